@@ -1,0 +1,78 @@
+"""Checking what a caller hands to a call, before anything is sent.
+
+Each function returns the value as the farm takes it, or raises a `ValueError` that names the argument and
+says what it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
+
+TaskNumber: TypeAlias = int | str
+
+_ALIAS = re.compile(r"(?:\d*[A-Za-z]+)?(\d+)")
+CONFIG_FILES = ("task.json", "upload.json", "asset.json", "tips.json")
+USER_LEVELS = (50, 60)
+
+
+def task_number(argument: str, value: Any) -> int:
+    """Return a task's number, given as such or by its alias, e.g. 35736251 or "2W35736251"."""
+    number: Any = value
+    if isinstance(value, str):
+        match = _ALIAS.fullmatch(value.strip())
+        number = int(match[1]) if match else value
+    if type(number) is not int or number <= 0:
+        raise ValueError(
+            f"{argument}: a task's number (35736251) or alias ('2W35736251') is wanted, not {value!r}"
+        )
+    return number
+
+
+def task_numbers(argument: str, values: Iterable[TaskNumber], most: int | None = None) -> list[int]:
+    """Return the numbers of one or more tasks, at most `most` of them."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{argument}: a list of task numbers is wanted, not {values!r}")
+    numbers = [task_number(argument, value) for value in values]
+    if not numbers:
+        raise ValueError(f"{argument}: at least one task number is wanted")
+    if most is not None and len(numbers) > most:
+        raise ValueError(f"{argument}: at most {most} task numbers go in one request, not {len(numbers)}")
+    return numbers
+
+
+def count(argument: str, value: int, most: int | None = None) -> int:
+    """Return a number of things, at least 1."""
+    if type(value) is not int or value < 1 or (most is not None and value > most):
+        wanted = "a whole number of at least 1" if most is None else f"a whole number from 1 to {most}"
+        raise ValueError(f"{argument}: {wanted} is wanted, not {value!r}")
+    return value
+
+
+def page_size(argument: str, value: int) -> int:
+    """Return a page's size; the farm cuts pages at 100."""
+    return count(argument, value, LARGEST_PAGE)
+
+
+def one_of(argument: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    """Return a value that is one of a few."""
+    if isinstance(value, bool) or value not in choices:
+        raise ValueError(f"{argument}: one of {', '.join(map(repr, choices))} is wanted, not {value!r}")
+    return value
+
+
+def text(argument: str, value: str) -> str:
+    """Return a text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{argument}: a text is wanted, not {value!r}")
+    return value
+
+
+def texts(argument: str, values: Iterable[str]) -> list[str]:
+    """Return a list of texts, none of them empty."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{argument}: a list of texts is wanted, not {values!r}")
+    return [text(argument, value) for value in values]

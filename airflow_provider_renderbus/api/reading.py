@@ -1,0 +1,160 @@
+"""Reading the farm's JSON into models.
+
+A model is a frozen dataclass whose fields say where their value stands and how it is read::
+
+    @dataclass(frozen=True, slots=True)
+    class Frame:
+        id: int = required("id", integer)
+        cost: Decimal | None = optional("feeAmount", amount)
+
+A field that is missing, null or (where optional) of a wrong type takes its default, so that a farm that
+changes its answers does not break a running pipeline. A required one that cannot be read raises
+:class:`Unreadable`, which names it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed import DataclassInstance
+
+M = TypeVar("M", bound="DataclassInstance")
+V = TypeVar("V")
+
+_WIRE = "wire"
+_CONVERT = "convert"
+
+
+class Unreadable(ValueError):
+    """A value of an answer is not what it should be."""
+
+
+def required(wire: str, convert: Callable[[Any], Any]) -> Any:
+    """Declare a field without which an answer is of no use.
+
+    :param wire: the vendor's name of the field.
+    :param convert: reads the value; raises `Unreadable` where it cannot.
+    """
+    return dataclasses.field(metadata={_WIRE: wire, _CONVERT: convert})
+
+
+def optional(wire: str, convert: Callable[[Any], Any], default: Any = None) -> Any:
+    """Declare a field that takes its default where it is missing, null or of a wrong type.
+
+    :param wire: the vendor's name of the field.
+    :param convert: reads the value; raises `Unreadable` where it cannot.
+    :param default: the value that stands in.
+    """
+    return dataclasses.field(default=default, metadata={_WIRE: wire, _CONVERT: convert})
+
+
+def reader(model: type[M]) -> Callable[[Any], M]:
+    """Return what reads a JSON object into a model.
+
+    What it returns raises `Unreadable` where it is given no object, or where a required field is missing or
+    cannot be read.
+    """
+    plan = [
+        (field.metadata[_WIRE], field.metadata[_CONVERT], field.default)
+        for field in dataclasses.fields(model)
+    ]
+    name = model.__name__
+
+    def read(data: Any) -> M:
+        if type(data) is not dict:
+            raise Unreadable(f"{name}: an object was expected, not {_shown(data)}")
+        values = []
+        for wire, convert, default in plan:
+            value = data.get(wire)
+            if value is None:
+                if default is dataclasses.MISSING:
+                    raise Unreadable(f"{name}.{wire} is missing")
+                values.append(default)
+                continue
+            try:
+                values.append(convert(value))
+            except Unreadable as problem:
+                if default is dataclasses.MISSING:
+                    raise Unreadable(f"{name}.{wire}: {problem}") from None
+                values.append(default)
+        return model(*values)
+
+    return read
+
+
+def integer(value: Any) -> int:
+    """Read a whole number; the farm writes some as text."""
+    if type(value) is int:
+        return value
+    if type(value) is str:
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    raise Unreadable(f"a whole number was expected, not {_shown(value)}")
+
+
+def text(value: Any) -> str:
+    """Read a text; the farm writes some as numbers."""
+    if type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    raise Unreadable(f"a text was expected, not {_shown(value)}")
+
+
+def amount(value: Any) -> Decimal:
+    """Read an amount of money exactly as the farm wrote it.
+
+    The shortest text of a float is the text that it was read from, up to 15 digits.
+    """
+    if type(value) is float:
+        return Decimal(repr(value))
+    if type(value) is int:
+        return Decimal(value)
+    raise Unreadable(f"an amount was expected, not {_shown(value)}")
+
+
+def moment(value: Any) -> datetime | None:
+    """Read milliseconds since 1970 as an aware time; 0 stands for a time that is not set."""
+    if type(value) is not int:
+        raise Unreadable(f"milliseconds since 1970 were expected, not {_shown(value)}")
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC) if value else None
+    except (OverflowError, ValueError, OSError):
+        raise Unreadable(f"milliseconds since 1970 were expected, not {_shown(value)}") from None
+
+
+def flag(value: Any) -> bool:
+    """Read a yes or no, which the farm writes as true and false, or as 1 and 0."""
+    if type(value) is bool or (type(value) is int and value in {0, 1}):
+        return bool(value)
+    raise Unreadable(f"0 or 1 was expected, not {_shown(value)}")
+
+
+def each(convert: Callable[[Any], V]) -> Callable[[Any], tuple[V, ...]]:
+    """Return what reads a list, item by item."""
+
+    def convert_each(value: Any) -> tuple[V, ...]:
+        if type(value) is not list:
+            raise Unreadable(f"a list was expected, not {_shown(value)}")
+        return tuple([convert(item) for item in value])
+
+    return convert_each
+
+
+def nothing(_: Any) -> None:
+    """Read the answer of a call that has no result: null, or a text such as ``SUCCESS``."""
+
+
+def _shown(value: Any) -> str:
+    """Return a short name for a value that is out of place; never the value, which may be secret."""
+    return {dict: "an object", list: "a list", str: "a text", type(None): "null"}.get(
+        type(value), f"a {type(value).__name__}"
+    )

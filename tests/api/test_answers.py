@@ -1,0 +1,135 @@
+import contextlib
+import json
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.answers import read_answer
+from airflow_provider_renderbus.api.errors import (
+    CODES,
+    ApiError,
+    AuthError,
+    BadAnswer,
+    ClockSkew,
+    NoAnswer,
+    NotSent,
+    NotServed,
+    RenderbusError,
+)
+
+PROFILE = calls.query_user_profile()
+FRAMES = calls.query_task_frames(1)
+INFO = calls.query_task_info([1])
+CALLS = [PROFILE, FRAMES, INFO, calls.create_task(), calls.submit_task(1), calls.get_output_files()]
+
+
+def envelope(code=200, data=None, **more):
+    return json.dumps({"code": code, "data": data, "message": "said the farm", **more}).encode()
+
+
+def test_a_result_is_what_data_holds():
+    assert read_answer(PROFILE, 200, envelope(data={"userId": 7})).user_id == 7
+
+
+def test_the_code_decides_and_not_the_http_status():
+    assert read_answer(PROFILE, 500, envelope(data={"userId": 7})).user_id == 7
+
+
+def test_calls_without_a_result_take_any():
+    for data in (None, "成功", "SUCCESS"):
+        assert read_answer(calls.submit_task(1), 200, envelope(data=data)) is None
+
+
+def test_no_more_records_is_an_empty_page():
+    assert read_answer(FRAMES, 200, envelope(code=700)).items == ()
+
+
+@pytest.mark.parametrize("code", [*CODES, 4711])
+def test_each_code_becomes_its_error(code):
+    with pytest.raises(ApiError) as raised:
+        read_answer(PROFILE, 200, envelope(code))
+    error = raised.value
+    assert type(error) is (CODES[code].error if code in CODES else ApiError)
+    assert (error.code, error.call) == (code, "query_user_profile")
+    assert str(code) in str(error)
+    assert "said the farm" in str(error)
+
+
+def test_only_failures_of_the_farm_are_worth_another_try():
+    assert {code for code, known in CODES.items() if known.error.retryable} == {500, 513, 1000}
+
+
+def test_a_wrong_key_says_where_to_get_one():
+    with pytest.raises(AuthError, match="user/developer"):
+        read_answer(PROFILE, 200, envelope(611))
+
+
+def test_an_expired_signature_tells_the_farms_clock():
+    with pytest.raises(ClockSkew) as raised:
+        read_answer(PROFILE, 200, envelope(610, serverTime=1_600_000_000_500))
+    assert raised.value.server_time == 1_600_000_000.5
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"code": 200, "da', b"[]", b"{}", b'{"code": "200"}', b"\xff", b""]
+)
+def test_what_is_not_the_envelope_is_never_success(body):
+    with pytest.raises(BadAnswer, match="not the farm's envelope"):
+        read_answer(PROFILE, 200, body)
+    with pytest.raises(NotServed):
+        read_answer(PROFILE, 404, body)
+    for status in (429, 500, 502, 503, 504):
+        with pytest.raises(NoAnswer):
+            read_answer(PROFILE, status, body)
+
+
+def test_deep_nesting_is_a_bad_answer():
+    with pytest.raises(BadAnswer):
+        read_answer(PROFILE, 200, b"[" * 100_000)
+
+
+def test_a_required_field_is_named():
+    with pytest.raises(BadAnswer, match=r"UserProfile\.userId is missing"):
+        read_answer(PROFILE, 200, envelope(data={}))
+    with pytest.raises(BadAnswer, match=r"TaskInfo\.taskStatus: a whole number was expected, not a text"):
+        read_answer(INFO, 200, envelope(data={"items": [{"id": 1, "taskStatus": "done"}]}))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.sampled_from(CALLS), st.integers(100, 599), st.binary())
+def test_any_bytes_give_a_result_or_an_error_of_ours(call, status, body):
+    with contextlib.suppress(RenderbusError):
+        read_answer(call, status, body)
+
+
+@given(
+    st.sampled_from(CALLS),
+    json_values | st.fixed_dictionaries({"items": st.lists(json_values)}),
+    st.sampled_from([200, 700, 610, 5]),
+    json_values,
+)
+def test_any_data_gives_a_result_or_an_error_of_ours(call, data, code, server_time):
+    with contextlib.suppress(RenderbusError):
+        read_answer(call, 200, envelope(code, data, serverTime=server_time))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotSent("create_task", "no connection", 3.0),
+        NoAnswer("create_task", "no answer"),
+        BadAnswer("create_task", "no envelope"),
+        ClockSkew("create_task", 610, "expired", 5.0),
+    ],
+)
+def test_errors_can_be_pickled(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

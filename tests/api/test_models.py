@@ -1,0 +1,134 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from airflow_provider_renderbus.api.models import Progress
+from airflow_provider_renderbus.api.models.account import read_user_profile
+from airflow_provider_renderbus.api.models.frames import read_frame
+from airflow_provider_renderbus.api.models.tasks import read_task
+from airflow_provider_renderbus.api.outcomes import summary
+from airflow_provider_renderbus.api.reading import Unreadable, amount, flag, integer, moment, text
+from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
+
+# A layered task as in the vendor's document: the parent stays at 0 while its leaves have finished.
+PHOTON = {
+    "id": 18280,
+    "taskStatus": 25,
+    "taskType": "RenderPhoton",
+    "totalFrames": 1,
+    "doneFrames": 1,
+    "renderConsume": 1.57,
+    "couponConsume": 1.57,
+    "userAccountConsume": 0,
+    "startTime": 1535602601000,
+    "completedDate": 1535603874000,
+    "outputFileName": "18280_衣帽间",
+}
+MAIN = {
+    **PHOTON,
+    "id": 18281,
+    "taskType": "Render",
+    "totalFrames": 17,
+    "doneFrames": 16,
+    "failedFrames": 1,
+    "renderConsume": 0.0,
+    "couponConsume": 6.7,
+    "startTime": 1535603885000,
+    "completedDate": 1535604765000,
+    "outputFileName": "18281_衣帽间",
+}
+
+
+def layered(*leaves):
+    return read_task({"id": 18278, "taskStatus": 0, "isOpen": 1, "respRenderingTaskList": list(leaves)})
+
+
+def test_a_layered_task_is_its_leaves():
+    task = layered(PHOTON, MAIN)
+    assert task.status is TaskStatus.FINISHED
+    assert task.ended
+    assert task.progress == Progress(total=18, done=17, failed=1)
+    assert task.cost == Decimal("8.27")
+    assert task.output_names == ("18280_衣帽间", "18281_衣帽间")
+
+
+def test_leaves_can_be_nested():
+    assert [
+        leaf.id for leaf in layered({"id": 2, "taskStatus": 0, "respRenderingTaskList": [MAIN]}).leaves()
+    ] == [18281]
+
+
+def test_a_parent_with_photon_passes_only_waits_for_its_main_pass():
+    assert layered(PHOTON).status is TaskStatus.WAITING
+    assert not layered(PHOTON).ended
+    assert layered({**PHOTON, "taskStatus": 45}).status is TaskStatus.FAILED
+
+
+def test_a_task_without_sub_tasks_is_its_own_leaf():
+    for subs in (None, []):
+        task = read_task({"id": 1, "taskStatus": 5, "respRenderingTaskList": subs})
+        assert list(task.leaves()) == [task]
+        assert task.status is TaskStatus.RENDERING
+
+
+def test_the_larger_of_the_two_costs_counts():
+    assert read_task(
+        {"id": 1, "taskStatus": 5, "renderConsume": 0.0, "couponConsume": 0.039}
+    ).cost == Decimal("0.039")
+    assert read_task({"id": 1, "taskStatus": 5, "renderConsume": 2, "couponConsume": 0.5}).cost == 2
+
+
+def test_the_summary_is_small_json():
+    assert summary(layered(PHOTON, MAIN)) == {
+        "number": 18278,
+        "state": "FINISHED",
+        "frames": {"total": 18, "done": 17, "failed": 1, "running": 0, "aborted": 0},
+        "cost": "8.27",
+        "seconds": 2164.0,
+        "outputs": ["18280_衣帽间", "18281_衣帽间"],
+    }
+    assert summary(read_task({"id": 1, "taskStatus": 0}))["seconds"] is None
+
+
+def test_a_frame_knows_its_state_and_cost():
+    frame = read_frame({"id": 1, "frameIndex": "0-1", "frameStatus": 4, "feeAmount": 0.44, "couponFee": 0.01})
+    assert (frame.status, frame.cost) == (FrameStatus.DONE, Decimal("0.45"))
+    assert frame.recommits == 0
+
+
+def test_means_are_balance_coupons_and_credit():
+    profile = {"userId": 1, "rmbbalance": 1.5, "usdbalance": 100, "coupon": 49.93, "credit": 2}
+    chinese = read_user_profile({**profile, "zone": 1})
+    assert (chinese.means, chinese.currency) == (Decimal("53.43"), "RMB")
+    other = read_user_profile({**profile, "zone": 2})
+    assert (other.means, other.currency) == (Decimal("151.93"), "USD")
+
+
+def test_optional_fields_of_a_wrong_type_take_their_default():
+    task = read_task({"id": "7", "taskStatus": 5, "totalFrames": [], "submitDate": "today", "labels": {}})
+    assert (task.id, task.total_frames, task.submitted_at, task.labels) == (7, None, None, None)
+
+
+def test_times_are_aware_and_zero_is_none():
+    assert moment(1535602289000) == datetime(2018, 8, 30, 4, 11, 29, tzinfo=UTC)
+    assert moment(0) is None
+
+
+@pytest.mark.parametrize(
+    ("convert", "value"),
+    [
+        (integer, 1.5),
+        (integer, "x"),
+        (integer, True),
+        (text, None),
+        (amount, "1"),
+        (moment, 10**30),
+        (moment, "now"),
+        (flag, 2),
+        (flag, []),
+    ],
+)
+def test_values_out_of_place_are_refused_without_being_shown(convert, value):
+    with pytest.raises(Unreadable, match="expected"):
+        convert(value)
