@@ -1,0 +1,1 @@
+"""Sending calls to the farm: one blocking client, one asynchronous, one retry policy for both."""

@@ -1,0 +1,110 @@
+"""The client for code that must not block: triggers, asynchronous tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import httpx
+import tenacity
+
+from airflow_provider_renderbus.api.errors import NoAnswer, NotSent
+from airflow_provider_renderbus.clients.exchange import Exchange, Request, Response
+from airflow_provider_renderbus.clients.policy import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.clients.settings import Settings
+
+T = TypeVar("T")
+
+# The connection never stood, so nothing of the request can have reached the farm.
+_NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+class AsyncClient:
+    """Sends calls to the farm without blocking; an asynchronous context manager over pooled connections.
+
+    Proxies and authorities from the environment count as users of httpx expect.
+
+    :param settings: the farm and the account.
+    :param policy: how often a call is tried.
+    :param clock: tells the seconds since 1970.
+    :param sleep: waits a number of seconds without blocking.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        policy: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._policy = policy or RetryPolicy()
+        self._sleep = sleep
+        self._exchange = Exchange(settings, clock=clock)
+        self._tls = settings.tls()
+        self._pool = self._open()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pooled connections."""
+        await self._pool.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call and return its result.
+
+        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        """
+        retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.arguments(call))
+        return await retrying(self._try, call)
+
+    async def _try(self, call: Call[T]) -> T:
+        if call.replay_safe:
+            return await self._attempt(call, self._pool)
+        # A pooled connection may have gone stale, which would leave open whether the call arrived.
+        async with self._open() as fresh:
+            return await self._attempt(call, fresh)
+
+    async def _attempt(self, call: Call[T], pool: httpx.AsyncClient) -> T:
+        attempt = self._exchange.attempt(call)
+        request = next(attempt)
+        while True:
+            response = await self._post(request, pool)
+            try:
+                request = attempt.send(response)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    async def _post(self, request: Request, pool: httpx.AsyncClient) -> Response:
+        domain = self._settings.domain
+        try:
+            response = await pool.post(request.url, content=request.body, headers=request.headers)
+        except _NEVER_CONNECTED as error:
+            problem = f"no connection to {domain} ({type(error).__name__})"
+            raise NotSent(request.call, problem) from None
+        except httpx.HTTPError as error:
+            raise NoAnswer(request.call, f"no answer from {domain} ({type(error).__name__})") from None
+        return Response(response.status_code, response.content, response.headers.get("Retry-After"))
+
+    def _open(self) -> httpx.AsyncClient:
+        settings = self._settings
+        return httpx.AsyncClient(
+            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
+            verify=self._tls,
+            follow_redirects=False,
+        )

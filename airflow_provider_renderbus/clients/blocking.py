@@ -1,0 +1,124 @@
+"""The client for code that may block: operators, sensors, tasks, scripts."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import requests
+import tenacity
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ProxyError as ProxyUnreachable
+from urllib3.exceptions import SSLError as TlsRefused
+
+from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, TransportError
+from airflow_provider_renderbus.clients.exchange import Exchange, Request, Response
+from airflow_provider_renderbus.clients.policy import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.clients.settings import Settings
+
+T = TypeVar("T")
+
+# The connection never stood, so nothing of the request can have reached the farm.
+_NEVER_CONNECTED = (
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyUnreachable,
+    TlsRefused,
+)
+
+
+class Client:
+    """Sends calls to the farm and returns their results; a context manager over pooled connections.
+
+    Proxies and authorities from the environment count as users of requests expect.
+
+    :param settings: the farm and the account.
+    :param policy: how often a call is tried.
+    :param clock: tells the seconds since 1970.
+    :param sleep: waits a number of seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        policy: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._policy = policy or RetryPolicy()
+        self._sleep = sleep
+        self._exchange = Exchange(settings, clock=clock)
+        self._session = requests.Session()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def send(self, call: Call[T]) -> T:
+        """Send a call and return its result.
+
+        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        """
+        retrying = tenacity.Retrying(sleep=self._sleep, **self._policy.arguments(call))
+        result: T = retrying(self._try, call)
+        return result
+
+    def _try(self, call: Call[T]) -> T:
+        if call.replay_safe:
+            return self._attempt(call, self._session)
+        # A pooled connection may have gone stale, which would leave open whether the call arrived.
+        with requests.Session() as fresh:
+            return self._attempt(call, fresh)
+
+    def _attempt(self, call: Call[T], session: requests.Session) -> T:
+        attempt = self._exchange.attempt(call)
+        request = next(attempt)
+        while True:
+            response = self._post(request, session)
+            try:
+                request = attempt.send(response)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    def _post(self, request: Request, session: requests.Session) -> Response:
+        settings = self._settings
+        verify = settings.verify if settings.ca_bundle is None else settings.verify and settings.ca_bundle
+        try:
+            response = session.post(
+                request.url,
+                data=request.body,
+                headers=request.headers,
+                timeout=(settings.connect_timeout, settings.read_timeout),
+                verify=verify,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise _transport_error(request.call, settings.domain, error) from None
+        return Response(response.status_code, response.content, response.headers.get("Retry-After"))
+
+
+def _transport_error(call: str, domain: str, error: requests.RequestException) -> TransportError:
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    if isinstance(cause, _NEVER_CONNECTED):
+        return NotSent(call, f"no connection to {domain} ({type(cause).__name__})")
+    return NoAnswer(call, f"no answer from {domain} ({type(error).__name__})")

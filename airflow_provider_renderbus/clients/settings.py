@@ -1,0 +1,77 @@
+"""What a client must know to reach a farm."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from airflow_provider_renderbus.api.platforms import platform_number
+
+PROTOCOLS = ("https", "http")
+_FOR_EVER = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Which farm to talk to, as whom, and how patiently.
+
+    The access key is in no text of this object, and the object cannot be pickled.
+
+    :param domain: the farm's domain, with its port where it has one.
+    :param access_id: the account's access id.
+    :param access_key: the account's secret key.
+    :param platform: number or short name of the render platform, e.g. 2 or "W2".
+    :param protocol: "https", or "http" for a farm on this machine.
+    :param connect_timeout: seconds until a connection must stand.
+    :param read_timeout: seconds that the farm may stay silent.
+    :param verify: whether TLS certificates are checked.
+    :param ca_bundle: path of a file with the authorities to trust in place of the usual ones.
+    :raises ValueError: fields are not what they must be; all of them are named at once.
+    """
+
+    domain: str
+    access_id: str
+    access_key: str = field(repr=False)
+    platform: int | str = 2
+    protocol: str = "https"
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    verify: bool = True
+    ca_bundle: str | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name}: a text without blanks is wanted"
+            for name in ("domain", "access_id", "access_key")
+            if not _is_word(getattr(self, name))
+        ]
+        if "/" in self.domain:
+            problems.append(f"domain: a bare one, task.renderbus.com, is wanted, not {self.domain!r}")
+        if self.protocol not in PROTOCOLS:
+            problems.append(f"protocol: 'https' or 'http' is wanted, not {self.protocol!r}")
+        for name in ("connect_timeout", "read_timeout"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _FOR_EVER:
+                problems.append(f"{name}: a positive number of seconds is wanted, not {value!r}")
+        if self.verify not in (True, False):
+            problems.append(f"verify: true or false is wanted, not {self.verify!r}")
+        try:
+            object.__setattr__(self, "platform", platform_number("platform", self.platform))
+        except ValueError as problem:
+            problems.append(str(problem))
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Settings hold the access key and cannot be pickled; hand on the connection's id")
+
+    def tls(self) -> ssl.SSLContext | bool:
+        """Return how TLS is verified, in the form that httpx takes."""
+        if self.ca_bundle is not None and self.verify:
+            return ssl.create_default_context(cafile=self.ca_bundle)
+        return self.verify
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and not any(sign.isspace() for sign in value)
