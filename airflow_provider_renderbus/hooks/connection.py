@@ -1,0 +1,74 @@
+"""Reading an Airflow connection of type ``renderbus``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_HOST, EXTRAS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_renderbus.clients.settings import Settings
+
+_FIELDS = "host is the farm's domain, login the access id, password the access key"
+
+
+def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
+    """Return the settings of a client from a connection.
+
+    :param connection: the connection.
+    :param extra: the connection's extra, read from JSON.
+    :raises ValueError: fields are wrong or missing; all of them are named at once.
+    """
+    from airflow_provider_renderbus.clients.settings import Settings
+
+    given = {name: value for name, value in extra.items() if value not in (None, "")}
+    unknown = sorted(given.keys() - EXTRAS.keys())
+    problems = []
+    if unknown:
+        problems.append(f"{', '.join(unknown)}: no such field of extra; there are {', '.join(EXTRAS)}")
+    options = {name: value for name, value in given.items() if name in EXTRAS and name != "console_url"}
+    for name in options.keys() & {"connect_timeout", "read_timeout"}:
+        options[name] = _number(options[name])
+    if "verify" in options:
+        options["verify"] = _yes_or_no(options["verify"])
+    port = f":{connection.port}" if connection.port else ""
+    try:
+        settings = Settings(
+            domain=f"{connection.host or DEFAULT_HOST}{port}",
+            access_id=connection.login or "",
+            access_key=connection.password or "",
+            **options,
+        )
+    except ValueError as problem:
+        problems.append(str(problem))
+    else:
+        if not problems:
+            return settings
+    raise ValueError(f"connection {connection.conn_id!r} cannot be used ({_FIELDS}): {'; '.join(problems)}")
+
+
+def console_url(template: str | None, domain: str, number: int) -> str:
+    """Return the address of a task on the farm's web pages.
+
+    The live farm documents no address for a single task, so without a template it is the entry page.
+
+    :param template: the connection's ``console_url``, with ``{number}`` where the task's number stands.
+    :param domain: the farm's domain.
+    :param number: the task's number.
+    """
+    return template.replace("{number}", str(number)) if template else f"https://{domain}/"
+
+
+def _number(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _yes_or_no(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value

@@ -1,0 +1,69 @@
+"""The fields of a connection of type ``renderbus``, in one table.
+
+The provider's information builds Airflow's connection form from it, and the hook reads connections by it.
+Nothing is imported here: Airflow reads the provider's information at every start.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+DEFAULT_HOST = "task.renderbus.com"
+DEFAULT_CONN_ID = "renderbus_default"
+
+
+class Extra(NamedTuple):
+    """A field of the connection's extra: its label, its JSON schema and what it is for."""
+
+    label: str
+    schema: dict[str, Any]
+    description: str
+
+
+EXTRAS: dict[str, Extra] = {
+    "platform": Extra(
+        "Platform",
+        {"type": ["string", "null"], "default": "W2"},
+        "The render platform's short name (W2, W3, GPU) or number.",
+    ),
+    "protocol": Extra(
+        "Protocol",
+        {"type": ["string", "null"], "enum": ["https", "http"], "default": "https"},
+        "http only for a farm on this machine.",
+    ),
+    "connect_timeout": Extra(
+        "Connect time-out",
+        {"type": ["number", "null"], "minimum": 0.1, "maximum": 600, "default": 10},
+        "Seconds until a connection must stand.",
+    ),
+    "read_timeout": Extra(
+        "Read time-out",
+        {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600, "default": 60},
+        "Seconds that the farm may stay silent.",
+    ),
+    "verify": Extra(
+        "Verify TLS",
+        {"type": ["boolean", "null"], "default": True},
+        "Whether the farm's certificate is checked.",
+    ),
+    "ca_bundle": Extra(
+        "CA bundle",
+        {"type": ["string", "null"]},
+        "Path of a file with the authorities to trust in place of the usual ones.",
+    ),
+    "console_url": Extra(
+        "Console address",
+        {"type": ["string", "null"], "format": "url"},
+        "Address of a task on the farm's web pages, with {number} where its number stands.",
+    ),
+}
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema"],
+    "relabeling": {"host": "Domain", "login": "Access id", "password": "Access key"},
+    "placeholders": {
+        "host": DEFAULT_HOST,
+        "login": "shown at https://<domain>/user/developer",
+        "password": "shown beside the access id",
+    },
+}

@@ -1,0 +1,109 @@
+"""The hook: an Airflow connection that sends calls to the farm."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_renderbus.hooks.connection import console_url, read_settings
+from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.clients.asynchronous import AsyncClient
+    from airflow_provider_renderbus.clients.blocking import Client
+    from airflow_provider_renderbus.clients.settings import Settings
+
+T = TypeVar("T")
+
+
+class RenderbusHook(BaseHook):
+    """Sends calls to the farm of an Airflow connection.
+
+    ::
+
+        hook = RenderbusHook()
+        profile = hook.send(calls.query_user_profile())
+
+    :param renderbus_conn_id: id of the connection.
+    """
+
+    conn_name_attr = "renderbus_conn_id"
+    default_conn_name = DEFAULT_CONN_ID
+    conn_type = "renderbus"
+    hook_name = "Renderbus"
+
+    def __init__(self, renderbus_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.renderbus_conn_id = renderbus_conn_id
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """The farm and the account of the connection.
+
+        :raises ValueError: fields of the connection are wrong or missing.
+        """
+        return read_settings(self._connection, self._connection.extra_dejson)
+
+    @functools.cached_property
+    def client(self) -> Client:
+        """The blocking client, made when it is first used."""
+        from airflow_provider_renderbus.clients.blocking import Client
+
+        return Client(self.settings)
+
+    def get_conn(self) -> Client:
+        """Return the blocking client."""
+        return self.client
+
+    def send(self, call: Call[T]) -> T:
+        """Send a call to the farm and return its result.
+
+        :param call: one of :mod:`airflow_provider_renderbus.api.calls`.
+        :raises ValueError: fields of the connection are wrong or missing.
+        :raises RenderbusError: the farm refused or did not answer.
+        """
+        return self.client.send(call)
+
+    async def async_client(self) -> AsyncClient:
+        """Return a client for code that must not block; to be closed, or used with ``async with``.
+
+        :raises ValueError: fields of the connection are wrong or missing.
+        """
+        from airflow.providers.common.compat.connection import (
+            get_async_connection,
+            get_async_extra_dejson,
+        )
+
+        from airflow_provider_renderbus.clients.asynchronous import AsyncClient
+
+        connection = await get_async_connection(self.renderbus_conn_id, hook=self)
+        return AsyncClient(read_settings(connection, await get_async_extra_dejson(connection)))
+
+    def console_url(self, number: int) -> str:
+        """Return the address of a task on the farm's web pages.
+
+        :param number: the task's number.
+        """
+        template = self._connection.extra_dejson.get("console_url")
+        return console_url(template, self.settings.domain, number)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the account's profile, which needs the key, and tell whose it is and what it has left."""
+        from airflow_provider_renderbus.api import calls
+        from airflow_provider_renderbus.api.errors import RenderbusError
+
+        try:
+            profile = self.send(calls.query_user_profile())
+        except (RenderbusError, ValueError) as problem:
+            return False, str(problem)
+        return True, (
+            f"{profile.user_name} (user {profile.user_id}, zone {profile.zone}) "
+            f"has {profile.means} {profile.currency} left"
+        )
+
+    @functools.cached_property
+    def _connection(self) -> Any:
+        return self.get_connection(self.renderbus_conn_id)

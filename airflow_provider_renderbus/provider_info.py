@@ -1,0 +1,65 @@
+"""What this provider tells Airflow about itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_renderbus import __version__
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+
+_PACKAGE = "airflow_provider_renderbus"
+_INTEGRATION = "Renderbus"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's information; Airflow 3.3 builds the connection form from it alone."""
+    return {
+        "package-name": "airflow-provider-renderbus",
+        "name": "Renderbus",
+        "description": "The cloud render farms Renderbus and Fox Renderfarm.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://www.foxrenderfarm.com/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("hooks.renderbus")],
+        "operators": [_modules("operators.tasks")],
+        "sensors": [_modules("sensors.tasks")],
+        "triggers": [_modules("triggers.tasks")],
+        "connection-types": [
+            {
+                "connection-type": "renderbus",
+                "hook-class-name": f"{_PACKAGE}.hooks.renderbus.RenderbusHook",
+                "hook-name": "Renderbus",
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": {
+                    name: {"label": extra.label, "schema": extra.schema, "description": extra.description}
+                    for name, extra in EXTRAS.items()
+                },
+            }
+        ],
+        "config": {
+            "renderbus": {
+                "description": "Settings of the Renderbus provider.",
+                "options": {
+                    "poll_interval": {
+                        "description": "Seconds between two looks at a render, where a task sets none.",
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "30",
+                    }
+                },
+            }
+        },
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {
+        "integration-name": _INTEGRATION,
+        "python-modules": [f"{_PACKAGE}.{name}" for name in names],
+    }

@@ -1,0 +1,1 @@
+"""What a DAG author writes to wait for the farm."""

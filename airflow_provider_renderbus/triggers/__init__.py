@@ -1,0 +1,1 @@
+"""Waiting for the farm without a worker."""

@@ -1,0 +1,32 @@
+"""Airflow, and renders on the farm to use it on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients.blocking import Client
+from tests.scenes import task_json
+
+
+@pytest.fixture
+def client(settings):
+    with Client(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def created(client):
+    """The number of a task that has its task.json and is not submitted."""
+    number = client.send(calls.create_task()).ids[0]
+    client.send(calls.upload_task_json(number, json.dumps(task_json())))
+    return number
+
+
+@pytest.fixture
+def submitted(client, created):
+    """The number of a task that is submitted."""
+    client.send(calls.submit_task(created))
+    return created

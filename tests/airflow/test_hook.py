@@ -1,0 +1,84 @@
+import asyncio
+import json
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients.settings import Settings
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+
+
+def use(monkeypatch, connection, **changes):
+    extra = {**connection["extra"], **changes.pop("extra", {})}
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_RENDERBUS_DEFAULT", json.dumps({**connection, **changes, "extra": extra})
+    )
+
+
+def test_calls_go_through_the_connection(connection):
+    assert RenderbusHook().send(calls.query_user_profile()).user_id == 100001
+
+
+def test_the_asynchronous_client_goes_through_the_same_connection(connection):
+    async def ask():
+        async with await RenderbusHook().async_client() as client:
+            return await client.send(calls.query_user_profile())
+
+    assert asyncio.run(ask()).user_id == 100001
+
+
+def test_testing_the_connection_tells_whose_it_is_and_what_it_has_left(connection):
+    worked, message = RenderbusHook().test_connection()
+    assert worked
+    assert "user 100001, zone 1" in message
+    assert "510.0 RMB left" in message
+
+
+def test_testing_a_connection_with_a_wrong_key_says_so(connection, monkeypatch):
+    use(monkeypatch, connection, password="wrong")
+    worked, message = RenderbusHook().test_connection()
+    assert not worked
+    assert "the key is wrong" in message
+
+
+def test_all_that_is_wrong_with_a_connection_is_named_at_once(connection, monkeypatch):
+    use(monkeypatch, connection, login="", extra={"platfrom": "W2", "read_timeout": "long"})
+    worked, message = RenderbusHook().test_connection()
+    assert not worked
+    assert "access_id" in message
+    assert "platfrom: no such field" in message
+    assert "read_timeout" in message
+
+
+def test_extras_of_the_form_may_be_empty_or_text(connection, monkeypatch):
+    use(
+        monkeypatch,
+        connection,
+        extra={
+            "platform": None,
+            "ca_bundle": "",
+            "read_timeout": "5",
+            "connect_timeout": 2,
+            "verify": "False",
+        },
+    )
+    settings = RenderbusHook().settings
+    assert (settings.read_timeout, settings.connect_timeout, settings.verify) == (5.0, 2, False)
+    assert (settings.platform, settings.ca_bundle) == (2, None)
+
+
+def test_without_a_host_the_farm_is_renderbus(monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_RENDERBUS_DEFAULT",
+        json.dumps({"conn_type": "renderbus", "login": "id", "password": "key"}),
+    )
+    hook = RenderbusHook()
+    assert hook.settings.domain == "task.renderbus.com"
+    assert hook.console_url(7) == "https://task.renderbus.com/"
+
+
+def test_the_console_address_names_the_task(connection):
+    assert RenderbusHook().console_url(7) == connection["extra"]["console_url"].format(number=7)
+
+
+def test_every_extra_but_the_console_is_a_setting_of_the_client():
+    assert EXTRAS.keys() - {"console_url"} <= set(Settings.__dataclass_fields__)

@@ -1,0 +1,125 @@
+import json
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.operators.tasks import (
+    RenderbusCreateTaskOperator,
+    RenderbusSubmitTaskOperator,
+    RenderbusUploadTaskJsonOperator,
+)
+from airflow_provider_renderbus.triggers.events import End, RenderEvent
+from tests.scenes import task_json
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+def info(client, number):
+    return client.send(calls.query_task_info([number]))[number]
+
+
+def test_create_returns_the_number(client):
+    number = RenderbusCreateTaskOperator(task_id="create", labels=["nightly"], artist="Ada").execute({})
+    assert info(client, number).submitted_at is None
+
+
+def test_create_returns_a_list_where_several_are_wanted():
+    numbers = RenderbusCreateTaskOperator(task_id="create", count=3).execute({})
+    assert len(set(numbers)) == 3
+
+
+def test_wrong_arguments_fail_without_a_retry():
+    with pytest.raises(AirflowFailException, match=r"^task_user_level: one of 50, 60 is wanted"):
+        RenderbusCreateTaskOperator(task_id="create", task_user_level=1).execute({})
+
+
+@pytest.mark.parametrize("given", [task_json(), json.dumps(task_json())], ids=["mapping", "text"])
+def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client, created, given):
+    upload = RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=created, task_json=given)
+    sizes = upload.execute({})
+    assert list(sizes) == ["task.json"]
+    client.send(calls.submit_task(created))
+    farm.advance(3600)
+    assert info(client, created).status is TaskStatus.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("{", "JSON text is wanted"),
+        ("[]", "a JSON object is wanted, not a list"),
+        ({}, "task_info is wanted in it, there is none"),
+        ({"task_info": []}, "task_info is wanted in it, there is a list"),
+    ],
+)
+def test_a_wrong_file_fails_without_a_retry(given, message):
+    with pytest.raises(AirflowFailException, match=message):
+        RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=1, task_json=given).execute({})
+
+
+def test_submit_returns_the_number_and_starts_the_render(farm, client, created):
+    assert RenderbusSubmitTaskOperator(task_id="submit", render_task_id=str(created)).execute({}) == created
+    seen = set()
+    while TaskStatus.FINISHED not in seen:
+        farm.advance(10)
+        seen.add(info(client, created).status)
+    assert TaskStatus.RENDERING in seen
+
+
+def test_a_task_that_is_submitted_is_taken_up_and_not_submitted_again(farm, client, submitted):
+    farm.advance(3600)
+    cost = info(client, submitted).cost
+    assert RenderbusSubmitTaskOperator(task_id="submit", render_task_id=submitted).execute({}) == submitted
+    farm.advance(3600)
+    assert info(client, submitted).cost == cost
+
+
+def test_submit_without_a_task_json_fails_without_a_retry(client):
+    number = client.send(calls.create_task()).ids[0]
+    with pytest.raises(AirflowFailException, match="the farm answered 601"):
+        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number).execute({})
+
+
+def test_submit_can_wait_on_the_worker(farm, created, monkeypatch):
+    monkeypatch.setattr("airflow_provider_renderbus.operators.tasks.time.sleep", farm.advance)
+    submit = RenderbusSubmitTaskOperator(
+        task_id="submit", render_task_id=created, wait_for_completion=True, poll_interval=60
+    )
+    result = submit.execute({})
+    assert (result["number"], result["state"], result["frames"]["done"]) == (created, "FINISHED", 4)
+
+
+def test_waiting_on_the_worker_ends_at_the_time_out(created):
+    submit = RenderbusSubmitTaskOperator(
+        task_id="submit", render_task_id=created, wait_for_completion=True, timeout=0
+    )
+    with pytest.raises(AirflowException, match="the time to wait is over"):
+        submit.execute({})
+
+
+def test_submit_can_wait_in_the_triggerer(created):
+    submit = RenderbusSubmitTaskOperator(
+        task_id="submit", render_task_id=created, wait_for_completion=True, deferrable=True, timeout=3600
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        submit.execute({})
+    assert deferred.value.trigger.number == created
+    assert deferred.value.timeout.total_seconds() > 3600
+    result = {"number": created, "state": "FINISHED"}
+    event = RenderEvent(End.REACHED, created, "done", result).payload()
+    assert submit.execute_complete({}, event) == result
+
+
+def test_what_could_not_be_deferred_is_refused_before_anything_is_submitted(client, created):
+    submit = RenderbusSubmitTaskOperator(
+        task_id="submit",
+        render_task_id=created,
+        wait_for_completion=True,
+        deferrable=True,
+        poll_interval="often",
+    )
+    with pytest.raises(AirflowFailException, match="often"):
+        submit.execute({})
+    assert info(client, created).submitted_at is None

@@ -1,0 +1,229 @@
+"""The sensor, its trigger and the poller: waiting for a render, on a worker and without one."""
+
+import asyncio
+import itertools
+import logging
+import pkgutil
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    TaskDeferred,
+)
+from airflow.serialization.serialized_objects import BaseSerialization
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NoAnswer, NotFound
+from airflow_provider_renderbus.clients.asynchronous import AsyncClient
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.triggers.events import End, RenderEvent
+from airflow_provider_renderbus.triggers.poller import DeadlinePassed, Poller
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+def sensor(number, **options):
+    return RenderbusTaskSensor(task_id="wait", render_task_id=number, **options)
+
+
+def deferred_trigger(number, **options):
+    """Return the trigger that a deferrable sensor hands to the triggerer, stored and built anew."""
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(number, deferrable=True, **options).execute({})
+    path, arguments = deferred.value.trigger.serialize()
+    stored = BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
+    return pkgutil.resolve_name(path)(**stored)
+
+
+def first_event(trigger):
+    async def run():
+        return await anext(aiter(trigger.run()))
+
+    return RenderEvent.read(asyncio.run(run()).payload)
+
+
+class TestOnAWorker:
+    def test_a_render_that_goes_on_is_looked_at_again(self, submitted):
+        assert not sensor(submitted).poke({}).is_done
+
+    def test_a_finished_render_returns_its_summary(self, farm, submitted):
+        farm.advance(3600)
+        done = sensor(f"2W{submitted}").poke({})
+        assert done.is_done
+        assert done.xcom_value["number"] == submitted
+        assert done.xcom_value["frames"] == {"total": 4, "done": 4, "failed": 0, "running": 0, "aborted": 0}
+        assert done.xcom_value["outputs"] == [f"{submitted}_sh010"]
+
+    def test_a_stopped_render_fails_without_a_retry(self, client, submitted):
+        client.send(calls.stop_task([submitted]))
+        with pytest.raises(AirflowFailException, match=rf"task {submitted} is STOP .* of 4 frames done"):
+            sensor(submitted).poke({})
+
+    def test_a_number_that_the_farm_does_not_know_fails_without_a_retry(self):
+        with pytest.raises(AirflowFailException, match="task 1"):
+            sensor(1).poke({})
+
+    def test_a_farm_that_does_not_answer_is_asked_again(self, submitted, monkeypatch, caplog):
+        def no_answer(*_):
+            raise NoAnswer("query_task_info", "no answer")
+
+        monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.send", no_answer)
+        assert not sensor(submitted).poke({}).is_done
+        assert "it will be asked again" in caplog.text
+
+    def test_the_whole_sensor_waits_and_returns(self, farm, submitted, monkeypatch):
+        monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", farm.advance)
+        assert sensor(submitted, poke_interval=60).execute({})["state"] == "FINISHED"
+
+    def test_only_what_is_news_is_logged(self, farm, submitted, caplog):
+        caplog.set_level(logging.INFO, "airflow_provider_renderbus")
+        waiting = sensor(submitted)
+        for _ in range(3):
+            waiting.poke({})
+        farm.advance(3600)
+        waiting.poke({})
+        assert len([line for line in caplog.messages if line.startswith(f"task {submitted} is")]) == 2
+
+    def test_a_number_that_is_none_is_named(self):
+        with pytest.raises(AirflowFailException, match=r"^render_task_id: a task's number"):
+            sensor("scene").poke({})
+
+
+class TestInTheTriggerer:
+    def test_a_finished_render_is_reported(self, farm, submitted):
+        farm.advance(3600)
+        event = first_event(deferred_trigger(submitted))
+        assert event.end is End.REACHED
+        assert sensor(submitted).execute_complete({}, event.payload())["state"] == "FINISHED"
+
+    def test_a_render_is_reported_when_it_finishes(self, farm, submitted):
+        trigger = deferred_trigger(submitted, poke_interval=0.01)
+
+        async def run():
+            waiting = asyncio.ensure_future(anext(aiter(trigger.run())))
+            while not waiting.done():
+                farm.advance(30)
+                await asyncio.sleep(0.01)
+            return await waiting
+
+        assert RenderEvent.read(asyncio.run(run()).payload).end is End.REACHED
+
+    def test_a_stopped_render_fails_without_a_retry(self, client, submitted):
+        client.send(calls.stop_task([submitted]))
+        event = first_event(deferred_trigger(submitted))
+        with pytest.raises(AirflowFailException, match="is STOP"):
+            sensor(submitted).execute_complete({}, event.payload())
+
+    def test_the_deadline_is_kept_in_the_trigger(self, submitted):
+        trigger = deferred_trigger(submitted, timeout=0)
+        assert trigger.deadline <= time.time()
+        event = first_event(trigger)
+        with pytest.raises(AirflowSensorTimeout, match=rf"time to wait is over: task {submitted} is "):
+            sensor(submitted).execute_complete({}, event.payload())
+
+    def test_an_unknown_number_fails_without_a_retry(self):
+        event = first_event(deferred_trigger(1))
+        with pytest.raises(AirflowFailException, match="task 1"):
+            sensor(1).execute_complete({}, event.payload())
+
+    def test_a_connection_that_is_wrong_fails_without_a_retry(self, monkeypatch):
+        monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
+        event = first_event(deferred_trigger(1))
+        assert event.end is End.FAILED_FOR_GOOD
+        assert "access_key" in event.message
+
+    def test_nothing_secret_is_in_trigger_or_event(self, connection, farm, submitted):
+        farm.advance(3600)
+        trigger = deferred_trigger(submitted)
+        seen = repr(trigger) + repr(trigger.serialize()) + repr(first_event(trigger))
+        assert connection["password"] not in seen
+        assert connection["login"] not in seen
+
+
+class TestEvents:
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            None,
+            {},
+            {"version": 99},
+            {"version": 1, "end": "reached"},
+            {"version": 1, "end": "?", "number": 1, "message": ""},
+            {"version": 1, "end": "reached", "number": 1, "message": "", "result": "x"},
+        ],
+    )
+    def test_an_event_of_another_make_is_refused_loudly(self, payload):
+        with pytest.raises(AirflowFailException):
+            sensor(1).execute_complete({}, payload)
+
+    @pytest.mark.parametrize("end", [End.FAILED, End.TIMED_OUT])
+    def test_ends_that_a_retry_may_mend_are_plain_failures(self, end):
+        with pytest.raises(AirflowException, match="because") as raised:
+            sensor(1).execute_complete({}, RenderEvent(end, 1, "because").payload())
+        assert not isinstance(raised.value, AirflowFailException)
+
+
+class TestPoller:
+    """The poller on a clock that moves only when it waits."""
+
+    @pytest.fixture
+    def clock(self, farm):
+        class Clock:
+            now = 0.0
+            waits = ()
+
+            async def sleep(self, seconds):
+                self.waits += (seconds,)
+                self.now += seconds
+                farm.advance(seconds)
+
+        return Clock()
+
+    def watch(self, settings, clock, number, interval, deadline, client=None):
+        async def watch():
+            seen = []
+            async with AsyncClient(settings) as own:
+                poller = Poller(client or own, clock=lambda: clock.now, sleep=clock.sleep)
+                try:
+                    async for task in poller.watch(number, interval, deadline):
+                        seen.append(task)
+                        if task.ended:
+                            break
+                except DeadlinePassed:
+                    seen.append("late")
+            return seen
+
+        return asyncio.run(watch())
+
+    def test_a_watcher_hears_only_of_changes(self, settings, clock, submitted):
+        seen = self.watch(settings, clock, submitted, 1.0, 10_000.0)
+        assert seen[-1].status.name == "FINISHED"
+        assert 2 < len(seen) < len(clock.waits)
+        news = [(task.status, task.progress, task.cost) for task in seen]
+        assert all(before != after for before, after in itertools.pairwise(news))
+
+    def test_the_last_look_is_at_the_deadline(self, settings, clock, created):
+        assert self.watch(settings, clock, created, 60.0, 100.0)[-1] == "late"
+        assert clock.waits == (60.0, 40.0)
+
+    def test_an_unknown_number_reaches_the_watcher(self, settings, clock):
+        with pytest.raises(NotFound, match="task 1"):
+            self.watch(settings, clock, 1, 60.0, 100.0)
+
+    def test_an_outage_ends_nothing_and_is_logged_once(self, settings, clock, submitted, caplog):
+        class Down:
+            asked = 0
+
+            async def send(self, call):
+                self.asked += 1
+                if self.asked < 5:
+                    raise NoAnswer(call.name, "down")
+                async with AsyncClient(settings) as client:
+                    return await client.send(call)
+
+        seen = self.watch(settings, clock, submitted, 60.0, 100_000.0, Down())
+        assert seen[-1].status.name == "FINISHED"
+        assert caplog.text.count("cannot be asked") == 1

@@ -1,0 +1,55 @@
+"""What all tests share: an Airflow that touches nothing of the user's, and a farm on this machine."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Airflow reads these when it is first imported, so they stand before any such import.
+_HOME = Path(tempfile.mkdtemp(prefix="renderbus-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ.update(
+    AIRFLOW_HOME=str(_HOME),
+    AIRFLOW__CORE__DAGS_FOLDER=str(_HOME / "dags"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS="False",
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME / 'airflow.db'}",
+)
+
+from airflow_provider_renderbus.clients.settings import Settings  # noqa: E402 - see above
+from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402
+
+CONN_ID = "renderbus_default"
+
+
+@pytest.fixture
+def farm(tmp_path):
+    """A farm whose time stands still until a test advances it."""
+    with Farm(tmp_path / "farm", HandClock()) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(farm):
+    connection = farm.connection()
+    return Settings(
+        domain=farm.address,
+        access_id=connection["login"],
+        access_key=connection["password"],
+        protocol="http",
+    )
+
+
+@pytest.fixture
+def connection(farm, monkeypatch):
+    """The farm as Airflow's connection `renderbus_default`."""
+    connection = farm.connection()
+    monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", json.dumps(connection))
+    return connection
