@@ -1,0 +1,22 @@
+"""A render farm on this machine: the protocol of Renderbus and Fox Renderfarm, jobs that live, real frames.
+
+``python -m airflow_provider_renderbus.farm`` starts it; in a test, ``with Farm(folder, HandClock()) as farm``
+serves it on a free port and :meth:`Farm.advance` lets its time pass. It needs the extra ``farm``. Account,
+key and frames lie in its storage folder, ``renderbus-farm`` in the current folder where none is named.
+
+A request goes through these rooms, each of which knows only those after it::
+
+    server ─▶ farm.handle ─▶ gate       who asks: signature, timestamp, nonce
+                          ─▶ calls      what is asked: fields in, the farm's JSON out
+                               ─▶ life       tasks and their moves, at moments that it is told
+                                    ─▶ tasks      states, and the table of moves
+                                    ─▶ studio     pictures, made while the farm answers:
+                                                  picture ─▶ world ─▶ march, scenery ─▶ solids
+                                    ─▶ account, storage
+    envelope: the form of all answers, and every reason for a refusal
+"""
+
+from airflow_provider_renderbus.farm.clock import HandClock
+from airflow_provider_renderbus.farm.farm import Farm
+
+__all__ = ["Farm", "HandClock"]

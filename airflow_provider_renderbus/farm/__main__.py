@@ -1,0 +1,58 @@
+"""The farm as a program: ``python -m airflow_provider_renderbus.farm``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shlex
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+
+from airflow_provider_renderbus.farm.farm import CONNECTION_ID, Farm
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_renderbus.farm",
+        description="A Renderbus / Fox Renderfarm on this machine, to try DAGs on without spending money.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8899, help="port, 0 for a free one (%(default)s)")
+    parser.add_argument(
+        "--storage",
+        type=Path,
+        default=Path("renderbus-farm"),
+        help="folder for account, key and frames, made with mode 0700 (%(default)s)",
+    )
+    parser.add_argument("--speed", type=float, default=60.0, help="farm seconds a second (%(default)s)")
+    parser.add_argument(
+        "--print-connection",
+        action="store_true",
+        help="print the Airflow connection, which holds the key, also where the output is not a terminal",
+    )
+    options = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
+
+    ended = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        with Farm(options.storage, None, options.speed, options.host, options.port) as farm:
+            if options.print_connection or sys.stdout.isatty():
+                value = shlex.quote(json.dumps(farm.connection()))
+                print(f"export AIRFLOW_CONN_{CONNECTION_ID.upper()}={value}", flush=True)  # noqa: T201 - asked for
+            else:
+                print(farm.connections_file, flush=True)  # noqa: T201 - the program's output
+            ended.wait()
+    except (OSError, ValueError) as error:
+        print(f"The farm cannot start: {error}", file=sys.stderr)  # noqa: T201 - the program's output
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

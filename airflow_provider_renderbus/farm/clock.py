@@ -1,0 +1,86 @@
+"""The farm's time: farm seconds that pass at a speed of their own, or only when a test says so."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Clock(Protocol):
+    """What the farm asks about time."""
+
+    def now(self) -> float:
+        """Return the farm seconds that have passed since the clock was made."""
+
+    def wall(self) -> float:
+        """Return Unix seconds: the time by which callers sign, and the farm's ``serverTime``."""
+
+    def date(self, moment: float) -> int:
+        """Return the date of a moment as the farm's answers give it.
+
+        :param moment: farm seconds, as from :meth:`now`.
+        :return: milliseconds since 1970.
+        """
+
+
+class RunningClock:
+    """Farm time that runs by itself.
+
+    Dates are on the callers' calendar: a farm that has run for an hour at speed 60 is not 59 hours ahead of
+    its callers. Durations are farm seconds.
+
+    :param speed: farm seconds that pass in a second.
+    :raises ValueError: the speed is not more than 0.
+    """
+
+    def __init__(self, speed: float) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed is {speed}; expected farm seconds a second, more than 0")
+        self._speed = speed
+        self._opened = time.time()
+        self._start = time.monotonic()
+
+    def now(self) -> float:
+        """See :meth:`Clock.now`."""
+        return (time.monotonic() - self._start) * self._speed
+
+    def wall(self) -> float:
+        """See :meth:`Clock.wall`."""
+        return time.time()
+
+    def date(self, moment: float) -> int:
+        """See :meth:`Clock.date`."""
+        return round((self._opened + moment / self._speed) * 1000)
+
+
+class HandClock:
+    """Farm time that stands still until :meth:`Farm.advance` moves it.
+
+    :param start: the date at which it begins, Unix seconds.
+    :param wall: the clock by which callers sign. It is not moved by hand, so that a client with the machine's
+        clock is still in time after the farm has gone a day ahead.
+    """
+
+    def __init__(self, start: float = 1_767_225_600, wall: Callable[[], float] = time.time) -> None:
+        self._start = start
+        self._wall = wall
+        self._passed = 0.0
+
+    def now(self) -> float:
+        """See :meth:`Clock.now`."""
+        return self._passed
+
+    def wall(self) -> float:
+        """See :meth:`Clock.wall`."""
+        return self._wall()
+
+    def date(self, moment: float) -> int:
+        """See :meth:`Clock.date`."""
+        return round((self._start + moment) * 1000)
+
+    def move(self, seconds: float) -> None:
+        """Let farm seconds pass. It makes nothing happen: that is :meth:`Farm.advance`."""
+        self._passed += seconds

@@ -1,0 +1,81 @@
+"""The farm's answers: one envelope for all, and every reason for which a call is refused.
+
+Codes are those of the farm's documents. Where they name none, the table says what this farm chose.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the farm refuses a call: its code, and the message in the two languages of the farm."""
+
+    code: int
+    chinese: str
+    english: str
+
+
+BAD_BODY = Reason(400, "请求体无效: {detail}", "The body cannot be used: {detail}")
+ILLEGAL = Reason(600, "参数 {field} 非法: 应为 {expected}", "Illegal parameter {field}: expected {expected}")
+MISSING = Reason(601, "缺少参数 {field}", "Missing parameter {field}")
+UNKNOWN_ACCOUNT = Reason(602, "未登录: accessId 无效", "Not logged in: the access id is unknown")
+NONCE_USED = Reason(603, "非法请求: nonce 已被使用", "Illegal request: the nonce was used before")
+EXPIRED = Reason(610, "签名已过期", "The signature has expired: set the clock, serverTime tells the time")
+BAD_SIGNATURE = Reason(611, "签名无效", "The signature is invalid")
+NO_TASK = Reason(404, "任务 {number} 不存在", "There is no task {number}")
+NO_FOLDER = Reason(404, "目录 {path} 不存在", "There is no folder {path}")
+NO_TASK_JSON = Reason(601, "任务 {number} 缺少 task.json", "Task {number} has no task.json: upload it first")
+# Chosen by this farm: no document says how a second submit is refused. 600 is never retried by a client.
+NOT_NEW = Reason(600, "任务 {number} 已提交或已停止", "Task {number} was submitted or stopped before")
+BAD_TASK_JSON = Reason(600, "task.json 无效: {detail}", "task.json cannot be rendered: {detail}")
+
+
+class Refused(Exception):
+    """A call is refused.
+
+    :param reason: why.
+    :param facts: the fields that the reason's messages name.
+    """
+
+    def __init__(self, reason: Reason, **facts: object) -> None:
+        self.code = reason.code
+        self.chinese = reason.chinese.format(**facts)
+        self.english = reason.english.format(**facts)
+        super().__init__(f"{self.code}: {self.english}")
+
+
+def accepted(data: Any, wall: float) -> bytes:
+    """Return the answer to a call that was carried out.
+
+    :param data: what the call answers; Decimal amounts become JSON numbers.
+    :param wall: the farm's time, Unix seconds.
+    """
+    return _envelope(200, "success", data, wall)
+
+
+def refused(why: Refused, wall: float, *, chinese: bool) -> bytes:
+    """Return the answer to a call that was refused.
+
+    :param wall: the farm's time, Unix seconds.
+    :param chinese: which of the farm's languages the caller reads.
+    """
+    return _envelope(why.code, why.chinese if chinese else why.english, None, wall)
+
+
+def _envelope(code: int, message: str, data: Any, wall: float) -> bytes:
+    server_time = int(wall * 1000)
+    answer = {
+        "version": "2.0.0",
+        "result": code == 200,  # noqa: PLR2004 - the farm's code for success
+        "message": message,
+        "code": code,
+        "data": data,
+        "serverTime": server_time,
+        "requestId": f"{secrets.token_hex(6)}-{server_time}",
+    }
+    return json.dumps(answer, ensure_ascii=False, default=float).encode()

@@ -1,0 +1,99 @@
+"""The farm's storage folder: private files, finished frames, and what a customer sees of them.
+
+``account.json`` and ``connections.json`` are for the owner alone, ``scratch/`` holds frames that are being
+made, and ``output/<bid>-<user>/`` is the root "/" of the customer's output storage: a frame appears there
+only when it is done.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+# The farm gives such times as text without a zone; its documents suggest China's.
+FARM_ZONE = timezone(timedelta(hours=8))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read; it appears whole or not at all."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "w") as file:
+        file.write(text)
+    new.replace(path)
+
+
+class Storage:
+    """The folders under the farm's storage folder, which are made where they are missing.
+
+    :param root: the storage folder.
+    :param customer: the name of the customer's folders, ``<bid>-<user id>``.
+    :raises ValueError: the folder is open to others and holds files that are not the farm's.
+    """
+
+    def __init__(self, root: Path, customer: str) -> None:
+        root = root.absolute()
+        self.account_file = root / "account.json"
+        self.connections_file = root / "connections.json"
+        self.output = root / "output" / customer
+        self.scratch = root / "scratch"
+        root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        if root.stat().st_mode & ~PRIVATE_FOLDER & 0o777:
+            if any(root.iterdir()) and not self.account_file.exists():
+                raise ValueError(
+                    f"{root} is open to others and holds files that are not the farm's; "
+                    "expected an empty or a new folder, or one with mode 0700"
+                )
+            root.chmod(PRIVATE_FOLDER)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        for folder in (self.output, self.scratch):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def last_number(self) -> int:
+        """Return the highest task number that has output here, or 0."""
+        heads = (folder.name.partition("_")[0] for folder in self.output.iterdir())
+        return max((int(head) for head in heads if head.isdecimal()), default=0)
+
+    def publish(self, scratch: Path, folder: str, name: str) -> None:
+        """Move a finished file from the scratch folder to an output folder.
+
+        :raises OSError: it cannot be moved.
+        """
+        target = self.output / folder
+        target.mkdir(exist_ok=True)
+        scratch.replace(target / name)
+
+    def entry(self, path: Path) -> dict[str, Any]:
+        """Return what the farm tells about a file or folder of the output storage."""
+        stat = path.stat()
+        is_folder = path.is_dir()
+        return {
+            "fileName": path.name,
+            "fileSize": None if is_folder else stat.st_size,
+            "iconPath": None,
+            "lastModify": datetime.fromtimestamp(stat.st_mtime, UTC)
+            .astimezone(FARM_ZONE)
+            .strftime("%Y-%m-%d %H:%M:%S"),
+            "fileType": None if is_folder else path.suffix.removeprefix("."),
+            "filePath": f"/{path.relative_to(self.output).as_posix()}",
+            "directory": is_folder,
+            "isArrears": 0,
+        }
+
+    def folder(self, tree_path: str) -> Path | None:
+        """Return the folder that a customer's path names, or None where there is none.
+
+        :param tree_path: a path from the root "/" of the output storage. One that leaves it names nothing.
+        """
+        try:
+            folder = (self.output / tree_path.strip("/")).resolve()
+            inside = folder.is_relative_to(self.output.resolve()) and folder.is_dir()
+        except (OSError, ValueError):  # too long a name, a NUL in it
+            return None
+        return folder if inside else None

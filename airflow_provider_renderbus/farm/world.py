@@ -1,0 +1,117 @@
+"""The world of a frame: a solid that turns over a glossy floor, a light, a backdrop.
+
+In the world's space y is up, the floor is at y = 0 and the solid about :data:`CENTRE`. The solid is marched
+in its own space, into which rays are turned.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from airflow_provider_renderbus.farm.march import column, dot, hit, light, normals, openness, unit
+from airflow_provider_renderbus.farm.scenery import look_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from airflow_provider_renderbus.farm.solids import Array
+
+FRAMES_A_TURN = 24
+LEAN = 0.42  # radians by which the solid's axis leans to the camera
+EYE, TARGET, CENTRE = column(0, 1.75, -4.6), column(0, 0.86, 0), column(0, 1, 0)
+UP, MIRROR = column(0, 1, 0), column(1, -1, 1)
+TO_LIGHT, TO_FILL = unit(column(-0.55, 0.78, -0.42)), unit(column(0.8, 0.25, -0.35))
+WARM = column(1.0, 0.94, 0.85)
+LEVEL = -0.001  # rays that fall less than this reach the floor only where the backdrop hides it
+
+
+class World:
+    """The world of a scene at a frame.
+
+    :param scene: the scene's name, on which solid and colours depend.
+    :param frame: the frame's number, on which the turn depends.
+    """
+
+    def __init__(self, scene: str, frame: int) -> None:
+        look = look_of(scene)
+        palette = look.palette
+        self._solid = look.solid
+        self._main, self._accent = column(*palette.main), column(*palette.accent)
+        self._ground, self._sky = column(*palette.ground), column(*palette.sky)
+        turn = look.begin + 2 * math.pi * (frame % FRAMES_A_TURN) / FRAMES_A_TURN
+        cos, sin, lean_cos, lean_sin = math.cos(turn), math.sin(turn), math.cos(LEAN), math.sin(LEAN)
+        turned = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+        leant = np.array([[1, 0, 0], [0, lean_cos, -lean_sin], [0, lean_sin, lean_cos]])
+        self._to_solid = (turned @ leant).astype(np.float32)
+        self._light, self._fill, self._up = (self._to_solid @ way for way in (TO_LIGHT, TO_FILL, UP))
+        forward = unit(TARGET - EYE)
+        right = unit(np.cross(UP, forward, axis=0))
+        self._camera = np.hstack([right, np.cross(forward, right, axis=0), forward])
+
+    def colours(self, right: Array, up: Array) -> Array:
+        """Return the light that comes through places in the picture.
+
+        :param right: to the right of the picture's middle, at distance 1 from the eye.
+        :param up: above its middle.
+        :return: linear red, green and blue, shape (3, n).
+        """
+        rays = unit(self._camera @ np.stack([right, up, np.ones_like(up)]))
+        result = self._backdrop(rays)
+        origins = np.broadcast_to(self._to_solid @ (EYE - CENTRE), rays.shape)
+        seen = self._show_solid(result, origins, self._to_solid @ rays, mirrored=False)
+        floor = np.flatnonzero((rays[1] < LEVEL) & ~seen)
+        rays = rays[:, floor]
+        shown, nearness = self._floor(rays)
+        result[:, floor] += (shown - result[:, floor]) * nearness
+        result *= 1 - 0.9 * (right * right + up * up)
+        return result
+
+    def _backdrop(self, rays: Array) -> Array:
+        colours: Array = self._sky * (1 - 0.55 * np.clip(rays[1] * 1.6 + 0.3, 0, 1))
+        return colours
+
+    def _show_solid(self, result: Array, origins: Array, rays: Array, *, mirrored: bool) -> NDArray[np.bool_]:
+        """Put the solid's colours where rays in its space hit it, and return where they do."""
+        distance = hit(self._solid, origins, rays)
+        seen = np.isfinite(distance)
+        if seen.any():
+            found = np.flatnonzero(seen)
+            rays = rays[:, found]
+            points = origins[:, found] + rays * distance[found]
+            result[:, found] = self._surface(points, rays, mirrored=mirrored)
+        return seen
+
+    def _surface(self, points: Array, rays: Array, *, mirrored: bool) -> Array:
+        """Return the colours of points on the solid; its mirror image does without its shadow on itself."""
+        outward = normals(self._solid, points)
+        lit, free = np.clip(dot(outward, self._light), 0, 1), np.ones_like(points[0])
+        if not mirrored:
+            lit *= light(self._solid, points + outward * 0.01, self._light, 10)
+            free = openness(self._solid, points, outward)
+        band = np.clip(0.3 + 2.7 * np.sin(points[1] * 9 + points[0] * 2), 0, 0.9)
+        base = self._main + (self._accent - self._main) * band
+        above = dot(outward, self._up) * 0.5 + 0.5
+        around = (self._sky * above + self._ground * (1 - above)) * 0.5
+        filled = self._sky * (np.clip(dot(outward, self._fill), 0, 1) * 0.3)
+        shine = np.clip(dot(outward, unit(self._light - rays)), 0, 1) ** 48 * 0.9
+        rim = np.clip(1 + dot(outward, rays), 0, 1) ** 4 * 0.6
+        colours: Array = base * (WARM * lit * 1.55 + (around + filled) * free)
+        colours += WARM * (shine * lit) + self._sky * (rim * free)
+        return colours
+
+    def _floor(self, rays: Array) -> tuple[Array, Array]:
+        """Return the floor's colours, with shadow and mirror image, and how near it is, 1 to 0 far away."""
+        distance = -EYE[1] / rays[1]
+        points = EYE + rays * distance
+        origins = self._to_solid @ (points - CENTRE)
+        under = 1 - 0.5 * np.exp(dot(points, points) * -1.3)
+        lit = light(self._solid, origins, self._light, 7)
+        own = self._ground * (WARM * lit * 0.8 + 0.3 * under)
+        mirrored = self._backdrop(rays * MIRROR)
+        self._show_solid(mirrored, origins, self._to_solid @ (rays * MIRROR), mirrored=True)
+        gloss = 0.08 + 0.5 * (1 + rays[1]) ** 4
+        near = np.exp(np.maximum(distance - 4.4, 0) * -0.17)
+        return own + (mirrored - own) * gloss, near * near * (3 - 2 * near)

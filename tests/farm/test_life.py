@@ -1,0 +1,204 @@
+"""The life of a task on a clock driven by hand: states, moments, money."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+from PIL import Image
+
+from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm.life import MACHINES, QUEUE_SECONDS
+from airflow_provider_renderbus.farm.tasks import LONGEST, MOVES, SHORTEST, Event, TaskState, frame_seconds
+from tests.farm.caller import PROFILE, STOP, SUBMIT, Caller, job
+
+START = 1_767_225_600
+ENDED = {TaskState.STOP, TaskState.FINISHED, TaskState.FINISHED_HAS_FAILED}
+
+
+def durations(scene, count):
+    return [frame_seconds(scene, number) for number in range(1, count + 1)]
+
+
+def cost(seconds):
+    return (Decimal("0.67") * seconds / 3600).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+
+
+def money(caller):
+    profile = caller.call(PROFILE)
+    return Decimal(str(profile["coupon"])), Decimal(str(profile["rmbbalance"]))
+
+
+def files(caller):
+    return sorted(path.name for path in caller.farm.output_root.rglob("*") if path.is_file())
+
+
+def test_a_task_waits_renders_and_finishes(caller):
+    number = caller.submit()
+    assert caller.info(number)["taskStatus"] == 0
+    caller.farm.advance(QUEUE_SECONDS - 1)
+    assert caller.info(number)["taskStatus"] == 0
+    caller.farm.advance(1)
+    info = caller.info(number)
+    assert (info["taskStatus"], info["statusText"], info["executingFrames"]) == (5, "render_task_status_5", 4)
+
+    longest = max(durations("sh010", 4))
+    caller.farm.advance(longest - 1)
+    assert caller.info(number)["taskStatus"] == 5
+    caller.farm.advance(1)
+    info = caller.info(number)
+    assert (info["taskStatus"], info["doneFrames"], info["totalFrames"]) == (25, 4, 4)
+    assert info["submitDate"] == START * 1000
+    assert info["startTime"] == (START + QUEUE_SECONDS) * 1000
+    assert info["completedDate"] == (START + QUEUE_SECONDS + longest) * 1000
+    assert info["renderDuration"] == sum(durations("sh010", 4))
+
+
+def test_one_step_and_many_lead_to_the_same_life(tmp_path):
+    ends = []
+    for name, steps in (("one", [3000]), ("many", [7] * 430)):
+        caller = Caller(Farm(tmp_path / name, HandClock()))
+        number = caller.submit(job(frames="1-12[1]"))
+        for seconds in steps:
+            caller.farm.advance(seconds)
+        frames = caller.frames(number)["items"]
+        ends.append((caller.info(number), frames, money(caller)))
+    assert ends[0] == ends[1]
+
+
+def test_machines_take_up_frames_as_others_end(caller):
+    number = caller.submit(job(frames="1-6[1]"))
+    caller.farm.advance(QUEUE_SECONDS)
+    first = sorted(durations("sh010", MACHINES))
+    caller.farm.advance(first[0])
+    info = caller.info(number)
+    assert (info["doneFrames"], info["executingFrames"]) == (first.count(first[0]), MACHINES)
+    frame = caller.frames(number)["items"][MACHINES]
+    assert (frame["frameStatus"], frame["startTime"]) == (2, (START + QUEUE_SECONDS + first[0]) * 1000)
+    assert (frame["endTime"], frame["frameExecuteTime"]) == (None, None)
+
+
+def test_frames_are_paid_to_the_last_decimal_coupons_first(caller):
+    frames = 500
+    number = caller.submit(job(frames=f"1-{frames}[1]", width="4", height="2"))
+    coupon, balance = money(caller)
+    caller.farm.advance(100_000)
+    costs = [cost(seconds) for seconds in durations("sh010", frames)]
+    assert sum(costs) > coupon, "the job is meant to use up the coupons"
+
+    info = caller.info(number)
+    assert Decimal(str(info["renderConsume"])) == sum(costs)
+    assert Decimal(str(info["couponConsume"])) == coupon
+    assert Decimal(str(info["userAccountConsume"])) == sum(costs) - coupon
+    assert money(caller) == (0, balance - (sum(costs) - coupon))
+    paid = [
+        Decimal(str(frame["feeAmount"])) + Decimal(str(frame["couponFee"]))
+        for page in range(1, 6)
+        for frame in caller.frames(number, pageNum=page)["items"]
+    ]
+    assert paid == costs
+
+
+def test_a_frame_appears_when_it_is_done_and_not_before(caller):
+    number = caller.submit()
+    caller.farm.advance(QUEUE_SECONDS + SHORTEST - 1)
+    assert files(caller) == []
+    caller.farm.advance(LONGEST)
+    assert files(caller) == [f"sh010_{frame:04d}.png" for frame in (1, 2, 3, 4)]
+    path = caller.farm.output_root / f"{number}_sh010" / "sh010_0003.png"
+    with Image.open(path) as picture:
+        assert (picture.size, picture.mode, picture.format) == ((32, 18), "RGB", "PNG")
+
+
+@pytest.mark.parametrize("before", [0, QUEUE_SECONDS - 1, QUEUE_SECONDS, QUEUE_SECONDS + SHORTEST])
+def test_a_stopped_task_renders_and_costs_nothing_more(caller, before):
+    number = caller.submit(job(frames="1-9[1]"))
+    caller.farm.advance(before)
+    done = caller.info(number)["doneFrames"]
+    caller.call(STOP, taskIds=[number])
+    then = (caller.info(number), money(caller), files(caller))
+    assert then[0]["taskStatus"] == 10
+    assert then[0]["abortFrames"] == 9 - done
+    caller.farm.advance(100_000)
+    assert (caller.info(number), money(caller), files(caller)) == then
+    assert list((caller.farm.output_root.parent.parent / "scratch").iterdir()) == []
+
+
+def test_stopping_twice_or_after_the_end_changes_nothing(caller):
+    number = caller.submit()
+    caller.farm.advance(1000)
+    caller.call(STOP, taskIds=[number])
+    caller.call(STOP, taskIds=[number])
+    assert caller.info(number)["taskStatus"] == 25
+
+
+def test_a_task_that_is_not_submitted_waits_for_ever(caller):
+    number = caller.create(labels=["夜间", "sh010"], artist="Ada")
+    caller.farm.advance(100_000)
+    info = caller.info(number)
+    assert (info["taskStatus"], info["submitDate"], info["outputFileName"]) == (0, None, None)
+    assert info["labels"] == '{"1": "夜间", "2": "sh010"}'
+    assert info["producer"] == "Ada"
+
+
+def test_a_task_stopped_before_its_submit_cannot_be_submitted(caller):
+    number = caller.create()
+    caller.upload(number, job())
+    caller.call(STOP, taskIds=[number])
+    assert caller.refused(SUBMIT, taskId=number)[0] == 600
+
+
+def test_a_frame_whose_file_cannot_be_had_fails_and_costs_nothing(caller):
+    number = caller.submit()
+    means = money(caller)
+    (caller.farm.output_root / f"{number}_sh010").write_text("in the way")
+    caller.farm.advance(1000)
+    info = caller.info(number)
+    assert (info["taskStatus"], info["failedFrames"], info["doneFrames"]) == (30, 4, 0)
+    assert {frame["frameStatus"] for frame in caller.frames(number)["items"]} == {5}
+    assert money(caller) == means
+
+
+def test_a_frame_that_cannot_be_painted_fails(caller):
+    number = caller.submit()
+    (caller.farm.output_root.parent.parent / "scratch").rmdir()
+    caller.farm.advance(1000)
+    assert caller.info(number)["taskStatus"] == 30
+
+
+def test_numbers_go_on_after_those_that_have_output(tmp_path):
+    for _ in "ab":
+        caller = Caller(Farm(tmp_path, HandClock()))
+        last = caller.submit()
+        caller.farm.advance(1000)
+    assert last == 35_000_002
+
+
+def test_no_move_leads_out_of_an_end():
+    assert not {state for state, _ in MOVES} & ENDED
+    assert {state for state in TaskState if not any(begin is state for begin, _ in MOVES)} == ENDED
+    assert {event for _, event in MOVES} == set(Event)
+
+
+def test_durations_are_always_the_same_and_within_bounds():
+    seconds = durations("sh010", 200)
+    assert seconds == durations("sh010", 200)
+    assert seconds != durations("sh020", 200)
+    assert min(seconds) >= SHORTEST
+    assert max(seconds) <= LONGEST
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_time_does_not_go_back(caller, seconds):
+    with pytest.raises(ValueError, match="expected 0 or more"):
+        caller.farm.advance(seconds)
+
+
+def test_a_running_clock_cannot_be_driven(tmp_path):
+    with pytest.raises(ValueError, match="HandClock"):
+        Farm(tmp_path / "farm").advance(1)
+
+
+def test_a_farm_that_stands_still_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="speed is 0"):
+        Farm(tmp_path / "farm", speed=0)

@@ -1,0 +1,160 @@
+"""The farm as a program of its own, and the files that it keeps."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from http.client import HTTPConnection
+
+import pytest
+
+from airflow_provider_renderbus.farm import Farm, HandClock
+from tests.farm.caller import PROFILE, Caller, post
+
+PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm"]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+
+
+class Remote(Caller):
+    """A caller of a farm in another process, known by its connection."""
+
+    def __init__(self, connection):
+        super().__init__(self)
+        self.connection = lambda: connection
+        self.address = f"{connection['host']}:{connection['port']}"
+
+    def code(self):
+        with closing(HTTPConnection(self.address, timeout=30)) as http:
+            return json.loads(post(http, PROFILE, self.signed(PROFILE, {}), b"{}")[1])["code"]
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def start(*options, stdout=subprocess.PIPE):
+        command = [*PROGRAM, "--port", "0", *options]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=ENVIRONMENT, stdout=stdout, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_told_to_end(start, tmp_path, ending):
+    process = start()
+    path = tmp_path / "renderbus-farm" / "connections.json"
+    assert process.stdout.readline() == f"{path}\n"
+    connection = json.loads(path.read_text())["renderbus_default"]
+    assert Remote(connection).code() == 200
+
+    process.send_signal(ending)
+    rest, errors = process.communicate(timeout=20)
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_it_prints_the_connection_when_asked(start, tmp_path):
+    process = start("--print-connection", "--storage", "storage")
+    (export, assignment) = shlex.split(process.stdout.readline())
+    name, _, value = assignment.partition("=")
+    assert (export, name) == ("export", "AIRFLOW_CONN_RENDERBUS_DEFAULT")
+    kept = json.loads((tmp_path / "storage" / "connections.json").read_text())
+    assert kept == {"renderbus_default": json.loads(value)}
+    assert Remote(json.loads(value)).code() == 200
+
+
+def test_it_prints_the_connection_on_a_terminal(start):
+    terminal, its_end = pty.openpty()
+    try:
+        start(stdout=its_end)
+        assert os.read(terminal, 7) == b"export "
+    finally:
+        os.close(terminal)
+        os.close(its_end)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--speed", "0"], "speed is 0"),
+        (["--storage", "/proc/farm"], "/proc/farm"),
+        (["--port", "99999"], "port"),
+    ],
+)
+def test_it_tells_why_it_cannot_start(start, options, message):
+    process = start(*options)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (1, "")
+    assert errors.startswith("The farm cannot start: ")
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_the_storage_is_the_owners_alone(tmp_path):
+    storage = tmp_path / "deep" / "storage"
+    with Farm(storage, HandClock()) as farm:
+        assert mode(storage) == 0o700
+        assert mode(storage / "account.json") == mode(storage / "connections.json") == 0o600
+        assert json.loads((storage / "connections.json").read_text()) == {
+            "renderbus_default": farm.connection()
+        }
+        assert not list(storage.glob(".*"))
+
+
+def test_the_connection_is_what_airflow_reads(farm):
+    connection = farm.connection()
+    assert connection["conn_type"] == "renderbus"
+    assert farm.address == f"{connection['host']}:{connection['port']}"
+    assert connection["extra"] == {
+        "protocol": "http",
+        "platform": "2",
+        "console_url": f"http://{farm.address}/task/{{number}}",
+    }
+
+
+def test_id_and_key_are_made_once(tmp_path):
+    logins = set()
+    for name in ("one", "one", "two"):
+        connection = Farm(tmp_path / name, HandClock()).connection()
+        logins.add((connection["login"], connection["password"]))
+    assert len(logins) == 2
+
+
+def test_an_old_connection_is_gone_before_the_port_is_bound(farm, tmp_path):
+    taken = Farm(tmp_path / "other", HandClock(), port=farm.connection()["port"])
+    taken.connections_file.write_text("old")
+    with pytest.raises(OSError, match="in use"), taken:
+        pass
+    assert not taken.connections_file.exists()
+
+
+def test_a_folder_of_others_is_not_taken(tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds files that are not the farm's"):
+        Farm(tmp_path)
+    assert mode(tmp_path) == 0o755
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not json"])
+def test_a_broken_account_is_told(tmp_path, text):
+    Farm(tmp_path, HandClock())
+    (tmp_path / "account.json").write_text(text)
+    with pytest.raises(ValueError, match="is not an account"):
+        Farm(tmp_path, HandClock())

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_renderbus.farm.task_json import LONGEST_STEM, read_frames, read_job
+from tests.farm.caller import job
+
+
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [
+        ("1-5[1]", (1, 2, 3, 4, 5)),
+        ("1-10[4]", (1, 5, 9)),
+        ("7", (7,)),
+        ("1-3", (1, 2, 3)),
+        ("-2-1[1]", (-2, -1, 0, 1)),
+        ("-4--2[2]", (-4, -2)),
+        ("5,1-3[1], 2-4[1]", (5, 1, 2, 3, 4)),
+    ],
+)
+def test_frames_are_read(text, frames):
+    assert read_frames(text) == frames
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-", "5-1[1]", "1-5[1", "1-5[-1]", "1-999999999999[1]", "1,,2"])
+def test_other_frames_are_refused(text):
+    with pytest.raises(ValueError, match=r"^frames .*; expected"):
+        read_frames(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "scene", "stem"),
+    [
+        ("/mnt/shots/sh010.blend", "sh010.blend", "sh010"),
+        (r"D:\shots\sh020.v2.ma", "sh020.v2.ma", "sh020.v2"),
+        ("衣帽间.max", "衣帽间.max", "衣帽间"),
+        ("noending", "noending", "noending"),
+        ("", "scene", "scene"),
+        ("/", "scene", "scene"),
+        ("a/..", "..", "."),
+        ("a\nb\ud800.blend", "a\nb\ud800.blend", "a_b_"),
+        ("x" * 300 + ".blend", "x" * 300 + ".blend", "x" * LONGEST_STEM),
+    ],
+)
+def test_a_scene_is_named_by_its_file(path, scene, stem):
+    task_json = job()
+    task_json["task_info"]["input_cg_file"] = path
+    read = read_job(task_json)
+    assert (read.scene, read.stem) == (scene, stem)
+
+
+@pytest.mark.parametrize(
+    ("scene_info", "frames"),
+    [
+        ({"common": {"frames": "1-3[1]"}}, (1, 2, 3)),
+        ({"masterLayer": {"renderable": "1", "common": {"frames": "4-5[1]"}}}, (4, 5)),
+        ({"rop_node": [{"node": "/out/geo", "frames": "7"}]}, (7,)),
+        ({}, (0,)),
+    ],
+)
+def test_frames_are_found_where_each_software_puts_them(scene_info, frames):
+    assert read_job({"task_info": {}, "scene_info": scene_info}).frames == frames
+
+
+def test_scene_info_counts_where_scene_info_render_is_empty():
+    scene_info = {"common": {"frames": "2", "width": "64", "height": "36"}}
+    read = read_job({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})
+    assert (read.frames, read.width, read.height) == ((2,), 64, 36)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": "0"}, "0x18 pixels"),
+        ({"width": "1000000", "height": "1000000"}, "1000000x1000000 pixels"),
+        ({"width": "wide"}, "width is 'wide'"),
+        ({"cg_id": "Blender"}, "cg_id is 'Blender'"),
+        ({"ram": None}, "ram is 'None'"),
+    ],
+)
+def test_what_cannot_be_rendered_is_told(change, message):
+    with pytest.raises(ValueError, match=message):
+        read_job(job(**change))
+
+
+@pytest.mark.parametrize("task_json", [{}, {"task_info": []}, {"task_info": {}, "scene_info": [1]}])
+def test_a_task_json_without_its_objects_is_refused(task_json):
+    with pytest.raises(ValueError, match="expected the objects"):
+        read_job(task_json)
