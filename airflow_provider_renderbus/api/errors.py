@@ -184,6 +184,18 @@ CODES: dict[int, Code] = {
     **dict.fromkeys(range(900, 921), Code(BillingError, _BILLING)),
 }
 
+
+def ends_waiting(error: RenderbusError) -> bool:
+    """Tell whether somebody who waits for a render may give up because of an error.
+
+    Only a refusal that will be the same next time ends the waiting. An answer that did not come or cannot
+    be read, a clock that is wrong, a nonce that was seen: not to know is not to have failed.
+    """
+    return (
+        isinstance(error, ApiError) and not error.retryable and not isinstance(error, ClockSkew | NonceUsed)
+    )
+
+
 NO_MORE_RECORDS = 700
 SUCCESS = 200
 

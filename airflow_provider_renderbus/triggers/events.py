@@ -6,13 +6,13 @@ import dataclasses
 import enum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.errors import ApiError, RenderbusError
 from airflow_provider_renderbus.api.outcomes import FINISHED, Outcome, outcome, summary
 from airflow_provider_renderbus.api.states import TASK_STATES, TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from airflow_provider_renderbus.api.errors import RenderbusError
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
 _VERSION = 1
@@ -87,10 +87,9 @@ def describe(task: TaskInfo) -> str:
 
 
 def unable(number: int, problem: RenderbusError | ValueError) -> RenderEvent:
-    """Return the end of waiting because the farm cannot be asked, and will not answer otherwise later.
+    """Return the end of waiting because the farm refuses to be asked, and will not answer otherwise later.
 
     :param number: the task's number.
     :param problem: what the farm refused, or what is wrong with the connection.
     """
-    for_good = isinstance(problem, ApiError | ValueError)
-    return RenderEvent(End.FAILED_FOR_GOOD if for_good else End.FAILED, number, str(problem))
+    return RenderEvent(End.FAILED_FOR_GOOD, number, str(problem))

@@ -18,6 +18,8 @@ from airflow_provider_renderbus.api.errors import (
     NotSent,
     NotServed,
     RenderbusError,
+    api_error,
+    ends_waiting,
 )
 
 PROFILE = calls.query_user_profile()
@@ -60,6 +62,15 @@ def test_each_code_becomes_its_error(code):
 
 def test_only_failures_of_the_farm_are_worth_another_try():
     assert {code for code, known in CODES.items() if known.error.retryable} == {500, 513, 1000}
+
+
+def test_waiting_ends_only_for_refusals_that_will_be_the_same_next_time():
+    def ends(code):
+        return ends_waiting(api_error("query_task_info", code, ""))
+
+    assert all(ends(code) for code in (400, 403, 404, 601, 602, 608, 611, 804, 913, 4711))
+    assert not any(ends(code) for code in (500, 513, 1000, 603, 610))
+    assert not any(ends_waiting(kind("query_task_info", "")) for kind in (NotSent, NoAnswer, BadAnswer))
 
 
 def test_a_wrong_key_says_where_to_get_one():
