@@ -1,0 +1,57 @@
+"""The README says what is so: its snippets run, its tables are whole, its commands and links are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
+from airflow_provider_renderbus.operators import tasks as operators
+from airflow_provider_renderbus.sensors import tasks as sensors
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+SNIPPETS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def first_column(heading):
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `?(\w+)`? \|", section, re.MULTILINE)[1:]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_snippets_run(snippet):
+    exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_first_snippet_is_a_dag_of_four_tasks():
+    names = {"__name__": "readme"}
+    exec(SNIPPETS[0].replace("\none_shot()", "\nmade = one_shot()"), names)
+    assert isinstance(names["made"], DAG)
+    assert list(names["made"].task_dict) == ["create", "upload", "submit", "wait"]
+
+
+def test_the_connections_fields_are_all_told():
+    assert first_column("The connection") == ["Host", "Port", "Login", "Password", *EXTRAS]
+
+
+def test_the_operators_and_sensors_are_all_told():
+    there = [
+        name
+        for module in (operators, sensors)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+    assert sorted(first_column("Operators and sensors")) == sorted(there)
+
+
+def test_the_commands_are_in_the_makefile():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for command in re.findall(r"^make (\w+)$", README, re.MULTILINE):
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE)
+
+
+def test_the_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
