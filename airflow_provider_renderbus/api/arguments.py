@@ -17,6 +17,8 @@ TaskNumber: TypeAlias = int | str
 _ALIAS = re.compile(r"(?:\d*[A-Za-z]+)?(\d+)")
 CONFIG_FILES = ("task.json", "upload.json", "asset.json", "tips.json")
 USER_LEVELS = (50, 60)
+LANGUAGES = ("0", "1")
+ZONES = (1, 2)
 
 
 def task_number(argument: str, value: Any) -> int:
@@ -42,6 +44,11 @@ def task_numbers(argument: str, values: Iterable[TaskNumber], most: int | None =
     if most is not None and len(numbers) > most:
         raise ValueError(f"{argument}: at most {most} task numbers go in one request, not {len(numbers)}")
     return numbers
+
+
+def optional_number(argument: str, value: TaskNumber | None) -> int | None:
+    """Return a task's number, or None where the argument is left out."""
+    return None if value is None else task_number(argument, value)
 
 
 def count(argument: str, value: int, most: int | None = None) -> int:
@@ -76,3 +83,17 @@ def texts(argument: str, values: Iterable[str]) -> list[str]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(f"{argument}: a list of texts is wanted, not {values!r}")
     return [text(argument, value) for value in values]
+
+
+def integers(argument: str, values: Any) -> list[int]:
+    """Return a list of whole numbers, e.g. of states or of frame ids."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{argument}: a list of whole numbers is wanted, not {values!r}")
+    return [integer(argument, value) for value in values]
+
+
+def integer(argument: str, value: Any) -> int:
+    """Return a whole number, also one given as an enumeration's member."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{argument}: a whole number is wanted, not {value!r}")
+    return int(value)

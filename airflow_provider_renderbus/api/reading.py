@@ -149,6 +149,11 @@ def each(convert: Callable[[Any], V]) -> Callable[[Any], tuple[V, ...]]:
     return convert_each
 
 
+def anything(value: Any) -> Any:
+    """Read plain JSON, for the calls whose answers no operator looks into."""
+    return value
+
+
 def nothing(_: Any) -> None:
     """Read the answer of a call that has no result: null, or a text such as ``SUCCESS``."""
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 import tenacity
 
-from airflow_provider_renderbus.api.errors import NoAnswer, NotSent
+from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, RenderbusError
 from airflow_provider_renderbus.clients.exchange import Exchange, Request, Response
 from airflow_provider_renderbus.clients.policy import RetryPolicy
+from airflow_provider_renderbus.clients.sequences import AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from types import TracebackType
 
     from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.models.page import Page
+    from airflow_provider_renderbus.clients.sequences import Pages
+    from airflow_provider_renderbus.clients.sequences import Sequence as CallSequence
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -71,6 +75,53 @@ class AsyncClient:
         """
         retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.arguments(call))
         return await retrying(self._try, call)
+
+    async def send_all(self, batch: Sequence[Call[Any]]) -> list[Any]:
+        """Send calls that do not depend on each other, several at once, and return their results in order.
+
+        :raises RenderbusError: the first error that comes; the calls that are still under way are given up.
+        """
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def send(call: Call[Any]) -> Any:
+            async with free:
+                return await self.send(call)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(send(call)) for call in batch]
+        except* RenderbusError as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    async def run(self, sequence: CallSequence[T]) -> T:
+        """Carry a sequence of calls out and return its result.
+
+        :param sequence: one of :mod:`airflow_provider_renderbus.clients.sequences`.
+        """
+        batch = next(sequence)
+        while True:
+            answered = await self.send_all(batch)
+            try:
+                batch = sequence.send(answered)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    async def stream(self, pages: Pages[T]) -> AsyncIterator[Page[T]]:
+        """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.
+
+        :param pages: one of :mod:`airflow_provider_renderbus.clients.sequences`.
+        """
+        batch = next(pages)
+        while True:
+            answered = await self.send_all(batch)
+            for page in answered:
+                yield page
+            try:
+                batch = pages.send(answered)
+            except StopIteration:
+                return
 
     async def _try(self, call: Call[T]) -> T:
         if call.replay_safe:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Self, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
 import tenacity
@@ -14,12 +15,16 @@ from urllib3.exceptions import SSLError as TlsRefused
 from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, TransportError
 from airflow_provider_renderbus.clients.exchange import Exchange, Request, Response
 from airflow_provider_renderbus.clients.policy import RetryPolicy
+from airflow_provider_renderbus.clients.sequences import AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.models.page import Page
+    from airflow_provider_renderbus.clients.sequences import Pages
+    from airflow_provider_renderbus.clients.sequences import Sequence as CallSequence
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -79,6 +84,44 @@ class Client:
         retrying = tenacity.Retrying(sleep=self._sleep, **self._policy.arguments(call))
         result: T = retrying(self._try, call)
         return result
+
+    def send_all(self, batch: Sequence[Call[Any]]) -> list[Any]:
+        """Send calls that do not depend on each other, several at once, and return their results in order.
+
+        :raises RenderbusError: the first error in the order of the calls.
+        """
+        if len(batch) == 1:
+            return [self.send(batch[0])]
+        with ThreadPoolExecutor(min(len(batch), AT_ONCE)) as pool:
+            return list(pool.map(self.send, batch))
+
+    def run(self, sequence: CallSequence[T]) -> T:
+        """Carry a sequence of calls out and return its result.
+
+        :param sequence: one of :mod:`airflow_provider_renderbus.clients.sequences`.
+        """
+        batch = next(sequence)
+        while True:
+            answered = self.send_all(batch)
+            try:
+                batch = sequence.send(answered)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    def stream(self, pages: Pages[T]) -> Iterator[Page[T]]:
+        """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.
+
+        :param pages: one of :mod:`airflow_provider_renderbus.clients.sequences`.
+        """
+        batch = next(pages)
+        while True:
+            answered = self.send_all(batch)
+            yield from answered
+            try:
+                batch = pages.send(answered)
+            except StopIteration:
+                return
 
     def _try(self, call: Call[T]) -> T:
         if call.replay_safe:

@@ -20,6 +20,7 @@ from airflow_provider_renderbus.api.errors import (
     RenderbusError,
     api_error,
     ends_waiting,
+    unknown_task,
 )
 
 PROFILE = calls.query_user_profile()
@@ -144,3 +145,13 @@ def test_any_data_gives_a_result_or_an_error_of_ours(call, data, code, server_ti
 def test_errors_can_be_pickled(error):
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_an_error_without_the_farms_message_or_of_an_unknown_code_still_says_enough():
+    assert str(ApiError("create_task", 4711, "")) == (
+        "create_task: the farm answered 4711: a code that this provider does not know."
+    )
+
+
+def test_a_task_that_is_missing_from_an_answer_is_named():
+    assert "task 7" in str(unknown_task(7))

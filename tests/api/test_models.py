@@ -8,7 +8,7 @@ from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.frames import read_frame
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.outcomes import summary
-from airflow_provider_renderbus.api.reading import Unreadable, amount, flag, integer, moment, text
+from airflow_provider_renderbus.api.reading import Unreadable, amount, each, flag, integer, moment, text
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 
 # A layered task as in the vendor's document: the parent stays at 0 while its leaves have finished.
@@ -110,6 +110,10 @@ def test_optional_fields_of_a_wrong_type_take_their_default():
     assert (task.id, task.total_frames, task.submitted_at, task.labels) == (7, None, None, None)
 
 
+def test_what_the_farm_writes_in_another_type_is_read():
+    assert (text(7), integer("7"), flag(True), flag(0)) == ("7", 7, True, False)
+
+
 def test_times_are_aware_and_zero_is_none():
     assert moment(1535602289000) == datetime(2018, 8, 30, 4, 11, 29, tzinfo=UTC)
     assert moment(0) is None
@@ -127,6 +131,7 @@ def test_times_are_aware_and_zero_is_none():
         (moment, "now"),
         (flag, 2),
         (flag, []),
+        (each(text), "a"),
     ],
 )
 def test_values_out_of_place_are_refused_without_being_shown(convert, value):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 
 import pytest
 
@@ -27,6 +29,35 @@ class Sender:
     async def _send(self, settings, calls, options):
         async with AsyncClient(settings, sleep=self._sleep, **options) as client:
             return [await client.send(call) for call in calls]
+
+    def run(self, settings, sequence):
+        if self.kind is Client:
+            with Client(settings, sleep=self.waits.append) as client:
+                return client.run(sequence)
+        return asyncio.run(self._run(settings, sequence))
+
+    async def _run(self, settings, sequence):
+        async with AsyncClient(settings, sleep=self._sleep) as client:
+            return await client.run(sequence)
+
+    def stream(self, settings, pages, most=None):
+        """Take pages of a sequence, all or at most so many."""
+        if self.kind is Client:
+            with Client(settings, sleep=self.waits.append) as client:
+                return list(itertools.islice(client.stream(pages), most))
+        return asyncio.run(self._stream(settings, pages, most))
+
+    async def _stream(self, settings, pages, most):
+        taken = []
+        async with (
+            AsyncClient(settings, sleep=self._sleep) as client,
+            contextlib.aclosing(client.stream(pages)) as stream,
+        ):
+            async for page in stream:
+                taken.append(page)
+                if len(taken) == most:
+                    break
+        return taken
 
     async def _sleep(self, seconds):
         self.waits.append(seconds)

@@ -8,7 +8,10 @@ import struct
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass
@@ -36,10 +39,11 @@ RESET = Answer(status=None)
 
 
 class ScriptedServer:
-    """Gives each request the next answer of a script; the last one goes on for ever."""
+    """Gives each request the next answer of a script, the last one for ever, or what `respond` says."""
 
     def __init__(self) -> None:
         self.script: list[Answer] = [envelope()]
+        self.respond: Callable[[Arrival], Answer] | None = None
         self.arrived: list[Arrival] = []
         self._lock = threading.Lock()
         server = self
@@ -87,4 +91,6 @@ class ScriptedServer:
     def _next(self, arrival: Arrival) -> Answer:
         with self._lock:
             self.arrived.append(arrival)
+            if self.respond:
+                return self.respond(arrival)
             return self.script.pop(0) if len(self.script) > 1 else self.script[0]

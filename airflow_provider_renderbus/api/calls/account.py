@@ -1,16 +1,150 @@
-"""Calls about the account."""
+"""Calls about the account: who it is, what it may use, what it has done."""
 
 from __future__ import annotations
 
-from airflow_provider_renderbus.api.call import Call
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api import arguments
+from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.account import UserProfile, read_user_profile
+from airflow_provider_renderbus.api.models.hardware import HardwareConfig, read_hardware_config
+from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page, page_of
+from airflow_provider_renderbus.api.models.settings import UserSetting, read_user_setting
+from airflow_provider_renderbus.api.platforms import platform_number
+from airflow_provider_renderbus.api.reading import anything, each, nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_renderbus.api.arguments import TaskNumber
+
+_read_records = page_of(anything)
 
 
 def query_user_profile() -> Call[UserProfile]:
     """Ask for the account's profile, with the money it has left."""
+    return Call("query_user_profile", ("/api/render/setUp/queryUserProfile",), {}, read=read_user_profile)
+
+
+def query_user_setting() -> Call[UserSetting]:
+    """Ask for the account's settings."""
     return Call(
-        "query_user_profile",
-        ("/api/render/setUp/queryUserProfile",),
+        "query_user_setting",
+        ("/api/render/setUp/queryUserSetting", "/api/rendering/user/client/queryUserSetting"),
         {},
-        read=read_user_profile,
+        read=read_user_setting,
     )
+
+
+def update_user_setting(task_over_time_sec: int) -> Call[None]:
+    """Set after how long a task counts as late.
+
+    :param task_over_time_sec: seconds.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "update_user_setting",
+        ("/api/render/setUp/updateUserSetting",),
+        {"taskOverTimeSec": arguments.count("task_over_time_sec", task_over_time_sec)},
+        read=nothing,
+    )
+
+
+def list_hardware_configs(
+    task_ids: Iterable[TaskNumber] | None = None, clone_task: bool | None = None
+) -> Call[tuple[HardwareConfig, ...]]:
+    """List the kinds of machines of all platforms.
+
+    :param task_ids: numbers or aliases of tasks whose present configuration is marked as current.
+    :param clone_task: whether those tasks are to be cloned.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    # Here, and only here, the farm takes task numbers and a boolean as text.
+    numbers = None if task_ids is None else map(str, arguments.task_numbers("task_ids", task_ids))
+    return Call(
+        "list_hardware_configs",
+        ("/api/render/hardwareConfig/list",),
+        without_none(
+            taskIds=None if numbers is None else list(numbers),
+            cloneTask=None if clone_task is None else ("true" if clone_task else "false"),
+        ),
+        read=each(read_hardware_config),
+    )
+
+
+def query_platforms(zone: int) -> Call[Any]:
+    """List the render platforms of a zone.
+
+    :param zone: 1 for a domain of Renderbus (China), else 2.
+    :return: a list of objects with platform, name, type, status, taskPrefix and isShow.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "query_platforms",
+        ("/api/render/common/queryPlatforms",),
+        {"zone": arguments.one_of("zone", zone, arguments.ZONES)},
+        read=anything,
+    )
+
+
+def task_records(
+    platform: int | str,
+    page_num: int = 1,
+    page_size: int = LARGEST_PAGE,
+    start_date: str = "",
+    end_date: str = "",
+) -> Call[Page[Any]]:
+    """Ask for a page of what the account has done to its tasks.
+
+    :param platform: number or short name of the platform; here it wins over the client's own.
+    :param page_num: the page, from 1.
+    :param page_size: records a page, at most 100.
+    :param start_date: from when; empty for no limit. The format is not documented.
+    :param end_date: until when; like `start_date`.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "task_records",
+        ("/api/render/handle/operate/sdk/taskRecord",),
+        {
+            "platform": platform_number("platform", platform),
+            **_record_page(page_num, page_size, start_date, end_date),
+        },
+        read=_read_records,
+    )
+
+
+def login_records(
+    page_num: int = 1, page_size: int = LARGEST_PAGE, start_date: str = "", end_date: str = ""
+) -> Call[Page[Any]]:
+    """Ask for a page of the account's logins.
+
+    :param page_num: the page, from 1.
+    :param page_size: records a page, at most 100.
+    :param start_date: from when; empty for no limit. The format is not documented.
+    :param end_date: until when; like `start_date`.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "login_records",
+        ("/api/render/handle/operate/sdk/loginRecord",),
+        _record_page(page_num, page_size, start_date, end_date),
+        read=_read_records,
+    )
+
+
+def get_pack_nodes() -> Call[Any]:
+    """List the machines that are reserved for the account.
+
+    :return: a list of objects with packNodeId and packName.
+    """
+    return Call("get_pack_nodes", ("/api/render/submit/getUserPackNodeInfo",), {}, read=anything)
+
+
+def _record_page(page_num: int, page_size: int, start_date: str, end_date: str) -> dict[str, Any]:
+    return {
+        "pageNum": arguments.count("page_num", page_num),
+        "pageSize": arguments.page_size("page_size", page_size),
+        "startDate": start_date,
+        "endDate": end_date,
+    }

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import arguments
 from airflow_provider_renderbus.api.call import Call, without_none
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, page_of
+from airflow_provider_renderbus.api.models.analysis import ErrorDetail, read_error_detail
+from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page, page_of
 from airflow_provider_renderbus.api.models.tasks import CreatedTasks, TaskInfo, read_created_tasks, read_task
-from airflow_provider_renderbus.api.reading import nothing
+from airflow_provider_renderbus.api.reading import each, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,11 +43,9 @@ def create_task(
         without_none(
             count=arguments.count("count", count),
             taskUserLevel=arguments.one_of("task_user_level", task_user_level, arguments.USER_LEVELS),
-            outUserId=out_user_id,
+            outUserId=None if out_user_id is None else arguments.integer("out_user_id", out_user_id),
             labels=None if labels is None else arguments.texts("labels", labels),
-            cloneOriginalId=None
-            if clone_original_id is None
-            else arguments.task_number("clone_original_id", clone_original_id),
+            cloneOriginalId=arguments.optional_number("clone_original_id", clone_original_id),
             artist=artist,
         ),
         read=read_created_tasks,
@@ -69,18 +68,95 @@ def submit_task(task_id: TaskNumber, producer: str | None = None) -> Call[None]:
     )
 
 
+def get_task_list(
+    page_num: int = 1,
+    page_size: int = LARGEST_PAGE,
+    status_list: Iterable[int] | None = None,
+    search_keyword: str | None = None,
+    start_time: str | None = None,
+    end_time: str | None = None,
+    recycle_flag: int | None = None,
+) -> Call[Page[TaskInfo]]:
+    """Ask for a page of the account's tasks.
+
+    :param page_num: the page, from 1.
+    :param page_size: tasks a page, at most 100.
+    :param status_list: only tasks in these states, codes or members of `TaskStatus`.
+    :param search_keyword: only tasks whose scene name or number holds this text.
+    :param start_time: only tasks submitted from then on, "yyyy-MM-dd HH:mm:ss" in an undocumented zone.
+    :param end_time: only tasks submitted until then; like `start_time`.
+    :param recycle_flag: 1 for deleted tasks; the farm heeds it only without the other filters.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "get_task_list",
+        ("/api/render/handle/getTaskList/v2", "/api/render/handle/getTaskList"),
+        without_none(
+            pageNum=arguments.count("page_num", page_num),
+            pageSize=arguments.page_size("page_size", page_size),
+            statusList=None if status_list is None else arguments.integers("status_list", status_list),
+            searchKeyword=search_keyword,
+            startTime=start_time,
+            endTime=end_time,
+            recycleFlag=None
+            if recycle_flag is None
+            else arguments.one_of("recycle_flag", recycle_flag, (0, 1)),
+        ),
+        read=_read_page,
+    )
+
+
 def stop_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
     """Stop tasks. Frames that are done stay; the tasks can be started again.
 
     :param task_ids: numbers or aliases.
     :raises ValueError: an argument is not what the farm takes.
     """
-    return Call(
+    return _about_tasks(
         "stop_task",
         ("/api/rendering/task/renderingTask/stopTask", "/api/render/handle/stopTask"),
-        {"taskIds": arguments.task_numbers("task_ids", task_ids)},
-        read=nothing,
+        task_ids,
     )
+
+
+def start_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
+    """Start tasks that were stopped.
+
+    :param task_ids: numbers or aliases.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return _about_tasks(
+        "start_task",
+        ("/api/rendering/task/renderingTask/startTask", "/api/render/handle/startTask"),
+        task_ids,
+    )
+
+
+def abandon_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
+    """Give tasks up for good.
+
+    :param task_ids: numbers or aliases.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return _about_tasks("abandon_task", ("/api/render/handle/abandonTask",), task_ids)
+
+
+def delete_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
+    """Delete tasks.
+
+    :param task_ids: numbers or aliases.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return _about_tasks("delete_task", ("/api/render/handle/deleteTask",), task_ids)
+
+
+def full_speed(task_ids: Iterable[TaskNumber]) -> Call[None]:
+    """Render the rest of tasks that paused after their priority frames.
+
+    :param task_ids: numbers or aliases.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return _about_tasks("full_speed", ("/api/render/handle/fullSpeedRendering",), task_ids)
 
 
 def query_task_info(task_ids: Iterable[TaskNumber]) -> Call[dict[int, TaskInfo]]:
@@ -99,6 +175,118 @@ def query_task_info(task_ids: Iterable[TaskNumber]) -> Call[dict[int, TaskInfo]]
         {"taskIds": arguments.task_numbers("task_ids", task_ids, LARGEST_PAGE)},
         read=_by_number,
     )
+
+
+def query_error_detail(
+    code: str | None = None, codes: Iterable[str] | None = None, language: str = "0"
+) -> Call[tuple[ErrorDetail, ...]]:
+    """Ask what codes of an analysis (tips.json) mean.
+
+    :param code: one code.
+    :param codes: several codes.
+    :param language: "0" Chinese, "1" English.
+    :raises ValueError: neither `code` nor `codes` is given, or an argument is not what the farm takes.
+    """
+    if code is None and codes is None:
+        raise ValueError("code: a code is wanted here, or several in codes")
+    return Call(
+        "query_error_detail",
+        ("/api/render/submit/queryAnalyseErrorDetail",),
+        without_none(
+            code=None if code is None else arguments.text("code", code),
+            codes=None if codes is None else arguments.texts("codes", codes),
+            language=arguments.one_of("language", language, arguments.LANGUAGES),
+        ),
+        read=each(read_error_detail),
+    )
+
+
+def update_task_user_level(task_id: TaskNumber, task_user_level: int) -> Call[None]:
+    """Change a task's priority among the account's own.
+
+    :param task_id: number or alias.
+    :param task_user_level: 50 or 60.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "update_task_user_level",
+        ("/api/rendering/task/renderingTask/updateTaskUserLevel",),
+        {
+            "taskId": arguments.task_number("task_id", task_id),
+            "taskUserLevel": arguments.one_of("task_user_level", task_user_level, arguments.USER_LEVELS),
+        },
+        read=nothing,
+    )
+
+
+def set_task_overtime_stop(task_ids: Iterable[TaskNumber], over_time: int) -> Call[None]:
+    """Limit how long a frame of tasks may take.
+
+    :param task_ids: numbers or aliases.
+    :param over_time: seconds.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "set_task_overtime_stop",
+        ("/api/render/handle/setTaskOverTimeStop",),
+        {
+            "taskIds": arguments.task_numbers("task_ids", task_ids),
+            "overTime": arguments.count("over_time", over_time),
+        },
+        read=nothing,
+    )
+
+
+def update_task_limit(task_id: TaskNumber, task_limit: int) -> Call[None]:
+    """Limit how many machines render a task.
+
+    :param task_id: number or alias.
+    :param task_limit: machines.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "update_task_limit",
+        ("/api/render/handle/updateTaskLimit",),
+        {
+            "taskId": arguments.task_number("task_id", task_id),
+            "taskLimit": arguments.count("task_limit", task_limit),
+        },
+        read=nothing,
+    )
+
+
+def edit_task_hardware_config(
+    task_ids: Iterable[TaskNumber],
+    hardware_config_ids: Iterable[str],
+    model: str,
+    ram: str,
+    gpu_num: str = "",
+) -> Call[None]:
+    """Move tasks to another kind of machine.
+
+    :param task_ids: numbers or aliases.
+    :param hardware_config_ids: ids of machines of one kind, from `list_hardware_configs`.
+    :param model: their model, e.g. "Default".
+    :param ram: their memory, e.g. "64GB".
+    :param gpu_num: their cards, e.g. "2*GPU"; empty on CPU.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "edit_task_hardware_config",
+        ("/api/render/handle/editTaskHardwareConfig",),
+        {
+            "taskIds": arguments.task_numbers("task_ids", task_ids),
+            "hardwareConfigIds": arguments.texts("hardware_config_ids", hardware_config_ids),
+            "model": arguments.text("model", model),
+            "gpuNum": gpu_num,
+            "ram": arguments.text("ram", ram),
+        },
+        read=nothing,
+    )
+
+
+def _about_tasks(name: str, paths: tuple[str, ...], task_ids: Iterable[TaskNumber]) -> Call[None]:
+    return Call(name, paths, {"taskIds": arguments.task_numbers("task_ids", task_ids)}, read=nothing)
 
 
 def _by_number(data: Any) -> dict[int, TaskInfo]:

@@ -1,4 +1,4 @@
-"""Calls about files: a task's configuration and its output."""
+"""Calls about files: a task's configuration, its output, and how scenes and frames travel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.api import arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.outputs import OutputFile, read_output_file
+from airflow_provider_renderbus.api.models.transfer import (
+    RaysyncUserKey,
+    ServerInfo,
+    TransferBids,
+    TransferConfig,
+    read_raysync_user_key,
+    read_server_info,
+    read_transfer_bids,
+    read_transfer_config,
+)
 from airflow_provider_renderbus.api.reading import each, nothing
 
 if TYPE_CHECKING:
@@ -45,8 +55,47 @@ def get_output_files(task_id: TaskNumber | None = None, tree_path: str = "/") ->
         "get_output_files",
         ("/api/render/file/operate/getOutputUserDirFile",),
         without_none(
-            taskId=None if task_id is None else arguments.task_number("task_id", task_id),
+            taskId=arguments.optional_number("task_id", task_id),
             treePath=arguments.text("tree_path", tree_path),
         ),
         read=each(read_output_file),
+    )
+
+
+def get_transfer_bid() -> Call[TransferBids]:
+    """Ask for the ids of the account's storages."""
+    return Call(
+        "get_transfer_bid",
+        ("/api/render/transfer/getBid", "/api/rendering/task/plugin/getPluginTransferBid"),
+        {},
+        read=read_transfer_bids,
+    )
+
+
+def get_transfer_config() -> Call[TransferConfig]:
+    """Ask for the transfer engines and their lines. The answer holds passwords and cannot be pickled."""
+    return Call("get_transfer_config", ("/api/render/transfer/getConfig",), {}, read=read_transfer_config)
+
+
+def get_server_info(zone: int | None = None) -> Call[ServerInfo]:
+    """Ask where the engine Raysync listens.
+
+    :param zone: 1 or 2; sources disagree which is China, and none is needed.
+    :raises ValueError: an argument is not what the farm takes.
+    """
+    return Call(
+        "get_server_info",
+        ("/api/render/transfer/getServerInfo",),
+        without_none(zone=None if zone is None else arguments.one_of("zone", zone, arguments.ZONES)),
+        read=read_server_info,
+    )
+
+
+def get_raysync_user_key() -> Call[RaysyncUserKey]:
+    """Ask for what the engine Raysync lets the account in by. The answer cannot be pickled."""
+    return Call(
+        "get_raysync_user_key",
+        ("/api/render/transfer/getRaySyncUserKey", "/api/render/user/getRaySyncUserKey"),
+        {},
+        read=read_raysync_user_key,
     )

@@ -1,18 +1,45 @@
 """What the farm answers, as frozen values."""
 
 from airflow_provider_renderbus.api.models.account import UserProfile
-from airflow_provider_renderbus.api.models.frames import Frame
+from airflow_provider_renderbus.api.models.analysis import ErrorDetail
+from airflow_provider_renderbus.api.models.frames import Frame, LogPage
+from airflow_provider_renderbus.api.models.hardware import HardwareConfig
 from airflow_provider_renderbus.api.models.outputs import OutputFile
 from airflow_provider_renderbus.api.models.page import Page
+from airflow_provider_renderbus.api.models.settings import UserSetting
 from airflow_provider_renderbus.api.models.tasks import CreatedTasks, Progress, TaskInfo, TaskOptions
+from airflow_provider_renderbus.api.models.transfer import (
+    EngineAccount,
+    EngineLine,
+    RaysyncServer,
+    RaysyncUserKey,
+    ServerInfo,
+    SubUserOutput,
+    TransferBids,
+    TransferConfig,
+    TransferEngine,
+)
 
 __all__ = [
     "CreatedTasks",
+    "EngineAccount",
+    "EngineLine",
+    "ErrorDetail",
     "Frame",
+    "HardwareConfig",
+    "LogPage",
     "OutputFile",
     "Page",
     "Progress",
+    "RaysyncServer",
+    "RaysyncUserKey",
+    "ServerInfo",
+    "SubUserOutput",
     "TaskInfo",
     "TaskOptions",
+    "TransferBids",
+    "TransferConfig",
+    "TransferEngine",
     "UserProfile",
+    "UserSetting",
 ]

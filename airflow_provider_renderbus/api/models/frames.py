@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api.reading import (
     amount,
+    each,
     flag,
     integer,
     moment,
@@ -65,4 +66,16 @@ class Frame:
         return (self.fee_amount or Decimal(0)) + (self.coupon_fee or Decimal(0))
 
 
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """A piece of a frame's log. ``total`` and ``size`` are bytes, although it looks like a page."""
+
+    lines: tuple[str, ...] = required("items", each(text))
+    total: int | None = optional("total", integer)
+    size: int | None = optional("size", integer)
+    page_num: int | None = optional("pageNum", integer)
+    page_count: int | None = optional("pageCount", integer)
+
+
 read_frame = reader(Frame)
+read_log_page = reader(LogPage)

@@ -1,0 +1,40 @@
+"""A value that must not be seen."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from airflow_provider_renderbus.api.reading import text
+
+
+class Secret:
+    """Holds a text that the farm handed out in confidence, and shows it only when asked to.
+
+    It is in no repr and cannot be pickled, nor can a model that holds one.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the text."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret of the farm cannot be pickled; ask the farm for it where it is needed")
+
+
+def secret(value: Any) -> Secret:
+    """Read a text that must not be seen."""
+    return Secret(text(value))

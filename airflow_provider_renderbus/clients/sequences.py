@@ -1,0 +1,207 @@
+"""Several calls with one purpose, written once for both clients.
+
+A sequence is a generator that yields batches of calls, whose order within a batch does not matter, and
+takes the batch's results. Either client drives it: ``client.run(sequence)`` returns what it returns, and
+``client.stream(pages)`` yields its pages as they come::
+
+    infos = client.run(sequences.task_infos(numbers))
+    for page in client.stream(sequences.frame_pages(number)):
+        ...
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from airflow_provider_renderbus.api import arguments, calls
+from airflow_provider_renderbus.api.errors import unknown_task
+from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page
+from airflow_provider_renderbus.api.platforms import platform_number
+
+if TYPE_CHECKING:
+    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.models.frames import Frame
+    from airflow_provider_renderbus.api.models.hardware import HardwareConfig
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+
+T = TypeVar("T")
+Batch: TypeAlias = "list[Call[Any]]"
+Sequence: TypeAlias = Generator[Batch, list[Any], T]
+Pages: TypeAlias = Generator[Batch, list[Page[T]], None]
+
+AT_ONCE = 8
+
+
+def task_pages(**filters: Any) -> Pages[TaskInfo]:
+    """Ask for all pages of the account's tasks.
+
+    :param filters: as for :func:`airflow_provider_renderbus.api.calls.get_task_list`, but the page.
+    """
+    return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
+
+
+def frame_pages(task_id: TaskNumber, search_keyword: str | None = None) -> Pages[Frame]:
+    """Ask for all pages of a leaf task's frames.
+
+    :param task_id: number or alias of a leaf task.
+    :param search_keyword: only frames whose index holds this text.
+    """
+    return _pages(lambda page_num: calls.query_task_frames(task_id, search_keyword, page_num))
+
+
+def frames(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
+    """Ask for all frames of a leaf task.
+
+    :param task_id: number or alias of a leaf task.
+    """
+    found: list[Frame] = []
+    pages = frame_pages(task_id)
+    batch = next(pages, None)
+    while batch is not None:
+        answered = yield batch
+        for page in answered:
+            found += page.items
+        batch = _sent(pages, answered)
+    return tuple(found)
+
+
+def task_infos(task_ids: Iterable[TaskNumber]) -> Sequence[dict[int, TaskInfo]]:
+    """Ask for any number of tasks, a hundred in a request.
+
+    :param task_ids: numbers or aliases.
+    :return: the tasks that the farm knows, by number.
+    """
+    numbers = list(dict.fromkeys(arguments.task_numbers("task_ids", task_ids)))
+    batches = [numbers[start : start + LARGEST_PAGE] for start in range(0, len(numbers), LARGEST_PAGE)]
+    answered = yield [calls.query_task_info(batch) for batch in batches]
+    return {number: task for found in answered for number, task in found.items()}
+
+
+def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
+    """Ask for the numbers of a task's leaves; the task's own where it is not layered.
+
+    :param task_id: number or alias.
+    :raises NotFound: the farm does not know the task.
+    """
+    number = arguments.task_number("task_id", task_id)
+    (found,) = yield [calls.query_task_info([number])]
+    if number not in found:
+        raise unknown_task(number)
+    return tuple(leaf.id for leaf in found[number].leaves())
+
+
+def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
+    """Render frames again by their names, and pay for them again.
+
+    :param task_id: number or alias of a leaf task.
+    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
+    :return: the ids of the frames that were recommitted.
+    :raises ValueError: a name matches no frame; nothing is recommitted then.
+    """
+    ids = yield from _ids_of(task_id, names)
+    yield [calls.recommit_frames(ids=ids)]
+    return ids
+
+
+def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
+    """Stop frames by their names.
+
+    :param task_id: number or alias of a leaf task.
+    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
+    :return: the ids of the frames that were stopped.
+    :raises ValueError: a name matches no frame; nothing is stopped then.
+    """
+    ids = yield from _ids_of(task_id, names)
+    yield [calls.stop_frames(task_id, ids=ids)]
+    return ids
+
+
+def hardware_configs(
+    platform: int | str,
+    cg_id: int,
+    *,
+    model: str | None = None,
+    ram: int | None = None,
+    gpu_num: int | None = None,
+) -> Sequence[tuple[HardwareConfig, ...]]:
+    """Choose the machines that can render a software on a platform.
+
+    :param platform: number or short name of the platform.
+    :param cg_id: the software's number.
+    :param model: the machines' model, e.g. "Default".
+    :param ram: their memory in GB, e.g. 64.
+    :param gpu_num: their number of graphics cards; 0 for machines without.
+    :raises ValueError: there is no such machine; the ones that there are, are listed.
+    """
+    number = platform_number("platform", platform)
+    (listed,) = yield [calls.list_hardware_configs()]
+    usable = [config for config in listed if config.takes(number, cg_id)]
+    chosen = tuple(
+        config
+        for config in usable
+        if (model is None or config.model == model)
+        and (ram is None or _leading_number(config.ram) == ram)
+        and (gpu_num is None or _leading_number(config.gpu_num) == gpu_num)
+    )
+    if not chosen:
+        there = "; ".join(f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in usable)
+        raise ValueError(
+            f"no machine of platform {number} for software {cg_id} with model={model!r}, ram={ram!r}, "
+            f"gpu_num={gpu_num!r}; there are: {there or 'none'}"
+        )
+    return chosen
+
+
+def _pages(page: Callable[[int], Call[Page[T]]]) -> Pages[T]:
+    """Ask for the first page, then, its total known, for several of the others at once.
+
+    It ends at the page count or at a page without items, whichever comes first.
+    """
+    (first,) = yield [page(1)]
+    for start in range(2, first.page_count + 1, AT_ONCE):
+        answered = yield [page(number) for number in range(start, min(start + AT_ONCE, first.page_count + 1))]
+        if not all(each.items for each in answered):
+            return
+
+
+def _sent(pages: Pages[T], answered: list[Page[T]]) -> Batch | None:
+    try:
+        return pages.send(answered)
+    except StopIteration:
+        return None
+
+
+def _ids_of(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
+    """Match names as text, for they come in three shapes and can repeat: every id of a name counts."""
+    wanted = arguments.texts("names", names)
+    if not wanted:
+        raise ValueError("names: at least one frame's name is wanted")
+    ids: dict[str, list[int]] = {}
+    for frame in (yield from frames(task_id)):
+        ids.setdefault(frame.index, []).append(frame.id)
+    missing = [name for name in wanted if name not in ids]
+    if missing:
+        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, ids)})" for name in missing)
+        raise ValueError(f"names: task {task_id} has no frame {told}")
+    return tuple(number for name in dict.fromkeys(wanted) for number in ids[name])
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    wanted = _first_frame(name)
+    near = heapq.nsmallest(3, names, key=lambda other: abs(_first_frame(other) - wanted))
+    return ", ".join(map(repr, near)) or "it has none"
+
+
+def _first_frame(name: str) -> int:
+    digits = re.search(r"\d+", name)
+    return int(digits[0]) if digits else 0
+
+
+def _leading_number(value: str | None) -> int:
+    """Return the number in "64GB" or "2*GPU"; 0 where there is none."""
+    digits = (value or "").partition("*")[0].upper().removesuffix("GB").strip()
+    return int(digits) if digits.isascii() and digits.isdigit() else 0

@@ -1,0 +1,150 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NotFound, ServerError
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients.settings import Settings
+from tests.clients.scripted_server import Answer, envelope
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+class PagingServer:
+    """Answers pages of 100 out of `total` records, from whichever of its threads."""
+
+    def __init__(self, server, total, make):
+        self.total, self.make = total, make
+        server.respond = self.answer
+
+    def answer(self, arrival):
+        page, size = arrival.body["pageNum"], arrival.body["pageSize"]
+        last = -(-self.total // size)
+        items = [self.make(number) for number in range((page - 1) * size, min(page * size, self.total))]
+        return envelope(data={"pageCount": last, "pageNum": page, "total": self.total, "items": items})
+
+
+@pytest.fixture
+def account(server):
+    return Settings(domain=server.address, access_id="id", access_key="key", protocol="http")
+
+
+def frame(number):
+    return {"id": number + 1, "frameIndex": str(number), "frameStatus": 4}
+
+
+def asked_pages(server):
+    return sorted(arrival.body["pageNum"] for arrival in server.arrived)
+
+
+@pytest.mark.parametrize("total", [0, 1, 100, 101, 950, 2001])
+def test_all_frames_are_found_in_order(sender, server, account, total):
+    PagingServer(server, total, frame)
+    found = sender.run(account, sequences.frames(7))
+    assert [frame.index for frame in found] == [str(number) for number in range(total)]
+    assert asked_pages(server) == list(range(1, max(1, -(-total // 100)) + 1))
+
+
+def test_pages_are_asked_for_as_they_are_taken(sender, server, account):
+    PagingServer(server, 5000, frame)
+    pages = sender.stream(account, sequences.frame_pages(7), most=1)
+    assert len(pages[0].items) == 100
+    assert asked_pages(server) == [1]
+
+
+def test_all_pages_of_tasks_are_found(sender, server, account):
+    PagingServer(server, 250, lambda number: {"id": number + 1, "taskStatus": 25})
+    pages = sender.stream(account, sequences.task_pages(status_list=[25]))
+    assert [task.id for page in pages for task in page.items] == list(range(1, 251))
+    assert all(arrival.body["statusList"] == [25] for arrival in server.arrived)
+
+
+def test_a_page_without_items_ends_the_pages(sender, server, account):
+    empty = envelope(data={"pageCount": 90, "items": []})
+    server.script = [envelope(data={"pageCount": 90, "items": [frame(0)]}), empty]
+    assert len(sender.run(account, sequences.frames(7))) == 1
+    assert len(server.arrived) == 1 + sequences.AT_ONCE
+
+
+def test_any_number_of_tasks_is_asked_for_a_hundred_at_a_time(sender, server, account):
+    def answer(arrival):
+        return envelope(
+            data={
+                "items": [
+                    {"id": number, "taskStatus": 0} for number in arrival.body["taskIds"] if number != 5
+                ]
+            }
+        )
+
+    server.respond = answer
+    found = sender.run(account, sequences.task_infos([*range(1, 251), "2W7"]))
+    assert found.keys() == set(range(1, 251)) - {5}
+    assert sorted(len(arrival.body["taskIds"]) for arrival in server.arrived) == [50, 100, 100]
+
+
+def test_an_error_in_a_batch_is_raised(sender, server, account):
+    server.script = [Answer(500, envelope(500).body)]
+    with pytest.raises(ServerError):
+        sender.run(account, sequences.task_infos(range(1, 301)))
+
+
+def test_the_leaves_of_a_layered_task(sender, server, account):
+    leaf = {"taskStatus": 25}
+    task = {"id": 1, "taskStatus": 0, "respRenderingTaskList": [{"id": 2, **leaf}, {"id": 3, **leaf}]}
+    server.script = [envelope(data={"items": [task]})]
+    assert sender.run(account, sequences.sub_task_ids(1)) == (2, 3)
+    with pytest.raises(NotFound, match="task 9"):
+        sender.run(account, sequences.sub_task_ids(9))
+
+
+@pytest.mark.parametrize(
+    ("sequence", "call"),
+    [
+        (sequences.recommit_frames_by_name, calls.recommit_frames(ids=[1])),
+        (sequences.stop_frames_by_name, calls.stop_frames(7, [1])),
+    ],
+    ids=["recommit", "stop"],
+)
+def test_frames_are_meant_by_their_names(sender, server, account, sequence, call):
+    names = ["6", "7-9[1]", "0-1", "6"]
+    items = [{"id": 10 + at, "frameIndex": name, "frameStatus": 5} for at, name in enumerate(names)]
+    server.script = [envelope(data={"pageCount": 1, "items": items}), envelope()]
+    assert sender.run(account, sequence(7, ["6", "0-1"])) == (10, 13, 12)
+    assert server.arrived[-1].path == call.paths[0]
+    assert server.arrived[-1].body["ids"] == [10, 13, 12]
+
+
+def test_a_name_that_matches_no_frame_recommits_nothing(sender, server, account):
+    server.script = [envelope(data={"pageCount": 1, "items": [frame(6), frame(60)]})]
+    with pytest.raises(ValueError, match=r"no frame '61' \(the nearest: '60', '6'\)"):
+        sender.run(account, sequences.recommit_frames_by_name(7, ["6", "61"]))
+    assert len(server.arrived) == 1
+    with pytest.raises(ValueError, match=r"^names: "):
+        sender.run(account, sequences.recommit_frames_by_name(7, []))
+
+
+class TestHardware:
+    @pytest.fixture(autouse=True)
+    def listed(self, server):
+        seed = json.loads((DATA / "seed_answers.json").read_text("utf-8"))
+        configs = [
+            *seed["sections"]["获取平台硬件配置信息"],
+            {"id": 9, "model": "RTX", "ram": "64GB", "gpuNum": "2*GPU", "platform": 21, "status": 1},
+            {"id": 10, "model": "RTX", "ram": "64GB", "gpuNum": "4*GPU", "platform": 21, "status": 0},
+        ]
+        server.script = [envelope(data=configs)]
+
+    def ids(self, sender, account, *wanted, **more):
+        return [config.id for config in sender.run(account, sequences.hardware_configs(*wanted, **more))]
+
+    def test_machines_are_chosen_by_what_they_are(self, sender, account):
+        assert self.ids(sender, account, "W2", 2005) == [301, 303, 339]
+        assert self.ids(sender, account, 2, 2005, ram=128) == [303]
+        assert self.ids(sender, account, 2, 2007, model="1080Ti", ram=64, gpu_num=0) == [337]
+        assert self.ids(sender, account, "GPU", 2007, gpu_num=2) == [9]
+
+    def test_what_there_is_not_is_told_with_what_there_is(self, sender, account):
+        with pytest.raises(ValueError, match=r"there are: RTX, 64GB, 2\*GPU$"):
+            self.ids(sender, account, "GPU", 2007, gpu_num=4)
