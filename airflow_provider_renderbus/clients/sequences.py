@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.api.models.hardware import HardwareConfig
+    from airflow_provider_renderbus.api.models.outputs import OutputFile
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
 T = TypeVar("T")
@@ -97,27 +98,51 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
 def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
     """Render frames again by their names, and pay for them again.
 
-    :param task_id: number or alias of a leaf task.
+    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :return: the ids of the frames that were recommitted.
     :raises ValueError: a name matches no frame; nothing is recommitted then.
+    :raises NotFound: the farm does not know the task.
     """
-    ids = yield from _ids_of(task_id, names)
-    yield [calls.recommit_frames(ids=ids)]
-    return ids
+    ids = yield from _frame_ids(task_id, names)
+    chosen = tuple(number for of_leaf in ids.values() for number in of_leaf)
+    yield [calls.recommit_frames(ids=chosen)]
+    return chosen
 
 
 def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
     """Stop frames by their names.
 
-    :param task_id: number or alias of a leaf task.
+    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :return: the ids of the frames that were stopped.
     :raises ValueError: a name matches no frame; nothing is stopped then.
+    :raises NotFound: the farm does not know the task.
     """
-    ids = yield from _ids_of(task_id, names)
-    yield [calls.stop_frames(task_id, ids=ids)]
-    return ids
+    ids = yield from _frame_ids(task_id, names)
+    yield [calls.stop_frames(leaf, ids=of_leaf) for leaf, of_leaf in ids.items()]
+    return tuple(number for of_leaf in ids.values() for number in of_leaf)
+
+
+def output_files(task_id: TaskNumber) -> Sequence[tuple[OutputFile, ...]]:
+    """List a task's files in the output storage: of all its leaves, folders within folders too.
+
+    :param task_id: number or alias.
+    :return: the files, without the folders that they lie in, by path.
+    :raises NotFound: the farm does not know the task.
+    """
+    leaves = yield from sub_task_ids(task_id)
+    files: dict[str, OutputFile] = {}
+    seen: set[str] = set()
+    listed = yield [calls.get_output_files(leaf) for leaf in leaves]
+    while True:
+        entries = [entry for folder in listed for entry in folder]
+        files |= {entry.path: entry for entry in entries if not entry.is_directory}
+        folders = {entry.path for entry in entries if entry.is_directory} - seen
+        if not folders:
+            return tuple(files[path] for path in sorted(files))
+        seen |= folders
+        listed = yield [calls.get_output_files(tree_path=path) for path in sorted(folders)]
 
 
 def hardware_configs(
@@ -175,24 +200,31 @@ def _sent(pages: Pages[T], answered: list[Page[T]]) -> Batch | None:
         return None
 
 
-def _ids_of(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
-    """Match names as text, for they come in three shapes and can repeat: every id of a name counts."""
-    wanted = arguments.texts("names", names)
+def _frame_ids(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dict[int, list[int]]]:
+    """Match names as text, for they come in three shapes and can repeat: every id of a name counts.
+
+    :return: the ids by the leaf that they belong to.
+    """
+    wanted = list(dict.fromkeys(arguments.texts("names", names)))
     if not wanted:
         raise ValueError("names: at least one frame's name is wanted")
-    ids: dict[str, list[int]] = {}
-    for frame in (yield from frames(task_id)):
-        ids.setdefault(frame.index, []).append(frame.id)
-    missing = [name for name in wanted if name not in ids]
+    ids: dict[int, list[int]] = {}
+    there: set[str] = set()
+    for leaf in (yield from sub_task_ids(task_id)):
+        for frame in (yield from frames(leaf)):
+            there.add(frame.index)
+            if frame.index in wanted:
+                ids.setdefault(leaf, []).append(frame.id)
+    missing = [name for name in wanted if name not in there]
     if missing:
-        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, ids)})" for name in missing)
+        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
         raise ValueError(f"names: task {task_id} has no frame {told}")
-    return tuple(number for name in dict.fromkeys(wanted) for number in ids[name])
+    return ids
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
     wanted = _first_frame(name)
-    near = heapq.nsmallest(3, names, key=lambda other: abs(_first_frame(other) - wanted))
+    near = heapq.nsmallest(3, names, key=lambda other: (abs(_first_frame(other) - wanted), other))
     return ", ".join(map(repr, near)) or "it has none"
 
 

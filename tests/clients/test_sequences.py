@@ -11,6 +11,8 @@ from tests.clients.scripted_server import Answer, envelope
 
 DATA = Path(__file__).parents[1] / "data"
 
+ONE_LEAF = envelope(data={"items": [{"id": 7, "taskStatus": 30}]})
+
 
 class PagingServer:
     """Answers pages of 100 out of `total` records, from whichever of its threads."""
@@ -110,19 +112,72 @@ def test_the_leaves_of_a_layered_task(sender, server, account):
 def test_frames_are_meant_by_their_names(sender, server, account, sequence, call):
     names = ["6", "7-9[1]", "0-1", "6"]
     items = [{"id": 10 + at, "frameIndex": name, "frameStatus": 5} for at, name in enumerate(names)]
-    server.script = [envelope(data={"pageCount": 1, "items": items}), envelope()]
-    assert sender.run(account, sequence(7, ["6", "0-1"])) == (10, 13, 12)
+    server.script = [ONE_LEAF, envelope(data={"pageCount": 1, "items": items}), envelope()]
+    assert sender.run(account, sequence("2W7", ["6", "0-1"])) == (10, 12, 13)
     assert server.arrived[-1].path == call.paths[0]
-    assert server.arrived[-1].body["ids"] == [10, 13, 12]
+    assert server.arrived[-1].body["ids"] == [10, 12, 13]
 
 
 def test_a_name_that_matches_no_frame_recommits_nothing(sender, server, account):
-    server.script = [envelope(data={"pageCount": 1, "items": [frame(6), frame(60)]})]
+    server.script = [ONE_LEAF, envelope(data={"pageCount": 1, "items": [frame(6), frame(60)]})]
     with pytest.raises(ValueError, match=r"no frame '61' \(the nearest: '60', '6'\)"):
         sender.run(account, sequences.recommit_frames_by_name(7, ["6", "61"]))
-    assert len(server.arrived) == 1
+    assert len(server.arrived) == 2
     with pytest.raises(ValueError, match=r"^names: "):
         sender.run(account, sequences.recommit_frames_by_name(7, []))
+
+
+def two_leaves(arrival):
+    """Answer for a layered task 7 with the leaves 8 and 9, which have frames 1 to 3 and 2 to 4."""
+    if "taskIds" in arrival.body:
+        leaves = [{"id": 8, "taskStatus": 30}, {"id": 9, "taskStatus": 30}]
+        return envelope(data={"items": [{"id": 7, "taskStatus": 0, "respRenderingTaskList": leaves}]})
+    if "pageNum" in arrival.body:
+        leaf = arrival.body["taskId"]
+        first = leaf - 7
+        items = [
+            {"id": leaf * 10 + number, "frameIndex": str(number), "frameStatus": 5}
+            for number in range(first, first + 3)
+        ]
+        return envelope(data={"pageCount": 1, "items": items})
+    return envelope()
+
+
+def test_a_name_means_the_frames_of_all_leaves(sender, server, account):
+    server.respond = two_leaves
+    assert sender.run(account, sequences.recommit_frames_by_name(7, ["1", "2"])) == (81, 82, 92)
+    assert [arrival.body["ids"] for arrival in server.arrived if "ids" in arrival.body] == [[81, 82, 92]]
+
+
+def test_frames_are_stopped_leaf_by_leaf(sender, server, account):
+    server.respond = two_leaves
+    sender.run(account, sequences.stop_frames_by_name(7, ["2"]))
+    stopped = {
+        (arrival.body["taskId"], *arrival.body["ids"]) for arrival in server.arrived if "ids" in arrival.body
+    }
+    assert stopped == {(8, 82), (9, 92)}
+
+
+def test_files_are_found_in_folders_within_folders(sender, server, account):
+    tree = {
+        "/": [("/8_sh", True)],
+        "/8_sh": [("/8_sh/a.png", False), ("/8_sh/passes", True), ("/8_sh", True)],
+        "/8_sh/passes": [("/8_sh/passes/z.exr", False)],
+    }
+
+    def answer(arrival):
+        if "taskIds" in arrival.body:
+            return envelope(data={"items": [{"id": 8, "taskStatus": 25}]})
+        return envelope(
+            data=[
+                {"fileName": path.rpartition("/")[2], "filePath": path, "directory": folder}
+                for path, folder in tree[arrival.body["treePath"]]
+            ]
+        )
+
+    server.respond = answer
+    found = sender.run(account, sequences.output_files(8))
+    assert [file.path for file in found] == ["/8_sh/a.png", "/8_sh/passes/z.exr"]
 
 
 class TestHardware:
