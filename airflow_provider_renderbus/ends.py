@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.errors import (
+    BadAnswer,
+    NoAnswer,
+    RenderbusError,
+    ServerError,
+    is_refusal,
+)
 from airflow_provider_renderbus.triggers.events import End, RenderEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PAID = {"recommit_failed_frames", "recommit_frames"}
 
 
 def conclude(event: RenderEvent) -> dict[str, Any]:
@@ -30,14 +38,35 @@ def conclude(event: RenderEvent) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def airflow_failures() -> Iterator[None]:
-    """Turn the farm's errors into Airflow's: without retries where a retry cannot help.
+    """Turn the farm's errors, and wrong arguments, into Airflow's failures.
 
-    :raises AirflowFailException: the farm refused, or the connection is wrong.
-    :raises AirflowException: the farm could not be reached, or answered nonsense.
+    :raises AirflowFailException: the farm refused, or an argument or the connection is wrong: a retry cannot
+        mend it.
+    :raises AirflowException: the farm could not be reached, or answered what cannot be read.
     """
     try:
         yield
-    except (RenderbusError, ValueError) as problem:
-        retryable = isinstance(problem, RenderbusError) and problem.retryable
-        kind = AirflowException if retryable else AirflowFailException
+    except ValueError as problem:
+        raise AirflowFailException(str(problem)) from problem
+    except RenderbusError as problem:
+        kind = AirflowFailException if is_refusal(problem) else AirflowException
         raise kind(str(problem)) from problem
+
+
+@contextlib.contextmanager
+def paid_once() -> Iterator[None]:
+    """Keep Airflow's retries away from a call that costs money each time it is carried out.
+
+    :raises AirflowFailException: the call may have been carried out, so a person must look before it is
+        made again.
+    :raises NotSent: nothing reached the farm; a retry is safe.
+    """
+    try:
+        yield
+    except (NoAnswer, BadAnswer, ServerError) as problem:
+        if problem.call not in _PAID:
+            raise
+        raise AirflowFailException(
+            f"{problem}. It may have been carried out all the same, and costs money again if it is repeated: "
+            f"look at the task on the farm before you clear this one"
+        ) from problem

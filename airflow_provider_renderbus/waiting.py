@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError, ends_waiting, unknown_task
+from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal, unknown_task
 from airflow_provider_renderbus.triggers.events import RenderEvent, judge, unable
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 
@@ -52,7 +52,7 @@ class Watch:
             if task is None:
                 raise unknown_task(self._number)
         except RenderbusError as problem:
-            if ends_waiting(problem):
+            if is_refusal(problem):
                 return unable(self._number, problem)
             log.warning("The farm cannot be asked; it will be asked again: %s", problem)
             return None

@@ -19,9 +19,9 @@ MAY_KNOW = {
     "ends": {"api", "triggers"},
     "farm": {"api.signing"},
     "hooks": {"api", "clients"},
-    "operators": {"api", "ends", "hooks", "triggers", "waiting"},
+    "operators": {"api", "clients", "ends", "hooks", "triggers", "waiting"},
     "provider_info": {"__init__", "hooks"},
-    "sensors": {"api", "ends", "hooks", "triggers", "waiting"},
+    "sensors": {"api", "clients", "ends", "hooks", "triggers", "waiting"},
     "triggers": {"api", "hooks"},
     "waiting": {"api", "hooks", "triggers"},
 }

@@ -185,11 +185,11 @@ CODES: dict[int, Code] = {
 }
 
 
-def ends_waiting(error: RenderbusError) -> bool:
-    """Tell whether somebody who waits for a render may give up because of an error.
+def is_refusal(error: RenderbusError) -> bool:
+    """Tell whether an error is a refusal of the farm that will be the same next time.
 
-    Only a refusal that will be the same next time ends the waiting. An answer that did not come or cannot
-    be read, a clock that is wrong, a nonce that was seen: not to know is not to have failed.
+    Only such a one ends a wait, or fails a task without retries. An answer that did not come or cannot be
+    read, a clock that is wrong, a nonce that was seen: not to know is not to have failed.
     """
     return (
         isinstance(error, ApiError) and not error.retryable and not isinstance(error, ClockSkew | NonceUsed)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.clients.asynchronous import AsyncClient
     from airflow_provider_renderbus.clients.blocking import Client
+    from airflow_provider_renderbus.clients.sequences import Sequence
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -66,6 +67,15 @@ class RenderbusHook(BaseHook):
         :raises RenderbusError: the farm refused or did not answer.
         """
         return self.client.send(call)
+
+    def run(self, sequence: Sequence[T]) -> T:
+        """Carry a sequence of calls out and return its result.
+
+        :param sequence: one of :mod:`airflow_provider_renderbus.clients.sequences`.
+        :raises ValueError: fields of the connection are wrong or missing, or the sequence says so.
+        :raises RenderbusError: the farm refused or did not answer.
+        """
+        return self.client.run(sequence)
 
     async def async_client(self) -> AsyncClient:
         """Return a client for code that must not block; to be closed, or used with ``async with``.

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError, ends_waiting, unknown_task
+from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal, unknown_task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Poller:
             try:
                 task = await self._look(number)
             except RenderbusError as error:
-                if ends_waiting(error):
+                if is_refusal(error):
                     raise
                 if reachable:
                     log.warning("The farm cannot be asked; asking on until it answers: %s", error)

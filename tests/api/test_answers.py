@@ -19,7 +19,7 @@ from airflow_provider_renderbus.api.errors import (
     NotServed,
     RenderbusError,
     api_error,
-    ends_waiting,
+    is_refusal,
     unknown_task,
 )
 
@@ -67,11 +67,11 @@ def test_only_failures_of_the_farm_are_worth_another_try():
 
 def test_waiting_ends_only_for_refusals_that_will_be_the_same_next_time():
     def ends(code):
-        return ends_waiting(api_error("query_task_info", code, ""))
+        return is_refusal(api_error("query_task_info", code, ""))
 
     assert all(ends(code) for code in (400, 403, 404, 601, 602, 608, 611, 804, 913, 4711))
     assert not any(ends(code) for code in (500, 513, 1000, 603, 610))
-    assert not any(ends_waiting(kind("query_task_info", "")) for kind in (NotSent, NoAnswer, BadAnswer))
+    assert not any(is_refusal(kind("query_task_info", "")) for kind in (NotSent, NoAnswer, BadAnswer))
 
 
 def test_a_wrong_key_says_where_to_get_one():
