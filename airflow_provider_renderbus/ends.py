@@ -14,7 +14,7 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
     is_refusal,
 )
-from airflow_provider_renderbus.triggers.events import End, RenderEvent
+from airflow_provider_renderbus.triggers.events import End, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _PAID = {"recommit_failed_frames", "recommit_frames"}
 
 
-def conclude(event: RenderEvent) -> dict[str, Any]:
-    """Return the summary of a render that has come to the wanted state.
+def conclude(event: Event) -> Any:
+    """Return the result of a wait that has reached what it was for.
 
     :param event: how the waiting ended.
     :raises AirflowFailException: it ended in a way that a retry of the Airflow task cannot mend.

@@ -26,9 +26,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks.renderbus")],
-        "operators": [_modules("operators.tasks")],
-        "sensors": [_modules("sensors.tasks")],
-        "triggers": [_modules("triggers.tasks")],
+        "operators": [_modules("operators.tasks", "operators.actions", "operators.frames")],
+        "sensors": [_modules("sensors.tasks", "sensors.conditions")],
+        "triggers": [_modules("triggers.tasks", "triggers.condition")],
         "connection-types": [
             {
                 "connection-type": "renderbus",

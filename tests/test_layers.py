@@ -22,8 +22,8 @@ MAY_KNOW = {
     "operators": {"api", "clients", "ends", "hooks", "triggers", "waiting"},
     "provider_info": {"__init__", "hooks"},
     "sensors": {"api", "clients", "ends", "hooks", "triggers", "waiting"},
-    "triggers": {"api", "hooks"},
-    "waiting": {"api", "hooks", "triggers"},
+    "triggers": {"api", "clients", "hooks"},
+    "waiting": {"api", "clients", "hooks", "triggers"},
 }
 NO_AIRFLOW = {"api", "clients", "farm"}
 

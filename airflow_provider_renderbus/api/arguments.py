@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
+from airflow_provider_renderbus.api.states import TaskStatus
 
 TaskNumber: TypeAlias = int | str
 
@@ -97,3 +98,23 @@ def integer(argument: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{argument}: a whole number is wanted, not {value!r}")
     return int(value)
+
+
+def task_states(argument: str, values: Any) -> frozenset[TaskStatus]:
+    """Return states of tasks, given as codes (25), names ("FINISHED") or members of `TaskStatus`."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{argument}: a list of states is wanted, not {values!r}")
+    states = frozenset(_task_state(argument, value) for value in values)
+    if not states:
+        raise ValueError(f"{argument}: at least one state is wanted")
+    return states
+
+
+def _task_state(argument: str, value: Any) -> TaskStatus:
+    known = [state for state in TaskStatus if state is not TaskStatus.UNKNOWN]
+    wanted = "" if isinstance(value, bool) else str(int(value) if isinstance(value, int) else value).upper()
+    for state in known:
+        if wanted in {state.name, str(state.value)}:
+            return state
+    there = ", ".join(f"{state.value} {state.name}" for state in known)
+    raise ValueError(f"{argument}: {value!r} is no state of a task; there are {there}")

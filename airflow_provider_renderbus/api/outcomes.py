@@ -27,17 +27,23 @@ class Outcome(enum.StrEnum):
     FAILED_FOR_GOOD = "failed_for_good"
 
 
-def outcome(status: TaskStatus, wanted: Collection[TaskStatus] = FINISHED) -> Outcome:
+def outcome(
+    status: TaskStatus,
+    wanted: Collection[TaskStatus] = FINISHED,
+    failed: Collection[TaskStatus] | None = None,
+) -> Outcome:
     """Tell what a state means to somebody who waits.
 
     :param status: the state of the whole task.
     :param wanted: the states that are waited for.
+    :param failed: the states that count as failed; where it is left out, every end that is not wanted.
     :return: REACHED for a state that is wanted, WAIT for one that may still lead there (active, or paused
         after the priority frames), FAILED_FOR_GOOD for an end that a retry cannot mend, else FAILED.
     """
     if status in wanted:
         return Outcome.REACHED
-    if status.phase in {Phase.ACTIVE, Phase.PAUSED}:
+    goes_on = status.phase in {Phase.ACTIVE, Phase.PAUSED} if failed is None else status not in failed
+    if goes_on:
         return Outcome.WAIT
     return Outcome.FAILED_FOR_GOOD if status in _FOR_GOOD else Outcome.FAILED
 

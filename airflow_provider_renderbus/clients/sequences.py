@@ -82,8 +82,8 @@ def task_infos(task_ids: Iterable[TaskNumber]) -> Sequence[dict[int, TaskInfo]]:
     return {number: task for found in answered for number, task in found.items()}
 
 
-def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
-    """Ask for the numbers of a task's leaves; the task's own where it is not layered.
+def task_info(task_id: TaskNumber) -> Sequence[TaskInfo]:
+    """Ask for one task.
 
     :param task_id: number or alias.
     :raises NotFound: the farm does not know the task.
@@ -92,7 +92,18 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
     (found,) = yield [calls.query_task_info([number])]
     if number not in found:
         raise unknown_task(number)
-    return tuple(leaf.id for leaf in found[number].leaves())
+    task: TaskInfo = found[number]
+    return task
+
+
+def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
+    """Ask for the numbers of a task's leaves; the task's own where it is not layered.
+
+    :param task_id: number or alias.
+    :raises NotFound: the farm does not know the task.
+    """
+    task = yield from task_info(task_id)
+    return tuple(leaf.id for leaf in task.leaves())
 
 
 def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
@@ -132,6 +143,15 @@ def output_files(task_id: TaskNumber) -> Sequence[tuple[OutputFile, ...]]:
     :raises NotFound: the farm does not know the task.
     """
     leaves = yield from sub_task_ids(task_id)
+    return (yield from files_of(leaves))
+
+
+def files_of(leaves: Iterable[int]) -> Sequence[tuple[OutputFile, ...]]:
+    """List the files of leaf tasks in the output storage, in folders within folders too.
+
+    :param leaves: numbers of leaf tasks.
+    :return: the files, without the folders that they lie in, by path.
+    """
     files: dict[str, OutputFile] = {}
     seen: set[str] = set()
     listed = yield [calls.get_output_files(leaf) for leaf in leaves]

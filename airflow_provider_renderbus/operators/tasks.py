@@ -14,9 +14,9 @@ from airflow_provider_renderbus.api.outcomes import FINISHED
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.task_json import filled_in
-from airflow_provider_renderbus.triggers.events import End, RenderEvent
+from airflow_provider_renderbus.triggers.events import Event, timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waiting import Watch, poll_interval
+from airflow_provider_renderbus.waiting import TaskWatch, poll_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,24 +172,28 @@ class RenderbusSubmitTaskOperator(RenderbusOperator):
         if self.deferrable:
             self.defer(
                 trigger=RenderbusTaskTrigger(
-                    self.renderbus_conn_id, number, sorted(FINISHED), interval, deadline
+                    self.renderbus_conn_id, [number], sorted(FINISHED), None, interval, deadline
                 ),
                 method_name=self.execute_complete.__name__,
                 timeout=self.timeout + _NET,
             )
-        watch = Watch(self.hook, number, FINISHED)
+        watch = TaskWatch(self.hook, [number], FINISHED)
         while (event := watch.look()) is None:
             if time.time() >= deadline:
-                event = RenderEvent(End.TIMED_OUT, number, f"task {number}: the time to wait is over")
+                event = timed_out(f"task {number} has not ended")
                 break
             time.sleep(min(interval, max(0.0, deadline - time.time())))
-        return conclude(event)
+        return self._result(event)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on when the trigger has reported the end."""
         with airflow_failures():
-            end = RenderEvent.read(event)
-        return conclude(end)
+            end = Event.read(event)
+        return self._result(end)
+
+    def _result(self, event: Event) -> dict[str, Any]:
+        result: dict[str, Any] = conclude(event)[0]
+        return result
 
     def _submit(self, number: int) -> None:
         known = self.hook.send(calls.query_task_info([number])).get(number)

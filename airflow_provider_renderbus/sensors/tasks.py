@@ -1,102 +1,89 @@
-"""Waiting for a render."""
+"""Waiting for renders."""
 
 from __future__ import annotations
 
-import functools
-import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowSensorTimeout,
-    BaseSensorOperator,
-    PokeReturnValue,
-    conf,
-)
-
-from airflow_provider_renderbus.api.arguments import task_number
+from airflow_provider_renderbus.api.arguments import task_numbers, task_states
 from airflow_provider_renderbus.api.outcomes import FINISHED
-from airflow_provider_renderbus.ends import airflow_failures, conclude
-from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.triggers.events import End, RenderEvent
+from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waiting import Watch, poll_interval
+from airflow_provider_renderbus.waiting import TaskWatch
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.states import TaskStatus
+    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
-# Airflow's own time-out of a deferral loses the trigger's report, so it only stands behind the deadline.
-_NET = timedelta(minutes=10)
 
-
-class RenderbusTaskSensor(BaseSensorOperator):
-    """Wait until a render has finished. A layered one has when all its layers have.
+class RenderbusTaskSensor(RenderbusSensor):
+    """Wait until renders have finished. A layered one has when all its layers have.
 
     An end that a retry cannot mend (stopped by a person, no money left, unknown to the farm, wrong key)
     fails at once, without Airflow's retries.
 
-    :param render_task_id: number or alias of the task (templated).
+    :param render_task_id: number or alias of the task, or a list of them, which must all arrive (templated).
+    :param target_states: the states that are waited for, codes or names; FINISHED where it is left out. With
+        FINISHED_TEST (40) among them, the pause after the priority frames is an arrival (templated).
+    :param failed_states: the states that count as failed, codes or names; where it is left out, every end
+        that is not waited for (templated).
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
     :return: number, state, frames, cost, seconds and outputs
-        (:func:`airflow_provider_renderbus.api.outcomes.summary`).
+        (:func:`airflow_provider_renderbus.api.outcomes.summary`); a list of such for a list of tasks.
     """
 
-    template_fields = ("renderbus_conn_id", "render_task_id")
-    ui_color = "#dcebf4"
+    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "target_states", "failed_states")
 
     def __init__(
         self,
         *,
-        render_task_id: TaskNumber | XComArg,
-        renderbus_conn_id: str = RenderbusHook.default_conn_name,
-        poke_interval: float | timedelta | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        render_task_id: TaskNumber | Sequence[TaskNumber] | XComArg,
+        target_states: Sequence[int | str] | None = None,
+        failed_states: Sequence[int | str] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poll_interval() if poke_interval is None else poke_interval, **kwargs)
+        super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.renderbus_conn_id = renderbus_conn_id
-        self.deferrable = deferrable
+        self.target_states = target_states
+        self.failed_states = failed_states
 
-    def execute(self, context: Context) -> Any:
-        """Wait in the triggerer, or poke."""
-        if self.deferrable:
-            self.defer(
-                trigger=RenderbusTaskTrigger(
-                    self.renderbus_conn_id,
-                    self._number(),
-                    sorted(FINISHED),
-                    self.poke_interval,
-                    time.time() + self.timeout,
-                ),
-                method_name=self.execute_complete.__name__,
-                timeout=timedelta(seconds=self.timeout) + _NET,
-            )
-        return super().execute(context)
+    def watch(self, hook: RenderbusHook) -> TaskWatch:
+        """Return what looks at the tasks from a worker."""
+        return TaskWatch(hook, self._numbers(), *self._states())
 
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        event = self._watch.look()
-        if event is None:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=conclude(event))
+    def trigger(self, deadline: float) -> RenderbusTaskTrigger:
+        """Return what waits for the tasks in the triggerer."""
+        wanted, failed = self._states()
+        return RenderbusTaskTrigger(
+            self.renderbus_conn_id,
+            self._numbers(),
+            sorted(wanted),
+            None if failed is None else sorted(failed),
+            self.poke_interval,
+            deadline,
+        )
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on when the trigger has reported the end."""
-        with airflow_failures():
-            end = RenderEvent.read(event)
-        if end.end is End.TIMED_OUT:
-            raise AirflowSensorTimeout(end.message)
-        return conclude(end)
+    def result(self, reached: Any) -> Any:
+        """Return a single render as such."""
+        return reached[0] if self._is_single() else reached
 
-    def _number(self) -> int:
-        with airflow_failures():
-            return task_number("render_task_id", self.render_task_id)
+    def _is_single(self) -> bool:
+        given: Any = self.render_task_id
+        return given is None or isinstance(given, str | int)
 
-    @functools.cached_property
-    def _watch(self) -> Watch:
-        return Watch(RenderbusHook(self.renderbus_conn_id), self._number(), FINISHED)
+    def _numbers(self) -> list[int]:
+        given: Any = self.render_task_id
+        return task_numbers("render_task_id", [given] if self._is_single() else given)
+
+    def _states(self) -> tuple[frozenset[TaskStatus], frozenset[TaskStatus] | None]:
+        wanted, failed = self.target_states, self.failed_states
+        return (
+            FINISHED if wanted is None else task_states("target_states", wanted),
+            None if failed is None else task_states("failed_states", failed),
+        )

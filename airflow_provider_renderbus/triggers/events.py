@@ -28,26 +28,24 @@ class End(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class RenderEvent:
-    """The end of waiting for one render.
+class Event:
+    """The end of waiting.
 
     :param end: how it ended.
-    :param number: the task's number.
     :param message: what to tell a person.
-    :param result: the render's summary when it was last seen, or None where it never was.
+    :param result: what there is to return, or None where nothing was reached.
     """
 
     end: End
-    number: int
     message: str
-    result: dict[str, Any] | None = None
+    result: dict[str, Any] | list[dict[str, Any]] | None = None
 
     def payload(self) -> dict[str, Any]:
         """Return the event as the JSON that Airflow stores."""
         return {**dataclasses.asdict(self), "end": self.end.value, "version": _VERSION}
 
     @classmethod
-    def read(cls, payload: Any) -> RenderEvent:
+    def read(cls, payload: Any) -> Event:
         """Read an event that came from a triggerer.
 
         :raises ValueError: it is not one, e.g. because the triggerer runs another version of this provider.
@@ -58,22 +56,27 @@ class RenderEvent:
                 f"version {_VERSION} was expected; run the same version of airflow-provider-renderbus on "
                 f"workers and triggerers"
             )
-        number, message, result = payload.get("number"), payload.get("message"), payload.get("result")
-        if type(number) is not int or not isinstance(message, str) or not isinstance(result, dict | None):
-            raise ValueError("the triggerer sent a malformed event: number, message or result is missing")
-        return cls(End(str(payload.get("end"))), number, message, result)
+        message, result = payload.get("message"), payload.get("result")
+        if not isinstance(message, str) or not isinstance(result, dict | list | None):
+            raise ValueError("the triggerer sent a malformed event: its message or its result is missing")
+        return cls(End(str(payload.get("end"))), message, result)
 
 
-def judge(task: TaskInfo, wanted: Collection[TaskStatus] = FINISHED) -> RenderEvent | None:
+def judge(
+    task: TaskInfo,
+    wanted: Collection[TaskStatus] = FINISHED,
+    failed: Collection[TaskStatus] | None = None,
+) -> Event | None:
     """Return the end of waiting that a look at a task brings, or None while there is more to wait for.
 
     :param task: the task as it is now.
     :param wanted: the states that are waited for.
+    :param failed: the states that count as failed; all ends that are not wanted where it is left out.
     """
-    verdict = outcome(task.status, wanted)
+    verdict = outcome(task.status, wanted, failed)
     if verdict is Outcome.WAIT:
         return None
-    return RenderEvent(End(verdict.value), task.id, describe(task), summary(task))
+    return Event(End(verdict.value), describe(task), summary(task))
 
 
 def describe(task: TaskInfo) -> str:
@@ -86,10 +89,17 @@ def describe(task: TaskInfo) -> str:
     return f"{line}, cost {task.cost}"
 
 
-def unable(number: int, problem: RenderbusError | ValueError) -> RenderEvent:
+def unable(problem: RenderbusError | ValueError) -> Event:
     """Return the end of waiting because the farm refuses to be asked, and will not answer otherwise later.
 
-    :param number: the task's number.
     :param problem: what the farm refused, or what is wrong with the connection.
     """
-    return RenderEvent(End.FAILED_FOR_GOOD, number, str(problem))
+    return Event(End.FAILED_FOR_GOOD, str(problem))
+
+
+def timed_out(last_seen: str | None) -> Event:
+    """Return the end of waiting because its time is over.
+
+    :param last_seen: a line about what was seen last, or None where nothing ever was.
+    """
+    return Event(End.TIMED_OUT, f"the time to wait is over: {last_seen or 'the farm could not be asked'}")

@@ -8,25 +8,25 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal, unknown_task
+from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
+from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
-    from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.clients.sequences import Sequence
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
-class Sender(Protocol):
-    """Whatever sends calls without blocking."""
+class Runner(Protocol):
+    """Whatever carries sequences of calls out without blocking."""
 
-    async def send(self, call: Call[T]) -> T:
-        """Send a call and return its result."""
+    async def run(self, sequence: Sequence[T]) -> T:
+        """Carry a sequence out and return its result."""
 
 
 class DeadlinePassed(Exception):
@@ -43,7 +43,7 @@ class Poller:
 
     def __init__(
         self,
-        client: Sender,
+        client: Runner,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -55,8 +55,6 @@ class Poller:
     async def watch(self, number: int, interval: float, deadline: float) -> AsyncGenerator[TaskInfo]:
         """Yield a task as it is now, and again whenever its state, its frames or its cost have changed.
 
-        A farm that cannot be reached is asked again until the deadline: not to know is not to have failed.
-
         :param number: the task's number.
         :param interval: seconds between two looks.
         :param deadline: the moment until which to wait, in seconds since 1970.
@@ -64,11 +62,32 @@ class Poller:
         :raises RenderbusError: the farm refused for good, or knows no such task.
         """
         seen = None
+        looks = self.repeat(lambda: sequences.task_info(number), interval, deadline)
+        async with contextlib.aclosing(looks) as tasks:
+            async for task in tasks:
+                news = (task.status, task.progress, task.cost)
+                if news != seen:
+                    seen = news
+                    yield task
+
+    async def repeat(
+        self, sequence: Callable[[], Sequence[T]], interval: float, deadline: float
+    ) -> AsyncGenerator[T]:
+        """Carry a sequence of calls out again and again, and yield what it returns.
+
+        A farm that cannot be reached is asked again until the deadline: not to know is not to have failed.
+
+        :param sequence: makes the sequence.
+        :param interval: seconds between two rounds.
+        :param deadline: the moment until which to go on, in seconds since 1970.
+        :raises DeadlinePassed: the deadline is over; there has been a round at it or after.
+        :raises RenderbusError: the farm refused for good.
+        """
         reachable = True
         while True:
             late = self._clock() >= deadline
             try:
-                task = await self._look(number)
+                result = await self._client.run(sequence())
             except RenderbusError as error:
                 if is_refusal(error):
                     raise
@@ -77,19 +96,10 @@ class Poller:
                 reachable = False
             else:
                 reachable = True
-                news = (task.status, task.progress, task.cost)
-                if news != seen:
-                    seen = news
-                    yield task
+                yield result
             if late:
                 raise DeadlinePassed
             await self._sleep(max(0.0, min(interval, deadline - self._clock())))
-
-    async def _look(self, number: int) -> TaskInfo:
-        found = await self._client.send(calls.query_task_info([number]))
-        if number not in found:
-            raise unknown_task(number)
-        return found[number]
 
 
 @contextlib.asynccontextmanager

@@ -1,29 +1,30 @@
-"""Waiting for a task to reach a state."""
+"""Waiting for tasks to reach a state."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.triggers.events import End, RenderEvent, describe, judge, unable
-from airflow_provider_renderbus.triggers.poller import DeadlinePassed, poller_of
+from airflow_provider_renderbus.triggers.base import RenderbusTrigger
+from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, timed_out
+from airflow_provider_renderbus.triggers.poller import DeadlinePassed
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
-_VERSION = 1
+    from airflow_provider_renderbus.triggers.poller import Poller
 
 
-class RenderbusTaskTrigger(BaseTrigger):
-    """Waits until a task has reached a state, has failed to, or the deadline is over.
+class RenderbusTaskTrigger(RenderbusTrigger):
+    """Waits until tasks have all reached a state, one has failed to, or the deadline is over.
 
     :param renderbus_conn_id: id of the connection.
-    :param number: the task's number.
+    :param numbers: the tasks' numbers.
     :param wanted: codes of the states that are waited for.
+    :param failed: codes of the states that count as failed; None for every end that is not wanted.
     :param poll_interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
     :param version: of these arguments; a trigger may have been stored by an older provider.
@@ -32,53 +33,52 @@ class RenderbusTaskTrigger(BaseTrigger):
     def __init__(
         self,
         renderbus_conn_id: str,
-        number: int,
+        numbers: Sequence[int],
         wanted: Sequence[int],
+        failed: Sequence[int] | None,
         poll_interval: float,
         deadline: float,
-        version: int = _VERSION,
+        version: int = 1,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
-        self.renderbus_conn_id = renderbus_conn_id
-        self.number = number
+        super().__init__(renderbus_conn_id, poll_interval, deadline, version)
+        self.numbers = list(numbers)
         self.wanted = list(wanted)
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.version = version
+        self.failed = None if failed is None else list(failed)
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the trigger's class and arguments, as Airflow stores them."""
-        kind = type(self)
-        return f"{kind.__module__}.{kind.__qualname__}", {
-            "renderbus_conn_id": self.renderbus_conn_id,
-            "number": self.number,
-            "wanted": self.wanted,
-            "poll_interval": self.poll_interval,
-            "deadline": self.deadline,
-            "version": self.version,
-        }
+    def own_arguments(self) -> dict[str, Any]:
+        """Return the arguments that only this kind of trigger has."""
+        return {"numbers": self.numbers, "wanted": self.wanted, "failed": self.failed}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: how the waiting ended."""
-        yield TriggerEvent((await self._end()).payload())
+    async def end(self, poller: Poller) -> Event:
+        """Wait for all the tasks; the first that fails ends the waiting."""
+        watching = [asyncio.ensure_future(self._end_of(number, poller)) for number in self.numbers]
+        try:
+            for ended in asyncio.as_completed(watching):
+                event = await ended
+                if event.end is not End.REACHED:
+                    return event
+        finally:
+            for watch in watching:
+                watch.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+        events = [watch.result() for watch in watching]
+        results = [event.result for event in events if isinstance(event.result, dict)]
+        return Event(End.REACHED, "; ".join(event.message for event in events), results)
 
-    async def _end(self) -> RenderEvent:
+    async def _end_of(self, number: int, poller: Poller) -> Event:
         wanted = {TaskStatus(code) for code in self.wanted}
+        failed = None if self.failed is None else {TaskStatus(code) for code in self.failed}
         lines = ProgressLines()
         last = None
+        watch = poller.watch(number, self.poll_interval, self.deadline)
         try:
-            async with poller_of(self.renderbus_conn_id) as poller:
-                async for task in poller.watch(self.number, self.poll_interval, self.deadline):
+            async with contextlib.aclosing(watch) as tasks:
+                async for task in tasks:
                     last = task
-                    line = lines.line(task)
-                    if line:
+                    if line := lines.line(task):
                         self.log.info(line)
-                    event = judge(task, wanted)
-                    if event:
+                    if event := judge(task, wanted, failed):
                         return event
         except DeadlinePassed:
             pass
-        except (RenderbusError, ValueError) as problem:
-            return unable(self.number, problem)
-        told = describe(last) if last else f"the farm could not be asked about task {self.number}"
-        return RenderEvent(End.TIMED_OUT, self.number, f"the time to wait is over: {told}")
+        return timed_out(describe(last) if last else None)

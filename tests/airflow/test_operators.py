@@ -10,7 +10,7 @@ from airflow_provider_renderbus.operators.tasks import (
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
-from airflow_provider_renderbus.triggers.events import End, RenderEvent
+from airflow_provider_renderbus.triggers.events import End, Event
 from tests.scenes import task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -105,10 +105,10 @@ def test_submit_can_wait_in_the_triggerer(created):
     )
     with pytest.raises(TaskDeferred) as deferred:
         submit.execute({})
-    assert deferred.value.trigger.number == created
+    assert deferred.value.trigger.numbers == [created]
     assert deferred.value.timeout.total_seconds() > 3600
     result = {"number": created, "state": "FINISHED"}
-    event = RenderEvent(End.REACHED, created, "done", result).payload()
+    event = Event(End.REACHED, "done", [result]).payload()
     assert submit.execute_complete({}, event) == result
 
 

@@ -19,7 +19,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoAnswer, NotFound
 from airflow_provider_renderbus.clients.asynchronous import AsyncClient
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.triggers.events import End, RenderEvent
+from airflow_provider_renderbus.triggers.events import End, Event
 from airflow_provider_renderbus.triggers.poller import DeadlinePassed, Poller
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -42,7 +42,7 @@ def first_event(trigger):
     async def run():
         return await anext(aiter(trigger.run()))
 
-    return RenderEvent.read(asyncio.run(run()).payload)
+    return Event.read(asyncio.run(run()).payload)
 
 
 class TestOnAWorker:
@@ -70,7 +70,7 @@ class TestOnAWorker:
         def no_answer(*_):
             raise NoAnswer("query_task_info", "no answer")
 
-        monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.send", no_answer)
+        monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.run", no_answer)
         assert not sensor(submitted).poke({}).is_done
         assert "it will be asked again" in caplog.text
 
@@ -109,7 +109,7 @@ class TestInTheTriggerer:
                 await asyncio.sleep(0.01)
             return await waiting
 
-        assert RenderEvent.read(asyncio.run(run()).payload).end is End.REACHED
+        assert Event.read(asyncio.run(run()).payload).end is End.REACHED
 
     def test_a_stopped_render_fails_without_a_retry(self, client, submitted):
         client.send(calls.stop_task([submitted]))
@@ -151,8 +151,8 @@ class TestEvents:
             {},
             {"version": 99},
             {"version": 1, "end": "reached"},
-            {"version": 1, "end": "?", "number": 1, "message": ""},
-            {"version": 1, "end": "reached", "number": 1, "message": "", "result": "x"},
+            {"version": 1, "end": "?", "message": ""},
+            {"version": 1, "end": "reached", "message": "", "result": "x"},
         ],
     )
     def test_an_event_of_another_make_is_refused_loudly(self, payload):
@@ -162,7 +162,7 @@ class TestEvents:
     @pytest.mark.parametrize("end", [End.FAILED, End.TIMED_OUT])
     def test_ends_that_a_retry_may_mend_are_plain_failures(self, end):
         with pytest.raises(AirflowException, match="because") as raised:
-            sensor(1).execute_complete({}, RenderEvent(end, 1, "because").payload())
+            sensor(1).execute_complete({}, Event(end, "because").payload())
         assert not isinstance(raised.value, AirflowFailException)
 
 
@@ -217,12 +217,12 @@ class TestPoller:
         class Down:
             asked = 0
 
-            async def send(self, call):
+            async def run(self, sequence):
                 self.asked += 1
                 if self.asked < 5:
-                    raise NoAnswer(call.name, "down")
+                    raise NoAnswer("query_task_info", "down")
                 async with AsyncClient(settings) as client:
-                    return await client.send(call)
+                    return await client.run(sequence)
 
         seen = self.watch(settings, clock, submitted, 60.0, 100_000.0, Down())
         assert seen[-1].status.name == "FINISHED"

@@ -1,0 +1,106 @@
+"""What all sensors of the farm share."""
+
+from __future__ import annotations
+
+import functools
+import time
+from abc import abstractmethod
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_renderbus.ends import airflow_failures, conclude
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.triggers.events import End, Event
+from airflow_provider_renderbus.waiting import poll_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_renderbus.triggers.base import RenderbusTrigger
+    from airflow_provider_renderbus.waiting import Watch
+
+# Airflow's own time-out of a deferral loses the trigger's report, so it only stands behind the deadline.
+NET = timedelta(minutes=10)
+
+
+class RenderbusSensor(BaseSensorOperator):
+    """A sensor that waits on a worker, poking or rescheduled, or in the triggerer.
+
+    :param deferrable: whether to wait in the triggerer instead of on a worker.
+    :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param renderbus_conn_id: id of the connection (templated).
+    """
+
+    template_fields: Sequence[str] = ("renderbus_conn_id",)
+    ui_color = "#dcebf4"
+
+    def __init__(
+        self,
+        *,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        poke_interval: float | timedelta | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poll_interval() if poke_interval is None else poke_interval, **kwargs)
+        self.renderbus_conn_id = renderbus_conn_id
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the triggerer, or poke."""
+        if self.deferrable:
+            with airflow_failures():
+                trigger = self.trigger(time.time() + self.timeout)
+            self.defer(
+                trigger=trigger,
+                method_name=self.execute_complete.__name__,
+                timeout=timedelta(seconds=self.timeout) + NET,
+            )
+        return super().execute(context)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once."""
+        event = self._watch.look()
+        if event is None:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self.result(conclude(event)))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on when the trigger has reported the end."""
+        with airflow_failures():
+            end = Event.read(event)
+        if end.end is End.TIMED_OUT:
+            raise AirflowSensorTimeout(end.message)
+        return self.result(conclude(end))
+
+    @abstractmethod
+    def watch(self, hook: RenderbusHook) -> Watch:
+        """Return what looks at the farm from a worker.
+
+        :raises ValueError: an argument is not what the farm takes.
+        """
+
+    @abstractmethod
+    def trigger(self, deadline: float) -> RenderbusTrigger:
+        """Return what waits in the triggerer until a deadline, in seconds since 1970.
+
+        :raises ValueError: an argument is not what the farm takes.
+        """
+
+    def result(self, reached: Any) -> Any:
+        """Return what the sensor returns from what was reached."""
+        return reached
+
+    @functools.cached_property
+    def _watch(self) -> Watch:
+        with airflow_failures():
+            return self.watch(RenderbusHook(self.renderbus_conn_id))

@@ -1,0 +1,154 @@
+"""Waiting for frames, files or money."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api.arguments import count, task_number, text, texts
+from airflow_provider_renderbus.sensors.base import RenderbusSensor
+from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
+from airflow_provider_renderbus.triggers.conditions import FilesThere, FramesDone, FundsEnough, stored
+from airflow_provider_renderbus.waiting import ConditionWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import XComArg
+
+    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.triggers.conditions import Condition
+
+
+class _ConditionSensor(RenderbusSensor):
+    """A sensor whose waiting is for a condition."""
+
+    def watch(self, hook: RenderbusHook) -> ConditionWatch:
+        """Return what looks at the condition from a worker."""
+        return ConditionWatch(hook, self.condition())
+
+    def trigger(self, deadline: float) -> RenderbusConditionTrigger:
+        """Return what waits for the condition in the triggerer."""
+        return RenderbusConditionTrigger(
+            self.renderbus_conn_id, stored(self.condition()), self.poke_interval, deadline
+        )
+
+    @abstractmethod
+    def condition(self) -> Condition:
+        """Return what is waited for.
+
+        :raises ValueError: an argument is not what the farm takes.
+        """
+
+
+class RenderbusFramesSensor(_ConditionSensor):
+    """Wait until frames of a task are done, so that compositing can start before the whole task has ended.
+
+    It fails when the task ends in another way than finished before the frames are done.
+
+    :param render_task_id: number or alias of the task (templated).
+    :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]", which must all be done, in
+        all leaves of a layered task (templated).
+    :param share: how many of all frames must be done, from 0 to 1, where `frames` is left out (templated).
+    :param deferrable: whether to wait in the triggerer instead of on a worker.
+    :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: a mapping with number, done and wanted.
+    """
+
+    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "frames", "share")
+
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskNumber | XComArg,
+        frames: Sequence[str] | XComArg | None = None,
+        share: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.render_task_id = render_task_id
+        self.frames = frames
+        self.share = share
+
+    def condition(self) -> FramesDone:
+        """Return what is waited for."""
+        names: Any = self.frames
+        share = float(self.share)
+        if not 0 < share <= 1:
+            raise ValueError(f"share: a number above 0 and up to 1 is wanted, not {self.share!r}")
+        chosen = None if names is None else tuple(texts("frames", names))
+        if chosen == ():
+            raise ValueError("frames: at least one frame's name is wanted")
+        return FramesDone(task_number("render_task_id", self.render_task_id), chosen, share)
+
+
+class RenderbusOutputSensor(_ConditionSensor):
+    """Wait until files of a task are in the output storage.
+
+    It fails when the task ends in another way than finished before they are there.
+
+    :param render_task_id: number or alias of the task (templated).
+    :param pattern: which files count, matched against their paths, e.g. "*.exr"; ``*`` matches slashes too
+        (templated).
+    :param count: how many there must be (templated).
+    :param deferrable: whether to wait in the triggerer instead of on a worker.
+    :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: a mapping with number and files.
+    """
+
+    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "pattern", "count")
+
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskNumber | XComArg,
+        pattern: str = "*",
+        count: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.render_task_id = render_task_id
+        self.pattern = pattern
+        self.count = count
+
+    def condition(self) -> FilesThere:
+        """Return what is waited for."""
+        return FilesThere(
+            task_number("render_task_id", self.render_task_id),
+            text("pattern", self.pattern),
+            count("count", int(self.count)),
+        )
+
+
+class RenderbusFundsSensor(_ConditionSensor):
+    """Wait until the account can spend enough: balance, coupons and credit together.
+
+    For a sub-account that pays from its main account, or whose figures are hidden, this is only advice, and
+    the log says so.
+
+    :param min_funds: how much, in the account's currency (templated).
+    :param deferrable: whether to wait in the triggerer instead of on a worker.
+    :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: a mapping with means, as text so that no digit is lost, and currency.
+    """
+
+    template_fields = (*RenderbusSensor.template_fields, "min_funds")
+
+    def __init__(self, *, min_funds: float | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min_funds = min_funds
+
+    def condition(self) -> FundsEnough:
+        """Return what is waited for."""
+        try:
+            least = Decimal(str(self.min_funds))
+        except InvalidOperation:
+            least = Decimal("NaN")
+        if not least.is_finite():
+            raise ValueError(f"min_funds: an amount is wanted, not {self.min_funds!r}")
+        return FundsEnough(str(least))

@@ -1,0 +1,65 @@
+"""What all triggers of the farm share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.triggers.events import Event, unable
+from airflow_provider_renderbus.triggers.poller import poller_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_renderbus.triggers.poller import Poller
+
+
+class RenderbusTrigger(BaseTrigger):
+    """Waits through the poller of a connection and yields one event: how the waiting ended.
+
+    :param renderbus_conn_id: id of the connection.
+    :param poll_interval: seconds between two looks.
+    :param deadline: the moment until which to wait, in seconds since 1970.
+    :param version: of the arguments; a trigger may have been stored by an older provider.
+    """
+
+    def __init__(self, renderbus_conn_id: str, poll_interval: float, deadline: float, version: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+        self.renderbus_conn_id = renderbus_conn_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.version = version
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the trigger's class and arguments, as Airflow stores them."""
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__qualname__}", {
+            "renderbus_conn_id": self.renderbus_conn_id,
+            **self.own_arguments(),
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+            "version": self.version,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: how the waiting ended."""
+        try:
+            async with poller_of(self.renderbus_conn_id) as poller:
+                event = await self.end(poller)
+        except (RenderbusError, ValueError) as problem:
+            event = unable(problem)
+        yield TriggerEvent(event.payload())
+
+    @abstractmethod
+    def own_arguments(self) -> dict[str, Any]:
+        """Return the arguments that only this kind of trigger has, as JSON."""
+
+    @abstractmethod
+    async def end(self, poller: Poller) -> Event:
+        """Wait, and return how it ended.
+
+        :raises RenderbusError: the farm refused for good.
+        """

@@ -1,0 +1,211 @@
+"""What sensors can wait for, on a worker and in the triggerer alike."""
+
+import asyncio
+import pkgutil
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+from airflow.sdk.exceptions import AirflowRescheduleException
+from airflow.serialization.serialized_objects import BaseSerialization
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.sensors.conditions import (
+    RenderbusFramesSensor,
+    RenderbusFundsSensor,
+    RenderbusOutputSensor,
+)
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.triggers.conditions import FramesDone, restored, stored
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+class Waiting:
+    """Lets a sensor wait with the time that there is, in one of its two ways."""
+
+    def __init__(self, deferrable):
+        self.deferrable = deferrable
+
+    def look(self, kind, **options):
+        """Return what the sensor returns, or None where it would go on waiting."""
+        sensor = kind(task_id="wait", deferrable=self.deferrable, timeout=0, **options)
+        if not self.deferrable:
+            return sensor.poke({}).xcom_value
+        with pytest.raises(TaskDeferred) as deferred:
+            sensor.execute({})
+        path, arguments = deferred.value.trigger.serialize()
+        trigger = pkgutil.resolve_name(path)(
+            **BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
+        )
+        event = asyncio.run(self._first(trigger))
+        try:
+            return sensor.execute_complete({}, event.payload)
+        except AirflowSensorTimeout:
+            return None
+
+    async def _first(self, trigger):
+        return await anext(aiter(trigger.run()))
+
+
+@pytest.fixture(params=[False, True], ids=["worker", "triggerer"])
+def waiting(request):
+    return Waiting(request.param)
+
+
+@pytest.fixture
+def half_done(farm, client, submitted):
+    """The number of a task of which some frames are done and others not."""
+    while not 0 < client.send(calls.query_task_info([submitted]))[submitted].progress.done < 4:
+        farm.advance(10)
+    return submitted
+
+
+class TestTasks:
+    def test_a_list_has_arrived_when_all_of_it_has(self, waiting, farm, client, submitted):
+        other = client.send(calls.create_task()).ids[0]
+        farm.advance(3600)
+        both = [submitted, f"2W{other}"]
+        assert waiting.look(RenderbusTaskSensor, render_task_id=both) is None
+        (arrived,) = waiting.look(RenderbusTaskSensor, render_task_id=[submitted])
+        assert arrived["number"] == submitted
+
+    def test_a_list_is_lost_with_its_first_failure(self, waiting, client, submitted):
+        other = client.send(calls.create_task()).ids[0]
+        client.send(calls.stop_task([submitted]))
+        with pytest.raises(AirflowFailException, match=f"task {submitted} is STOP"):
+            waiting.look(RenderbusTaskSensor, render_task_id=[other, submitted])
+
+    def test_other_states_can_be_waited_for(self, waiting, client, half_done):
+        arrived = waiting.look(RenderbusTaskSensor, render_task_id=half_done, target_states=["rendering", 25])
+        assert arrived["state"] == "RENDERING"
+
+    def test_what_counts_as_failure_can_be_set(self, waiting, client, submitted):
+        client.send(calls.stop_task([submitted]))
+        options = {"render_task_id": submitted, "failed_states": ["FAILED"]}
+        assert waiting.look(RenderbusTaskSensor, **options) is None
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"target_states": ["done"]}, "target_states: 'done' is no state of a task; there are 0 WAITING"),
+            ({"target_states": "25"}, "target_states: a list of states is wanted"),
+            ({"target_states": []}, "target_states: at least one state is wanted"),
+            ({"target_states": [True]}, "target_states: True is no state"),
+            ({"failed_states": [-1]}, "failed_states: -1 is no state"),
+        ],
+    )
+    def test_wrong_states_are_named(self, options, message):
+        with pytest.raises(AirflowFailException, match=message):
+            RenderbusTaskSensor(task_id="wait", render_task_id=1, **options).poke({})
+        with pytest.raises(AirflowFailException, match=message):
+            RenderbusTaskSensor(task_id="wait", render_task_id=1, deferrable=True, **options).execute({})
+
+
+class TestFrames:
+    def test_a_share_of_the_frames(self, waiting, half_done):
+        assert waiting.look(RenderbusFramesSensor, render_task_id=half_done) is None
+        reached = waiting.look(RenderbusFramesSensor, render_task_id=half_done, share=0.25)
+        assert reached["wanted"] == 4
+        assert 1 <= reached["done"] < 4
+
+    def test_chosen_frames(self, waiting, client, half_done):
+        frames = client.send(calls.query_task_frames(half_done)).items
+        done = [frame.index for frame in frames if frame.status.name == "DONE"]
+        reached = waiting.look(RenderbusFramesSensor, render_task_id=half_done, frames=done)
+        assert reached == {"number": half_done, "done": len(done), "wanted": len(done)}
+        every = [frame.index for frame in frames]
+        assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, frames=every) is None
+
+    def test_a_stopped_task_fails_without_a_retry(self, waiting, client, half_done):
+        client.send(calls.stop_task([half_done]))
+        with pytest.raises(AirflowFailException, match="is STOP"):
+            waiting.look(RenderbusFramesSensor, render_task_id=half_done)
+        assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, share=0.25)
+
+    @pytest.mark.parametrize("options", [{"share": 0}, {"share": 1.5}, {"frames": []}, {"frames": "6"}])
+    def test_wrong_arguments_are_named(self, options):
+        with pytest.raises(AirflowFailException, match=f"^{next(iter(options))}: "):
+            RenderbusFramesSensor(task_id="wait", render_task_id=1, **options).poke({})
+
+
+class TestOutputs:
+    def test_files_by_pattern_and_count(self, waiting, farm, half_done):
+        options = {"render_task_id": half_done, "pattern": "*.png", "count": 4}
+        assert waiting.look(RenderbusOutputSensor, **options) is None
+        farm.advance(3600)
+        assert waiting.look(RenderbusOutputSensor, **options) == {"number": half_done, "files": 4}
+        assert waiting.look(RenderbusOutputSensor, **{**options, "pattern": "*.exr"}) is None
+
+    @pytest.mark.parametrize("options", [{"pattern": ""}, {"count": 0}])
+    def test_wrong_arguments_are_named(self, options):
+        with pytest.raises(AirflowFailException, match=f"^{next(iter(options))}: "):
+            RenderbusOutputSensor(task_id="wait", render_task_id=1, **options).poke({})
+
+
+class TestFunds:
+    def test_enough_money(self, waiting):
+        assert waiting.look(RenderbusFundsSensor, min_funds=510) == {"means": "510.0", "currency": "RMB"}
+        assert waiting.look(RenderbusFundsSensor, min_funds="510.01") is None
+
+    @pytest.mark.parametrize("least", ["much", "NaN", "inf"])
+    def test_wrong_arguments_are_named(self, least):
+        with pytest.raises(AirflowFailException, match=r"^min_funds: an amount is wanted"):
+            RenderbusFundsSensor(task_id="wait", min_funds=least).poke({})
+
+
+class TestModes:
+    SENSORS = (
+        (RenderbusTaskSensor, {"render_task_id": 1}),
+        (RenderbusFramesSensor, {"render_task_id": 1}),
+        (RenderbusOutputSensor, {"render_task_id": 1}),
+        (RenderbusFundsSensor, {"min_funds": 1000}),
+    )
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
+    def test_an_unknown_number_fails_without_a_retry(self, waiting, kind, options):
+        with pytest.raises(AirflowFailException, match="task 1"):
+            waiting.look(kind, **options)
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
+    def test_soft_fail_skips(self, kind, options):
+        with pytest.raises(AirflowSkipException):
+            kind(task_id="wait", soft_fail=True, **options).execute({})
+
+    def test_a_sensor_can_be_rescheduled(self):
+        class Instance:
+            def get_first_reschedule_date(self, _):
+                return None
+
+        sensor = RenderbusFundsSensor(task_id="wait", min_funds=1000, mode="reschedule")
+        with pytest.raises(AirflowRescheduleException):
+            sensor.execute({"ti": Instance()})
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS)
+    def test_every_option_that_an_author_sets_is_templated(self, kind, options):
+        assert {*options, "renderbus_conn_id"} <= set(kind.template_fields)
+        sensor = kind(task_id="wait", **options)
+        assert all(hasattr(sensor, field) for field in kind.template_fields)
+
+
+def test_a_condition_of_another_version_is_refused_loudly():
+    condition = FramesDone(7, ("1",), 1.0)
+    assert (
+        restored(BaseSerialization.deserialize(BaseSerialization.serialize(stored(condition)))) == condition
+    )
+    for other in ({}, {"kind": "weather"}, {"kind": "frames"}, {**stored(condition), "mood": 1}):
+        with pytest.raises(ValueError, match="same version"):
+            restored(other)
+
+
+def test_failures_that_a_retry_may_mend_are_plain(client, farm):
+    with pytest.raises(AirflowException, match="could not be asked") as raised:
+        RenderbusFundsSensor(task_id="wait", min_funds=1).execute_complete(
+            {}, {"version": 1, "end": "failed", "message": "the farm could not be asked", "result": None}
+        )
+    assert not isinstance(raised.value, AirflowFailException)
