@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import task_number
 from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.task_json import filled_in
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
@@ -98,17 +98,7 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
         """Complete the file and upload it."""
         with airflow_failures():
             number = task_number("render_task_id", self.render_task_id)
-            profile = self.hook.send(calls.query_user_profile())
-            content = filled_in(
-                self.task_json,
-                task_id=number,
-                user_id=profile.user_id,
-                platform=self.hook.settings.platform,
-            )
-            self.hook.send(calls.upload_task_json(number, content))
-        size = len(content.encode())
-        self.log.info("Uploaded task.json of task %s, %s bytes", number, size)
-        return {"task.json": size}
+            return steps.upload(self.hook, number, self.task_json)
 
 
 class RenderbusSubmitTaskOperator(WaitingOperator):
@@ -149,13 +139,5 @@ class RenderbusSubmitTaskOperator(WaitingOperator):
             number = task_number("render_task_id", self.render_task_id)
             interval = self.interval()
             self.link_console(context, self.hook.console_url(number))
-            self._submit(number)
+            steps.submit(self.hook, number, self.producer)
         return self.wait(number, interval) if self.wait_for_completion else number
-
-    def _submit(self, number: int) -> None:
-        known = self.hook.send(calls.query_task_info([number])).get(number)
-        if known is not None and known.submitted_at is not None:
-            self.log.info("Task %s is already submitted (%s); taking it up", number, known.status.name)
-            return
-        self.hook.send(calls.submit_task(number, producer=self.producer))
-        self.log.info("Submitted task %s: %s", number, self.console_address)
