@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,30 +60,42 @@ def reader(model: type[M]) -> Callable[[Any], M]:
     What it returns raises `Unreadable` where it is given no object, or where a required field is missing or
     cannot be read.
     """
-    plan = [
-        (field.metadata[_WIRE], field.metadata[_CONVERT], field.default)
-        for field in dataclasses.fields(model)
-    ]
     name = model.__name__
+    fields = dataclasses.fields(model)
+    plan = [
+        (
+            field.metadata[_WIRE],
+            _READ_AS_IT_IS.get(field.metadata[_CONVERT]),
+            field.metadata[_CONVERT],
+            field.default,
+        )
+        for field in fields
+    ]
+    draft = dataclasses.make_dataclass(f"{name}Draft", [field.name for field in fields], slots=True)
 
     def read(data: Any) -> M:
         if type(data) is not dict:
             raise Unreadable(f"{name}: an object was expected, not {_shown(data)}")
         values = []
-        for wire, convert, default in plan:
+        for wire, right_type, convert, default in plan:
             value = data.get(wire)
             if value is None:
                 if default is dataclasses.MISSING:
                     raise Unreadable(f"{name}.{wire} is missing")
-                values.append(default)
-                continue
-            try:
-                values.append(convert(value))
-            except Unreadable as problem:
-                if default is dataclasses.MISSING:
-                    raise Unreadable(f"{name}.{wire}: {problem}") from None
-                values.append(default)
-        return model(*values)
+                value = default
+            elif type(value) is not right_type:
+                try:
+                    value = convert(value)
+                except Unreadable as problem:
+                    if default is dataclasses.MISSING:
+                        raise Unreadable(f"{name}.{wire}: {problem}") from None
+                    value = default
+            values.append(value)
+        # Setting a frozen object's fields would take as long as all the reading: they are set while it is a
+        # draft, which has the same slots and is not frozen.
+        made: Any = draft(*values)
+        made.__class__ = model
+        return cast("M", made)
 
     return read
 
@@ -107,6 +119,10 @@ def text(value: Any) -> str:
     if type(value) is int:
         return str(value)
     raise Unreadable(f"a text was expected, not {_shown(value)}")
+
+
+# Values of these types stay what they are: most of an answer's fields need no call.
+_READ_AS_IT_IS: dict[Any, type] = {integer: int, text: str}
 
 
 def amount(value: Any) -> Decimal:

@@ -35,6 +35,8 @@ Sequence: TypeAlias = Generator[Batch, list[Any], T]
 Pages: TypeAlias = Generator[Batch, list[Page[T]], None]
 
 AT_ONCE = 8
+# Where all pages are wanted anyway, a batch holds more, so that fewer batches wait for their slowest answer.
+_PAGES_A_BATCH = 8 * AT_ONCE
 
 
 def task_pages(**filters: Any) -> Pages[TaskInfo]:
@@ -60,7 +62,7 @@ def frames(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
     :param task_id: number or alias of a leaf task.
     """
     found: list[Frame] = []
-    pages = frame_pages(task_id)
+    pages = _pages(lambda page_num: calls.query_task_frames(task_id, page_num=page_num), _PAGES_A_BATCH)
     batch = next(pages, None)
     while batch is not None:
         answered = yield batch
@@ -201,14 +203,14 @@ def hardware_configs(
     return chosen
 
 
-def _pages(page: Callable[[int], Call[Page[T]]]) -> Pages[T]:
-    """Ask for the first page, then, its total known, for several of the others at once.
+def _pages(page: Callable[[int], Call[Page[T]]], a_batch: int = AT_ONCE) -> Pages[T]:
+    """Ask for the first page, then, its total known, for several of the others in a batch.
 
     It ends at the page count or at a page without items, whichever comes first.
     """
     (first,) = yield [page(1)]
-    for start in range(2, first.page_count + 1, AT_ONCE):
-        answered = yield [page(number) for number in range(start, min(start + AT_ONCE, first.page_count + 1))]
+    for start in range(2, first.page_count + 1, a_batch):
+        answered = yield [page(number) for number in range(start, min(start + a_batch, first.page_count + 1))]
         if not all(each.items for each in answered):
             return
 

@@ -37,6 +37,11 @@ def test_a_result_is_what_data_holds():
     assert read_answer(PROFILE, 200, envelope(data={"userId": 7})).user_id == 7
 
 
+def test_a_call_without_a_model_returns_the_plain_json():
+    data = {"renderedTotal": [1, 2.5, None, {"deep": True}]}
+    assert read_answer(calls.query_all_frame_stats(), 200, envelope(data=data)) == data
+
+
 def test_the_code_decides_and_not_the_http_status():
     assert read_answer(PROFILE, 500, envelope(data={"userId": 7})).user_id == 7
 

@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -6,7 +7,7 @@ import pytest
 from airflow_provider_renderbus.api.models import Progress
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.frames import read_frame
-from airflow_provider_renderbus.api.models.tasks import read_task
+from airflow_provider_renderbus.api.models.tasks import TaskInfo, read_task
 from airflow_provider_renderbus.api.outcomes import summary
 from airflow_provider_renderbus.api.reading import Unreadable, amount, each, flag, integer, moment, text
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
@@ -51,6 +52,14 @@ def test_a_layered_task_is_its_leaves():
     assert task.progress == Progress(total=18, done=17, failed=1)
     assert task.cost == Decimal("8.27")
     assert task.output_names == ("18280_衣帽间", "18281_衣帽间")
+
+
+def test_what_is_read_is_frozen_and_equal_to_what_is_made_by_hand():
+    task = read_task({"id": 1, "taskStatus": 25})
+    assert task == TaskInfo(id=1, status_code=25)
+    assert hash(task) == hash(TaskInfo(id=1, status_code=25))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        task.id = 2
 
 
 def test_leaves_can_be_nested():
