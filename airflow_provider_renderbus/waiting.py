@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal, unknown_task
+from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, judge, unable
+from airflow_provider_renderbus.triggers.patience import Patience
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Watch(ABC):
 
     def __init__(self, hook: RenderbusHook) -> None:
         self._hook = hook
+        self._patience = Patience(log)
 
     def look(self) -> Event | None:
         """Return how the waiting has ended, or None while it goes on.
@@ -48,12 +50,17 @@ class Watch(ABC):
         A farm that does not answer ends nothing: not to know is not to have failed.
         """
         try:
-            return self._look()
+            event = self._look()
+        except ValueError as problem:
+            return unable(problem)
         except RenderbusError as problem:
-            if is_refusal(problem):
-                return unable(problem)
-            log.warning("The farm cannot be asked; it will be asked again: %s", problem)
+            try:
+                self._patience.bear(problem)
+            except RenderbusError as refusal:
+                return unable(refusal)
             return None
+        self._patience.relax()
+        return event
 
     @abstractmethod
     def _look(self) -> Event | None: ...
@@ -86,7 +93,7 @@ class TaskWatch(Watch):
         tasks = self._hook.run(sequences.task_infos(open_))
         for number in open_:
             if number not in tasks:
-                raise unknown_task(number)
+                raise UnknownTask(number)
             if line := self._lines[number].line(tasks[number]):
                 log.info(line)
             event = judge(tasks[number], self._wanted, self._failed)

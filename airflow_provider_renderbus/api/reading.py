@@ -15,6 +15,7 @@ changes its answers does not break a running pipeline. A required one that canno
 from __future__ import annotations
 
 import dataclasses
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -29,6 +30,7 @@ V = TypeVar("V")
 
 _WIRE = "wire"
 _CONVERT = "convert"
+_STRICT = "strict"
 
 
 class Unreadable(ValueError):
@@ -41,17 +43,20 @@ def required(wire: str, convert: Callable[[Any], Any]) -> Any:
     :param wire: the vendor's name of the field.
     :param convert: reads the value; raises `Unreadable` where it cannot.
     """
-    return dataclasses.field(metadata={_WIRE: wire, _CONVERT: convert})
+    return dataclasses.field(metadata={_WIRE: wire, _CONVERT: convert, _STRICT: True})
 
 
-def optional(wire: str, convert: Callable[[Any], Any], default: Any = None) -> Any:
+def optional(wire: str, convert: Callable[[Any], Any], default: Any = None, *, strict: bool = False) -> Any:
     """Declare a field that takes its default where it is missing, null or of a wrong type.
 
     :param wire: the vendor's name of the field.
     :param convert: reads the value; raises `Unreadable` where it cannot.
     :param default: the value that stands in.
+    :param strict: whether a wrong type makes the whole answer unreadable, because taking the default for it
+        would say something else.
     """
-    return dataclasses.field(default=default, metadata={_WIRE: wire, _CONVERT: convert})
+    metadata = {_WIRE: wire, _CONVERT: convert, _STRICT: strict}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def reader(model: type[M]) -> Callable[[Any], M]:
@@ -68,6 +73,7 @@ def reader(model: type[M]) -> Callable[[Any], M]:
             _READ_AS_IT_IS.get(field.metadata[_CONVERT]),
             field.metadata[_CONVERT],
             field.default,
+            field.metadata[_STRICT],
         )
         for field in fields
     ]
@@ -77,7 +83,7 @@ def reader(model: type[M]) -> Callable[[Any], M]:
         if type(data) is not dict:
             raise Unreadable(f"{name}: an object was expected, not {_shown(data)}")
         values = []
-        for wire, right_type, convert, default in plan:
+        for wire, right_type, convert, default, strict in plan:
             value = data.get(wire)
             if value is None:
                 if default is dataclasses.MISSING:
@@ -87,7 +93,7 @@ def reader(model: type[M]) -> Callable[[Any], M]:
                 try:
                     value = convert(value)
                 except Unreadable as problem:
-                    if default is dataclasses.MISSING:
+                    if strict:
                         raise Unreadable(f"{name}.{wire}: {problem}") from None
                     value = default
             values.append(value)
@@ -130,7 +136,7 @@ def amount(value: Any) -> Decimal:
 
     The shortest text of a float is the text that it was read from, up to 15 digits.
     """
-    if type(value) is float:
+    if type(value) is float and math.isfinite(value):
         return Decimal(repr(value))
     if type(value) is int:
         return Decimal(value)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import arguments, calls
-from airflow_provider_renderbus.api.errors import unknown_task
+from airflow_provider_renderbus.api.errors import UnknownTask
 from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page
 from airflow_provider_renderbus.api.platforms import platform_number
 
@@ -88,12 +88,12 @@ def task_info(task_id: TaskNumber) -> Sequence[TaskInfo]:
     """Ask for one task.
 
     :param task_id: number or alias.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     number = arguments.task_number("task_id", task_id)
     (found,) = yield [calls.query_task_info([number])]
     if number not in found:
-        raise unknown_task(number)
+        raise UnknownTask(number)
     task: TaskInfo = found[number]
     return task
 
@@ -102,7 +102,7 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
     """Ask for the numbers of a task's leaves; the task's own where it is not layered.
 
     :param task_id: number or alias.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     task = yield from task_info(task_id)
     return tuple(leaf.id for leaf in task.leaves())
@@ -115,7 +115,7 @@ def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequen
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :return: the ids of the frames that were recommitted.
     :raises ValueError: a name matches no frame; nothing is recommitted then.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     ids = yield from _frame_ids(task_id, names)
     chosen = tuple(number for of_leaf in ids.values() for number in of_leaf)
@@ -130,7 +130,7 @@ def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[t
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :return: the ids of the frames that were stopped.
     :raises ValueError: a name matches no frame; nothing is stopped then.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     ids = yield from _frame_ids(task_id, names)
     yield [calls.stop_frames(leaf, ids=of_leaf) for leaf, of_leaf in ids.items()]
@@ -142,7 +142,7 @@ def output_files(task_id: TaskNumber) -> Sequence[tuple[OutputFile, ...]]:
 
     :param task_id: number or alias.
     :return: the files, without the folders that they lie in, by path.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     leaves = yield from sub_task_ids(task_id)
     return (yield from files_of(leaves))

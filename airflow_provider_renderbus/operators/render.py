@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.arguments import whole
+from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
@@ -78,16 +80,21 @@ class RenderbusRenderOperator(WaitingOperator):
                 memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_up(self.hook, number)
-            if known is None or known.submitted_at is None:
+            if known is None or not known.submitted:
                 steps.upload(self.hook, number, self.task_json)
                 steps.submit(self.hook, number, memory.producer(self.artist))
         return self.wait(number, interval)
 
     def _create(self) -> int:
         call = calls.create_task(
-            task_user_level=int(self.task_user_level), labels=self.labels, artist=self.artist
+            task_user_level=whole("task_user_level", self.task_user_level),
+            labels=self.labels,
+            artist=self.artist,
         )
-        (number,) = self.hook.send(call).ids
+        numbers = self.hook.send(call).ids
+        if len(numbers) != 1:
+            raise BadAnswer(call.name, f"1 task number was asked for, {len(numbers)} came")
+        (number,) = numbers
         self.log.info("Created task %s", number)
         return number
 
@@ -101,7 +108,7 @@ class RenderbusRenderOperator(WaitingOperator):
         if known.status.phase is Phase.SUCCEEDED and max_tries > kept.max_tries:
             self.log.info("Task %s has finished and this task was cleared since; rendering anew", number)
             return None
-        if known.submitted_at is not None and known.status in _RESTARTABLE:
+        if known.submitted and known.status in _RESTARTABLE:
             self.log.info("Task %s is %s; starting it again", number, known.status.name)
             self.hook.send(calls.start_task([number]))
         else:

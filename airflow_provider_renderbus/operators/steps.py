@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
 from airflow_provider_renderbus.operators.task_json import filled_in
 
 if TYPE_CHECKING:
@@ -47,8 +48,16 @@ def submit(hook: RenderbusHook, number: int, producer: str | None) -> None:
     :param producer: name of the artist, which comes back in the task's info.
     """
     known = look_up(hook, number)
-    if known is not None and known.submitted_at is not None:
+    if known is not None and known.submitted:
         log.info("Task %s is already submitted (%s); taking it up", number, known.status.name)
         return
-    hook.send(calls.submit_task(number, producer=producer))
+    try:
+        hook.send(calls.submit_task(number, producer=producer))
+    except RenderbusError as lost:
+        if is_refusal(lost) or isinstance(lost, NotSent):
+            raise
+        log.warning("It is not known whether task %s was submitted; the farm is asked: %s", number, lost)
+        known = look_up(hook, number)
+        if known is None or not known.submitted:
+            raise
     log.info("Submitted task %s: %s", number, hook.console_url(number))

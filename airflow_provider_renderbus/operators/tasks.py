@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.arguments import task_number
+from airflow_provider_renderbus.api.arguments import task_number, whole
+from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
@@ -60,16 +61,19 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     def execute(self, context: Context) -> int | list[int]:
         """Create the numbers."""
         with airflow_failures():
+            count = whole("count", self.count)
             call = calls.create_task(
-                count=int(self.count),
-                task_user_level=int(self.task_user_level),
+                count=count,
+                task_user_level=whole("task_user_level", self.task_user_level),
                 labels=self.labels,
                 artist=self.artist,
                 clone_original_id=self.clone_original_id,
             )
-        numbers = self.send(call).ids
+            numbers = self.hook.send(call).ids
+            if len(numbers) != count:
+                raise BadAnswer(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
         self.log.info("Created %s", ", ".join(f"task {number}" for number in numbers))
-        return numbers[0] if int(self.count) == 1 else list(numbers)
+        return numbers[0] if count == 1 else list(numbers)
 
 
 class RenderbusUploadTaskJsonOperator(RenderbusOperator):
