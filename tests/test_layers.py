@@ -19,13 +19,14 @@ MAY_KNOW = {
     "ends": {"api", "triggers"},
     "farm": {"api.signing"},
     "hooks": {"api", "clients"},
-    "operators": {"api", "ends", "hooks", "triggers", "waiting"},
+    "jobs": {"api"},
+    "operators": {"api", "ends", "hooks", "jobs", "triggers", "waiting"},
     "provider_info": {"__init__", "hooks"},
     "sensors": {"api", "ends", "hooks", "triggers", "waiting"},
     "triggers": {"api", "hooks"},
     "waiting": {"api", "hooks", "triggers"},
 }
-NO_AIRFLOW = {"api", "clients", "farm"}
+NO_AIRFLOW = {"api", "clients", "farm", "jobs"}
 
 
 def room_of(file):

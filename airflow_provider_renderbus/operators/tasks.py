@@ -12,8 +12,8 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import task_number
 from airflow_provider_renderbus.api.outcomes import FINISHED
 from airflow_provider_renderbus.ends import airflow_failures, conclude
+from airflow_provider_renderbus.jobs.completion import filled_in
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.task_json import filled_in
 from airflow_provider_renderbus.triggers.events import End, RenderEvent
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from airflow_provider_renderbus.waiting import Watch, poll_interval
