@@ -119,8 +119,9 @@ def task_json(
     :param overrides: merged into the result, object by object: it may hold anything that task.json can.
     :raises ValueError: an argument is missing or is not what it takes, or `base` is no task.json.
     """
-    present = {} if base is None else load("base", base)
-    if present:
+    present = {}
+    if base is not None:
+        present = load("base", base)
         check("task.json", present)
     number = _software_number(cg, present)
     rendered = without_none(

@@ -56,7 +56,7 @@ def _parsed(name: str, text: str) -> Any:
 
 def _written(name: str, content: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(dict(content))
+        return json.dumps(dict(content), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as problem:
         raise ValueError(f"{name}: a mapping of JSON values is wanted; {problem}") from None
 

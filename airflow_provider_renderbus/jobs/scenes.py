@@ -57,7 +57,7 @@ def maya(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
     cameras = [given["camera"]] if "camera" in given else []
     if cameras:
         fields["is_default_camera"] = "0"
-        fields["common"]["render_camera"] = cameras
+        fields["common"]["render_camera"] = [*cameras]
     if layers is not None:
         fields["renderable"] = "1"
         scene = {name: merged(layer, {"renderable": "0"}) for name, layer in scene.items()}
@@ -93,7 +93,7 @@ def _by_name(nodes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str | int, Ma
 
 
 def _new_layer(cameras: list[str]) -> dict[str, Any]:
-    common = {"image_format": "exr", "image_file_prefix": "", "all_camera": cameras, "render_camera": cameras}
+    common = {"image_format": "exr", "image_file_prefix": "", "all_camera": cameras, "render_camera": []}
     return {"renderable": "1", "env": {}, "is_default_camera": "1", "option": "", "common": common}
 
 

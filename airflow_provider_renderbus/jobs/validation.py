@@ -10,7 +10,6 @@ import json
 import re
 from functools import lru_cache
 from importlib.resources import files
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import CONFIG_FILES, one_of
@@ -52,17 +51,17 @@ def check(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
     from airflow_provider_renderbus.jobs import keywords  # noqa: PLC0415
 
     validator = keywords.validator(_schema(one_of("name", name, CONFIG_FILES)))
-    wrong: dict[str, None] = {}
-    warnings: dict[str, None] = {}
+    wrong: list[ValidationError] = []
+    doubtful: list[ValidationError] = []
     for error in validator.iter_errors(content):
-        lines = warnings if error.validator in keywords.WARNINGS else wrong
-        lines[f"{name}: {_path(error.absolute_path)}: {_told(error)}"] = None
+        (doubtful if error.validator in keywords.WARNINGS else wrong).append(error)
         if len(wrong) > MOST_TOLD:
             break
     if wrong:
-        raise ValueError("\n".join(_cut(name, wrong)))
+        raise ValueError("\n".join(_cut(name, _lines(name, wrong))))
+    warnings = _lines(name, doubtful)
     if name == "upload.json":
-        warnings.update(dict.fromkeys(_same_places(content["asset"])))
+        warnings += _same_places(content["asset"])
     return tuple(_cut(name, warnings))
 
 
@@ -70,6 +69,19 @@ def check(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
 def _schema(name: str) -> dict[str, Any]:
     schema: dict[str, Any] = json.loads((files(__package__) / "schemas" / name).read_text("utf-8"))
     return schema
+
+
+def _lines(name: str, errors: Iterable[ValidationError]) -> list[str]:
+    def place(error: ValidationError) -> list[str]:
+        return [part if isinstance(part, str) else f"{part:09}" for part in error.absolute_path]
+
+    # The library goes through an object's fields in any order.
+    ordered = sorted(errors, key=place)
+    return [f"{name}: {_path(error.absolute_path)}: {_told(error)}" for error in ordered]
+
+
+def _cut(name: str, lines: list[str]) -> list[str]:
+    return lines if len(lines) <= MOST_TOLD else [*lines[:MOST_TOLD], f"{name}: … and more"]
 
 
 def _told(error: ValidationError) -> str:
@@ -101,9 +113,3 @@ def _same_places(assets: Iterable[Mapping[str, str]]) -> Iterator[str]:
         if taken.setdefault(asset["server"], asset["local"]) != asset["local"]:
             place = f"upload.json: $.asset[{index}].server"
             yield f"{place}: {excerpt(asset['server'])} is the place of another local file too"
-
-
-def _cut(name: str, lines: Mapping[str, None]) -> Iterator[str]:
-    yield from islice(lines, MOST_TOLD)
-    if len(lines) > MOST_TOLD:
-        yield f"{name}: … and more"
