@@ -1,0 +1,66 @@
+# The commands of this project; `make` lists them. A machine needs python3 (3.11 to 3.13), make and a package
+# index. All else is installed into .tools and .venv.
+
+PYTHON ?= python3
+UV_VERSION := uv>=0.9,<1
+AIRFLOW := apache-airflow~=3.3.0
+CONSTRAINTS := constraints/airflow-3.3.txt
+# Nothing published after this day enters the constraints.
+CONSTRAINTS_DATE := 2026-11-21
+
+BIN := .venv/bin
+# uv does not read pip's settings: where it has no index of its own it gets pip's.
+UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
+
+# Without byte code each of Airflow's processes imports for 5 s instead of 2 s.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types pytest format constraints clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: .venv/installed ## render three shots in a real Airflow on the embedded farm
+	@$(BIN)/python -m demo
+
+test: lint types pytest ## check format, lint and types, and run the tests
+
+lint: .venv/installed ## check format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/installed ## check types
+	$(BIN)/mypy
+
+pytest: .venv/installed ## run the tests
+	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8
+
+format: .venv/installed ## format the code, and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_DATE
+	@echo '$(AIRFLOW)' | $(UV) pip compile - pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file $(CONSTRAINTS)
+
+clean: ## remove environments, caches and the demo's runs
+	rm -rf .tools .venv .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: .tools/installed $(CONSTRAINTS) pyproject.toml
+	@echo 'Installing Airflow and the tools into .venv'
+	@test -x $(BIN)/python || $(UV) venv --quiet --clear --python .tools/bin/python .venv
+	@$(UV) pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --editable '.[farm,examples]' --group dev
+	@touch $@
+
+.tools/installed:
+	@command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) is not there. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3'; exit 1; }
+	@'$(PYTHON)' -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]}. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3")'
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) has no module venv. Install it; on Debian and Ubuntu: apt install python3-venv'; exit 1; }
+	@echo 'Installing uv into .tools'
+	@rm -rf .tools
+	@"$$('$(PYTHON)' -c 'import sys; print(sys.executable)')" -m venv .tools
+	@.tools/bin/pip install -qq --disable-pip-version-check '$(UV_VERSION)'
+	@touch $@
