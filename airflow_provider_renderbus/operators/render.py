@@ -10,6 +10,7 @@ from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
+from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
 from airflow_provider_renderbus.operators.memory import memory_of
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_renderbus.operators.description import JobFile
     from airflow_provider_renderbus.operators.memory import Kept
 
 # What can be started again, and what is over for good.
@@ -38,7 +40,13 @@ class RenderbusRenderOperator(WaitingOperator):
     render up: one that goes on is waited for, one that was stopped is started again, one that has finished
     is returned. A person who clears the Airflow task after the render has succeeded gets a new render.
 
-    :param task_json: the file that describes the render, as a mapping or as JSON text (templated).
+    :param task_json: describes the render; a mapping, JSON text, or a path that ends in ``.json`` (templated).
+    :param upload_json: lists the assets, given likewise (templated).
+    :param asset_json: what an analysis found of assets, given likewise (templated).
+    :param tips_json: what an analysis found wrong, given likewise (templated).
+    :param project_name: a project of the account (templated).
+    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
+        (templated).
     :param task_user_level: priority among the account's own tasks, 50 or 60 (templated).
     :param labels: labels that the task carries on the farm's web pages (templated).
     :param artist: name of the person who made the scene (templated).
@@ -50,13 +58,26 @@ class RenderbusRenderOperator(WaitingOperator):
         (:func:`airflow_provider_renderbus.api.outcomes.summary`).
     """
 
-    template_fields = (*WaitingOperator.template_fields, "task_json", "task_user_level", "labels", "artist")
-    template_fields_renderers = {"task_json": "json"}  # noqa: RUF012 - as Airflow declares it
+    template_fields = (
+        *WaitingOperator.template_fields,
+        *FILE_ARGUMENTS,
+        "project_name",
+        "hardware",
+        "task_user_level",
+        "labels",
+        "artist",
+    )
+    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
 
     def __init__(
         self,
         *,
-        task_json: Mapping[str, Any] | str,
+        task_json: JobFile,
+        upload_json: JobFile | None = None,
+        asset_json: JobFile | None = None,
+        tips_json: JobFile | None = None,
+        project_name: str | None = None,
+        hardware: Mapping[str, Any] | None = None,
         task_user_level: int = 50,
         labels: Sequence[str] | None = None,
         artist: str | None = None,
@@ -64,6 +85,11 @@ class RenderbusRenderOperator(WaitingOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.task_json = task_json
+        self.upload_json = upload_json
+        self.asset_json = asset_json
+        self.tips_json = tips_json
+        self.project_name = project_name
+        self.hardware = hardware
         self.task_user_level = task_user_level
         self.labels = labels
         self.artist = artist
@@ -72,6 +98,9 @@ class RenderbusRenderOperator(WaitingOperator):
         """Render, or take up what an earlier try has begun."""
         with airflow_failures():
             interval = self.interval()
+            description = Description.read(
+                {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
+            )
             memory = memory_of(context, self.hook)
             kept = memory.recall()
             number = None if kept is None else self._take_up(kept, context["ti"].max_tries)
@@ -81,7 +110,7 @@ class RenderbusRenderOperator(WaitingOperator):
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_up(self.hook, number)
             if known is None or not known.submitted:
-                steps.upload(self.hook, number, self.task_json)
+                description.upload(self.hook, number)
                 steps.submit(self.hook, number, memory.producer(self.artist))
         return self.wait(number, interval)
 

@@ -10,6 +10,7 @@ from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.operators.description import JobFile
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):
@@ -77,32 +79,66 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
 
 
 class RenderbusUploadTaskJsonOperator(RenderbusOperator):
-    """Upload a task's task.json, which describes the render.
+    """Upload the files that describe a render, before it is submitted.
 
-    ``task_info.task_id``, ``task_info.user_id`` and ``task_info.platform`` are filled in from the created
-    task, the account and the connection.
+    Each file is given as a mapping, as JSON text, or as a path that ends in ``.json``. All are checked before
+    anything is sent: what is missing or of a wrong type fails, what is merely unusual is a warning in the
+    log, and so does a finding in tips.json that the farm enforces. Into task.json go the task's number, the
+    account's user and the connection's platform, and the project and machines where they are named.
 
     :param render_task_id: number or alias of the task (templated).
-    :param task_json: the file, as a mapping or as JSON text (templated).
+    :param task_json: describes the render (templated).
+    :param upload_json: lists the assets (templated).
+    :param asset_json: what an analysis found of assets (templated).
+    :param tips_json: what an analysis found wrong (templated).
+    :param project_name: a project of the account (templated).
+    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
+        (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the size of each uploaded file in bytes, by its name.
     """
 
-    template_fields = (*RenderbusOperator.template_fields, "render_task_id", "task_json")
-    template_fields_renderers = {"task_json": "json"}  # noqa: RUF012 - as Airflow declares it
+    template_fields = (
+        *RenderbusOperator.template_fields,
+        "render_task_id",
+        "task_json",
+        "upload_json",
+        "asset_json",
+        "tips_json",
+        "project_name",
+        "hardware",
+    )
+    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
 
     def __init__(
-        self, *, render_task_id: TaskNumber | XComArg, task_json: Mapping[str, Any] | str, **kwargs: Any
+        self,
+        *,
+        render_task_id: TaskNumber | XComArg,
+        task_json: JobFile,
+        upload_json: JobFile | None = None,
+        asset_json: JobFile | None = None,
+        tips_json: JobFile | None = None,
+        project_name: str | None = None,
+        hardware: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
         self.task_json = task_json
+        self.upload_json = upload_json
+        self.asset_json = asset_json
+        self.tips_json = tips_json
+        self.project_name = project_name
+        self.hardware = hardware
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Complete the file and upload it."""
+        """Check, complete and upload the files."""
         with airflow_failures():
             number = task_number("render_task_id", self.render_task_id)
-            return steps.upload(self.hook, number, self.task_json)
+            description = Description.read(
+                {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
+            )
+            return description.upload(self.hook, number)
 
 
 class RenderbusSubmitTaskOperator(WaitingOperator):
