@@ -105,9 +105,9 @@ def test_one_clock_can_serve_one_farm_after_the_other(tmp_path):
 
 
 def test_two_farms_never_share_a_storage(tmp_path):
-    with closing(Farm(tmp_path / "farm", HandClock())):
-        with pytest.raises(ValueError, match="in use by another farm"):
-            Farm(tmp_path / "farm", HandClock())
+    first = Farm(tmp_path / "farm", HandClock())
+    with closing(first), pytest.raises(ValueError, match="in use by another farm"):
+        Farm(tmp_path / "farm", HandClock())
     Farm(tmp_path / "farm", HandClock()).close()
 
 
