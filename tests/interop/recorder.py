@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.api import signing
 from tests.clients.scripted_server import Answer, Arrival, ScriptedServer, envelope
@@ -65,20 +66,28 @@ class Recorder:
     def take(self) -> list[Sent]:
         """Return the requests that arrived since it was last asked."""
         arrived, self._server.arrived = self._server.arrived, []
-        return [self._sent(arrival) for arrival in arrived]
+        return [_sent(arrival) for arrival in arrived]
 
-    def _sent(self, arrival: Arrival) -> Sent:
-        headers = {name: text for name, text in arrival.headers.items() if name not in ONE_TIME + OF_HTTP}
-        body = {name: json.dumps(value, sort_keys=True) for name, value in arrival.body.items()}
-        right = signing.signature(ACCESS_KEY, self.address, arrival.path, arrival.headers, arrival.body)
-        signature = "right" if arrival.headers["signature"] == right else "wrong"
-        return Sent(arrival.path, headers, body, signature, arrival)
+
+def _sent(arrival: Arrival) -> Sent:
+    headers = {name: text for name, text in arrival.headers.items() if name not in ONE_TIME + OF_HTTP}
+    body = {name: json.dumps(value, sort_keys=True) for name, value in arrival.body.items()}
+    domain, path = arrival.headers["Host"], _path(arrival)
+    right = signing.signature(ACCESS_KEY, domain, path, arrival.headers, arrival.body)
+    signature = "right" if arrival.headers["signature"] == right else "wrong"
+    return Sent(path, headers, body, signature, arrival)
+
+
+def _path(arrival: Arrival) -> str:
+    """Return the path of a request, which names the whole address where the server was used as a proxy."""
+    return urlsplit(arrival.path).path
 
 
 def _respond(arrival: Arrival) -> Answer:
-    if arrival.path.endswith("/queryTaskFrames"):
+    path = _path(arrival)
+    if path.endswith("/queryTaskFrames"):
         return envelope(data=FRAMES if arrival.body["pageNum"] == 1 else EMPTY_PAGE)
-    (endpoint,) = (endpoint for endpoint in ENDPOINTS if arrival.path in endpoint["paths"])
+    (endpoint,) = (endpoint for endpoint in ENDPOINTS if path in endpoint["paths"])
     example = EXAMPLES.get(endpoint["seed_section"], {})
     # Two examples show bare data.
     data = example if isinstance(example, list) else example.get("data", {})

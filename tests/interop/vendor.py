@@ -29,16 +29,18 @@ class Vendor:
 
     :param python: the Python of its environment.
     :param home: a folder that it may write to.
+    :param proxy: the address of an HTTP proxy that it is to use; without one it reaches 127.0.0.1 directly.
     """
 
-    def __init__(self, python: Path, home: Path) -> None:
+    def __init__(self, python: Path, home: Path, proxy: str | None = None) -> None:
+        way = {"NO_PROXY": "127.0.0.1"} if proxy is None else {"http_proxy": proxy}
         self._process = subprocess.Popen(
             [python, "-W", "ignore", SCRIPT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={"HOME": str(home), "NO_PROXY": "127.0.0.1", "PYTHONUTF8": "1"},
+            env={"HOME": str(home), "PYTHONUTF8": "1", **way},
         )
 
     def __enter__(self) -> Self:

@@ -21,6 +21,8 @@ from rayvision_api.core import RayvisionAPI
 from rayvision_api.task.check import RayvisionCheck
 from rayvision_api.url import ApiUrl
 from rayvision_sync.manage import RayvisionManageTask
+from rayvision_sync.transfer import RayvisionTransfer
+from rayvision_sync.utils import create_transfer_params
 from tenacity import wait_none
 
 SECONDS_PER_REQUEST = 10
@@ -39,6 +41,12 @@ class Witness:
     def check(self, workspace, **arguments):
         """Check a job before it is submitted, and return its new task number."""
         return RayvisionCheck(self.api, workspace=workspace).execute(**arguments)
+
+    def lines(self):
+        """Choose the line of each transfer engine, as before an upload or a download."""
+        return RayvisionTransfer(
+            self.api, **create_transfer_params(self.api), automatic_line=True
+        ).transport_info
 
     def sign(self, key, domain, path, headers, body):
         """Sign a request with the client's own code."""
