@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tests.interop.vendor import VendorError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_renderbus.farm import Farm
     from tests.interop.vendor import Vendor
 
@@ -57,21 +59,21 @@ class Customer:
         """Whether the vendor's own waiting would go on to the download now."""
         return bool(self.ask("manage.is_task_end", task_id=number, is_test_stop=paused_is_ended))
 
-    def wait(self, number: int, *, paused_is_ended: bool = False) -> int:
-        """Wait as the vendor's client does, and return the task's state."""
-        for _ in range(MOST_STEPS):
-            if self.has_ended(number, paused_is_ended=paused_is_ended):
-                return self.state(number)
-            self.farm.advance(STEP)
-        raise AssertionError(f"task {number} has not ended after {MOST_STEPS * STEP} s: {self.state(number)}")
+    def wait(self, number: int, *, paused_is_ended: bool = False, step: float = STEP) -> int:
+        """Wait as the vendor's client does, asking every few farm seconds, and return the task's state."""
+        self._until(lambda: self.has_ended(number, paused_is_ended=paused_is_ended), step)
+        return self.state(number)
 
     def wait_for(self, number: int, state: int) -> None:
         """Wait until a task that is no parent has a state."""
+        self._until(lambda: self.state(number) == state, STEP)
+
+    def _until(self, reached: Callable[[], bool], step: float) -> None:
         for _ in range(MOST_STEPS):
-            if self.state(number) == state:
+            if reached():
                 return
-            self.farm.advance(STEP)
-        raise AssertionError(f"task {number} never came to {state}: {self.state(number)}")
+            self.farm.advance(step)
+        raise AssertionError(f"nothing came of it in {MOST_STEPS * step} farm seconds")
 
     def frames(self, leaf: int) -> dict[str, dict[str, Any]]:
         """A leaf's frames by their names."""

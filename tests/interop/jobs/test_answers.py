@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.interop.jobs.customer import Customer
-from tests.interop.jobs.test_jobs import FINISHED, job
+from tests.interop.jobs.test_jobs import FINISHED, FRAME_ABORTED, job
 from tests.interop.vendor import VendorError
 
 # Calls that need no task, and a field that the documents give each answer, or each item of it.
@@ -71,8 +71,10 @@ def test_a_job_passes_the_check_and_is_rendered(customer, tmp_path):
     version = customer.ask("query.supported_plugin", name="blender")["cgVersion"][0]["cgVersion"]
     task_json = job(project_name="night", hardwareConfigIds=[], ram="64", graphics_cards_num="2")
     task_json["software_config"]["cg_version"] = version
-    number = customer.ask("check", workspace=str(tmp_path), hardware_config=hardware, task_json=task_json)
-    checked = (tmp_path / "task.json").read_text("utf-8")
+    file = tmp_path / "task.json"
+    file.write_text(json.dumps(task_json), "utf-8")
+    number = customer.ask("check", workspace=str(tmp_path), hardware_config=hardware, task_json=str(file))
+    checked = file.read_text("utf-8")
     info = json.loads(checked)["task_info"]
     assert str(machine["id"]) in info["hardwareConfigIds"]
     assert (info["task_id"], bool(info["user_id"]), bool(info["project_id"])) == (str(number), True, True)
@@ -128,6 +130,68 @@ def test_pages_end(customer):
     pages = [customer.ask("query.task_frames", task_id=number, page_num=page) for page in (1, 3, 4)]
     assert [len(page["items"]) for page in pages] == [100, 30, 0]
     assert {page["total"] for page in pages} == {230}
+
+
+def test_a_finished_frame_has_log_and_thumbnail(customer):
+    number = customer.render(job())
+    customer.wait(number)
+    frame = customer.frames(number)["2"]["id"]
+    log = customer.ask("query.get_render_log", frame_id=frame)
+    # Total and size are bytes. The client asks for one piece, which is to be read by a person.
+    assert {"total", "size"} <= log.keys()
+    assert len("".join(log["items"])) > 10
+    assert len(customer.ask("query.get_frame_thumbnall", frame_id=frame)) == 1
+    assert isinstance(customer.ask("query.get_task_processing_img", task_id=number), dict)
+
+
+def test_a_waiting_task_is_changed(customer):
+    number = customer.render(job())
+    machine = customer.ask("user.get_hardware_config", task_ids=[str(number)])[-1]
+    customer.ask("task.update_priority", task_id=number, priority=60)
+    customer.ask("task.update_task_limit", taskId=number, taskLimit=7)
+    customer.ask("task.set_task_overtime_top", task_id_list=[number], overtime=1800)
+    customer.ask(
+        "task.edit_task_hardware_config",
+        taskIds=[number],
+        hardwareConfigIds=[str(machine["id"])],
+        model=machine["model"],
+        ram=machine["ram"],
+        gpuNum=machine["gpuNum"] or "",
+    )
+    info = customer.info(number)
+    assert (info["taskLimit"], info["overTimeStop"]) == (7, 1800)
+    now = customer.ask("user.get_hardware_config", task_ids=[str(number)])
+    assert [each["id"] for each in now if each["current"]] == [machine["id"]]
+
+
+def test_all_frames_are_stopped_at_once(customer):
+    number = customer.render(job())
+    customer.ask("query.stop_frame", task_id=number)
+    customer.wait(number)
+    assert {frame["frameStatus"] for frame in customer.frames(number).values()} == {FRAME_ABORTED}
+
+
+def test_render_environments_come_and_go(customer):
+    def names():
+        return [each["editName"] for each in customer.ask("env.get_render_env", cg_names=["blender"])]
+
+    environment = {"cgId": 2007, "cgName": "Blender", "cgVersion": "4.2", "renderSystem": 1, "pluginIds": []}
+    customer.ask("env.add_render_env", data=environment | {"editName": "night"})
+    assert names() == ["night"]
+    customer.ask("env.update_render_env", data=environment | {"editName": "night", "pluginIds": [1]})
+    customer.ask("env.set_default_render_env", edit_name="night")
+    assert names() == ["night"]
+    customer.ask("env.delete_render_env", edit_name="night")
+    assert names() == []
+
+
+def test_settings_and_projects_are_kept(customer):
+    customer.ask("user.update_user_settings", task_over_time=7200)
+    assert customer.ask("user.query_user_setting")["taskOverTimeSec"] == 7200
+    customer.ask("tag.add_label", new_name="night")
+    customer.ask("tag.delete_label", del_name="night")
+    assert customer.ask("tag.get_project_list") == []
+    assert isinstance(customer.ask("query.get_pack_node_info"), list)
 
 
 @pytest.mark.parametrize(("field", "code"), [("access_key", 611), ("access_id", 602)])

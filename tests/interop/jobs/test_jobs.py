@@ -10,7 +10,8 @@ from airflow_provider_renderbus.api import calls
 from tests.interop.jobs.customer import STEP
 
 WAITING, RENDERING = 0, 5
-STOPPED, FINISHED, FINISHED_HAS_FAILED, ABANDONED, PAUSED = 10, 25, 30, 35, 40
+STOPPED, NO_MONEY, TIME_OUT, FINISHED, FINISHED_HAS_FAILED = 10, 20, 23, 25, 30
+ABANDONED, PAUSED, FAILED = 35, 40, 45
 FRAME_ABORTED, FRAME_DONE, FRAME_FAILED = 3, 4, 5
 
 
@@ -82,13 +83,13 @@ def test_a_layered_task(customer):
 def test_the_main_pass_follows_the_photon_pass(customer, client):
     """In between, the vendor's client takes the task for ended. Ours must not."""
     number = customer.render(job(scene="sh030.max"))
-    customer.wait(number)
+    customer.wait(number, step=2)
     (photons,) = customer.ask("query.get_small_task_id", task_id=number)
     assert (customer.state(photons), customer.info(photons)["taskType"]) == (FINISHED, "RenderPhoton")
-    assert not client.send(calls.query_task_info([number]))[number].has_ended
+    assert not client.send(calls.query_task_info([number]))[number].ended
     customer.farm.advance(STEP)
     assert customer.wait(number) == WAITING
-    assert client.send(calls.query_task_info([number]))[number].has_ended
+    assert client.send(calls.query_task_info([number]))[number].ended
     _, pictures = customer.ask("query.get_small_task_id", task_id=number)
     assert states(customer.frames(pictures)) == dict.fromkeys("1234", FRAME_DONE)
 
@@ -171,3 +172,28 @@ def test_a_task_is_given_up_and_deleted(customer):
     customer.ask("task.delete_task", task_param_list=[number])
     assert customer.ask("query.get_task_list")["items"] == []
     assert [task["id"] for task in customer.ask("query.get_task_list", recycle_flag=1)["items"]] == [number]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "info", "state"),
+    [
+        ({"account": {"coupon": "0", "balance": "1", "credit": "0"}}, {}, NO_MONEY),
+        ({}, {"task_stop_time": "300"}, TIME_OUT),
+        ({"renders": [{"broken": 1}]}, {}, FAILED),
+    ],
+)
+def test_every_other_end_is_one_to_the_vendors_client(customer, info, state):
+    """The ends that the tests above do not come to."""
+    number = customer.render(job("1-400[1]", **info))
+    assert not customer.has_ended(number)
+    assert customer.wait(number) == state
+    assert customer.info(number)["doneFrames"] < 400
+
+
+@pytest.mark.parametrize("scenario", [{"renders": [{"passes": ["preprocess"]}]}])
+def test_a_preprocessed_task(customer):
+    number = customer.render(job())
+    assert customer.wait(number) == WAITING
+    first, main = customer.ask("query.get_small_task_id", task_id=number)
+    assert [customer.state(leaf) for leaf in (first, main)] == [FINISHED, FINISHED]
+    assert len(customer.files(main)) == 4
