@@ -54,6 +54,7 @@ class Vendor:
 
         :raises VendorError: the vendor's client raised.
         """
+        __tracebackhide__ = True  # pytest would print the arguments, and one of them is a key
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
