@@ -40,7 +40,7 @@ class RenderbusRenderOperator(WaitingOperator):
     render up: one that goes on is waited for, one that was stopped is started again, one that has finished
     is returned. A person who clears the Airflow task after the render has succeeded gets a new render.
 
-    :param task_json: describes the render; a mapping, JSON text, or a path that ends in ``.json`` (templated).
+    :param task_json: describes the render; a mapping, JSON text, or a path ending in ``.json`` (templated).
     :param upload_json: lists the assets, given likewise (templated).
     :param asset_json: what an analysis found of assets, given likewise (templated).
     :param tips_json: what an analysis found wrong, given likewise (templated).

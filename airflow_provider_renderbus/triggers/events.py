@@ -66,7 +66,7 @@ class Event:
         if not isinstance(payload, dict) or payload.get("version") != _VERSION:
             raise ForeignEvent(f"version {_VERSION} was expected")
         end, message, result = payload.get("end"), payload.get("message"), payload.get("result")
-        if end not in set(End) or not isinstance(message, str) or not isinstance(result, dict | list | None):
+        if end not in list(End) or not isinstance(message, str) or not isinstance(result, dict | list | None):
             raise ForeignEvent("its end, message or result is missing")
         return cls(End(end), message, result)
 

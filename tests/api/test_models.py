@@ -136,6 +136,7 @@ def test_times_are_aware_and_zero_is_none():
         (integer, True),
         (text, None),
         (amount, "1"),
+        (amount, float("inf")),
         (moment, 10**30),
         (moment, "now"),
         (flag, 2),
@@ -146,3 +147,20 @@ def test_times_are_aware_and_zero_is_none():
 def test_values_out_of_place_are_refused_without_being_shown(convert, value):
     with pytest.raises(Unreadable, match="expected"):
         convert(value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "submitted"),
+    [
+        ({}, False),
+        ({"submitDate": None}, False),
+        ({"submitDate": 0}, False),
+        ({"submitDate": 1535602289000}, True),
+        ({"submitDate": "2018-08-30"}, True),
+        ({"taskStatus": 5}, True),
+        ({"taskStatus": 25, "submitDate": 0}, True),
+        ({"respRenderingTaskList": [MAIN]}, True),
+    ],
+)
+def test_a_task_counts_as_submitted_wherever_it_may_be(fields, submitted):
+    assert read_task({"id": 1, "taskStatus": 0, **fields}).submitted is submitted
