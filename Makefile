@@ -5,6 +5,9 @@ PYTHON ?= python3
 UV_VERSION := uv>=0.9,<1
 AIRFLOW := apache-airflow~=3.3.0
 CONSTRAINTS := constraints/airflow-3.3.txt
+# The vendor's released client, beside which Airflow cannot be installed. What it pins needs Python 3.11.
+VENDOR := 'rayvision_api==3.0.4.3' 'rayvision-sync==3.1.8' 'setuptools<81'
+VENDOR_PYTHON ?= 3.11
 # Nothing published after this day enters the constraints.
 CONSTRAINTS_DATE := 2026-11-21
 
@@ -17,7 +20,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest format constraints clean
+.PHONY: help demo test lint types pytest interop bench format constraints clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +40,13 @@ types: .venv/installed ## check types
 pytest: .venv/installed ## run the tests
 	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8
 
+interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
+	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 tests/interop
+
+bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md
+	$(BIN)/python -m benchmarks.protocol --vendor-python .venv-vendor/bin/python
+	$(BIN)/python -m benchmarks.farm_load
+
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -44,15 +54,23 @@ format: .venv/installed ## format the code, and mend what lint can mend
 constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_DATE
 	@echo '$(AIRFLOW)' | $(UV) pip compile - pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file $(CONSTRAINTS)
+	@printf '%s\n' $(VENDOR) | $(UV) pip compile - --universal --python-version $(VENDOR_PYTHON) \
+	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
 
 clean: ## remove environments, caches and the demo's runs
-	rm -rf .tools .venv .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .tools .venv .venv-vendor .demo .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/installed: .tools/installed $(CONSTRAINTS) pyproject.toml
 	@echo 'Installing Airflow and the tools into .venv'
 	@test -x $(BIN)/python || $(UV) venv --quiet --clear --python .tools/bin/python .venv
 	@$(UV) pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --editable '.[farm,examples]' --group dev
+	@touch $@
+
+.venv-vendor/installed: .tools/installed constraints/vendor.txt
+	@echo "Installing the vendor's released client into .venv-vendor"
+	@$(UV) venv --quiet --clear --python $(VENDOR_PYTHON) .venv-vendor
+	@$(UV) pip install --quiet --python .venv-vendor/bin/python --requirements constraints/vendor.txt
 	@touch $@
 
 .tools/installed:

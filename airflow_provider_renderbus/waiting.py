@@ -38,10 +38,13 @@ class Watch(ABC):
     """Looks at something on the farm, and writes to the task's log what is worth a line.
 
     :param hook: the farm's hook.
+    :param remembers: whether this object lives on to the next look. Where it does not, as in a sensor that is
+        rescheduled, each look would be news to it, so only the end is.
     """
 
-    def __init__(self, hook: RenderbusHook) -> None:
+    def __init__(self, hook: RenderbusHook, *, remembers: bool = True) -> None:
         self._hook = hook
+        self._remembers = remembers
         self._patience = Patience(log)
 
     def look(self) -> Event | None:
@@ -60,7 +63,13 @@ class Watch(ABC):
                 return unable(refusal)
             return None
         self._patience.relax()
+        if event is not None and not self._remembers:
+            log.info(event.message)
         return event
+
+    def _tell(self, line: str | None) -> None:
+        if line and self._remembers:
+            log.info(line)
 
     @abstractmethod
     def _look(self) -> Event | None: ...
@@ -73,6 +82,7 @@ class TaskWatch(Watch):
     :param numbers: the tasks' numbers.
     :param wanted: the states that are waited for.
     :param failed: the states that count as failed; None for every end that is not wanted.
+    :param remembers: whether this object lives on to the next look.
     """
 
     def __init__(
@@ -81,8 +91,10 @@ class TaskWatch(Watch):
         numbers: Sequence[int],
         wanted: Collection[TaskStatus],
         failed: Collection[TaskStatus] | None = None,
+        *,
+        remembers: bool = True,
     ) -> None:
-        super().__init__(hook)
+        super().__init__(hook, remembers=remembers)
         self._wanted = wanted
         self._failed = failed
         self._lines = {number: ProgressLines() for number in numbers}
@@ -94,8 +106,7 @@ class TaskWatch(Watch):
         for number in open_:
             if number not in tasks:
                 raise UnknownTask(number)
-            if line := self._lines[number].line(tasks[number]):
-                log.info(line)
+            self._tell(self._lines[number].line(tasks[number]))
             event = judge(tasks[number], self._wanted, self._failed)
             if event is not None and event.end is not End.REACHED:
                 return event
@@ -113,10 +124,11 @@ class ConditionWatch(Watch):
 
     :param hook: the farm's hook.
     :param condition: what is waited for.
+    :param remembers: whether this object lives on to the next look.
     """
 
-    def __init__(self, hook: RenderbusHook, condition: Condition) -> None:
-        super().__init__(hook)
+    def __init__(self, hook: RenderbusHook, condition: Condition, *, remembers: bool = True) -> None:
+        super().__init__(hook, remembers=remembers)
         self._condition = condition
         self._news: str | None = None
 
@@ -124,5 +136,5 @@ class ConditionWatch(Watch):
         look = self._hook.run(self._condition.look())
         if look.news != self._news:
             self._news = look.news
-            log.info(look.news)
+            self._tell(look.news)
         return look.end

@@ -27,7 +27,7 @@ class _ConditionSensor(RenderbusSensor):
 
     def watch(self, hook: RenderbusHook) -> ConditionWatch:
         """Return what looks at the condition from a worker."""
-        return ConditionWatch(hook, self.condition())
+        return ConditionWatch(hook, self.condition(), remembers=not self.reschedule)
 
     def trigger(self, deadline: float) -> RenderbusConditionTrigger:
         """Return what waits for the condition in the triggerer."""

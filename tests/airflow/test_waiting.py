@@ -85,6 +85,15 @@ class TestOnAWorker:
         waiting.poke(context())
         assert len([line for line in caplog.messages if line.startswith(f"task {submitted} is")]) == 2
 
+    def test_a_rescheduled_sensor_logs_its_end_only(self, farm, submitted, caplog):
+        caplog.set_level(logging.INFO, "airflow_provider_renderbus")
+        for _ in range(3):
+            sensor(submitted, mode="reschedule").poke(context())
+        assert caplog.messages == []
+        farm.advance(3600)
+        sensor(submitted, mode="reschedule").poke(context())
+        assert len(caplog.messages) == 1
+
     def test_a_number_that_is_none_is_named(self):
         with pytest.raises(AirflowFailException, match=r"^render_task_id: a task's number"):
             sensor("scene").poke(context())
