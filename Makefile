@@ -38,7 +38,7 @@ types: .venv/installed ## check types
 	$(BIN)/mypy
 
 pytest: .venv/installed ## run the tests
-	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8
+	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 --ignore tests/interop
 
 interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
 	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 tests/interop

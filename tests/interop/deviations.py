@@ -27,11 +27,13 @@ class Deviation(NamedTuple):
 
 NEXT_FRAMES = "request 2 to /api/render/handle/queryTaskFrames"
 RECOMMIT = "request 1 to /api/render/handle/recommitTaskFrames"
+TASK_INFO = "request 1 to /api/render/handle/queryTaskInfo/v2"
 STOP = "request 1 to /api/render/handle/stopTaskFrames"
 RENDER_ENV = "request 1 to /api/render/plugin/getUserPluginConfig"
 
 ALL_BY_DEFAULT = "all frames, and with them all of the money, must be asked for by name"
 IDS_NAME_FRAMES = "the vendor's document takes either the task or the ids, and the ids say it all"
+LEAVES_FIRST = "a name means the frames of all leaves, so the task's leaves are asked for first"
 PAGES_ARE_COUNTED = "the page count tells the last page; the vendor's client asks until a page is empty"
 LARGEST_PAGE = "the largest page that the farm gives, as for all other pages"
 LEFT_TO_THE_FARM = "what was not asked for is left out, and the farm's own default holds"
@@ -59,11 +61,21 @@ DEVIATIONS = [
         PAGES_ARE_COUNTED,
     ),
     Deviation("query.get_custome_frames(task_id, restartframes)", ("taskId", "7", None), IDS_NAME_FRAMES),
+    Deviation(
+        "query.get_custome_frames(task_id, restartframes)",
+        (TASK_INFO, None, "sent"),
+        LEAVES_FIRST,
+    ),
     Deviation("query.stop_frame(task_id)", (STOP, "sent", None), ALL_BY_DEFAULT),
     Deviation(
         "query.frame_number_to_stop(task_id, stop_frame)",
         (NEXT_FRAMES, "sent", None),
         PAGES_ARE_COUNTED,
+    ),
+    Deviation(
+        "query.frame_number_to_stop(task_id, stop_frame)",
+        (TASK_INFO, None, "sent"),
+        LEAVES_FIRST,
     ),
     Deviation(
         "query.get_render_log(frame_id)",

@@ -31,6 +31,8 @@ ANSWERS: dict[str, Any] = {
     "show_log": EMPTY_PAGE,
     "task_records": EMPTY_PAGE,
 }
+# The task whose frames are meant by name; it is its own leaf.
+LEAF = {"pageCount": 1, "items": [{"id": 7, "taskStatus": 30, "isOpen": 0, "respRenderingTaskList": None}]}
 FRAMES = EXAMPLES["获取任务单页渲染帧详情"]["data"] | {"pageCount": 1}
 
 
@@ -87,6 +89,8 @@ def _respond(arrival: Arrival) -> Answer:
     path = _path(arrival)
     if path.endswith("/queryTaskFrames"):
         return envelope(data=FRAMES if arrival.body["pageNum"] == 1 else EMPTY_PAGE)
+    if path.endswith("/queryTaskInfo/v2") and arrival.body["taskIds"] == [7]:
+        return envelope(data=LEAF)
     (endpoint,) = (endpoint for endpoint in ENDPOINTS if path in endpoint["paths"])
     example = EXAMPLES.get(endpoint["seed_section"], {})
     # Two examples show bare data.

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.tasks import Frame, Task
 
 FRAME_LIMIT_MILLISECONDS = 86_400_000
-LARGEST_LOG_PAGE = 1 << 20
+LOG_PIECE = 16_384
+"""Bytes of a log that go in one piece, as in the documents' example."""
+MOST_LOG_PIECES = 1 << 20
 
 
 def query_task_frames(desk: Desk, request: Request) -> dict[str, Any]:
@@ -42,17 +44,18 @@ def query_all_frame_stats(desk: Desk, _request: Request) -> dict[str, Any]:
 
 
 def show_log(desk: Desk, request: Request) -> dict[str, Any]:
-    """Tell a frame's log in pieces of so many bytes. Page 0 and page 1 are both the first."""
+    """Tell a frame's log in pages of so many pieces. Page 0 and page 1 are both the first."""
     request.choice("renderingType", "render")
-    number, size = request.number("pageNum", least=0), request.number("pageSize", most=LARGEST_LOG_PAGE)
+    number, pieces = request.number("pageNum", least=0), request.number("pageSize", most=MOST_LOG_PIECES)
     task, frame = _frame(desk, request)
     log = "\n".join(_log(task, frame)).encode()
+    size = pieces * LOG_PIECE
     first = max(number - 1, 0) * size
     return {
         "pageCount": -(-len(log) // size),
         "pageNum": number,
         "total": len(log),
-        "size": size,
+        "size": LOG_PIECE,
         "items": log[first : first + size].decode(errors="replace").splitlines(),
     }
 

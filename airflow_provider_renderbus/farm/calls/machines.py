@@ -14,14 +14,13 @@ CPU, GPU = 1, 2
 PLATFORMS = (
     # platform, name, type (0 GPU, 1 CPU), prefix of aliases
     (2, "W2", 1, "2W"),
-    (3, "W3", 1, "3W"),
     (21, "GPU", 0, "21W"),
-    (62, "W62", 1, "62W"),
+    (62, "W3", 1, "62W"),
 )
 CONFIGS: tuple[tuple[int, int, str, str, str | None, tuple[int, ...], list[int]], ...] = (
     # id, type, model, ram, GPU cards, platforms, software that it cannot render
-    (301, CPU, "Default", "64GB", None, (2, 3, 62), []),
-    (303, CPU, "Default", "128GB", None, (2, 3, 62), []),
+    (301, CPU, "Default", "64GB", None, (2, 62), []),
+    (303, CPU, "Default", "128GB", None, (2, 62), []),
     (337, GPU, "1080Ti", "64GB", "1*GPU", (21,), [KEYSHOT]),
     (339, GPU, "2080Ti", "64GB", "2*GPU", (21,), []),
     (341, GPU, "2080Ti", "128GB", "2*GPU", (21,), []),
