@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_renderbus.farm import enclosure
 from airflow_provider_renderbus.farm.enrolment import STORAGE_VARIABLE, enrolled, storage_of
-from airflow_provider_renderbus.farm.transmitter import enclosure
 from airflow_provider_renderbus.farm.transmitter.command import main
 from airflow_provider_renderbus.farm.transmitter.plan import server_path
 
@@ -423,7 +423,8 @@ def test_a_farm_that_does_not_run_is_tried_for_ever(start, local):
 def test_a_command_killed_half_way_leaves_no_half_file(start, inputs, local, end):
     code = (
         "import os, signal, sys\n"
-        "from airflow_provider_renderbus.farm.transmitter import command, enclosure\n"
+        "from airflow_provider_renderbus.farm import enclosure\n"
+        "from airflow_provider_renderbus.farm.transmitter import command\n"
         "def stop(target, *_):\n"
         "    os.write(target, b'half')\n"
         f"    os.kill(os.getpid(), signal.{end})\n"

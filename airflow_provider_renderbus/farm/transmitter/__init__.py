@@ -8,5 +8,6 @@ it::
             ─▶ transfer   one after the other, a line each, the exit code
                  ─▶ resume     which were sent before
                  ─▶ faults     what is to go wrong
-                 ─▶ enclosure  files under one folder, which no name and no link leaves
+
+The files of both sides are reached through :mod:`airflow_provider_renderbus.farm.enclosure`.
 """

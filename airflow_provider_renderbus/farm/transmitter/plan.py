@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.transmitter.enclosure import NotAllowed, open_file, parts_of
+from airflow_provider_renderbus.farm.enclosure import NotAllowed, open_file, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_renderbus.farm.transmitter.enclosure import Enclosure
+    from airflow_provider_renderbus.farm.enclosure import Enclosure
 
 DRIVE = re.compile(r"([A-Za-z]):(?=/|$)")
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import unicodedata
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.transmitter.enclosure import NOT_IN_NAMES, NotAllowed, parts_of
+from airflow_provider_renderbus.farm.enclosure import CONTROL, NotAllowed, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_renderbus.farm.transmitter.enclosure import Enclosure
+    from airflow_provider_renderbus.farm.enclosure import Enclosure
     from airflow_provider_renderbus.farm.transmitter.faults import Fault
     from airflow_provider_renderbus.farm.transmitter.plan import Item
     from airflow_provider_renderbus.farm.transmitter.resume import Resume
@@ -84,11 +83,7 @@ def transfer(
 
 def shown(path: str) -> str:
     """Return a path in one line, control characters escaped."""
-    hidden = (unicodedata.category(letter) in NOT_IN_NAMES for letter in path)
-    return "".join(
-        letter.encode("unicode_escape").decode() if hide else letter
-        for letter, hide in zip(path, hidden, strict=True)
-    )
+    return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), path)
 
 
 def _copy(item: Item, target: Enclosure, resume: Resume, prefix: str, *, half: bool = False) -> str:
