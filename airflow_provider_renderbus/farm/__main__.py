@@ -29,6 +29,7 @@ def main() -> int:
         help="folder for account, key and frames, made with mode 0700 (%(default)s)",
     )
     parser.add_argument("--speed", type=float, default=60.0, help="farm seconds a second (%(default)s)")
+    parser.add_argument("--scenario", type=Path, help="JSON file: how it is to behave, see docs/farm.md")
     parser.add_argument(
         "--print-connection",
         action="store_true",
@@ -41,7 +42,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with Farm(options.storage, None, options.speed, options.host, options.port) as farm:
+        with Farm(options.storage, None, options.speed, options.host, options.port, options.scenario) as farm:
             if options.print_connection or sys.stdout.isatty():
                 value = shlex.quote(json.dumps(farm.connection()))
                 print(f"export AIRFLOW_CONN_{CONNECTION_ID.upper()}={value}", flush=True)  # noqa: T201 - asked for

@@ -1,8 +1,8 @@
 """The farm's storage folder: private files, finished frames, and what a customer sees of them.
 
-``account.json`` and ``connections.json`` are for the owner alone, ``scratch/`` holds frames that are being
-made, and ``output/<bid>-<user>/`` is the root "/" of the customer's output storage: a frame appears there
-only when it is done.
+``account.json``, ``connections.json`` and ``farm.db`` are for the owner alone, ``scratch/`` holds frames
+that are being made, and ``output/<bid>-<user>/`` is the root "/" of the customer's output storage: a frame
+appears there only when it is done.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Storage:
         root = root.absolute()
         self.account_file = root / "account.json"
         self.connections_file = root / "connections.json"
+        self.books_file, self.lock_file = root / "farm.db", root / "lock"
         self.output = root / "output" / customer
         self.scratch = root / "scratch"
         root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -51,9 +52,12 @@ class Storage:
                     "expected an empty or a new folder, or one with mode 0700"
                 )
             root.chmod(PRIVATE_FOLDER)
+        self.output.mkdir(parents=True, exist_ok=True)
+
+    def clear_scratch(self) -> None:
+        """Make the scratch folder anew: what a farm that was killed has left in it is never used."""
         shutil.rmtree(self.scratch, ignore_errors=True)
-        for folder in (self.output, self.scratch):
-            folder.mkdir(parents=True, exist_ok=True)
+        self.scratch.mkdir()
 
     def last_number(self) -> int:
         """Return the highest task number that has output here, or 0."""
@@ -69,7 +73,7 @@ class Storage:
         target.mkdir(exist_ok=True)
         scratch.replace(target / name)
 
-    def entry(self, path: Path) -> dict[str, Any]:
+    def entry(self, path: Path, *, in_arrears: bool = False) -> dict[str, Any]:
         """Return what the farm tells about a file or folder of the output storage."""
         stat = path.stat()
         is_folder = path.is_dir()
@@ -83,7 +87,7 @@ class Storage:
             "fileType": None if is_folder else path.suffix.removeprefix("."),
             "filePath": f"/{path.relative_to(self.output).as_posix()}",
             "directory": is_folder,
-            "isArrears": 0,
+            "isArrears": int(in_arrears),
         }
 
     def folder(self, tree_path: str) -> Path | None:
