@@ -90,6 +90,14 @@ class Enclosure:
         """Open a file to read it; see :func:`open_file`."""
         return open_file(parts[-1], self._folder(parts[:-1]), os.O_NOFOLLOW)
 
+    def read(self, parts: Parts, most: int = -1) -> bytes:
+        """Return the content of a file.
+
+        :param most: bytes that are read at most.
+        """
+        with os.fdopen(self.open(parts), "rb") as file:
+            return file.read(most)
+
     def size(self, parts: Parts) -> int | None:
         """Return the size of a file in bytes, None where there is none."""
         try:

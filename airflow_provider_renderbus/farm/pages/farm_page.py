@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.account import Money
     from airflow_provider_renderbus.farm.life import Life
 
-EMPTY = Html('<p class="empty">No task yet. A DAG that uses this farm’s connection makes the first.</p>')
+EMPTY = Html('<p class="empty">No task yet. A DAG that uses the connection of this farm makes the first.</p>')
 
 
 @dataclass(frozen=True, slots=True)

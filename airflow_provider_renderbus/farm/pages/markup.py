@@ -40,6 +40,9 @@ def page(title: str, main: Html) -> bytes:
     return html(PAGE, title=title, main=main).encode()
 
 
+NONE = Html("&ndash;")
+
+
 def amount(value: Decimal) -> str:
     """Return an amount of money, in RMB."""
     return f"¥{value:,.2f}"
@@ -48,7 +51,7 @@ def amount(value: Decimal) -> str:
 def moment(date: int | None) -> Html:
     """Return a date, milliseconds since 1970, in this machine's zone; a dash for None."""
     if date is None:
-        return Html("–")
+        return NONE
     when = datetime.fromtimestamp(date / 1000, UTC).astimezone()
     return html(
         '<time datetime="{iso}">{text}</time>',

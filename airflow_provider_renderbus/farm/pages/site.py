@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from mimetypes import guess_type
 from pathlib import Path
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent
 FILES = {"farm.css": "text/css", "farm.js": "text/javascript", "farm.svg": "image/svg+xml"}
-TASK = re.compile(r"/task/([1-9][0-9]{0,17})(?:/(thumbnail|frame)/([^/]+))?")
+TASK = re.compile(r"/task/([1-9][0-9]{0,17})(?:/(thumbnail|frame|tile)/(.+))?")
 # Nothing but what the farm itself serves, and no script or style within a page.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -73,15 +72,13 @@ class Site:
     def _picture(self, task: Task, kind: str, name: str) -> Answer:
         """Answer with the picture of a frame: a file of the task's own folder, and nothing but a picture."""
         storage = self._life.storage
-        root = storage.thumbnails if kind == "thumbnail" else storage.output
+        roots = {"thumbnail": storage.thumbnails, "frame": storage.output, "tile": storage.tiles}
         media = "image/jpeg" if kind == "thumbnail" else guess_type(name)[0] or ""
         if not media.startswith("image/"):
             return NOT_FOUND
         try:
-            with Enclosure(root) as folder:
-                file = folder.open((task.output_name, *parts_of(name)))
-            with os.fdopen(file, "rb") as picture:
-                return _file(media, KEPT, picture.read())
+            with Enclosure(roots[kind]) as folder:
+                return _file(media, KEPT, folder.read((task.output_name, *parts_of(name))))
         except (OSError, NotAllowed):
             return NOT_FOUND
 

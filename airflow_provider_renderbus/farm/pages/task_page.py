@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.pages.markup import Html, amount, duration, html, joined, moment, page
+from airflow_provider_renderbus.farm.pages.markup import (
+    NONE,
+    Html,
+    amount,
+    duration,
+    html,
+    joined,
+    moment,
+    page,
+)
 from airflow_provider_renderbus.farm.pages.parts import figures, pager, progress, state, task_list
 from airflow_provider_renderbus.farm.pages.views import (
     FRAMES_A_PAGE,
@@ -49,8 +58,8 @@ def look(life: Life, task: Task, current: int) -> TaskPageView | None:
     facts: dict[str, object] = {
         "Cost": amount(view.cost),
         "Machine time": duration(view.seconds),
-        "Frames": job.frames_range or "–",
-        "Size": f"{job.width} × {job.height}" if job.width else "–",  # noqa: RUF001 - times
+        "Frames": job.frames_range or NONE,
+        "Size": html("{width} &times; {height}", width=job.width, height=job.height) if job.width else NONE,
         "Submitted": moment(task.submitted),
         "Ended": moment(max((leaf.completed or 0 for leaf in life.leaves(task)), default=0) or None),
     }
@@ -93,7 +102,7 @@ def show(view: TaskPageView) -> bytes:
         )
     if view.log:
         parts.append(html('<h2>Log</h2><ol class="log">{lines}</ol>', lines=joined(map(_line, view.log))))
-    return page(f"{task.scene} – {task.number}", joined(parts))
+    return page(f"{task.scene} ({task.number})", joined(parts))
 
 
 def _way(task: TaskView, parent: TaskView | None) -> Html:
@@ -110,19 +119,20 @@ def _frame(number: int, frame: FrameView) -> Html:
     picture = html("<span><b>{state}</b></span>", state=frame.state)
     if frame.file:
         picture = html(
-            '<a href="/task/{number}/frame/{file}"><span>'
+            '<a href="/task/{number}/{kind}/{file}"><span>'
             '<img src="/task/{number}/thumbnail/{file}?{version}" alt="Frame {name}" loading="lazy">'
             "</span></a>",
             number=number,
+            kind="tile" if frame.is_tile else "frame",
             file=frame.file,
             version=frame.version,
             name=frame.name,
         )
-    paid = "–" if frame.seconds is None else amount(frame.cost)
+    paid = NONE if frame.seconds is None else amount(frame.cost)
     took = "" if frame.seconds is None else duration(frame.seconds)
     return html(
-        '<li class="frame {hue}" title="{title}">{picture}<p><b>{name}</b><span class="quiet">{paid}</span></p>'
-        "</li>",
+        '<li class="frame {hue}" title="{title}">{picture}'
+        '<p><b>{name}</b><span class="quiet">{paid}</span></p></li>',
         hue=frame.hue,
         title=" · ".join(part for part in (f"Frame {frame.name}", frame.state, took) if part),
         picture=picture,

@@ -95,6 +95,7 @@ class FrameView:
     seconds: int | None
     cost: Decimal
     file: str
+    is_tile: bool
     version: int
 
 
@@ -137,6 +138,7 @@ def frame_view(task: Task, frame: Frame) -> FrameView:
         frame.seconds if frame.state is FrameState.DONE else None,
         frame.by_coupon + frame.by_balance,
         task.job.file_name(frame.piece.frames[0], frame.piece.block) if done else "",
+        bool(frame.piece.block),
         frame.ended or 0,
     )
 
@@ -166,7 +168,7 @@ def log_of(task: Task, frames: Iterable[Frame]) -> list[Line]:
         if frame.started is not None:
             lines.append(Line(frame.started, f"{name}: begun"))
         if frame.ended is not None:
-            again = f", ordered again {frame.recommits} ×" if frame.recommits else ""  # noqa: RUF001 - times
+            again = f", ordered again {frame.recommits} times" if frame.recommits else ""
             lines.append(Line(frame.ended, f"{name}: {words(frame.state.name)}{again}"))
     return sorted(lines, key=lambda line: line.date, reverse=True)[:LINES]
 
@@ -182,5 +184,5 @@ def words(name: str) -> str:
 
 
 def _last_shot(life: Life, task: Task) -> str:
-    file = life.storage.latest_thumbnail(task.output_name) if task.submitted else None
+    file = life.storage.latest(task.output_name) if task.submitted else None
     return f"/task/{task.number}/thumbnail/{file}" if file else ""
