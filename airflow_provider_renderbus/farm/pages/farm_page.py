@@ -37,13 +37,14 @@ def look(life: Life, current: int) -> FarmView | None:
     cut = tasks[(current - 1) * TASKS_A_PAGE : current * TASKS_A_PAGE]
     views = [task_view(life, task) for task in cut]
     owing = "Owed" if life.money.arrears else ""
-    return FarmView(_money(life.money), owing, views, len(tasks), current, last)
+    working = {"Machines at work": sum(len(task.running) for task in life.tasks.values())}
+    return FarmView(_money(life.money) | working, owing, views, len(tasks), current, last)
 
 
 def show(view: FarmView) -> bytes:
     """Return the page."""
     main = html(
-        '<h1 class="wide">Render farm</h1>{figures}<h2>Tasks <small>{total}</small></h2>{tasks}{pager}',
+        '{figures}<h1 class="list">Tasks <small>{total}</small></h1>{tasks}{pager}',
         figures=figures(view.money, view.owing),
         total=view.total,
         tasks=task_list(view.tasks) if view.tasks else EMPTY,

@@ -43,9 +43,9 @@ def page(title: str, main: Html) -> bytes:
 NONE = Html("&ndash;")
 
 
-def amount(value: Decimal) -> str:
+def amount(value: Decimal, decimals: int = 2) -> str:
     """Return an amount of money, in RMB."""
-    return f"¥{value:,.2f}"
+    return f"¥{value:,.{decimals}f}"
 
 
 def moment(date: int | None) -> Html:
@@ -54,9 +54,10 @@ def moment(date: int | None) -> Html:
         return NONE
     when = datetime.fromtimestamp(date / 1000, UTC).astimezone()
     return html(
-        '<time datetime="{iso}">{text}</time>',
+        '<time datetime="{iso}">{time} <small>{day}</small></time>',
         iso=when.isoformat(timespec="seconds"),
-        text=f"{when:%d %b} {when:%H:%M:%S}",
+        time=f"{when:%H:%M:%S}",
+        day=f"{when:%d %b}",
     )
 
 

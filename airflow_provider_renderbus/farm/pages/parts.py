@@ -30,12 +30,19 @@ def figures(values: Mapping[str, object], owing: str = "") -> Html:
 
 def progress(task: TaskView) -> Html:
     """Return a bar with the frames of a task by their state, and the same in words."""
-    counts, total = task.counts, max(task.total, 1)
+    counts, total = task.counts, task.total
+    if not total:
+        return Html("")
     rects, left = [], 0.0
     for hue in IN_BAR:
         width = counts[hue] * 100 / total
         rects.append(
-            html('<rect class="{hue}" x="{x:.2f}" width="{w:.2f}" height="1"/>', hue=hue, x=left, w=width)
+            html(
+                '<rect class="{hue}" x="{x}" width="{w}" height="1"/>',
+                hue=hue,
+                x=round(left, 2),
+                w=round(width, 2),
+            )
         )
         left += width
     rest = [f"{counts[hue]} {hue}" for hue in IN_BAR[1:] if counts[hue]]

@@ -116,10 +116,10 @@ def _way(task: TaskView, parent: TaskView | None) -> Html:
 
 
 def _frame(number: int, frame: FrameView) -> Html:
-    picture = html("<span><b>{state}</b></span>", state=frame.state)
+    picture = html('<span class="picture"><b>{state}</b></span>', state=frame.state)
     if frame.file:
         picture = html(
-            '<a href="/task/{number}/{kind}/{file}"><span>'
+            '<a href="/task/{number}/{kind}/{file}"><span class="picture">'
             '<img src="/task/{number}/thumbnail/{file}?{version}" alt="Frame {name}" loading="lazy">'
             "</span></a>",
             number=number,
@@ -128,7 +128,7 @@ def _frame(number: int, frame: FrameView) -> Html:
             version=frame.version,
             name=frame.name,
         )
-    paid = NONE if frame.seconds is None else amount(frame.cost)
+    paid = NONE if frame.seconds is None else amount(frame.cost, 4)
     took = "" if frame.seconds is None else duration(frame.seconds)
     return html(
         '<li class="frame {hue}" title="{title}">{picture}'

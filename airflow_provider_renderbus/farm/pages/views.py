@@ -49,6 +49,22 @@ HUES = {
     **dict.fromkeys(ENDED, "failed"),
     TaskState.FINISHED: "done",
 }
+TASK_WORDS = {
+    TaskState.STOP: "stopped",
+    TaskState.ARREARAGE_STOP: "stopped: no money",
+    TaskState.TIME_OUT_STOP: "stopped: over its time",
+    TaskState.FINISHED_HAS_FAILED: "finished, some failed",
+    TaskState.FINISHED_HAS_STOPPED: "finished, some stopped",
+    TaskState.FINISHED_TEST: "priority frames done",
+    TaskState.ABANDON: "abandoned",
+}
+"""States whose name does not say it in words, as in the next table."""
+FRAME_WORDS = {
+    FrameState.STARTED: "rendering",
+    FrameState.ABORTED: "stopped",
+    FrameState.ERROR: "failed",
+    FrameState.TIMEOUT: "over its time",
+}
 FRAME_HUES = {
     **dict.fromkeys(FAILED_FRAMES, "failed"),
     FrameState.WAITING: "waiting",
@@ -118,8 +134,8 @@ def task_view(life: Life, task: Task) -> TaskView:
     return TaskView(
         task.number,
         task.job.scene or "not submitted yet",
-        task.job.layer if task.kind is Kind.MAIN else words(task.kind.name) if task.parent else "",
-        words(state.name) if task.submitted else "created",
+        task.job.layer if task.kind is Kind.MAIN else _words(task.kind.name) if task.parent else "",
+        task_words(state) if task.submitted else "created",
         HUES[state],
         counts,
         sum((leaf.by_coupon + leaf.by_balance for leaf in own), Decimal(0)),
@@ -133,7 +149,7 @@ def frame_view(task: Task, frame: Frame) -> FrameView:
     done = frame.state is FrameState.DONE and frame.piece.files
     return FrameView(
         frame.piece.index,
-        words(frame.state.name),
+        frame_words(frame),
         FRAME_HUES[frame.state],
         frame.seconds if frame.state is FrameState.DONE else None,
         frame.by_coupon + frame.by_balance,
@@ -159,7 +175,7 @@ def log_of(task: Task, frames: Iterable[Frame]) -> list[Line]:
         for date, text in (
             (task.submitted, "Submitted"),
             (task.started, "The first machine has begun"),
-            (task.completed, f"Ended: {words(task.state.name)}"),
+            (task.completed, f"Ended: {task_words(task.state)}"),
         )
         if date is not None
     ]
@@ -169,7 +185,7 @@ def log_of(task: Task, frames: Iterable[Frame]) -> list[Line]:
             lines.append(Line(frame.started, f"{name}: begun"))
         if frame.ended is not None:
             again = f", ordered again {frame.recommits} times" if frame.recommits else ""
-            lines.append(Line(frame.ended, f"{name}: {words(frame.state.name)}{again}"))
+            lines.append(Line(frame.ended, f"{name}: {frame_words(frame)}{again}"))
     return sorted(lines, key=lambda line: line.date, reverse=True)[:LINES]
 
 
@@ -178,8 +194,17 @@ def shown_tasks(life: Life) -> Sequence[Task]:
     return [task for task in reversed(life.tasks.values()) if not task.parent and not task.deleted]
 
 
-def words(name: str) -> str:
-    """Return the name of a state as a person writes it."""
+def task_words(state: TaskState) -> str:
+    """Return the state of a task as a person says it."""
+    return TASK_WORDS.get(state) or _words(state.name)
+
+
+def frame_words(frame: Frame) -> str:
+    """Return the state of a frame as a person says it."""
+    return FRAME_WORDS.get(frame.state) or _words(frame.state.name)
+
+
+def _words(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
