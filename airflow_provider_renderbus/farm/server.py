@@ -6,11 +6,14 @@ import logging
 import re
 import socket
 import sys
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
+
+from airflow_provider_renderbus.farm.envelope import BAD_BODY, Refused, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,7 +104,9 @@ class _Request(BaseHTTPRequestHandler):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self.close_connection = True
-        self._answer(status, {"Content-Type": "text/plain", "Connection": "close"}, f"{detail}\n".encode())
+        chinese = self.headers.get("languageFlag") == "0"
+        body = refused(Refused(BAD_BODY, detail=detail), time.time(), chinese=chinese)
+        self._answer(status, {"Content-Type": "application/json", "Connection": "close"}, body)
 
     def _drain(self, length: int) -> None:
         while length > 0 and (piece := self.rfile.read(min(length, PIECE))):

@@ -58,9 +58,10 @@ def post(http, path, headers, body):
 class Caller:
     """Asks a farm over its pure function, as the account of its connection."""
 
+    nonces = itertools.count(100_000)  # of all callers: a farm remembers them over a restart
+
     def __init__(self, farm):
         self.farm = farm
-        self.nonces = itertools.count(100_000)
 
     def signed(self, path, body, key=None, **headers):
         """Headers of a signed request; those given replace the usual ones before they are signed."""
