@@ -22,9 +22,11 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def without_errors(browser):
+def without_errors(browser, farm):
+    """Look for errors while the farm still runs, which is ended after this fixture."""
     browser.errors.clear()
     yield
+    browser.open("about:blank")
     assert browser.errors == []
 
 
@@ -72,11 +74,11 @@ def test_the_pages_fit_a_phone_and_a_desk(browser, caller, width):
 
 
 def test_a_farm_that_ends_is_told_and_one_that_is_back_is_seen(browser, tmp_path):
-    with Farm(tmp_path / "farm", HandClock()) as farm:
+    with Farm(tmp_path / "again", HandClock()) as farm:
         browser.open(f"http://{farm.address}/")
         port = farm.connection()["port"]
     browser.until("document.body.classList.contains('is-lost')")
-    with Farm(tmp_path / "farm", HandClock(), port=port):
+    with Farm(tmp_path / "again", HandClock(), port=port):
         browser.until("!document.body.classList.contains('is-lost')")
     browser.open("about:blank")
     browser.errors.clear()  # the requests that nobody answered

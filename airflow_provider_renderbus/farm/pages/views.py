@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow_provider_renderbus.farm.tasks import (
     ACTIVE,
@@ -103,7 +104,7 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class FrameView:
-    """A frame as a person sees it; ``file`` is the name of its picture, "" where there is none."""
+    """A frame as a person sees it; ``file`` is the name of its picture in addresses, "" for none."""
 
     name: str
     state: str
@@ -153,7 +154,7 @@ def frame_view(task: Task, frame: Frame) -> FrameView:
         FRAME_HUES[frame.state],
         frame.seconds if frame.state is FrameState.DONE else None,
         frame.by_coupon + frame.by_balance,
-        task.job.file_name(frame.piece.frames[0], frame.piece.block) if done else "",
+        quote(task.job.file_name(frame.piece.frames[0], frame.piece.block)) if done else "",
         bool(frame.piece.block),
         frame.ended or 0,
     )
@@ -210,4 +211,4 @@ def _words(name: str) -> str:
 
 def _last_shot(life: Life, task: Task) -> str:
     file = life.storage.latest(task.output_name) if task.submitted else None
-    return f"/task/{task.number}/thumbnail/{file}" if file else ""
+    return f"/task/{task.number}/thumbnail/{quote(file)}" if file else ""
