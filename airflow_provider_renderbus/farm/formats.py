@@ -44,12 +44,17 @@ def save(image: Image.Image, path: Path) -> None:
 
 
 def save_thumbnail(image: Image.Image, path: Path) -> None:
-    """Write a picture small, as JPEG; 16 bits a channel become 8.
+    """Write a picture small, as JPEG.
 
     :raises OSError: it cannot be written.
     """
-    if image.mode == "I;16":
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    small = image.copy()
+    small = eight_bits(image)
     small.thumbnail(THUMBNAIL)
     small.save(path, "JPEG", quality=82)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Return a copy of a picture, with 8 bits a channel."""
+    if image.mode != "I;16":
+        return image.copy()
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 import json
 import os
@@ -12,6 +13,8 @@ import sys
 import time
 from contextlib import contextmanager
 from select import select
+
+from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -155,6 +158,7 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.order("Emulation.setEmulatedMedia", features=[scheme])
 
-    def picture(self, path):
-        """Write what is seen of the page as PNG."""
-        path.write_bytes(base64.b64decode(self.order("Page.captureScreenshot", format="png")["data"]))
+    def seen(self):
+        """What is seen of the page, as an image."""
+        data = self.order("Page.captureScreenshot", format="png")["data"]
+        return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.tasks import Task
 
 
+SHOT = "{range} <small>{width} &times; {height}</small>"
+
+
 @dataclass(frozen=True, slots=True)
 class TaskPageView:
     """What the page of a task shows."""
@@ -58,8 +61,9 @@ def look(life: Life, task: Task, current: int) -> TaskPageView | None:
     facts: dict[str, object] = {
         "Cost": amount(view.cost),
         "Machine time": duration(view.seconds),
-        "Frames": job.frames_range or NONE,
-        "Size": html("{width} &times; {height}", width=job.width, height=job.height) if job.width else NONE,
+        "Frames": html(SHOT, range=job.frames_range, width=job.width, height=job.height)
+        if job.width
+        else NONE,
         "Submitted": moment(task.submitted),
         "Ended": moment(max((leaf.completed or 0 for leaf in life.leaves(task)), default=0) or None),
     }
