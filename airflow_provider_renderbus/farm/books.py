@@ -113,7 +113,7 @@ class Books:
 
     def note(self, name: str, value: Any) -> None:
         """Note a fact, of which JSON can be made."""
-        self._sql.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value, ensure_ascii=False)))
+        self._sql.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
     def tasks(self) -> Iterator[Task]:
         """Yield all tasks in the order of their numbers, without their frames."""
@@ -192,8 +192,8 @@ def _written(value: Any) -> Any:
         case Decimal():
             return str(value)
         case Job():
-            return json.dumps(asdict(value), ensure_ascii=False)
-    return json.dumps(value, ensure_ascii=False)
+            return json.dumps(asdict(value))
+    return json.dumps(value)
 
 
 def _locked(path: Path) -> TextIO:

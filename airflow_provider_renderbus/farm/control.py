@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.signing import signature
+from airflow_provider_renderbus.farm.envelope import ILLEGAL, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_renderbus.farm.farm import Farm
 
 PATH = "/farm/control"
 SECONDS = 60
@@ -53,6 +56,24 @@ def give(connection: Mapping[str, Any], orders: Mapping[str, Any]) -> dict[str, 
         raise ValueError(f"the farm refuses the order: {answer['message']}")
     data: dict[str, Any] = answer["data"]
     return data
+
+
+def carry_out(farm: Farm, orders: Mapping[str, Any]) -> None:
+    """Carry out orders that the account's owner has given.
+
+    :raises Refused: with code 600, an order is unknown or its value cannot be used.
+    """
+    known: dict[str, Callable[[Any], None]] = {
+        "inject": lambda fault: farm.inject(**fault),
+        "clear_faults": lambda _: farm.clear_faults(),
+        "top_up": farm.top_up,
+        "advance": farm.advance,
+    }
+    for name, value in orders.items():
+        try:
+            known[name](value)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Refused(ILLEGAL, field=name, expected=f"one of {', '.join(known)}; {error}") from None
 
 
 def main() -> int:

@@ -68,8 +68,8 @@ def amount(value: Any) -> Decimal:
     except InvalidOperation:
         read = Decimal("NaN")
     exponent = read.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -4 or abs(read) >= Decimal("1e9"):  # noqa: PLR2004 - told below
-        raise ValueError('an amount as text with at most four decimals, such as "0.67"')
+    if not isinstance(exponent, int) or exponent < -4 or not 0 <= read < Decimal("1e9"):  # noqa: PLR2004 - told below
+        raise ValueError('an amount from 0 as text with at most four decimals, such as "0.67"')
     return read
 
 

@@ -58,6 +58,8 @@ class Farm:
     :param host: the address to listen on.
     :param port: the port to listen on; 0 takes a free one.
     :param scenario: how it is to behave, as docs/farm.md tells; a mapping, or the path of a JSON file.
+    :param restart: kills this process and starts another one that listens on the port given; without it the
+        fault ``restart`` is refused.
     :raises ValueError: the speed, the port, the storage folder, what lies in it or the scenario cannot be
         used, or another farm uses the folder.
     :raises OSError: the storage folder cannot be made, the scenario not be read, or on entering the block,
@@ -72,6 +74,7 @@ class Farm:
         host: str = "127.0.0.1",
         port: int = 0,
         scenario: Mapping[str, Any] | Path | None = None,
+        restart: Callable[[int], None] | None = None,
     ) -> None:
         if not 0 <= port <= LAST_PORT:
             raise ValueError(f"port is {port}; expected 0 to {LAST_PORT}")
@@ -82,6 +85,9 @@ class Farm:
         read = open_scenario(scenario) if isinstance(scenario, Path) else read_scenario(scenario or {})
         self.served: Counter[str] = Counter()
         """How many requests have come in for each call, by its name."""
+        self._restart = restart
+        for fault in read.faults:
+            self._check(fault)
         self._ended = Event()
         self._ends = ExitStack()
         with ExitStack() as ends:
@@ -175,7 +181,7 @@ class Farm:
         :raises ValueError: there is no such kind or key, or a value is wrong.
         """
         with self._life.changed:
-            self._faults.add(read_fault("fault", {"fault": fault, **how}))
+            self._faults.add(self._check(read_fault("fault", {"fault": fault, **how})))
 
     def clear_faults(self) -> None:
         """Put an end to all faults."""
@@ -186,11 +192,9 @@ class Farm:
         """Pay money into the account, from which what is owed is paid first.
 
         :param amount: RMB as text, such as "50.00".
-        :raises ValueError: it is not an amount, or negative.
+        :raises ValueError: it is not an amount.
         """
         read = read_entry("top_up", {"amount": amount}, {"amount": read_amount})["amount"]
-        if read < 0:
-            raise ValueError(f"{amount} RMB; expected 0 or more")
         with self._life.changed:
             self._life.top_up(read)
             self._life.write()
@@ -231,8 +235,15 @@ class Farm:
             answer = self._answer(call, path, head, body, wall)
         self._ended.wait(sum(fault.seconds for fault in delays if fault.effect))
         for fault in struck:
+            if fault.fault == "restart" and self._restart:
+                self._restart(self._port)
             answer = fault.strike(answer)
         return answer
+
+    def _check(self, fault: Fault) -> Fault:
+        if fault.fault == "restart" and not self._restart:
+            raise ValueError("fault is 'restart'; expected another: only the farm as a program can be killed")
+        return fault
 
     def _answer(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Answer:
         try:
@@ -249,19 +260,7 @@ class Farm:
             return 200, JSON_TYPE, refused(why, wall, chinese=head.get("languageflag") == "0")
 
     def _control(self, _: Desk, request: Request) -> dict[str, Any]:
-        """Carry out what the account's owner orders of the farm itself."""
-        orders: dict[str, Callable[[Any], None]] = {
-            "inject": lambda fault: self.inject(**fault),
-            "clear_faults": lambda _: self.clear_faults(),
-            "top_up": self.top_up,
-            "advance": self.advance,
-        }
-        for name, value in request.body.items():
-            try:
-                orders[name](value)
-            except (KeyError, TypeError, ValueError) as error:
-                expected = f"one of {', '.join(orders)}; {error}"
-                raise Refused(ILLEGAL, field=name, expected=expected) from None
+        control.carry_out(self, request.body)
         return {"served": dict(self.served), "moment": self._life.moment}
 
     def _write(self) -> None:

@@ -22,6 +22,7 @@ KINDS = {
     "html": "an HTML page",
     "code": "an envelope with another code than 200",
     "drop": "the connection is closed without an answer",
+    "restart": "the farm is killed and started again",
     "delay": "the answer comes late",
     "cut": "the answer is cut in half",
     "types": "fields of the answer have another type",
@@ -30,7 +31,7 @@ KINDS = {
     "clock": "the farm's clock goes wrong",
 }
 """Every kind of fault, and what the caller sees."""
-UNTOUCHED = {"status", "html", "code", "drop"}
+UNTOUCHED = {"status", "html", "code", "drop", "restart"}
 """Kinds that keep a call from being carried out, unless ``effect`` is true."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from abc import ABC, abstractmethod
 from bisect import bisect_right, insort
 from collections import Counter
 from dataclasses import asdict, fields
@@ -34,7 +35,7 @@ FIRST_FRAME_ID = 1_000_001
 SINGLE = {Kind.PREPROCESS: FrameType.PREPROCESS, Kind.PHOTON: FrameType.PHOTON}
 
 
-class Register:
+class Register(ABC):
     """All tasks of the farm, as they stand in the books and in memory.
 
     :param books: where they outlive the process.
@@ -78,7 +79,8 @@ class Register:
         if parent:
             task.parent = parent.number
             task.labels, task.artist, task.producer = list(parent.labels), parent.artist, parent.producer
-            task.submitted, task.machines, task.full_speed = self.date(), parent.machines, parent.full_speed
+            task.submitted, task.machines, task.time_limit = self.date(), parent.machines, parent.time_limit
+            task.full_speed, task.hardware = parent.full_speed, parent.hardware
         self.tasks[task.number] = task
         self._enter(task)
         self.touch(task)
@@ -95,6 +97,7 @@ class Register:
     def look_at(self, task: Task, moment: float) -> None:
         """Have a task looked at when time comes to a moment, or at once where it has come."""
         task.due = moment
+        self.touch(task)
         heapq.heappush(self._looks, (moment, task.number))
         self.changed.notify_all()
 
@@ -115,9 +118,9 @@ class Register:
             heapq.heapify(task.waiting)
         return task.frames
 
+    @abstractmethod
     def render(self, task: Task, frame: Frame, position: int) -> None:
         """Put a machine to work on a frame that has begun."""
-        raise NotImplementedError
 
     def frame(self, number: int) -> tuple[Task, Frame] | None:
         """Return a frame by its id, with its task."""
@@ -158,7 +161,7 @@ class Register:
         """Pay money in. What is owed is paid first, the oldest frames before the others."""
         owed = self.money.arrears
         self.money.balance += amount
-        self.write()
+        self._flush()
         paid = owed - self.money.arrears
         for number in self.books.owing_frames():
             if paid <= 0 or not (found := self.frame(number)):
@@ -171,7 +174,14 @@ class Register:
             self.set(task, frame, frame.state)
 
     def write(self) -> None:
-        """Write everything that has changed to the books. Frames of tasks that rest are kept only there."""
+        """Write everything that has changed to the books, as one transaction."""
+        self._flush()
+        self.books.note("money", {name: str(value) for name, value in asdict(self.money).items()})
+        self.books.note("moment", self.moment)
+        self.books.commit()
+
+    def _flush(self) -> None:
+        """Write changed tasks and frames. Frames of tasks that rest are kept only in the books."""
         tasks, frames = self._dirty, self._dirty_frames
         if tasks or frames:
             self.books.write(tasks.values(), frames.values())
@@ -181,9 +191,6 @@ class Register:
                 if task.state not in ACTIVE and not task.running:
                     task.frames, task.waiting = None, []
             self._dirty, self._dirty_frames = {}, {}
-        self.books.note("money", {name: str(value) for name, value in asdict(self.money).items()})
-        self.books.note("moment", self.moment)
-        self.books.commit()
 
     def _enter(self, task: Task) -> None:
         if task.parent:

@@ -105,6 +105,13 @@ def test_a_task_json_that_cannot_be_rendered_is_refused_at_submit(caller):
     caller.call(SUBMIT, taskId=number)
 
 
+def test_a_name_that_is_no_text_does_no_harm(caller):
+    number = caller.submit(job("\ud800.blend", layer="\ud800"))
+    caller.farm.advance(1000)
+    info = caller.info(number)
+    assert (info["taskStatus"], info["sceneName"], info["outputFileName"]) == (25, "?.blend", f"{number}__")
+
+
 def test_refusals_can_be_read_in_chinese(caller):
     answer = caller.ask(SUBMIT, {"taskId": 1}, languageFlag="0")
     assert answer["message"] == "任务 1 不存在"

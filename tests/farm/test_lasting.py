@@ -11,11 +11,11 @@ import subprocess
 import sys
 from contextlib import closing
 from decimal import ROUND_HALF_UP, Decimal
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, HandClock, control
 from tests.farm.caller import FRAMES, INFO, PROFILE, STOP, SUBMIT, UPLOAD, Caller, job, maya, post
 
 LONG = 100_000
@@ -199,6 +199,28 @@ def test_a_farm_killed_in_the_middle_goes_on(start, tmp_path):
         folder = tmp_path / "farm" / "output" / "20201-100001" / info["outputFileName"]
         assert len(list(folder.iterdir())) == 40
     assert Decimal(str(profile["rmbbalance"])) + Decimal(str(profile["coupon"])) == 510 - paid
+
+
+@pytest.mark.parametrize("effect", [False, True])
+def test_a_farm_can_be_killed_and_started_again_at_a_request(start, effect):
+    process, caller = start(60)
+    number = caller.create()
+    caller.upload(number, job())
+    restart = {"fault": "restart", "calls": ["submit_task"], "times": 1, "effect": effect}
+    control.give(caller.connection(), {"inject": restart})
+    with pytest.raises((ConnectionError, HTTPException)):
+        caller.call(SUBMIT, taskId=number)
+    for _ in range(50_000):
+        try:
+            info = caller.info(number)
+            break
+        except (ConnectionError, HTTPException):
+            pass
+    assert (info["submitDate"] is not None) == effect
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(30) == 0
+    assert process.stdout.read() == b""
 
 
 def _cost(seconds):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from airflow_provider_renderbus.farm import Farm, HandClock
 from tests.farm.caller import (
@@ -61,13 +61,13 @@ ANY = st.integers(0, 1 << 16)
 
 
 class Customers(RuleBasedStateMachine):
-    @initialize()
-    def open(self):
+    @initialize(kinds=st.lists(st.sampled_from(sorted(JOBS)), min_size=1, max_size=3))
+    def open(self, kinds):
         self.folder = Path(tempfile.mkdtemp())
         self.clock = HandClock()
         self.paid_in = Decimal(0)
-        self.numbers: list[int] = []
         self._open()
+        self.numbers = [self.caller.submit(JOBS[kind]) for kind in kinds]
 
     def _open(self):
         self.caller = Caller(Farm(self.folder / "farm", self.clock, scenario=SCENARIO))
@@ -79,7 +79,7 @@ class Customers(RuleBasedStateMachine):
     def tasks(self):
         """Task numbers to their info, leaves with those that stand at the top."""
         infos = {}
-        for info in self.caller.call(INFO, taskIds=self.numbers)["items"] if self.numbers else []:
+        for info in self.caller.call(INFO, taskIds=self.numbers)["items"]:
             infos[info["id"]] = info
             infos |= {leaf["id"]: leaf for leaf in info["respRenderingTaskList"] or []}
         return infos
@@ -96,6 +96,11 @@ class Customers(RuleBasedStateMachine):
     def create(self):
         self.numbers.append(self.caller.create())
 
+    @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]), path=st.sampled_from(ORDERS), chance=ANY)
+    def let_time_pass_and_order(self, seconds, path, chance):
+        self.let_time_pass(seconds)
+        self.order(path, chance)
+
     @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]))
     def let_time_pass(self, seconds):
         before = self.tasks()
@@ -106,17 +111,14 @@ class Customers(RuleBasedStateMachine):
                 assert after[number] == info, "an ended task has gone on by itself"
             assert after[number]["doneFrames"] is None or after[number]["doneFrames"] >= info["doneFrames"]
 
-    @precondition(lambda self: self.numbers)
     @rule(path=st.sampled_from(ORDERS), chance=ANY)
     def order(self, path, chance):
         assert self.caller.ask(path, {"taskIds": [self.any_task(chance)]})["code"] in {200, 404, 600}
 
-    @precondition(lambda self: self.numbers)
     @rule(chance=ANY)
     def submit_again(self, chance):
         assert self.caller.ask(SUBMIT, {"taskId": self.any_task(chance)})["code"] in {404, 600, 601}
 
-    @precondition(lambda self: self.numbers)
     @rule(path=st.sampled_from([RECOMMIT, STOP_FRAMES]), chance=ANY, all_frames=st.booleans())
     def order_frames(self, path, chance, all_frames):
         number = self.any_task(chance)
@@ -124,7 +126,6 @@ class Customers(RuleBasedStateMachine):
         body = {"taskId": number, "ids": ids, "selectAll": int(all_frames)}
         assert self.caller.ask(path, body)["code"] in {200, 404, 600, 601}
 
-    @precondition(lambda self: self.numbers)
     @rule(chance=ANY, machines=st.integers(1, 9), seconds=st.sampled_from([0, 50, 1000]))
     def limit(self, chance, machines, seconds):
         number = self.any_task(chance)
@@ -193,6 +194,7 @@ class Customers(RuleBasedStateMachine):
                 continue
             paid = [_exact(frame["feeAmount"]) + _exact(frame["couponFee"]) for frame in frames]
             assert sum(paid) == _exact(info["renderConsume"])
+            assert sum(_exact(frame["arrearsFee"] or 0) for frame in frames) == _exact(info["taskArrears"])
             for frame, fee in zip(frames, paid, strict=True):
                 assert fee % COST == 0
                 assert (frame["frameStatus"] == 4) <= fee // COST <= frame["recommitFlag"] + 1
@@ -224,8 +226,8 @@ def _exact(value):
 
 TestCustomers = Customers.TestCase
 TestCustomers.settings = settings(
-    max_examples=40,
-    stateful_step_count=30,
+    max_examples=60,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -51,7 +51,7 @@ def test_seeds_change_times_and_failures():
         ({"seed": -1}, "scenario: seed is '-1'; expected a whole number from 0"),
         ({"frame_seconds": [9, 1]}, "frame_seconds is .* expected two whole numbers"),
         ({"pictures": 1}, "pictures is '1'; expected true or false"),
-        ({"account": {"price": 0.67}}, "account: price is '0.67'; expected an amount as text"),
+        ({"account": {"price": 0.67}}, "account: price is '0.67'; expected an amount from 0 as text"),
         ({"account": {"price": "1e20"}}, "account: price"),
         ({"renders": {}}, "renders is .* expected a list"),
         ({"renders": [{}, {"cost": "x"}]}, r"renders\[1\]: cost is 'x'"),
@@ -68,6 +68,11 @@ def test_seeds_change_times_and_failures():
 def test_what_is_wrong_in_a_scenario_is_told(scenario, message):
     with pytest.raises(ValueError, match=message):
         read_scenario(scenario)
+
+
+def test_only_the_program_can_be_killed_by_a_scenario(tmp_path):
+    with pytest.raises(ValueError, match="only the farm as a program"):
+        Farm(tmp_path / "farm", HandClock(), scenario={"faults": [{"fault": "restart"}]})
 
 
 def test_a_scenario_file_is_told_by_its_path(tmp_path):
