@@ -133,7 +133,6 @@ def _take_configuration(desk: Desk, task: Task) -> None:
 def _object(content: str) -> dict[str, Any] | None:
     try:
         read = json.loads(content)
-        json.dumps(read, ensure_ascii=False).encode()  # fails for half a character, which nothing can hold
     except (ValueError, RecursionError):
         return None
     return read if isinstance(read, dict) else None
