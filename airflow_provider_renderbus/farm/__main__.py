@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 from threading import Event
 
 from airflow_provider_renderbus.farm.farm import CONNECTION_ID, Farm
+
+COLLECT_SELDOM = 50_000, 50, 1000
 
 
 def main() -> int:
@@ -40,6 +43,8 @@ def main() -> int:
     options = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
+    # Tasks live long and make no cycles: full collections would only keep callers waiting.
+    gc.set_threshold(*COLLECT_SELDOM)
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -42,6 +42,10 @@ CONNECTION_ID = "renderbus_default"
 PLATFORM = "2"
 PLATFORM_NUMBER = re.compile("[0-9]{1,9}")
 LAST_PORT = 65_535
+MOVES_AT_ONCE = 100
+"""Tasks looked at before callers get their turn: some ten milliseconds of work."""
+CALLERS_TURN = 0.001
+"""Seconds for which time leaves the farm to its callers at least, before it goes on."""
 JSON_TYPE = {"Content-Type": "application/json;charset=UTF-8"}
 
 
@@ -251,7 +255,7 @@ class Farm:
             with self._life.changed:
                 try:
                     self._gate.check(path, head, fields, head.get("host", self.address), wall)
-                    self._life.run(self._clock.now())
+                    self._life.run(self._clock.now(), MOVES_AT_ONCE)
                     data = call(self._desk, _request(fields, head["platform"]))
                 finally:
                     self._life.write()
@@ -271,9 +275,10 @@ class Farm:
         changed = self._life.changed
         with changed:
             while not self._ended.is_set():
-                due = self._life.run(self._clock.now())
+                due = self._life.run(self._clock.now(), MOVES_AT_ONCE)
                 self._life.write()
-                changed.wait(None if due is None else max(due - self._clock.now(), 0) / self._speed)
+                seconds = None if due is None else (due - self._clock.now()) / self._speed
+                changed.wait(None if seconds is None else max(seconds, CALLERS_TURN))
 
     def _wake(self) -> None:
         self._ended.set()

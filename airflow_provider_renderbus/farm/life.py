@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,13 +47,17 @@ class Life(Register):
     Hold ``changed`` around every use: pictures come in from other threads, and notify it.
     """
 
-    def run(self, until: float) -> float | None:
-        """Make every move that is due.
+    def run(self, until: float, most: float = math.inf) -> float | None:
+        """Make every move that is due, or as many as are wanted at once.
 
         :param until: how far time has come, farm seconds.
+        :param most: how many tasks to look at.
         :return: the moment at which the next move is due, None where none is.
         """
         while self._looks and self._looks[0][0] <= until:
+            if most <= 0:
+                return self._looks[0][0]
+            most -= 1
             due, number = heapq.heappop(self._looks)
             self.moment = max(self.moment, due)
             task = self.tasks[number]

@@ -70,6 +70,20 @@ def test_one_step_and_many_lead_to_the_same_life(tmp_path):
     assert ends[0] == ends[1]
 
 
+def test_moves_in_portions_lead_to_the_same_life(opened, tmp_path):
+    ends = []
+    for most in (1, 10_000):
+        caller = opened(tmp_path / str(most))
+        numbers = [caller.submit(job(frames="1-6[1]")) for _ in range(3)]
+        life = caller.farm._life
+        with life.changed:
+            while (due := life.run(3000, most)) is not None:
+                assert due <= 3000
+        ends.append([caller.info(number) for number in numbers])
+    assert ends[0] == ends[1]
+    assert {info["taskStatus"] for info in ends[0]} == {25}
+
+
 def test_machines_take_up_frames_as_others_end(caller):
     number = caller.submit(job(frames="1-6[1]"))
     caller.farm.advance(QUEUE_SECONDS)
