@@ -191,7 +191,7 @@ def log_of(task: Task, frames: Iterable[Frame]) -> list[Line]:
 
 
 def shown_tasks(life: Life) -> Sequence[Task]:
-    """Return the tasks of the first page, the latest first: those that are no leaves and not deleted."""
+    """Return the tasks that the first page lists, the latest first: no leaves, none that are deleted."""
     return [task for task in reversed(life.tasks.values()) if not task.parent and not task.deleted]
 
 
