@@ -18,10 +18,14 @@ A request goes through these rooms, each of which knows only those after it::
                                               ─▶ pieces     a job cut into frames ─▶ task_json, ranges
                                               ─▶ scenario   how renders go ─▶ entries
                                               ─▶ studio     pictures, made while the farm answers:
-                                                            picture ─▶ world ─▶ march, scenery ─▶ solids
+                                                            formats, tiles, passes; picture ─▶ world
+                                                                 ─▶ march, scenery ─▶ solids
                                               ─▶ account, storage, books (SQLite)
     envelope: the form of all answers, and every reason for a refusal
     control:  orders to a running farm from another process
+
+A browser goes from server to pages. transmitter is a command of its own: it finds the storage by enrolment.
+Files that others name are reached through enclosure. docs/farm-pictures.md tells about all of these.
 """
 
 from airflow_provider_renderbus.farm.clock import HandClock

@@ -7,21 +7,24 @@ import math
 import re
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_renderbus.farm import control
-from airflow_provider_renderbus.farm.account import OUTPUT_BID, USER_ID, open_account
+from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID, open_account
 from airflow_provider_renderbus.farm.books import Books
 from airflow_provider_renderbus.farm.calls import ROUTES, Desk, Request
 from airflow_provider_renderbus.farm.clock import HandClock, RunningClock
+from airflow_provider_renderbus.farm.enrolment import enrolled
 from airflow_provider_renderbus.farm.entries import amount as read_amount
 from airflow_provider_renderbus.farm.entries import read_entry
 from airflow_provider_renderbus.farm.envelope import BAD_BODY, ILLEGAL, Refused, accepted, refused
 from airflow_provider_renderbus.farm.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.gate import Gate
 from airflow_provider_renderbus.farm.life import Life
+from airflow_provider_renderbus.farm.pages.site import Site
 from airflow_provider_renderbus.farm.scenario import open_scenario, read_scenario
 from airflow_provider_renderbus.farm.server import Server
 from airflow_provider_renderbus.farm.storage import Storage, write_private
@@ -92,7 +95,8 @@ class Farm:
         self._ended = Event()
         self._ends = ExitStack()
         with ExitStack() as ends:
-            self._storage = Storage(storage, f"{OUTPUT_BID}-{USER_ID}")
+            customer = [f"{bid}-{USER_ID}" for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)]
+            self._storage = Storage(storage, *customer)
             self._books = Books(self._storage.books_file, self._storage.lock_file)
             ends.callback(self._books.close)
             self._storage.clear_scratch()
@@ -110,9 +114,11 @@ class Farm:
     def __enter__(self) -> Self:
         self.connections_file.unlink(missing_ok=True)
         with self._ends.pop_all() as ends:
-            server = Server((self._host, self._port), self.handle)
+            server = Server((self._host, self._port), self.handle, Site(self._life).answer)
             ends.callback(server.close)
             self._port = server.port
+            self._desk = replace(self._desk, port=self._port)
+            ends.enter_context(enrolled(self._host, self._port, self._storage.root))
             if self._hand is None:
                 time = Thread(target=self._let_time_pass, name="farm-time")
                 time.start()

@@ -198,7 +198,8 @@ class Life(Register):
     def render(self, task: Task, frame: Frame, position: int) -> None:
         """Put a machine to work on a frame that has begun."""
         fine = self._outcome(task, frame, position) is FrameState.DONE
-        pictures = self.studio.order(task.job, frame.piece.frames if fine and frame.piece.files else ())
+        piece = frame.piece
+        pictures = self.studio.order(task.job, piece.frames if fine and piece.files else (), piece.block)
         over = frame.over or self.moment
         task.running.append(Run(frame, over, pictures))
         if not pictures.done():
@@ -226,7 +227,8 @@ class Life(Register):
         frame.ended, frame.over = self.date(), None
         try:
             for number, path in zip(frame.piece.frames, run.pictures.result(), strict=False):
-                self.storage.publish(path, task.output_name, f"{task.job.stem}_{number:04d}.png")
+                name, is_tile = task.job.file_name(number, frame.piece.block), bool(frame.piece.block)
+                self.storage.publish(path, task.output_name, name, is_tile=is_tile)
         except OSError as error:
             log.warning("frame %s of task %s has failed: %r", frame.piece.index, task.number, error)
             outcome = FrameState.ERROR

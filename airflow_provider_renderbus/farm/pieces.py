@@ -97,9 +97,7 @@ def _cut(job: Job, frames: Sequence[int], stage: int, plain: FrameType, merged: 
         return
     for frame in frames:
         for tile in range(1, job.tiles + 1):
-            yield Piece(
-                f"{frame}-{tile}", plain, stage, (frame,), 1 / job.tiles, files=False, block=str(tile)
-            )
+            yield Piece(f"{frame}-{tile}", plain, stage, (frame,), 1 / job.tiles, block=str(tile))
         yield Piece(str(frame), merged, stage + 1, (frame,), MERGE_SHARE)
 
 

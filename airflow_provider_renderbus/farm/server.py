@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
+    Show = Callable[[str], tuple[int, Mapping[str, str], bytes]]
 
 LARGEST_BODY = 20 * 1024 * 1024
 MOST_DRAINED = 5 * LARGEST_BODY
@@ -33,16 +34,17 @@ class Server(ThreadingTCPServer):
     """Serves in threads of its own until it is closed.
 
     :param address: host and port; port 0 takes a free one.
-    :param handle: path, headers and body to status, headers and body.
+    :param handle: path, headers and body to status, headers and body, of POST requests.
+    :param show: path and query to the same, of GET requests.
     :raises OSError: the address cannot be had.
     """
 
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], handle: Handle) -> None:
+    def __init__(self, address: tuple[str, int], handle: Handle, show: Show) -> None:
         super().__init__(address, _Request)
-        self.handle = handle
+        self.handle, self.show = handle, show
         self._open: set[socket.socket] = set()
         self._thread = Thread(target=self.serve_forever, args=(0.05,), name="farm-http")
         self._thread.start()
@@ -98,7 +100,7 @@ class _Request(BaseHTTPRequestHandler):
             self._answer(*handle(self.path, dict(self.headers.items()), body))
 
     def do_GET(self) -> None:
-        self._answer(HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"not found\n")
+        self._answer(*cast("Server", self.server).show(self.path))
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self.close_connection = True

@@ -13,7 +13,10 @@ from uuid import uuid4
 
 from PIL import Image
 
+from airflow_provider_renderbus.farm.formats import save, save_thumbnail
 from airflow_provider_renderbus.farm.picture import paint
+from airflow_provider_renderbus.farm.storage import thumbnail_of
+from airflow_provider_renderbus.farm.tiles import tiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,13 +41,16 @@ class Studio:
         self._plain = plain
         self._pool = None if at_once else ThreadPoolExecutor(workers, thread_name_prefix="farm-render")
 
-    def order(self, job: Job, frames: Sequence[int]) -> Future[list[Path]]:
-        """Have frames painted; the result is the paths of their files, or an OSError."""
+    def order(self, job: Job, frames: Sequence[int], tile: str = "") -> Future[list[Path]]:
+        """Have frames painted, each with a thumbnail; the result is the paths of their files, or an OSError.
+
+        :param tile: the number of the tile that is painted of them, "" for the whole.
+        """
         if self._pool and frames:
-            return self._pool.submit(self._paint, job, frames)
+            return self._pool.submit(self._paint, job, frames, tile)
         future: Future[list[Path]] = Future()
         try:
-            future.set_result(self._paint(job, frames))
+            future.set_result(self._paint(job, frames, tile))
         except OSError as error:
             future.set_exception(error)
         return future
@@ -54,19 +60,23 @@ class Studio:
         if not pictures.cancelled() and not pictures.exception():
             for path in pictures.result():
                 path.unlink(missing_ok=True)
+                thumbnail_of(path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Drop what is not begun and wait for what is."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def _paint(self, job: Job, frames: Sequence[int]) -> list[Path]:
+    def _paint(self, job: Job, frames: Sequence[int], tile: str) -> list[Path]:
+        part = tiles(job.width, job.height, job.tiles, job.tiles_type)[int(tile) - 1] if tile else None
         paths = []
         for frame in frames:
-            path = self._scratch / f"{uuid4().hex}.png"
+            path = self._scratch / f"{uuid4().hex}.{job.ending}"
             if self._plain:
-                Image.new("L", (1, 1), 128).save(path)
+                save(Image.new("L", (1, 1), 128), path)
             else:
-                paint(job.stem, frame, job.width, job.height).save(path)
+                picture = paint(job.stem, frame, job.width, job.height, job.shows, part)
+                save(picture, path)
+                save_thumbnail(picture, thumbnail_of(path))
             paths.append(path)
         return paths

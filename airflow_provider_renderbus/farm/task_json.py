@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.farm.formats import DEEP, DEFAULT, ENDINGS
+from airflow_provider_renderbus.farm.passes import Pass, pass_of
 from airflow_provider_renderbus.farm.ranges import MOST_FRAMES, priority_frames, read_frames
+from airflow_provider_renderbus.farm.tiles import tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,6 +19,9 @@ MOST_PIXELS = 64_000_000
 MOST_TILES = 1000
 MOST_LAYERS = 100
 LONGEST_STEM = 50
+LONGEST_NAME = 200  # bytes of a file's name, before the frame's number
+FORMATS = ("Render_Format", "regular_image_format", "image_format")
+"""Where Blender, Cinema 4D and others say in what format they want their frames."""
 SIMULATIONS = {"geo_node", "distributedsim_node"}
 """Houdini's lists whose nodes are simulated by one machine in one go."""
 PAUSE = "1"
@@ -39,6 +45,8 @@ class Job:
     :param simulation: one machine makes all frames in one go.
     :param frames_per_piece: frames rendered by one machine in one go.
     :param tiles: tiles a frame is cut in.
+    :param tiles_type: how: ``block`` or ``strip``.
+    :param ending: of its picture files, which tells their format.
     :param priority: the priority frames as task.json gives them.
     :param pause: pause after the priority frames.
     :param frame_limit: seconds that a frame may take, 0 for any time.
@@ -58,6 +66,8 @@ class Job:
     simulation: bool = False
     frames_per_piece: int = 1
     tiles: int = 1
+    tiles_type: str = "block"
+    ending: str = DEFAULT
     priority: str = "000"
     pause: bool = False
     frame_limit: int = 0
@@ -71,8 +81,18 @@ class Job:
     @property
     def stem(self) -> str:
         """The scene's name without its ending, as it stands in the names of output files."""
-        stem = self.scene.rpartition(".")[0] or self.scene
-        return "".join(letter if letter.isprintable() else "_" for letter in stem)[:LONGEST_STEM]
+        return _in_names(self.scene.rpartition(".")[0] or self.scene)[:LONGEST_STEM]
+
+    @property
+    def shows(self) -> Pass:
+        """Which pass its pictures show."""
+        return pass_of(self.layer)
+
+    def file_name(self, frame: int, tile: str = "") -> str:
+        """Return the name of a frame's file, or of that of one of its tiles."""
+        name = f"{self.stem}_{_in_names(self.layer)}" if self.layer else self.stem
+        name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
+        return f"{name}_{frame:04d}{tile and f'_{tile}'}.{self.ending}"
 
 
 NO_JOB = Job("", "", 0, 0, "", 0, "", 0, 0)
@@ -108,6 +128,8 @@ def _job(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping[str, An
         raise ValueError(f"{width}x{height} pixels; expected 1x1 to {MOST_PIXELS} pixels in all")
     priority = str(info.get("pre_frames", "000"))
     first = priority_frames(priority, read_frames(frames_range))
+    count, kind_of_tiles = _number(info, "tiles", 1, 1, MOST_TILES), str(info.get("tiles_type", "block"))
+    tiles(width, height, count, kind_of_tiles)
     return Job(
         scene=re.split(r"[/\\]", str(info.get("input_cg_file", "")).rstrip("/\\"))[-1] or "scene",
         frames_range=frames_range,
@@ -121,12 +143,25 @@ def _job(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping[str, An
         layer=layer,
         simulation=kind in SIMULATIONS,
         frames_per_piece=_number(info, "frames_per_task", 1, 1, MOST_FRAMES),
-        tiles=_number(info, "tiles", 1, 1, MOST_TILES),
+        tiles=count,
+        tiles_type=kind_of_tiles,
+        ending=_ending(layer, fields),
         priority=priority,
         pause=bool(first) and str(info.get("stop_after_test", "2")) == PAUSE,
         frame_limit=_number(info, "job_stop_time", 259_200),
         task_limit=_number(info, "task_stop_time", 0),
     )
+
+
+def _ending(layer: str, fields: Mapping[str, Any]) -> str:
+    """Return the ending of a layer's files: PNG for a format that is too shallow, or not made here."""
+    asked = next((str(fields[name]) for name in FORMATS if fields.get(name)), "")
+    ending = ENDINGS.get(asked.upper(), DEFAULT)
+    return DEFAULT if pass_of(layer) is Pass.DEPTH and ending not in DEEP else ending
+
+
+def _in_names(text: str) -> str:
+    return "".join(letter if letter.isprintable() and letter not in "/\\:" else "_" for letter in text)
 
 
 def _layers(name: str, kind: str, node: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

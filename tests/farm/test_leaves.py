@@ -44,7 +44,8 @@ def test_every_leaf_has_its_frames_and_its_folder(caller):
         (top,) = caller.call(FILES, taskId=leaf["id"], treePath="/")
         assert top["fileName"] == leaf["outputFileName"] == f"{leaf['id']}_shot"
         files = caller.call(FILES, treePath=top["filePath"])
-        assert [file["fileName"] for file in files] == ["shot_0001.png", "shot_0002.png"]
+        layer = leaf["layerName"]
+        assert [file["fileName"] for file in files] == [f"shot_{layer}_0001.png", f"shot_{layer}_0002.png"]
         folders.add(top["filePath"])
     assert len(folders) == 2
     assert caller.frames(number)["items"] == []

@@ -27,6 +27,7 @@ class Desk:
     """The rooms of the farm that a call works in.
 
     :param host: the farm's own, named as the transfer server.
+    :param port: likewise; 0 while it does not serve.
     """
 
     life: Life
@@ -35,6 +36,7 @@ class Desk:
     books: Books
     scenario: Scenario
     host: str
+    port: int = 0
 
     def task(self, number: int) -> Task:
         """Return a task that is not deleted, or refuse the call with 404."""

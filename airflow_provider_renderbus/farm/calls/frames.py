@@ -64,9 +64,14 @@ def load_frame_thumbnail(desk: Desk, request: Request) -> list[str]:
     """Tell where the thumbnails of a done frame lie on the server; other frames have none."""
     state = request.number("frameStatus")
     task, frame = _frame(desk, request)
-    if frame.state is not FrameState.DONE or state != frame.state or not frame.piece.files:
+    if (
+        frame.state is not FrameState.DONE
+        or state != frame.state
+        or not frame.piece.files
+        or frame.piece.block
+    ):
         return []
-    return [f"/{task.output_name}/{task.job.stem}_{number:04d}.png" for number in frame.piece.frames]
+    return [f"/{task.output_name}/{task.job.file_name(number)}" for number in frame.piece.frames]
 
 
 def load_task_process_img(desk: Desk, request: Request) -> dict[str, Any]:

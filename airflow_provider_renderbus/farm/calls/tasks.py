@@ -70,6 +70,7 @@ def submit_task(desk: Desk, request: Request) -> None:
     """Start a new task that has its task.json, and no enforced error in its tips.json."""
     task = _new_task(desk, request)
     producer = request.text("producer", "")
+    _take_configuration(desk, task)
     content = desk.books.file(task.number, TASK_JSON)
     if content is None:
         raise Refused(NO_TASK_JSON, number=task.number)
@@ -118,6 +119,15 @@ def _check_tips(desk: Desk, tips: Iterable[str]) -> None:
     if errors:
         text = "; ".join(found.text for found in errors.values())
         raise Refused(TIPS, codes=", ".join(errors), text=text)
+
+
+def _take_configuration(desk: Desk, task: Task) -> None:
+    """Take what the transfer command has brought where nothing was uploaded by a call."""
+    for name in FILE_NAMES:
+        if desk.books.file(task.number, name) is None:
+            content = (desk.storage.configuration(task.number, name) or b"").decode("utf-8-sig", "replace")
+            if _object(content) is not None:
+                desk.books.keep_file(task.number, name, content)
 
 
 def _object(content: str) -> dict[str, Any] | None:

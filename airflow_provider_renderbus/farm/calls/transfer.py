@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.farm.calls.desk import Desk, Request
 
-ASPERA_PORT, RAYSYNC_PORT = "10221", "2121"
+RAYSYNC_PORT = "2121"
 
 
 def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
 
 def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
     """Tell the engines and lines by which the storages are reached."""
-    engines = (("Aspera", "Aspera_main", ASPERA_PORT, 1), ("RaySync", "raysync_main", RAYSYNC_PORT, 0))
+    engines = (("Aspera", "Aspera_main", str(desk.port), 1), ("RaySync", "raysync_main", RAYSYNC_PORT, 0))
     return {
         "inputBid": INPUT_BID,
         "outputBid": OUTPUT_BID,
