@@ -20,7 +20,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest interop bench format constraints clean
+.PHONY: help demo test lint types pytest interop browser bench format constraints clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,14 +38,19 @@ types: .venv/installed ## check types
 	$(BIN)/mypy
 
 pytest: .venv/installed ## run the tests
-	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 --ignore tests/interop
+	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 --ignore tests/interop -m "not browser"
 
 interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
 	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 tests/interop
 
+browser: .venv/installed ## try the farm's pages in Chromium, which root gets from Debian where it is missing
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
+	$(BIN)/pytest -q -m browser tests
+
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.protocol --vendor-python .venv-vendor/bin/python
 	$(BIN)/python -m benchmarks.farm_load
+	$(BIN)/python -m benchmarks.farm_frames
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
