@@ -1,0 +1,69 @@
+"""The documents say what is so: tables of states and errors are the code's own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_renderbus.api.errors import CODES, api_error, is_refusal
+from airflow_provider_renderbus.api.outcomes import Outcome, outcome
+from airflow_provider_renderbus.api.states import TASK_STATES, FrameStatus, TaskStatus
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs/states-and-errors.md").read_text("utf-8")
+DOES = {
+    Outcome.WAIT: "waits",
+    Outcome.REACHED: "succeeds",
+    Outcome.FAILED: "fails, may be retried",
+    Outcome.FAILED_FOR_GOOD: "fails without retries",
+}
+
+
+def rows(heading):
+    section = DOCUMENT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0].partition("Any other code")[0]
+    found = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
+    return [tuple(cell.strip("`") for cell in row.split(" | ")) for row in found[2:]]
+
+
+def test_states_of_a_task():
+    assert rows("States of a task") == [
+        (
+            "any other" if state is TaskStatus.UNKNOWN else str(state.value),
+            state.name,
+            row.meaning,
+            DOES[outcome(state)],
+        )
+        for state, row in TASK_STATES.items()
+    ]
+
+
+def test_states_of_a_frame():
+    assert rows("States of a frame") == [
+        (str(state.value), state.name) for state in FrameStatus if state is not FrameStatus.UNKNOWN
+    ]
+
+
+def numbers(cell):
+    for part in cell.split(", "):
+        first, _, last = part.partition(" to ")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def test_codes_of_the_farm():
+    table = rows("What the farm refuses, and what becomes of it")
+    told = {code: row[1:] for row in table for code in numbers(row[0])}
+    assert told.keys() == CODES.keys()
+    for code, known in CODES.items():
+        error = api_error("call", code, "")
+        does = "fails without retries" if is_refusal(error) else "fails, may be retried"
+        assert told[code] == (
+            known.error.__name__,
+            known.meaning,
+            "is tried again" if error.retryable else does,
+        )
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
+        assert (document.parent / target).exists(), target
