@@ -1,9 +1,10 @@
-"""Whether the access key stays in the files that are made for it."""
+"""Whether the access key stays in the files that are made for it, and signatures in none."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _OWNER_ONLY = 0o600
 _SQLITE = b"SQLite format 3\0"
+# The header as it stands in a dump of a request: HMAC-SHA256 in base64.
+_SIGNATURE = re.compile(rb"signature\W{1,8}[A-Za-z0-9+/]{43}=", re.IGNORECASE)
 
 
 def forms(key: str) -> frozenset[bytes]:
@@ -39,7 +42,7 @@ def forms(key: str) -> frozenset[bytes]:
 
 
 def check_files(folder: Path, key: str, private: Container[Path]) -> Iterator[Finding]:
-    """Check that no file of a folder holds the key.
+    """Check that no file of a folder holds the key, or the signature of a request.
 
     :param folder: searched with all its folders.
     :param key: what is searched for.
@@ -53,8 +56,11 @@ def check_files(folder: Path, key: str, private: Container[Path]) -> Iterator[Fi
             mode = path.stat().st_mode & 0o777
             if mode != _OWNER_ONLY:
                 yield Finding(f"mode of {path.name}", f"{_OWNER_ONLY:04o}", f"{mode:04o}", path)
-        elif any(form in path.read_bytes() for form in wanted) or _in_database(path, wanted):
+            continue
+        if any(form in path.read_bytes() for form in wanted) or _in_database(path, wanted):
             yield Finding("the access key", "in no file but the farm's own", "in this file", path)
+        if _SIGNATURE.search(path.read_bytes()):
+            yield Finding("a request's signature", "in no file", "in this file", path)
 
 
 def check_processes(processes: Iterable[psutil.Process], key: str, look_at: Path) -> Iterator[Finding]:

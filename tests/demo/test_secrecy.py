@@ -65,6 +65,17 @@ def test_a_blob_in_a_database_is_searched(tmp_path):
     assert found(tmp_path) == [path]
 
 
+@pytest.mark.parametrize(
+    "dump", ["signature: {}", "{{'signature': '{}'}}", '"Signature": "{}"', "signature={}"]
+)
+def test_a_signature_in_a_dump_of_a_request_is_found(dump, tmp_path):
+    log = tmp_path / "task.log"
+    log.write_text("headers " + dump.format(base64.b64encode(bytes(range(32))).decode()))
+    assert found(tmp_path) == [log]
+    log.write_text("The signature has expired; the signature is made anew.")
+    assert found(tmp_path) == []
+
+
 def test_the_farms_own_files_may_hold_the_key_if_only_their_owner_may_read_them(tmp_path):
     account = tmp_path / "account.json"
     account.write_text(KEY)
