@@ -10,16 +10,15 @@ from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
-from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
+from airflow_provider_renderbus.operators.described import DescribedOperator
 from airflow_provider_renderbus.operators.memory import memory_of
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_renderbus.operators.description import JobFile
     from airflow_provider_renderbus.operators.memory import Kept
 
 # What can be started again, and what is over for good.
@@ -33,7 +32,7 @@ _LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
 _DELETED = 0
 
 
-class RenderbusRenderOperator(WaitingOperator):
+class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
     """Render a scene: create a task number, upload its task.json, submit it, wait for its end.
 
     The number is remembered before anything else is sent, so another try of the Airflow task takes the same
@@ -59,37 +58,21 @@ class RenderbusRenderOperator(WaitingOperator):
     """
 
     template_fields = (
-        *WaitingOperator.template_fields,
-        *FILE_ARGUMENTS,
-        "project_name",
-        "hardware",
+        *DescribedOperator.template_fields,
         "task_user_level",
         "labels",
         "artist",
     )
-    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
 
     def __init__(
         self,
         *,
-        task_json: JobFile,
-        upload_json: JobFile | None = None,
-        asset_json: JobFile | None = None,
-        tips_json: JobFile | None = None,
-        project_name: str | None = None,
-        hardware: Mapping[str, Any] | None = None,
         task_user_level: int = 50,
         labels: Sequence[str] | None = None,
         artist: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.task_json = task_json
-        self.upload_json = upload_json
-        self.asset_json = asset_json
-        self.tips_json = tips_json
-        self.project_name = project_name
-        self.hardware = hardware
         self.task_user_level = task_user_level
         self.labels = labels
         self.artist = artist
@@ -98,9 +81,7 @@ class RenderbusRenderOperator(WaitingOperator):
         """Render, or take up what an earlier try has begun."""
         with airflow_failures():
             interval = self.interval()
-            description = Description.read(
-                {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
-            )
+            description = self.description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
             number = None if kept is None else self._take_up(kept, context["ti"].max_tries)

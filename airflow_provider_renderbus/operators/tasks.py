@@ -10,16 +10,15 @@ from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
+from airflow_provider_renderbus.operators.described import DescribedOperator
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
-    from airflow_provider_renderbus.operators.description import JobFile
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):
@@ -78,19 +77,19 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
         return numbers[0] if count == 1 else list(numbers)
 
 
-class RenderbusUploadTaskJsonOperator(RenderbusOperator):
+class RenderbusUploadTaskJsonOperator(DescribedOperator):
     """Upload the files that describe a render, before it is submitted.
 
-    Each file is given as a mapping, as JSON text, or as a path that ends in ``.json``. All are checked before
-    anything is sent: what is missing or of a wrong type fails, what is merely unusual is a warning in the
-    log, and so does a finding in tips.json that the farm enforces. Into task.json go the task's number, the
-    account's user and the connection's platform, and the project and machines where they are named.
+    All are checked before anything is sent. What is missing or of a wrong type fails, so does a finding in
+    tips.json that the farm enforces; what is merely unusual is a warning in the log. Into task.json go the
+    task's number, the account's user and the connection's platform, and project and machines where they are
+    named.
 
     :param render_task_id: number or alias of the task (templated).
-    :param task_json: describes the render (templated).
-    :param upload_json: lists the assets (templated).
-    :param asset_json: what an analysis found of assets (templated).
-    :param tips_json: what an analysis found wrong (templated).
+    :param task_json: describes the render; a mapping, JSON text, or a path ending in ``.json`` (templated).
+    :param upload_json: lists the assets, given likewise (templated).
+    :param asset_json: what an analysis found of assets, given likewise (templated).
+    :param tips_json: what an analysis found wrong, given likewise (templated).
     :param project_name: a project of the account (templated).
     :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
         (templated).
@@ -98,47 +97,17 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
     :return: the size of each uploaded file in bytes, by its name.
     """
 
-    template_fields = (
-        *RenderbusOperator.template_fields,
-        "render_task_id",
-        "task_json",
-        "upload_json",
-        "asset_json",
-        "tips_json",
-        "project_name",
-        "hardware",
-    )
-    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
+    template_fields = (*DescribedOperator.template_fields, "render_task_id")
 
-    def __init__(
-        self,
-        *,
-        render_task_id: TaskNumber | XComArg,
-        task_json: JobFile,
-        upload_json: JobFile | None = None,
-        asset_json: JobFile | None = None,
-        tips_json: JobFile | None = None,
-        project_name: str | None = None,
-        hardware: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, render_task_id: TaskNumber | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.task_json = task_json
-        self.upload_json = upload_json
-        self.asset_json = asset_json
-        self.tips_json = tips_json
-        self.project_name = project_name
-        self.hardware = hardware
 
     def execute(self, context: Context) -> dict[str, int]:
         """Check, complete and upload the files."""
         with airflow_failures():
             number = task_number("render_task_id", self.render_task_id)
-            description = Description.read(
-                {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
-            )
-            return description.upload(self.hook, number)
+            return self.description().upload(self.hook, number)
 
 
 class RenderbusSubmitTaskOperator(WaitingOperator):

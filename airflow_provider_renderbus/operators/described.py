@@ -1,0 +1,57 @@
+"""What operators share that take the files of a render."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_renderbus.operators.description import JobFile
+
+
+class DescribedOperator(RenderbusOperator):
+    """An operator that takes the files which describe a render.
+
+    :param task_json: describes the render; a mapping, JSON text, or a path ending in ``.json`` (templated).
+    :param upload_json: lists the assets, given likewise (templated).
+    :param asset_json: what an analysis found of assets, given likewise (templated).
+    :param tips_json: what an analysis found wrong, given likewise (templated).
+    :param project_name: a project of the account (templated).
+    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
+        (templated).
+    :param renderbus_conn_id: id of the connection (templated).
+    """
+
+    template_fields = (*RenderbusOperator.template_fields, *FILE_ARGUMENTS, "project_name", "hardware")
+    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
+
+    def __init__(
+        self,
+        *,
+        task_json: JobFile,
+        upload_json: JobFile | None = None,
+        asset_json: JobFile | None = None,
+        tips_json: JobFile | None = None,
+        project_name: str | None = None,
+        hardware: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.task_json = task_json
+        self.upload_json = upload_json
+        self.asset_json = asset_json
+        self.tips_json = tips_json
+        self.project_name = project_name
+        self.hardware = hardware
+
+    def description(self) -> Description:
+        """Read and check the files.
+
+        :raises ValueError: a file is missing or wrong; the places and what is wanted there are named.
+        """
+        files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
+        return Description.read(files, self.project_name, self.hardware)
