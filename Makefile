@@ -1,14 +1,16 @@
 # The commands of this project; `make` lists them. A machine needs python3 (3.11 to 3.13), make and a package
-# index. All else is installed into .tools and .venv.
+# index. All else is installed into .tools, .venv and .venv-*.
 
 PYTHON ?= python3
 UV_VERSION := uv>=0.9,<1
-AIRFLOW := apache-airflow~=3.3.0
-CONSTRAINTS := constraints/airflow-3.3.txt
+# The suite runs on the newest line of Airflow in .venv, and on older ones in .venv-2.11 and so on.
+NEWEST := 3.3
+OLDER := 2.11 3.0
 # Nothing published after this day enters the constraints.
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
+PYTEST := pytest -q --numprocesses logical --maxprocesses 8
 # uv does not read pip's settings: where it has no index of its own it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
 
@@ -17,15 +19,18 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest format constraints clean
+.PHONY: help demo test test-matrix lint types pytest package format constraints clean
+.PRECIOUS: .venv-%/installed
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: .venv/installed ## render three shots in a real Airflow on the embedded farm
 	@$(BIN)/python -m demo
 
 test: lint types pytest ## check format, lint and types, and run the tests
+
+test-matrix: $(OLDER:%=pytest-%) ## run the tests on the older lines of Airflow
 
 lint: .venv/installed ## check format and lint
 	$(BIN)/ruff format --check .
@@ -35,25 +40,38 @@ types: .venv/installed ## check types
 	$(BIN)/mypy
 
 pytest: .venv/installed ## run the tests
-	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8
+	$(BIN)/$(PYTEST)
+
+pytest-%: .venv-%/installed
+	$(<D)/bin/$(PYTEST)
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_DATE
-	@echo '$(AIRFLOW)' | $(UV) pip compile - pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file $(CONSTRAINTS)
+	@for line in $(NEWEST) $(OLDER); do \
+	  $(UV) pip compile constraints/airflow-$$line.in pyproject.toml --all-extras --group dev --universal \
+	    --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet \
+	    --output-file constraints/airflow-$$line.txt || exit; \
+	done
 
 clean: ## remove environments, caches and the demo's runs
-	rm -rf .tools .venv .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .tools .venv .venv-* .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/installed: .tools/installed $(CONSTRAINTS) pyproject.toml
-	@echo 'Installing Airflow and the tools into .venv'
-	@test -x $(BIN)/python || $(UV) venv --quiet --clear --python .tools/bin/python .venv
-	@$(UV) pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --editable '.[farm,examples]' --group dev
-	@touch $@
+define install
+@echo 'Installing Airflow and the tools into $(@D)'
+@test -x $(@D)/bin/python || $(UV) venv --quiet --clear --python .tools/bin/python $(@D)
+@$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --editable '.[farm,examples]' --group dev
+@touch $@
+endef
+
+.venv/installed: constraints/airflow-$(NEWEST).txt pyproject.toml .tools/installed
+	$(install)
+
+.venv-%/installed: constraints/airflow-%.txt pyproject.toml .tools/installed
+	$(install)
 
 .tools/installed:
 	@command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) is not there. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3'; exit 1; }
