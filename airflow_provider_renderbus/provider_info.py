@@ -29,6 +29,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [_modules("operators.tasks", "operators.actions", "operators.frames")],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],
         "triggers": [_modules("triggers.tasks", "triggers.condition")],
+        "extra-links": [f"{_PACKAGE}.links.RenderbusTaskLink"],
         "connection-types": [
             {
                 "connection-type": "renderbus",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import conf
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_POLL_INTERVAL = 30.0
+# Airflow's own time-out of a deferral loses the trigger's report, so it only stands behind the deadline.
+DEFERRAL_NET = timedelta(minutes=10)
 
 
 def poll_interval() -> float:

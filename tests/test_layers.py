@@ -19,9 +19,10 @@ MAY_KNOW = {
     "ends": {"api", "triggers"},
     "farm": {"api.signing"},
     "hooks": {"api", "clients"},
-    "operators": {"api", "clients", "ends", "hooks", "triggers", "waiting"},
+    "links": set(),
+    "operators": {"api", "clients", "ends", "hooks", "links", "triggers", "waiting"},
     "provider_info": {"__init__", "hooks"},
-    "sensors": {"api", "clients", "ends", "hooks", "triggers", "waiting"},
+    "sensors": {"api", "clients", "ends", "hooks", "links", "triggers", "waiting"},
     "triggers": {"api", "clients", "hooks"},
     "waiting": {"api", "clients", "hooks", "triggers"},
 }

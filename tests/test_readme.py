@@ -1,5 +1,6 @@
 """The README says what is so: its snippets run, its tables are whole, its commands and links are there."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -7,8 +8,7 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
-from airflow_provider_renderbus.operators import tasks as operators
-from airflow_provider_renderbus.sensors import tasks as sensors
+from airflow_provider_renderbus.provider_info import get_provider_info
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -37,11 +37,18 @@ def test_the_connections_fields_are_all_told():
 
 
 def test_the_operators_and_sensors_are_all_told():
+    info = get_provider_info()
+    modules = [
+        importlib.import_module(name)
+        for room in ("operators", "sensors")
+        for entry in info[room]
+        for name in entry["python-modules"]
+    ]
     there = [
         name
-        for module in (operators, sensors)
+        for module in modules
         for name, value in vars(module).items()
-        if isinstance(value, type) and value.__module__ == module.__name__
+        if isinstance(value, type) and value.__module__ == module.__name__ and not name.startswith("_")
     ]
     assert sorted(first_column("Operators and sensors")) == sorted(there)
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-
-from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import task_number
-from airflow_provider_renderbus.api.outcomes import FINISHED
-from airflow_provider_renderbus.ends import airflow_failures, conclude
+from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.task_json import filled_in
-from airflow_provider_renderbus.triggers.events import Event, timed_out
-from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waiting import TaskWatch, poll_interval
+from airflow_provider_renderbus.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +17,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
-
-_WEEK = timedelta(days=7)
-# Airflow's own time-out of a deferral loses the trigger's report, so it only stands behind the deadline.
-_NET = timedelta(minutes=10)
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):
@@ -122,7 +111,7 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
         return {"task.json": size}
 
 
-class RenderbusSubmitTaskOperator(RenderbusOperator):
+class RenderbusSubmitTaskOperator(WaitingOperator):
     """Submit a task, which starts to spend money; wait for its end where asked to.
 
     A task that is already submitted, e.g. by an earlier try of this Airflow task, is never submitted again
@@ -139,7 +128,7 @@ class RenderbusSubmitTaskOperator(RenderbusOperator):
         outputs (:func:`airflow_provider_renderbus.api.outcomes.summary`).
     """
 
-    template_fields = (*RenderbusOperator.template_fields, "render_task_id", "producer")
+    template_fields = (*WaitingOperator.template_fields, "render_task_id", "producer")
 
     def __init__(
         self,
@@ -147,53 +136,21 @@ class RenderbusSubmitTaskOperator(RenderbusOperator):
         render_task_id: TaskNumber | XComArg,
         producer: str | None = None,
         wait_for_completion: bool = False,
-        poll_interval: float | None = None,
-        timeout: float | timedelta = _WEEK,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
         self.producer = producer
         self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.timeout = timeout if isinstance(timeout, timedelta) else timedelta(seconds=timeout)
-        self.deferrable = deferrable
 
     def execute(self, context: Context) -> int | dict[str, Any]:
         """Submit the task, unless it is submitted, and wait where asked to."""
         with airflow_failures():
             number = task_number("render_task_id", self.render_task_id)
-            interval = float(poll_interval() if self.poll_interval is None else self.poll_interval)
+            interval = self.interval()
+            self.link_console(context, self.hook.console_url(number))
             self._submit(number)
-        if not self.wait_for_completion:
-            return number
-        deadline = time.time() + self.timeout.total_seconds()
-        if self.deferrable:
-            self.defer(
-                trigger=RenderbusTaskTrigger(
-                    self.renderbus_conn_id, [number], sorted(FINISHED), None, interval, deadline
-                ),
-                method_name=self.execute_complete.__name__,
-                timeout=self.timeout + _NET,
-            )
-        watch = TaskWatch(self.hook, [number], FINISHED)
-        while (event := watch.look()) is None:
-            if time.time() >= deadline:
-                event = timed_out(f"task {number} has not ended")
-                break
-            time.sleep(min(interval, max(0.0, deadline - time.time())))
-        return self._result(event)
-
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on when the trigger has reported the end."""
-        with airflow_failures():
-            end = Event.read(event)
-        return self._result(end)
-
-    def _result(self, event: Event) -> dict[str, Any]:
-        result: dict[str, Any] = conclude(event)[0]
-        return result
+        return self.wait(number, interval) if self.wait_for_completion else number
 
     def _submit(self, number: int) -> None:
         known = self.hook.send(calls.query_task_info([number])).get(number)
@@ -201,4 +158,4 @@ class RenderbusSubmitTaskOperator(RenderbusOperator):
             self.log.info("Task %s is already submitted (%s); taking it up", number, known.status.name)
             return
         self.hook.send(calls.submit_task(number, producer=self.producer))
-        self.log.info("Submitted task %s: %s", number, self.hook.console_url(number))
+        self.log.info("Submitted task %s: %s", number, self.console_address)

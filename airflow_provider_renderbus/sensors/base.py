@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.events import End, Event
-from airflow_provider_renderbus.waiting import poll_interval
+from airflow_provider_renderbus.waiting import DEFERRAL_NET, poll_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
     from airflow_provider_renderbus.waiting import Watch
-
-# Airflow's own time-out of a deferral loses the trigger's report, so it only stands behind the deadline.
-NET = timedelta(minutes=10)
 
 
 class RenderbusSensor(BaseSensorOperator):
@@ -63,7 +60,7 @@ class RenderbusSensor(BaseSensorOperator):
             self.defer(
                 trigger=trigger,
                 method_name=self.execute_complete.__name__,
-                timeout=timedelta(seconds=self.timeout) + NET,
+                timeout=timedelta(seconds=self.timeout) + DEFERRAL_NET,
             )
         return super().execute(context)
 

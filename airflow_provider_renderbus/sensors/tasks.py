@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import task_numbers, task_states
 from airflow_provider_renderbus.api.outcomes import FINISHED
+from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from airflow_provider_renderbus.waiting import TaskWatch
@@ -13,14 +16,13 @@ from airflow_provider_renderbus.waiting import TaskWatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow.providers.common.compat.sdk import XComArg
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
     from airflow_provider_renderbus.api.states import TaskStatus
-    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 
-class RenderbusTaskSensor(RenderbusSensor):
+class RenderbusTaskSensor(ConsoleLinked, RenderbusSensor):
     """Wait until renders have finished. A layered one has when all its layers have.
 
     An end that a retry cannot mend (stopped by a person, no money left, unknown to the farm, wrong key)
@@ -53,6 +55,18 @@ class RenderbusTaskSensor(RenderbusSensor):
         self.target_states = target_states
         self.failed_states = failed_states
 
+    def execute(self, context: Context) -> Any:
+        """Show the link, and wait."""
+        with airflow_failures():
+            self._link(context)
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on when the trigger has reported the end."""
+        with airflow_failures():
+            self._link(context)
+        return super().execute_complete(context, event)
+
     def watch(self, hook: RenderbusHook) -> TaskWatch:
         """Return what looks at the tasks from a worker."""
         return TaskWatch(hook, self._numbers(), *self._states())
@@ -72,6 +86,10 @@ class RenderbusTaskSensor(RenderbusSensor):
     def result(self, reached: Any) -> Any:
         """Return a single render as such."""
         return reached[0] if self._is_single() else reached
+
+    def _link(self, context: Context) -> None:
+        """Link the task's page; of a list, the first one's."""
+        self.link_console(context, RenderbusHook(self.renderbus_conn_id).console_url(self._numbers()[0]))
 
     def _is_single(self) -> bool:
         given: Any = self.render_task_id

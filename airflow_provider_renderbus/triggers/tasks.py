@@ -55,13 +55,16 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         try:
             for ended in asyncio.as_completed(watching):
                 event = await ended
-                if event.end is not End.REACHED:
+                if event.end in {End.FAILED, End.FAILED_FOR_GOOD}:
                     return event
         finally:
             for watch in watching:
                 watch.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
         events = [watch.result() for watch in watching]
+        for event in events:
+            if event.end is End.TIMED_OUT:
+                return event
         results = [event.result for event in events if isinstance(event.result, dict)]
         return Event(End.REACHED, "; ".join(event.message for event in events), results)
 

@@ -5,6 +5,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, ServerError
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.operators import actions, frames
+from tests.airflow.context import context
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -52,20 +53,20 @@ def test_every_action_is_tried():
 @pytest.mark.parametrize("operator", ACTIONS, ids=lambda operator: operator.__name__)
 def test_an_action_is_its_call_for_all_the_tasks(operator, sent):
     options, expected = ACTIONS[operator]
-    assert operator(task_id="act", render_task_id=[7, "2W8"], **options).execute({}) == [7, 8]
+    assert operator(task_id="act", render_task_id=[7, "2W8"], **options).execute(context()) == [7, 8]
     assert [(call.name, call.body) for call in sent] == [(call.name, call.body) for call in expected]
 
 
 @pytest.mark.parametrize("operator", ACTIONS, ids=lambda operator: operator.__name__)
 def test_a_single_task_needs_no_list(operator, sent):
-    assert operator(task_id="act", render_task_id="2W7", **ACTIONS[operator][0]).execute({}) == [7]
+    assert operator(task_id="act", render_task_id="2W7", **ACTIONS[operator][0]).execute(context()) == [7]
 
 
 @pytest.mark.parametrize("operator", ACTIONS, ids=lambda operator: operator.__name__)
 def test_what_is_no_task_is_refused_before_anything_is_sent(operator, sent):
     for nonsense in ("scene", [], None):
         with pytest.raises(AirflowFailException, match=r"^render_task_id: "):
-            operator(task_id="act", render_task_id=nonsense, **ACTIONS[operator][0]).execute({})
+            operator(task_id="act", render_task_id=nonsense, **ACTIONS[operator][0]).execute(context())
     assert sent == []
 
 
@@ -78,7 +79,7 @@ def test_wrong_options_are_refused_before_anything_is_sent(sent):
 
 
 def test_a_render_is_stopped_on_the_farm(client, submitted):
-    actions.RenderbusStopTaskOperator(task_id="stop", render_task_id=submitted).execute({})
+    actions.RenderbusStopTaskOperator(task_id="stop", render_task_id=submitted).execute(context())
     assert info(client, submitted).status is TaskStatus.STOP
 
 
@@ -86,7 +87,7 @@ def test_outputs_are_listed_by_pattern(farm, submitted):
     farm.advance(3600)
     listed = frames.RenderbusListOutputsOperator(
         task_id="list", render_task_id=submitted, pattern="*_000[12].png"
-    ).execute({})
+    ).execute(context())
     folder = f"/{submitted}_sh010"
     assert [file["path"] for file in listed] == [f"{folder}/sh010_0001.png", f"{folder}/sh010_0002.png"]
     assert all(file["size"] > 0 for file in listed)
@@ -106,12 +107,12 @@ class TestMoney:
     def test_a_lost_answer_fails_without_a_retry(self, monkeypatch, kind):
         operator = self.fail(monkeypatch, kind("recommit_failed_frames", "lost"))
         with pytest.raises(AirflowFailException, match="may have been carried out"):
-            operator.execute({})
+            operator.execute(context())
 
     @pytest.mark.parametrize(
         "error", [NotSent("recommit_failed_frames", "down"), NoAnswer("query_task_frames", "lost")]
     )
     def test_what_was_surely_not_carried_out_may_be_retried(self, monkeypatch, error):
         with pytest.raises(AirflowException) as raised:
-            self.fail(monkeypatch, error).execute({})
+            self.fail(monkeypatch, error).execute(context())
         assert not isinstance(raised.value, AirflowFailException)

@@ -11,6 +11,7 @@ from airflow_provider_renderbus.operators.tasks import (
     RenderbusUploadTaskJsonOperator,
 )
 from airflow_provider_renderbus.triggers.events import End, Event
+from tests.airflow.context import context
 from tests.scenes import task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -21,24 +22,26 @@ def info(client, number):
 
 
 def test_create_returns_the_number(client):
-    number = RenderbusCreateTaskOperator(task_id="create", labels=["nightly"], artist="Ada").execute({})
+    number = RenderbusCreateTaskOperator(task_id="create", labels=["nightly"], artist="Ada").execute(
+        context()
+    )
     assert info(client, number).submitted_at is None
 
 
 def test_create_returns_a_list_where_several_are_wanted():
-    numbers = RenderbusCreateTaskOperator(task_id="create", count=3).execute({})
+    numbers = RenderbusCreateTaskOperator(task_id="create", count=3).execute(context())
     assert len(set(numbers)) == 3
 
 
 def test_wrong_arguments_fail_without_a_retry():
     with pytest.raises(AirflowFailException, match=r"^task_user_level: one of 50, 60 is wanted"):
-        RenderbusCreateTaskOperator(task_id="create", task_user_level=1).execute({})
+        RenderbusCreateTaskOperator(task_id="create", task_user_level=1).execute(context())
 
 
 @pytest.mark.parametrize("given", [task_json(), json.dumps(task_json())], ids=["mapping", "text"])
 def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client, created, given):
     upload = RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=created, task_json=given)
-    sizes = upload.execute({})
+    sizes = upload.execute(context())
     assert list(sizes) == ["task.json"]
     client.send(calls.submit_task(created))
     farm.advance(3600)
@@ -56,11 +59,16 @@ def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client
 )
 def test_a_wrong_file_fails_without_a_retry(given, message):
     with pytest.raises(AirflowFailException, match=message):
-        RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=1, task_json=given).execute({})
+        RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=1, task_json=given).execute(
+            context()
+        )
 
 
 def test_submit_returns_the_number_and_starts_the_render(farm, client, created):
-    assert RenderbusSubmitTaskOperator(task_id="submit", render_task_id=str(created)).execute({}) == created
+    assert (
+        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=str(created)).execute(context())
+        == created
+    )
     seen = set()
     while TaskStatus.FINISHED not in seen:
         farm.advance(10)
@@ -71,7 +79,10 @@ def test_submit_returns_the_number_and_starts_the_render(farm, client, created):
 def test_a_task_that_is_submitted_is_taken_up_and_not_submitted_again(farm, client, submitted):
     farm.advance(3600)
     cost = info(client, submitted).cost
-    assert RenderbusSubmitTaskOperator(task_id="submit", render_task_id=submitted).execute({}) == submitted
+    assert (
+        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=submitted).execute(context())
+        == submitted
+    )
     farm.advance(3600)
     assert info(client, submitted).cost == cost
 
@@ -79,15 +90,15 @@ def test_a_task_that_is_submitted_is_taken_up_and_not_submitted_again(farm, clie
 def test_submit_without_a_task_json_fails_without_a_retry(client):
     number = client.send(calls.create_task()).ids[0]
     with pytest.raises(AirflowFailException, match="the farm answered 601"):
-        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number).execute({})
+        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number).execute(context())
 
 
 def test_submit_can_wait_on_the_worker(farm, created, monkeypatch):
-    monkeypatch.setattr("airflow_provider_renderbus.operators.tasks.time.sleep", farm.advance)
+    monkeypatch.setattr("airflow_provider_renderbus.operators.waiting.time.sleep", farm.advance)
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=created, wait_for_completion=True, poll_interval=60
     )
-    result = submit.execute({})
+    result = submit.execute(context())
     assert (result["number"], result["state"], result["frames"]["done"]) == (created, "FINISHED", 4)
 
 
@@ -96,7 +107,7 @@ def test_waiting_on_the_worker_ends_at_the_time_out(created):
         task_id="submit", render_task_id=created, wait_for_completion=True, timeout=0
     )
     with pytest.raises(AirflowException, match="the time to wait is over"):
-        submit.execute({})
+        submit.execute(context())
 
 
 def test_submit_can_wait_in_the_triggerer(created):
@@ -104,12 +115,12 @@ def test_submit_can_wait_in_the_triggerer(created):
         task_id="submit", render_task_id=created, wait_for_completion=True, deferrable=True, timeout=3600
     )
     with pytest.raises(TaskDeferred) as deferred:
-        submit.execute({})
+        submit.execute(context())
     assert deferred.value.trigger.numbers == [created]
     assert deferred.value.timeout.total_seconds() > 3600
     result = {"number": created, "state": "FINISHED"}
     event = Event(End.REACHED, "done", [result]).payload()
-    assert submit.execute_complete({}, event) == result
+    assert submit.execute_complete(context(), event, number=created) == result
 
 
 def test_what_could_not_be_deferred_is_refused_before_anything_is_submitted(client, created):
@@ -121,5 +132,5 @@ def test_what_could_not_be_deferred_is_refused_before_anything_is_submitted(clie
         poll_interval="often",
     )
     with pytest.raises(AirflowFailException, match="often"):
-        submit.execute({})
+        submit.execute(context())
     assert info(client, created).submitted_at is None

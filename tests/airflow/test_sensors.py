@@ -22,6 +22,7 @@ from airflow_provider_renderbus.sensors.conditions import (
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import FramesDone, restored, stored
+from tests.airflow.context import context
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -36,16 +37,16 @@ class Waiting:
         """Return what the sensor returns, or None where it would go on waiting."""
         sensor = kind(task_id="wait", deferrable=self.deferrable, timeout=0, **options)
         if not self.deferrable:
-            return sensor.poke({}).xcom_value
+            return sensor.poke(context()).xcom_value
         with pytest.raises(TaskDeferred) as deferred:
-            sensor.execute({})
+            sensor.execute(context())
         path, arguments = deferred.value.trigger.serialize()
         trigger = pkgutil.resolve_name(path)(
             **BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
         )
         event = asyncio.run(self._first(trigger))
         try:
-            return sensor.execute_complete({}, event.payload)
+            return sensor.execute_complete(context(), event.payload)
         except AirflowSensorTimeout:
             return None
 
@@ -101,10 +102,10 @@ class TestTasks:
         ],
     )
     def test_wrong_states_are_named(self, options, message):
-        with pytest.raises(AirflowFailException, match=message):
-            RenderbusTaskSensor(task_id="wait", render_task_id=1, **options).poke({})
-        with pytest.raises(AirflowFailException, match=message):
-            RenderbusTaskSensor(task_id="wait", render_task_id=1, deferrable=True, **options).execute({})
+        for deferrable in (False, True):
+            sensor = RenderbusTaskSensor(task_id="wait", render_task_id=1, deferrable=deferrable, **options)
+            with pytest.raises(AirflowFailException, match=message):
+                sensor.execute(context())
 
 
 class TestFrames:
@@ -131,7 +132,7 @@ class TestFrames:
     @pytest.mark.parametrize("options", [{"share": 0}, {"share": 1.5}, {"frames": []}, {"frames": "6"}])
     def test_wrong_arguments_are_named(self, options):
         with pytest.raises(AirflowFailException, match=f"^{next(iter(options))}: "):
-            RenderbusFramesSensor(task_id="wait", render_task_id=1, **options).poke({})
+            RenderbusFramesSensor(task_id="wait", render_task_id=1, **options).poke(context())
 
 
 class TestOutputs:
@@ -145,7 +146,7 @@ class TestOutputs:
     @pytest.mark.parametrize("options", [{"pattern": ""}, {"count": 0}])
     def test_wrong_arguments_are_named(self, options):
         with pytest.raises(AirflowFailException, match=f"^{next(iter(options))}: "):
-            RenderbusOutputSensor(task_id="wait", render_task_id=1, **options).poke({})
+            RenderbusOutputSensor(task_id="wait", render_task_id=1, **options).poke(context())
 
 
 class TestFunds:
@@ -156,7 +157,7 @@ class TestFunds:
     @pytest.mark.parametrize("least", ["much", "NaN", "inf"])
     def test_wrong_arguments_are_named(self, least):
         with pytest.raises(AirflowFailException, match=r"^min_funds: an amount is wanted"):
-            RenderbusFundsSensor(task_id="wait", min_funds=least).poke({})
+            RenderbusFundsSensor(task_id="wait", min_funds=least).poke(context())
 
 
 class TestModes:
@@ -175,16 +176,12 @@ class TestModes:
     @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
     def test_soft_fail_skips(self, kind, options):
         with pytest.raises(AirflowSkipException):
-            kind(task_id="wait", soft_fail=True, **options).execute({})
+            kind(task_id="wait", soft_fail=True, **options).execute(context())
 
     def test_a_sensor_can_be_rescheduled(self):
-        class Instance:
-            def get_first_reschedule_date(self, _):
-                return None
-
         sensor = RenderbusFundsSensor(task_id="wait", min_funds=1000, mode="reschedule")
         with pytest.raises(AirflowRescheduleException):
-            sensor.execute({"ti": Instance()})
+            sensor.execute(context())
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS)
     def test_every_option_that_an_author_sets_is_templated(self, kind, options):
@@ -203,9 +200,8 @@ def test_a_condition_of_another_version_is_refused_loudly():
             restored(other)
 
 
-def test_failures_that_a_retry_may_mend_are_plain(client, farm):
+def test_failures_that_a_retry_may_mend_are_plain():
+    event = {"version": 1, "end": "failed", "message": "the farm could not be asked", "result": None}
     with pytest.raises(AirflowException, match="could not be asked") as raised:
-        RenderbusFundsSensor(task_id="wait", min_funds=1).execute_complete(
-            {}, {"version": 1, "end": "failed", "message": "the farm could not be asked", "result": None}
-        )
+        RenderbusFundsSensor(task_id="wait", min_funds=1).execute_complete(context(), event)
     assert not isinstance(raised.value, AirflowFailException)

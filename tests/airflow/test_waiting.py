@@ -21,6 +21,7 @@ from airflow_provider_renderbus.clients.asynchronous import AsyncClient
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.events import End, Event
 from airflow_provider_renderbus.triggers.poller import DeadlinePassed, Poller
+from tests.airflow.context import context
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -32,7 +33,7 @@ def sensor(number, **options):
 def deferred_trigger(number, **options):
     """Return the trigger that a deferrable sensor hands to the triggerer, stored and built anew."""
     with pytest.raises(TaskDeferred) as deferred:
-        sensor(number, deferrable=True, **options).execute({})
+        sensor(number, deferrable=True, **options).execute(context())
     path, arguments = deferred.value.trigger.serialize()
     stored = BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
     return pkgutil.resolve_name(path)(**stored)
@@ -47,11 +48,11 @@ def first_event(trigger):
 
 class TestOnAWorker:
     def test_a_render_that_goes_on_is_looked_at_again(self, submitted):
-        assert not sensor(submitted).poke({}).is_done
+        assert not sensor(submitted).poke(context()).is_done
 
     def test_a_finished_render_returns_its_summary(self, farm, submitted):
         farm.advance(3600)
-        done = sensor(f"2W{submitted}").poke({})
+        done = sensor(f"2W{submitted}").poke(context())
         assert done.is_done
         assert done.xcom_value["number"] == submitted
         assert done.xcom_value["frames"] == {"total": 4, "done": 4, "failed": 0, "running": 0, "aborted": 0}
@@ -60,36 +61,36 @@ class TestOnAWorker:
     def test_a_stopped_render_fails_without_a_retry(self, client, submitted):
         client.send(calls.stop_task([submitted]))
         with pytest.raises(AirflowFailException, match=rf"task {submitted} is STOP .* of 4 frames done"):
-            sensor(submitted).poke({})
+            sensor(submitted).poke(context())
 
     def test_a_number_that_the_farm_does_not_know_fails_without_a_retry(self):
         with pytest.raises(AirflowFailException, match="task 1"):
-            sensor(1).poke({})
+            sensor(1).poke(context())
 
     def test_a_farm_that_does_not_answer_is_asked_again(self, submitted, monkeypatch, caplog):
         def no_answer(*_):
             raise NoAnswer("query_task_info", "no answer")
 
         monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.run", no_answer)
-        assert not sensor(submitted).poke({}).is_done
+        assert not sensor(submitted).poke(context()).is_done
         assert "it will be asked again" in caplog.text
 
     def test_the_whole_sensor_waits_and_returns(self, farm, submitted, monkeypatch):
         monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", farm.advance)
-        assert sensor(submitted, poke_interval=60).execute({})["state"] == "FINISHED"
+        assert sensor(submitted, poke_interval=60).execute(context())["state"] == "FINISHED"
 
     def test_only_what_is_news_is_logged(self, farm, submitted, caplog):
         caplog.set_level(logging.INFO, "airflow_provider_renderbus")
         waiting = sensor(submitted)
         for _ in range(3):
-            waiting.poke({})
+            waiting.poke(context())
         farm.advance(3600)
-        waiting.poke({})
+        waiting.poke(context())
         assert len([line for line in caplog.messages if line.startswith(f"task {submitted} is")]) == 2
 
     def test_a_number_that_is_none_is_named(self):
         with pytest.raises(AirflowFailException, match=r"^render_task_id: a task's number"):
-            sensor("scene").poke({})
+            sensor("scene").poke(context())
 
 
 class TestInTheTriggerer:
@@ -97,7 +98,7 @@ class TestInTheTriggerer:
         farm.advance(3600)
         event = first_event(deferred_trigger(submitted))
         assert event.end is End.REACHED
-        assert sensor(submitted).execute_complete({}, event.payload())["state"] == "FINISHED"
+        assert sensor(submitted).execute_complete(context(), event.payload())["state"] == "FINISHED"
 
     def test_a_render_is_reported_when_it_finishes(self, farm, submitted):
         trigger = deferred_trigger(submitted, poke_interval=0.01)
@@ -115,23 +116,29 @@ class TestInTheTriggerer:
         client.send(calls.stop_task([submitted]))
         event = first_event(deferred_trigger(submitted))
         with pytest.raises(AirflowFailException, match="is STOP"):
-            sensor(submitted).execute_complete({}, event.payload())
+            sensor(submitted).execute_complete(context(), event.payload())
 
     def test_the_deadline_is_kept_in_the_trigger(self, submitted):
         trigger = deferred_trigger(submitted, timeout=0)
         assert trigger.deadline <= time.time()
         event = first_event(trigger)
         with pytest.raises(AirflowSensorTimeout, match=rf"time to wait is over: task {submitted} is "):
-            sensor(submitted).execute_complete({}, event.payload())
+            sensor(submitted).execute_complete(context(), event.payload())
 
     def test_an_unknown_number_fails_without_a_retry(self):
         event = first_event(deferred_trigger(1))
         with pytest.raises(AirflowFailException, match="task 1"):
-            sensor(1).execute_complete({}, event.payload())
+            sensor(1).execute_complete(context(), event.payload())
 
-    def test_a_connection_that_is_wrong_fails_without_a_retry(self, monkeypatch):
+    def test_a_connection_that_is_wrong_fails_before_anything_is_deferred(self, monkeypatch):
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
-        event = first_event(deferred_trigger(1))
+        with pytest.raises(AirflowFailException, match="access_key"):
+            sensor(1, deferrable=True).execute(context())
+
+    def test_a_connection_that_becomes_wrong_fails_without_a_retry(self, submitted, monkeypatch):
+        trigger = deferred_trigger(submitted)
+        monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
+        event = first_event(trigger)
         assert event.end is End.FAILED_FOR_GOOD
         assert "access_key" in event.message
 
@@ -157,12 +164,12 @@ class TestEvents:
     )
     def test_an_event_of_another_make_is_refused_loudly(self, payload):
         with pytest.raises(AirflowFailException):
-            sensor(1).execute_complete({}, payload)
+            sensor(1).execute_complete(context(), payload)
 
     @pytest.mark.parametrize("end", [End.FAILED, End.TIMED_OUT])
     def test_ends_that_a_retry_may_mend_are_plain_failures(self, end):
         with pytest.raises(AirflowException, match="because") as raised:
-            sensor(1).execute_complete({}, Event(end, "because").payload())
+            sensor(1).execute_complete(context(), Event(end, "because").payload())
         assert not isinstance(raised.value, AirflowFailException)
 
 

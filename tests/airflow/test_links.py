@@ -1,0 +1,40 @@
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_renderbus.links import RenderbusTaskLink
+from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from tests.airflow.context import context
+
+KEY = RenderbusTaskLink().xcom_key
+
+
+@pytest.fixture
+def address(connection, submitted):
+    return connection["extra"]["console_url"].format(number=submitted)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(RenderbusTaskSensor, {}), (RenderbusSubmitTaskOperator, {"wait_for_completion": True})],
+)
+def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, farm, submitted, address):
+    operator = kind(task_id="wait", render_task_id=submitted, deferrable=True, **options)
+    waiting = context()
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(waiting)
+    assert waiting["ti"].pushed == {KEY: address}
+    (link,) = operator.operator_extra_links
+    assert link.get_link(operator, ti_key=waiting["ti"]) == address
+
+    resumed = kind(task_id="wait", render_task_id=submitted, deferrable=True, **options)
+    event = {"version": 1, "end": "reached", "message": "", "result": [{"number": submitted}]}
+    resumed.execute_complete(context(), event, **(deferred.value.kwargs or {}))
+    assert link.get_link(resumed, ti_key=waiting["ti"]) == address
+
+
+def test_a_list_of_tasks_links_the_first(submitted, address, client):
+    waiting = context()
+    with pytest.raises(TaskDeferred):
+        RenderbusTaskSensor(task_id="wait", render_task_id=[submitted, 2], deferrable=True).execute(waiting)
+    assert waiting["ti"].pushed == {KEY: address}
