@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Param, dag, task, task_group
+from airflow.providers.common.compat.sdk import Param, dag, task, task_group
 
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,

@@ -76,7 +76,7 @@ class TestOnAWorker:
         assert "it will be asked again" in caplog.text
 
     def test_the_whole_sensor_waits_and_returns(self, farm, submitted, monkeypatch):
-        monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", farm.advance)
+        monkeypatch.setattr("time.sleep", farm.advance)
         assert sensor(submitted, poke_interval=60).execute(context())["state"] == "FINISHED"
 
     def test_only_what_is_news_is_logged(self, farm, submitted, caplog):
