@@ -63,7 +63,8 @@ clean: ## remove environments, caches and the demo's runs
 define install
 @echo 'Installing Airflow and the tools into $(@D)'
 @test -x $(@D)/bin/python || $(UV) venv --quiet --clear --python .tools/bin/python $(@D)
-@$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --editable '.[farm,examples]' --group dev
+@$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --requirement $(<:.txt=.in) \
+  --editable '.[farm,examples]' --group dev
 @touch $@
 endef
 

@@ -1,34 +1,27 @@
-"""The line of Airflow that the tests run on, and where lines differ: which names moved, what an older line lacks.
+"""The line of Airflow that the tests run on, and where lines differ: what has moved, what an older one lacks.
 
 It is stated here and nowhere else.
 """
 
 from __future__ import annotations
 
-import importlib
 from importlib.metadata import version
+from pkgutil import resolve_name
 
 import pytest
 
 LINE = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 """Major and minor version."""
 
-dag_bag = importlib.import_module("airflow.dag_processing.dagbag" if LINE >= (3, 2) else "airflow.models.dagbag")
+WARNINGS = () if LINE >= (3, 3) else ("ignore", "error:::airflow_provider_renderbus")
+"""Filters beside those of pyproject.toml: older lines warn of themselves and of what they are made with."""
 
+FORM_HAS_NUMBERS = LINE >= (3, 2)
+"""Before 3.2 the connection form is made by the hook, and knows no numbers but integers."""
 
-def schedule_of(dag):
-    return dag.schedule if LINE >= (3, 0) else dag.schedule_interval
-
-
-def connection_types():
-    """Return the connection types that Airflow knows, with their hooks."""
-    if LINE >= (3, 2):
-        from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
-
-        return ProvidersManagerTaskRuntime().hooks
-    from airflow.providers_manager import ProvidersManager
-
-    return ProvidersManager().hooks
+reschedules_without_a_database = pytest.mark.skipif(
+    LINE < (3, 0), reason="before 3.0 a sensor that is rescheduled asks the database for its first start"
+)
 
 
 def as_on_this_line(snippet):
@@ -40,15 +33,40 @@ def as_on_this_line(snippet):
     )
 
 
-WARNINGS = () if LINE >= (3, 3) else ("ignore", "error:::airflow_provider_renderbus")
-"""Filters beside those of pyproject.toml: older lines warn of themselves and of what they are made with."""
+def load_dags(folder):
+    """Return the DAGs of a folder, with what could not be imported."""
+    home = "airflow.dag_processing.dagbag" if LINE >= (3, 2) else "airflow.models.dagbag"
+    return resolve_name(f"{home}:DagBag")(str(folder))
 
-form_is_made_of_provider_info = pytest.mark.skipif(
-    LINE < (3, 2), reason="before 3.2 Airflow makes the connection form with methods of the hook"
-)
-form_is_made_with_the_hook = pytest.mark.skipif(
-    LINE >= (3, 2), reason="from 3.2 on Airflow makes the connection form of the provider's information"
-)
-reschedules_without_a_database = pytest.mark.skipif(
-    LINE < (3, 0), reason="before 3.0 a sensor that is rescheduled asks the database for its first start"
-)
+
+def schedule_of(dag):
+    return dag.schedule if LINE >= (3, 0) else dag.schedule_interval
+
+
+def connection_types():
+    """Return the connection types that Airflow knows, with their hooks."""
+    if LINE >= (3, 2):
+        return resolve_name("airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime")().hooks
+    return resolve_name("airflow.providers_manager:ProvidersManager")().hooks
+
+
+def connection_form(connection_type):
+    """Return the fields of extra in Airflow's connection form: label, default and choices by name."""
+    if LINE >= (3, 0):
+        service = resolve_name("airflow.api_fastapi.core_api.services.ui.connections:HookMetaService")
+        forms = {form.connection_type: form.extra_fields for form in service.hook_meta_data()}
+        return {
+            name: (field["schema"]["title"], field["value"], field["schema"].get("enum"))
+            for name, field in forms[connection_type].items()
+        }
+    widgets = resolve_name("airflow.providers_manager:ProvidersManager")().connection_form_widgets
+    return {
+        widget.field_name: _label_default_choices(*widget.field.args, **widget.field.kwargs)
+        for key, widget in widgets.items()
+        if key.startswith(f"extra__{connection_type}__")
+    }
+
+
+def _label_default_choices(label, default, validators=(), **_):
+    choices = [validator.values for validator in validators if hasattr(validator, "values")]
+    return label, default, choices[0] if choices else None

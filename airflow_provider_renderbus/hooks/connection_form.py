@@ -1,5 +1,6 @@
-"""The connection form as Airflow 2.11 to 3.1 build it: from methods of the hook. Later lines ask the provider's
-information, which is made from the same table.
+"""The connection form as Airflow 2.11 to 3.1 make it: with methods of the hook.
+
+Later lines make it of the provider's information, which comes from the same table.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Return what is hidden, named otherwise and shown as an example among the fields all connections have."""
+    """Return what is hidden, renamed or shown as an example among the fields that all connections have."""
     return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
 

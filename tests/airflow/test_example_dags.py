@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow_version import dag_bag, schedule_of
+from tests.airflow_version import load_dags, schedule_of
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
 EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py"))
@@ -10,7 +10,7 @@ EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py"))
 
 @pytest.fixture(scope="module")
 def dags():
-    bag = dag_bag.DagBag(str(FOLDER))
+    bag = load_dags(FOLDER)
     assert not bag.import_errors
     return bag.dags
 

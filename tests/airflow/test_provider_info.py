@@ -7,11 +7,12 @@ import airflow
 import jsonschema
 import pytest
 
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.provider_info import get_provider_info
-from tests.airflow_version import connection_types
+from tests.airflow_version import FORM_HAS_NUMBERS, connection_form, connection_types
 
 INFO = get_provider_info()
-
 
 
 def schema(name):
@@ -49,3 +50,21 @@ def test_every_module_that_is_named_is_there(room):
 
 def test_airflow_finds_the_connection_type():
     assert connection_types()["renderbus"].hook_name == "Renderbus"
+
+
+def test_the_connection_form_has_the_fields_of_the_table():
+    form = connection_form("renderbus")
+    assert {name: label for name, (label, _, _) in form.items()} == {
+        name: extra.label for name, extra in EXTRAS.items()
+    }
+    for name, (_, default, choices) in form.items():
+        wanted = EXTRAS[name].schema.get("default")
+        is_text = isinstance(wanted, int | float) and not isinstance(wanted, bool) and not FORM_HAS_NUMBERS
+        assert default == (str(wanted) if is_text else wanted)
+        assert choices == EXTRAS[name].schema.get("enum")
+
+
+def test_the_hook_says_of_the_other_fields_what_the_information_says():
+    behaviour = RenderbusHook.get_ui_field_behaviour()
+    jsonschema.validate(behaviour, schema("customized_form_field_behaviours.schema.json"))
+    assert {name.replace("_", "-"): value for name, value in behaviour.items()} == UI_FIELD_BEHAVIOUR
