@@ -16,7 +16,16 @@ A request goes through these rooms, each of which knows only those after it::
     envelope: the form of all answers, and every reason for a refusal
 """
 
-from airflow_provider_renderbus.farm.clock import HandClock
-from airflow_provider_renderbus.farm.farm import Farm
+try:
+    from airflow_provider_renderbus.farm.clock import HandClock
+    from airflow_provider_renderbus.farm.farm import Farm
+except ModuleNotFoundError as missing:
+    if missing.name not in {"numpy", "PIL"}:
+        raise
+    # By the name of this module `python -m` knows that a message is all there is to print.
+    raise ImportError(
+        f"the embedded farm needs {missing.name}: pip install 'airflow-provider-renderbus[farm]'",
+        name=__name__,
+    ) from missing
 
 __all__ = ["Farm", "HandClock"]
