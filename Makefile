@@ -49,6 +49,13 @@ format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+package: .venv/installed ## build the wheel, and try it in an empty environment
+	@rm -rf dist
+	@$(UV) build --quiet
+	@$(UV) venv --quiet --clear --python .tools/bin/python .venv-package
+	@$(UV) pip install --quiet --python .venv-package/bin/python --constraint constraints/airflow-$(NEWEST).txt dist/*.whl
+	$(BIN)/pytest -q tests/wheel.py
+
 constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_DATE
 	@for line in $(NEWEST) $(OLDER); do \
 	  $(UV) pip compile constraints/airflow-$$line.in pyproject.toml --all-extras --group dev --universal \
