@@ -34,7 +34,7 @@ def as_on_this_line(snippet):
 
 
 def is_leak_of_airflow(line):
-    """Tell whether Airflow itself wrote a secret: the dag.test() of 3.0 prints each that it is told to mask."""
+    """Tell whether Airflow itself wrote a secret: dag.test() of 3.0 prints each that it is told to mask."""
     return LINE == (3, 0) and "msg=MaskSecret(" in line
 
 

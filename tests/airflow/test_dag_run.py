@@ -43,20 +43,20 @@ def airflow(farm, home):
     }
 
     def airflow(*arguments):
-        log = home / f"{arguments[0]}.log"
-        with log.open("w") as output:
-            ended = subprocess.run(
-                [sys.executable, "-m", "airflow", *arguments],
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=300,
-                check=False,
-            )
-        printed = [line for line in log.open() if not is_leak_of_airflow(line)]
-        log.write_text("".join(printed))
-        assert ended.returncode == 0, log.read_text()
-        return log.read_text()
+        ended = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        lines = [line for line in ended.stdout.splitlines() if not is_leak_of_airflow(line)]
+        printed = "\n".join(lines)
+        assert ended.returncode == 0, printed
+        (home / f"{arguments[0]}.log").write_text(printed)
+        return printed
 
     airflow("db", "migrate")
     return airflow
