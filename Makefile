@@ -6,11 +6,15 @@ UV_VERSION := uv>=0.9,<1
 # The suite runs on the newest line of Airflow in .venv, and on older ones in .venv-2.11 and so on.
 NEWEST := 3.3
 OLDER := 2.11 3.0
+# The vendor's released client, beside which Airflow cannot be installed. What it pins needs Python 3.11.
+VENDOR := 'rayvision_api==3.0.4.3' 'rayvision-sync==3.1.8' 'setuptools<81'
+VENDOR_PYTHON ?= 3.11
 # Nothing published after this day enters the constraints.
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
 PYTEST := pytest -q --numprocesses logical --maxprocesses 8
+SUITE := --ignore tests/interop -m 'not browser'
 # uv does not read pip's settings: where it has no index of its own it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
 
@@ -19,7 +23,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix lint types pytest package format constraints clean
+.PHONY: help demo test test-matrix lint types pytest package interop browser bench format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -40,10 +44,23 @@ types: .venv/installed ## check types
 	$(BIN)/mypy
 
 pytest: .venv/installed ## run the tests
-	$(BIN)/$(PYTEST)
+	$(BIN)/$(PYTEST) $(SUITE)
 
 pytest-%: .venv-%/installed
-	$(<D)/bin/$(PYTEST)
+	$(<D)/bin/$(PYTEST) $(SUITE)
+
+interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
+	$(BIN)/$(PYTEST) tests/interop
+
+browser: .venv/installed ## try the farm's pages in Chromium, which root gets from Debian where it is missing
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
+	$(BIN)/pytest -q -m browser tests
+
+bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md
+	$(BIN)/python -m benchmarks.protocol --vendor-python .venv-vendor/bin/python
+	$(BIN)/python -m benchmarks.farm_load
+	$(BIN)/python -m benchmarks.farm_frames
+	$(BIN)/python -m benchmarks.import_time
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
@@ -62,9 +79,11 @@ constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_D
 	    --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet \
 	    --output-file constraints/airflow-$$line.txt || exit; \
 	done
+	@printf '%s\n' $(VENDOR) | $(UV) pip compile - --universal --python-version $(VENDOR_PYTHON) \
+	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
 
 clean: ## remove environments, caches and the demo's runs
-	rm -rf .tools .venv .venv-* .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .tools .venv .venv-* .demo .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define install
@@ -80,6 +99,12 @@ endef
 
 .venv-%/installed: constraints/airflow-%.txt pyproject.toml .tools/installed
 	$(install)
+
+.venv-vendor/installed: .tools/installed constraints/vendor.txt
+	@echo "Installing the vendor's released client into .venv-vendor"
+	@$(UV) venv --quiet --clear --python $(VENDOR_PYTHON) .venv-vendor
+	@$(UV) pip install --quiet --python .venv-vendor/bin/python --requirements constraints/vendor.txt
+	@touch $@
 
 .tools/installed:
 	@command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) is not there. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3'; exit 1; }

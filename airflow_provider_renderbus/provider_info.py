@@ -26,7 +26,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks.renderbus")],
-        "operators": [_modules("operators.tasks", "operators.actions", "operators.frames")],
+        "operators": [
+            _modules("operators.render", "operators.tasks", "operators.actions", "operators.frames")
+        ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],
         "triggers": [_modules("triggers.tasks", "triggers.condition")],
         "extra-links": [f"{_PACKAGE}.links.RenderbusTaskLink"],

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal, unknown_task
+from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, judge, unable
+from airflow_provider_renderbus.triggers.patience import Patience
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 
 if TYPE_CHECKING:
@@ -37,10 +38,14 @@ class Watch(ABC):
     """Looks at something on the farm, and writes to the task's log what is worth a line.
 
     :param hook: the farm's hook.
+    :param remembers: whether this object lives on to the next look. Where it does not, as in a sensor that is
+        rescheduled, each look would be news to it, so only the end is.
     """
 
-    def __init__(self, hook: RenderbusHook) -> None:
+    def __init__(self, hook: RenderbusHook, *, remembers: bool = True) -> None:
         self._hook = hook
+        self._remembers = remembers
+        self._patience = Patience(log)
 
     def look(self) -> Event | None:
         """Return how the waiting has ended, or None while it goes on.
@@ -48,12 +53,23 @@ class Watch(ABC):
         A farm that does not answer ends nothing: not to know is not to have failed.
         """
         try:
-            return self._look()
+            event = self._look()
+        except ValueError as problem:
+            return unable(problem)
         except RenderbusError as problem:
-            if is_refusal(problem):
-                return unable(problem)
-            log.warning("The farm cannot be asked; it will be asked again: %s", problem)
+            try:
+                self._patience.bear(problem)
+            except RenderbusError as refusal:
+                return unable(refusal)
             return None
+        self._patience.relax()
+        if event is not None and not self._remembers:
+            log.info(event.message)
+        return event
+
+    def _tell(self, line: str | None) -> None:
+        if line and self._remembers:
+            log.info(line)
 
     @abstractmethod
     def _look(self) -> Event | None: ...
@@ -66,6 +82,7 @@ class TaskWatch(Watch):
     :param numbers: the tasks' numbers.
     :param wanted: the states that are waited for.
     :param failed: the states that count as failed; None for every end that is not wanted.
+    :param remembers: whether this object lives on to the next look.
     """
 
     def __init__(
@@ -74,8 +91,10 @@ class TaskWatch(Watch):
         numbers: Sequence[int],
         wanted: Collection[TaskStatus],
         failed: Collection[TaskStatus] | None = None,
+        *,
+        remembers: bool = True,
     ) -> None:
-        super().__init__(hook)
+        super().__init__(hook, remembers=remembers)
         self._wanted = wanted
         self._failed = failed
         self._lines = {number: ProgressLines() for number in numbers}
@@ -86,9 +105,8 @@ class TaskWatch(Watch):
         tasks = self._hook.run(sequences.task_infos(open_))
         for number in open_:
             if number not in tasks:
-                raise unknown_task(number)
-            if line := self._lines[number].line(tasks[number]):
-                log.info(line)
+                raise UnknownTask(number)
+            self._tell(self._lines[number].line(tasks[number]))
             event = judge(tasks[number], self._wanted, self._failed)
             if event is not None and event.end is not End.REACHED:
                 return event
@@ -106,10 +124,11 @@ class ConditionWatch(Watch):
 
     :param hook: the farm's hook.
     :param condition: what is waited for.
+    :param remembers: whether this object lives on to the next look.
     """
 
-    def __init__(self, hook: RenderbusHook, condition: Condition) -> None:
-        super().__init__(hook)
+    def __init__(self, hook: RenderbusHook, condition: Condition, *, remembers: bool = True) -> None:
+        super().__init__(hook, remembers=remembers)
         self._condition = condition
         self._news: str | None = None
 
@@ -117,5 +136,5 @@ class ConditionWatch(Watch):
         look = self._hook.run(self._condition.look())
         if look.news != self._news:
             self._news = look.news
-            log.info(look.news)
+            self._tell(look.news)
         return look.end

@@ -1,18 +1,19 @@
 """Render three shots every night, then lay out a contact sheet and cut a preview from the frames.
 
 Each shot is an instance of a mapped task group: create a task number, upload its task.json, submit it, wait
-for its end. The waiting is deferred, so it takes no worker. With the connection `renderbus_default` in place
-the DAG runs as it is.
+for its end. The waiting is deferred, so it takes no worker. It needs the connection `renderbus_default` and
+scenes that lie in the farm's input storage.
 
-The farm's frames are read from a folder, where your transfer client puts them: set the environment variable
-RENDERBUS_FRAMES_FOLDER, or the Param `frames_folder` of a run. The pictures need Pillow:
-`pip install airflow-provider-renderbus[examples]`.
+The pictures are made of the frames in a folder: the embedded farm writes them there itself, those of the live
+farm are fetched by your transfer client. Set the environment variable RENDERBUS_FRAMES_FOLDER, or the Param
+`frames_folder` of a run; frames that come late are waited for by retries. The pictures need Pillow, which the
+extra `examples` brings.
 """
 
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def picture_path(context: dict[str, Any], name: str) -> Path:
     return folder / name
 
 
-@task
+@task(retries=6, retry_delay=timedelta(minutes=5))
 def contact_sheet(renders: list[dict[str, Any]], **context: Any) -> str:
     """Lay out six frames of each shot, a row a shot, and return the picture's path."""
     from PIL import Image, ImageDraw
@@ -118,7 +119,7 @@ def contact_sheet(renders: list[dict[str, Any]], **context: Any) -> str:
     return str(path)
 
 
-@task
+@task(retries=6, retry_delay=timedelta(minutes=5))
 def preview(renders: list[dict[str, Any]], **context: Any) -> str:
     """Cut all shots together, one after the other, and return the animation's path."""
     from PIL import Image

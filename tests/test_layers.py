@@ -19,14 +19,15 @@ MAY_KNOW = {
     "ends": {"api", "triggers"},
     "farm": {"api.signing"},
     "hooks": {"api", "clients"},
+    "jobs": {"api"},
     "links": set(),
-    "operators": {"api", "clients", "ends", "hooks", "links", "triggers", "waiting"},
+    "operators": {"api", "clients", "ends", "hooks", "jobs", "links", "triggers", "waiting"},
     "provider_info": {"__init__", "hooks"},
     "sensors": {"api", "clients", "ends", "hooks", "links", "triggers", "waiting"},
     "triggers": {"api", "clients", "hooks"},
     "waiting": {"api", "clients", "hooks", "triggers"},
 }
-NO_AIRFLOW = {"api", "clients", "farm"}
+NO_AIRFLOW = {"api", "clients", "farm", "jobs"}
 
 
 def room_of(file):

@@ -48,7 +48,7 @@ def read_answer(call: Call[T], status: int, body: bytes, retry_after: float | No
         raise BadAnswer(call.name, problem)
     code = envelope["code"]
     data = envelope.get("data")
-    if code == NO_MORE_RECORDS:
+    if code == NO_MORE_RECORDS and call.paged:
         data = EMPTY_PAGE
     elif code != SUCCESS:
         message = envelope.get("message")
@@ -59,6 +59,8 @@ def read_answer(call: Call[T], status: int, body: bytes, retry_after: float | No
         return call.read(data)
     except Unreadable as problem:
         raise BadAnswer(call.name, str(problem)) from None
+    except RecursionError:
+        raise BadAnswer(call.name, "it is nested too deep") from None
 
 
 def _envelope(body: bytes) -> dict[str, Any] | None:

@@ -118,3 +118,22 @@ def _task_state(argument: str, value: Any) -> TaskStatus:
             return state
     there = ", ".join(f"{state.value} {state.name}" for state in known)
     raise ValueError(f"{argument}: {value!r} is no state of a task; there are {there}")
+
+
+def seconds(argument: str, value: Any) -> float:
+    """Return a positive time in seconds, given as a number or as text."""
+    try:
+        time = float(value)
+    except (TypeError, ValueError):
+        time = 0.0
+    if isinstance(value, bool) or not 0 < time < float("inf"):
+        raise ValueError(f"{argument}: a positive number of seconds is wanted, not {value!r}")
+    return time
+
+
+def whole(argument: str, value: Any) -> int:
+    """Return a whole number, given as such or, as a template renders it, as text."""
+    try:
+        return integer(argument, int(value) if isinstance(value, str) else value)
+    except ValueError:
+        raise ValueError(f"{argument}: a whole number is wanted, not {value!r}") from None

@@ -20,6 +20,7 @@ class Call(Generic[T]):
     :param body: the JSON body. It holds no boolean and no null: the vendor's own clients sign those
         otherwise than they write them.
     :param read: reads ``data`` of the farm's answer.
+    :param paged: whether the result is a page, which the farm may also answer with "no more records".
     :param replay_safe: whether the call may be sent again although it may have been carried out.
     """
 
@@ -27,6 +28,7 @@ class Call(Generic[T]):
     paths: tuple[str, ...]
     body: Mapping[str, Any] = field(repr=False)
     read: Callable[[Any], T] = field(repr=False)
+    paged: bool = False
     replay_safe: bool = True
 
 

@@ -15,6 +15,7 @@
        ├─ NonceUsed            the farm has seen this request's nonce
        ├─ BadRequest           wrong or missing parameters
        ├─ NotFound             no such thing
+       │  └─ UnknownTask       no such task in an answer about tasks
        ├─ BillingError         no money, or an account form that is missing
        └─ ServerError          the farm failed                             a repeat can help
 
@@ -132,6 +133,23 @@ class NotFound(ApiError):
     """The farm knows no such thing."""
 
 
+class UnknownTask(NotFound):
+    """An answer about tasks does not hold one that was asked for.
+
+    :param number: the task's number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__("query_task_info", 404, f"task {number}")
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"{self.call}: the farm's answer holds no task {self.number}"
+
+    def __reduce__(self) -> tuple[type[UnknownTask], tuple[int]]:
+        return UnknownTask, (self.number,)
+
+
 class BillingError(ApiError):
     """Money is missing, or a form of the account that billing needs."""
 
@@ -188,12 +206,11 @@ CODES: dict[int, Code] = {
 def is_refusal(error: RenderbusError) -> bool:
     """Tell whether an error is a refusal of the farm that will be the same next time.
 
-    Only such a one ends a wait, or fails a task without retries. An answer that did not come or cannot be
-    read, a clock that is wrong, a nonce that was seen: not to know is not to have failed.
+    Only such a one ends a wait, or fails a task without retries. An answer that did not come, cannot be read
+    or says nothing that is known, a clock that is wrong, a nonce that was seen: not to know is not to have
+    failed.
     """
-    return (
-        isinstance(error, ApiError) and not error.retryable and not isinstance(error, ClockSkew | NonceUsed)
-    )
+    return isinstance(error, AuthError | RegionError | BadRequest | NotFound | BillingError)
 
 
 NO_MORE_RECORDS = 700
@@ -204,11 +221,3 @@ def api_error(call: str, code: int, message: str, server_time: float | None = No
     """Return the error that stands for a code of the farm; an unknown code is a plain `ApiError`."""
     known = CODES.get(code)
     return (known.error if known else ApiError)(call, code, message, server_time)
-
-
-def unknown_task(number: int) -> NotFound:
-    """Return the error for a task that is missing from an answer about tasks.
-
-    :param number: the task's number.
-    """
-    return NotFound("query_task_info", 404, f"task {number}")

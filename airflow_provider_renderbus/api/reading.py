@@ -15,9 +15,10 @@ changes its answers does not break a running pipeline. A required one that canno
 from __future__ import annotations
 
 import dataclasses
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ V = TypeVar("V")
 
 _WIRE = "wire"
 _CONVERT = "convert"
+_STRICT = "strict"
 
 
 class Unreadable(ValueError):
@@ -41,17 +43,20 @@ def required(wire: str, convert: Callable[[Any], Any]) -> Any:
     :param wire: the vendor's name of the field.
     :param convert: reads the value; raises `Unreadable` where it cannot.
     """
-    return dataclasses.field(metadata={_WIRE: wire, _CONVERT: convert})
+    return dataclasses.field(metadata={_WIRE: wire, _CONVERT: convert, _STRICT: True})
 
 
-def optional(wire: str, convert: Callable[[Any], Any], default: Any = None) -> Any:
+def optional(wire: str, convert: Callable[[Any], Any], default: Any = None, *, strict: bool = False) -> Any:
     """Declare a field that takes its default where it is missing, null or of a wrong type.
 
     :param wire: the vendor's name of the field.
     :param convert: reads the value; raises `Unreadable` where it cannot.
     :param default: the value that stands in.
+    :param strict: whether a wrong type makes the whole answer unreadable, because taking the default for it
+        would say something else.
     """
-    return dataclasses.field(default=default, metadata={_WIRE: wire, _CONVERT: convert})
+    metadata = {_WIRE: wire, _CONVERT: convert, _STRICT: strict}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def reader(model: type[M]) -> Callable[[Any], M]:
@@ -60,30 +65,43 @@ def reader(model: type[M]) -> Callable[[Any], M]:
     What it returns raises `Unreadable` where it is given no object, or where a required field is missing or
     cannot be read.
     """
-    plan = [
-        (field.metadata[_WIRE], field.metadata[_CONVERT], field.default)
-        for field in dataclasses.fields(model)
-    ]
     name = model.__name__
+    fields = dataclasses.fields(model)
+    plan = [
+        (
+            field.metadata[_WIRE],
+            _READ_AS_IT_IS.get(field.metadata[_CONVERT]),
+            field.metadata[_CONVERT],
+            field.default,
+            field.metadata[_STRICT],
+        )
+        for field in fields
+    ]
+    draft = dataclasses.make_dataclass(f"{name}Draft", [field.name for field in fields], slots=True)
 
     def read(data: Any) -> M:
         if type(data) is not dict:
             raise Unreadable(f"{name}: an object was expected, not {_shown(data)}")
         values = []
-        for wire, convert, default in plan:
+        for wire, right_type, convert, default, strict in plan:
             value = data.get(wire)
             if value is None:
                 if default is dataclasses.MISSING:
                     raise Unreadable(f"{name}.{wire} is missing")
-                values.append(default)
-                continue
-            try:
-                values.append(convert(value))
-            except Unreadable as problem:
-                if default is dataclasses.MISSING:
-                    raise Unreadable(f"{name}.{wire}: {problem}") from None
-                values.append(default)
-        return model(*values)
+                value = default
+            elif type(value) is not right_type:
+                try:
+                    value = convert(value)
+                except Unreadable as problem:
+                    if strict:
+                        raise Unreadable(f"{name}.{wire}: {problem}") from None
+                    value = default
+            values.append(value)
+        # Setting a frozen object's fields would take as long as all the reading: they are set while it is a
+        # draft, which has the same slots and is not frozen.
+        made: Any = draft(*values)
+        made.__class__ = model
+        return cast("M", made)
 
     return read
 
@@ -109,12 +127,16 @@ def text(value: Any) -> str:
     raise Unreadable(f"a text was expected, not {_shown(value)}")
 
 
+# Values of these types stay what they are: most of an answer's fields need no call.
+_READ_AS_IT_IS: dict[Any, type] = {integer: int, text: str}
+
+
 def amount(value: Any) -> Decimal:
     """Read an amount of money exactly as the farm wrote it.
 
     The shortest text of a float is the text that it was read from, up to 15 digits.
     """
-    if type(value) is float:
+    if type(value) is float and math.isfinite(value):
         return Decimal(repr(value))
     if type(value) is int:
         return Decimal(value)

@@ -10,13 +10,16 @@ Source: the vendor's written document of 2020 and the requests of its released c
 from __future__ import annotations
 
 import base64
+import functools
 import hmac
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 SIGNED_HEADERS = ("accessId", "channel", "platform", "UTCTimestamp", "nonce", "version")
+_PIECE = 65_536  # characters that are encoded at a time, so that no second copy of a large message is made
+_PLAIN = {str, int, float, bool, type(None)}
 
 
 def message(domain: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> str:
@@ -27,9 +30,15 @@ def message(domain: str, path: str, headers: Mapping[str, str], body: Mapping[st
     :param headers: the request's headers; those that the farm does not sign are passed over.
     :param body: the request's JSON body before it is encoded. A field wins over a header of its name.
     """
-    signed = {name: headers[name] for name in SIGNED_HEADERS if name in headers}
-    signed.update(_flat("", body))
-    return f"[POST]{domain}:{path}&" + "&".join([f"{name}={signed[name]}" for name in sorted(signed)])
+    fields: dict[str, Any] = {name: headers[name] for name in SIGNED_HEADERS if name in headers}
+    fields.update(body)
+    signed: dict[str, Any] = {}
+    _flatten(fields, fields.values(), signed)
+    # Joined once from its parts, a message with a whole task.json in it is not copied again and again.
+    parts = ["[POST]", domain, ":", path]
+    for name in sorted(signed):
+        parts += "&", name, "=", str(signed[name])
+    return "".join(parts)
 
 
 def signature(
@@ -41,18 +50,28 @@ def signature(
     :param domain: see :func:`message`, as for the other parameters.
     """
     signed = message(domain, path, headers, body)
-    digest = hmac.digest(access_key.encode(), signed.encode(), "sha256")
-    return base64.b64encode(digest).decode("ascii")
+    mac = hmac.new(access_key.encode(), digestmod="sha256")
+    for start in range(0, len(signed), _PIECE):
+        mac.update(signed[start : start + _PIECE].encode())
+    return base64.b64encode(mac.digest()).decode("ascii")
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of a JSON value: ``parent.field`` in an object, ``parent0`` in a list."""
-    if isinstance(value, dict):
-        prefix = f"{name}." if name else ""
-        for key, item in value.items():
-            yield from _flat(f"{prefix}{key}", item)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _flat(f"{name}{index}", item)
-    else:
-        yield name, value
+def _flatten(names: Iterable[str], values: Collection[Any], flat: dict[str, Any]) -> None:
+    """Add the leaves of named JSON values to `flat`: ``parent.field`` of an object, ``parent0`` of a list."""
+    named = zip(names, values, strict=True)
+    if _PLAIN.issuperset(map(type, values)):
+        flat.update(named)
+        return
+    for name, value in named:
+        if isinstance(value, dict):
+            _flatten([f"{name}.{key}" if name else key for key in value], value.values(), flat)
+        elif isinstance(value, list):
+            _flatten(_item_names(name, len(value)), value, flat)
+        else:
+            flat[name] = value
+
+
+@functools.lru_cache(maxsize=16)
+def _item_names(name: str, count: int) -> tuple[str, ...]:
+    """Return the names of a list's items, which come again with each query for many tasks."""
+    return tuple([f"{name}{index}" for index in range(count)])

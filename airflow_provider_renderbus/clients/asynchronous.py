@@ -148,7 +148,7 @@ class AsyncClient:
         except _NEVER_CONNECTED as error:
             problem = f"no connection to {domain} ({type(error).__name__})"
             raise NotSent(request.call, problem) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             raise NoAnswer(request.call, f"no answer from {domain} ({type(error).__name__})") from None
         return Response(response.status_code, response.content, response.headers.get("Retry-After"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -10,7 +11,7 @@ import requests
 import tenacity
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import ProxyError as ProxyUnreachable
-from urllib3.exceptions import SSLError as TlsRefused
+from urllib3.exceptions import SSLError as TlsError
 
 from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, TransportError
 from airflow_provider_renderbus.clients.exchange import Exchange, Request, Response
@@ -31,11 +32,11 @@ T = TypeVar("T")
 
 # The connection never stood, so nothing of the request can have reached the farm.
 _NEVER_CONNECTED = (
+    ssl.SSLCertVerificationError,
     ConnectTimeoutError,
     NameResolutionError,
     NewConnectionError,
     ProxyUnreachable,
-    TlsRefused,
 )
 
 
@@ -153,15 +154,18 @@ class Client:
                 verify=verify,
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, OSError) as error:
             raise _transport_error(request.call, settings.domain, error) from None
         return Response(response.status_code, response.content, response.headers.get("Retry-After"))
 
 
-def _transport_error(call: str, domain: str, error: requests.RequestException) -> TransportError:
+def _transport_error(call: str, domain: str, error: OSError) -> TransportError:
     cause = error.args[0] if error.args else None
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
+    if isinstance(cause, TlsError) and cause.args:
+        # TLS can also break while the answer is read; only a refused certificate comes before it.
+        cause = cause.args[0]
     if isinstance(cause, _NEVER_CONNECTED):
         return NotSent(call, f"no connection to {domain} ({type(cause).__name__})")
     return NoAnswer(call, f"no answer from {domain} ({type(error).__name__})")

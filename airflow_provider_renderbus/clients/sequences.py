@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import arguments, calls
-from airflow_provider_renderbus.api.errors import unknown_task
+from airflow_provider_renderbus.api.errors import UnknownTask
 from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page
 from airflow_provider_renderbus.api.platforms import platform_number
 
@@ -35,6 +35,8 @@ Sequence: TypeAlias = Generator[Batch, list[Any], T]
 Pages: TypeAlias = Generator[Batch, list[Page[T]], None]
 
 AT_ONCE = 8
+# Where all pages are wanted anyway, a batch holds more, so that fewer batches wait for their slowest answer.
+_PAGES_A_BATCH = 8 * AT_ONCE
 
 
 def task_pages(**filters: Any) -> Pages[TaskInfo]:
@@ -60,7 +62,7 @@ def frames(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
     :param task_id: number or alias of a leaf task.
     """
     found: list[Frame] = []
-    pages = frame_pages(task_id)
+    pages = _pages(lambda page_num: calls.query_task_frames(task_id, page_num=page_num), _PAGES_A_BATCH)
     batch = next(pages, None)
     while batch is not None:
         answered = yield batch
@@ -86,12 +88,12 @@ def task_info(task_id: TaskNumber) -> Sequence[TaskInfo]:
     """Ask for one task.
 
     :param task_id: number or alias.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     number = arguments.task_number("task_id", task_id)
     (found,) = yield [calls.query_task_info([number])]
     if number not in found:
-        raise unknown_task(number)
+        raise UnknownTask(number)
     task: TaskInfo = found[number]
     return task
 
@@ -100,7 +102,7 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
     """Ask for the numbers of a task's leaves; the task's own where it is not layered.
 
     :param task_id: number or alias.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     task = yield from task_info(task_id)
     return tuple(leaf.id for leaf in task.leaves())
@@ -113,7 +115,7 @@ def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequen
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :return: the ids of the frames that were recommitted.
     :raises ValueError: a name matches no frame; nothing is recommitted then.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     ids = yield from _frame_ids(task_id, names)
     chosen = tuple(number for of_leaf in ids.values() for number in of_leaf)
@@ -128,7 +130,7 @@ def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[t
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :return: the ids of the frames that were stopped.
     :raises ValueError: a name matches no frame; nothing is stopped then.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     ids = yield from _frame_ids(task_id, names)
     yield [calls.stop_frames(leaf, ids=of_leaf) for leaf, of_leaf in ids.items()]
@@ -140,7 +142,7 @@ def output_files(task_id: TaskNumber) -> Sequence[tuple[OutputFile, ...]]:
 
     :param task_id: number or alias.
     :return: the files, without the folders that they lie in, by path.
-    :raises NotFound: the farm does not know the task.
+    :raises UnknownTask: the farm does not know the task.
     """
     leaves = yield from sub_task_ids(task_id)
     return (yield from files_of(leaves))
@@ -201,14 +203,14 @@ def hardware_configs(
     return chosen
 
 
-def _pages(page: Callable[[int], Call[Page[T]]]) -> Pages[T]:
-    """Ask for the first page, then, its total known, for several of the others at once.
+def _pages(page: Callable[[int], Call[Page[T]]], a_batch: int = AT_ONCE) -> Pages[T]:
+    """Ask for the first page, then, its total known, for several of the others in a batch.
 
     It ends at the page count or at a page without items, whichever comes first.
     """
     (first,) = yield [page(1)]
-    for start in range(2, first.page_count + 1, AT_ONCE):
-        answered = yield [page(number) for number in range(start, min(start + AT_ONCE, first.page_count + 1))]
+    for start in range(2, first.page_count + 1, a_batch):
+        answered = yield [page(number) for number in range(start, min(start + a_batch, first.page_count + 1))]
         if not all(each.items for each in answered):
             return
 

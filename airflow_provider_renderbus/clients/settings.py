@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NoReturn
+
+import httpx
 
 from airflow_provider_renderbus.api.platforms import platform_number
 
 PROTOCOLS = ("https", "http")
 _FOR_EVER = 86_400.0
+_LAST_PORT = 65_535
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +51,10 @@ class Settings:
     def __post_init__(self) -> None:
         problems = [
             f"{name}: a text without blanks is wanted"
-            for name in ("domain", "access_id", "access_key")
+            for name in ("access_id", "access_key")
             if not _is_word(getattr(self, name))
         ]
-        if "/" in self.domain:
+        if not _is_domain(self.domain):
             problems.append(f"domain: a bare one, task.renderbus.com, is wanted, not {self.domain!r}")
         if self.protocol not in PROTOCOLS:
             problems.append(f"protocol: 'https' or 'http' is wanted, not {self.protocol!r}")
@@ -56,6 +64,8 @@ class Settings:
                 problems.append(f"{name}: a positive number of seconds is wanted, not {value!r}")
         if self.verify not in (True, False):
             problems.append(f"verify: true or false is wanted, not {self.verify!r}")
+        if self.ca_bundle is not None and not Path(self.ca_bundle).is_file():
+            problems.append(f"ca_bundle: there is no file {self.ca_bundle!r}")
         try:
             object.__setattr__(self, "platform", platform_number("platform", self.platform))
         except ValueError as problem:
@@ -67,10 +77,23 @@ class Settings:
         raise TypeError("Settings hold the access key and cannot be pickled; hand on the connection's id")
 
     def tls(self) -> ssl.SSLContext | bool:
-        """Return how TLS is verified, in the form that httpx takes."""
-        if self.ca_bundle is not None and self.verify:
-            return ssl.create_default_context(cafile=self.ca_bundle)
-        return self.verify
+        """Return how TLS is verified, in the form that httpx takes.
+
+        The first call for a set of authorities reads their file, which takes some 20 ms.
+        """
+        if self.protocol == "http" or not self.verify:
+            return False
+        return _tls_context(self.ca_bundle)
+
+
+@functools.cache
+def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context() if ca_bundle is None else ssl.create_default_context(cafile=ca_bundle)
+
+
+def _is_domain(value: object) -> bool:
+    match = _DOMAIN.fullmatch(value) if isinstance(value, str) else None
+    return match is not None and (match[1] is None or 0 < int(match[1]) <= _LAST_PORT)
 
 
 def _is_word(value: object) -> bool:

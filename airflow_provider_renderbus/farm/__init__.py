@@ -1,19 +1,31 @@
 """A render farm on this machine: the protocol of Renderbus and Fox Renderfarm, jobs that live, real frames.
 
 ``python -m airflow_provider_renderbus.farm`` starts it; in a test, ``with Farm(folder, HandClock()) as farm``
-serves it on a free port and :meth:`Farm.advance` lets its time pass. It needs the extra ``farm``. Account,
-key and frames lie in its storage folder, ``renderbus-farm`` in the current folder where none is named.
+serves it on a free port and :meth:`Farm.advance` lets its time pass. It needs the extra ``farm``. All that it
+keeps lies in its storage folder, ``renderbus-farm`` in the current folder where none is named. docs/farm.md
+tells how it is used, what it can be made to do, and what it does where the farm's documents are silent.
 
 A request goes through these rooms, each of which knows only those after it::
 
-    server ─▶ farm.handle ─▶ gate       who asks: signature, timestamp, nonce
+    server ─▶ farm.handle ─▶ faults     what goes wrong with the answer, on demand
+                          ─▶ gate       who asks: signature, timestamp, nonce
                           ─▶ calls      what is asked: fields in, the farm's JSON out
-                               ─▶ life       tasks and their moves, at moments that it is told
-                                    ─▶ tasks      states, and the table of moves
-                                    ─▶ studio     pictures, made while the farm answers:
-                                                  picture ─▶ world ─▶ march, scenery ─▶ solids
-                                    ─▶ account, storage
+                               ─▶ orders     what customers order about tasks under way
+                                    ─▶ life       what happens to tasks, at moments that it is told;
+                                                  layers: parents, leaves and passes
+                                         ─▶ register   all tasks, at hand or in the books
+                                              ─▶ tasks      states, and the table of moves
+                                              ─▶ pieces     a job cut into frames ─▶ task_json, ranges
+                                              ─▶ scenario   how renders go ─▶ entries
+                                              ─▶ studio     pictures, made while the farm answers:
+                                                            formats, tiles, passes; picture ─▶ world
+                                                                 ─▶ march, scenery ─▶ solids
+                                              ─▶ account, storage, books (SQLite)
     envelope: the form of all answers, and every reason for a refusal
+    control:  orders to a running farm from another process
+
+A browser goes from server to pages. transmitter is a command of its own: it finds the storage by enrolment.
+Files that others name are reached through enclosure. docs/farm-pictures.md tells about all of these.
 """
 
 try:

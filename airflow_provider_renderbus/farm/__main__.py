@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -12,6 +14,8 @@ from pathlib import Path
 from threading import Event
 
 from airflow_provider_renderbus.farm.farm import CONNECTION_ID, Farm
+
+COLLECT_SELDOM = 50_000, 50, 1000
 
 
 def main() -> int:
@@ -29,6 +33,8 @@ def main() -> int:
         help="folder for account, key and frames, made with mode 0700 (%(default)s)",
     )
     parser.add_argument("--speed", type=float, default=60.0, help="farm seconds a second (%(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
+    parser.add_argument("--scenario", type=Path, help="JSON file: how it is to behave, see docs/farm.md")
     parser.add_argument(
         "--print-connection",
         action="store_true",
@@ -37,12 +43,24 @@ def main() -> int:
     options = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
+    # Tasks live long and make no cycles: full collections would only keep callers waiting.
+    gc.set_threshold(*COLLECT_SELDOM)
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with Farm(options.storage, None, options.speed, options.host, options.port) as farm:
-            if options.print_connection or sys.stdout.isatty():
+        with Farm(
+            options.storage,
+            None,
+            options.speed,
+            options.host,
+            options.port,
+            options.scenario,
+            _restart,
+        ) as farm:
+            if options.quiet:
+                pass
+            elif options.print_connection or sys.stdout.isatty():
                 value = shlex.quote(json.dumps(farm.connection()))
                 print(f"export AIRFLOW_CONN_{CONNECTION_ID.upper()}={value}", flush=True)  # noqa: T201 - asked for
             else:
@@ -52,6 +70,12 @@ def main() -> int:
         print(f"The farm cannot start: {error}", file=sys.stderr)  # noqa: T201 - the program's output
         return 1
     return 0
+
+
+def _restart(port: int) -> None:
+    """Put a new farm in the place of this process, at once and without closing anything, as a kill would."""
+    command = [sys.executable, "-m", "airflow_provider_renderbus.farm", *sys.argv[1:]]
+    os.execv(sys.executable, [*command, "--port", str(port), "--quiet"])  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

@@ -21,36 +21,58 @@ SECONDS_AN_HOUR = 3600
 
 
 @dataclass(slots=True)
-class Account:
-    """An account of the farm. Amounts are RMB.
+class Money:
+    """What the customer has and pays. Amounts are RMB.
 
-    :param access_id: what a caller names itself by.
-    :param access_key: what it signs with; never shown.
     :param price: what an hour of a machine costs.
     :param coupon: what is left of the coupons; they are used up before the balance.
-    :param balance: what is left of the money paid in. It may fall below zero.
+    :param balance: what is left of the money paid in. Below zero it is owed.
+    :param credit: what may be owed before the farm stops its work.
     """
 
-    access_id: str
-    access_key: str = field(repr=False)
     price: Decimal = Decimal("0.67")
     coupon: Decimal = Decimal(10)
     balance: Decimal = Decimal(500)
+    credit: Decimal = Decimal(0)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left to pay with."""
+        return self.coupon <= 0 and self.balance + self.credit <= 0
 
     def cost(self, seconds: int) -> Decimal:
         """Return what a machine costs for a time in seconds, to four decimals."""
         return (self.price * seconds / SECONDS_AN_HOUR).quantize(CENT_OF_A_CENT, ROUND_HALF_UP)
 
-    def charge(self, cost: Decimal) -> tuple[Decimal, Decimal]:
+    def charge(self, cost: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Take an amount, from the coupons first.
 
-        :return: what the coupons paid and what the balance paid.
+        :return: what the coupons paid, what the balance paid or owes, and how much of that is owed beyond
+            the credit.
         """
         by_coupon = min(cost, self.coupon)
         by_balance = cost - by_coupon
+        owed = self.arrears
         self.coupon -= by_coupon
         self.balance -= by_balance
-        return by_coupon, by_balance
+        return by_coupon, by_balance, self.arrears - owed
+
+    @property
+    def arrears(self) -> Decimal:
+        """What is owed beyond the credit."""
+        return max(-self.balance - self.credit, Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a caller names itself by and what it signs with.
+
+    :param access_id: the id.
+    :param access_key: the key, never shown.
+    """
+
+    access_id: str
+    access_key: str = field(repr=False)
 
 
 def open_account(path: Path) -> Account:

@@ -13,10 +13,13 @@ class Clock(Protocol):
     """What the farm asks about time."""
 
     def now(self) -> float:
-        """Return the farm seconds that have passed since the clock was made."""
+        """Return the farm seconds that have passed while the farm was running."""
 
     def wall(self) -> float:
         """Return Unix seconds: the time by which callers sign, and the farm's ``serverTime``."""
+
+    def resume(self, moment: float) -> None:
+        """Go on from a moment that the farm had come to before, so that none comes twice."""
 
     def date(self, moment: float) -> int:
         """Return the date of a moment as the farm's answers give it.
@@ -42,18 +45,23 @@ class RunningClock:
         self._speed = speed
         self._opened = time.time()
         self._start = time.monotonic()
+        self._begin = 0.0
 
     def now(self) -> float:
         """See :meth:`Clock.now`."""
-        return (time.monotonic() - self._start) * self._speed
+        return self._begin + (time.monotonic() - self._start) * self._speed
 
     def wall(self) -> float:
         """See :meth:`Clock.wall`."""
         return time.time()
 
+    def resume(self, moment: float) -> None:
+        """See :meth:`Clock.resume`."""
+        self._begin = moment
+
     def date(self, moment: float) -> int:
         """See :meth:`Clock.date`."""
-        return round((self._opened + moment / self._speed) * 1000)
+        return round((self._opened + (moment - self._begin) / self._speed) * 1000)
 
 
 class HandClock:
@@ -76,6 +84,10 @@ class HandClock:
     def wall(self) -> float:
         """See :meth:`Clock.wall`."""
         return self._wall()
+
+    def resume(self, moment: float) -> None:
+        """See :meth:`Clock.resume`. A clock that is ahead already stays there."""
+        self._passed = max(self._passed, moment)
 
     def date(self, moment: float) -> int:
         """See :meth:`Clock.date`."""

@@ -32,6 +32,11 @@ NO_FOLDER = Reason(404, "目录 {path} 不存在", "There is no folder {path}")
 NO_TASK_JSON = Reason(601, "任务 {number} 缺少 task.json", "Task {number} has no task.json: upload it first")
 # Chosen by this farm: no document says how a second submit is refused. 600 is never retried by a client.
 NOT_NEW = Reason(600, "任务 {number} 已提交或已停止", "Task {number} was submitted or stopped before")
+GONE = Reason(600, "任务 {number} 已放弃", "Task {number} was abandoned: it cannot run again")
+TIPS = Reason(600, "分析有错误 {codes}: {text}", "The analysis has errors that stop the job: {codes}: {text}")
+NAME_TAKEN = Reason(503, "名称 {name} 已存在", "The name {name} exists")
+NO_NAME = Reason(404, "名称 {name} 不存在", "There is no {name}")
+NO_FRAME = Reason(404, "帧 {number} 不存在", "There is no frame {number}")
 BAD_TASK_JSON = Reason(600, "task.json 无效: {detail}", "task.json cannot be rendered: {detail}")
 
 
@@ -49,10 +54,22 @@ class Refused(Exception):
         super().__init__(f"{self.code}: {self.english}")
 
 
+@dataclass(frozen=True, slots=True)
+class Json:
+    """Data that is JSON already."""
+
+    text: str
+
+
+def to_json(data: Any) -> str:
+    """Return data as JSON; Decimal amounts become numbers."""
+    return data.text if isinstance(data, Json) else json.dumps(data, ensure_ascii=False, default=float)
+
+
 def accepted(data: Any, wall: float) -> bytes:
     """Return the answer to a call that was carried out.
 
-    :param data: what the call answers; Decimal amounts become JSON numbers.
+    :param data: what the call answers.
     :param wall: the farm's time, Unix seconds.
     """
     return _envelope(200, "success", data, wall)
@@ -69,13 +86,12 @@ def refused(why: Refused, wall: float, *, chinese: bool) -> bytes:
 
 def _envelope(code: int, message: str, data: Any, wall: float) -> bytes:
     server_time = int(wall * 1000)
-    answer = {
+    head = {
         "version": "2.0.0",
         "result": code == 200,  # noqa: PLR2004 - the farm's code for success
         "message": message,
         "code": code,
-        "data": data,
         "serverTime": server_time,
         "requestId": f"{secrets.token_hex(6)}-{server_time}",
     }
-    return json.dumps(answer, ensure_ascii=False, default=float).encode()
+    return f'{to_json(head)[:-1]}, "data": {to_json(data)}}}'.encode(errors="replace")

@@ -4,41 +4,70 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from contextlib import ExitStack
-from threading import Thread
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_renderbus.farm.account import OUTPUT_BID, USER_ID, open_account
+from airflow_provider_renderbus.farm import control
+from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID, open_account
+from airflow_provider_renderbus.farm.books import Books
 from airflow_provider_renderbus.farm.calls import ROUTES, Desk, Request
 from airflow_provider_renderbus.farm.clock import HandClock, RunningClock
+from airflow_provider_renderbus.farm.enrolment import enrolled
+from airflow_provider_renderbus.farm.entries import amount as read_amount
+from airflow_provider_renderbus.farm.entries import read_entry
 from airflow_provider_renderbus.farm.envelope import BAD_BODY, ILLEGAL, Refused, accepted, refused
+from airflow_provider_renderbus.farm.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.gate import Gate
 from airflow_provider_renderbus.farm.life import Life
+from airflow_provider_renderbus.farm.pages.site import Site
+from airflow_provider_renderbus.farm.scenario import open_scenario, read_scenario
 from airflow_provider_renderbus.farm.server import Server
 from airflow_provider_renderbus.farm.storage import Storage, write_private
 from airflow_provider_renderbus.farm.studio import Studio
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_renderbus.farm.calls import Call
+    from airflow_provider_renderbus.farm.faults import Fault
+
+    Answer = tuple[int, dict[str, str], bytes]
 
 CONNECTION_ID = "renderbus_default"
 PLATFORM = "2"
+PLATFORM_NUMBER = re.compile("[0-9]{1,9}")
 LAST_PORT = 65_535
+MOVES_AT_ONCE = 100
+"""Tasks looked at before callers get their turn: some ten milliseconds of work."""
+CALLERS_TURN = 0.001
+"""Seconds for which time leaves the farm to its callers at least, before it goes on."""
 JSON_TYPE = {"Content-Type": "application/json;charset=UTF-8"}
 
 
 class Farm:
-    """A render farm on this machine, which serves HTTP while its ``with`` block lasts.
+    """A render farm on this machine.
 
-    :param storage: its folder, made with mode 0700 where it is missing. Account and key, the connection and
-        the finished frames lie there.
+    It serves HTTP while its ``with`` block lasts. Without one it is a transport without sockets: call
+    :meth:`handle`, and :meth:`close` at the end.
+
+    :param storage: its folder, made with mode 0700 where it is missing. Account and key, the connection,
+        the books and the finished frames lie there. One farm at a time uses it.
     :param clock: a clock to drive by hand with :meth:`advance`; without one, time runs by itself.
     :param speed: farm seconds that pass in a second; without meaning to a clock driven by hand.
     :param host: the address to listen on.
     :param port: the port to listen on; 0 takes a free one.
-    :raises ValueError: the speed, the port, the storage folder or the account in it cannot be used.
-    :raises OSError: the storage folder cannot be made, or on entering the block, the port is taken.
+    :param scenario: how it is to behave, as docs/farm.md tells; a mapping, or the path of a JSON file.
+    :param restart: kills this process and starts another one that listens on the port given; without it the
+        fault ``restart`` is refused.
+    :raises ValueError: the speed, the port, the storage folder, what lies in it or the scenario cannot be
+        used, or another farm uses the folder.
+    :raises OSError: the storage folder cannot be made, the scenario not be read, or on entering the block,
+        the port is taken.
     """
 
     def __init__(
@@ -48,6 +77,8 @@ class Farm:
         speed: float = 60.0,
         host: str = "127.0.0.1",
         port: int = 0,
+        scenario: Mapping[str, Any] | Path | None = None,
+        restart: Callable[[int], None] | None = None,
     ) -> None:
         if not 0 <= port <= LAST_PORT:
             raise ValueError(f"port is {port}; expected 0 to {LAST_PORT}")
@@ -55,31 +86,53 @@ class Farm:
         self._clock = clock or RunningClock(speed)
         self._speed = speed
         self._host, self._port = host, port
-        self._storage = Storage(storage, f"{OUTPUT_BID}-{USER_ID}")
-        self._account = open_account(self._storage.account_file)
-        self._studio = Studio(self._storage.scratch, at_once=clock is not None)
-        self._life = Life(self._account, self._storage, self._studio)
-        self._gate = Gate(self._account)
-        self._desk = Desk(self._account, self._life, self._storage, self._clock)
+        read = open_scenario(scenario) if isinstance(scenario, Path) else read_scenario(scenario or {})
+        self.served: Counter[str] = Counter()
+        """How many requests have come in for each call, by its name."""
+        self._restart = restart
+        for fault in read.faults:
+            self._check(fault)
+        self._ended = Event()
         self._ends = ExitStack()
-        self._ended = False
+        with ExitStack() as ends:
+            customer = [f"{bid}-{USER_ID}" for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)]
+            self._storage = Storage(storage, *customer)
+            self._books = Books(self._storage.books_file, self._storage.lock_file)
+            ends.callback(self._books.close)
+            self._storage.clear_scratch()
+            self._account = open_account(self._storage.account_file)
+            self._studio = Studio(self._storage.scratch, at_once=clock is not None, plain=not read.pictures)
+            ends.callback(self._studio.close)
+            self._life = Life(self._books, self._storage, self._studio, read, self._clock.date)
+            ends.callback(self._write)
+            self._clock.resume(self._life.moment)
+            self._gate = Gate(self._account, self._books)
+            self._faults = Faults(read.faults)
+            self._desk = Desk(self._life, self._storage, self._clock, self._books, read, host)
+            self._ends = ends.pop_all()
 
     def __enter__(self) -> Self:
         self.connections_file.unlink(missing_ok=True)
-        with ExitStack() as ends:
-            ends.callback(self._studio.close)
-            server = Server((self._host, self._port), self.handle)
+        with self._ends.pop_all() as ends:
+            server = Server((self._host, self._port), self.handle, Site(self._life).answer)
             ends.callback(server.close)
             self._port = server.port
+            self._desk = replace(self._desk, port=self._port)
+            ends.enter_context(enrolled(self._host, self._port, self._storage.root))
             if self._hand is None:
                 time = Thread(target=self._let_time_pass, name="farm-time")
                 time.start()
-                ends.callback(self._stop_time, time)
+                ends.callback(time.join)
+            ends.callback(self._wake)
             write_private(self.connections_file, json.dumps({CONNECTION_ID: self.connection()}))
             self._ends = ends.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the farm. Its storage can be used by another one then, which goes on where this one was."""
         self._ends.close()
 
     @property
@@ -122,8 +175,35 @@ class Farm:
         with self._life.changed:
             self._hand.move(seconds)
             self._life.run(self._hand.now())
+            self._life.write()
 
-    def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def inject(self, fault: str, **how: Any) -> None:
+        """Make something go wrong from now on.
+
+        :param fault: its kind, one of those in docs/farm.md.
+        :param how: its keys, as in a scenario.
+        :raises ValueError: there is no such kind or key, or a value is wrong.
+        """
+        with self._life.changed:
+            self._faults.add(self._check(read_fault("fault", {"fault": fault, **how})))
+
+    def clear_faults(self) -> None:
+        """Put an end to all faults."""
+        with self._life.changed:
+            self._faults.clear()
+
+    def top_up(self, amount: str) -> None:
+        """Pay money into the account, from which what is owed is paid first.
+
+        :param amount: RMB as text, such as "50.00".
+        :raises ValueError: it is not an amount.
+        """
+        read = read_entry("top_up", {"amount": amount}, {"amount": read_amount})["amount"]
+        with self._life.changed:
+            self._life.top_up(read)
+            self._life.write()
+
+    def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a request.
 
         :param path: the path of the URL.
@@ -131,38 +211,83 @@ class Farm:
         :param body: the body as sent.
         :return: HTTP status, headers and body. Calls that are refused have status 200 too: the envelope
             tells the code. Only a path that is not served has 404, and no envelope.
+        :raises Dropped: the connection is to be closed without an answer; a ConnectionResetError.
         """
+        head = {name.lower(): value for name, value in headers.items()}
+        if path == control.PATH:
+            return self._answer(self._control, path, head, body, self._clock.wall())
         call = ROUTES.get(path)
         if call is None:
             return 404, {"Content-Type": "text/plain"}, b"not found\n"
-        head = {name.lower(): value for name, value in headers.items()}
-        wall = self._clock.wall()
+        with self._life.changed:
+            self.served[call.__name__] += 1
+            struck = self._faults.strike(call.__name__)
+        return (
+            self._struck(struck, call, path, head, body)
+            if struck
+            else self._answer(call, path, head, body, self._clock.wall())
+        )
+
+    def _struck(
+        self, struck: list[Fault], call: Call, path: str, head: Mapping[str, str], body: bytes
+    ) -> Answer:
+        wall = self._clock.wall() + sum(fault.seconds for fault in struck if fault.fault == "clock")
+        delays = [fault for fault in struck if fault.fault == "delay"]
+        self._ended.wait(sum(fault.seconds for fault in delays if not fault.effect))
+        answer: Answer = 200, JSON_TYPE, accepted(None, wall)
+        if all(fault.carried_out for fault in struck):
+            answer = self._answer(call, path, head, body, wall)
+        self._ended.wait(sum(fault.seconds for fault in delays if fault.effect))
+        for fault in struck:
+            if fault.fault == "restart" and self._restart:
+                self._restart(self._port)
+            answer = fault.strike(answer)
+        return answer
+
+    def _check(self, fault: Fault) -> Fault:
+        if fault.fault == "restart" and not self._restart:
+            raise ValueError("fault is 'restart'; expected another: only the farm as a program can be killed")
+        return fault
+
+    def _answer(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Answer:
         try:
             fields = _read(body)
             with self._life.changed:
-                self._gate.check(path, head, fields, head.get("host", self.address), wall)
-                self._life.run(self._clock.now())
-                data = call(self._desk, _request(fields, head["platform"]))
+                try:
+                    self._gate.check(path, head, fields, head.get("host", self.address), wall)
+                    self._life.run(self._clock.now(), MOVES_AT_ONCE)
+                    data = call(self._desk, _request(fields, head["platform"]))
+                finally:
+                    self._life.write()
             return 200, JSON_TYPE, accepted(data, wall)
         except Refused as why:
             return 200, JSON_TYPE, refused(why, wall, chinese=head.get("languageflag") == "0")
 
+    def _control(self, _: Desk, request: Request) -> dict[str, Any]:
+        control.carry_out(self, request.body)
+        return {"served": dict(self.served), "moment": self._life.moment}
+
+    def _write(self) -> None:
+        with self._life.changed:
+            self._life.write()
+
     def _let_time_pass(self) -> None:
         changed = self._life.changed
         with changed:
-            while not self._ended:
-                due = self._life.run(self._clock.now())
-                changed.wait(None if due is None else max(due - self._clock.now(), 0) / self._speed)
+            while not self._ended.is_set():
+                due = self._life.run(self._clock.now(), MOVES_AT_ONCE)
+                self._life.write()
+                seconds = None if due is None else (due - self._clock.now()) / self._speed
+                changed.wait(None if seconds is None else max(seconds, CALLERS_TURN))
 
-    def _stop_time(self, time: Thread) -> None:
+    def _wake(self) -> None:
+        self._ended.set()
         with self._life.changed:
-            self._ended = True
             self._life.changed.notify_all()
-        time.join()
 
 
 def _request(fields: Mapping[str, Any], platform: str) -> Request:
-    if not platform.isdecimal():
+    if not PLATFORM_NUMBER.fullmatch(platform):
         raise Refused(ILLEGAL, field="platform", expected="a number")
     return Request(fields, int(platform))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.signing import SIGNED_HEADERS, signature
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_renderbus.farm.account import Account
+    from airflow_provider_renderbus.farm.books import Books
 
 WINDOW = 300
 """Seconds by which a request's timestamp may differ from the farm's clock."""
@@ -28,12 +28,13 @@ class Gate:
     """Lets signed requests of one account in, each once.
 
     The signature is looked at before timestamp and nonce, so that nobody without the key learns whether the
-    rest was right or uses up a nonce.
+    rest was right or uses up a nonce. The books remember nonces as long as their timestamps are good.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, books: Books) -> None:
         self._account = account
-        self._seen: defaultdict[int, set[str]] = defaultdict(set)
+        self._books = books
+        self._cleared = 0.0
 
     def check(
         self, path: str, headers: Mapping[str, str], body: Mapping[str, Any], domain: str, wall: float
@@ -67,9 +68,8 @@ class Gate:
         self._use(timestamp, signed["nonce"], wall)
 
     def _use(self, timestamp: int, nonce: str, wall: float) -> None:
-        if timestamp not in self._seen:
-            for old in [second for second in self._seen if second < wall - WINDOW]:
-                del self._seen[old]
-        if nonce in self._seen[timestamp]:
+        if abs(wall - self._cleared) > 1:
+            self._books.forget_nonces(wall - WINDOW)
+            self._cleared = wall
+        if not self._books.use_nonce(timestamp, nonce):
             raise Refused(NONCE_USED)
-        self._seen[timestamp].add(nonce)

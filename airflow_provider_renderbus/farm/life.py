@@ -2,155 +2,253 @@
 
 Nothing here reads a clock. :meth:`Life.run` is told how far time has come and makes every move that is due
 by then, in order and each at its own moment; so the same job has the same life on a running clock and on one
-driven by hand. Each started frame is due when its time is over; a frame whose picture is not there by then
-keeps its machine until it is.
+driven by hand. A task is due when a machine becomes ready, when the time of a frame is over, or when its own
+is. A frame whose picture is not there by then keeps its machine until it is.
 """
 
 from __future__ import annotations
 
 import heapq
 import logging
-from collections import deque
+import math
 from functools import partial
-from threading import Condition
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.tasks import Event, Frame, FrameState, Run, Task, frame_seconds
+from airflow_provider_renderbus.farm import layers
+from airflow_provider_renderbus.farm.pieces import MAIN_STAGE, FrameType
+from airflow_provider_renderbus.farm.register import Register
+from airflow_provider_renderbus.farm.tasks import (
+    FAILED_FRAMES,
+    OPEN_FRAMES,
+    WORKING,
+    Event,
+    Frame,
+    FrameState,
+    Kind,
+    Run,
+    Task,
+    TaskState,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from airflow_provider_renderbus.farm.account import Account
-    from airflow_provider_renderbus.farm.storage import Storage
-    from airflow_provider_renderbus.farm.studio import Studio
     from airflow_provider_renderbus.farm.task_json import Job
 
-QUEUE_SECONDS = 60
-"""Farm seconds from submit until machines are ready."""
-MACHINES = 4
-"""Machines that render a task at the same time."""
-FIRST_NUMBER = 35_000_001
-FIRST_FRAME_ID = 1_000_001
+MERGED = {FrameType.PRIORITY_MERGED, FrameType.MAIN_MERGED}
 
 log = logging.getLogger(__name__)
 
 
-class Life:
-    """All tasks of the farm.
-
-    :param account: pays for the frames.
-    :param storage: where done frames go.
-    :param studio: makes the pictures.
+class Life(Register):
+    """All tasks of the farm, and what happens to them.
 
     Hold ``changed`` around every use: pictures come in from other threads, and notify it.
     """
 
-    def __init__(self, account: Account, storage: Storage, studio: Studio) -> None:
-        self.tasks: dict[int, Task] = {}
-        self.changed = Condition()
-        self._account = account
-        self._storage = storage
-        self._studio = studio
-        self._next_number = max(FIRST_NUMBER, storage.last_number() + 1)
-        self._next_frame_id = FIRST_FRAME_ID
-        self._moment = 0.0
-        self._due: list[tuple[float, int]] = []
-
-    def create(self, platform: int, labels: tuple[str, ...], artist: str | None) -> Task:
-        """Make a new task, which waits to be submitted."""
-        task = Task(self._next_number, platform, labels, artist)
-        self._next_number += 1
-        self.tasks[task.number] = task
-        return task
-
-    def submit(self, task: Task, job: Job, producer: str | None) -> None:
-        """Begin the life of a new task: from here on it costs money."""
-        task.job, task.producer, task.submitted = job, producer, self._moment
-        first = self._next_frame_id
-        self._next_frame_id += len(job.frames)
-        task.frames = [
-            Frame(first + index, number, frame_seconds(job.stem, number))
-            for index, number in enumerate(job.frames)
-        ]
-        task.waiting = deque(task.frames)
-        task.counts[FrameState.WAITING] = len(task.frames)
-        self._look_at(task, self._moment + QUEUE_SECONDS)
-
-    def stop(self, task: Task) -> None:
-        """Stop a task: its frames that are not done are aborted and cost nothing. An ended task stays."""
-        if not task.move(Event.STOPPED):
-            return
-        task.completed = self._moment
-        for run in task.running:
-            run.frame.ended = self._moment
-            run.picture.cancel()
-            run.picture.add_done_callback(self._studio.discard)
-        for frame in [*(run.frame for run in task.running), *task.waiting]:
-            task.set(frame, FrameState.ABORTED)
-        task.running.clear()
-        task.waiting.clear()
-
-    def run(self, until: float) -> float | None:
-        """Make every move that is due.
+    def run(self, until: float, most: float = math.inf) -> float | None:
+        """Make every move that is due, or as many as are wanted at once.
 
         :param until: how far time has come, farm seconds.
+        :param most: how many tasks to look at.
         :return: the moment at which the next move is due, None where none is.
         """
-        while self._due and self._due[0][0] <= until:
-            due, number = heapq.heappop(self._due)
-            self._moment = max(self._moment, due)
-            self._step(self.tasks[number])
-        self._moment = max(self._moment, until)
-        return self._due[0][0] if self._due else None
+        while self._looks and self._looks[0][0] <= until:
+            if most <= 0:
+                return self._looks[0][0]
+            most -= 1
+            due, number = heapq.heappop(self._looks)
+            self.moment = max(self.moment, due)
+            task = self.tasks[number]
+            if task.due is not None and task.due <= self.moment:  # else the look was overtaken by an order
+                self._step(task)
+        self.moment = max(self.moment, until)
+        return self._looks[0][0] if self._looks else None
 
-    def _look_at(self, task: Task, moment: float) -> None:
-        """Have a task looked at when time comes to a moment, or at once where it has come."""
-        heapq.heappush(self._due, (moment, task.number))
-        self.changed.notify_all()
+    def submit(self, task: Task, jobs: tuple[Job, ...], producer: str | None) -> None:
+        """Begin the life of a new task: from here on it costs money."""
+        passes = self.scenario.conduct(jobs[0]).passes
+        task.producer, task.submitted, task.job = producer, self.date(), jobs[0]
+        if len(jobs) == 1 and not passes:
+            self.equip(task, jobs[0])
+            self.queue(task)
+        else:
+            layers.open_parent(self, task, jobs, passes)
+        self.touch(task)
+
+    def queue(self, task: Task) -> None:
+        """Have a task wait for machines."""
+        task.held = False
+        self.look_at(task, self.moment + self.scenario.queue_seconds)
+
+    def halt(self, task: Task, event: Event) -> bool:
+        """End a task before its time: its frames that are not done are aborted and cost nothing.
+
+        :return: whether the event means anything to the task's state.
+        """
+        if not task.move(event):
+            return False
+        task.due = task.begun = None
+        task.completed = self.date() if task.submitted else None
+        for frame in self.frames(task):
+            if frame.state in OPEN_FRAMES:
+                self.abort(task, frame)
+        self.touch(task)
+        layers.leaf_ended(self, task)
+        return True
+
+    def abort(self, task: Task, frame: Frame) -> None:
+        """Take a frame that waits or is rendered out of the work."""
+        for run in [run for run in task.running if run.frame is frame]:
+            task.running.remove(run)
+            frame.ended, frame.over = self.date(), None
+            run.pictures.cancel()
+            run.pictures.add_done_callback(self.studio.discard)
+        self.set(task, frame, FrameState.ABORTED)
+        if task.state not in WORKING or task.running:
+            return
+        self.look_at(task, self.moment)
 
     def _step(self, task: Task) -> None:
-        if task.move(Event.MACHINES_READY):
-            task.started = self._moment
-        for run in [run for run in task.running if run.over <= self._moment and run.picture.done()]:
+        if task.kind is Kind.PARENT:
+            layers.go_on(self, task)
+            return
+        if task.state is TaskState.WAITING:
+            self._begin(task)
+        if task.state in WORKING:
+            self.frames(task)
+        while run := next(
+            (run for run in task.running if run.over <= self.moment and run.pictures.done()), None
+        ):
             task.running.remove(run)
             self._end(task, run)
-        while task.waiting and len(task.running) < MACHINES:
-            self._start(task, task.waiting.popleft())
+        if task.deadline is not None and task.deadline <= self.moment:
+            self.halt(task, Event.TIME_OVER)
+        if task.state in WORKING:
+            self._take_up(task)
+        self._plan(task)
+        self.touch(task)
+
+    def _plan(self, task: Task) -> None:
+        """Note when a working task moves next. A picture that is late has it looked at when it comes."""
+        if task.state not in WORKING:
+            return
+        pending = [run.over for run in task.running]
+        if task.deadline is not None:
+            pending.append(task.deadline)
+        ahead = [moment for moment in pending if moment > self.moment]
+        if ahead:
+            self.look_at(task, min(ahead))
+        task.due = min(pending)
+
+    def _begin(self, task: Task) -> None:
+        if self.money.gone:
+            self.halt(task, Event.MONEY_GONE)
+        elif task.breaks < self.scenario.conduct(task.job).broken:
+            task.breaks += 1
+            self.halt(task, Event.BROKEN)
+        elif task.move(Event.PREPROCESSING if task.kind is Kind.PREPROCESS else Event.MACHINES_READY):
+            task.started = task.started or self.date()
+            task.begun = self.moment
+
+    def _take_up(self, task: Task) -> None:
+        """Give machines to the frames that wait, stage by stage, and end the task where nothing is left."""
+        while task.waiting and len(task.running) < (task.machines or self.scenario.machines):
+            stage, position = task.waiting[0]
+            frame = self.frames(task)[position]
+            if frame.state is not FrameState.WAITING:
+                heapq.heappop(task.waiting)
+                continue
+            if any(run.frame.piece.stage < stage for run in task.running):
+                return
+            if stage >= MAIN_STAGE and task.job.pause and not task.full_speed:
+                if not task.running and task.move(Event.TEST_FRAMES_DONE):
+                    task.due = task.begun = None
+                    layers.leaf_ended(self, task)
+                return
+            if self.money.gone:
+                self.halt(task, Event.MONEY_GONE)
+                return
+            heapq.heappop(task.waiting)
+            self._start(task, frame, position)
         if not task.running:
-            failed = task.counts[FrameState.ERROR]
-            if task.move(Event.SOME_FRAMES_FAILED if failed else Event.ALL_FRAMES_DONE):
-                task.completed = self._moment
+            self._close(task)
 
-    def _start(self, task: Task, frame: Frame) -> None:
-        task.set(frame, FrameState.STARTED)
-        frame.started = self._moment
-        run = Run(frame, self._moment + frame.seconds, self._studio.order(task.job, frame.number))
-        task.running.append(run)
-        self._look_at(task, run.over)
-        run.picture.add_done_callback(partial(self._picture_came, task, run.over))
+    def _close(self, task: Task) -> None:
+        event = Event.ALL_FRAMES_DONE
+        if any(task.counts[state] for state in FAILED_FRAMES):
+            event = Event.SOME_FRAMES_FAILED
+        elif task.counts[FrameState.ABORTED]:
+            event = Event.SOME_FRAMES_STOPPED
+        if task.move(event):
+            task.completed = self.date()
+            task.due = task.begun = None
+            layers.leaf_ended(self, task)
 
-    def _picture_came(self, task: Task, over: float, _: Future[Path]) -> None:
+    def _start(self, task: Task, frame: Frame, position: int) -> None:
+        self.set(task, frame, FrameState.STARTED)
+        frame.started, frame.ended = self.date(), None
+        frame.seconds = self.scenario.seconds(task.job, frame.piece)
+        if 0 < task.job.frame_limit < frame.seconds:
+            frame.seconds = task.job.frame_limit
+        frame.over = self.moment + frame.seconds
+        self.render(task, frame, position)
+
+    def render(self, task: Task, frame: Frame, position: int) -> None:
+        """Put a machine to work on a frame that has begun."""
+        fine = self._outcome(task, frame, position) is FrameState.DONE
+        piece = frame.piece
+        pictures = self.studio.order(task.job, piece.frames if fine and piece.files else (), piece.block)
+        over = frame.over or self.moment
+        task.running.append(Run(frame, over, pictures))
+        if not pictures.done():
+            pictures.add_done_callback(partial(self._pictures_came, task, over))
+
+    def _pictures_came(self, task: Task, over: float, _: Future[list[Path]]) -> None:
         with self.changed:
-            self._look_at(task, over)
+            heapq.heappush(self._looks, (over, task.number))
+            self.changed.notify_all()
+
+    def _outcome(self, task: Task, frame: Frame, position: int) -> FrameState:
+        """Return how a frame is to end, as far as job and scenario tell."""
+        if 0 < task.job.frame_limit < self.scenario.seconds(task.job, frame.piece):
+            return FrameState.TIMEOUT
+        tiles = self.frames(task)[position - task.job.tiles : position] if frame.piece.type in MERGED else ()
+        if any(tile.state is not FrameState.DONE for tile in tiles):
+            return FrameState.ERROR
+        fails = self.scenario.fails(task.job, frame.piece, frame.failures)
+        return FrameState.ERROR if fails else FrameState.DONE
 
     def _end(self, task: Task, run: Run) -> None:
-        """Publish a frame and take the money for it. A picture that cannot be had costs nothing."""
+        """Publish a frame and take the money for it. One that has failed costs nothing."""
         frame = run.frame
-        frame.ended = self._moment
-        failure = run.picture.exception()
-        if failure is None:
-            name = f"{task.job.stem}_{frame.number:04d}.png"
-            try:
-                self._storage.publish(run.picture.result(), task.output_name, name)
-            except OSError as error:
-                failure = error
-        if failure:
-            log.warning("frame %s of task %s has failed: %r", frame.number, task.number, failure)
-            task.set(frame, FrameState.ERROR)
+        outcome = self._outcome(task, frame, frame.id - task.first_id)
+        frame.ended, frame.over = self.date(), None
+        try:
+            for number, path in zip(frame.piece.frames, run.pictures.result(), strict=False):
+                name, is_tile = task.job.file_name(number, frame.piece.block), bool(frame.piece.block)
+                self.storage.publish(path, task.output_name, name, is_tile=is_tile)
+        except OSError as error:
+            log.warning("frame %s of task %s has failed: %r", frame.piece.index, task.number, error)
+            outcome = FrameState.ERROR
+        if outcome is not FrameState.DONE:
+            frame.failures += 1
+            self.set(task, frame, outcome)
             return
-        task.set(frame, FrameState.DONE)
-        frame.by_coupon, frame.by_balance = self._account.charge(self._account.cost(frame.seconds))
-        task.by_coupon += frame.by_coupon
-        task.by_balance += frame.by_balance
+        self.set(task, frame, FrameState.DONE)
+        self._charge(task, frame)
+
+    def _charge(self, task: Task, frame: Frame) -> None:
+        fixed = self.scenario.conduct(task.job).cost
+        cost = self.money.cost(frame.seconds) if fixed is None else fixed
+        by_coupon, by_balance, arrears = self.money.charge(cost)
+        for payer in (frame, task):
+            payer.by_coupon += by_coupon
+            payer.by_balance += by_balance
+            payer.arrears += arrears
         task.seconds += frame.seconds
+        if self.money.gone:
+            for other in self.tasks.values():
+                if other.state in WORKING and any(other.counts[state] for state in OPEN_FRAMES):
+                    self.halt(other, Event.MONEY_GONE)

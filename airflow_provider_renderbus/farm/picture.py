@@ -1,4 +1,4 @@
-"""Frames as pictures of 8 bits a channel.
+"""Frames as pictures: of the pass and the part that are asked for.
 
 Each pixel is traced once, and one on an edge, where the eye sees it, four times more. Rows are painted in
 bands, so that a large frame takes little more memory than a small one.
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from airflow_provider_renderbus.farm.passes import Pass, depth_values, shadow_values
+from airflow_provider_renderbus.farm.tiles import Tile
 from airflow_provider_renderbus.farm.world import World
 
 if TYPE_CHECKING:
@@ -19,47 +21,72 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.solids import Array
 
 ZOOM = 0.335  # half the picture's height, at distance 1 from the eye
-PIXELS_A_BAND = 1 << 16
+PIXELS_A_BAND = 1 << 15  # more no longer fit a processor's cache, and take twice the time
 EDGE = 0.035  # difference to a neighbour, of 1, from which a pixel is on an edge
 WITHIN = np.array([(-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375)], np.float32)
 GRAIN = np.random.default_rng(7).random((64, 64, 1), np.float32)  # breaks up steps of 8-bit colour
 
 
-def paint(scene: str, frame: int, width: int, height: int) -> Image.Image:
-    """Paint a frame.
+def paint(
+    scene: str, frame: int, width: int, height: int, shown: Pass = Pass.BEAUTY, tile: Tile | None = None
+) -> Image.Image:
+    """Paint a frame, or a part of it.
 
     :param scene: the scene's name, on which solid and colours depend.
     :param frame: the frame's number, on which the turn depends.
-    :param width: pixels.
-    :param height: pixels.
-    :return: RGB, 8 bits a channel; always the same for the same arguments.
+    :param width: of the frame, pixels.
+    :param height: of the frame, pixels.
+    :param shown: which pass.
+    :param tile: the part that is painted, in place of the whole frame.
+    :return: RGB, 8 bits a channel; of the depth pass grey, 16 bits. Always the same for the same arguments.
     """
     world = World(scene, frame)
-    rows = max(PIXELS_A_BAND // width, 1)
-    pixels = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        pixels[top:bottom] = _band(world, width, height, top, bottom)
-    return Image.fromarray(pixels)
+    left, top, right, bottom = tile or Tile(0, 0, width, height)
+    rows = max(PIXELS_A_BAND // (right - left), 1)
+    bands = (Tile(left, row, right, min(row + rows, bottom)) for row in range(top, bottom, rows))
+    return Image.fromarray(
+        np.concatenate([_shown(shown, _traced(world, width, height, b), b) for b in bands])
+    )
 
 
-def _band(world: World, width: int, height: int, top: int, bottom: int) -> NDArray[np.uint8]:
-    """Return rows of the picture. One row more on either side shows where their edges are."""
-    first, last = max(top - 1, 0), min(bottom + 1, height)
-    down, right = (part.ravel() for part in np.mgrid[first:last, :width].astype(np.float32))
+def _traced(world: World, width: int, height: int, band: Tile) -> Array:
+    """Return what :meth:`World.seen` sees in a band, shape (7, rows, columns), colours as display values.
+
+    One pixel more on each side shows where its edges are.
+    """
+    left, top = max(band.left - 1, 0), max(band.top - 1, 0)
+    grid = np.mgrid[top : min(band.bottom + 1, height), left : min(band.right + 1, width)].astype(np.float32)
+    down, right = grid.reshape(2, -1)
     scale = 2 * ZOOM / height
 
     def trace(right: Array, down: Array) -> Array:
-        return _developed(world.colours((right - (width - 1) / 2) * scale, ((height - 1) / 2 - down) * scale))
+        seen = world.seen((right - (width - 1) / 2) * scale, ((height - 1) / 2 - down) * scale)
+        seen[:6] = _developed(seen[:6])
+        return seen
 
-    colours = trace(right, down)
-    edges = np.flatnonzero(_is_edge(colours.reshape(3, last - first, width)))
+    seen = trace(right, down)
+    edges = np.flatnonzero(_is_edge(seen[:3].reshape(3, *grid.shape[1:])))
     if edges.size:
         around = trace((right[edges] + WITHIN[:, :1]).ravel(), (down[edges] + WITHIN[:, 1:]).ravel())
-        colours[:, edges] = around.reshape(3, len(WITHIN), edges.size).mean(1)
-    band = colours.reshape(3, last - first, width)[:, top - first : bottom - first].transpose(1, 2, 0)
-    grain = GRAIN[np.arange(top, bottom)[:, None] % len(GRAIN), np.arange(width) % len(GRAIN)]
-    return (band * 255 + grain * 0.999).astype(np.uint8)
+        around = around.reshape(len(seen), len(WITHIN), edges.size)
+        seen[:6, edges] = around[:6].mean(1)
+        seen[6, edges] = np.minimum(seen[6, edges], around[6].min(0))
+    top, left = band.top - top, band.left - left
+    height, width = band.bottom - band.top, band.right - band.left
+    return seen.reshape(len(seen), *grid.shape[1:])[:, top : top + height, left : left + width]
+
+
+def _shown(shown: Pass, seen: Array, band: Tile) -> NDArray[np.uint8 | np.uint16]:
+    """Return one pass of what was traced, as the numbers that stand in the file."""
+    beauty, colour, distance = seen[:3], seen[3:6], seen[6]
+    if shown is Pass.DEPTH:
+        return depth_values(distance).astype(np.uint16)
+    if shown is Pass.SHADOW:
+        return np.rint(shadow_values(beauty, colour, distance) * 255).astype(np.uint8).transpose(1, 2, 0)
+    down, right = np.arange(band.top, band.bottom), np.arange(band.left, band.right)
+    grain = GRAIN[down[:, None] % len(GRAIN), right % len(GRAIN)]
+    light = beauty if shown is Pass.BEAUTY else colour
+    return (light.transpose(1, 2, 0) * 255 + grain * 0.999).astype(np.uint8)
 
 
 def _is_edge(colours: Array) -> NDArray[np.bool_]:

@@ -6,16 +6,20 @@ import logging
 import re
 import socket
 import sys
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow_provider_renderbus.farm.envelope import BAD_BODY, Refused, refused
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
+    Show = Callable[[str], tuple[int, Mapping[str, str], bytes]]
 
 LARGEST_BODY = 20 * 1024 * 1024
 MOST_DRAINED = 5 * LARGEST_BODY
@@ -30,16 +34,17 @@ class Server(ThreadingTCPServer):
     """Serves in threads of its own until it is closed.
 
     :param address: host and port; port 0 takes a free one.
-    :param handle: path, headers and body to status, headers and body.
+    :param handle: path, headers and body to status, headers and body, of POST requests.
+    :param show: path and query to the same, of GET requests.
     :raises OSError: the address cannot be had.
     """
 
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], handle: Handle) -> None:
+    def __init__(self, address: tuple[str, int], handle: Handle, show: Show) -> None:
         super().__init__(address, _Request)
-        self.handle = handle
+        self.handle, self.show = handle, show
         self._open: set[socket.socket] = set()
         self._thread = Thread(target=self.serve_forever, args=(0.05,), name="farm-http")
         self._thread.start()
@@ -95,11 +100,13 @@ class _Request(BaseHTTPRequestHandler):
             self._answer(*handle(self.path, dict(self.headers.items()), body))
 
     def do_GET(self) -> None:
-        self._answer(HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"not found\n")
+        self._answer(*cast("Server", self.server).show(self.path))
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self.close_connection = True
-        self._answer(status, {"Content-Type": "text/plain", "Connection": "close"}, f"{detail}\n".encode())
+        chinese = self.headers.get("languageFlag") == "0"
+        body = refused(Refused(BAD_BODY, detail=detail), time.time(), chinese=chinese)
+        self._answer(status, {"Content-Type": "application/json", "Connection": "close"}, body)
 
     def _drain(self, length: int) -> None:
         while length > 0 and (piece := self.rfile.read(min(length, PIECE))):

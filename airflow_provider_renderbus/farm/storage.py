@@ -1,8 +1,10 @@
 """The farm's storage folder: private files, finished frames, and what a customer sees of them.
 
-``account.json`` and ``connections.json`` are for the owner alone, ``scratch/`` holds frames that are being
-made, and ``output/<bid>-<user>/`` is the root "/" of the customer's output storage: a frame appears there
-only when it is done.
+``account.json``, ``connections.json`` and ``farm.db`` are for the owner alone, ``scratch/`` holds frames
+that are being made, and ``output/<bid>-<user>/`` is the root "/" of the customer's output storage: a frame
+appears there only when it is done. Thumbnails and the tiles of which frames were made lie under
+``thumbnails/`` and ``tiles/``, for the farm's pages. ``input/<bid>-<user>/`` and
+``config/<bid>-<user>/`` hold what the transfer command has brought.
 """
 
 from __future__ import annotations
@@ -12,12 +14,20 @@ import shutil
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.farm.enclosure import Enclosure, NotAllowed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+LARGEST_CONFIGURATION = 20 * 1024 * 1024  # bytes, as of one that comes by the API
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 # The farm gives such times as text without a zone; its documents suggest China's.
 FARM_ZONE = timezone(timedelta(hours=8))
+
+
+def thumbnail_of(path: Path) -> Path:
+    """Return where the thumbnail of a picture in the scratch folder lies."""
+    return path.with_suffix(".thumbnail")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -33,15 +43,22 @@ class Storage:
     """The folders under the farm's storage folder, which are made where they are missing.
 
     :param root: the storage folder.
-    :param customer: the name of the customer's folders, ``<bid>-<user id>``.
+    :param inputs: the name of the customer's folder for scenes, ``<bid>-<user id>``.
+    :param outputs: likewise for frames.
+    :param configs: likewise for files that describe tasks.
     :raises ValueError: the folder is open to others and holds files that are not the farm's.
     """
 
-    def __init__(self, root: Path, customer: str) -> None:
-        root = root.absolute()
+    def __init__(self, root: Path, inputs: str, outputs: str, configs: str) -> None:
+        self.root = root = root.absolute()
         self.account_file = root / "account.json"
         self.connections_file = root / "connections.json"
-        self.output = root / "output" / customer
+        self.books_file, self.lock_file = root / "farm.db", root / "lock"
+        self.input = root / "input" / inputs
+        self.output = root / "output" / outputs
+        self.config = root / "config" / configs
+        self.thumbnails, self.tiles = root / "thumbnails", root / "tiles"
+        self._latest: dict[str, str] = {}
         self.scratch = root / "scratch"
         root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         if root.stat().st_mode & ~PRIVATE_FOLDER & 0o777:
@@ -51,25 +68,47 @@ class Storage:
                     "expected an empty or a new folder, or one with mode 0700"
                 )
             root.chmod(PRIVATE_FOLDER)
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        for folder in (self.output, self.scratch):
+        for folder in (self.input, self.output, self.config, self.thumbnails, self.tiles):
             folder.mkdir(parents=True, exist_ok=True)
+
+    def clear_scratch(self) -> None:
+        """Make the scratch folder anew: what a farm that was killed has left in it is never used."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir()
 
     def last_number(self) -> int:
         """Return the highest task number that has output here, or 0."""
         heads = (folder.name.partition("_")[0] for folder in self.output.iterdir())
         return max((int(head) for head in heads if head.isdecimal()), default=0)
 
-    def publish(self, scratch: Path, folder: str, name: str) -> None:
-        """Move a finished file from the scratch folder to an output folder.
+    def publish(self, scratch: Path, folder: str, name: str, *, is_tile: bool = False) -> None:
+        """Move a finished file and its thumbnail from the scratch folder to where they are seen.
 
+        :param folder: the task's output folder.
         :raises OSError: it cannot be moved.
         """
-        target = self.output / folder
-        target.mkdir(exist_ok=True)
-        scratch.replace(target / name)
+        thumbnail = thumbnail_of(scratch)
+        if thumbnail.exists():
+            _move(thumbnail, self.thumbnails / folder, name)
+        _move(scratch, (self.tiles if is_tile else self.output) / folder, name)
+        self._latest[folder] = name
 
-    def entry(self, path: Path) -> dict[str, Any]:
+    def latest(self, folder: str) -> str | None:
+        """Return the name of the file last published in an output folder, None before there is one."""
+        if folder not in self._latest:
+            names = sorted(path.name for path in (self.thumbnails / folder).glob("*") if path.is_file())
+            self._latest[folder] = names[-1] if names else ""
+        return self._latest[folder] or None
+
+    def configuration(self, number: int, name: str) -> bytes | None:
+        """Return a file with which the transfer command has described a task, None where there is none."""
+        try:
+            with Enclosure(self.config) as config:
+                return config.read((str(number), "cfg", name), LARGEST_CONFIGURATION)
+        except (OSError, NotAllowed):
+            return None
+
+    def entry(self, path: Path, *, in_arrears: bool = False) -> dict[str, Any]:
         """Return what the farm tells about a file or folder of the output storage."""
         stat = path.stat()
         is_folder = path.is_dir()
@@ -83,7 +122,7 @@ class Storage:
             "fileType": None if is_folder else path.suffix.removeprefix("."),
             "filePath": f"/{path.relative_to(self.output).as_posix()}",
             "directory": is_folder,
-            "isArrears": 0,
+            "isArrears": int(in_arrears),
         }
 
     def folder(self, tree_path: str) -> Path | None:
@@ -97,3 +136,8 @@ class Storage:
         except (OSError, ValueError):  # too long a name, a NUL in it
             return None
         return folder if inside else None
+
+
+def _move(file: Path, folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    file.replace(folder / name)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from airflow_provider_renderbus.farm.march import column, dot, hit, light, normals, openness, unit
+from airflow_provider_renderbus.farm.passes import clearness
 from airflow_provider_renderbus.farm.scenery import look_of
 
 if TYPE_CHECKING:
@@ -51,46 +52,55 @@ class World:
         right = unit(np.cross(UP, forward, axis=0))
         self._camera = np.hstack([right, np.cross(forward, right, axis=0), forward])
 
-    def colours(self, right: Array, up: Array) -> Array:
-        """Return the light that comes through places in the picture.
+    def seen(self, right: Array, up: Array) -> Array:
+        """Return what is seen through places in the picture.
 
         :param right: to the right of the picture's middle, at distance 1 from the eye.
         :param up: above its middle.
-        :return: linear red, green and blue, shape (3, n).
+        :return: shape (7, n): linear red, green and blue; the same without the light's shadow; the distance,
+            infinite where only the backdrop is seen.
         """
         rays = unit(self._camera @ np.stack([right, up, np.ones_like(up)]))
-        result = self._backdrop(rays)
+        behind = self._backdrop(rays)
         origins = np.broadcast_to(self._to_solid @ (EYE - CENTRE), rays.shape)
-        seen = self._show_solid(result, origins, self._to_solid @ rays, mirrored=False)
-        floor = np.flatnonzero((rays[1] < LEVEL) & ~seen)
-        rays = rays[:, floor]
-        shown, nearness = self._floor(rays)
-        result[:, floor] += (shown - result[:, floor]) * nearness
-        result *= 1 - 0.9 * (right * right + up * up)
+        result = np.concatenate([behind, behind, np.full_like(rays[:1], np.inf)])
+        solid = self._show_solid(result, origins, self._to_solid @ rays)
+        floor = np.flatnonzero((rays[1] < LEVEL) & ~solid)
+        result[:, floor] = self._floor(rays[:, floor])
+        near = np.flatnonzero(np.isfinite(result[6]))
+        back = np.tile(behind[:, near], (2, 1))
+        result[:6, near] = back + (result[:6, near] - back) * clearness(result[6, near])
+        result[:6] *= 1 - 0.9 * (right * right + up * up)
         return result
 
     def _backdrop(self, rays: Array) -> Array:
         colours: Array = self._sky * (1 - 0.55 * np.clip(rays[1] * 1.6 + 0.3, 0, 1))
         return colours
 
-    def _show_solid(self, result: Array, origins: Array, rays: Array, *, mirrored: bool) -> NDArray[np.bool_]:
-        """Put the solid's colours where rays in its space hit it, and return where they do."""
+    def _show_solid(self, result: Array, origins: Array, rays: Array) -> NDArray[np.bool_]:
+        """Put the solid where rays in its space hit it, and return where they do.
+
+        A result of three rows is a mirror image, which does without shadow and distance.
+        """
         distance = hit(self._solid, origins, rays)
         seen = np.isfinite(distance)
         if seen.any():
             found = np.flatnonzero(seen)
-            rays = rays[:, found]
-            points = origins[:, found] + rays * distance[found]
-            result[:, found] = self._surface(points, rays, mirrored=mirrored)
+            rays, distance = rays[:, found], distance[found]
+            surface = self._surface(origins[:, found] + rays * distance, rays, mirrored=len(result) == 3)  # noqa: PLR2004 - red, green and blue
+            result[: len(surface), found] = surface
+            if len(result) > len(surface):
+                result[-1, found] = distance
         return seen
 
     def _surface(self, points: Array, rays: Array, *, mirrored: bool) -> Array:
-        """Return the colours of points on the solid; its mirror image does without its shadow on itself."""
+        """Return the colours of points on the solid, with the solid's shadow on itself and without.
+
+        A mirror image has only those without.
+        """
         outward = normals(self._solid, points)
-        lit, free = np.clip(dot(outward, self._light), 0, 1), np.ones_like(points[0])
-        if not mirrored:
-            lit *= light(self._solid, points + outward * 0.01, self._light, 10)
-            free = openness(self._solid, points, outward)
+        facing = np.clip(dot(outward, self._light), 0, 1)
+        free = np.ones_like(facing) if mirrored else openness(self._solid, points, outward)
         band = np.clip(0.3 + 2.7 * np.sin(points[1] * 9 + points[0] * 2), 0, 0.9)
         base = self._main + (self._accent - self._main) * band
         above = dot(outward, self._up) * 0.5 + 0.5
@@ -98,20 +108,24 @@ class World:
         filled = self._sky * (np.clip(dot(outward, self._fill), 0, 1) * 0.3)
         shine = np.clip(dot(outward, unit(self._light - rays)), 0, 1) ** 48 * 0.9
         rim = np.clip(1 + dot(outward, rays), 0, 1) ** 4 * 0.6
-        colours: Array = base * (WARM * lit * 1.55 + (around + filled) * free)
-        colours += WARM * (shine * lit) + self._sky * (rim * free)
-        return colours
+        key = WARM * (base * 1.55 + shine) * facing
+        soft = (base * (around + filled) + self._sky * rim) * free
+        lit: Array = soft + key
+        if mirrored:
+            return lit
+        shadow = light(self._solid, points + outward * 0.01, self._light, 10)
+        return np.concatenate([soft + key * shadow, lit])
 
-    def _floor(self, rays: Array) -> tuple[Array, Array]:
-        """Return the floor's colours, with shadow and mirror image, and how near it is, 1 to 0 far away."""
+    def _floor(self, rays: Array) -> Array:
+        """Return the floor with its mirror image: colours with and without shadow, and distance."""
         distance = -EYE[1] / rays[1]
         points = EYE + rays * distance
         origins = self._to_solid @ (points - CENTRE)
         under = 1 - 0.5 * np.exp(dot(points, points) * -1.3)
-        lit = light(self._solid, origins, self._light, 7)
-        own = self._ground * (WARM * lit * 0.8 + 0.3 * under)
+        shadow = light(self._solid, origins, self._light, 7)
+        key, soft = self._ground * WARM * 0.8, self._ground * (0.3 * under)
         mirrored = self._backdrop(rays * MIRROR)
-        self._show_solid(mirrored, origins, self._to_solid @ (rays * MIRROR), mirrored=True)
+        self._show_solid(mirrored, origins, self._to_solid @ (rays * MIRROR))
         gloss = 0.08 + 0.5 * (1 + rays[1]) ** 4
-        near = np.exp(np.maximum(distance - 4.4, 0) * -0.17)
-        return own + (mirrored - own) * gloss, near * near * (3 - 2 * near)
+        shown = [own + (mirrored - own) * gloss for own in (soft + key * shadow, soft + key)]
+        return np.concatenate([*shown, distance[None]])

@@ -35,6 +35,9 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
         options[name] = _number(options[name])
     if "verify" in options:
         options["verify"] = _yes_or_no(options["verify"])
+    address = given.get("console_url", "https://")
+    if not isinstance(address, str) or not address.startswith(("http://", "https://")):
+        problems.append(f"console_url: an address that begins with http is wanted, not {address!r}")
     port = f":{connection.port}" if connection.port else ""
     try:
         settings = Settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.clients.asynchronous import AsyncClient
     from airflow_provider_renderbus.clients.blocking import Client
+    from airflow_provider_renderbus.clients.policy import RetryPolicy
     from airflow_provider_renderbus.clients.sequences import Sequence
     from airflow_provider_renderbus.clients.settings import Settings
 
@@ -88,9 +90,10 @@ class RenderbusHook(BaseHook):
         """
         return self.client.run(sequence)
 
-    async def async_client(self) -> AsyncClient:
+    async def async_client(self, policy: RetryPolicy | None = None) -> AsyncClient:
         """Return a client for code that must not block; to be closed, or used with ``async with``.
 
+        :param policy: how often a call is tried.
         :raises ValueError: fields of the connection are wrong or missing.
         """
         from airflow.providers.common.compat.connection import (
@@ -101,7 +104,10 @@ class RenderbusHook(BaseHook):
         from airflow_provider_renderbus.clients.asynchronous import AsyncClient
 
         connection = await get_async_connection(self.renderbus_conn_id, hook=self)
-        return AsyncClient(read_settings(connection, await get_async_extra_dejson(connection)))
+        settings = read_settings(connection, await get_async_extra_dejson(connection))
+        # Reading the authorities' file blocks, and all clients of this process share what was read.
+        await asyncio.to_thread(settings.tls)
+        return AsyncClient(settings, policy=policy)
 
     def console_url(self, number: int) -> str:
         """Return the address of a task on the farm's web pages.

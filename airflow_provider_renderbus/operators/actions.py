@@ -144,7 +144,10 @@ class RenderbusSetPriorityOperator(_TasksOperator):
 
     def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
         """Return a call for each task."""
-        return [calls.update_task_user_level(number, int(self.task_user_level)) for number in numbers]
+        return [
+            calls.update_task_user_level(number, arguments.whole("task_user_level", self.task_user_level))
+            for number in numbers
+        ]
 
 
 class RenderbusSetTaskLimitOperator(_TasksOperator):
@@ -165,4 +168,7 @@ class RenderbusSetTaskLimitOperator(_TasksOperator):
 
     def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
         """Return a call for each task."""
-        return [calls.update_task_limit(number, int(self.task_limit)) for number in numbers]
+        return [
+            calls.update_task_limit(number, arguments.whole("task_limit", self.task_limit))
+            for number in numbers
+        ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.arguments import task_number
+from airflow_provider_renderbus.api.arguments import task_number, whole
+from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.task_json import filled_in
+from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.operators.description import JobFile
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):
@@ -60,55 +63,82 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     def execute(self, context: Context) -> int | list[int]:
         """Create the numbers."""
         with airflow_failures():
+            count = whole("count", self.count)
             call = calls.create_task(
-                count=int(self.count),
-                task_user_level=int(self.task_user_level),
+                count=count,
+                task_user_level=whole("task_user_level", self.task_user_level),
                 labels=self.labels,
                 artist=self.artist,
                 clone_original_id=self.clone_original_id,
             )
-        numbers = self.send(call).ids
+            numbers = self.hook.send(call).ids
+            if len(numbers) != count:
+                raise BadAnswer(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
         self.log.info("Created %s", ", ".join(f"task {number}" for number in numbers))
-        return numbers[0] if int(self.count) == 1 else list(numbers)
+        return numbers[0] if count == 1 else list(numbers)
 
 
 class RenderbusUploadTaskJsonOperator(RenderbusOperator):
-    """Upload a task's task.json, which describes the render.
+    """Upload the files that describe a render, before it is submitted.
 
-    ``task_info.task_id``, ``task_info.user_id`` and ``task_info.platform`` are filled in from the created
-    task, the account and the connection.
+    Each file is given as a mapping, as JSON text, or as a path that ends in ``.json``. All are checked before
+    anything is sent: what is missing or of a wrong type fails, what is merely unusual is a warning in the
+    log, and so does a finding in tips.json that the farm enforces. Into task.json go the task's number, the
+    account's user and the connection's platform, and the project and machines where they are named.
 
     :param render_task_id: number or alias of the task (templated).
-    :param task_json: the file, as a mapping or as JSON text (templated).
+    :param task_json: describes the render (templated).
+    :param upload_json: lists the assets (templated).
+    :param asset_json: what an analysis found of assets (templated).
+    :param tips_json: what an analysis found wrong (templated).
+    :param project_name: a project of the account (templated).
+    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
+        (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the size of each uploaded file in bytes, by its name.
     """
 
-    template_fields = (*RenderbusOperator.template_fields, "render_task_id", "task_json")
-    template_fields_renderers = {"task_json": "json"}  # noqa: RUF012 - as Airflow declares it
+    template_fields = (
+        *RenderbusOperator.template_fields,
+        "render_task_id",
+        "task_json",
+        "upload_json",
+        "asset_json",
+        "tips_json",
+        "project_name",
+        "hardware",
+    )
+    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
 
     def __init__(
-        self, *, render_task_id: TaskNumber | XComArg, task_json: Mapping[str, Any] | str, **kwargs: Any
+        self,
+        *,
+        render_task_id: TaskNumber | XComArg,
+        task_json: JobFile,
+        upload_json: JobFile | None = None,
+        asset_json: JobFile | None = None,
+        tips_json: JobFile | None = None,
+        project_name: str | None = None,
+        hardware: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
         self.task_json = task_json
+        self.upload_json = upload_json
+        self.asset_json = asset_json
+        self.tips_json = tips_json
+        self.project_name = project_name
+        self.hardware = hardware
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Complete the file and upload it."""
+        """Check, complete and upload the files."""
         with airflow_failures():
             number = task_number("render_task_id", self.render_task_id)
-            profile = self.hook.send(calls.query_user_profile())
-            content = filled_in(
-                self.task_json,
-                task_id=number,
-                user_id=profile.user_id,
-                platform=self.hook.settings.platform,
+            description = Description.read(
+                {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
             )
-            self.hook.send(calls.upload_task_json(number, content))
-        size = len(content.encode())
-        self.log.info("Uploaded task.json of task %s, %s bytes", number, size)
-        return {"task.json": size}
+            return description.upload(self.hook, number)
 
 
 class RenderbusSubmitTaskOperator(WaitingOperator):
@@ -149,13 +179,5 @@ class RenderbusSubmitTaskOperator(WaitingOperator):
             number = task_number("render_task_id", self.render_task_id)
             interval = self.interval()
             self.link_console(context, self.hook.console_url(number))
-            self._submit(number)
+            steps.submit(self.hook, number, self.producer)
         return self.wait(number, interval) if self.wait_for_completion else number
-
-    def _submit(self, number: int) -> None:
-        known = self.hook.send(calls.query_task_info([number])).get(number)
-        if known is not None and known.submitted_at is not None:
-            self.log.info("Task %s is already submitted (%s); taking it up", number, known.status.name)
-            return
-        self.hook.send(calls.submit_task(number, producer=self.producer))
-        self.log.info("Submitted task %s: %s", number, self.console_address)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_renderbus.api.arguments import seconds
 from airflow_provider_renderbus.api.outcomes import FINISHED
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.links import ConsoleLinked
@@ -50,10 +51,7 @@ class WaitingOperator(ConsoleLinked, RenderbusOperator):
         :raises ValueError: `poll_interval` is no number of seconds. What could not be deferred must be known
             before anything is submitted.
         """
-        interval = float(poll_interval() if self.poll_interval is None else self.poll_interval)
-        if not 0 < interval < float("inf"):
-            raise ValueError(f"poll_interval: a positive number of seconds is wanted, not {interval!r}")
-        return interval
+        return seconds("poll_interval", poll_interval() if self.poll_interval is None else self.poll_interval)
 
     def wait(self, number: int, interval: float) -> dict[str, Any]:
         """Wait for the end of a render, here or deferred, and return its summary.

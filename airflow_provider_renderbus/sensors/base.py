@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_renderbus.api.arguments import seconds
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.events import End, Event
@@ -56,6 +57,7 @@ class RenderbusSensor(BaseSensorOperator):
         """Wait in the triggerer, or poke."""
         if self.deferrable:
             with airflow_failures():
+                seconds("poke_interval", self.poke_interval)
                 trigger = self.trigger(time.time() + self.timeout)
             self.defer(
                 trigger=trigger,

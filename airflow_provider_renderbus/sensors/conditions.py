@@ -6,7 +6,7 @@ from abc import abstractmethod
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.arguments import count, task_number, text, texts
+from airflow_provider_renderbus.api.arguments import count, task_number, text, texts, whole
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.conditions import FilesThere, FramesDone, FundsEnough, stored
@@ -27,7 +27,7 @@ class _ConditionSensor(RenderbusSensor):
 
     def watch(self, hook: RenderbusHook) -> ConditionWatch:
         """Return what looks at the condition from a worker."""
-        return ConditionWatch(hook, self.condition())
+        return ConditionWatch(hook, self.condition(), remembers=not self.reschedule)
 
     def trigger(self, deadline: float) -> RenderbusConditionTrigger:
         """Return what waits for the condition in the triggerer."""
@@ -76,7 +76,10 @@ class RenderbusFramesSensor(_ConditionSensor):
     def condition(self) -> FramesDone:
         """Return what is waited for."""
         names: Any = self.frames
-        share = float(self.share)
+        try:
+            share = float(self.share)
+        except (TypeError, ValueError):
+            share = 0.0
         if not 0 < share <= 1:
             raise ValueError(f"share: a number above 0 and up to 1 is wanted, not {self.share!r}")
         chosen = None if names is None else tuple(texts("frames", names))
@@ -120,7 +123,7 @@ class RenderbusOutputSensor(_ConditionSensor):
         return FilesThere(
             task_number("render_task_id", self.render_task_id),
             text("pattern", self.pattern),
-            count("count", int(self.count)),
+            count("count", whole("count", self.count)),
         )
 
 

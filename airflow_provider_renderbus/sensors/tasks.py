@@ -69,7 +69,7 @@ class RenderbusTaskSensor(ConsoleLinked, RenderbusSensor):
 
     def watch(self, hook: RenderbusHook) -> TaskWatch:
         """Return what looks at the tasks from a worker."""
-        return TaskWatch(hook, self._numbers(), *self._states())
+        return TaskWatch(hook, self._numbers(), *self._states(), remembers=not self.reschedule)
 
     def trigger(self, deadline: float) -> RenderbusTaskTrigger:
         """Return what waits for the tasks in the triggerer."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.triggers.events import Event, unable
-from airflow_provider_renderbus.triggers.poller import poller_of
+from airflow_provider_renderbus.triggers.events import Event, timed_out, unable
+from airflow_provider_renderbus.triggers.poller import DeadlinePassed, poller_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,10 +47,12 @@ class RenderbusTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: how the waiting ended."""
         try:
-            async with poller_of(self.renderbus_conn_id) as poller:
+            async with poller_of(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
                 event = await self.end(poller)
         except (RenderbusError, ValueError) as problem:
             event = unable(problem)
+        except DeadlinePassed:
+            event = timed_out(None)
         yield TriggerEvent(event.payload())
 
     @abstractmethod

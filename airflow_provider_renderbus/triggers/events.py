@@ -6,16 +6,29 @@ import dataclasses
 import enum
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.outcomes import FINISHED, Outcome, outcome, summary
 from airflow_provider_renderbus.api.states import TASK_STATES, TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from airflow_provider_renderbus.api.errors import RenderbusError
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
 _VERSION = 1
+
+
+class ForeignEvent(RenderbusError):
+    """An event that this version of the provider did not make. Another try waits anew.
+
+    :param problem: what is wrong with it.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"the triggerer sent an event that this version of the provider does not know: {self.args[0]}; "
+            f"run the same version of airflow-provider-renderbus on workers and triggerers"
+        )
 
 
 class End(enum.StrEnum):
@@ -48,18 +61,14 @@ class Event:
     def read(cls, payload: Any) -> Event:
         """Read an event that came from a triggerer.
 
-        :raises ValueError: it is not one, e.g. because the triggerer runs another version of this provider.
+        :raises ForeignEvent: it is not one, e.g. because the triggerer runs another version of this provider.
         """
         if not isinstance(payload, dict) or payload.get("version") != _VERSION:
-            raise ValueError(
-                f"the triggerer sent an event that this version of the provider does not know: "
-                f"version {_VERSION} was expected; run the same version of airflow-provider-renderbus on "
-                f"workers and triggerers"
-            )
-        message, result = payload.get("message"), payload.get("result")
-        if not isinstance(message, str) or not isinstance(result, dict | list | None):
-            raise ValueError("the triggerer sent a malformed event: its message or its result is missing")
-        return cls(End(str(payload.get("end"))), message, result)
+            raise ForeignEvent(f"version {_VERSION} was expected")
+        end, message, result = payload.get("end"), payload.get("message"), payload.get("result")
+        if end not in list(End) or not isinstance(message, str) or not isinstance(result, dict | list | None):
+            raise ForeignEvent("its end, message or result is missing")
+        return cls(End(end), message, result)
 
 
 def judge(
@@ -82,7 +91,9 @@ def judge(
 def describe(task: TaskInfo) -> str:
     """Return a line about a task: its state, frames and cost."""
     progress = task.progress
-    line = f"task {task.id} is {task.status.name} ({TASK_STATES[task.status].meaning})"
+    state = task.status
+    name = state.name if state is not TaskStatus.UNKNOWN else f"in state {task.status_code}"
+    line = f"task {task.id} is {name} ({TASK_STATES[state].meaning})"
     line += f", {progress.done} of {progress.total} frames done"
     if progress.failed:
         line += f", {progress.failed} failed"

@@ -8,14 +8,19 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.triggers.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.clients.asynchronous import AsyncClient
     from airflow_provider_renderbus.clients.sequences import Sequence
 T = TypeVar("T")
 
@@ -83,19 +88,15 @@ class Poller:
         :raises DeadlinePassed: the deadline is over; there has been a round at it or after.
         :raises RenderbusError: the farm refused for good.
         """
-        reachable = True
+        patience = Patience(log)
         while True:
             late = self._clock() >= deadline
             try:
                 result = await self._client.run(sequence())
             except RenderbusError as error:
-                if is_refusal(error):
-                    raise
-                if reachable:
-                    log.warning("The farm cannot be asked; asking on until it answers: %s", error)
-                reachable = False
+                patience.bear(error)
             else:
-                reachable = True
+                patience.relax()
                 yield result
             if late:
                 raise DeadlinePassed
@@ -103,11 +104,32 @@ class Poller:
 
 
 @contextlib.asynccontextmanager
-async def poller_of(renderbus_conn_id: str) -> AsyncIterator[Poller]:
+async def poller_of(renderbus_conn_id: str, interval: float, deadline: float) -> AsyncIterator[Poller]:
     """Lend a poller of a connection.
 
+    A connection that cannot be looked up, e.g. because Airflow's API server is restarted, is looked up again
+    until the deadline: the render goes on all the while.
+
     :param renderbus_conn_id: id of the connection.
+    :param interval: seconds between two looks.
+    :param deadline: the moment until which to wait, in seconds since 1970.
     :raises ValueError: fields of the connection are wrong or missing.
+    :raises DeadlinePassed: the deadline is over, and the connection could not be looked up.
     """
-    async with await RenderbusHook(renderbus_conn_id).async_client() as client:
+    async with await _client(RenderbusHook(renderbus_conn_id), interval, deadline) as client:
         yield Poller(client)
+
+
+async def _client(hook: RenderbusHook, interval: float, deadline: float) -> AsyncClient:
+    failing = False
+    while True:
+        try:
+            # The poller itself looks again: tries within a look would only hold up its deadline.
+            return await hook.async_client(RetryPolicy(tries=1))
+        except AirflowException as problem:
+            if not failing:
+                log.warning("The connection %s cannot be looked up yet: %s", hook.renderbus_conn_id, problem)
+            failing = True
+        if time.time() >= deadline:
+            raise DeadlinePassed
+        await asyncio.sleep(max(0.0, min(interval, deadline - time.time())))

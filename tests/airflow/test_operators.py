@@ -53,8 +53,8 @@ def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client
     [
         ("{", "JSON text is wanted"),
         ("[]", "a JSON object is wanted, not a list"),
-        ({}, "task_info is wanted in it, there is none"),
-        ({"task_info": []}, "task_info is wanted in it, there is a list"),
+        ({}, r"\$\.task_info"),
+        ({"task_info": []}, r"\$\.task_info: an object is wanted"),
     ],
 )
 def test_a_wrong_file_fails_without_a_retry(given, message):

@@ -34,9 +34,9 @@ class Waiting:
     def __init__(self, deferrable):
         self.deferrable = deferrable
 
-    def look(self, kind, **options):
+    def look(self, kind, timeout=0, **options):
         """Return what the sensor returns, or None where it would go on waiting."""
-        sensor = kind(task_id="wait", deferrable=self.deferrable, timeout=0, **options)
+        sensor = kind(task_id="wait", deferrable=self.deferrable, timeout=timeout, **options)
         if not self.deferrable:
             return sensor.poke(context()).xcom_value
         with pytest.raises(TaskDeferred) as deferred:
@@ -170,14 +170,29 @@ class TestModes:
     )
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
-    def test_an_unknown_number_fails_without_a_retry(self, waiting, kind, options):
-        with pytest.raises(AirflowFailException, match="task 1"):
-            waiting.look(kind, **options)
+    def test_a_number_that_is_missing_three_times_in_a_row_fails_without_a_retry(self, kind, options):
+        sensor = kind(task_id="wait", **options)
+        assert [sensor.poke(context()).is_done for _ in range(2)] == [False, False]
+        with pytest.raises(AirflowFailException, match="no task 1"):
+            sensor.poke(context())
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
+    def test_so_it_does_in_the_triggerer(self, kind, options):
+        waiting = Waiting(deferrable=True)
+        with pytest.raises(AirflowFailException, match="no task 1"):
+            waiting.look(kind, timeout=60, poke_interval=0.001, **options)
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
     def test_soft_fail_skips(self, kind, options):
         with pytest.raises(AirflowSkipException):
-            kind(task_id="wait", soft_fail=True, **options).execute(context())
+            kind(task_id="wait", soft_fail=True, poke_interval=0.001, **options).execute(context())
+
+    @pytest.mark.parametrize("interval", [0, float("inf")])
+    def test_an_interval_that_is_none_is_refused_before_anything_is_deferred(self, interval):
+        sensor = RenderbusFundsSensor(task_id="wait", min_funds=1, deferrable=True)
+        sensor.poke_interval = interval
+        with pytest.raises(AirflowFailException, match=r"^poke_interval: "):
+            sensor.execute(context())
 
     @reschedules_without_a_database
     def test_a_sensor_can_be_rescheduled(self):

@@ -1,6 +1,7 @@
 """The sensor, its trigger and the poller: waiting for a render, on a worker and without one."""
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 import pkgutil
@@ -16,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NoAnswer, NotFound
+from airflow_provider_renderbus.api.errors import AuthError, NoAnswer, UnknownTask
 from airflow_provider_renderbus.clients.asynchronous import AsyncClient
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.events import End, Event
@@ -63,17 +64,13 @@ class TestOnAWorker:
         with pytest.raises(AirflowFailException, match=rf"task {submitted} is STOP .* of 4 frames done"):
             sensor(submitted).poke(context())
 
-    def test_a_number_that_the_farm_does_not_know_fails_without_a_retry(self):
-        with pytest.raises(AirflowFailException, match="task 1"):
-            sensor(1).poke(context())
-
     def test_a_farm_that_does_not_answer_is_asked_again(self, submitted, monkeypatch, caplog):
         def no_answer(*_):
             raise NoAnswer("query_task_info", "no answer")
 
         monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.run", no_answer)
         assert not sensor(submitted).poke(context()).is_done
-        assert "it will be asked again" in caplog.text
+        assert "the farm will be asked again" in caplog.text
 
     def test_the_whole_sensor_waits_and_returns(self, farm, submitted, monkeypatch):
         monkeypatch.setattr("time.sleep", farm.advance)
@@ -87,6 +84,15 @@ class TestOnAWorker:
         farm.advance(3600)
         waiting.poke(context())
         assert len([line for line in caplog.messages if line.startswith(f"task {submitted} is")]) == 2
+
+    def test_a_rescheduled_sensor_logs_its_end_only(self, farm, submitted, caplog):
+        caplog.set_level(logging.INFO, "airflow_provider_renderbus")
+        for _ in range(3):
+            sensor(submitted, mode="reschedule").poke(context())
+        assert caplog.messages == []
+        farm.advance(3600)
+        sensor(submitted, mode="reschedule").poke(context())
+        assert len(caplog.messages) == 1
 
     def test_a_number_that_is_none_is_named(self):
         with pytest.raises(AirflowFailException, match=r"^render_task_id: a task's number"):
@@ -125,11 +131,6 @@ class TestInTheTriggerer:
         with pytest.raises(AirflowSensorTimeout, match=rf"time to wait is over: task {submitted} is "):
             sensor(submitted).execute_complete(context(), event.payload())
 
-    def test_an_unknown_number_fails_without_a_retry(self):
-        event = first_event(deferred_trigger(1))
-        with pytest.raises(AirflowFailException, match="task 1"):
-            sensor(1).execute_complete(context(), event.payload())
-
     def test_a_connection_that_is_wrong_fails_before_anything_is_deferred(self, monkeypatch):
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
         with pytest.raises(AirflowFailException, match="access_key"):
@@ -158,13 +159,15 @@ class TestEvents:
             {},
             {"version": 99},
             {"version": 1, "end": "reached"},
+            {"version": 1, "end": ["reached"], "message": ""},
             {"version": 1, "end": "?", "message": ""},
             {"version": 1, "end": "reached", "message": "", "result": "x"},
         ],
     )
-    def test_an_event_of_another_make_is_refused_loudly(self, payload):
-        with pytest.raises(AirflowFailException):
+    def test_an_event_of_another_make_is_refused_loudly_and_may_be_retried(self, payload):
+        with pytest.raises(AirflowException, match="same version") as raised:
             sensor(1).execute_complete(context(), payload)
+        assert not isinstance(raised.value, AirflowFailException)
 
     @pytest.mark.parametrize("end", [End.FAILED, End.TIMED_OUT])
     def test_ends_that_a_retry_may_mend_are_plain_failures(self, end):
@@ -216,9 +219,28 @@ class TestPoller:
         assert self.watch(settings, clock, created, 60.0, 100.0)[-1] == "late"
         assert clock.waits == (60.0, 40.0)
 
-    def test_an_unknown_number_reaches_the_watcher(self, settings, clock):
-        with pytest.raises(NotFound, match="task 1"):
-            self.watch(settings, clock, 1, 60.0, 100.0)
+    def test_an_unknown_number_reaches_the_watcher_after_three_looks(self, settings, clock):
+        with pytest.raises(UnknownTask, match="task 1"):
+            self.watch(settings, clock, 1, 60.0, 1000.0)
+        assert clock.waits == (60.0, 60.0)
+
+    def test_a_page_that_misses_the_task_once_ends_nothing(self, settings, clock, submitted):
+        class Short:
+            asked = 0
+
+            async def run(self, sequence):
+                self.asked += 1
+                if self.asked % 3:
+                    raise UnknownTask(submitted)
+                async with AsyncClient(settings) as client:
+                    return await client.run(sequence)
+
+        seen = self.watch(settings, clock, submitted, 30.0, 100_000.0, Short())
+        assert seen[-1].status.name == "FINISHED"
+
+    def test_a_wrong_key_reaches_the_watcher_at_once(self, settings, clock, submitted):
+        with pytest.raises(AuthError):
+            self.watch(dataclasses.replace(settings, access_key="wrong"), clock, submitted, 60.0, 1000.0)
 
     def test_an_outage_ends_nothing_and_is_logged_once(self, settings, clock, submitted, caplog):
         class Down:
@@ -233,4 +255,4 @@ class TestPoller:
 
         seen = self.watch(settings, clock, submitted, 60.0, 100_000.0, Down())
         assert seen[-1].status.name == "FINISHED"
-        assert caplog.text.count("cannot be asked") == 1
+        assert caplog.text.count("the farm will be asked again") == 1

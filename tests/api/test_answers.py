@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import json
 import pickle
 
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api import calls, models
 from airflow_provider_renderbus.api.answers import read_answer
 from airflow_provider_renderbus.api.errors import (
     CODES,
@@ -18,9 +19,9 @@ from airflow_provider_renderbus.api.errors import (
     NotSent,
     NotServed,
     RenderbusError,
+    UnknownTask,
     api_error,
     is_refusal,
-    unknown_task,
 )
 
 PROFILE = calls.query_user_profile()
@@ -37,6 +38,11 @@ def test_a_result_is_what_data_holds():
     assert read_answer(PROFILE, 200, envelope(data={"userId": 7})).user_id == 7
 
 
+def test_a_call_without_a_model_returns_the_plain_json():
+    data = {"renderedTotal": [1, 2.5, None, {"deep": True}]}
+    assert read_answer(calls.query_all_frame_stats(), 200, envelope(data=data)) == data
+
+
 def test_the_code_decides_and_not_the_http_status():
     assert read_answer(PROFILE, 500, envelope(data={"userId": 7})).user_id == 7
 
@@ -46,8 +52,27 @@ def test_calls_without_a_result_take_any():
         assert read_answer(calls.submit_task(1), 200, envelope(data=data)) is None
 
 
-def test_no_more_records_is_an_empty_page():
+def test_no_more_records_is_an_empty_page_and_no_success_of_anything_else():
     assert read_answer(FRAMES, 200, envelope(code=700)).items == ()
+    assert read_answer(INFO, 200, envelope(code=700)) == {}
+    for call in (calls.submit_task(1), PROFILE, calls.get_output_files()):
+        with pytest.raises(ApiError, match="700"):
+            read_answer(call, 200, envelope(code=700))
+
+
+@pytest.mark.parametrize("leaves", ["none", [None], [{"id": 9, "taskStatus": None}], [{"id": 9}]])
+def test_a_list_of_leaves_that_cannot_be_read_is_never_taken_for_none(leaves):
+    task = {"id": 7, "taskStatus": 25, "respRenderingTaskList": leaves}
+    with pytest.raises(BadAnswer, match="respRenderingTaskList"):
+        read_answer(INFO, 200, envelope(data={"items": [task]}))
+
+
+def test_leaves_nested_too_deep_are_a_bad_answer():
+    task = {"id": 1, "taskStatus": 0}
+    for _ in range(400):
+        task = {"id": 1, "taskStatus": 0, "respRenderingTaskList": [task]}
+    with pytest.raises(BadAnswer, match="too deep"):
+        read_answer(INFO, 200, envelope(data={"items": [task]}))
 
 
 @pytest.mark.parametrize("code", [*CODES, 4711])
@@ -69,8 +94,8 @@ def test_waiting_ends_only_for_refusals_that_will_be_the_same_next_time():
     def ends(code):
         return is_refusal(api_error("query_task_info", code, ""))
 
-    assert all(ends(code) for code in (400, 403, 404, 601, 602, 608, 611, 804, 913, 4711))
-    assert not any(ends(code) for code in (500, 513, 1000, 603, 610))
+    assert all(ends(code) for code in (400, 403, 404, 601, 602, 608, 611, 804, 913))
+    assert not any(ends(code) for code in (500, 513, 1000, 603, 610, 100, 700, 4711))
     assert not any(is_refusal(kind("query_task_info", "")) for kind in (NotSent, NoAnswer, BadAnswer))
 
 
@@ -122,9 +147,29 @@ def test_any_bytes_give_a_result_or_an_error_of_ours(call, status, body):
         read_answer(call, status, body)
 
 
+WIRE_NAMES = sorted(
+    {
+        field.metadata["wire"]
+        for model in (getattr(models, name) for name in models.__all__)
+        if dataclasses.is_dataclass(model)
+        for field in dataclasses.fields(model)
+        if "wire" in field.metadata
+    }
+)
+# Objects whose fields bear the farm's names, so that readers look at what is in them.
+likely_objects = st.recursive(
+    st.dictionaries(st.sampled_from(WIRE_NAMES), json_values, max_size=8).map(
+        lambda fields: {"id": 1, "taskStatus": 0, **fields}
+    ),
+    lambda inner: st.fixed_dictionaries(
+        {"id": st.integers(), "taskStatus": st.integers(), "respRenderingTaskList": st.lists(inner)}
+    ),
+)
+
+
 @given(
     st.sampled_from(CALLS),
-    json_values | st.fixed_dictionaries({"items": st.lists(json_values)}),
+    json_values | likely_objects | st.fixed_dictionaries({"items": st.lists(json_values | likely_objects)}),
     st.sampled_from([200, 700, 610, 5]),
     json_values,
 )
@@ -154,4 +199,4 @@ def test_an_error_without_the_farms_message_or_of_an_unknown_code_still_says_eno
 
 
 def test_a_task_that_is_missing_from_an_answer_is_named():
-    assert "task 7" in str(unknown_task(7))
+    assert "task 7" in str(UnknownTask(7))

@@ -186,6 +186,6 @@ def test_every_name_that_the_farm_takes_for_a_file_is_taken():
 
 
 def test_a_call_shows_neither_its_body_nor_its_reader():
-    assert repr(calls.upload_task_json(1, '{"secret": 1}')) == (
-        "Call(name='upload_task_json', paths=('/api/render/submit/taskJsonFile',), replay_safe=True)"
-    )
+    shown = repr(calls.upload_task_json(1, '{"secret": 1}'))
+    assert shown.startswith("Call(name='upload_task_json', paths=('/api/render/submit/taskJsonFile',), ")
+    assert not any(part in shown for part in ("secret", "content", "read="))

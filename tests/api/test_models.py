@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -6,7 +7,7 @@ import pytest
 from airflow_provider_renderbus.api.models import Progress
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.frames import read_frame
-from airflow_provider_renderbus.api.models.tasks import read_task
+from airflow_provider_renderbus.api.models.tasks import TaskInfo, read_task
 from airflow_provider_renderbus.api.outcomes import summary
 from airflow_provider_renderbus.api.reading import Unreadable, amount, each, flag, integer, moment, text
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
@@ -51,6 +52,14 @@ def test_a_layered_task_is_its_leaves():
     assert task.progress == Progress(total=18, done=17, failed=1)
     assert task.cost == Decimal("8.27")
     assert task.output_names == ("18280_衣帽间", "18281_衣帽间")
+
+
+def test_what_is_read_is_frozen_and_equal_to_what_is_made_by_hand():
+    task = read_task({"id": 1, "taskStatus": 25})
+    assert task == TaskInfo(id=1, status_code=25)
+    assert hash(task) == hash(TaskInfo(id=1, status_code=25))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        task.id = 2
 
 
 def test_leaves_can_be_nested():
@@ -127,6 +136,7 @@ def test_times_are_aware_and_zero_is_none():
         (integer, True),
         (text, None),
         (amount, "1"),
+        (amount, float("inf")),
         (moment, 10**30),
         (moment, "now"),
         (flag, 2),
@@ -137,3 +147,20 @@ def test_times_are_aware_and_zero_is_none():
 def test_values_out_of_place_are_refused_without_being_shown(convert, value):
     with pytest.raises(Unreadable, match="expected"):
         convert(value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "submitted"),
+    [
+        ({}, False),
+        ({"submitDate": None}, False),
+        ({"submitDate": 0}, False),
+        ({"submitDate": 1535602289000}, True),
+        ({"submitDate": "2018-08-30"}, True),
+        ({"taskStatus": 5}, True),
+        ({"taskStatus": 25, "submitDate": 0}, True),
+        ({"respRenderingTaskList": [MAIN]}, True),
+    ],
+)
+def test_a_task_counts_as_submitted_wherever_it_may_be(fields, submitted):
+    assert read_task({"id": 1, "taskStatus": 0, **fields}).submitted is submitted

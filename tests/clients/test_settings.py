@@ -22,6 +22,11 @@ def test_a_platform_may_be_named():
     [
         ("domain", "https://task.renderbus.com/"),
         ("domain", ""),
+        ("domain", 5),
+        ("domain", "a..b"),
+        ("domain", "127.0.0.1:1:2"),
+        ("domain", "host:0"),
+        ("domain", "host:70000"),
         ("access_id", ""),
         ("access_key", "with blank"),
         ("platform", "W9"),
@@ -51,8 +56,17 @@ def test_the_key_is_neither_shown_nor_pickled():
         pickle.dumps(settings)
 
 
-def test_an_own_authority_is_loaded(tmp_path):
-    settings = Settings(**GOOD, ca_bundle=str(tmp_path / "missing.pem"))
-    with pytest.raises(FileNotFoundError):
-        settings.tls()
-    assert Settings(**GOOD, verify=False, ca_bundle="x").tls() is False
+def test_an_own_authority_must_be_there(tmp_path):
+    with pytest.raises(ValueError, match=r"^ca_bundle: there is no file"):
+        Settings(**GOOD, ca_bundle=str(tmp_path / "missing.pem"))
+
+
+def test_the_authorities_are_read_once():
+    assert Settings(**GOOD).tls() is Settings(**GOOD).tls()
+    assert Settings(**GOOD, verify=False).tls() is False
+    assert Settings(**GOOD, protocol="http").tls() is False
+
+
+@pytest.mark.parametrize("domain", ["localhost", "127.0.0.1:8899", "a-b.example.com", "[::1]:80", "xn--a.cn"])
+def test_a_domain_may_be_a_name_or_a_number_with_a_port(domain):
+    assert Settings(**{**GOOD, "domain": domain}).domain == domain

@@ -14,6 +14,17 @@ UPLOAD = "/api/render/submit/taskJsonFile"
 SUBMIT = "/api/render/submit/task"
 STOP = "/api/rendering/task/renderingTask/stopTask"
 INFO = "/api/render/handle/queryTaskInfo/v2"
+START = "/api/rendering/task/renderingTask/startTask"
+ABANDON = "/api/render/handle/abandonTask"
+DELETE = "/api/render/handle/deleteTask"
+FULL_SPEED = "/api/render/handle/fullSpeedRendering"
+LIMIT = "/api/render/handle/updateTaskLimit"
+OVERTIME = "/api/render/handle/setTaskOverTimeStop"
+RECOMMIT_FAILED = "/api/render/handle/recommitTasks"
+RECOMMIT = "/api/render/handle/recommitTaskFrames"
+STOP_FRAMES = "/api/render/handle/stopTaskFrames"
+LIST = "/api/render/handle/getTaskList/v2"
+LOG = "/api/render/handle/showLog"
 FRAMES = "/api/render/handle/queryTaskFrames"
 FILES = "/api/render/file/operate/getOutputUserDirFile"
 
@@ -26,6 +37,17 @@ def job(scene="sh010.blend", frames="1-4[1]", width="32", height="18", **info):
     }
 
 
+def maya(layers=("beauty", "shadow"), frames="1-2[1]", **info):
+    """A job whose scene has layers, each with its own common."""
+    task_json = job("shot.ma", cg_id="2001", **info)
+    common = {"frames": frames, "width": "16", "height": "9"}
+    task_json["scene_info_render"] = {
+        layer: {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
+        for layer in layers
+    }
+    return task_json
+
+
 def post(http, path, headers, body):
     """Status and body of the answer to a request over HTTP."""
     http.request("POST", path, body, headers)
@@ -36,9 +58,10 @@ def post(http, path, headers, body):
 class Caller:
     """Asks a farm over its pure function, as the account of its connection."""
 
+    nonces = itertools.count(100_000)  # of all callers: a farm remembers them over a restart
+
     def __init__(self, farm):
         self.farm = farm
-        self.nonces = itertools.count(100_000)
 
     def signed(self, path, body, key=None, **headers):
         """Headers of a signed request; those given replace the usual ones before they are signed."""
@@ -97,3 +120,13 @@ class Caller:
 
     def frames(self, number, **body):
         return self.call(FRAMES, taskId=number, **body)
+
+    def states(self, number):
+        """frameIndex to frameStatus of all frames of a task."""
+        return {frame["frameIndex"]: frame["frameStatus"] for frame in self.frames(number)["items"]}
+
+    def status(self, number):
+        return self.info(number)["taskStatus"]
+
+    def leaves(self, number):
+        return self.info(number)["respRenderingTaskList"]

@@ -1,10 +1,29 @@
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+
 import pytest
 
+from airflow_provider_renderbus.farm import Farm, HandClock
 from tests.farm.caller import Caller
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "browser: needs Chromium")
 
 
 @pytest.fixture
 def caller(farm):
     return Caller(farm)
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens a farm without sockets that follows a scenario, and returns a caller of it."""
+    with ExitStack() as ends:
+
+        def opened(storage=tmp_path / "farm", **scenario):
+            farm = Farm(storage, HandClock(), scenario={"pictures": False, **scenario})
+            return Caller(ends.enter_context(closing(farm)))
+
+        yield opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
@@ -27,7 +28,8 @@ def wall():
 
 @pytest.fixture
 def caller(tmp_path, wall):
-    return Caller(Farm(tmp_path / "farm", HandClock(wall=wall)))
+    with closing(Farm(tmp_path / "farm", HandClock(wall=wall))) as farm:
+        yield Caller(farm)
 
 
 def at(moment, **headers):
@@ -121,9 +123,9 @@ def test_a_body_that_nobody_can_have_signed_is_refused(caller, body):
 
 
 def test_hand_driven_time_makes_no_signature_old(tmp_path):
-    caller = Caller(Farm(tmp_path / "farm", HandClock()))
-    caller.farm.advance(86_400)
-    assert caller.ask(PROFILE)["code"] == 200
+    with closing(Farm(tmp_path / "farm", HandClock())) as farm:
+        farm.advance(86_400)
+        assert Caller(farm).ask(PROFILE)["code"] == 200
 
 
 def test_an_unknown_path_has_no_envelope(caller):

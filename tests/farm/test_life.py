@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.farm.life import MACHINES, QUEUE_SECONDS
-from airflow_provider_renderbus.farm.tasks import LONGEST, MOVES, SHORTEST, Event, TaskState, frame_seconds
+from airflow_provider_renderbus.farm.pieces import LONGEST, SHORTEST, frame_seconds
+from airflow_provider_renderbus.farm.scenario import Scenario
+from airflow_provider_renderbus.farm.tasks import MOVES, Event, TaskState
 from tests.farm.caller import PROFILE, STOP, SUBMIT, Caller, job
 
 START = 1_767_225_600
-ENDED = {TaskState.STOP, TaskState.FINISHED, TaskState.FINISHED_HAS_FAILED}
+MACHINES, QUEUE_SECONDS = Scenario().machines, Scenario().queue_seconds
+ORDERS = {Event.STOPPED, Event.STARTED, Event.FULL_SPEED, Event.RECOMMITTED, Event.ABANDONED}
 
 
 def durations(scene, count):
@@ -57,13 +60,28 @@ def test_a_task_waits_renders_and_finishes(caller):
 def test_one_step_and_many_lead_to_the_same_life(tmp_path):
     ends = []
     for name, steps in (("one", [3000]), ("many", [7] * 430)):
-        caller = Caller(Farm(tmp_path / name, HandClock()))
-        number = caller.submit(job(frames="1-12[1]"))
-        for seconds in steps:
-            caller.farm.advance(seconds)
-        frames = caller.frames(number)["items"]
-        ends.append((caller.info(number), frames, money(caller)))
+        with closing(Farm(tmp_path / name, HandClock())) as farm:
+            caller = Caller(farm)
+            number = caller.submit(job(frames="1-12[1]"))
+            for seconds in steps:
+                farm.advance(seconds)
+            frames = caller.frames(number)["items"]
+            ends.append((caller.info(number), frames, money(caller)))
     assert ends[0] == ends[1]
+
+
+def test_moves_in_portions_lead_to_the_same_life(opened, tmp_path):
+    ends = []
+    for most in (1, 10_000):
+        caller = opened(tmp_path / str(most))
+        numbers = [caller.submit(job(frames="1-6[1]")) for _ in range(3)]
+        life = caller.farm._life
+        with life.changed:
+            while (due := life.run(3000, most)) is not None:
+                assert due <= 3000
+        ends.append([caller.info(number) for number in numbers])
+    assert ends[0] == ends[1]
+    assert {info["taskStatus"] for info in ends[0]} == {25}
 
 
 def test_machines_take_up_frames_as_others_end(caller):
@@ -167,17 +185,27 @@ def test_a_frame_that_cannot_be_painted_fails(caller):
 
 
 def test_numbers_go_on_after_those_that_have_output(tmp_path):
-    for _ in "ab":
-        caller = Caller(Farm(tmp_path, HandClock()))
-        last = caller.submit()
-        caller.farm.advance(1000)
+    for books in tmp_path, None:
+        with closing(Farm(tmp_path, HandClock())) as farm:
+            last = Caller(farm).submit()
+            farm.advance(1000)
+        if books:
+            (books / "farm.db").unlink()
     assert last == 35_000_002
 
 
-def test_no_move_leads_out_of_an_end():
-    assert not {state for state, _ in MOVES} & ENDED
-    assert {state for state in TaskState if not any(begin is state for begin, _ in MOVES)} == ENDED
+def test_no_move_but_an_order_leads_out_of_an_end():
+    by_itself = {begin for begin, event in MOVES if event not in ORDERS}
+    assert by_itself == {TaskState.WAITING, TaskState.RENDERING, TaskState.PRE_RENDERING}
     assert {event for _, event in MOVES} == set(Event)
+    assert set(TaskState) - {begin for begin, _ in MOVES} == {TaskState.ABANDON}
+    reached, todo = {TaskState.WAITING}, [TaskState.WAITING]
+    while todo:
+        state = todo.pop()
+        following = {end for (begin, _), end in MOVES.items() if begin is state} - reached
+        reached |= following
+        todo += following
+    assert reached == set(TaskState)
 
 
 def test_durations_are_always_the_same_and_within_bounds():
@@ -195,8 +223,8 @@ def test_time_does_not_go_back(caller, seconds):
 
 
 def test_a_running_clock_cannot_be_driven(tmp_path):
-    with pytest.raises(ValueError, match="HandClock"):
-        Farm(tmp_path / "farm").advance(1)
+    with closing(Farm(tmp_path / "farm")) as farm, pytest.raises(ValueError, match="HandClock"):
+        farm.advance(1)
 
 
 def test_a_farm_that_stands_still_is_refused(tmp_path):

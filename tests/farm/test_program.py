@@ -131,8 +131,8 @@ def test_the_connection_is_what_airflow_reads(farm):
 def test_id_and_key_are_made_once(tmp_path):
     logins = set()
     for name in ("one", "one", "two"):
-        connection = Farm(tmp_path / name, HandClock()).connection()
-        logins.add((connection["login"], connection["password"]))
+        with closing(Farm(tmp_path / name, HandClock())) as farm:
+            logins.add((farm.connection()["login"], farm.connection()["password"]))
     assert len(logins) == 2
 
 
@@ -154,7 +154,7 @@ def test_a_folder_of_others_is_not_taken(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "not json"])
 def test_a_broken_account_is_told(tmp_path, text):
-    Farm(tmp_path, HandClock())
+    Farm(tmp_path, HandClock()).close()
     (tmp_path / "account.json").write_text(text)
     with pytest.raises(ValueError, match="is not an account"):
         Farm(tmp_path, HandClock())

@@ -30,15 +30,26 @@ def test_a_query_is_signed_for_the_domain_that_was_asked(caller, http):
     assert json.loads(post(http, PROFILE, headers, b"{}")[1])["code"] == 200
 
 
-def test_unknown_paths_and_methods_are_not_found(http):
-    assert post(http, "/api/nothing", {}, b"{}")[0] == 404
+@pytest.mark.parametrize(
+    "path",
+    ["/api/nothing", "/", "/../account.json", "/api/render/../../farm.db", "/%2e%2e/lock", f"{PROFILE}/.."],
+)
+def test_unknown_paths_are_not_found(caller, http, path):
+    assert post(http, path, {}, b"{}") == (404, b"not found\n")
+    assert post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")[0] == 200
+
+
+def test_other_methods_are_not_found(http):
     http.request("GET", PROFILE)
     answer = http.getresponse()
     assert (answer.status, answer.read()) == (404, b"not found\n")
 
 
 def test_a_body_too_large_is_refused_and_the_farm_lives_on(caller, http):
-    assert post(http, PROFILE, {}, b" " * (LARGEST_BODY + 1))[0] == 413
+    status, body = post(http, PROFILE, {}, b" " * (LARGEST_BODY + 1))
+    answer = json.loads(body)
+    assert (status, answer["code"], answer["data"]) == (413, 400, None)
+    assert answer["message"] == f"The body cannot be used: expected at most {LARGEST_BODY} bytes"
     assert post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")[0] == 200
 
 
@@ -47,7 +58,8 @@ def test_a_body_of_unknown_length_is_refused(http, length):
     http.putrequest("POST", PROFILE)
     http.putheader("Content-Length", length)
     http.endheaders()
-    assert http.getresponse().status == 411
+    answer = http.getresponse()
+    assert (answer.status, json.loads(answer.read())["code"]) == (411, 400)
 
 
 def test_a_caller_that_hangs_up_does_no_harm(caller, http, capfd):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.farm.task_json import LONGEST_STEM, read_frames, read_job
+from airflow_provider_renderbus.farm.ranges import read_frames
+from airflow_provider_renderbus.farm.task_json import LONGEST_STEM, read_jobs
 from tests.farm.caller import job
 
 
@@ -45,7 +46,7 @@ def test_other_frames_are_refused(text):
 def test_a_scene_is_named_by_its_file(path, scene, stem):
     task_json = job()
     task_json["task_info"]["input_cg_file"] = path
-    read = read_job(task_json)
+    read = read_jobs(task_json)[0]
     assert (read.scene, read.stem) == (scene, stem)
 
 
@@ -59,12 +60,12 @@ def test_a_scene_is_named_by_its_file(path, scene, stem):
     ],
 )
 def test_frames_are_found_where_each_software_puts_them(scene_info, frames):
-    assert read_job({"task_info": {}, "scene_info": scene_info}).frames == frames
+    assert read_jobs({"task_info": {}, "scene_info": scene_info})[0].frames == frames
 
 
 def test_scene_info_counts_where_scene_info_render_is_empty():
     scene_info = {"common": {"frames": "2", "width": "64", "height": "36"}}
-    read = read_job({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})
+    read = read_jobs({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})[0]
     assert (read.frames, read.width, read.height) == ((2,), 64, 36)
 
 
@@ -80,10 +81,10 @@ def test_scene_info_counts_where_scene_info_render_is_empty():
 )
 def test_what_cannot_be_rendered_is_told(change, message):
     with pytest.raises(ValueError, match=message):
-        read_job(job(**change))
+        read_jobs(job(**change))[0]
 
 
 @pytest.mark.parametrize("task_json", [{}, {"task_info": []}, {"task_info": {}, "scene_info": [1]}])
 def test_a_task_json_without_its_objects_is_refused(task_json):
     with pytest.raises(ValueError, match="expected the objects"):
-        read_job(task_json)
+        read_jobs(task_json)[0]

@@ -111,6 +111,7 @@ def task_records(
             **_record_page(page_num, page_size, start_date, end_date),
         },
         read=_read_records,
+        paged=True,
     )
 
 
@@ -130,6 +131,7 @@ def login_records(
         ("/api/render/handle/operate/sdk/loginRecord",),
         _record_page(page_num, page_size, start_date, end_date),
         read=_read_records,
+        paged=True,
     )
 
 

@@ -38,6 +38,7 @@ def query_task_frames(
             pageSize=arguments.page_size("page_size", page_size),
         ),
         read=page_of(read_frame),
+        paged=True,
     )
 
 

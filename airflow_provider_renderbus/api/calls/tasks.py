@@ -103,6 +103,7 @@ def get_task_list(
             else arguments.one_of("recycle_flag", recycle_flag, (0, 1)),
         ),
         read=_read_page,
+        paged=True,
     )
 
 
@@ -174,6 +175,7 @@ def query_task_info(task_ids: Iterable[TaskNumber]) -> Call[dict[int, TaskInfo]]
         ),
         {"taskIds": arguments.task_numbers("task_ids", task_ids, LARGEST_PAGE)},
         read=_by_number,
+        paged=True,
     )
 
 

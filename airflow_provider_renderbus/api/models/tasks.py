@@ -100,6 +100,7 @@ class TaskInfo:
     qy_coupon_consume: Decimal | None = optional("qyCouponConsume", amount)
     arrears: Decimal | None = optional("taskArrears", amount)
     submitted_at: datetime | None = optional("submitDate", moment)
+    has_submit_date: bool = optional("submitDate", bool, default=False)
     started_at: datetime | None = optional("startTime", moment)
     completed_at: datetime | None = optional("completedDate", moment)
     render_duration: int | None = optional("renderDuration", integer)
@@ -134,7 +135,7 @@ class TaskInfo:
     remark: str | None = optional("remark", text)
     labels: str | None = optional("labels", text)
     stop_type: int | None = optional("stopType", integer)
-    sub_tasks: tuple[TaskInfo, ...] = optional("respRenderingTaskList", each(_sub_task), ())
+    sub_tasks: tuple[TaskInfo, ...] = optional("respRenderingTaskList", each(_sub_task), (), strict=True)
 
     def leaves(self) -> Iterator[TaskInfo]:
         """Yield the tasks that hold frames: the task itself, or the lowest of its sub-tasks."""
@@ -157,6 +158,14 @@ class TaskInfo:
         if status.phase is Phase.SUCCEEDED and all(leaf.task_type == _PHOTON for leaf in leaves):
             return TaskStatus.WAITING
         return status
+
+    @property
+    def submitted(self) -> bool:
+        """Whether the task was ever submitted: to submit it again could be paid for twice.
+
+        A number that was only created waits, has no sub-tasks and no submit time.
+        """
+        return self.has_submit_date or bool(self.sub_tasks) or self.status_code != TaskStatus.WAITING
 
     @property
     def ended(self) -> bool:

@@ -1,29 +1,94 @@
-"""The calls of the farm: which path is served by which function.
+"""The calls of the farm: by which name each is known, which function answers it, and at which paths.
 
 Written from the farm's documents, not from the product's own calls, so that each checks the other.
 """
 
 from __future__ import annotations
 
-from airflow_provider_renderbus.farm.calls import account, frames, tasks, transfer
+from airflow_provider_renderbus.farm.calls import (
+    account,
+    frames,
+    labels,
+    machines,
+    orders,
+    software,
+    task_info,
+    tasks,
+    transfer,
+)
 from airflow_provider_renderbus.farm.calls.desk import Call, Desk, Request
 
-ROUTES: dict[str, Call] = {
-    "/api/render/setUp/queryUserProfile": account.query_user_profile,
-    "/api/render/submit/createTask": tasks.create_task,
-    "/api/render/task/createTask": tasks.create_task,
-    "/api/render/submit/taskJsonFile": tasks.upload_task_json,
-    "/api/render/submit/task": tasks.submit_task,
-    "/api/rendering/task/plugin/pluginSubmitTask": tasks.submit_task,
-    "/api/rendering/task/renderingTask/stopTask": tasks.stop_task,
-    "/api/render/handle/stopTask": tasks.stop_task,
-    "/api/render/handle/queryTaskInfo/v2": tasks.query_task_info,
-    "/api/rendering/task/renderingTask/queryTaskInfo": tasks.query_task_info,
-    "/api/render/handle/queryTaskInfo": tasks.query_task_info,
-    "/api/render/handle/queryTaskFrames": frames.query_task_frames,
-    "/api/render/transfer/getBid": transfer.get_transfer_bid,
-    "/api/rendering/task/plugin/getPluginTransferBid": transfer.get_transfer_bid,
-    "/api/render/file/operate/getOutputUserDirFile": transfer.get_output_files,
+_SERVED: dict[Call, tuple[str, ...]] = {
+    account.query_user_profile: ("/api/render/setUp/queryUserProfile",),
+    account.query_user_setting: (
+        "/api/render/setUp/queryUserSetting",
+        "/api/rendering/user/client/queryUserSetting",
+    ),
+    account.update_user_setting: ("/api/render/setUp/updateUserSetting",),
+    account.task_records: ("/api/render/handle/operate/sdk/taskRecord",),
+    account.login_records: ("/api/render/handle/operate/sdk/loginRecord",),
+    machines.list_hardware_configs: ("/api/render/hardwareConfig/list",),
+    machines.edit_task_hardware_config: ("/api/render/handle/editTaskHardwareConfig",),
+    machines.query_platforms: ("/api/render/common/queryPlatforms",),
+    machines.get_pack_nodes: ("/api/render/submit/getUserPackNodeInfo",),
+    tasks.create_task: ("/api/render/submit/createTask", "/api/render/task/createTask"),
+    tasks.upload_task_json: ("/api/render/submit/taskJsonFile",),
+    tasks.submit_task: ("/api/render/submit/task", "/api/rendering/task/plugin/pluginSubmitTask"),
+    tasks.query_error_detail: ("/api/render/submit/queryAnalyseErrorDetail",),
+    task_info.query_task_info: (
+        "/api/render/handle/queryTaskInfo/v2",
+        "/api/rendering/task/renderingTask/queryTaskInfo",
+        "/api/render/handle/queryTaskInfo",
+    ),
+    task_info.get_task_list: ("/api/render/handle/getTaskList/v2", "/api/render/handle/getTaskList"),
+    orders.stop_task: ("/api/rendering/task/renderingTask/stopTask", "/api/render/handle/stopTask"),
+    orders.start_task: ("/api/rendering/task/renderingTask/startTask", "/api/render/handle/startTask"),
+    orders.abandon_task: ("/api/render/handle/abandonTask",),
+    orders.delete_task: ("/api/render/handle/deleteTask",),
+    orders.full_speed: ("/api/render/handle/fullSpeedRendering",),
+    orders.update_task_limit: ("/api/render/handle/updateTaskLimit",),
+    orders.update_task_user_level: ("/api/rendering/task/renderingTask/updateTaskUserLevel",),
+    orders.set_task_overtime_stop: ("/api/render/handle/setTaskOverTimeStop",),
+    orders.recommit_failed_frames: (
+        "/api/render/handle/recommitTasks",
+        "/api/rendering/task/renderingTask/recommitFailFrame",
+    ),
+    orders.recommit_frames: ("/api/render/handle/recommitTaskFrames",),
+    orders.stop_frames: ("/api/render/handle/stopTaskFrames",),
+    frames.query_task_frames: ("/api/render/handle/queryTaskFrames",),
+    frames.query_all_frame_stats: ("/api/render/handle/queryAllFrameStats",),
+    frames.show_log: ("/api/render/handle/showLog",),
+    frames.load_frame_thumbnail: ("/api/render/handle/loadingFrameThumbnail",),
+    frames.load_task_process_img: ("/api/render/handle/loadTaskProcessImg",),
+    labels.add_project: ("/api/render/project/add",),
+    labels.delete_project: ("/api/render/project/delete",),
+    labels.get_project_list: ("/api/render/project/getList",),
+    labels.list_projects: ("/api/render/project/list",),
+    labels.add_task_label: ("/api/render/handle/addTaskLabel",),
+    labels.delete_task_label: (
+        "/api/render/handle/deleteTaskLabel",
+        "/api/render/task/deleteTaskLabel",
+    ),
+    software.query_software_list: ("/api/render/plugin/querySoftwareList",),
+    software.query_software_detail: ("/api/render/plugin/querySoftwareDetail",),
+    software.add_render_env: ("/api/render/plugin/addUserPluginConfig",),
+    software.edit_render_env: ("/api/render/plugin/editUserPluginConfig",),
+    software.delete_render_env: ("/api/render/plugin/deleteUserPluginConfig",),
+    software.set_default_render_env: ("/api/render/plugin/setDefaultUserPluginConfig",),
+    software.get_render_env: ("/api/render/plugin/getUserPluginConfig",),
+    transfer.get_transfer_bid: (
+        "/api/render/transfer/getBid",
+        "/api/rendering/task/plugin/getPluginTransferBid",
+    ),
+    transfer.get_transfer_config: ("/api/render/transfer/getConfig",),
+    transfer.get_server_info: ("/api/render/transfer/getServerInfo",),
+    transfer.get_raysync_user_key: (
+        "/api/render/transfer/getRaySyncUserKey",
+        "/api/render/user/getRaySyncUserKey",
+    ),
+    transfer.get_output_files: ("/api/render/file/operate/getOutputUserDirFile",),
 }
+ROUTES: dict[str, Call] = {path: call for call, paths in _SERVED.items() for path in paths}
+"""Path to the function that answers it, which has the call's name."""
 
 __all__ = ["ROUTES", "Call", "Desk", "Request"]

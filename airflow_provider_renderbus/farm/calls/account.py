@@ -1,4 +1,4 @@
-"""Calls about the account."""
+"""Calls about the account: who the customer is, its money, its settings and what it did."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from airflow_provider_renderbus.farm.account import USER_ID, USER_NAME
 if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.calls.desk import Desk, Request
 
+OVERTIME_SECONDS = 43_200
+SECONDS_AN_HOUR = 3600
+
 
 def query_user_profile(desk: Desk, request: Request) -> dict[str, Any]:
     """Tell who the customer is, and what money it has."""
-    account = desk.account
+    money = desk.life.money
     return {
         "userId": USER_ID,
         "userName": USER_NAME,
@@ -34,17 +37,17 @@ def query_user_profile(desk: Desk, request: Request) -> dict[str, Any]:
         "level": 49,
         "pictureLever": None,
         "zone": 1,
-        "rmbbalance": account.balance,
+        "rmbbalance": money.balance,
         "usdbalance": 0,
         "rmbCumulative": 0,
         "usdCumulative": 0,
-        "credit": 0,
-        "coupon": account.coupon,
+        "credit": money.credit,
+        "coupon": money.coupon,
         "description": "",
         "country": "",
         "city": "",
         "address": "",
-        "cpuPrice": account.price,
+        "cpuPrice": money.price,
         "gpuPrice": 20,
         "shareMainCapital": 0,
         "subDeleteTask": 0,
@@ -61,3 +64,72 @@ def query_user_profile(desk: Desk, request: Request) -> dict[str, Any]:
         "keyshotFlag": 0,
         "studentEndTime": None,
     }
+
+
+def query_user_setting(desk: Desk, _request: Request) -> dict[str, Any]:
+    """Tell the customer's settings."""
+    seconds = desk.books.fact("overtime_seconds", OVERTIME_SECONDS)
+    return {
+        "infoStatus": None,
+        "accountType": None,
+        "shareMainCapital": 0,
+        "subDeleteTask": 0,
+        "useMainBalance": 0,
+        "singleNodeRenderFrames": "1",
+        "maxIgnoreMapFlag": "1",
+        "autoCommit": "2",
+        "separateAccountFlag": 0,
+        "mifileSwitchFlag": 0,
+        "assfileSwitchFlag": 0,
+        "manuallyStartAnalysisFlag": 0,
+        "downloadDisable": 0,
+        "taskOverTime": seconds // SECONDS_AN_HOUR,
+        "taskOverTimeSec": seconds,
+        "ignoreMapFlag": 0,
+        "isVrayLicense": 0,
+        "justUploadConfigFlag": 0,
+        "justUploadCgFlag": 0,
+        "mandatoryAnalyseAllAgent": 0,
+    }
+
+
+def update_user_setting(desk: Desk, request: Request) -> None:
+    """Set the seconds after which the customer is warned of a task."""
+    desk.books.note("overtime_seconds", request.number("taskOverTimeSec"))
+
+
+def task_records(desk: Desk, request: Request) -> dict[str, Any]:
+    """Tell what the customer ordered, the latest first. The dates asked for are not looked at."""
+    _dates(request)
+    records = [
+        {
+            "id": number,
+            "userId": USER_ID,
+            "userName": USER_NAME,
+            "platform": request.number("platform"),
+            "operateType": call,
+            "operateTime": date,
+            "taskIds": tasks,
+        }
+        for number, date, call, tasks in desk.books.records()
+    ]
+    return request.page(records)
+
+
+def login_records(desk: Desk, request: Request) -> dict[str, Any]:
+    """Tell who logged in: always the one that asks, from this machine."""
+    _dates(request)
+    record = {
+        "id": 1,
+        "userId": USER_ID,
+        "userName": USER_NAME,
+        "ip": "127.0.0.1",
+        "loginStatus": "1",
+        "loginTime": int(desk.clock.wall() * 1000),
+    }
+    return request.page([record])
+
+
+def _dates(request: Request) -> None:
+    for name in ("startDate", "endDate"):
+        request.text(name)

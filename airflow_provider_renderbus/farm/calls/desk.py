@@ -11,34 +11,43 @@ from airflow_provider_renderbus.farm.envelope import ILLEGAL, MISSING, NO_TASK, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_renderbus.farm.account import Account
+    from airflow_provider_renderbus.farm.books import Books
     from airflow_provider_renderbus.farm.clock import Clock
     from airflow_provider_renderbus.farm.life import Life
+    from airflow_provider_renderbus.farm.scenario import Scenario
     from airflow_provider_renderbus.farm.storage import Storage
     from airflow_provider_renderbus.farm.tasks import Task
 
 LARGEST_PAGE = 100
+LARGEST_NUMBER = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The rooms of the farm that a call works in."""
+    """The rooms of the farm that a call works in.
 
-    account: Account
+    :param host: the farm's own, named as the transfer server.
+    :param port: likewise; 0 while it does not serve.
+    """
+
     life: Life
     storage: Storage
     clock: Clock
+    books: Books
+    scenario: Scenario
+    host: str
+    port: int = 0
 
     def task(self, number: int) -> Task:
-        """Return a task, or refuse the call with 404."""
-        try:
-            return self.life.tasks[number]
-        except KeyError:
-            raise Refused(NO_TASK, number=number) from None
+        """Return a task that is not deleted, or refuse the call with 404."""
+        task = self.life.tasks.get(number)
+        if task is None or task.deleted:
+            raise Refused(NO_TASK, number=number)
+        return task
 
-    def date(self, moment: float | None) -> int | None:
-        """Return a moment as a date of the farm's answers, null where it is not set."""
-        return None if moment is None else self.clock.date(moment)
+    def tasks(self, request: Request) -> list[Task]:
+        """Return the tasks that ``taskIds`` names, or refuse the call where one is not there."""
+        return [self.task(number) for number in dict.fromkeys(request.numbers("taskIds"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,17 @@ class Request:
     body: Mapping[str, Any]
     platform: int
 
-    def number(self, name: str, default: int | None = None, *, least: int = 1) -> int:
+    def has(self, name: str) -> bool:
+        """Return whether a field is there."""
+        return self.body.get(name) is not None
+
+    def number(
+        self, name: str, default: int | None = None, *, least: int = 1, most: int = LARGEST_NUMBER
+    ) -> int:
         """Return a whole number."""
         value = self._field(name, default)
-        if type(value) is not int or value < least:
-            raise Refused(ILLEGAL, field=name, expected=f"a whole number from {least}")
+        if type(value) is not int or not least <= value <= most:
+            raise Refused(ILLEGAL, field=name, expected=f"a whole number from {least} to {most}")
         return value
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -66,19 +81,30 @@ class Request:
             raise Refused(ILLEGAL, field=name, expected="a text")
         return value
 
-    def numbers(self, name: str) -> list[int]:
+    def numbers(self, name: str, default: list[int] | None = None) -> list[int]:
         """Return a list of whole numbers."""
-        value = self._field(name, None)
+        value = self._field(name, default)
         if not isinstance(value, list) or any(type(item) is not int for item in value):
             raise Refused(ILLEGAL, field=name, expected="a list of whole numbers")
         return value
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        """Return a list of texts, empty where it is missing."""
-        value = self._field(name, [])
+    def texts(self, name: str, default: list[str] | None = None) -> list[str]:
+        """Return a list of texts."""
+        value = self._field(name, default)
         if not isinstance(value, list) or any(not isinstance(item, str) for item in value):
             raise Refused(ILLEGAL, field=name, expected="a list of texts")
-        return tuple(value)
+        return value
+
+    def choice(self, name: str, *choices: Any) -> Any:
+        """Return one of some values, of which the first is the default."""
+        value = self._field(name, choices[0])
+        if not any(type(value) is type(one) and value == one for one in choices):
+            raise Refused(ILLEGAL, field=name, expected=" / ".join(map(str, choices)))
+        return value
+
+    def page(self, items: Sequence[Any]) -> dict[str, Any]:
+        """Return the page of a list that ``pageNum`` and ``pageSize`` ask for."""
+        return page(items, self.number("pageNum", 1), self.number("pageSize", LARGEST_PAGE))
 
     def _field(self, name: str, default: Any) -> Any:
         value = self.body.get(name)

@@ -1,14 +1,18 @@
-"""Calls about the customer's storage."""
+"""Calls about the customer's storage, and about the way to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID
+from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID, USER_NAME
 from airflow_provider_renderbus.farm.envelope import NO_FOLDER, Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_renderbus.farm.calls.desk import Desk, Request
+
+RAYSYNC_PORT = "2121"
 
 
 def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
@@ -22,14 +26,99 @@ def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
     }
 
 
+def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
+    """Tell the engines and lines by which the storages are reached."""
+    engines = (("Aspera", "Aspera_main", str(desk.port), 1), ("RaySync", "raysync_main", RAYSYNC_PORT, 0))
+    return {
+        "inputBid": INPUT_BID,
+        "outputBid": OUTPUT_BID,
+        "configBid": CONFIG_BID,
+        "parentInputBid": None,
+        "resqEngines": [
+            {
+                "resqEngineAccounts": None,
+                "respTaskEngineLines": [
+                    {
+                        "name": line,
+                        "server": desk.host,
+                        "port": port,
+                        "isDefault": 1,
+                        "lineId": number,
+                        "type": 0,
+                    }
+                ],
+                "engineName": engine,
+                "automaticCheck": 0,
+                "checkServer": desk.host,
+                "checkPort": port,
+                "checkEnable": "0",
+                "checkExcludType": "",
+                "isDefault": is_default,
+            }
+            for number, (engine, line, port, is_default) in enumerate(engines, 121)
+        ],
+        "subUserOutputBids": [],
+    }
+
+
+def get_server_info(desk: Desk, request: Request) -> dict[str, Any]:
+    """Tell where the RaySync server is; every zone has the same."""
+    request.choice("zone", 1, 2)
+    return {
+        "clientVersion": "3.2.8.2",
+        "protocolVersion": "3.2.8.2",
+        "raysyncTransfer": {
+            "serverIp": desk.host,
+            "serverPort": int(RAYSYNC_PORT),
+            "proxyIp": desk.host,
+            "proxyPort": 32_001,
+            "sslPort": 2443,
+            "port": 2442,
+        },
+    }
+
+
+def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
+    """Tell the keys for the RaySync server, which this farm does not have: they open nothing."""
+    return {
+        "channel": 2,
+        "platform": request.platform,
+        "signature": "",
+        "version": "1.0.0",
+        "userKey": "",
+        "id": USER_ID,
+        "userName": USER_NAME,
+        "zone": 1,
+        "phone": "",
+        "email": "",
+        "loginTime": int(desk.clock.wall() * 1000),
+        "infoStatus": 0,
+        "accountType": 2,
+        "shareMainCapital": 0,
+        "subDeleteTask": 0,
+        "subDeleteCapital": 1,
+        "useMainBalance": 0,
+        "downloadDisable": 0,
+        "raySyncUserKey": "no-such-server",
+    }
+
+
 def get_output_files(desk: Desk, request: Request) -> list[dict[str, Any]]:
     """List a folder of the output storage; of a task given by number only its one top folder."""
     storage = desk.storage
-    if "taskId" in request.body:
+    if request.has("taskId"):
         folder = storage.folder(desk.task(request.number("taskId")).output_name)
-        return [storage.entry(folder)] if folder else []
+        return [_entry(desk, folder)] if folder else []
     path = request.text("treePath", "/")
     folder = storage.folder(path)
     if folder is None:
         raise Refused(NO_FOLDER, path=path)
-    return [storage.entry(entry) for entry in sorted(folder.iterdir())]
+    return [_entry(desk, entry) for entry in sorted(folder.iterdir())]
+
+
+def _entry(desk: Desk, path: Path) -> dict[str, Any]:
+    """Return what the farm tells about a file; it belongs to the task whose number its top folder bears."""
+    top = path.relative_to(desk.storage.output).parts[0]
+    number = top.partition("_")[0]
+    task = desk.life.tasks.get(int(number)) if number.isdecimal() else None
+    return desk.storage.entry(path, in_arrears=bool(task and task.arrears))

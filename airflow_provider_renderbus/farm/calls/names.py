@@ -1,0 +1,13 @@
+"""Names that answers give to tasks and times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_renderbus.farm.tasks import Task
+
+
+def alias(task: Task) -> str:
+    """Return a task's alias: its platform and its number."""
+    return f"{task.platform}W{task.number}"

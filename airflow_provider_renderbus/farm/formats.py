@@ -1,0 +1,60 @@
+"""The files of pictures: the formats that a job may ask for, and thumbnails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENDINGS = {
+    "PNG": "png",
+    "JPEG": "jpg",
+    "JPG": "jpg",
+    "TIFF": "tif",
+    "TIF": "tif",
+    "BMP": "bmp",
+    "TARGA": "tga",
+    "TGA": "tga",
+    "WEBP": "webp",
+}
+"""The name of a format, as task.json gives it, to the ending of its files."""
+DEFAULT = "png"
+"""Of a job that asks for no format, or for one that is not made here, such as OpenEXR."""
+DEEP = ("png", "tif")
+"""Formats that hold 16 bits a channel."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "jpg": {"quality": 92, "subsampling": 0},
+    "tif": {"compression": "tiff_deflate"},
+    "tga": {"compression": "tga_rle"},
+    "webp": {"lossless": True, "method": 0},
+}
+THUMBNAIL = (192, 192)  # pixels, at most
+
+
+def save(image: Image.Image, path: Path) -> None:
+    """Write a picture in the format of the path's ending.
+
+    :raises OSError: it cannot be written.
+    """
+    image.save(path, **OPTIONS.get(path.suffix.removeprefix("."), {}))
+
+
+def save_thumbnail(image: Image.Image, path: Path) -> None:
+    """Write a picture small, as JPEG.
+
+    :raises OSError: it cannot be written.
+    """
+    small = eight_bits(image)
+    small.thumbnail(THUMBNAIL)
+    small.save(path, "JPEG", quality=82)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Return a copy of a picture, with 8 bits a channel."""
+    if image.mode != "I;16":
+        return image.copy()
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

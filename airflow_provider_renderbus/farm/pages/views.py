@@ -1,0 +1,214 @@
+"""What the pages show, read from the farm's rooms: plain values, so that no page holds the farm up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow_provider_renderbus.farm.tasks import (
+    ACTIVE,
+    ENDED,
+    FAILED_FRAMES,
+    WORKING,
+    FrameState,
+    Kind,
+    Task,
+    TaskState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_provider_renderbus.farm.life import Life
+    from airflow_provider_renderbus.farm.tasks import Frame
+
+TASKS_A_PAGE = 50
+FRAMES_A_PAGE = 240
+LINES = 40
+WORST_LAST = (
+    TaskState.FINISHED,
+    TaskState.FINISHED_HAS_STOPPED,
+    TaskState.FINISHED_HAS_FAILED,
+    TaskState.STOP,
+    TaskState.TIME_OUT_STOP,
+    TaskState.ARREARAGE_STOP,
+    TaskState.ABANDON,
+    TaskState.FAILED,
+    TaskState.FINISHED_TEST,
+    TaskState.WAITING,
+    TaskState.PRE_RENDERING,
+    TaskState.RENDERING,
+)
+"""The state of a layered task is that of its leaf which comes last here."""
+HUES = {
+    **dict.fromkeys(TaskState, "stopped"),
+    **dict.fromkeys(ACTIVE, "waiting"),
+    **dict.fromkeys(WORKING, "running"),
+    **dict.fromkeys(ENDED, "failed"),
+    TaskState.FINISHED: "done",
+}
+TASK_WORDS = {
+    TaskState.STOP: "stopped",
+    TaskState.ARREARAGE_STOP: "stopped: no money",
+    TaskState.TIME_OUT_STOP: "stopped: over its time",
+    TaskState.FINISHED_HAS_FAILED: "finished, some failed",
+    TaskState.FINISHED_HAS_STOPPED: "finished, some stopped",
+    TaskState.FINISHED_TEST: "priority frames done",
+    TaskState.ABANDON: "abandoned",
+}
+"""States whose name does not say it in words, as in the next table."""
+FRAME_WORDS = {
+    FrameState.STARTED: "rendering",
+    FrameState.ABORTED: "stopped",
+    FrameState.ERROR: "failed",
+    FrameState.TIMEOUT: "over its time",
+}
+FRAME_HUES = {
+    **dict.fromkeys(FAILED_FRAMES, "failed"),
+    FrameState.WAITING: "waiting",
+    FrameState.STARTED: "running",
+    FrameState.DONE: "done",
+    FrameState.ABORTED: "stopped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task as a person sees it: one with leaves counts their frames and money as its own.
+
+    :param label: its layer or pass, "" where it has none.
+    :param state: in words.
+    :param hue: the class of its colour.
+    :param counts: frames by the class of their colour.
+    :param shot: address of the thumbnail of its last finished frame, "" before there is one.
+    """
+
+    number: int
+    scene: str
+    label: str
+    state: str
+    hue: str
+    counts: Counter[str]
+    cost: Decimal
+    seconds: int
+    shot: str
+
+    @property
+    def total(self) -> int:
+        """How many frames it has."""
+        return self.counts.total()
+
+
+@dataclass(frozen=True, slots=True)
+class FrameView:
+    """A frame as a person sees it; ``file`` is the name of its picture in addresses, "" for none."""
+
+    name: str
+    state: str
+    hue: str
+    seconds: int | None
+    cost: Decimal
+    file: str
+    is_tile: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something that has happened, and its date in milliseconds since 1970."""
+
+    date: int
+    text: str
+
+
+def task_view(life: Life, task: Task) -> TaskView:
+    """Return a task as a person sees it."""
+    own = life.leaves(task)
+    state = max((leaf.state for leaf in own), key=WORST_LAST.index, default=task.state)
+    counts: Counter[str] = Counter()
+    for leaf in own:
+        for frame_state, count in leaf.counts.items():
+            counts[FRAME_HUES[FrameState(frame_state)]] += count
+    return TaskView(
+        task.number,
+        task.job.scene or "not submitted yet",
+        task.job.layer if task.kind is Kind.MAIN else _words(task.kind.name) if task.parent else "",
+        task_words(state) if task.submitted else "created",
+        HUES[state],
+        counts,
+        sum((leaf.by_coupon + leaf.by_balance for leaf in own), Decimal(0)),
+        sum(leaf.seconds for leaf in own),
+        next((shot for leaf in own if (shot := _last_shot(life, leaf))), ""),
+    )
+
+
+def frame_view(task: Task, frame: Frame) -> FrameView:
+    """Return a frame as a person sees it."""
+    done = frame.state is FrameState.DONE and frame.piece.files
+    return FrameView(
+        frame.piece.index,
+        frame_words(frame),
+        FRAME_HUES[frame.state],
+        frame.seconds if frame.state is FrameState.DONE else None,
+        frame.by_coupon + frame.by_balance,
+        quote(task.job.file_name(frame.piece.frames[0], frame.piece.block)) if done else "",
+        bool(frame.piece.block),
+        frame.ended or 0,
+    )
+
+
+def frames_of(life: Life, task: Task) -> list[Frame]:
+    """Return a task's frames, and leave them in the books only where they are there only."""
+    rests = task.frames is None and task.state not in ACTIVE and not task.running
+    frames = life.frames(task) if task.kind is not Kind.PARENT else []
+    if rests:
+        task.frames, task.waiting = None, []
+    return frames
+
+
+def log_of(task: Task, frames: Iterable[Frame]) -> list[Line]:
+    """Return what has happened to a task, the latest first."""
+    lines = [
+        Line(date, text)
+        for date, text in (
+            (task.submitted, "Submitted"),
+            (task.started, "The first machine has begun"),
+            (task.completed, f"Ended: {task_words(task.state)}"),
+        )
+        if date is not None
+    ]
+    for frame in frames:
+        name = f"Frame {frame.piece.index}"
+        if frame.started is not None:
+            lines.append(Line(frame.started, f"{name}: begun"))
+        if frame.ended is not None:
+            again = f", ordered again {frame.recommits} times" if frame.recommits else ""
+            lines.append(Line(frame.ended, f"{name}: {frame_words(frame)}{again}"))
+    return sorted(lines, key=lambda line: line.date, reverse=True)[:LINES]
+
+
+def shown_tasks(life: Life) -> Sequence[Task]:
+    """Return the tasks that the first page lists, the latest first: no leaves, none that are deleted."""
+    return [task for task in reversed(life.tasks.values()) if not task.parent and not task.deleted]
+
+
+def task_words(state: TaskState) -> str:
+    """Return the state of a task as a person says it."""
+    return TASK_WORDS.get(state) or _words(state.name)
+
+
+def frame_words(frame: Frame) -> str:
+    """Return the state of a frame as a person says it."""
+    return FRAME_WORDS.get(frame.state) or _words(frame.state.name)
+
+
+def _words(name: str) -> str:
+    return name.lower().replace("_", " ")
+
+
+def _last_shot(life: Life, task: Task) -> str:
+    file = life.storage.latest(task.output_name) if task.submitted else None
+    return f"/task/{task.number}/thumbnail/{quote(file)}" if file else ""

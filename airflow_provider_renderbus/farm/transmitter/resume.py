@@ -1,0 +1,84 @@
+"""The resume database: what was sent before and has not changed is not sent again.
+
+Its ini file has the sections and keys of the vendor's. Only SQLite is served.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from configparser import ConfigParser, Error
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import os
+
+    Stamp = tuple[int, int]
+
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS sent (name TEXT PRIMARY KEY, size INTEGER, modified INTEGER) WITHOUT ROWID"
+)
+
+
+class Resume:
+    """What was sent before, by storage and server path.
+
+    :param path: of the database; ``:memory:`` forgets.
+    :raises ValueError: it cannot be used.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        try:
+            self._sql = sqlite3.connect(path)
+            self._sql.execute("PRAGMA synchronous = OFF")
+            self._sql.execute(TABLE)
+        except sqlite3.Error as error:
+            raise ValueError(f"the resume database {path} cannot be used: {error}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sql.commit()
+        self._sql.close()
+
+    def knows(self, name: str, file: os.stat_result) -> bool:
+        """Return whether a file as it is now was sent under a name."""
+        row = self._sql.execute("SELECT size, modified FROM sent WHERE name = ?", (name,)).fetchone()
+        return bool(row == _stamp(file))
+
+    def note(self, name: str, file: os.stat_result) -> None:
+        """Note that a file as it is now was sent under a name."""
+        self._sql.execute("REPLACE INTO sent VALUES (?, ?, ?)", (name, *_stamp(file)))
+
+
+def open_resume(ini: str) -> Resume:
+    """Open the database that the ini file of ``-C`` describes; ``None`` and one that is off remember nothing.
+
+    :raises ValueError: the file or the database cannot be used.
+    """
+    if ini == "None":
+        return Resume(":memory:")
+    settings = ConfigParser(interpolation=None)
+    try:
+        with Path(ini).open(encoding="utf-8-sig") as file:
+            settings.read_file(file)
+        return Resume(_database(settings, Path(ini).parent))
+    except (OSError, Error, ValueError) as error:
+        raise ValueError(f"-C {ini} cannot be used: {error}") from None
+
+
+def _database(settings: ConfigParser, folder: Path) -> Path | str:
+    on = settings.getboolean("database", "on", fallback=True)
+    if not on or settings.getboolean("sqlite", "temporary", fallback=False):
+        return ":memory:"
+    kind = settings.get("database", "type", fallback="sqlite")
+    if kind != "sqlite":
+        raise ValueError(f"type is {kind[:80]!r}; expected sqlite")
+    path = folder / settings.get("sqlite", "db_path")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _stamp(file: os.stat_result) -> Stamp:
+    return file.st_size, file.st_mtime_ns

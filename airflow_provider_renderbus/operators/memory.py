@@ -1,0 +1,113 @@
+"""Remembering the number of a render over the tries of an Airflow task, so that none is paid twice.
+
+Airflow 3.3 keeps a state for each task, over retries and also over a clear. Airflow before it keeps nothing,
+so there a marker stands in the artist's name that is given at submit, by which the farm's list finds the
+render again; a number that was never submitted costs nothing and need not be found.
+
+``max_tries`` of the Airflow task is remembered beside the number: it grows when a person clears the task and
+not by a retry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_renderbus.clients import sequences
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+
+_KEY = "renderbus_render"
+# The zone of the list's times is not documented, so the search begins early and compares nothing by them.
+_MARGIN = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A render that an earlier try of the Airflow task began.
+
+    :param number: the task's number on the farm.
+    :param max_tries: the Airflow task's ``max_tries`` when it began.
+    """
+
+    number: int
+    max_tries: int
+
+
+class Memory(Protocol):
+    """Where the number of a render is kept."""
+
+    def recall(self) -> Kept | None:
+        """Return the render that an earlier try began, or None where there is none."""
+
+    def keep(self, number: int) -> None:
+        """Keep the number of a new render, before anything else is sent."""
+
+    def producer(self, artist: str | None) -> str | None:
+        """Return what to give as the artist's name at submit."""
+
+
+def memory_of(context: Context, hook: RenderbusHook) -> Memory:
+    """Return the memory that this version of Airflow has for a task.
+
+    :param context: of the Airflow task.
+    :param hook: the farm's hook.
+    """
+    store: Any = context.get("task_state_store")
+    tries = context["ti"].max_tries
+    return _Marked(context, hook, tries) if store is None else _Stored(store, tries)
+
+
+class _Stored:
+    """The state that Airflow 3.3 keeps for each task."""
+
+    def __init__(self, store: Any, max_tries: int) -> None:
+        self._store = store
+        self._max_tries = max_tries
+
+    def recall(self) -> Kept | None:
+        kept = self._store.get(_KEY)
+        return Kept(kept["number"], kept["max_tries"]) if kept else None
+
+    def keep(self, number: int) -> None:
+        self._store.set(_KEY, {"number": number, "max_tries": self._max_tries})
+
+    def producer(self, artist: str | None) -> str | None:
+        return artist
+
+
+class _Marked:
+    """A marker behind the artist's name."""
+
+    def __init__(self, context: Context, hook: RenderbusHook, max_tries: int) -> None:
+        ti = context["ti"]
+        names = (ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index))
+        self._name = hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
+        self._since = context["dag_run"].run_after - _MARGIN
+        self._hook = hook
+        self._max_tries = max_tries
+
+    def recall(self) -> Kept | None:
+        """Search the farm's list; of several renders, the one that began last counts."""
+        marker = re.compile(rf"\[airflow {self._name} (\d+)\]")
+        pages = sequences.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
+        found = [
+            Kept(task.id, int(match[1]))
+            for page in self._hook.client.stream(pages)
+            for task in page.items
+            if (match := marker.search(task.producer or ""))
+        ]
+        return max(found, key=lambda kept: kept.number, default=None)
+
+    def keep(self, number: int) -> None:
+        """Keep nothing: the marker goes with the submit."""
+
+    def producer(self, artist: str | None) -> str:
+        marker = f"[airflow {self._name} {self._max_tries}]"
+        return f"{artist} {marker}" if artist else marker

@@ -1,0 +1,145 @@
+"""A whole render in one task: create, upload, submit, wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.arguments import whole
+from airflow_provider_renderbus.api.errors import BadAnswer
+from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.operators import steps
+from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
+from airflow_provider_renderbus.operators.memory import memory_of
+from airflow_provider_renderbus.operators.waiting import WaitingOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_renderbus.operators.description import JobFile
+    from airflow_provider_renderbus.operators.memory import Kept
+
+# What can be started again, and what is over for good.
+_RESTARTABLE = {
+    TaskStatus.STOP,
+    TaskStatus.USER_STOP,
+    TaskStatus.TIME_OUT_STOP,
+    TaskStatus.FINISHED_HAS_STOPPED,
+}
+_LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
+_DELETED = 0
+
+
+class RenderbusRenderOperator(WaitingOperator):
+    """Render a scene: create a task number, upload its task.json, submit it, wait for its end.
+
+    The number is remembered before anything else is sent, so another try of the Airflow task takes the same
+    render up: one that goes on is waited for, one that was stopped is started again, one that has finished
+    is returned. A person who clears the Airflow task after the render has succeeded gets a new render.
+
+    :param task_json: describes the render; a mapping, JSON text, or a path ending in ``.json`` (templated).
+    :param upload_json: lists the assets, given likewise (templated).
+    :param asset_json: what an analysis found of assets, given likewise (templated).
+    :param tips_json: what an analysis found wrong, given likewise (templated).
+    :param project_name: a project of the account (templated).
+    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
+        (templated).
+    :param task_user_level: priority among the account's own tasks, 50 or 60 (templated).
+    :param labels: labels that the task carries on the farm's web pages (templated).
+    :param artist: name of the person who made the scene (templated).
+    :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param timeout: seconds, or a timedelta, to wait for the end at most, counted anew for each try.
+    :param deferrable: whether to wait in the triggerer instead of on a worker.
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: number, state, frames, cost, seconds and outputs
+        (:func:`airflow_provider_renderbus.api.outcomes.summary`).
+    """
+
+    template_fields = (
+        *WaitingOperator.template_fields,
+        *FILE_ARGUMENTS,
+        "project_name",
+        "hardware",
+        "task_user_level",
+        "labels",
+        "artist",
+    )
+    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
+
+    def __init__(
+        self,
+        *,
+        task_json: JobFile,
+        upload_json: JobFile | None = None,
+        asset_json: JobFile | None = None,
+        tips_json: JobFile | None = None,
+        project_name: str | None = None,
+        hardware: Mapping[str, Any] | None = None,
+        task_user_level: int = 50,
+        labels: Sequence[str] | None = None,
+        artist: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.task_json = task_json
+        self.upload_json = upload_json
+        self.asset_json = asset_json
+        self.tips_json = tips_json
+        self.project_name = project_name
+        self.hardware = hardware
+        self.task_user_level = task_user_level
+        self.labels = labels
+        self.artist = artist
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Render, or take up what an earlier try has begun."""
+        with airflow_failures():
+            interval = self.interval()
+            description = Description.read(
+                {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
+            )
+            memory = memory_of(context, self.hook)
+            kept = memory.recall()
+            number = None if kept is None else self._take_up(kept, context["ti"].max_tries)
+            if number is None:
+                number = self._create()
+                memory.keep(number)
+            self.link_console(context, self.hook.console_url(number))
+            known = steps.look_up(self.hook, number)
+            if known is None or not known.submitted:
+                description.upload(self.hook, number)
+                steps.submit(self.hook, number, memory.producer(self.artist))
+        return self.wait(number, interval)
+
+    def _create(self) -> int:
+        call = calls.create_task(
+            task_user_level=whole("task_user_level", self.task_user_level),
+            labels=self.labels,
+            artist=self.artist,
+        )
+        numbers = self.hook.send(call).ids
+        if len(numbers) != 1:
+            raise BadAnswer(call.name, f"1 task number was asked for, {len(numbers)} came")
+        (number,) = numbers
+        self.log.info("Created task %s", number)
+        return number
+
+    def _take_up(self, kept: Kept, max_tries: int) -> int | None:
+        """Return the number of the render that an earlier try began, or None where a new one is due."""
+        number = kept.number
+        known = steps.look_up(self.hook, number)
+        if known is None or known.is_delete == _DELETED or known.status in _LOST:
+            self.log.warning("Task %s of an earlier try is gone or lost on the farm; rendering anew", number)
+            return None
+        if known.status.phase is Phase.SUCCEEDED and max_tries > kept.max_tries:
+            self.log.info("Task %s has finished and this task was cleared since; rendering anew", number)
+            return None
+        if known.submitted and known.status in _RESTARTABLE:
+            self.log.info("Task %s is %s; starting it again", number, known.status.name)
+            self.hook.send(calls.start_task([number]))
+        else:
+            self.log.info("Taking up task %s of an earlier try: %s", number, known.status.name)
+        return number

@@ -1,0 +1,50 @@
+"""Which errors a wait bears: not to know is not to have failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_refusal
+
+if TYPE_CHECKING:
+    from typing import Any
+
+# A page can be short of a task for a moment; one that is missing this often in a row is not there.
+_LOOKS_WITHOUT_IT = 3
+
+
+class Log(Protocol):
+    """Where warnings go."""
+
+    def warning(self, message: str, *arguments: Any) -> None:
+        """Write a warning."""
+
+
+class Patience:
+    """Bears what is no answer, says so once, and gives up where the farm refuses for good.
+
+    :param log: where it says so.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._failing = False
+        self._missing = 0
+
+    def bear(self, error: RenderbusError) -> None:
+        """Take an error in place of an answer.
+
+        :raises RenderbusError: the same error, where asking again will not help.
+        """
+        self._missing = self._missing + 1 if isinstance(error, UnknownTask) else 0
+        gone = self._missing >= _LOOKS_WITHOUT_IT
+        if gone or (is_refusal(error) and not self._missing):
+            raise error
+        if not self._failing:
+            self._log.warning("There is no answer; the farm will be asked again until there is: %s", error)
+        self._failing = True
+
+    def relax(self) -> None:
+        """Take note of an answer."""
+        self._failing = False
+        self._missing = 0

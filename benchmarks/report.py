@@ -1,0 +1,150 @@
+"""What a benchmark has measured, as a table for people and as JSON for later."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.paired_timing import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """The goal to be so many times as fast as the other side."""
+
+    times: float
+
+    def ratio(self, pairs: Pairs) -> float:
+        """Return what the goal is held against."""
+        return pairs.times_as_fast()
+
+    def met(self, ratio: float) -> bool:
+        """Return whether a ratio reaches the goal."""
+        return ratio >= self.times
+
+    def __str__(self) -> str:
+        return f">= {self.times:g} x as fast"
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """The goal to take no more than so many times the time of the other side."""
+
+    times: float
+
+    def ratio(self, pairs: Pairs) -> float:
+        """Return what the goal is held against."""
+        return pairs.times_the_time()
+
+    def met(self, ratio: float) -> bool:
+        """Return whether a ratio reaches the goal."""
+        return ratio <= self.times
+
+    def __str__(self) -> str:
+        return f"<= {self.times:g} x the time"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured promise."""
+
+    name: str
+    beside: str
+    goal: AtLeast | AtMost
+    pairs: Pairs
+
+    @property
+    def ratio(self) -> float:
+        return self.goal.ratio(self.pairs)
+
+    @property
+    def met(self) -> bool:
+        return self.goal.met(self.ratio)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as lines of text."""
+    rows = [("figure", "ours", "beside", "", "ratio", "goal", "met")]
+    rows += [
+        (
+            figure.name,
+            _duration(statistics.median(figure.pairs.ours)),
+            _duration(statistics.median(figure.pairs.beside)),
+            figure.beside,
+            f"{figure.ratio:.2f}",
+            str(figure.goal),
+            "yes" if figure.met else "NO",
+        )
+        for figure in figures
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def write(folder: Path, benchmark: str, figures: Sequence[Figure], versions: Mapping[str, str]) -> Path:
+    """Write the figures with all samples to a new file and return its path.
+
+    :param folder: where to; made if it is not there.
+    :param benchmark: the benchmark's name, which begins the file's.
+    :param versions: what took part, and its version.
+    """
+    now = datetime.now(UTC)
+    content = {
+        "benchmark": benchmark,
+        "measured_at": now.isoformat(timespec="seconds"),
+        "machine": _machine(),
+        "versions": dict(versions),
+        "figures": [_as_json(figure) for figure in figures],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{benchmark}-{now:%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    return path
+
+
+def _as_json(figure: Figure) -> dict[str, Any]:
+    return {
+        "figure": figure.name,
+        "beside": figure.beside,
+        "ratio": figure.ratio,
+        "goal": str(figure.goal),
+        "met": figure.met,
+        "seconds_ours": figure.pairs.ours,
+        "seconds_beside": figure.pairs.beside,
+    }
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def _processor() -> str:
+    """Return the processor's model, which on Linux stands in a file only."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _duration(seconds: float) -> str:
+    for unit, factor in (("s", 1.0), ("ms", 1e3)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} us"

@@ -1,0 +1,144 @@
+"""The whole render in one operator, over the tries of its Airflow task."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from tests.airflow.context import TaskInstance
+from tests.scenes import task_json
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+class Store(dict):
+    """Airflow's state store for a task."""
+
+    def set(self, key, value):
+        self[key] = value
+
+
+class Airflow:
+    """Runs tries of one Airflow task, on a version with a state store or on one without."""
+
+    def __init__(self, farm, has_store):
+        self.farm = farm
+        self.store = Store() if has_store else None
+        self.max_tries = 2
+
+    def context(self):
+        ti = TaskInstance()
+        ti.dag_id, ti.run_id, ti.task_id, ti.map_index = "night", "run", "render", 3
+        ti.max_tries = self.max_tries
+        found = {"ti": ti, "dag_run": SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC))}
+        return found if self.store is None else {**found, "task_state_store": self.store}
+
+    def operator(self, **options):
+        return RenderbusRenderOperator(
+            task_id="render", task_json=task_json(), artist="Ada", poll_interval=60, **options
+        )
+
+    def try_once(self, **options):
+        return self.operator(**options).execute(self.context())
+
+    def clear(self):
+        self.max_tries += 3
+
+
+@pytest.fixture(params=[True, False], ids=["store", "marker"])
+def airflow(request, farm, monkeypatch):
+    monkeypatch.setattr("airflow_provider_renderbus.operators.waiting.time.sleep", farm.advance)
+    return Airflow(farm, request.param)
+
+
+@pytest.fixture
+def numbers(client):
+    """Returns the numbers of all tasks that were submitted."""
+
+    def numbers():
+        return [task.id for page in client.stream(sequences.task_pages()) for task in page.items]
+
+    return numbers
+
+
+def begin(airflow):
+    """Begin a render and lose the worker while it waits."""
+    with pytest.raises(TaskDeferred) as deferred:
+        airflow.try_once(deferrable=True)
+    (number,) = deferred.value.trigger.numbers
+    return number
+
+
+def test_a_render_in_one(airflow, client):
+    result = airflow.try_once()
+    assert (result["state"], result["frames"]["done"]) == ("FINISHED", 4)
+    assert client.send(calls.query_task_info([result["number"]]))[result["number"]].producer.startswith("Ada")
+
+
+def test_another_try_takes_the_same_render_up(airflow, numbers):
+    number = begin(airflow)
+    assert airflow.try_once()["number"] == number
+    assert numbers() == [number]
+
+
+def test_a_retry_after_the_end_returns_it(airflow, numbers):
+    number = begin(airflow)
+    airflow.farm.advance(3600)
+    assert airflow.try_once()["number"] == number
+    assert numbers() == [number]
+
+
+def test_a_person_who_clears_a_finished_render_gets_a_new_one(airflow, numbers):
+    first = airflow.try_once()["number"]
+    airflow.clear()
+    second = airflow.try_once()["number"]
+    assert sorted(numbers()) == sorted([first, second])
+    assert first != second
+
+
+def test_a_clear_while_the_render_goes_on_takes_it_up(airflow, numbers):
+    number = begin(airflow)
+    airflow.clear()
+    assert airflow.try_once()["number"] == number
+    assert numbers() == [number]
+
+
+def test_a_number_that_was_never_submitted_costs_nothing(airflow, farm, client, numbers, monkeypatch):
+    """The worker dies between creating the number and submitting it."""
+
+    def dies(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_renderbus.operators.steps.submit", dies)
+        with pytest.raises(SystemExit):
+            airflow.try_once()
+    result = airflow.try_once()
+    assert numbers() == [result["number"]]
+    if airflow.store is not None:
+        assert result["number"] == airflow.store["renderbus_render"]["number"] == 35000001
+
+
+def test_no_wrong_file_is_submitted(airflow, numbers):
+    operator = RenderbusRenderOperator(task_id="render", task_json={"scene": 1})
+    with pytest.raises(AirflowFailException, match="task_info"):
+        operator.execute(airflow.context())
+    assert numbers() == []
+
+
+def test_a_number_that_the_farm_has_forgotten_is_replaced(airflow, client):
+    if airflow.store is None:
+        return  # what the farm has forgotten is in no list either
+    airflow.store.set("renderbus_render", {"number": 1, "max_tries": 2})
+    assert airflow.try_once()["number"] != 1
+
+
+def test_a_time_out_may_be_retried(airflow):
+    with pytest.raises(AirflowException, match="time to wait is over"):
+        airflow.try_once(timeout=0)
+    assert airflow.try_once()["state"] == TaskStatus.FINISHED.name

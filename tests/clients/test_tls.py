@@ -1,0 +1,135 @@
+"""A farm behind TLS: whom the clients trust, and what a broken line may have carried."""
+
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NoAnswer, NotSent
+from airflow_provider_renderbus.clients.settings import Settings
+
+ANSWER = json.dumps({"code": 200, "data": {"userId": 7}}).encode()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """The path of a certificate for 127.0.0.1, signed by itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "farm")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "farm.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+class TlsServer:
+    """Reads a request on each connection; answers it, or writes plain bytes into the encrypted line."""
+
+    def __init__(self, certificate, *, breaks):
+        self.requests = 0
+        self._breaks = breaks
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            with plain:
+                try:
+                    self._answer(plain)
+                except (ssl.SSLError, ConnectionError):
+                    continue
+
+    def _answer(self, plain):
+        with plain.dup() as raw, self._context.wrap_socket(plain, server_side=True) as secure:
+            received = secure.recv(65536)
+            while not received.endswith(b"}"):
+                received += secure.recv(65536)
+            self.requests += 1
+            if self._breaks:
+                raw.sendall(b"this is no record of TLS")
+            else:
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(ANSWER)}\r\nConnection: close\r\n\r\n"
+                secure.sendall(head.encode() + ANSWER)
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def serve(certificate):
+    """Start a server behind TLS and return it with settings that reach it."""
+    running = []
+
+    def serve(*, breaks=False, trusted=True):
+        server = TlsServer(certificate, breaks=breaks)
+        running.append(server)
+        return server, Settings(
+            domain=server.address,
+            access_id="id",
+            access_key="key",
+            ca_bundle=str(certificate) if trusted else None,
+        )
+
+    yield serve
+    for server in running:
+        server.close()
+
+
+def test_an_own_authority_is_trusted(sender, serve):
+    server, settings = serve()
+    assert sender.send(settings, calls.query_user_profile())[0].user_id == 7
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    "call", [calls.query_user_profile(), calls.submit_task(7)], ids=lambda call: call.name
+)
+def test_a_certificate_that_is_not_trusted_never_gets_a_request(sender, serve, call):
+    server, settings = serve(trusted=False)
+    with pytest.raises(NotSent):
+        sender.send(settings, call)
+    assert server.requests == 0
+
+
+def test_a_line_that_breaks_after_the_request_may_have_carried_it(sender, serve):
+    server, settings = serve(breaks=True)
+    with pytest.raises(NoAnswer):
+        sender.send(settings, calls.submit_task(7))
+    assert server.requests == 1

@@ -1,0 +1,83 @@
+"""Makes the pictures of the farm in docs/pictures: ``python -m tests.farm.screenshots``. Needs Chromium."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm.formats import eight_bits
+from airflow_provider_renderbus.farm.passes import Pass
+from airflow_provider_renderbus.farm.picture import paint
+from tests.farm.browser import chromium
+from tests.farm.caller import STOP, Caller, job, maya
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+SIZE = {"width": "320", "height": "180"}
+GAP = 24
+
+
+def night(caller):
+    """Some tasks of a night, in all states; returns the number of the one that renders."""
+    farm = caller.farm
+    caller.submit(job("sh010.blend", "1-24[1]", **SIZE))
+    caller.submit(job("sh020.blend", "1-24[1]", **SIZE))
+    layers = maya(("beauty", "colour", "shadow", "depth"), "1-12[1]")
+    for layer in layers["scene_info_render"].values():
+        layer["common"].update(SIZE)
+    caller.submit(layers)
+    caller.submit(job("lobby_v012.blend", "1-16[1]", **SIZE))
+    farm.advance(700)
+    stopped = caller.submit(job("sh050.blend", "1-48[1]", **SIZE))
+    farm.advance(260)
+    rendering = caller.submit(job("sh030.blend", "1-30[1]", **SIZE))
+    caller.call(STOP, taskIds=[stopped])
+    farm.advance(330)
+    caller.submit(job("sh060.blend", "1-240[1]", **SIZE))
+    return rendering
+
+
+def shot(browser, address, width, height, *, dark=False):
+    """A page as it is seen."""
+    browser.size(width, height, dark=dark)
+    browser.open(address)
+    return browser.seen()
+
+
+def side_by_side(images, name, gap=GAP, colours=256):
+    """Write images next to each other, in few colours where they are mostly flat."""
+    width = sum(image.width for image in images) + gap * (len(images) - 1)
+    whole = Image.new("RGB", (width, images[0].height), "gray")
+    left = 0
+    for image in images:
+        whole.paste(image, (left, 0))
+        left += image.width + gap
+    if colours:
+        whole = whole.quantize(colours, dither=Image.Dither.NONE)
+    whole.save(PICTURES / name, optimize=True)
+
+
+def main():
+    """Make all pictures anew."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    passes = [eight_bits(paint("sh030", 3, 320, 180, one)) for one in Pass]
+    side_by_side(passes, "farm-passes.png", gap=8, colours=0)
+    renders = [{"scene": "lobby*", "fail_frames": "5,11"}]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Farm(Path(folder) / "farm", HandClock(time.time()), scenario={"renders": renders}) as farm,
+        chromium(f"{folder}/chromium") as browser,
+    ):
+        task = f"http://{farm.address}/task/{night(Caller(farm))}"
+        home = f"http://{farm.address}/"
+        side_by_side([shot(browser, home, 1100, 800)], "farm.png")
+        side_by_side([shot(browser, task, 1100, 800, dark=True)], "farm-task.png")
+        phones = [shot(browser, home, 390, 780, dark=True), shot(browser, task, 390, 780)]
+        side_by_side(phones, "farm-phone.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What goes wrong on demand, in a scenario, at run time and from another process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from http.client import HTTPConnection, RemoteDisconnected
+
+import pytest
+
+from airflow_provider_renderbus.farm import Farm, HandClock, control
+from airflow_provider_renderbus.farm.faults import KINDS, Dropped
+from tests.farm.caller import CREATE, INFO, PROFILE, SUBMIT, Caller, job, post
+
+
+def sent(caller, path=PROFILE, body=None):
+    body = body or {}
+    return caller.farm.handle(path, caller.signed(path, body), json.dumps(body).encode())
+
+
+def test_a_status_is_no_envelope_and_can_say_when_to_come_again(caller):
+    caller.farm.inject("status", status=429, retry_after="7", times=1)
+    status, headers, body = sent(caller, CREATE)
+    assert (status, headers["Retry-After"]) == (429, "7")
+    assert b"{" not in body
+    assert caller.create() == 35000001
+
+
+def test_a_call_can_be_carried_out_nevertheless(caller):
+    for fault in ("status", "html", "code"):
+        caller.farm.inject(fault, effect=True, times=1)
+        sent(caller, CREATE)
+    assert caller.create() == 35000004
+
+
+def test_a_page_comes_in_place_of_an_answer(caller):
+    caller.farm.inject("html")
+    status, headers, body = sent(caller)
+    assert (status, headers["Content-Type"]) == (200, "text/html")
+    assert body.startswith(b"<html>")
+
+
+@pytest.mark.parametrize(("effect", "next_number"), [(False, 35000001), (True, 35000002)])
+def test_the_connection_is_dropped_before_or_after_the_call_took_effect(caller, effect, next_number):
+    caller.farm.inject("drop", effect=effect, times=1, calls=["create_task"])
+    with pytest.raises(Dropped):
+        sent(caller, CREATE)
+    assert caller.create() == next_number
+
+
+def test_a_dropped_connection_is_seen_as_such_over_http(caller, capfd):
+    caller.farm.inject("drop", times=1)
+    with closing(HTTPConnection(caller.farm.address, timeout=30)) as http:
+        with pytest.raises((RemoteDisconnected, ConnectionResetError)):
+            post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")
+        assert post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_half_an_answer_comes(caller):
+    whole = len(sent(caller)[2])
+    caller.farm.inject("cut")
+    body = sent(caller)[2]
+    assert whole // 2 - 1 <= len(body) <= whole // 2 + 1
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(body)
+
+
+def test_a_code_comes_in_an_envelope(caller):
+    caller.farm.inject("code", times=1)
+    caller.farm.inject("code", code=513, message="失败", after=1)
+    for code, message in ((1000, "fault"), (513, "失败")):
+        answer = json.loads(sent(caller)[2])
+        assert (answer["code"], answer["message"], answer["result"], answer["data"]) == (
+            code,
+            message,
+            False,
+            None,
+        )
+
+
+def test_fields_are_missing_or_of_another_type(caller):
+    number = caller.create()
+
+    def told():
+        return json.loads(sent(caller, INFO, {"taskIds": [number]})[2])
+
+    caller.farm.inject("missing", fields=["taskStatus", "serverTime"], times=1)
+    answer = told()
+    assert "serverTime" not in answer
+    assert "taskStatus" not in answer["data"]["items"][0]
+    caller.farm.inject("types", fields=["taskStatus", "sceneName"], times=1)
+    (item,) = told()["data"]["items"]
+    assert (item["taskStatus"], item["sceneName"]) == ({"value": 0}, [""])
+    caller.farm.inject("types", times=1)
+    assert isinstance(told()["data"], list)
+    assert told()["data"]["items"][0]["taskStatus"] == 0
+
+
+def test_an_unknown_state_is_shown(caller):
+    number = caller.create()
+    caller.farm.inject("state", state=99, calls=["query_task_*"], times=1)
+    assert [caller.status(number) for _ in "ab"] == [99, 0]
+
+
+def test_the_clock_of_the_farm_goes_wrong(caller):
+    caller.farm.inject("clock", seconds=1000)
+    answer = caller.ask(PROFILE)
+    assert answer["code"] == 610
+    assert caller.ask(PROFILE, UTCTimestamp=str(answer["serverTime"] // 1000))["code"] == 200
+
+
+@pytest.mark.parametrize("effect", [False, True])
+def test_an_answer_comes_late(caller, effect, monkeypatch):
+    caller.farm.inject("delay", seconds=2.5, effect=effect, times=1)
+    seen = []
+    monkeypatch.setattr(
+        caller.farm._ended, "wait", lambda seconds: seen.append((seconds, len(caller.farm._life.tasks)))
+    )
+    caller.create()
+    assert seen == ([(0, 0), (2.5, 1)] if effect else [(2.5, 0), (0, 1)])
+
+
+def test_faults_strike_chosen_calls_so_often(caller):
+    caller.farm.inject("status", calls=["submit_*", "create_task"], after=1, times=2)
+    assert [sent(caller, CREATE)[0] for _ in range(4)] == [200, 503, 503, 200]
+    caller.farm.inject("status", calls=["submit_task"])
+    assert [sent(caller, path)[0] for path in (PROFILE, SUBMIT)] == [200, 503]
+    caller.farm.clear_faults()
+    assert sent(caller, SUBMIT)[0] == 200
+
+
+def test_a_seed_repeats_what_chance_decides(tmp_path):
+    runs = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        scenario = {"faults": [{"fault": "status", "share": 0.3, "seed": seed}]}
+        with closing(Farm(tmp_path / name, HandClock(), scenario=scenario)) as farm:
+            runs.append([sent(Caller(farm))[0] for _ in range(100)])
+    assert runs[0] == runs[1] != runs[2]
+    assert 15 < runs[0].count(503) < 45
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"restart"}))
+def test_the_farm_lives_on_after_every_fault(caller, kind):
+    caller.farm.inject(kind, times=1, seconds=0)
+    try:
+        sent(caller, CREATE)
+    except Dropped:
+        assert kind == "drop"
+    assert caller.create() in {35000001, 35000002}
+
+
+@pytest.mark.parametrize(
+    ("fault", "how", "message"),
+    [
+        ("restart", {}, "only the farm as a program"),
+        ("fire", {}, "fault is 'fire'; expected one of status, html"),
+        ("status", {"status": 99}, "status is '99'; expected a whole number from 200 to 599"),
+        ("drop", {"often": 1}, "unknown key 'often'"),
+        ("drop", {"calls": "all"}, "calls is 'all'; expected a list of texts"),
+        ("drop", {"share": 2}, "share is '2'; expected a number from 0 to 1"),
+    ],
+)
+def test_a_wrong_fault_is_told(caller, fault, how, message):
+    with pytest.raises(ValueError, match=message):
+        caller.farm.inject(fault, **how)
+
+
+def test_orders_come_from_another_process_with_the_accounts_key(caller):
+    connection = caller.farm.connection()
+    number = caller.submit(job())
+    orders = {"inject": {"fault": "code", "times": 1, "calls": ["query_*"]}, "top_up": "50", "advance": 60}
+    told = control.give(connection, orders)
+    assert (told["moment"], told["served"]["submit_task"]) == (60, 1)
+    assert caller.ask(PROFILE)["code"] == 1000
+    assert caller.call(PROFILE)["rmbbalance"] == 550
+    assert caller.status(number) == 5
+    control.give(connection, {"inject": {"fault": "code"}})
+    control.give(connection, {"clear_faults": True})
+    assert caller.status(number) == 5
+    with pytest.raises(ValueError, match="signature is invalid"):
+        control.give({**connection, "password": "wrong"}, {"top_up": "50"})
+    for orders in (
+        {"burn": 1},
+        {"inject": {"fault": "fire"}},
+        {"inject": 1},
+        {"top_up": 1.5},
+        {"advance": "x"},
+    ):
+        with pytest.raises(ValueError, match="refuses the order"):
+            control.give(connection, orders)
+
+
+def test_orders_can_be_given_by_hand(caller, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "airflow_provider_renderbus.farm.control",
+        "--storage",
+        str(tmp_path / "farm"),
+    ]
+    given = subprocess.run([*command, '{"top_up": "1.5"}'], capture_output=True, text=True, check=True)
+    assert json.loads(given.stdout)["moment"] == 0
+    assert caller.call(PROFILE)["rmbbalance"] == 501.5
+    wrong = subprocess.run([*command, '{"top_up": "x"}'], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "expected an amount" in wrong.stderr

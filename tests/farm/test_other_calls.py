@@ -1,0 +1,235 @@
+"""Every call answers in the shape that the documents give it, also those that no operator uses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.farm.caller import CREATE, LIST, LOG, STOP, job
+
+ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
+PATHS = {endpoint["name"]: endpoint["paths"] for endpoint in ENDPOINTS}
+ENV = {
+    "cgId": 2007,
+    "cgName": "Blender",
+    "cgVersion": "4.2",
+    "editName": "night",
+    "renderSystem": 1,
+    "pluginIds": [20071],
+}
+HARDWARE = {"hardwareConfigIds": ["303"], "model": "Default", "gpuNum": "", "ram": "128GB"}
+DATES = {"pageNum": 1, "pageSize": 10, "startDate": "", "endDate": ""}
+
+
+def bodies(number, frame):
+    """A body for every call; those left out take none."""
+    tasks, one = {"taskIds": [number]}, {"taskId": number}
+    return {
+        "update_user_setting": {"taskOverTimeSec": 7200},
+        "create_task": {"count": 1, "taskUserLevel": 50, "outUserId": 7, "labels": ["a"], "artist": "Ada"},
+        "submit_task": one,
+        "query_error_detail": {"code": "15000", "language": "1"},
+        "get_task_list": {"pageNum": 1, "pageSize": 10},
+        **dict.fromkeys(
+            (
+                "stop_task", "start_task", "delete_task", "full_speed",
+                "recommit_failed_frames", "query_task_info",
+            ),
+            tasks,
+        ),
+        "abandon_task": tasks,
+        "query_task_frames": one,
+        "recommit_frames": {**one, "selectAll": 1},
+        "stop_frames": {**one, "selectAll": 1},
+        "show_log": {"renderingType": "render", "pageNum": 0, "pageSize": 16384, "id": frame},
+        "load_frame_thumbnail": {"id": frame, "frameStatus": 4},
+        "load_task_process_img": {**one, "frameType": 5},
+        "update_task_user_level": {**one, "taskUserLevel": 60},
+        "set_task_overtime_stop": {**tasks, "overTime": 3600},
+        "update_task_limit": {**one, "taskLimit": 2},
+        "edit_task_hardware_config": {**tasks, **HARDWARE},
+        "get_server_info": {"zone": 2},
+        "upload_task_json": {**one, "fileName": "task.json", "content": json.dumps(job())},
+        "get_output_files": {**one, "treePath": "/"},
+        "list_hardware_configs": {"taskIds": [str(number)], "cloneTask": "false"},
+        "query_platforms": {"zone": 1},
+        "add_project": {"newName": "film", "status": 0},
+        "delete_project": {"delName": "old"},
+        "list_projects": {"flag": 0},
+        "add_task_label": {**tasks, "label": "night"},
+        "delete_task_label": {**tasks, "labelNames": ["night"], "labelIds": []},
+        "query_software_detail": {"cgId": 2007, "osName": "linux"},
+        "add_render_env": ENV,
+        "edit_render_env": {**ENV, "editName": "day"},
+        "delete_render_env": {"editName": "day"},
+        "set_default_render_env": {"editName": "day"},
+        "get_render_env": {"cgIds": ["2007"], "osName": 1},
+        "task_records": {"platform": 2, **DATES},
+        "login_records": DATES,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "answer"),
+    [(one["name"], path, one["answer"]) for one in ENDPOINTS for path in one["paths"]],
+)
+def test_a_call_answers_in_its_shape(caller, name, path, answer):
+    number = caller.submit()
+    caller.farm.advance(1000)
+    if name in {"upload_task_json", "submit_task"}:
+        ended, number = number, caller.create()
+        frame = caller.frames(ended)["items"][0]["id"]
+        caller.upload(number, job())
+    else:
+        frame = caller.frames(number)["items"][0]["id"]
+    caller.call(*PATHS["add_project"], newName="old")
+    caller.call(*PATHS["add_render_env"], **ENV | {"editName": "day"})
+    data = caller.call(path, **bodies(number, frame).get(name, {}))
+    match answer:
+        case "page":
+            assert set(data) == {"pageCount", "pageNum", "total", "size", "items"}
+            assert isinstance(data["items"], list)
+        case "list":
+            assert isinstance(data, list)
+        case "object":
+            assert isinstance(data, dict)
+        case "none":
+            assert data in (None, "成功")
+
+
+@pytest.mark.parametrize("name", sorted(set(PATHS) - {"query_user_profile"}))
+def test_no_field_of_a_wrong_kind_harms_the_farm(caller, name):
+    number = caller.create()
+    for field in bodies(number, 1).get(name, {}):
+        for value in (-1, "x", [], {}, None, 1.5, True, ["x", {}], 10**30, "\0", "a" * 5000):
+            answer = caller.ask(PATHS[name][0], bodies(number, 1)[name] | {field: value})
+            assert answer["code"] in {200, 400, 404, 503, 600, 601}, (field, value, answer)
+    caller.call(CREATE)
+
+
+def test_settings_are_kept(caller):
+    (update,), (query, _) = PATHS["update_user_setting"], PATHS["query_user_setting"]
+    assert caller.call(query)["taskOverTimeSec"] == 43_200
+    caller.call(update, taskOverTimeSec=7200)
+    setting = caller.call(query)
+    assert (setting["taskOverTime"], setting["taskOverTimeSec"], setting["shareMainCapital"]) == (2, 7200, 0)
+
+
+def test_projects_are_added_once_and_deleted(caller):
+    (add,), (delete,), (names,) = PATHS["add_project"], PATHS["delete_project"], PATHS["list_projects"]
+    caller.call(add, newName="film")
+    assert caller.refused(add, newName="film") == (503, "The name film exists")
+    assert caller.call(names, flag=0) == {"projectNameList": [{"projectId": 1, "projectName": "film"}]}
+    caller.call(delete, delName="film")
+    assert caller.refused(delete, delName="film")[0] == 404
+
+
+def test_labels_come_and_go(caller):
+    number = caller.create(labels=["a"])
+    (add,), (delete, _) = PATHS["add_task_label"], PATHS["delete_task_label"]
+    caller.call(add, label="夜间", taskIds=[number])
+    caller.call(add, label="夜间", taskIds=[number])
+    assert json.loads(caller.info(number)["labels"]) == {"1": "a", "2": "夜间"}
+    caller.call(delete, taskIds=[number], labelNames=["a"])
+    assert json.loads(caller.info(number)["labels"]) == {"1": "夜间"}
+
+
+def test_render_environments_are_kept(caller):
+    (add,), (get,) = PATHS["add_render_env"], PATHS["get_render_env"]
+    assert caller.call(add, **ENV) == {"editName": "night"}
+    assert caller.refused(add, **ENV)[0] == 503
+    caller.call(add, **ENV | {"editName": "day"})
+    caller.call(*PATHS["set_default_render_env"], editName="day")
+    caller.call(*PATHS["edit_render_env"], **ENV | {"cgVersion": "3.6"})
+    envs = {env["editName"]: env for env in caller.call(get, cgId=2007)}
+    assert [(name, env["cgVersion"], env["isDefault"]) for name, env in envs.items()] == [
+        ("night", "3.6", 0),
+        ("day", "4.2", 1),
+    ]
+    assert caller.call(get, cgId=2001) == []
+    caller.call(*PATHS["delete_render_env"], editName="day")
+    assert [env["editName"] for env in caller.call(get, cgIds=["2007"])] == ["night"]
+
+
+def test_the_hardware_has_what_the_vendors_job_check_reads(caller):
+    configs = caller.call(*PATHS["list_hardware_configs"], cloneTask="false")
+    keys = {
+        "status", "platform", "model", "ram", "gpuNum", "notSupportCgId",
+        "notSupportCode", "notSupportCgVersions", "notSupportPluginList",
+    }  # fmt: skip
+    assert all(keys <= set(config) for config in configs)
+    number = caller.create()
+    caller.call(*PATHS["edit_task_hardware_config"], taskIds=[number], **HARDWARE)
+    current = caller.call(*PATHS["list_hardware_configs"], taskIds=[str(number)])
+    assert {config["id"] for config in current if config["current"]} == {303}
+
+
+def test_the_transfer_configuration_has_what_the_vendors_client_reads(caller):
+    engines = {
+        engine["engineName"]: engine for engine in caller.call(*PATHS["get_transfer_config"])["resqEngines"]
+    }
+    (line,) = engines["Aspera"]["respTaskEngineLines"]
+    assert (line["server"], line["isDefault"]) == ("127.0.0.1", 1)
+    assert type(line["port"]) is str
+
+
+def test_a_software_has_versions_with_ids(caller):
+    detail = caller.call(*PATHS["query_software_detail"], cgId=2007, osName="linux")
+    assert all(version["id"] for version in detail["cgVersion"])
+    assert detail["cgPlugin"][0]["pluginVersions"][0].keys() == {"pluginId", "pluginName", "pluginVersion"}
+
+
+def test_what_was_ordered_is_recorded(caller):
+    number = caller.submit()
+    caller.call(STOP, taskIds=[number])
+    records = caller.call(*PATHS["task_records"], platform=2, **DATES)["items"]
+    assert [record["operateType"] for record in records] == ["stop", "submit", "create"]
+    assert json.loads(records[0]["taskIds"]) == [f"2W{number}"]
+
+
+def test_error_codes_tell_what_stops_a_job(caller):
+    found = caller.call(*PATHS["query_error_detail"], codes=["15000", "35001", "no such"])
+    assert [(item["code"], item["type"], item["isOpen"]) for item in found] == [
+        ("15000", 1, 1),
+        ("35001", 0, 1),
+    ]
+
+
+def test_the_list_is_searched_by_name_number_state_and_time(caller):
+    first, second = caller.submit(job("sh010.blend")), caller.submit(job("sh020.blend"))
+    caller.create()
+    caller.farm.advance(1000)
+    third = caller.submit(job("sh030.blend"))
+
+    def listed(**body):
+        return [item["id"] for item in caller.call(LIST, **body)["items"]]
+
+    assert listed() == [third, second, first]
+    assert listed(pageNum=2, pageSize=2) == [first]
+    assert listed(pageNum=3, pageSize=2) == []
+    assert listed(searchKeyword="sh02") == [second]
+    assert listed(searchKeyword=str(first)[-4:]) == [first]
+    assert listed(statusList=[25]) == [second, first]
+    assert listed(startTime="2026-01-01 08:10:00") == [third]
+    assert listed(endTime="2026-01-01 08:10:00") == [second, first]
+    assert caller.refused(LIST, startTime="yesterday")[0] == 600
+
+
+def test_a_log_comes_in_pieces_of_bytes(opened):
+    caller = opened(renders=[{"fail_frames": "1"}])
+    number = caller.submit()
+    caller.farm.advance(1000)
+    frame = caller.frames(number)["items"][0]["id"]
+    whole = caller.call(LOG, renderingType="render", pageNum=0, pageSize=16384, id=frame)
+    assert whole["items"][-1].startswith("Error: ")
+    assert whole == caller.call(LOG, renderingType="render", pageNum=1, pageSize=16384, id=frame) | {
+        "pageNum": 0
+    }
+    pieces = [
+        "\n".join(caller.call(LOG, renderingType="render", pageNum=page, pageSize=10, id=frame)["items"])
+        for page in range(1, -(-whole["total"] // 10) + 1)
+    ]
+    assert "".join(pieces).replace("\n", "") == "".join(whole["items"])
+    assert caller.call(LOG, renderingType="render", pageNum=99, pageSize=10, id=frame)["items"] == []

@@ -1,0 +1,87 @@
+"""docs/farm-pictures.md tells the truth about pictures, storage, transfer command and pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID
+from airflow_provider_renderbus.farm.enrolment import STORAGE_VARIABLE
+from airflow_provider_renderbus.farm.formats import ENDINGS, THUMBNAIL, save
+from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS, NAMES, Pass
+from airflow_provider_renderbus.farm.picture import paint
+from airflow_provider_renderbus.farm.task_json import FORMATS
+from airflow_provider_renderbus.farm.transmitter import faults
+from airflow_provider_renderbus.farm.transmitter.command import NAME, TYPES
+from airflow_provider_renderbus.farm.transmitter.transfer import Exit
+from airflow_provider_renderbus.farm.world import FRAMES_A_TURN
+
+FOLDER = Path(__file__).parents[2] / "docs"
+DOCUMENT = (FOLDER / "farm-pictures.md").read_text("utf-8")
+
+
+def first_cells(heading):
+    """The first cells of the first table under a heading."""
+    table = re.search(r"\n(?:\|.*\n)+", DOCUMENT[DOCUMENT.index(heading) :])[0]
+    return [row.split(" | ")[0].strip("| ") for row in table.strip().splitlines()][2:]
+
+
+def test_formats_are_those_of_the_farm():
+    rows = re.findall(r"^\| ([A-Z, ]+?)(?:, and every .*)? \| `(\w+)` \|$", DOCUMENT, re.MULTILINE)
+    assert {name: ending for names, ending in rows for name in names.split(", ")} == ENDINGS
+    assert all(f"`{name}`" in DOCUMENT for name in FORMATS)
+
+
+def test_passes_are_those_of_the_farm():
+    assert set(re.findall(r"\w+", " ".join(first_cells("## Layers are passes")))) == set(NAMES)
+    assert f"exp(-{HAZE} * max({FAR} * depth - {HAZE_BEGINS}, 0))" in DOCUMENT
+
+
+@pytest.mark.parametrize("scene", ["sh010", "sh040"])
+def test_the_composite_of_the_document_is_the_beauty_pass(tmp_path, scene):
+    code = re.search(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[1]
+    example = {}
+    exec(compile(code, "docs/farm-pictures.md", "exec"), example)
+    for one in Pass:
+        save(paint(scene, 5, 160, 90, one), tmp_path / f"{one.value}.png")
+    beauty = np.asarray(Image.open(tmp_path / "beauty.png")).astype(int)
+    made = example["composite"](*(tmp_path / f"{name}.png" for name in ("colour", "shadow", "depth")))
+    assert np.abs(np.asarray(made) - beauty).max() <= 1
+
+
+def test_folders_are_those_of_a_farm(farm):
+    root = farm.connections_file.parent
+    names = re.findall(r"`([^`]+)/`", " ".join(first_cells("## Storage")))
+    assert names[:3] == [
+        f"{kind}/{bid}-{USER_ID}"
+        for kind, bid in (("input", INPUT_BID), ("config", CONFIG_BID), ("output", OUTPUT_BID))
+    ]
+    assert all((root / name).is_dir() for name in names)
+
+
+def test_the_command_is_as_told():
+    assert [cell.strip("`") for cell in first_cells("While no farm runs")] == list(TYPES_AS_TOLD)
+    assert set(TYPES_AS_TOLD) == set(TYPES)
+    assert [int(code) for code in first_cells("so that a line stays a line")] == list(Exit)
+    words = {cell.strip("`").partition("=")[0] for cell in first_cells("### Faults on demand")}
+    assert words == {"after", "half", "silence", "exit", "times"}
+    for name in (NAME, STORAGE_VARIABLE, faults.VARIABLE, faults.FILE):
+        assert f"`{name}`" in DOCUMENT
+
+
+TYPES_AS_TOLD = ("upload_path", "upload_json", "upload_list", "download_path", "download_list")
+
+
+def test_figures_are_those_of_the_farm():
+    assert f"({FRAMES_A_TURN}\nframes a turn)" in DOCUMENT
+    assert f"a JPEG of {THUMBNAIL[0]} pixels" in DOCUMENT
+
+
+def test_its_pictures_are_there_and_small():
+    shown = re.findall(r"!\[.+\]\((.+)\)", DOCUMENT)
+    assert len(shown) == 4
+    assert all((FOLDER / path).stat().st_size < 150_000 for path in shown)

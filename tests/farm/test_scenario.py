@@ -1,0 +1,87 @@
+"""The scenario file: every key is read, and what is wrong in it is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm.pieces import main_pieces
+from airflow_provider_renderbus.farm.scenario import Scenario, open_scenario, read_scenario
+from airflow_provider_renderbus.farm.task_json import read_jobs
+from tests.farm.caller import job, maya
+
+
+def test_an_empty_scenario_is_the_usual_one():
+    assert read_scenario({}) == Scenario()
+
+
+def test_the_first_render_that_fits_counts():
+    scenario = read_scenario(
+        {
+            "renders": [
+                {"scene": "shot.ma", "layer": "sha*", "broken": 1},
+                {"scene": "shot", "broken": 2},
+                {"broken": 3},
+            ]
+        }
+    )
+    beauty, shadow = read_jobs(maya())
+    (other,) = read_jobs(job())
+    assert [scenario.conduct(one).broken for one in (shadow, beauty, other)] == [1, 2, 3]
+
+
+def test_seeds_change_times_and_failures():
+    (one,) = read_jobs(job(frames="1-200[1]"))
+    lives = []
+    for seed in (0, 0, 5):
+        scenario = read_scenario({"seed": seed, "renders": [{"fail_share": 0.25}]})
+        pieces = main_pieces(one)
+        lives.append([(scenario.seconds(one, piece), scenario.fails(one, piece, 0)) for piece in pieces])
+    assert lives[0] == lives[1] != lives[2]
+    assert 25 < sum(fails for _, fails in lives[0]) < 75
+
+
+@pytest.mark.parametrize(
+    ("scenario", "message"),
+    [
+        ([], "scenario: expected a JSON object"),
+        ({"sed": 1}, "scenario has an unknown key 'sed'; expected one of account, faults"),
+        ({"seed": -1}, "scenario: seed is '-1'; expected a whole number from 0"),
+        ({"frame_seconds": [9, 1]}, "frame_seconds is .* expected two whole numbers"),
+        ({"pictures": 1}, "pictures is '1'; expected true or false"),
+        ({"account": {"price": 0.67}}, "account: price is '0.67'; expected an amount from 0 as text"),
+        ({"account": {"price": "1e20"}}, "account: price"),
+        ({"renders": {}}, "renders is .* expected a list"),
+        ({"renders": [{}, {"cost": "x"}]}, r"renders\[1\]: cost is 'x'"),
+        (
+            {"renders": [{"fail_frames": "a-b"}]},
+            r"renders\[0\]: fail_frames is 'a-b'; expected frames such as",
+        ),
+        ({"renders": [{"passes": ["x"]}]}, "passes is .* expected a list of preprocess, photon"),
+        ({"renders": [{"shown": {"0": "x"}}]}, "shown is .* expected state codes"),
+        ({"faults": [{}]}, r"faults\[0\]: fault is missing; expected one of status"),
+        ({"findings": {"1": {"type": 2}}}, "findings 1: type is '2'"),
+    ],
+)
+def test_what_is_wrong_in_a_scenario_is_told(scenario, message):
+    with pytest.raises(ValueError, match=message):
+        read_scenario(scenario)
+
+
+def test_only_the_program_can_be_killed_by_a_scenario(tmp_path):
+    with pytest.raises(ValueError, match="only the farm as a program"):
+        Farm(tmp_path / "farm", HandClock(), scenario={"faults": [{"fault": "restart"}]})
+
+
+def test_a_scenario_file_is_told_by_its_path(tmp_path):
+    path = tmp_path / "night.json"
+    path.write_text(json.dumps({"seed": 3, "machines": 9}))
+    assert open_scenario(path) == Scenario(seed=3, machines=9)
+    for text in ("{", '{"seed": "x"}', "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"night\.json: "):
+            Farm(tmp_path / "farm", HandClock(), scenario=path)
+    with pytest.raises(OSError, match=r"none\.json"):
+        Farm(tmp_path / "farm", HandClock(), scenario=tmp_path / "none.json")

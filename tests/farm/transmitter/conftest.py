@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from airflow_provider_renderbus.farm.enrolment import enrolled
+from airflow_provider_renderbus.farm.transmitter.command import main
+from tests.farm.transmitter.files import IDS, PORT, flags, write
+
+PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm.transmitter.command"]
+
+
+@pytest.fixture
+def storage(tmp_path, monkeypatch):
+    root = tmp_path / "farm"
+    for kind, bid in IDS.items():
+        (root / kind / f"{bid}-100001").mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with enrolled("127.0.0.1", PORT, root):
+        yield root
+
+
+@pytest.fixture
+def inputs(storage):
+    return storage / "input" / "10201-100001"
+
+
+@pytest.fixture
+def outputs(storage):
+    folder = storage / "output" / "20201-100001"
+    for name in ("35000001_sh010/sh010_0001.png", "35000001_sh010/deep/er.png", "35000002_sh020/b.png"):
+        write(folder / name, name)
+    return folder
+
+
+@pytest.fixture
+def local(tmp_path):
+    folder = tmp_path / "local"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process: its exit code and its lines."""
+
+    def run(*args, answer="y\n", **more):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+        monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BytesIO()))
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            code = main(flags(*args, **more))
+        except SystemExit as end:
+            code = end.code
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        said = []
+        for stream in (sys.stdout, sys.stderr):
+            stream.seek(0)
+            said.append(stream.read())
+        return code, said[0].splitlines()[1:], said[1]
+
+    return run
+
+
+@pytest.fixture
+def start(storage, tmp_path):
+    """Start the command as a process of its own, in a group of its own."""
+    started = []
+
+    def start(*args, program=PROGRAM, **environment):
+        process = subprocess.Popen(
+            [*program, *flags(*args)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"TMPDIR": str(tmp_path)} | environment,
+        )
+        started.append(process)
+        process.stdin.write("y\n")
+        process.stdin.close()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()

@@ -1,0 +1,168 @@
+"""The transfer command: what it copies, says and ends with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_renderbus.farm.enrolment import STORAGE_VARIABLE, storage_of
+from airflow_provider_renderbus.farm.transmitter.plan import server_path
+from tests.farm.transmitter.files import PORT, content, write
+
+
+def test_a_configuration_file_goes_to_its_place(run, storage, local):
+    write(local / "task.json", "{}")
+    code, lines, errors = run(
+        "upload_path", local / "task.json", "/35000001/cfg/task.json", "config", keep="false"
+    )
+    assert (code, errors) == (0, "")
+    assert lines == ["upload is begin", f"upload file done 1/1 2 bytes ({local}/task.json)"]
+    assert content(storage / "config" / "30201-100001") == {"35000001/cfg/task.json": "{}"}
+
+
+def test_assets_go_where_upload_json_says(run, inputs, local):
+    names = {"a.blend": "/D/shots/a.blend", "b 'q\" .png": "mnt/b 'q\" .png", "衣帽间.max": "/衣帽间.max"}
+    assets = [{"local": str(write(local / name, name)), "server": server} for name, server in names.items()]
+    scene = {"local": str(write(local / "s.c4d", "s")), "server": "/s.c4d"}
+    upload = write(local / "upload.json", json.dumps({"asset": assets, "scene": scene}))
+    code, lines, _ = run("upload_json", upload, "/", keep="false")
+    assert code == 0
+    assert len([line for line in lines if line.startswith("upload file done ")]) == 4
+    expected = {server.lstrip("/"): name for name, server in names.items()}
+    assert content(inputs) == expected | {"s.c4d": "s"}
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [
+        ("true", {"35000001_sh010/sh010_0001.png", "35000001_sh010/deep/er.png"}),
+        ("false", {"sh010_0001.png", "deep/er.png"}),
+    ],
+)
+def test_frames_are_fetched(run, outputs, local, keep, expected):
+    code, lines, _ = run("download_path", local / "new", "/35000001_sh010", "output", keep)
+    assert code == 0
+    assert set(content(local / "new")) == expected
+    assert lines[0] == "download is begin"
+    assert lines[-1] == "download file done 2/2 29 bytes (/35000001_sh010/sh010_0001.png)"
+
+
+def test_a_single_frame_is_fetched(run, outputs, local):
+    assert run("download_path", local, "35000002_sh020/b.png", "output", "false")[0] == 0
+    assert set(content(local)) == {"b.png"}
+
+
+def test_lists_are_cut(run, inputs, outputs, local):
+    paths = [str(write(local / f"{number}.exr")) for number in range(5)]
+    listed = write(local / "list.txt", "\n".join(paths) + "\n")
+    assert run("upload_list", listed, "/set", keep="false", c="1 3")[0] == 0
+    assert set(content(inputs)) == {"set/1.exr", "set/2.exr"}
+    assert run("upload_list", listed, "/", c="0 1")[0] == 0
+    assert f"{paths[0]}".lstrip("/") in content(inputs)
+    wanted = write(local / "wanted.txt", "\ufeff/35000002_sh020\n/35000001_sh010/sh010_0001.png\n/nothing\n")
+    assert run("download_list", local / "new", wanted, "output", c="0 2")[0] == 0
+    assert set(content(local / "new")) == {"35000002_sh020/b.png", "35000001_sh010/sh010_0001.png"}
+
+
+@pytest.mark.parametrize(
+    ("path", "server"),
+    [
+        ("D:/shots/a.blend", "D/shots/a.blend"),
+        ("D:\\shots\\a.blend", "D/shots/a.blend"),
+        ("/mnt/a.blend", "mnt/a.blend"),
+        ("\\\\srv\\s\\a", "srv/s/a"),
+    ],
+)
+def test_a_local_path_lies_in_the_storage_by_the_vendors_rule(path, server):
+    assert server_path(path) == server
+
+
+@pytest.fixture
+def ini(local):
+    settings = "[database]\non=true\nplatform_id=2\ntype={}\n[sqlite]\ndb_path=db/r.db\ntemporary={}\n"
+    return lambda kind="sqlite", temporary="false": write(local / "t.ini", settings.format(kind, temporary))
+
+
+def test_what_was_sent_before_is_not_sent_again(run, inputs, local, ini):
+    write(local / "a", "one")
+    args = ("upload_path", local / "a", "/a")
+    assert "3 bytes" in run(*args, C=ini())[1][1]
+    assert run(*args, C=ini())[:2] == (0, ["upload is begin", f"upload file done 1/1 was there ({local}/a)"])
+    assert "3 bytes" in run(*args, C=ini(temporary="true"))[1][1]
+    (inputs / "a").unlink()
+    assert "3 bytes" in run(*args, C=ini())[1][1]
+    write(local / "a", "other")
+    assert "5 bytes" in run(*args, C=ini())[1][1]
+    assert content(inputs) == {"a": "other"}
+
+
+def test_a_resume_database_that_cannot_be_used_is_told(run, inputs, local, ini):
+    args = ("upload_path", write(local / "a"), "/a")
+    assert "expected sqlite" in run(*args, C=ini("redis"))[2]
+    assert run(*args, C=local / "missing.ini")[0] == 255
+    assert run(*args, C=write(local / "bad.ini", "nothing"))[0] == 255
+    write(local / "db" / "r.db", "no database" * 100)
+    assert run(*args, C=ini())[0] == 255
+    assert content(inputs) == {}
+
+
+@pytest.mark.parametrize(
+    "more", [{"E": "ftp"}, {"P": "x"}, {"K": "yes"}, {"c": "1"}, {"T": "upload"}, {"p": "3"}, {"Z": "1"}]
+)
+def test_wrong_arguments_end_at_once(run, storage, local, more):
+    code, lines, errors = run("upload_path", write(local / "a"), "/a", **more)
+    assert (code, lines) == (255, [])
+    assert errors.startswith("renderbus-farm-transmitter: ")
+
+
+def test_a_local_path_that_is_not_there_ends_at_once(run, inputs, local):
+    assert run("upload_path", local / "missing", "/a")[0] == 255
+    assert run("upload_json", local / "missing", "/")[0] == 255
+    assert run("upload_list", local / "missing", "/")[0] == 255
+    assert run("download_list", local, local / "missing", "output")[0] == 255
+    for text in (
+        "{",
+        "[]",
+        "{}",
+        '{"asset": [1]}',
+        '{"asset": [{"local": 1, "server": "a"}]}',
+        "[" * 100_000,
+    ):
+        code, _, errors = run("upload_json", write(local / "u.json", text), "/")
+        assert (code, "is no upload.json" in errors) == (255, True)
+
+
+def test_the_question_wants_an_answer(run, inputs, local):
+    for answer in ("", "n\n"):
+        code, lines, errors = run("upload_path", write(local / "a"), "/a", answer=answer)
+        assert (code, lines) == (255, [])
+        assert "was not answered" in errors
+    assert content(inputs) == {}
+
+
+def test_ids_that_do_not_go_together_are_wrong(run, storage, local):
+    code, _, errors = run("upload_path", write(local / "a"), "/a", U="100002")
+    assert code == 9
+    assert "do not go together" in errors
+
+
+def test_only_a_farm_that_runs_is_found(storage, tmp_path, monkeypatch):
+    assert storage_of("127.0.0.1", PORT) == storage_of("localhost", PORT) == storage
+    assert storage_of("10.0.0.7", PORT) is storage_of("127.0.0.1", 1) is None
+    entry = next(tmp_path.glob("renderbus-farms-*/*.json"))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    entry.write_text(json.dumps(json.loads(entry.read_text()) | {"pid": gone.pid}))
+    assert storage_of("127.0.0.1", PORT) is None
+    monkeypatch.setenv(STORAGE_VARIABLE, "/somewhere")
+    assert storage_of("127.0.0.1", PORT) == Path("/somewhere")
+
+
+def test_a_folder_of_enrolments_open_to_others_is_not_trusted(storage, tmp_path):
+    next(tmp_path.glob("renderbus-farms-*")).chmod(0o777)
+    with pytest.raises(OSError, match="not this user's alone"):
+        storage_of("127.0.0.1", PORT)

@@ -1,0 +1,45 @@
+"""At every moment of a job's life, the vendor's client and ours judge alike, and read the same from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients import sequences
+from tests.interop.jobs.test_jobs import job, layered_job
+
+MOMENTS, SECONDS = 400, 10
+
+LIVES = {
+    "plain": ({}, job()),
+    "layered": ({}, layered_job("beauty", "shadow")),
+    "tiles": ({}, job(tiles="2")),
+    "several frames a machine": ({}, job("1-7[1]", frames_per_task="3")),
+    "failed frames": ({"renders": [{"fail_frames": "2"}]}, job()),
+    "one failed layer": ({"renders": [{"layer": "shadow", "broken": 1}]}, layered_job("beauty", "shadow")),
+    "preprocessed": ({"renders": [{"passes": ["preprocess"]}]}, job()),
+    "broken": ({"renders": [{"broken": 1}]}, job()),
+    "no money": ({"account": {"coupon": "0", "balance": "0.1", "credit": "0"}}, job("1-40[1]")),
+    "too late": ({}, job("1-40[1]", task_stop_time="300")),
+}
+
+
+@pytest.mark.parametrize(("scenario", "task_json"), LIVES.values(), ids=LIVES)
+def test_both_judge_alike(customer, client, task_json):
+    number = customer.render(task_json)
+    for _ in range(MOMENTS):
+        task = client.send(calls.query_task_info([number]))[number]
+        assert task.ended == customer.has_ended(number)
+        if task.ended:
+            break
+        customer.farm.advance(SECONDS)
+    assert task.ended
+    assert list(task.output_names) == customer.folders(number)
+    for leaf in task.leaves():
+        ours = client.run(sequences.frames(leaf.id))
+        theirs = customer.frames(leaf.id).values()
+        assert [(frame.id, frame.index, frame.status_code) for frame in ours] == [
+            (frame["id"], frame["frameIndex"], frame["frameStatus"]) for frame in theirs
+        ]
+        assert sum(frame.cost for frame in ours) == leaf.cost
+    assert task.cost == sum(leaf.cost for leaf in task.leaves())
