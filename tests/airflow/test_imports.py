@@ -24,7 +24,7 @@ def test_operators_and_sensors_load_no_client_and_no_models():
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, *modules]
     loaded = subprocess.check_output(command, text=True).splitlines()[-1].split()
     assert set(modules) <= set(loaded)
-    assert not {"requests", "httpx", "jsonschema", "tenacity"} & set(loaded)
+    assert not {"requests", "httpx", "jsonschema"} & set(loaded)
     ours = [name.removeprefix("airflow_provider_renderbus.") for name in loaded]
     models = {name for name in ours if name.startswith(("api.calls.", "api.models."))}
     assert models <= {"api.models.page"}
