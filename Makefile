@@ -1,10 +1,11 @@
 # The commands of this project; `make` lists them. A machine needs python3 (3.11 to 3.13), make and a package
-# index. All else is installed into .tools and .venv.
+# index. All else is installed into .tools, .venv and .venv-*.
 
 PYTHON ?= python3
 UV_VERSION := uv>=0.9,<1
-AIRFLOW := apache-airflow~=3.3.0
-CONSTRAINTS := constraints/airflow-3.3.txt
+# The suite runs on the newest line of Airflow in .venv, and on older ones in .venv-2.11 and so on.
+NEWEST := 3.3
+OLDER := 2.11 3.0
 # The vendor's released client, beside which Airflow cannot be installed. What it pins needs Python 3.11.
 VENDOR := 'rayvision_api==3.0.4.3' 'rayvision-sync==3.1.8' 'setuptools<81'
 VENDOR_PYTHON ?= 3.11
@@ -12,6 +13,8 @@ VENDOR_PYTHON ?= 3.11
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
+PYTEST := pytest -q --numprocesses logical --maxprocesses 8
+SUITE := --ignore tests/interop -m 'not browser'
 # uv does not read pip's settings: where it has no index of its own it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
 
@@ -20,15 +23,18 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types pytest interop browser bench format constraints clean
+.PHONY: help demo test test-matrix lint types pytest package interop browser bench format constraints clean
+.PRECIOUS: .venv-%/installed
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: .venv/installed ## render three shots in a real Airflow on the embedded farm
 	@$(BIN)/python -m demo
 
 test: lint types pytest ## check format, lint and types, and run the tests
+
+test-matrix: $(OLDER:%=pytest-%) ## run the tests on the older lines of Airflow
 
 lint: .venv/installed ## check format and lint
 	$(BIN)/ruff format --check .
@@ -38,10 +44,13 @@ types: .venv/installed ## check types
 	$(BIN)/mypy
 
 pytest: .venv/installed ## run the tests
-	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 --ignore tests/interop -m "not browser"
+	$(BIN)/$(PYTEST) $(SUITE)
+
+pytest-%: .venv-%/installed
+	$(<D)/bin/$(PYTEST) $(SUITE)
 
 interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
-	$(BIN)/pytest -q --numprocesses logical --maxprocesses 8 tests/interop
+	$(BIN)/$(PYTEST) tests/interop
 
 browser: .venv/installed ## try the farm's pages in Chromium, which root gets from Debian where it is missing
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
@@ -51,26 +60,45 @@ bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/ben
 	$(BIN)/python -m benchmarks.protocol --vendor-python .venv-vendor/bin/python
 	$(BIN)/python -m benchmarks.farm_load
 	$(BIN)/python -m benchmarks.farm_frames
+	$(BIN)/python -m benchmarks.import_time
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+package: .venv/installed ## build the wheel, and try it in an empty environment
+	@rm -rf dist
+	@$(UV) build --quiet
+	@$(UV) venv --quiet --clear --python .tools/bin/python .venv-package
+	@$(UV) pip install --quiet --python .venv-package/bin/python --constraint constraints/airflow-$(NEWEST).txt dist/*.whl
+	$(BIN)/pytest -q tests/wheel.py
+
 constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_DATE
-	@echo '$(AIRFLOW)' | $(UV) pip compile - pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file $(CONSTRAINTS)
+	@for line in $(NEWEST) $(OLDER); do \
+	  $(UV) pip compile constraints/airflow-$$line.in pyproject.toml --all-extras --group dev --universal \
+	    --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet \
+	    --output-file constraints/airflow-$$line.txt || exit; \
+	done
 	@printf '%s\n' $(VENDOR) | $(UV) pip compile - --universal --python-version $(VENDOR_PYTHON) \
 	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
 
 clean: ## remove environments, caches and the demo's runs
-	rm -rf .tools .venv .venv-vendor .demo .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .tools .venv .venv-* .demo .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/installed: .tools/installed $(CONSTRAINTS) pyproject.toml
-	@echo 'Installing Airflow and the tools into .venv'
-	@test -x $(BIN)/python || $(UV) venv --quiet --clear --python .tools/bin/python .venv
-	@$(UV) pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS) --editable '.[farm,examples]' --group dev
-	@touch $@
+define install
+@echo 'Installing Airflow and the tools into $(@D)'
+@test -x $(@D)/bin/python || $(UV) venv --quiet --clear --python .tools/bin/python $(@D)
+@$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --requirement $(<:.txt=.in) \
+  --editable '.[farm,examples]' --group dev
+@touch $@
+endef
+
+.venv/installed: constraints/airflow-$(NEWEST).txt pyproject.toml .tools/installed
+	$(install)
+
+.venv-%/installed: constraints/airflow-%.txt pyproject.toml .tools/installed
+	$(install)
 
 .venv-vendor/installed: .tools/installed constraints/vendor.txt
 	@echo "Installing the vendor's released client into .venv-vendor"

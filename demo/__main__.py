@@ -21,7 +21,7 @@ import httpx
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from demo.airflow_instance import NO_PROXY, AirflowInstance
-from demo.checks import Finding, check_returned, check_run
+from demo.checks import Finding, check_connection_form, check_returned, check_run
 from demo.embedded_farm import EmbeddedFarm
 from demo.follow import Follower, Result
 from demo.nightly import CONTACT_SHEET, DAG_ID, PREVIEW, SHOTS, WAIT
@@ -79,6 +79,8 @@ def run(folder: Path, speed: float) -> list[Finding]:
         with airflow, farm.client() as client:
             airflow.unpause(DAG_ID)
             journal.event("Airflow", f"{airflow.url}, {DAG_ID} is unpaused")
+            form = airflow.connection_form("renderbus")
+            findings |= dict.fromkeys(check_connection_form(form, airflow.log("api-server")))
             follower = Follower(airflow, client)
             for changed in follower.follow():
                 for shot in changed:

@@ -156,11 +156,19 @@ class AirflowInstance:
         :raises httpx.HTTPStatusError: the answer is not a success.
         :raises httpx.TransportError: there is no answer.
         """
-        return self._ask("GET", path, params=parameters)
+        return self._ask("GET", f"/api/v2{path}", params=parameters)
 
     def patch(self, path: str, **changes: Any) -> Any:
         """Change something through the REST API. Raises what :meth:`get` does."""
-        return self._ask("PATCH", path, json=changes)
+        return self._ask("PATCH", f"/api/v2{path}", json=changes)
+
+    def connection_form(self, connection_type: str) -> dict[str, Any]:
+        """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.
+
+        :param connection_type: of the connection.
+        """
+        forms = self._ask("GET", "/ui/connections/hook_meta")
+        return next((form for form in forms if form["connection_type"] == connection_type), {})
 
     def unpause(self, dag_id: str, seconds: float = 60.0) -> None:
         """Wait until a DAG is there and unpause it, so that the run that is due is made at once.
@@ -193,7 +201,7 @@ class AirflowInstance:
     )
     def _ask(self, method: str, path: str, **arguments: Any) -> Any:
         self.programs.watch()
-        return self._http.request(method, f"/api/v2{path}", **arguments).raise_for_status().json()
+        return self._http.request(method, path, **arguments).raise_for_status().json()
 
     def _start(self, name: str, command: list[str], *, may_end: bool = False, held: bool = False) -> Program:
         return self.programs.start(

@@ -1,16 +1,17 @@
-"""Whether the DAG run is what it must be: its states and what its tasks returned."""
+"""Whether Airflow shows what it must: the connection form, the states of the run, what its tasks returned."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
 from demo.follow import shot_name
 from demo.nightly import CREATE, DAG_ID, FRAMES, INSTANCES, MAPPED, SHOTS, WAIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from demo.airflow_instance import AirflowInstance
@@ -78,6 +79,24 @@ def check_returned(result: Result, log: Path) -> Iterator[Finding]:
             yield Finding(f"the cost of {shot}", "more than 0", str(task.cost), log)
         if not end.get("seconds") or len(end.get("outputs", ())) != 1:
             yield Finding(f"the end of {shot}", "seconds, and one output folder", str(end), log)
+
+
+def check_connection_form(form: Mapping[str, Any], log: Path) -> Iterator[Finding]:
+    """Check that Airflow's connection form has the fields of a farm's connection.
+
+    :param form: what the connection page gets.
+    :param log: where to look where something is wrong.
+    """
+    extras = {name: field["schema"]["title"] for name, field in (form.get("extra_fields") or {}).items()}
+    wanted = {name: extra.label for name, extra in EXTRAS.items()}
+    if extras != wanted:
+        yield Finding("fields of extra in the connection form", str(wanted), str(extras), log)
+    standard = form.get("standard_fields") or {}
+    labels = {name: (standard.get(name) or {}).get("title") for name in UI_FIELD_BEHAVIOUR["relabeling"]}
+    if labels != UI_FIELD_BEHAVIOUR["relabeling"]:
+        yield Finding(
+            "labels in the connection form", str(UI_FIELD_BEHAVIOUR["relabeling"]), str(labels), log
+        )
 
 
 def _error(log: Path) -> str:

@@ -25,8 +25,14 @@ os.environ.update(
 
 from airflow_provider_renderbus.clients.settings import Settings  # noqa: E402 - see above
 from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402
+from tests.airflow_version import WARNINGS  # noqa: E402
 
 CONN_ID = "renderbus_default"
+
+
+def pytest_configure(config):
+    for line in WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.fixture

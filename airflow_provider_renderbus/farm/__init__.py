@@ -28,7 +28,16 @@ A browser goes from server to pages. transmitter is a command of its own: it fin
 Files that others name are reached through enclosure. docs/farm-pictures.md tells about all of these.
 """
 
-from airflow_provider_renderbus.farm.clock import HandClock
-from airflow_provider_renderbus.farm.farm import Farm
+try:
+    from airflow_provider_renderbus.farm.clock import HandClock
+    from airflow_provider_renderbus.farm.farm import Farm
+except ModuleNotFoundError as missing:
+    if missing.name not in {"numpy", "PIL"}:
+        raise
+    # By the name of this module `python -m` knows that a message is all there is to print.
+    raise ImportError(
+        f"the embedded farm needs {missing.name}: pip install 'airflow-provider-renderbus[farm]'",
+        name=__name__,
+    ) from missing
 
 __all__ = ["Farm", "HandClock"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
+from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import console_url, read_settings
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
 
@@ -37,6 +38,16 @@ class RenderbusHook(BaseHook):
     default_conn_name = DEFAULT_CONN_ID
     conn_type = "renderbus"
     hook_name = "Renderbus"
+
+    @staticmethod
+    def get_ui_field_behaviour() -> dict[str, Any]:
+        """Return how the connection form of Airflow 2.11 to 3.1 shows the fields all connections have."""
+        return connection_form.field_behaviour()
+
+    @staticmethod
+    def get_connection_form_widgets() -> dict[str, Any]:
+        """Return the connection form's fields of extra for Airflow 2.11 to 3.1."""
+        return connection_form.widgets()
 
     def __init__(self, renderbus_conn_id: str = default_conn_name) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
+
+from tests.airflow_version import load_dags, schedule_of
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
 EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py"))
@@ -9,7 +10,7 @@ EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py"))
 
 @pytest.fixture(scope="module")
 def dags():
-    bag = DagBag(str(FOLDER))
+    bag = load_dags(FOLDER)
     assert not bag.import_errors
     return bag.dags
 
@@ -23,6 +24,6 @@ def test_every_example_loads_and_knows_nothing_of_the_farm(dags, name):
 def test_the_nightly_render_is_one_run_a_night(dags):
     dag = dags["nightly_render"]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
-    assert dag.schedule == "0 2 * * *"
+    assert schedule_of(dag) == "0 2 * * *"
     assert {"frames_folder", "pictures_folder"} <= set(dag.params)
     assert dag.get_task("render_shot.wait").deferrable

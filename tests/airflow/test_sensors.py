@@ -4,6 +4,7 @@ import asyncio
 import pkgutil
 
 import pytest
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
@@ -11,7 +12,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
@@ -23,6 +23,7 @@ from airflow_provider_renderbus.sensors.conditions import (
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import FramesDone, restored, stored
 from tests.airflow.context import context
+from tests.airflow_version import reschedules_without_a_database
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -193,6 +194,7 @@ class TestModes:
         with pytest.raises(AirflowFailException, match=r"^poke_interval: "):
             sensor.execute(context())
 
+    @reschedules_without_a_database
     def test_a_sensor_can_be_rescheduled(self):
         sensor = RenderbusFundsSensor(task_id="wait", min_funds=1000, mode="reschedule")
         with pytest.raises(AirflowRescheduleException):

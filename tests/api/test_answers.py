@@ -150,7 +150,7 @@ def test_any_bytes_give_a_result_or_an_error_of_ours(call, status, body):
 WIRE_NAMES = sorted(
     {
         field.metadata["wire"]
-        for model in vars(models).values()
+        for model in (getattr(models, name) for name in models.__all__)
         if dataclasses.is_dataclass(model)
         for field in dataclasses.fields(model)
         if "wire" in field.metadata

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
 from demo.airflow_instance import AirflowInstance
-from demo.checks import check_returned, check_run
+from demo.checks import check_connection_form, check_returned, check_run
 from demo.follow import Result
 from demo.nightly import CONTACT_SHEET, CREATE, INSTANCES, PREVIEW, SHOTS, WAIT
 from demo.processes import Programs
@@ -137,3 +138,17 @@ def test_a_wait_that_returned_nothing_is_found(result):
     returned = {key: value for key, value in result.returned.items() if key != (WAIT, 2)}
     findings = list(check_returned(replace(result, returned=returned), LOG))
     assert {finding.subject for finding in findings} == {"the end of sh030"}
+
+
+def test_a_connection_form_that_lacks_something_is_found():
+    form = {
+        "standard_fields": {
+            name: {"title": title} for name, title in UI_FIELD_BEHAVIOUR["relabeling"].items()
+        },
+        "extra_fields": {name: {"schema": {"title": extra.label}} for name, extra in EXTRAS.items()},
+    }
+    assert not list(check_connection_form(form, LOG))
+    for part in form:
+        (finding,) = check_connection_form({**form, part: None}, LOG)
+        assert finding.look_at == LOG
+    assert len(list(check_connection_form({}, LOG))) == 2

@@ -1,66 +1,71 @@
 """The farm's calls, one function each, named as in the vendor's client where it has them."""
 
-from airflow_provider_renderbus.api.calls.account import (
-    get_pack_nodes,
-    list_hardware_configs,
-    login_records,
-    query_platforms,
-    query_user_profile,
-    query_user_setting,
-    task_records,
-    update_user_setting,
-)
-from airflow_provider_renderbus.api.calls.frames import (
-    load_frame_thumbnail,
-    load_task_process_img,
-    query_all_frame_stats,
-    query_task_frames,
-    recommit_failed_frames,
-    recommit_frames,
-    show_log,
-    stop_frames,
-)
-from airflow_provider_renderbus.api.calls.labels import (
-    add_project,
-    add_task_label,
-    delete_project,
-    delete_task_label,
-    get_project_list,
-    list_projects,
-)
-from airflow_provider_renderbus.api.calls.software import (
-    add_render_env,
-    delete_render_env,
-    edit_render_env,
-    get_render_env,
-    query_software_detail,
-    query_software_list,
-    set_default_render_env,
-)
-from airflow_provider_renderbus.api.calls.tasks import (
-    abandon_task,
-    create_task,
-    delete_task,
-    edit_task_hardware_config,
-    full_speed,
-    get_task_list,
-    query_error_detail,
-    query_task_info,
-    set_task_overtime_stop,
-    start_task,
-    stop_task,
-    submit_task,
-    update_task_limit,
-    update_task_user_level,
-)
-from airflow_provider_renderbus.api.calls.transfer import (
-    get_output_files,
-    get_raysync_user_key,
-    get_server_info,
-    get_transfer_bid,
-    get_transfer_config,
-    upload_task_json,
-)
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api.first_use import names_from
+
+if TYPE_CHECKING:
+    from airflow_provider_renderbus.api.calls.account import (
+        get_pack_nodes,
+        list_hardware_configs,
+        login_records,
+        query_platforms,
+        query_user_profile,
+        query_user_setting,
+        task_records,
+        update_user_setting,
+    )
+    from airflow_provider_renderbus.api.calls.frames import (
+        load_frame_thumbnail,
+        load_task_process_img,
+        query_all_frame_stats,
+        query_task_frames,
+        recommit_failed_frames,
+        recommit_frames,
+        show_log,
+        stop_frames,
+    )
+    from airflow_provider_renderbus.api.calls.labels import (
+        add_project,
+        add_task_label,
+        delete_project,
+        delete_task_label,
+        get_project_list,
+        list_projects,
+    )
+    from airflow_provider_renderbus.api.calls.software import (
+        add_render_env,
+        delete_render_env,
+        edit_render_env,
+        get_render_env,
+        query_software_detail,
+        query_software_list,
+        set_default_render_env,
+    )
+    from airflow_provider_renderbus.api.calls.tasks import (
+        abandon_task,
+        create_task,
+        delete_task,
+        edit_task_hardware_config,
+        full_speed,
+        get_task_list,
+        query_error_detail,
+        query_task_info,
+        set_task_overtime_stop,
+        start_task,
+        stop_task,
+        submit_task,
+        update_task_limit,
+        update_task_user_level,
+    )
+    from airflow_provider_renderbus.api.calls.transfer import (
+        get_output_files,
+        get_raysync_user_key,
+        get_server_info,
+        get_transfer_bid,
+        get_transfer_config,
+        upload_task_json,
+    )
 
 __all__ = [
     "abandon_task",
@@ -113,3 +118,8 @@ __all__ = [
     "update_user_setting",
     "upload_task_json",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__, __all__, "account", "frames", "labels", "software", "tasks", "transfer"
+    )

@@ -1,24 +1,29 @@
 """What the farm answers, as frozen values."""
 
-from airflow_provider_renderbus.api.models.account import UserProfile
-from airflow_provider_renderbus.api.models.analysis import ErrorDetail
-from airflow_provider_renderbus.api.models.frames import Frame, LogPage
-from airflow_provider_renderbus.api.models.hardware import HardwareConfig
-from airflow_provider_renderbus.api.models.outputs import OutputFile
-from airflow_provider_renderbus.api.models.page import Page
-from airflow_provider_renderbus.api.models.settings import UserSetting
-from airflow_provider_renderbus.api.models.tasks import CreatedTasks, Progress, TaskInfo, TaskOptions
-from airflow_provider_renderbus.api.models.transfer import (
-    EngineAccount,
-    EngineLine,
-    RaysyncServer,
-    RaysyncUserKey,
-    ServerInfo,
-    SubUserOutput,
-    TransferBids,
-    TransferConfig,
-    TransferEngine,
-)
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api.first_use import names_from
+
+if TYPE_CHECKING:
+    from airflow_provider_renderbus.api.models.account import UserProfile
+    from airflow_provider_renderbus.api.models.analysis import ErrorDetail
+    from airflow_provider_renderbus.api.models.frames import Frame, LogPage
+    from airflow_provider_renderbus.api.models.hardware import HardwareConfig
+    from airflow_provider_renderbus.api.models.outputs import OutputFile
+    from airflow_provider_renderbus.api.models.page import Page
+    from airflow_provider_renderbus.api.models.settings import UserSetting
+    from airflow_provider_renderbus.api.models.tasks import CreatedTasks, Progress, TaskInfo, TaskOptions
+    from airflow_provider_renderbus.api.models.transfer import (
+        EngineAccount,
+        EngineLine,
+        RaysyncServer,
+        RaysyncUserKey,
+        ServerInfo,
+        SubUserOutput,
+        TransferBids,
+        TransferConfig,
+        TransferEngine,
+    )
 
 __all__ = [
     "CreatedTasks",
@@ -43,3 +48,18 @@ __all__ = [
     "UserProfile",
     "UserSetting",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        __all__,
+        "account",
+        "analysis",
+        "frames",
+        "hardware",
+        "outputs",
+        "page",
+        "settings",
+        "tasks",
+        "transfer",
+    )

@@ -1,0 +1,43 @@
+"""The connection form as Airflow 2.11 to 3.1 make it: with methods of the hook.
+
+Later lines make it of the provider's information, which comes from the same table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+
+
+def field_behaviour() -> dict[str, Any]:
+    """Return what is hidden, renamed or shown as an example among the fields that all connections have."""
+    return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+
+def widgets() -> dict[str, Any]:
+    """Return a form field for each field of extra.
+
+    Numbers are text here: the form of these lines knows integers only.
+
+    :raises ImportError: the packages that the form is made with are not installed; Airflow does without it.
+    """
+    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+    from wtforms import BooleanField, StringField
+    from wtforms.validators import Optional, any_of
+
+    fields: dict[str, Any] = {}
+    for name, extra in EXTRAS.items():
+        default = extra.schema.get("default")
+        if isinstance(default, bool):
+            fields[name] = BooleanField(extra.label, description=extra.description, default=default)
+            continue
+        choices = extra.schema.get("enum")
+        fields[name] = StringField(
+            extra.label,
+            validators=[Optional(), any_of(choices)] if choices else [Optional()],
+            description=extra.description,
+            default=None if default is None else str(default),
+            widget=BS3TextFieldWidget(),
+        )
+    return fields

@@ -1,0 +1,77 @@
+"""The line of Airflow that the tests run on, and where lines differ: what has moved, what an older one lacks.
+
+It is stated here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pkgutil import resolve_name
+
+import pytest
+
+LINE = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
+"""Major and minor version."""
+
+WARNINGS = () if LINE >= (3, 3) else ("ignore", "error:::airflow_provider_renderbus")
+"""Filters beside those of pyproject.toml: older lines warn of themselves and of what they are made with."""
+
+FORM_HAS_NUMBERS = LINE >= (3, 2)
+"""Before 3.2 the connection form is made by the hook, and knows no numbers but integers."""
+
+reschedules_without_a_database = pytest.mark.skipif(
+    LINE < (3, 0), reason="before 3.0 a sensor that is rescheduled asks the database for its first start"
+)
+
+
+def as_on_this_line(snippet):
+    """Return a snippet of the README with the changes that it tells for this line."""
+    if LINE >= (3, 0):
+        return snippet
+    return snippet.replace("from airflow.sdk import", "from airflow.decorators import").replace(
+        "@dag(", "@dag(start_date=__import__('datetime').datetime(2026, 1, 1), "
+    )
+
+
+def is_leak_of_airflow(line):
+    """Tell whether Airflow itself wrote a secret: dag.test() of 3.0 prints each that it is told to mask."""
+    return LINE == (3, 0) and "msg=MaskSecret(" in line
+
+
+def load_dags(folder):
+    """Return the DAGs of a folder, with what could not be imported."""
+    home = "airflow.dag_processing.dagbag" if LINE >= (3, 2) else "airflow.models.dagbag"
+    return resolve_name(f"{home}:DagBag")(str(folder))
+
+
+def schedule_of(dag):
+    return dag.schedule if LINE >= (3, 0) else dag.schedule_interval
+
+
+def connection_types():
+    """Return the connection types that Airflow knows, with their hooks."""
+    if LINE >= (3, 2):
+        return resolve_name("airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime")().hooks
+    return resolve_name("airflow.providers_manager:ProvidersManager")().hooks
+
+
+def connection_form(connection_type):
+    """Return the fields of extra in Airflow's connection form: label, default and choices by name."""
+    if LINE >= (3, 0):
+        service = resolve_name("airflow.api_fastapi.core_api.services.ui.connections:HookMetaService")
+        forms = {form.connection_type: form.extra_fields for form in service.hook_meta_data()}
+        return {
+            name: (field["schema"]["title"], field["value"], field["schema"].get("enum"))
+            for name, field in forms[connection_type].items()
+        }
+    widgets = resolve_name("airflow.providers_manager:ProvidersManager")().connection_form_widgets
+    return {
+        widget.field_name: _label_default_choices(*widget.field.args, **widget.field.kwargs)
+        for key, widget in widgets.items()
+        if key.startswith(f"extra__{connection_type}__")
+    }
+
+
+def _label_default_choices(label, default, validators=(), **_):
+    choices = [validator.values for validator in validators if hasattr(validator, "values")]
+    return label, default, choices[0] if choices else None

@@ -1,0 +1,63 @@
+"""A render, and every sensor on it in every mode. The last task writes down what the others returned."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import dag, task
+
+from airflow_provider_renderbus.operators.tasks import (
+    RenderbusCreateTaskOperator,
+    RenderbusSubmitTaskOperator,
+    RenderbusUploadTaskJsonOperator,
+)
+from airflow_provider_renderbus.sensors.conditions import (
+    RenderbusFramesSensor,
+    RenderbusFundsSensor,
+    RenderbusOutputSensor,
+)
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from tests.scenes import task_json
+
+NUMBER = "{{ ti.xcom_pull(task_ids='create') }}"
+SENSORS = {
+    RenderbusTaskSensor: {"render_task_id": NUMBER},
+    RenderbusFramesSensor: {"render_task_id": NUMBER, "share": "{{ 1 / 2 }}"},
+    RenderbusOutputSensor: {"render_task_id": NUMBER, "pattern": "*.{{ 'png' }}", "count": "{{ 2 + 2 }}"},
+    RenderbusFundsSensor: {"min_funds": "{{ 1 }}"},
+}
+MODES = {"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}, "deferred": {"deferrable": True}}
+
+
+@task
+def write_down(returned):
+    Path(os.environ["RETURNED"]).write_text(json.dumps(returned))
+
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
+def every_mode():
+    create = RenderbusCreateTaskOperator(task_id="create", labels=["{{ dag.dag_id }}"])
+    upload = RenderbusUploadTaskJsonOperator(
+        task_id="upload", render_task_id=NUMBER, task_json=task_json("{{ dag.dag_id }}")
+    )
+    submit = RenderbusSubmitTaskOperator(
+        task_id="submit",
+        render_task_id=create.output,
+        wait_for_completion=True,
+        deferrable=True,
+        poll_interval=0.1,
+    )
+    create >> upload >> submit
+    sensors = [
+        kind(task_id=f"{kind.__name__}.{mode}", poke_interval=1, **arguments, **options)
+        for kind, arguments in SENSORS.items()
+        for mode, options in MODES.items()
+    ]
+    submit >> sensors
+    write_down({each.task_id: each.output for each in (create, upload, submit, *sensors)})
+
+
+every_mode()

@@ -1,0 +1,111 @@
+"""The wheel as a stranger gets it: built from the sdist, installed into an empty environment.
+
+`make package` runs this; by its name it is no part of the suite.
+"""
+
+import json
+import os
+import re
+import subprocess
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BIN = ROOT / ".venv-package" / "bin"
+NAME = "airflow-provider-renderbus"
+PACKAGE = "airflow_provider_renderbus"
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    (path,) = (ROOT / "dist").glob("*.whl")
+    with zipfile.ZipFile(path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    (path,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    return HeaderParser().parsestr(wheel.read(path).decode())
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a program of the empty environment in an empty folder."""
+
+    def run(program, *arguments):
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        return subprocess.run(
+            [BIN / program, *arguments],
+            cwd=tmp_path,
+            env={**inherited, "AIRFLOW_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_wheel_holds_the_package_with_all_its_files_and_nothing_else(wheel):
+    files = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert files == {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / PACKAGE).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert f"{PACKAGE}/py.typed" in files
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_it_needs_what_airflow_brings_and_nothing_else(metadata):
+    needed = {
+        re.match(r"[\w.-]+", requirement)[0]
+        for requirement in metadata.get_all("Requires-Dist")
+        if "extra ==" not in requirement
+    }
+    assert needed == {
+        "apache-airflow",
+        "apache-airflow-providers-common-compat",
+        "httpx",
+        "jsonschema",
+        "requests",
+        "tenacity",
+    }
+
+
+def test_airflow_lists_the_provider(run, metadata):
+    listed = json.loads(run("airflow", "providers", "list", "--output", "json").stdout)
+    (found,) = (each for each in listed if each["package_name"] == NAME)
+    assert found["version"] == metadata["Version"]
+
+
+def test_airflow_shows_what_the_provider_brings(run):
+    (shown,) = json.loads(run("airflow", "providers", "get", NAME, "--full", "--output", "json").stdout)
+    assert "renderbus.RenderbusHook" in json.dumps(shown)
+    hooks = json.loads(run("airflow", "providers", "hooks", "--output", "json").stdout)
+    assert [each["hook_name"] for each in hooks if each["connection_type"] == "renderbus"] == ["Renderbus"]
+
+
+def test_every_module_but_the_farm_can_be_imported_without_an_extra(run):
+    program = f"""if True:
+        import importlib, pathlib, {PACKAGE}
+        root = pathlib.Path({PACKAGE}.__file__).parent
+        for file in sorted(root.rglob("*.py")):
+            name = ".".join(file.relative_to(root.parent).with_suffix("").parts)
+            if not name.startswith("{PACKAGE}.farm"):
+                importlib.import_module(name.removesuffix(".__init__"))
+    """
+    ended = run("python", "-W", "ignore", "-c", program)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_farm_names_the_extra_that_it_needs(run):
+    ended = run("python", "-m", f"{PACKAGE}.farm", "--help")
+    assert ended.returncode == 1
+    assert f"pip install '{NAME}[farm]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
