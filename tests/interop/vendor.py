@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
+import tempfile
 from pathlib import Path
-from typing import Any, Self
+from threading import Timer
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCRIPT = Path(__file__).with_name("vendor_client.py")
+SECONDS_PER_ORDER = 120
 
 
 class VendorError(Exception):
@@ -27,6 +36,8 @@ class VendorError(Exception):
 class Vendor:
     """The vendor's client, which lives while its ``with`` block lasts.
 
+    It repeats failed transfers for ever, so whatever takes too long is ended with all that it has started.
+
     :param python: the Python of its environment.
     :param home: a folder that it may write to.
     :param proxy: the address of an HTTP proxy that it is to use; without one it reaches 127.0.0.1 directly.
@@ -40,14 +51,24 @@ class Vendor:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={"HOME": str(home), "PYTHONUTF8": "1", **way},
+            # Transfer commands that it starts look for the farm in the temporary folder. Without a folder for
+            # their logs it asks Windows to remember one.
+            env={
+                "HOME": str(home),
+                "PYTHONUTF8": "1",
+                "RAYVISION_LOG": str(home),
+                "TMPDIR": tempfile.gettempdir(),
+                **way,
+            },
+            start_new_session=True,
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate()
+        with self._bounded():
+            self._process.communicate()
 
     def ask(self, order: str, **arguments: Any) -> Any:
         """Have an order carried out, e.g. ``ask("task.create_task", count=2)``, and return its result.
@@ -59,10 +80,20 @@ class Vendor:
         assert process.stdin is not None
         assert process.stdout is not None
         print(repr((order, arguments)), file=process.stdin, flush=True)
-        line = process.stdout.readline()
+        with self._bounded():
+            line = process.stdout.readline()
         if not line:
             raise AssertionError(f"the vendor's client ended with status {process.wait()}")
         answer = json.loads(line)
         if "error" in answer:
             raise VendorError(answer["error"], answer["message"], answer["code"])
         return answer["result"]
+
+    @contextlib.contextmanager
+    def _bounded(self) -> Iterator[None]:
+        timer = Timer(SECONDS_PER_ORDER, os.killpg, (self._process.pid, signal.SIGKILL))
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

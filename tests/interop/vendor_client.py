@@ -20,13 +20,25 @@ from rayvision_api.connect import Connect
 from rayvision_api.core import RayvisionAPI
 from rayvision_api.task.check import RayvisionCheck
 from rayvision_api.url import ApiUrl
+from rayvision_sync.download import RayvisionDownload
 from rayvision_sync.manage import RayvisionManageTask
 from rayvision_sync.transfer import RayvisionTransfer
+from rayvision_sync.upload import RayvisionUpload
 from rayvision_sync.utils import create_transfer_params
 from tenacity import wait_none
 
 SECONDS_PER_REQUEST = 10
 OPERATORS = ("user", "task", "query", "tag", "env", "transmit")
+
+
+class Records:
+    """Stands in for the Redis in which the client notes the files that it has sent."""
+
+    def __init__(self):
+        self.paths = []
+
+    def hset(self, _flag, path, _seconds):
+        self.paths.append(path)
 
 
 class Witness:
@@ -47,6 +59,18 @@ class Witness:
         return RayvisionTransfer(
             self.api, **create_transfer_params(self.api), automatic_line=True
         ).transport_info
+
+    def use_transmitter(self, path):
+        """Get ready to upload and download with a transfer command in place of the client's own."""
+        way = {"transmitter_exe": path, "logger": logging.getLogger()}
+        self.uploads = RayvisionUpload(self.api, **way)
+        self.downloads = RayvisionDownload(self.api, **way)
+
+    def record_upload(self, upload_json_path):
+        """Upload assets, and return the files that the client has read off the command's lines as sent."""
+        records = Records()
+        self.uploads.upload_asset(upload_json_path, is_record=True, redis_obj=records)
+        return records.paths
 
     def sign(self, key, domain, path, headers, body):
         """Sign a request with the client's own code."""
