@@ -5,12 +5,13 @@ Each has a small file in a folder of the user's own under the temporary folder: 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +31,16 @@ def enrolled(host: str, port: int, storage: Path) -> Iterator[None]:
     """
     entry = _folder() / f"{port}.json"
     new = entry.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps({"host": host, "storage": str(storage.absolute()), "pid": os.getpid()}))
-    new.replace(entry)
-    try:
-        yield
-    finally:
-        entry.unlink(missing_ok=True)
+    with new.open("w") as file:
+        # The lock ends with this process, however it ends; a process number could be another's by then.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        json.dump({"host": host, "storage": str(storage.absolute())}, file)
+        file.flush()
+        new.replace(entry)
+        try:
+            yield
+        finally:
+            entry.unlink(missing_ok=True)
 
 
 def storage_of(host: str, port: int) -> Path | None:
@@ -46,12 +51,22 @@ def storage_of(host: str, port: int) -> Path | None:
     if named := os.environ.get(STORAGE_VARIABLE):
         return Path(named)
     try:
-        entry = json.loads((_folder() / f"{port}.json").read_text())
-        os.kill(entry["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        with (_folder() / f"{port}.json").open() as file:
+            if not _is_held(file):
+                return None
+            entry = json.load(file)
+    except FileNotFoundError:
         return None
     here = (entry["host"], *LOCAL) if entry["host"] in (*LOCAL, *EVERYWHERE) else (entry["host"],)
     return Path(entry["storage"]) if host in here else None
+
+
+def _is_held(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _folder() -> Path:

@@ -5,6 +5,7 @@ Its ini file has the sections and keys of the vendor's. Only SQLite is served.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from configparser import ConfigParser, Error
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     Stamp = tuple[int, int]
 
+BUSY_SECONDS = 30.0
 TABLE = (
     "CREATE TABLE IF NOT EXISTS sent (name TEXT PRIMARY KEY, size INTEGER, modified INTEGER) WITHOUT ROWID"
 )
@@ -29,7 +31,10 @@ class Resume:
 
     def __init__(self, path: Path | str) -> None:
         try:
-            self._sql = sqlite3.connect(path)
+            # Each note is committed by itself: it must outlive a command that is killed, and a second command
+            # with the same database must not wait for the end of the first.
+            self._sql = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute("PRAGMA synchronous = OFF")
             self._sql.execute(TABLE)
         except sqlite3.Error as error:
@@ -39,17 +44,28 @@ class Resume:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._sql.commit()
         self._sql.close()
 
     def knows(self, name: str, file: os.stat_result) -> bool:
-        """Return whether a file as it is now was sent under a name."""
-        row = self._sql.execute("SELECT size, modified FROM sent WHERE name = ?", (name,)).fetchone()
+        """Return whether a file as it is now was sent under a name.
+
+        :raises OSError: the database does not answer.
+        """
+        row = self._do("SELECT size, modified FROM sent WHERE name = ?", (name,)).fetchone()
         return bool(row == _stamp(file))
 
     def note(self, name: str, file: os.stat_result) -> None:
-        """Note that a file as it is now was sent under a name."""
-        self._sql.execute("REPLACE INTO sent VALUES (?, ?, ?)", (name, *_stamp(file)))
+        """Note that a file as it is now was sent under a name.
+
+        :raises OSError: the database does not take it.
+        """
+        self._do("REPLACE INTO sent VALUES (?, ?, ?)", (name, *_stamp(file)))
+
+    def _do(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+        try:
+            return self._sql.execute(statement, values)
+        except sqlite3.Error as error:
+            raise OSError(errno.EIO, f"the resume database fails: {error}") from None
 
 
 def open_resume(ini: str) -> Resume:

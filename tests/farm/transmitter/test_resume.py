@@ -1,0 +1,41 @@
+"""The resume database of the transfer command, also when the command is killed or is not alone."""
+
+import sqlite3
+
+import pytest
+
+from airflow_provider_renderbus.farm.transmitter.resume import Resume
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "a.blend"
+    path.write_text("scene")
+    return path.stat()
+
+
+def test_a_note_outlives_a_command_that_is_killed(tmp_path, file):
+    """A killed command closes nothing."""
+    killed = Resume(tmp_path / "resume.db")
+    killed.note("in/a.blend", file)
+    with Resume(tmp_path / "resume.db") as next_one:
+        assert next_one.knows("in/a.blend", file)
+        assert not next_one.knows("in/b.blend", file)
+    killed.__exit__()
+
+
+def test_two_commands_share_a_database(tmp_path, file):
+    with Resume(tmp_path / "resume.db") as one, Resume(tmp_path / "resume.db") as other:
+        one.note("in/a.blend", file)
+        other.note("in/b.blend", file)
+        assert one.knows("in/b.blend", file)
+
+
+def test_a_database_that_fails_is_told_as_the_files_failure(tmp_path, file):
+    with Resume(tmp_path / "resume.db") as resume:
+        breaker = sqlite3.connect(tmp_path / "resume.db")
+        breaker.execute("DROP TABLE sent")
+        breaker.commit()
+        breaker.close()
+        with pytest.raises(OSError, match="resume database fails"):
+            resume.note("in/a.blend", file)
