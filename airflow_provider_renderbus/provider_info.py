@@ -48,13 +48,13 @@ def get_provider_info() -> dict[str, Any]:
             "renderbus": {
                 "description": "Settings of the Renderbus provider.",
                 "options": {
-                    "poll_interval": {
-                        "description": "Seconds between two looks at a render, where a task sets none.",
-                        "version_added": "0.1.0",
-                        "type": "float",
-                        "example": None,
-                        "default": "30",
-                    }
+                    "poll_interval": _seconds("Between two looks at a render, where a task sets none.", "30"),
+                    "connect_timeout": _seconds(
+                        "Until a connection to the farm must stand, where the connection sets none.", "10"
+                    ),
+                    "read_timeout": _seconds(
+                        "That the farm may stay silent, where the connection sets none.", "60"
+                    ),
                 },
             }
         },
@@ -65,4 +65,14 @@ def _modules(*names: str) -> dict[str, Any]:
     return {
         "integration-name": _INTEGRATION,
         "python-modules": [f"{_PACKAGE}.{name}" for name in names],
+    }
+
+
+def _seconds(description: str, default: str) -> dict[str, Any]:
+    return {
+        "description": f"Seconds. {description}",
+        "version_added": "0.1.0",
+        "type": "float",
+        "example": None,
+        "default": default,
     }

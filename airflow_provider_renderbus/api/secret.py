@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import dataclasses
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_renderbus.api.reading import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Secret:
@@ -33,6 +37,18 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret of the farm cannot be pickled; ask the farm for it where it is needed")
+
+
+def secrets_in(value: Any) -> Iterator[Secret]:
+    """Yield the secrets that an answer holds, in models within models too."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secrets_in(item)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from secrets_in(getattr(value, field.name))
 
 
 def secret(value: Any) -> Secret:

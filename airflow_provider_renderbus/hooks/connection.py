@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import conf
+
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_HOST, EXTRAS
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.clients.settings import Settings
 
+# Seconds, where neither the connection nor Airflow's configuration says otherwise.
+TIMEOUTS = {"connect_timeout": "10", "read_timeout": "60"}
 _FIELDS = "host is the farm's domain, login the access id, password the access key"
 
 
@@ -31,8 +35,8 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     if unknown:
         problems.append(f"{', '.join(unknown)}: no such field of extra; there are {', '.join(EXTRAS)}")
     options = {name: value for name, value in given.items() if name in EXTRAS and name != "console_url"}
-    for name in options.keys() & {"connect_timeout", "read_timeout"}:
-        options[name] = _number(options[name])
+    for name in ("connect_timeout", "read_timeout"):
+        options[name] = _number(options.get(name, conf.get("renderbus", name, fallback=TIMEOUTS[name])))
     if "verify" in options:
         options["verify"] = _yes_or_no(options["verify"])
     address = given.get("console_url", "https://")

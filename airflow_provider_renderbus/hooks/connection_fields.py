@@ -33,13 +33,13 @@ EXTRAS: dict[str, Extra] = {
     ),
     "connect_timeout": Extra(
         "Connect time-out",
-        {"type": ["number", "null"], "minimum": 0.1, "maximum": 600, "default": 10},
-        "Seconds until a connection must stand.",
+        {"type": ["number", "null"], "minimum": 0.1, "maximum": 600},
+        "Seconds until a connection must stand; [renderbus] connect_timeout (10) where it is left out.",
     ),
     "read_timeout": Extra(
         "Read time-out",
-        {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600, "default": 60},
-        "Seconds that the farm may stay silent.",
+        {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600},
+        "Seconds that the farm may stay silent; [renderbus] read_timeout (60) where it is left out.",
     ),
     "verify": Extra(
         "Verify TLS",

@@ -6,8 +6,9 @@ import asyncio
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
+from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import console_url, read_settings
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
@@ -75,11 +76,15 @@ class RenderbusHook(BaseHook):
     def send(self, call: Call[T]) -> T:
         """Send a call to the farm and return its result.
 
+        What the farm hands out in confidence is masked in Airflow's logs from then on.
+
         :param call: one of :mod:`airflow_provider_renderbus.api.calls`.
         :raises ValueError: fields of the connection are wrong or missing.
         :raises RenderbusError: the farm refused or did not answer.
         """
-        return self.client.send(call)
+        answer = self.client.send(call)
+        _mask(answer)
+        return answer
 
     def run(self, sequence: Sequence[T]) -> T:
         """Carry a sequence of calls out and return its result.
@@ -134,3 +139,8 @@ class RenderbusHook(BaseHook):
     @functools.cached_property
     def _connection(self) -> Any:
         return self.get_connection(self.renderbus_conn_id)
+
+
+def _mask(answer: Any) -> None:
+    for secret in secrets_in(answer):
+        mask_secret(secret.reveal())

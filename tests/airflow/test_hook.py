@@ -1,10 +1,15 @@
 import asyncio
 import json
 
+import pytest
+
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.settings import Settings
+from airflow_provider_renderbus.hooks.connection import TIMEOUTS
 from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.provider_info import get_provider_info
+from airflow_provider_renderbus.waiting import DEFAULT_POLL_INTERVAL
 
 
 def use(monkeypatch, connection, **changes):
@@ -82,3 +87,29 @@ def test_the_console_address_names_the_task(connection):
 
 def test_every_extra_but_the_console_is_a_setting_of_the_client():
     assert EXTRAS.keys() - {"console_url"} <= set(Settings.__dataclass_fields__)
+
+
+def test_time_outs_come_from_the_configuration_where_the_connection_sets_none(connection, monkeypatch):
+    assert (RenderbusHook().settings.connect_timeout, RenderbusHook().settings.read_timeout) == (10.0, 60.0)
+    monkeypatch.setenv("AIRFLOW__RENDERBUS__READ_TIMEOUT", "7")
+    assert RenderbusHook().settings.read_timeout == 7.0
+    use(monkeypatch, connection, extra={"read_timeout": 5})
+    assert RenderbusHook().settings.read_timeout == 5
+    monkeypatch.setenv("AIRFLOW__RENDERBUS__CONNECT_TIMEOUT", "soon")
+    with pytest.raises(ValueError, match="connect_timeout"):
+        _ = RenderbusHook().settings
+
+
+def test_what_the_farm_hands_out_in_confidence_is_masked(connection, monkeypatch):
+    masked = []
+    monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.mask_secret", masked.append)
+    key = RenderbusHook().send(calls.get_raysync_user_key())
+    assert key.raysync_user_key.reveal() in masked
+    RenderbusHook().send(calls.query_user_profile())
+    assert all(isinstance(value, str) for value in masked)
+
+
+def test_the_defaults_of_the_configuration_are_those_of_the_code():
+    options = get_provider_info()["config"]["renderbus"]["options"]
+    assert {name: options[name]["default"] for name in TIMEOUTS} == TIMEOUTS
+    assert float(options["poll_interval"]["default"]) == DEFAULT_POLL_INTERVAL
