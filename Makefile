@@ -23,7 +23,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix lint types pytest package interop browser bench format constraints clean
+.PHONY: help demo test test-matrix lint types pytest coverage package interop browser bench format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -48,6 +48,10 @@ pytest: .venv/installed ## run the tests
 
 pytest-%: .venv-%/installed
 	$(<D)/bin/$(PYTEST) $(SUITE)
+
+coverage: .venv/installed ## check that the tests of the protocol reach every line and branch of api/
+	$(BIN)/coverage run -m pytest -q tests/api
+	$(BIN)/coverage report
 
 interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
 	$(BIN)/$(PYTEST) tests/interop

@@ -24,6 +24,9 @@ T = TypeVar("T")
 HTTP_NOT_FOUND = 404
 # Answers of a proxy or a web server in front of the farm, which may work a moment later.
 _PASSING = {429, 500, 502, 503, 504}
+# With these, JSON that repeats the HTTP status as its code is a gateway's too: the farm's own code 503, say,
+# means something else altogether.
+_GATEWAY = _PASSING - {500}
 
 
 def read_answer(call: Call[T], status: int, body: bytes, retry_after: float | None = None) -> T:
@@ -39,7 +42,7 @@ def read_answer(call: Call[T], status: int, body: bytes, retry_after: float | No
     :raises BadAnswer: anything else that is not an envelope, or a result that cannot be read.
     """
     envelope = _envelope(body)
-    if envelope is None:
+    if envelope is None or (status in _GATEWAY and envelope["code"] == status):
         problem = f"HTTP {status} with {len(body)} bytes that are not the farm's envelope"
         if status == HTTP_NOT_FOUND:
             raise NotServed(call.name, problem)

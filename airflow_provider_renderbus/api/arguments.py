@@ -15,7 +15,7 @@ from airflow_provider_renderbus.api.states import TaskStatus
 
 TaskNumber: TypeAlias = int | str
 
-_ALIAS = re.compile(r"(?:\d*[A-Za-z]+)?(\d+)")
+_ALIAS = re.compile(r"(?:\d{0,3}[A-Z]{1,3})?(\d+)")
 CONFIG_FILES = ("task.json", "upload.json", "asset.json", "tips.json")
 USER_LEVELS = (50, 60)
 LANGUAGES = ("0", "1")
@@ -67,7 +67,7 @@ def page_size(argument: str, value: int) -> int:
 
 def one_of(argument: str, value: Any, choices: tuple[Any, ...]) -> Any:
     """Return a value that is one of a few."""
-    if isinstance(value, bool) or value not in choices:
+    if type(value) not in {type(choice) for choice in choices} or value not in choices:
         raise ValueError(f"{argument}: one of {', '.join(map(repr, choices))} is wanted, not {value!r}")
     return value
 
@@ -75,6 +75,18 @@ def one_of(argument: str, value: Any, choices: tuple[Any, ...]) -> Any:
 def text(argument: str, value: str) -> str:
     """Return a text that is not empty."""
     if not isinstance(value, str) or not value:
+        raise ValueError(f"{argument}: a text is wanted, not {value!r}")
+    return value
+
+
+def optional_text(argument: str, value: Any) -> str | None:
+    """Return a text, which may be empty, or None where the argument is left out."""
+    return None if value is None else any_text(argument, value)
+
+
+def any_text(argument: str, value: Any) -> str:
+    """Return a text, which may be empty."""
+    if not isinstance(value, str):
         raise ValueError(f"{argument}: a text is wanted, not {value!r}")
     return value
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -31,6 +32,7 @@ V = TypeVar("V")
 _WIRE = "wire"
 _CONVERT = "convert"
 _STRICT = "strict"
+_AMOUNT = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 
 
 class Unreadable(ValueError):
@@ -139,6 +141,8 @@ def amount(value: Any) -> Decimal:
     if type(value) is float and math.isfinite(value):
         return Decimal(repr(value))
     if type(value) is int:
+        return Decimal(value)
+    if type(value) is str and _AMOUNT.fullmatch(value):
         return Decimal(value)
     raise Unreadable(f"an amount was expected, not {_shown(value)}")
 

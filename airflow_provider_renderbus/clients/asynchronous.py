@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import tenacity
 
-from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, RenderbusError
+from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, RenderbusError, TransportError
 from airflow_provider_renderbus.clients.exchange import Exchange, Request, Response
 from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.clients.sequences import AT_ONCE
@@ -143,14 +143,18 @@ class AsyncClient:
 
     async def _post(self, request: Request, pool: httpx.AsyncClient) -> Response:
         domain = self._settings.domain
+        failure: TransportError
         try:
-            response = await pool.post(request.url, content=request.body, headers=request.headers)
+            async with asyncio.timeout(self._policy.total):
+                response = await pool.post(request.url, content=request.body, headers=request.headers)
         except _NEVER_CONNECTED as error:
-            problem = f"no connection to {domain} ({type(error).__name__})"
-            raise NotSent(request.call, problem) from None
+            failure = NotSent(request.call, f"no connection to {domain} ({type(error).__name__})")
         except (httpx.HTTPError, OSError) as error:
-            raise NoAnswer(request.call, f"no answer from {domain} ({type(error).__name__})") from None
-        return Response(response.status_code, response.content, response.headers.get("Retry-After"))
+            failure = NoAnswer(request.call, f"no answer from {domain} ({type(error).__name__})")
+        else:
+            return Response(response.status_code, response.content, response.headers.get("Retry-After"))
+        # Outside of the handler, so that the error does not carry the request with its signature along.
+        raise failure
 
     def _open(self) -> httpx.AsyncClient:
         settings = self._settings

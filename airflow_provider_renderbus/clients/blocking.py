@@ -155,8 +155,11 @@ class Client:
                 allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
-            raise _transport_error(request.call, settings.domain, error) from None
-        return Response(response.status_code, response.content, response.headers.get("Retry-After"))
+            failure = _transport_error(request.call, settings.domain, error)
+        else:
+            return Response(response.status_code, response.content, response.headers.get("Retry-After"))
+        # Outside of the handler, so that the error does not carry the request with its signature along.
+        raise failure
 
 
 def _transport_error(call: str, domain: str, error: OSError) -> TransportError:

@@ -24,7 +24,8 @@ class RetryPolicy:
     :param first_wait: seconds; the upper bound of the first wait, which doubles at each further one. The
         wait itself is drawn at random below it, so that many clients do not come back together.
     :param longest_wait: seconds; no wait is drawn above it.
-    :param total: seconds after which no further try begins.
+    :param total: seconds after which no further try begins, and that the asynchronous client waits for the
+        end of one answer however it trickles in.
     """
 
     tries: int = 5

@@ -16,6 +16,7 @@ from airflow_provider_renderbus.api.platforms import platform_number
 PROTOCOLS = ("https", "http")
 _FOR_EVER = 86_400.0
 _LAST_PORT = 65_535
+_WORD = re.compile(r"[!-~]+")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?")
 
@@ -50,7 +51,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         problems = [
-            f"{name}: a text without blanks is wanted"
+            f"{name}: a text of ASCII signs without blanks is wanted"
             for name in ("access_id", "access_key")
             if not _is_word(getattr(self, name))
         ]
@@ -97,4 +98,4 @@ def _is_domain(value: object) -> bool:
 
 
 def _is_word(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and not any(sign.isspace() for sign in value)
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None

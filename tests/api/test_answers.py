@@ -123,6 +123,15 @@ def test_what_is_not_the_envelope_is_never_success(body):
             read_answer(PROFILE, status, body)
 
 
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_json_of_a_gateway_is_not_the_farms(status):
+    with pytest.raises(NoAnswer) as raised:
+        read_answer(PROFILE, status, envelope(status), retry_after=7.0)
+    assert raised.value.retry_after == 7.0
+    with pytest.raises(ApiError):
+        read_answer(PROFILE, 200, envelope(503))
+
+
 def test_deep_nesting_is_a_bad_answer():
     with pytest.raises(BadAnswer):
         read_answer(PROFILE, 200, b"[" * 100_000)

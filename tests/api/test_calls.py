@@ -107,6 +107,20 @@ def test_no_call_sends_a_boolean_or_a_null(name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("nonsense", [True, False, None, 1.5])
+def test_no_argument_brings_a_boolean_or_a_null_in(name, nonsense):
+    function = getattr(calls, name)
+    parameters = inspect.signature(function).parameters
+    needed = {parameter: 1 for parameter, told in parameters.items() if told.default is told.empty}
+    for parameter in parameters:
+        try:
+            call = function(**{**needed, parameter: nonsense})
+        except ValueError:
+            continue
+        assert not any(value is True or value is False or value is None for value in call.body.values())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_every_argument_is_documented(name):
     function = getattr(calls, name)
     for parameter in inspect.signature(function).parameters:
@@ -173,6 +187,18 @@ def test_a_task_may_be_named_by_its_alias():
         (calls.get_render_env, "cg_id"),
         (lambda: calls.query_software_detail(2007, "macos"), "os_name"),
         (lambda: calls.show_log(0), "id"),
+        (lambda: calls.submit_task("1e5"), "task_id"),
+        (lambda: calls.create_task(task_user_level=50.0), "task_user_level"),
+        (lambda: calls.create_task(artist=True), "artist"),
+        (lambda: calls.submit_task(1, producer=5), "producer"),
+        (lambda: calls.get_task_list(search_keyword=True), "search_keyword"),
+        (lambda: calls.get_task_list(start_time=True), "start_time"),
+        (lambda: calls.get_task_list(end_time=1), "end_time"),
+        (lambda: calls.query_task_frames(1, search_keyword=6), "search_keyword"),
+        (lambda: calls.login_records(start_date=None), "start_date"),
+        (lambda: calls.task_records(2, end_date=None), "end_date"),
+        (lambda: calls.add_render_env(**{**ENVIRONMENT, "project_path": True}), "project_path"),
+        (lambda: calls.edit_task_hardware_config([1], ["3"], "m", "64GB", gpu_num=None), "gpu_num"),
     ],
 )
 def test_wrong_arguments_are_named_before_anything_is_sent(build, argument):

@@ -114,6 +114,12 @@ def test_means_are_balance_coupons_and_credit():
     assert (other.means, other.currency) == (Decimal("151.93"), "USD")
 
 
+def test_money_that_cannot_be_read_is_never_taken_for_none():
+    assert read_user_profile({"userId": 1, "zone": 1, "rmbbalance": "500.5"}).means == Decimal("500.5")
+    with pytest.raises(Unreadable, match="rmbbalance"):
+        read_user_profile({"userId": 1, "rmbbalance": {"amount": 5}})
+
+
 def test_optional_fields_of_a_wrong_type_take_their_default():
     task = read_task({"id": "7", "taskStatus": 5, "totalFrames": [], "submitDate": "today", "labels": {}})
     assert (task.id, task.total_frames, task.submitted_at, task.labels) == (7, None, None, None)
@@ -121,6 +127,7 @@ def test_optional_fields_of_a_wrong_type_take_their_default():
 
 def test_what_the_farm_writes_in_another_type_is_read():
     assert (text(7), integer("7"), flag(True), flag(0)) == ("7", 7, True, False)
+    assert amount("500.50") == Decimal("500.50")
 
 
 def test_times_are_aware_and_zero_is_none():
@@ -135,7 +142,8 @@ def test_times_are_aware_and_zero_is_none():
         (integer, "x"),
         (integer, True),
         (text, None),
-        (amount, "1"),
+        (amount, "much"),
+        (amount, "1e999"),
         (amount, float("inf")),
         (moment, 10**30),
         (moment, "now"),

@@ -24,7 +24,7 @@ class Arrival:
 
 @dataclass
 class Answer:
-    """One answer; with `status` None the connection is reset once the request has been read."""
+    """One answer; with `status` None the connection is reset, with -1 there is silence until the end."""
 
     status: int | None = 200
     body: bytes = b""
@@ -36,6 +36,9 @@ def envelope(code: int = 200, data: Any = None, **more: Any) -> Answer:
 
 
 RESET = Answer(status=None)
+RESET_UNREAD = Answer(status=None, body=b"the request's body is not read")
+SILENCE = Answer(status=-1)
+HALF = Answer(body=b'{"code": 200, "data": {"userId"')
 
 
 class ScriptedServer:
@@ -45,6 +48,7 @@ class ScriptedServer:
         self.script: list[Answer] = [envelope()]
         self.respond: Callable[[Arrival], Answer] | None = None
         self.arrived: list[Arrival] = []
+        self.ending = threading.Event()
         self._lock = threading.Lock()
         server = self
 
@@ -52,8 +56,13 @@ class ScriptedServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                unread = server.script[0] is RESET_UNREAD
+                body = {} if unread else json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 answer = server._next(Arrival(self.path, dict(self.headers), body, self.client_address[1]))
+                if answer.status == SILENCE.status:
+                    server.ending.wait()
+                    self.close_connection = True
+                    return
                 if answer.status is None:
                     # A linger time of 0 makes closing the socket a reset.
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -84,6 +93,7 @@ class ScriptedServer:
         return f"127.0.0.1:{self._http.server_port}"
 
     def close(self) -> None:
+        self.ending.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
@@ -91,6 +101,6 @@ class ScriptedServer:
     def _next(self, arrival: Arrival) -> Answer:
         with self._lock:
             self.arrived.append(arrival)
-            if self.respond:
-                return self.respond(arrival)
-            return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+            if not self.respond:
+                return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        return self.respond(arrival)

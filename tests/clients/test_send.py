@@ -19,7 +19,7 @@ from airflow_provider_renderbus.api.errors import (
 from airflow_provider_renderbus.api.signing import signature
 from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
-from tests.clients.scripted_server import RESET, Answer, envelope
+from tests.clients.scripted_server import HALF, RESET, RESET_UNREAD, SILENCE, Answer, envelope
 from tests.scenes import task_json
 
 PROFILE = calls.query_user_profile()
@@ -51,17 +51,38 @@ def test_every_try_is_signed_afresh(sender, server, account):
     assert len({arrival.headers["signature"] for arrival in server.arrived}) == 3
 
 
-@pytest.mark.parametrize("answer", [envelope(500), Answer(502), Answer(429), RESET], ids=str)
+TRANSIENT = [
+    envelope(500),
+    Answer(500, b"<html>"),
+    Answer(502),
+    Answer(504, b'{"code": 504}'),
+    Answer(429),
+    RESET,
+    RESET_UNREAD,
+]
+
+
+@pytest.mark.parametrize("answer", TRANSIENT, ids=str)
 def test_transient_failures_are_tried_five_times(sender, server, account, answer):
     server.script = [answer]
     with pytest.raises((ServerError, NoAnswer)):
         sender.send(account, PROFILE)
     assert len(server.arrived) == 5
     assert len(sender.waits) == 4
-    assert all(wait <= 2.0**number for number, wait in enumerate(sender.waits))
+    assert all(0 < wait <= 2.0**number for number, wait in enumerate(sender.waits))
 
 
-@pytest.mark.parametrize("answer", [envelope(500), Answer(503), RESET], ids=str)
+def test_the_waits_are_drawn_at_random(sender, server, account):
+    server.script = [Answer(502)]
+    seen = set()
+    for _ in range(3):
+        with pytest.raises(NoAnswer):
+            sender.send(account, PROFILE)
+        seen.add(tuple(sender.waits[-4:]))
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("answer", TRANSIENT, ids=str)
 def test_a_call_that_spends_money_is_sent_once(sender, server, account, answer):
     server.script = [answer]
     with pytest.raises((ServerError, NoAnswer)):
@@ -77,12 +98,37 @@ def test_what_never_reached_the_farm_is_always_tried_again(sender, server, accou
     assert len(sender.waits) == 4
 
 
-@pytest.mark.parametrize("answer", [envelope(601), Answer(200, b"<html>"), Answer(302)], ids=str)
+@pytest.mark.parametrize("answer", [envelope(601), Answer(200, b"<html>"), HALF], ids=str)
 def test_what_a_retry_cannot_help_is_sent_once(sender, server, account, answer):
     server.script = [answer]
     with pytest.raises((ApiError, BadAnswer)):
         sender.send(account, PROFILE)
     assert len(server.arrived) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirects_are_never_followed(sender, server, account, status):
+    server.script = [Answer(status, headers={"Location": f"http://{server.address}/elsewhere"}), READ]
+    with pytest.raises(BadAnswer):
+        sender.send(account, PROFILE)
+    assert len(server.arrived) == 1
+
+
+@pytest.mark.parametrize(("call", "sent"), [(PROFILE, 2), (SUBMIT, 1)], ids=["ask", "submit"])
+def test_a_farm_that_stays_silent_is_not_waited_for_for_ever(sender, server, account, call, sent):
+    server.script = [SILENCE]
+    hurried = dataclasses.replace(account, read_timeout=0.1)
+    with pytest.raises(NoAnswer):
+        sender.send(hurried, call, policy=RetryPolicy(tries=2))
+    assert len(server.arrived) == sent
+
+
+def test_an_error_does_not_carry_the_request_along(sender, server, account):
+    server.script = [RESET]
+    with pytest.raises(NoAnswer) as raised:
+        sender.send(account, SUBMIT)
+    assert raised.value.__context__ is None
+    assert raised.value.__cause__ is None
 
 
 def test_retry_after_is_honoured(sender, server, account):

@@ -1,4 +1,5 @@
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def test_all_frames_are_found_in_order(sender, server, account, total):
     found = sender.run(account, sequences.frames(7))
     assert [frame.index for frame in found] == [str(number) for number in range(total)]
     assert asked_pages(server) == list(range(1, max(1, -(-total // 100)) + 1))
+
+
+def test_several_pages_are_asked_for_at_once(sender, server, account):
+    paging = PagingServer(server, 900, frame)
+    together = threading.Barrier(sequences.AT_ONCE)
+
+    def answer(arrival):
+        if arrival.body["pageNum"] > 1:
+            together.wait(timeout=10)
+        return paging.answer(arrival)
+
+    server.respond = answer
+    assert len(sender.run(account, sequences.frames(7))) == 900
 
 
 def test_pages_are_asked_for_as_they_are_taken(sender, server, account):

@@ -29,6 +29,9 @@ def test_a_platform_may_be_named():
         ("domain", "host:70000"),
         ("access_id", ""),
         ("access_key", "with blank"),
+        ("access_key", "ключ"),
+        ("access_key", "\ud800"),
+        ("access_id", "é"),
         ("platform", "W9"),
         ("platform", 0),
         ("platform", True),
@@ -40,8 +43,10 @@ def test_a_platform_may_be_named():
     ],
 )
 def test_a_wrong_field_is_named(field, value):
-    with pytest.raises(ValueError, match=f"^{field}: "):
+    with pytest.raises(ValueError, match=f"^{field}: ") as raised:
         Settings(**{**GOOD, field: value})
+    if field == "access_key":
+        assert value not in repr(raised.value)
 
 
 def test_all_wrong_fields_are_named_at_once():

@@ -147,6 +147,6 @@ def _record_page(page_num: int, page_size: int, start_date: str, end_date: str) 
     return {
         "pageNum": arguments.count("page_num", page_num),
         "pageSize": arguments.page_size("page_size", page_size),
-        "startDate": start_date,
-        "endDate": end_date,
+        "startDate": arguments.any_text("start_date", start_date),
+        "endDate": arguments.any_text("end_date", end_date),
     }

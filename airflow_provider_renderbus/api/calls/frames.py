@@ -33,7 +33,7 @@ def query_task_frames(
         ("/api/render/handle/queryTaskFrames",),
         without_none(
             taskId=arguments.task_number("task_id", task_id),
-            searchKeyword=search_keyword,
+            searchKeyword=arguments.optional_text("search_keyword", search_keyword),
             pageNum=arguments.count("page_num", page_num),
             pageSize=arguments.page_size("page_size", page_size),
         ),

@@ -177,5 +177,5 @@ def _environment(
         renderLayerType=None
         if render_layer_type is None
         else arguments.one_of("render_layer_type", render_layer_type, (0, 1)),
-        projectPath=project_path,
+        projectPath=arguments.optional_text("project_path", project_path),
     )

@@ -46,7 +46,7 @@ def create_task(
             outUserId=None if out_user_id is None else arguments.integer("out_user_id", out_user_id),
             labels=None if labels is None else arguments.texts("labels", labels),
             cloneOriginalId=arguments.optional_number("clone_original_id", clone_original_id),
-            artist=artist,
+            artist=arguments.optional_text("artist", artist),
         ),
         read=read_created_tasks,
     )
@@ -62,7 +62,10 @@ def submit_task(task_id: TaskNumber, producer: str | None = None) -> Call[None]:
     return Call(
         "submit_task",
         ("/api/render/submit/task", "/api/rendering/task/plugin/pluginSubmitTask"),
-        without_none(taskId=arguments.task_number("task_id", task_id), producer=producer),
+        without_none(
+            taskId=arguments.task_number("task_id", task_id),
+            producer=arguments.optional_text("producer", producer),
+        ),
         read=nothing,
         replay_safe=False,
     )
@@ -95,9 +98,9 @@ def get_task_list(
             pageNum=arguments.count("page_num", page_num),
             pageSize=arguments.page_size("page_size", page_size),
             statusList=None if status_list is None else arguments.integers("status_list", status_list),
-            searchKeyword=search_keyword,
-            startTime=start_time,
-            endTime=end_time,
+            searchKeyword=arguments.optional_text("search_keyword", search_keyword),
+            startTime=arguments.optional_text("start_time", start_time),
+            endTime=arguments.optional_text("end_time", end_time),
             recycleFlag=None
             if recycle_flag is None
             else arguments.one_of("recycle_flag", recycle_flag, (0, 1)),
@@ -280,7 +283,7 @@ def edit_task_hardware_config(
             "taskIds": arguments.task_numbers("task_ids", task_ids),
             "hardwareConfigIds": arguments.texts("hardware_config_ids", hardware_config_ids),
             "model": arguments.text("model", model),
-            "gpuNum": gpu_num,
+            "gpuNum": arguments.any_text("gpu_num", gpu_num),
             "ram": arguments.text("ram", ram),
         },
         read=nothing,
