@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_HOST, EXTRAS
+from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_HOST, EXTRAS, OF_THE_HOOK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     problems = []
     if unknown:
         problems.append(f"{', '.join(unknown)}: no such field of extra; there are {', '.join(EXTRAS)}")
-    options = {name: value for name, value in given.items() if name in EXTRAS and name != "console_url"}
+    options = {name: value for name, value in given.items() if name in EXTRAS.keys() - OF_THE_HOOK}
     for name in ("connect_timeout", "read_timeout"):
         options[name] = _number(options.get(name, conf.get("renderbus", name, fallback=TIMEOUTS[name])))
     if "verify" in options:
@@ -42,6 +42,10 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     address = given.get("console_url", "https://")
     if not isinstance(address, str) or not address.startswith(("http://", "https://")):
         problems.append(f"console_url: an address that begins with http is wanted, not {address!r}")
+    if not isinstance(given.get("transfer_command", ""), str):
+        problems.append(f"transfer_command: a path is wanted, not {given['transfer_command']!r}")
+    if not isinstance(_yes_or_no(given.get("use_main_account", False)), bool):
+        problems.append(f"use_main_account: true or false is wanted, not {given['use_main_account']!r}")
     port = f":{connection.port}" if connection.port else ""
     try:
         settings = Settings(
@@ -68,6 +72,17 @@ def console_url(template: str | None, domain: str, number: int) -> str:
     :param number: the task's number.
     """
     return template.replace("{number}", str(number)) if template else f"https://{domain}/"
+
+
+def uses_main_account(extra: Mapping[str, Any], *, shared: bool) -> bool:
+    """Return whether scenes go to the main account's storage.
+
+    :param extra: the connection's extra, read from JSON.
+    :param shared: what the account's profile says (``shareMainCapital``), which counts where the extra says
+        nothing.
+    """
+    given = extra.get("use_main_account")
+    return shared if given in (None, "") else bool(_yes_or_no(given))
 
 
 def _number(value: Any) -> Any:

@@ -56,7 +56,20 @@ EXTRAS: dict[str, Extra] = {
         {"type": ["string", "null"], "format": "url"},
         "Address of a task on the farm's web pages, with {number} where its number stands.",
     ),
+    "use_main_account": Extra(
+        "Main account's storage",
+        {"type": ["boolean", "null"]},
+        "Whether scenes go to the main account's storage; the account's profile tells where it is left out.",
+    ),
+    "transfer_command": Extra(
+        "Transfer command",
+        {"type": ["string", "null"]},
+        "Path of the vendor's rayvision_transmitter on the workers.",
+    ),
 }
+
+# What is not a client's but the hook's.
+OF_THE_HOOK = {"console_url", "transfer_command", "use_main_account"}
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema"],

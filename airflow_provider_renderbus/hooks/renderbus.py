@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.hooks import connection_form
-from airflow_provider_renderbus.hooks.connection import console_url, read_settings
+from airflow_provider_renderbus.hooks.connection import console_url, read_settings, uses_main_account
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -121,6 +121,18 @@ class RenderbusHook(BaseHook):
         """
         template = self._connection.extra_dejson.get("console_url")
         return console_url(template, self.settings.domain, number)
+
+    @property
+    def transfer_command(self) -> str | None:
+        """Path of the vendor's transfer command on the workers, where the connection names it."""
+        return self._connection.extra_dejson.get("transfer_command") or None
+
+    def uses_main_account(self) -> bool:
+        """Return whether scenes go to the main account's storage: by the connection, else by the profile."""
+        from airflow_provider_renderbus.api import calls
+
+        shared = bool(self.send(calls.query_user_profile()).share_main_capital)
+        return uses_main_account(self._connection.extra_dejson, shared=shared)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the account's profile, which needs the key, and tell whose it is and what it has left."""

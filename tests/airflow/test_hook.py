@@ -5,8 +5,8 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.settings import Settings
-from airflow_provider_renderbus.hooks.connection import TIMEOUTS
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
+from airflow_provider_renderbus.hooks.connection import TIMEOUTS, uses_main_account
+from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, OF_THE_HOOK
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.provider_info import get_provider_info
 from airflow_provider_renderbus.waiting import DEFAULT_POLL_INTERVAL
@@ -85,8 +85,35 @@ def test_the_console_address_names_the_task(connection):
     assert RenderbusHook().console_url(7) == connection["extra"]["console_url"].format(number=7)
 
 
-def test_every_extra_but_the_console_is_a_setting_of_the_client():
-    assert EXTRAS.keys() - {"console_url"} <= set(Settings.__dataclass_fields__)
+def test_every_extra_is_a_setting_of_the_client_or_the_hooks_own():
+    assert EXTRAS.keys() - OF_THE_HOOK <= set(Settings.__dataclass_fields__)
+    assert EXTRAS.keys() >= OF_THE_HOOK
+
+
+@pytest.mark.parametrize(
+    ("extra", "uses"),
+    [({}, False), ({"use_main_account": True}, True), ({"use_main_account": "False"}, False)],
+)
+def test_the_main_accounts_storage_is_chosen_by_connection_or_profile(connection, monkeypatch, extra, uses):
+    use(monkeypatch, connection, extra=extra)
+    assert RenderbusHook().uses_main_account() is uses
+    assert uses_main_account({}, shared=True)
+    assert not uses_main_account({"use_main_account": False}, shared=True)
+
+
+def test_the_transfer_command_is_the_connections(connection, monkeypatch):
+    assert RenderbusHook().transfer_command is None
+    use(monkeypatch, connection, extra={"transfer_command": "/opt/rayvision_transmitter"})
+    assert RenderbusHook().transfer_command == "/opt/rayvision_transmitter"
+
+
+@pytest.mark.parametrize(
+    "extra", [{"transfer_command": 5}, {"use_main_account": "perhaps"}, {"console_url": 5}]
+)
+def test_what_is_wrong_with_the_hooks_own_fields_is_named(connection, monkeypatch, extra):
+    use(monkeypatch, connection, extra=extra)
+    with pytest.raises(ValueError, match=next(iter(extra))):
+        _ = RenderbusHook().settings
 
 
 def test_time_outs_come_from_the_configuration_where_the_connection_sets_none(connection, monkeypatch):
