@@ -344,9 +344,24 @@ class TestFailures:
             await asyncio.sleep(INTERVAL)
             assert all(it.hears(number) == [[5, 0], [25, 0]] for number in range(1, 1001))
             assert all(it.hears(number) == [[5, 0]] for number in range(1001, 1051))
+            turns = [moment for moment, page in it.farm.asked if moment > 3 * INTERVAL and page[0] <= 1000]
+            assert all(after - before > INTERVAL / 25 for before, after in itertools.pairwise(turns))
 
         scene(range(1, 1051), body)
         assert len([line for line in caplog.records if line.levelno == logging.WARNING]) == 1
+
+    def test_a_page_that_failed_is_asked_for_first(self):
+        async def body(it):
+            it.join(*range(1, 1001))
+            await asyncio.sleep(INTERVAL)
+            it.farm.error = DOWN
+            await asyncio.sleep(INTERVAL / 10)
+            it.farm.error = None
+            before = len(it.farm.asked)
+            await asyncio.sleep(INTERVAL / 10)
+            assert it.farm.asked[before][1] == it.farm.asked[before - 1][1]
+
+        scene(range(1, 1001), body)
 
     def test_a_very_long_outage_ends_nothing(self):
         async def body(it):
