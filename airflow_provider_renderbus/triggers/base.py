@@ -9,7 +9,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.triggers.events import Event, timed_out, unable
-from airflow_provider_renderbus.triggers.poller import DeadlinePassed, poller_of
+from airflow_provider_renderbus.triggers.sharing import poller_of
+from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 from airflow_provider_renderbus.triggers.conditions import restored
 from airflow_provider_renderbus.triggers.events import Event, timed_out
-from airflow_provider_renderbus.triggers.poller import DeadlinePassed
+from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.triggers.poller import Poller

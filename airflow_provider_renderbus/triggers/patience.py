@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # A page can be short of a task for a moment; one that is missing this often in a row is not there.
-_LOOKS_WITHOUT_IT = 3
+LOOKS_WITHOUT_IT = 3
 
 
 class Log(Protocol):
@@ -37,7 +37,7 @@ class Patience:
         :raises RenderbusError: the same error, where asking again will not help.
         """
         self._missing = self._missing + 1 if isinstance(error, UnknownTask) else 0
-        gone = self._missing >= _LOOKS_WITHOUT_IT
+        gone = self._missing >= LOOKS_WITHOUT_IT
         if gone or (is_refusal(error) and not self._missing):
             raise error
         if not self._failing:

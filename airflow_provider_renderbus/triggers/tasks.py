@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, timed_out
-from airflow_provider_renderbus.triggers.poller import DeadlinePassed
 from airflow_provider_renderbus.triggers.progress import ProgressLines
+from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

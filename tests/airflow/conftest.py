@@ -11,6 +11,12 @@ from airflow_provider_renderbus.clients.blocking import Client
 from tests.scenes import task_json
 
 
+@pytest.fixture(autouse=True)
+def _nobody_is_gathered(monkeypatch):
+    """On a real clock no test waits half a second for others to join."""
+    monkeypatch.setattr("airflow_provider_renderbus.triggers.pages.GATHERING", 0.0)
+
+
 @pytest.fixture
 def client(settings):
     with Client(settings) as client:

@@ -1,8 +1,6 @@
-"""The sensor, its trigger and the poller: waiting for a render, on a worker and without one."""
+"""The sensor and its trigger: waiting for a render, on a worker and without one."""
 
 import asyncio
-import dataclasses
-import itertools
 import logging
 import pkgutil
 import time
@@ -17,11 +15,9 @@ from airflow.providers.common.compat.sdk import (
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import AuthError, NoAnswer, UnknownTask
-from airflow_provider_renderbus.clients.asynchronous import AsyncClient
+from airflow_provider_renderbus.api.errors import NoAnswer
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.events import End, Event
-from airflow_provider_renderbus.triggers.poller import DeadlinePassed, Poller
 from tests.airflow.context import context
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -174,85 +170,3 @@ class TestEvents:
         with pytest.raises(AirflowException, match="because") as raised:
             sensor(1).execute_complete(context(), Event(end, "because").payload())
         assert not isinstance(raised.value, AirflowFailException)
-
-
-class TestPoller:
-    """The poller on a clock that moves only when it waits."""
-
-    @pytest.fixture
-    def clock(self, farm):
-        class Clock:
-            now = 0.0
-            waits = ()
-
-            async def sleep(self, seconds):
-                self.waits += (seconds,)
-                self.now += seconds
-                farm.advance(seconds)
-
-        return Clock()
-
-    def watch(self, settings, clock, number, interval, deadline, client=None):
-        async def watch():
-            seen = []
-            async with AsyncClient(settings) as own:
-                poller = Poller(client or own, clock=lambda: clock.now, sleep=clock.sleep)
-                try:
-                    async for task in poller.watch(number, interval, deadline):
-                        seen.append(task)
-                        if task.ended:
-                            break
-                except DeadlinePassed:
-                    seen.append("late")
-            return seen
-
-        return asyncio.run(watch())
-
-    def test_a_watcher_hears_only_of_changes(self, settings, clock, submitted):
-        seen = self.watch(settings, clock, submitted, 1.0, 10_000.0)
-        assert seen[-1].status.name == "FINISHED"
-        assert 2 < len(seen) < len(clock.waits)
-        news = [(task.status, task.progress, task.cost) for task in seen]
-        assert all(before != after for before, after in itertools.pairwise(news))
-
-    def test_the_last_look_is_at_the_deadline(self, settings, clock, created):
-        assert self.watch(settings, clock, created, 60.0, 100.0)[-1] == "late"
-        assert clock.waits == (60.0, 40.0)
-
-    def test_an_unknown_number_reaches_the_watcher_after_three_looks(self, settings, clock):
-        with pytest.raises(UnknownTask, match="task 1"):
-            self.watch(settings, clock, 1, 60.0, 1000.0)
-        assert clock.waits == (60.0, 60.0)
-
-    def test_a_page_that_misses_the_task_once_ends_nothing(self, settings, clock, submitted):
-        class Short:
-            asked = 0
-
-            async def run(self, sequence):
-                self.asked += 1
-                if self.asked % 3:
-                    raise UnknownTask(submitted)
-                async with AsyncClient(settings) as client:
-                    return await client.run(sequence)
-
-        seen = self.watch(settings, clock, submitted, 30.0, 100_000.0, Short())
-        assert seen[-1].status.name == "FINISHED"
-
-    def test_a_wrong_key_reaches_the_watcher_at_once(self, settings, clock, submitted):
-        with pytest.raises(AuthError):
-            self.watch(dataclasses.replace(settings, access_key="wrong"), clock, submitted, 60.0, 1000.0)
-
-    def test_an_outage_ends_nothing_and_is_logged_once(self, settings, clock, submitted, caplog):
-        class Down:
-            asked = 0
-
-            async def run(self, sequence):
-                self.asked += 1
-                if self.asked < 5:
-                    raise NoAnswer("query_task_info", "down")
-                async with AsyncClient(settings) as client:
-                    return await client.run(sequence)
-
-        seen = self.watch(settings, clock, submitted, 60.0, 100_000.0, Down())
-        assert seen[-1].status.name == "FINISHED"
-        assert caplog.text.count("the farm will be asked again") == 1
