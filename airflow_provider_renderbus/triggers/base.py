@@ -9,7 +9,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.triggers.events import Event, timed_out, unable
-from airflow_provider_renderbus.triggers.sharing import poller_of
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ class RenderbusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: how the waiting ended."""
+        from airflow_provider_renderbus.triggers.sharing import poller_of
+
         try:
             async with poller_of(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
                 event = await self.end(poller)
