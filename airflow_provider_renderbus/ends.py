@@ -29,7 +29,7 @@ def conclude(event: Event) -> Any:
     :raises AirflowFailException: it ended in a way that a retry of the Airflow task cannot mend.
     :raises AirflowException: it ended in another way, or the time was over.
     """
-    if event.end is End.REACHED and event.result is not None:
+    if event.end is End.REACHED and event.result:
         return event.result
     if event.end is End.FAILED_FOR_GOOD:
         raise AirflowFailException(event.message)

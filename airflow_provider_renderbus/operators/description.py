@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.arguments import whole
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.jobs import tips, validation
 from airflow_provider_renderbus.jobs.completion import filled_in
@@ -65,6 +66,10 @@ class Description:
         unknown = sorted(set(hardware or {}) - set(_TRAITS))
         if unknown:
             raise ValueError(f"hardware: {', '.join(unknown)} is no trait; there are {', '.join(_TRAITS)}")
+        traits = {
+            name: value if name == "model" or value is None else whole(f"hardware {name}", value)
+            for name, value in (hardware or {}).items()
+        }
         files = {}
         for argument, name in FILE_ARGUMENTS.items():
             content = given.get(argument)
@@ -73,7 +78,7 @@ class Description:
             files[name] = load(argument, "" if content is None else content)
             for warning in validation.check(name, files[name]):
                 log.warning(warning)
-        return cls(files, project_name, hardware or {})
+        return cls(files, project_name, traits)
 
     def upload(self, hook: RenderbusHook, number: int) -> dict[str, int]:
         """Complete task.json and upload all files.

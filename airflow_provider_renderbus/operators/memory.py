@@ -89,7 +89,9 @@ class _Marked:
         ti = context["ti"]
         names = (ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index))
         self._name = hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
-        self._since = context["dag_run"].run_after - _MARGIN
+        # Airflow 2 has no run_after; a run's logical date is never after its start.
+        since = getattr(context["dag_run"], "run_after", None) or context["logical_date"]
+        self._since = since - _MARGIN
         self._hook = hook
         self._max_tries = max_tries
 

@@ -84,10 +84,10 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
             description = self.description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
-            number = None if kept is None else self._take_up(kept, context["ti"].max_tries)
+            number = None if kept is None else self._take_up(kept, context["ti"])
             if number is None:
                 number = self._create()
-                memory.keep(number)
+            memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_up(self.hook, number)
             if known is None or not known.submitted:
@@ -108,14 +108,16 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
         self.log.info("Created task %s", number)
         return number
 
-    def _take_up(self, kept: Kept, max_tries: int) -> int | None:
+    def _take_up(self, kept: Kept, ti: Any) -> int | None:
         """Return the number of the render that an earlier try began, or None where a new one is due."""
         number = kept.number
-        known = steps.look_up(self.hook, number)
+        known = steps.look_for(self.hook, number)
+        # A clear lets max_tries grow; the retries that follow it are not the person's wish for a new render.
+        cleared = ti.max_tries > kept.max_tries and ti.try_number == ti.max_tries - (self.retries or 0) + 1
         if known is None or known.is_delete == _DELETED or known.status in _LOST:
             self.log.warning("Task %s of an earlier try is gone or lost on the farm; rendering anew", number)
             return None
-        if known.status.phase is Phase.SUCCEEDED and max_tries > kept.max_tries:
+        if known.status.phase is Phase.SUCCEEDED and cleared:
             self.log.info("Task %s has finished and this task was cleared since; rendering anew", number)
             return None
         if known.submitted and known.status in _RESTARTABLE:

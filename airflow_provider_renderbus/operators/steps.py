@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
@@ -14,10 +15,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Seconds between the looks for a task that an answer did not hold.
+_PAUSES = (2.0, 5.0, 10.0)
+
 
 def look_up(hook: RenderbusHook, number: int) -> TaskInfo | None:
     """Return what the farm tells of a task, or None where it does not know it."""
     return hook.send(calls.query_task_info([number])).get(number)
+
+
+def look_for(hook: RenderbusHook, number: int) -> TaskInfo | None:
+    """Return what the farm tells of a task, or None where several answers in a row did not hold it.
+
+    An answer can be short of a task for a moment, and to take it for gone would be to render and pay anew.
+    """
+    known = look_up(hook, number)
+    for pause in _PAUSES:
+        if known is not None:
+            break
+        time.sleep(pause)
+        known = look_up(hook, number)
+    return known
 
 
 def submit(hook: RenderbusHook, number: int, producer: str | None) -> None:

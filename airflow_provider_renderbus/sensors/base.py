@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from abc import abstractmethod
@@ -9,7 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
+    AirflowException,
     AirflowSensorTimeout,
+    AirflowSkipException,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -22,7 +25,7 @@ from airflow_provider_renderbus.triggers.events import End, Event
 from airflow_provider_renderbus.waiting import DEFERRAL_NET, poll_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -56,7 +59,7 @@ class RenderbusSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or poke."""
         if self.deferrable:
-            with airflow_failures():
+            with self.softly(), airflow_failures():
                 seconds("poke_interval", self.poke_interval)
                 trigger = self.trigger(time.time() + self.timeout)
             self.defer(
@@ -68,10 +71,11 @@ class RenderbusSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        event = self._watch.look()
-        if event is None:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self.result(conclude(event)))
+        with self.softly():
+            event = self._watch.look()
+            if event is None:
+                return PokeReturnValue(is_done=False)
+            return PokeReturnValue(is_done=True, xcom_value=self.result(conclude(event)))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has reported the end."""
@@ -80,6 +84,16 @@ class RenderbusSensor(BaseSensorOperator):
         if end.end is End.TIMED_OUT:
             raise AirflowSensorTimeout(end.message)
         return self.result(conclude(end))
+
+    @contextlib.contextmanager
+    def softly(self) -> Iterator[None]:
+        """Skip in place of failing where the author asked for it, whatever the kind of failure."""
+        try:
+            yield
+        except AirflowException as problem:
+            if not self.soft_fail or isinstance(problem, AirflowSkipException):
+                raise
+            raise AirflowSkipException(f"Skipped because of soft_fail: {problem}") from problem
 
     @abstractmethod
     def watch(self, hook: RenderbusHook) -> Watch:

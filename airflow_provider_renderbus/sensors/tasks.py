@@ -57,7 +57,7 @@ class RenderbusTaskSensor(ConsoleLinked, RenderbusSensor):
 
     def execute(self, context: Context) -> Any:
         """Show the link, and wait."""
-        with airflow_failures():
+        with self.softly(), airflow_failures():
             self._link(context)
         return super().execute(context)
 

@@ -12,11 +12,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.states import FrameStatus
+from airflow_provider_renderbus.api.states import FrameStatus, Phase
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.sequences import Sequence
 
@@ -59,15 +61,24 @@ class FramesDone:
     def look(self) -> Sequence[Look]:
         """Ask for the task, and for its frames where some are chosen."""
         task = yield from sequences.task_info(self.number)
+        leaves = [leaf for leaf in task.leaves() if not leaf.is_photon_pass]
+        missing: set[str] = set()
         if self.frames is None:
-            done, wanted = task.progress.done, task.progress.total
+            done = sum(leaf.progress.done for leaf in leaves)
+            wanted = sum(leaf.progress.total for leaf in leaves)
             reached = wanted > 0 and done >= self.share * wanted
         else:
-            names = yield from _done_frames(task)
-            done, wanted = len(names & set(self.frames)), len(set(self.frames))
+            chosen = set(self.frames)
+            finished, there = yield from _frame_names(leaves)
+            done, wanted, missing = len(finished & chosen), len(chosen), chosen - there
             reached = done == wanted
         news = f"task {self.number}: {done} of {wanted} frames done"
         result = {"number": self.number, "done": done, "wanted": wanted}
+        if missing and task.status.phase is Phase.SUCCEEDED:
+            names = ", ".join(map(repr, sorted(missing)))
+            return Look(
+                news, Event(End.FAILED_FOR_GOOD, f"task {self.number} has finished and has no frame {names}")
+            )
         return Look(news, Event(End.REACHED, news, result) if reached else _lost(task))
 
 
@@ -147,14 +158,14 @@ def restored(stored_condition: dict[str, Any]) -> Condition:
     )
 
 
-def _done_frames(task: TaskInfo) -> Sequence[set[str]]:
-    """Return the names of the frames that are done in every leaf that has them."""
+def _frame_names(leaves: Iterable[TaskInfo]) -> Sequence[tuple[set[str], set[str]]]:
+    """Return the names of the frames that are done in every leaf that has them, and of all frames."""
     done: set[str] = set()
     open_: set[str] = set()
-    for leaf in task.leaves():
+    for leaf in leaves:
         for frame in (yield from sequences.frames(leaf.id)):
             (done if frame.status is FrameStatus.DONE else open_).add(frame.index)
-    return done - open_
+    return done - open_, done | open_
 
 
 def _lost(task: TaskInfo) -> Event | None:

@@ -54,6 +54,7 @@ def test_all_four_files_are_uploaded(created, sent, tmp_path):
         ({"upload_json": {"asset": [{"local": "/a"}]}}, r"upload\.json: \$\.asset"),
         ({"tips_json": "no.json"}, r"tips_json: no\.json cannot be read"),
         ({"hardware": {"colour": "red"}}, "hardware: colour is no trait"),
+        ({"hardware": {"ram": "much"}}, "hardware ram: a whole number is wanted"),
         ({"hardware": {"ram": 7}}, "no machine of platform 2 .*there are: .*64GB"),
         ({"project_name": "Moon"}, "the account has no project 'Moon'"),
     ],
@@ -66,7 +67,7 @@ def test_what_is_wrong_is_told_before_any_file_is_sent(created, sent, files, mes
 
 def test_machines_and_project_are_filled_in_by_name(client, created, sent):
     client.send(calls.add_project("Sun"))
-    upload(created, hardware={"ram": 64}, project_name="Sun")
+    upload(created, hardware={"ram": "64"}, project_name="Sun")
     info = sent["task.json"]["task_info"]
     assert info["project_name"] == "Sun"
     assert info["project_id"].isdigit()

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.context import TaskInstance
 from tests.scenes import task_json
@@ -30,24 +31,28 @@ class Airflow:
         self.farm = farm
         self.store = Store() if has_store else None
         self.max_tries = 2
+        self.try_number = 0
 
     def context(self):
         ti = TaskInstance()
         ti.dag_id, ti.run_id, ti.task_id, ti.map_index = "night", "run", "render", 3
         ti.max_tries = self.max_tries
+        self.try_number += 1
+        ti.try_number = self.try_number
         found = {"ti": ti, "dag_run": SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC))}
         return found if self.store is None else {**found, "task_state_store": self.store}
 
     def operator(self, **options):
         return RenderbusRenderOperator(
-            task_id="render", task_json=task_json(), artist="Ada", poll_interval=60, **options
+            task_id="render", task_json=task_json(), artist="Ada", poll_interval=60, retries=2, **options
         )
 
     def try_once(self, **options):
         return self.operator(**options).execute(self.context())
 
     def clear(self):
-        self.max_tries += 3
+        """As Airflow clears: so many tries more than there were."""
+        self.max_tries = self.try_number + 2
 
 
 @pytest.fixture(params=[True, False], ids=["store", "marker"])
@@ -108,6 +113,44 @@ def test_a_clear_while_the_render_goes_on_takes_it_up(airflow, numbers):
     assert numbers() == [number]
 
 
+def test_a_retry_after_a_clear_is_no_wish_for_a_new_render(airflow, numbers):
+    number = begin(airflow)
+    airflow.clear()
+    assert begin(airflow) == number
+    airflow.farm.advance(3600)
+    assert airflow.try_once()["number"] == number
+    assert numbers() == [number]
+    airflow.clear()
+    assert airflow.try_once()["number"] != number
+
+
+def test_an_answer_that_misses_the_number_once_is_no_reason_to_pay_again(airflow, numbers, monkeypatch):
+    number = begin(airflow)
+    send, missed = RenderbusHook.send, []
+
+    def short(hook, call):
+        if call.name == "query_task_info" and not missed:
+            missed.append(call)
+            return {}
+        return send(hook, call)
+
+    monkeypatch.setattr(RenderbusHook, "send", short)
+    monkeypatch.setattr("airflow_provider_renderbus.operators.steps.time.sleep", airflow.farm.advance)
+    assert airflow.try_once()["number"] == number
+    assert missed
+    assert numbers() == [number]
+
+
+def test_airflow_2_has_no_run_after(airflow, numbers):
+    if airflow.store is not None:
+        return  # it has no store either
+    number = begin(airflow)
+    context = airflow.context()
+    context["logical_date"] = context["dag_run"].run_after
+    context["dag_run"] = SimpleNamespace()
+    assert airflow.operator().execute(context)["number"] == number
+
+
 def test_a_number_that_was_never_submitted_costs_nothing(airflow, farm, client, numbers, monkeypatch):
     """The worker dies between creating the number and submitting it."""
 
@@ -131,9 +174,10 @@ def test_no_wrong_file_is_submitted(airflow, numbers):
     assert numbers() == []
 
 
-def test_a_number_that_the_farm_has_forgotten_is_replaced(airflow, client):
+def test_a_number_that_the_farm_has_forgotten_is_replaced(airflow, monkeypatch):
     if airflow.store is None:
         return  # what the farm has forgotten is in no list either
+    monkeypatch.setattr("airflow_provider_renderbus.operators.steps.time.sleep", airflow.farm.advance)
     airflow.store.set("renderbus_render", {"number": 1, "max_tries": 2})
     assert airflow.try_once()["number"] != 1
 

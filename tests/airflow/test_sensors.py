@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.sensors.conditions import (
     RenderbusFramesSensor,
     RenderbusFundsSensor,
@@ -22,6 +23,7 @@ from airflow_provider_renderbus.sensors.conditions import (
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import FramesDone, restored, stored
+from airflow_provider_renderbus.triggers.events import End, Event
 from tests.airflow.context import context
 from tests.airflow_version import reschedules_without_a_database
 
@@ -124,6 +126,22 @@ class TestFrames:
         every = [frame.index for frame in frames]
         assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, frames=every) is None
 
+    def test_a_frame_that_there_is_not_fails_when_the_task_has_finished(self, waiting, farm, half_done):
+        options = {"render_task_id": half_done, "frames": ["1", "999"]}
+        assert waiting.look(RenderbusFramesSensor, **options) is None
+        farm.advance(3600)
+        with pytest.raises(AirflowFailException, match="has no frame '999'"):
+            waiting.look(RenderbusFramesSensor, **options)
+
+    def test_a_photon_pass_has_no_frames_of_its_own(self):
+        leaf = {"taskType": "RenderPhoton", "taskStatus": 25, "totalFrames": 1, "doneFrames": 1}
+        parent = {"id": 7, "taskStatus": 0, "respRenderingTaskList": [{"id": 8, **leaf}]}
+        look = FramesDone(7).look()
+        next(look)
+        with pytest.raises(StopIteration) as seen:
+            look.send([{7: read_task(parent)}])
+        assert seen.value.value.end is None
+
     def test_a_stopped_task_fails_without_a_retry(self, waiting, client, half_done):
         client.send(calls.stop_task([half_done]))
         with pytest.raises(AirflowFailException, match="is STOP"):
@@ -186,6 +204,19 @@ class TestModes:
     def test_soft_fail_skips(self, kind, options):
         with pytest.raises(AirflowSkipException):
             kind(task_id="wait", soft_fail=True, poke_interval=0.001, **options).execute(context())
+
+    def test_soft_fail_skips_for_a_failure_that_may_be_retried_too(self, client, submitted, monkeypatch):
+        event = Event(End.FAILED, "some frames failed")
+        monkeypatch.setattr("airflow_provider_renderbus.waiting.TaskWatch.look", lambda _: event)
+        with pytest.raises(AirflowSkipException, match="some frames failed"):
+            RenderbusTaskSensor(task_id="wait", render_task_id=submitted, soft_fail=True).execute(context())
+
+    @pytest.mark.parametrize("deferrable", [False, True])
+    def test_soft_fail_skips_for_a_wrong_connection_too(self, monkeypatch, deferrable):
+        monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
+        sensor = RenderbusTaskSensor(task_id="wait", render_task_id=1, soft_fail=True, deferrable=deferrable)
+        with pytest.raises(AirflowSkipException, match="access_key"):
+            sensor.execute(context())
 
     @pytest.mark.parametrize("interval", [0, float("inf")])
     def test_an_interval_that_is_none_is_refused_before_anything_is_deferred(self, interval):

@@ -155,9 +155,14 @@ class TaskInfo:
             return TaskStatus(self.status_code)
         leaves = tuple(self.leaves())
         status = overall(TaskStatus(leaf.status_code) for leaf in leaves)
-        if status.phase is Phase.SUCCEEDED and all(leaf.task_type == _PHOTON for leaf in leaves):
+        if status.phase is Phase.SUCCEEDED and all(leaf.is_photon_pass for leaf in leaves):
             return TaskStatus.WAITING
         return status
+
+    @property
+    def is_photon_pass(self) -> bool:
+        """Whether it is a photon pass, which prepares the frames of a main pass and has none of its own."""
+        return self.task_type == _PHOTON
 
     @property
     def submitted(self) -> bool:
