@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, HandClock, studio
 from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS
 from airflow_provider_renderbus.farm.tiles import tiles
 from tests.farm.caller import SUBMIT, Caller, job, maya
 from tests.farm.test_pieces import SHAPES, scene
+from tests.farm.test_server import wait_for
 
 LONG = 1_000_000
 SIZE = ("48", "20")
@@ -175,3 +176,28 @@ def test_a_configuration_that_is_none_counts_for_nothing(caller, content):
     (folder / "task.json").unlink()
     (folder / "task.json").symlink_to(caller.farm.connections_file)
     assert caller.refused(SUBMIT, taskId=number)[0] == 601
+
+
+@pytest.mark.parametrize("error", [ValueError, OverflowError, MemoryError, ZeroDivisionError])
+def test_a_picture_that_cannot_be_made_is_a_failed_frame(opened, monkeypatch, error):
+    def fail(*_):
+        raise error("no picture")
+
+    monkeypatch.setattr(studio, "save", fail)
+    caller = opened()
+    number = caller.submit()
+    caller.farm.advance(LONG)
+    info = caller.info(number)
+    assert (info["taskStatus"], info["failedFrames"], info["renderConsume"]) == (30, 4, 0)
+
+
+def test_time_goes_on_after_a_picture_that_cannot_be_made(tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("no picture")
+
+    with Farm(tmp_path / "farm", speed=2000) as farm:
+        monkeypatch.setattr(studio, "save", fail)
+        caller = Caller(farm)
+        wait_for(caller, caller.submit(), 30)
+        monkeypatch.undo()
+        wait_for(caller, caller.submit(), 25)
