@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import Counter
 from contextlib import ExitStack
@@ -45,6 +46,8 @@ LAST_PORT = 65_535
 MOST_SECONDS = 1e9
 """Farm seconds by which a clock is moved at once: some thirty years."""
 JSON_TYPE = {"Content-Type": "application/json;charset=UTF-8"}
+
+log = logging.getLogger(__name__)
 
 
 class Farm:
@@ -252,8 +255,12 @@ class Farm:
     def _answer(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Answer:
         try:
             return 200, JSON_TYPE, accepted(self._data(call, path, head, body, wall), wall)
-        except Refused as why:
-            return 200, JSON_TYPE, refused(why, wall, chinese=head.get("languageflag") == "0")
+        except Refused as reason:
+            why = reason
+        except Exception:
+            log.exception("%s has failed", path)
+            why = Refused(BROKEN)
+        return 200, JSON_TYPE, refused(why, wall, chinese=head.get("languageflag") == "0")
 
     def _data(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Any:
         """Return what a call answers, or raise why it is refused."""

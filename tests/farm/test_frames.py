@@ -14,7 +14,7 @@ from PIL import Image
 from airflow_provider_renderbus.farm import Farm, HandClock, studio
 from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS
 from airflow_provider_renderbus.farm.tiles import tiles
-from tests.farm.caller import SUBMIT, Caller, job, maya
+from tests.farm.caller import FILES, SUBMIT, Caller, job, maya
 from tests.farm.test_pieces import SHAPES, scene
 from tests.farm.test_server import wait_for
 
@@ -201,3 +201,25 @@ def test_time_goes_on_after_a_picture_that_cannot_be_made(tmp_path, monkeypatch)
         wait_for(caller, caller.submit(), 30)
         monkeypatch.undo()
         wait_for(caller, caller.submit(), 25)
+
+
+def test_links_in_the_output_are_not_told(opened):
+    caller = opened()
+    number = caller.submit()
+    caller.farm.advance(LONG)
+    folder = caller.farm.output_root / caller.info(number)["outputFileName"]
+    told = caller.call(FILES, treePath=folder.name)
+    (folder / "passwd").symlink_to("/etc/passwd")
+    (folder / "nowhere").symlink_to(folder / "gone")
+    (caller.farm.output_root / "etc").symlink_to("/etc")
+    assert caller.call(FILES, treePath=folder.name) == told
+    assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == [folder.name]
+
+
+def test_what_vanishes_while_it_is_listed_is_not_told(opened, monkeypatch):
+    caller = opened()
+    (caller.farm.output_root / "here").touch()
+    gone = caller.farm.output_root / "gone"
+    listed = type(gone).iterdir
+    monkeypatch.setattr(type(gone), "iterdir", lambda folder: [*listed(folder), gone])
+    assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == ["here"]
