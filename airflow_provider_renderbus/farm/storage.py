@@ -51,7 +51,7 @@ class Storage:
     """
 
     def __init__(self, root: Path, inputs: str, outputs: str, configs: str) -> None:
-        self.root = root = root.absolute()
+        self.root = root = root.resolve()
         self.account_file = root / "account.json"
         self.connections_file = root / "connections.json"
         self.books_file, self.lock_file = root / "farm.db", root / "lock"

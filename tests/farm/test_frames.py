@@ -223,3 +223,14 @@ def test_what_vanishes_while_it_is_listed_is_not_told(opened, monkeypatch):
     listed = type(gone).iterdir
     monkeypatch.setattr(type(gone), "iterdir", lambda folder: [*listed(folder), gone])
     assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == ["here"]
+
+
+def test_the_output_of_a_storage_below_a_link_is_listed(opened, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    caller = opened(tmp_path / "link" / "farm")
+    number = caller.submit()
+    caller.farm.advance(LONG)
+    (top,) = caller.call(FILES, treePath="/")
+    assert caller.call(FILES, taskId=number) == [top]
+    assert len(caller.call(FILES, treePath=top["filePath"])) == 4
