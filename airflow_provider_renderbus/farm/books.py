@@ -190,7 +190,7 @@ def _written(value: Any) -> Any:
         case None | str() | int() | float():
             return value
         case Decimal():
-            return str(value)
+            return str(value) if value else "0"  # however many decimals it has, as owing_frames asks for it
         case Job():
             return json.dumps(asdict(value))
     return json.dumps(value)

@@ -29,6 +29,9 @@ class Clock(Protocol):
         """
 
 
+LEAST_SPEED, MOST_SPEED = 1e-6, 1e6
+
+
 class RunningClock:
     """Farm time that runs by itself.
 
@@ -36,12 +39,14 @@ class RunningClock:
     its callers. Durations are farm seconds.
 
     :param speed: farm seconds that pass in a second.
-    :raises ValueError: the speed is not more than 0.
+    :raises ValueError: the speed is not from 0.000001 to 1000000.
     """
 
     def __init__(self, speed: float) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed is {speed}; expected farm seconds a second, more than 0")
+        if not LEAST_SPEED <= speed <= MOST_SPEED:
+            raise ValueError(
+                f"speed is {speed}; expected farm seconds a second, {LEAST_SPEED:f} to {MOST_SPEED:.0f}"
+            )
         self._speed = speed
         self._opened = time.time()
         self._start = time.monotonic()

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     Reader = Callable[[Any], Any]
 
 
+LARGEST = 10**9
+"""The largest whole number where no other is told: as seconds, some thirty years."""
+
+LARGEST_SEED = 2**63 - 1
+
+
 def read_entry(where: str, entry: Any, table: Mapping[str, Reader]) -> dict[str, Any]:
     """Read a JSON object.
 
@@ -37,12 +43,12 @@ def read_entry(where: str, entry: Any, table: Mapping[str, Reader]) -> dict[str,
     return values
 
 
-def whole(least: int, most: int | None = None) -> Reader:
+def whole(least: int, most: int = LARGEST) -> Reader:
     """Return the reader of whole numbers in a range."""
-    bounds = f"a whole number from {least}" + (f" to {most}" if most is not None else "")
+    bounds = f"a whole number from {least} to {most}"
 
     def read(value: Any) -> int:
-        if type(value) is not int or value < least or (most is not None and value > most):
+        if type(value) is not int or not least <= value <= most:
             raise ValueError(bounds)
         return value
 
@@ -116,9 +122,9 @@ def span(value: Any) -> tuple[int, int]:
     if (
         not isinstance(value, list)
         or [type(item) for item in value] != [int, int]
-        or not 1 <= value[0] <= value[1]
+        or not 1 <= value[0] <= value[1] <= LARGEST
     ):
-        raise ValueError("two whole numbers from 1, the least and the most, such as [90, 150]")
+        raise ValueError(f"two whole numbers from 1 to {LARGEST}, the least and the most, such as [90, 150]")
     return value[0], value[1]
 
 

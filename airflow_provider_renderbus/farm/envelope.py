@@ -39,6 +39,9 @@ NO_NAME = Reason(404, "名称 {name} 不存在", "There is no {name}")
 NO_FRAME = Reason(404, "帧 {number} 不存在", "There is no frame {number}")
 BAD_TASK_JSON = Reason(600, "task.json 无效: {detail}", "task.json cannot be rendered: {detail}")
 
+# Chosen by this farm: what goes wrong in the farm itself.
+BROKEN = Reason(500, "农场内部错误: 见其日志", "The farm itself has failed: see its log")
+
 
 class Refused(Exception):
     """A call is refused.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
+import logging
 import re
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_renderbus.farm import control
@@ -20,7 +20,7 @@ from airflow_provider_renderbus.farm.clock import HandClock, RunningClock
 from airflow_provider_renderbus.farm.enrolment import enrolled
 from airflow_provider_renderbus.farm.entries import amount as read_amount
 from airflow_provider_renderbus.farm.entries import read_entry
-from airflow_provider_renderbus.farm.envelope import BAD_BODY, ILLEGAL, Refused, accepted, refused
+from airflow_provider_renderbus.farm.envelope import BAD_BODY, BROKEN, ILLEGAL, Refused, accepted, refused
 from airflow_provider_renderbus.farm.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.gate import Gate
 from airflow_provider_renderbus.farm.life import Life
@@ -29,6 +29,7 @@ from airflow_provider_renderbus.farm.scenario import open_scenario, read_scenari
 from airflow_provider_renderbus.farm.server import Server
 from airflow_provider_renderbus.farm.storage import Storage, write_private
 from airflow_provider_renderbus.farm.studio import Studio
+from airflow_provider_renderbus.farm.timekeeper import MOVES_AT_ONCE, Timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,11 +43,11 @@ CONNECTION_ID = "renderbus_default"
 PLATFORM = "2"
 PLATFORM_NUMBER = re.compile("[0-9]{1,9}")
 LAST_PORT = 65_535
-MOVES_AT_ONCE = 100
-"""Tasks looked at before callers get their turn: some ten milliseconds of work."""
-CALLERS_TURN = 0.001
-"""Seconds for which time leaves the farm to its callers at least, before it goes on."""
+MOST_SECONDS = 1e9
+"""Farm seconds by which a clock is moved at once: some thirty years."""
 JSON_TYPE = {"Content-Type": "application/json;charset=UTF-8"}
+
+log = logging.getLogger(__name__)
 
 
 class Farm:
@@ -93,6 +94,7 @@ class Farm:
         for fault in read.faults:
             self._check(fault)
         self._ended = Event()
+        self._timekeeper: Timekeeper | None = None
         self._ends = ExitStack()
         with ExitStack() as ends:
             customer = [f"{bid}-{USER_ID}" for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)]
@@ -120,10 +122,9 @@ class Farm:
             self._desk = replace(self._desk, port=self._port)
             ends.enter_context(enrolled(self._host, self._port, self._storage.root))
             if self._hand is None:
-                time = Thread(target=self._let_time_pass, name="farm-time")
-                time.start()
-                ends.callback(time.join)
-            ends.callback(self._wake)
+                self._timekeeper = Timekeeper(self._life, self._clock, self._speed)
+                ends.callback(self._timekeeper.stop)
+            ends.callback(self._ended.set)
             write_private(self.connections_file, json.dumps({CONNECTION_ID: self.connection()}))
             self._ends = ends.pop_all()
         return self
@@ -168,10 +169,12 @@ class Farm:
     def advance(self, seconds: float) -> None:
         """Let farm seconds pass on the clock driven by hand, and make every move that is due.
 
-        :raises ValueError: the farm has a running clock, or the seconds are negative.
+        :raises ValueError: the farm has a running clock, or the seconds are negative or above 1e9.
         """
-        if self._hand is None or not 0 <= seconds < math.inf:
-            raise ValueError(f"{seconds} seconds; expected 0 or more, and a farm made with a HandClock")
+        if self._hand is None or not 0 <= seconds <= MOST_SECONDS:
+            raise ValueError(
+                f"{seconds} seconds; expected 0 to {MOST_SECONDS:g}, and a farm made with a HandClock"
+            )
         with self._life.changed:
             self._hand.move(seconds)
             self._life.run(self._hand.now())
@@ -251,17 +254,26 @@ class Farm:
 
     def _answer(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Answer:
         try:
-            fields = _read(body)
-            with self._life.changed:
-                try:
-                    self._gate.check(path, head, fields, head.get("host", self.address), wall)
-                    self._life.run(self._clock.now(), MOVES_AT_ONCE)
-                    data = call(self._desk, _request(fields, head["platform"]))
-                finally:
-                    self._life.write()
-            return 200, JSON_TYPE, accepted(data, wall)
-        except Refused as why:
-            return 200, JSON_TYPE, refused(why, wall, chinese=head.get("languageflag") == "0")
+            return 200, JSON_TYPE, accepted(self._data(call, path, head, body, wall), wall)
+        except Refused as reason:
+            why = reason
+        except Exception:
+            log.exception("%s has failed", path)
+            why = Refused(BROKEN)
+        return 200, JSON_TYPE, refused(why, wall, chinese=head.get("languageflag") == "0")
+
+    def _data(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Any:
+        """Return what a call answers, or raise why it is refused."""
+        if self._timekeeper and self._timekeeper.failed:
+            raise Refused(BROKEN)
+        fields = _read(body)
+        with self._life.changed:
+            try:
+                self._gate.check(path, head, fields, head.get("host", self.address), wall)
+                self._life.run(self._clock.now(), MOVES_AT_ONCE)
+                return call(self._desk, _request(fields, head["platform"]))
+            finally:
+                self._life.write()
 
     def _control(self, _: Desk, request: Request) -> dict[str, Any]:
         control.carry_out(self, request.body)
@@ -270,20 +282,6 @@ class Farm:
     def _write(self) -> None:
         with self._life.changed:
             self._life.write()
-
-    def _let_time_pass(self) -> None:
-        changed = self._life.changed
-        with changed:
-            while not self._ended.is_set():
-                due = self._life.run(self._clock.now(), MOVES_AT_ONCE)
-                self._life.write()
-                seconds = None if due is None else (due - self._clock.now()) / self._speed
-                changed.wait(None if seconds is None else max(seconds, CALLERS_TURN))
-
-    def _wake(self) -> None:
-        self._ended.set()
-        with self._life.changed:
-            self._life.changed.notify_all()
 
 
 def _request(fields: Mapping[str, Any], platform: str) -> Request:

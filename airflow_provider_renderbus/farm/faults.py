@@ -8,7 +8,16 @@ from fnmatch import fnmatchcase
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.entries import number, one_of, read_entry, switch, text, texts, whole
+from airflow_provider_renderbus.farm.entries import (
+    LARGEST_SEED,
+    number,
+    one_of,
+    read_entry,
+    switch,
+    text,
+    texts,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +148,7 @@ FAULT_KEYS: dict[str, Reader] = {
     "times": whole(1),
     "after": whole(0),
     "share": number(0, 1),
-    "seed": whole(0),
+    "seed": whole(0, LARGEST_SEED),
     "effect": switch,
     "status": whole(200, 599),
     "retry_after": text,

@@ -32,6 +32,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "tga": {"compression": "tga_rle"},
     "webp": {"lossless": True, "method": 0},
 }
+LONGEST_SIDE = {"jpg": 65_500, "tga": 65_535, "webp": 16_383}
+"""Pixels that a side may have in formats with a limit: that of libjpeg, TGA's 16 bits, WebP's 14."""
 THUMBNAIL = (192, 192)  # pixels, at most
 
 

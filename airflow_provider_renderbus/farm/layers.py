@@ -49,7 +49,7 @@ def follow(life: Life, parent: Task) -> None:
                 life.halt(leaf, Event.BROKEN)
     rest = [leaf for leaf in parent.leaves if leaf not in before]
     photons_done = all(leaf.kind is Kind.PHOTON and leaf.state is TaskState.FINISHED for leaf in rest)
-    if photons_done and not parent.held and parent.due is None:
+    if photons_done and parent.due is None:
         pause = frame_seconds("main pass", parent.number, life.scenario.seed, MAIN_AFTER_PHOTON)
         life.look_at(parent, life.moment + pause)
         life.touch(parent)

@@ -225,12 +225,9 @@ class Life(Register):
         frame = run.frame
         outcome = self._outcome(task, frame, frame.id - task.first_id)
         frame.ended, frame.over = self.date(), None
-        try:
-            for number, path in zip(frame.piece.frames, run.pictures.result(), strict=False):
-                name, is_tile = task.job.file_name(number, frame.piece.block), bool(frame.piece.block)
-                self.storage.publish(path, task.output_name, name, is_tile=is_tile)
-        except OSError as error:
-            log.warning("frame %s of task %s has failed: %r", frame.piece.index, task.number, error)
+        failure = run.pictures.exception() or self._publish(task, run)
+        if failure:
+            log.warning("frame %s of task %s has failed: %r", frame.piece.index, task.number, failure)
             outcome = FrameState.ERROR
         if outcome is not FrameState.DONE:
             frame.failures += 1
@@ -238,6 +235,17 @@ class Life(Register):
             return
         self.set(task, frame, FrameState.DONE)
         self._charge(task, frame)
+
+    def _publish(self, task: Task, run: Run) -> OSError | None:
+        """Move a frame's pictures to where they are seen, and return why that cannot be done."""
+        piece = run.frame.piece
+        try:
+            for number, path in zip(piece.frames, run.pictures.result(), strict=False):
+                name = task.job.file_name(number, piece.block)
+                self.storage.publish(path, task.output_name, name, is_tile=bool(piece.block))
+        except OSError as error:
+            return error
+        return None
 
     def _charge(self, task: Task, frame: Frame) -> None:
         fixed = self.scenario.conduct(task.job).cost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.layers import follow
+from airflow_provider_renderbus.farm.layers import follow, go_on
 from airflow_provider_renderbus.farm.tasks import (
     OPEN_FRAMES,
     WORKING,
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 def stop(life: Life, task: Task, event: Event = Event.STOPPED) -> None:
     """Stop a task; one that has ended stays as it is."""
-    if task.kind is Kind.PARENT:
-        task.held, task.due = True, None
-        life.touch(task)
+    if task.kind is Kind.PARENT and task.due is not None:
+        go_on(life, task)  # between its passes no leaf could show that it was stopped
     for leaf in life.leaves(task):
         life.halt(leaf, event)
 
@@ -62,8 +61,6 @@ def start(life: Life, task: Task) -> None:
         life.touch(leaf)
     parent = task if task.kind is Kind.PARENT else life.tasks.get(task.parent)
     if parent:
-        parent.held = parent.held and task is not parent
-        life.touch(parent)
         follow(life, parent)
 
 

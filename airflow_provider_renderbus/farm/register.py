@@ -22,7 +22,7 @@ from airflow_provider_renderbus.farm.tasks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_renderbus.farm.books import Books
     from airflow_provider_renderbus.farm.scenario import Scenario
@@ -63,6 +63,7 @@ class Register(ABC):
         self._looks: list[tuple[float, int]] = []
         self._dirty: dict[int, Task] = {}
         self._dirty_frames: dict[int, Frame] = {}
+        self._fetched: list[Task] = []
         self._by_first_id: list[tuple[int, int]] = []
         self.tasks: dict[int, Task] = {task.number: task for task in books.tasks()}
         for task in self.tasks.values():
@@ -88,6 +89,7 @@ class Register(ABC):
 
     def equip(self, task: Task, job: Job) -> None:
         """Give a task its job, and numbers for its frames."""
+        task.frames = None  # it may have been asked for its frames before it had any
         task.job, task.time_limit, task.first_id = job, task.time_limit or job.task_limit, self._next_id
         count = len(self._pieces(task))
         self._next_id += count
@@ -102,8 +104,12 @@ class Register(ABC):
         self.changed.notify_all()
 
     def frames(self, task: Task) -> list[Frame]:
-        """Return a task's frames, which are read from the books where they are not at hand."""
+        """Return a task's frames, which are read from the books where they are not at hand.
+
+        Those of a task that rests are at hand until everything is written.
+        """
         if task.frames is None:
+            self._fetched.append(task)
             pieces = self._pieces(task)
             task.frames = frames = [Frame(task.first_id + at, piece) for at, piece in enumerate(pieces)]
             for row in self.books.frames(task.first_id, len(frames)):
@@ -181,16 +187,24 @@ class Register(ABC):
         self.books.commit()
 
     def _flush(self) -> None:
-        """Write changed tasks and frames. Frames of tasks that rest are kept only in the books."""
+        """Write changed tasks and frames, and let go of those of tasks that rest."""
         tasks, frames = self._dirty, self._dirty_frames
         if tasks or frames:
             self.books.write(tasks.values(), frames.values())
             self.books.note("next_number", self._next_number)
             self.books.note("next_id", self._next_id)
-            for task in tasks.values():
-                if task.state not in ACTIVE and not task.running:
-                    task.frames, task.waiting = None, []
             self._dirty, self._dirty_frames = {}, {}
+        self.let_go(tasks.values())
+
+    def let_go(self, changed: Iterable[Task] = ()) -> None:
+        """Keep the frames of tasks that rest only in the books; all of them must stand there.
+
+        :param changed: tasks that may have come to rest, next to those whose frames were fetched.
+        """
+        for task in (*changed, *self._fetched):
+            if task.state not in ACTIVE and not task.running:
+                task.frames, task.waiting = None, []
+        self._fetched.clear()
 
     def _enter(self, task: Task) -> None:
         if task.parent:

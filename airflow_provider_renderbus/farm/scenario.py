@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.account import Money
 from airflow_provider_renderbus.farm.entries import (
+    LARGEST_SEED,
     amount,
     codes,
     number,
@@ -169,7 +170,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 SCENARIO_KEYS: dict[str, Reader] = {
-    "seed": whole(0),
+    "seed": whole(0, LARGEST_SEED),
     "machines": whole(1, 1000),
     "queue_seconds": whole(0),
     "frame_seconds": span,

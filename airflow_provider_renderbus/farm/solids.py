@@ -59,8 +59,10 @@ def tower(x: Array, y: Array, z: Array) -> Array:
 
 def drops(x: Array, y: Array, z: Array) -> Array:
     """Return the distance to four balls that flow together."""
-    near = sum(np.exp((radius - _length(x - a, y - b, z - c)) * FLOW) for a, b, c, radius in DROPS)
-    return -np.log(_larger(near, np.full_like(x, 1e-9))) / FLOW
+    near = np.full_like(x, 1e-9)
+    for a, b, c, radius in DROPS:
+        near += np.exp((radius - _length(x - a, y - b, z - c)) * FLOW)
+    return -np.log(near) / FLOW
 
 
 SOLIDS: tuple[Solid, ...] = (lattice, rings, die, twist, tower, drops)

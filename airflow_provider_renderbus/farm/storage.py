@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import UTC, datetime, timedelta, timezone
+from stat import S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.enclosure import Enclosure, NotAllowed
@@ -50,7 +51,7 @@ class Storage:
     """
 
     def __init__(self, root: Path, inputs: str, outputs: str, configs: str) -> None:
-        self.root = root = root.absolute()
+        self.root = root = root.resolve()
         self.account_file = root / "account.json"
         self.connections_file = root / "connections.json"
         self.books_file, self.lock_file = root / "farm.db", root / "lock"
@@ -108,10 +109,18 @@ class Storage:
         except (OSError, NotAllowed):
             return None
 
-    def entry(self, path: Path, *, in_arrears: bool = False) -> dict[str, Any]:
-        """Return what the farm tells about a file or folder of the output storage."""
-        stat = path.stat()
-        is_folder = path.is_dir()
+    def entry(self, path: Path, *, in_arrears: bool = False) -> dict[str, Any] | None:
+        """Return what the farm tells about a file or folder of the output storage.
+
+        :return: None for a link, which leads out of the storage, and for what is not there any more.
+        """
+        try:
+            stat = path.lstat()
+        except FileNotFoundError:
+            return None
+        if S_ISLNK(stat.st_mode):
+            return None
+        is_folder = S_ISDIR(stat.st_mode)
         return {
             "fileName": path.name,
             "fileSize": None if is_folder else stat.st_size,

@@ -42,7 +42,7 @@ class Studio:
         self._pool = None if at_once else ThreadPoolExecutor(workers, thread_name_prefix="farm-render")
 
     def order(self, job: Job, frames: Sequence[int], tile: str = "") -> Future[list[Path]]:
-        """Have frames painted, each with a thumbnail; the result is the paths of their files, or an OSError.
+        """Have frames painted, each with a thumbnail; the result is their paths, or why there are none.
 
         :param tile: the number of the tile that is painted of them, "" for the whole.
         """
@@ -51,7 +51,7 @@ class Studio:
         future: Future[list[Path]] = Future()
         try:
             future.set_result(self._paint(job, frames, tile))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - as in a pool's thread: it is the future's to tell
             future.set_exception(error)
         return future
 

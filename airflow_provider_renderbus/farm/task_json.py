@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.formats import DEEP, DEFAULT, ENDINGS
+from airflow_provider_renderbus.farm.formats import DEEP, DEFAULT, ENDINGS, LONGEST_SIDE
 from airflow_provider_renderbus.farm.passes import Pass, pass_of
 from airflow_provider_renderbus.farm.ranges import MOST_FRAMES, priority_frames, read_frames
 from airflow_provider_renderbus.farm.tiles import tiles
@@ -126,6 +126,10 @@ def _job(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping[str, An
     width, height = _number(fields, "width", 320), _number(fields, "height", 180)
     if width < 1 or height < 1 or width * height > MOST_PIXELS:
         raise ValueError(f"{width}x{height} pixels; expected 1x1 to {MOST_PIXELS} pixels in all")
+    ending = _ending(layer, fields)
+    longest = LONGEST_SIDE.get(ending, MOST_PIXELS)
+    if max(width, height) > longest:
+        raise ValueError(f"{width}x{height} pixels; expected sides of at most {longest} in a .{ending} file")
     priority = str(info.get("pre_frames", "000"))
     first = priority_frames(priority, read_frames(frames_range))
     count, kind_of_tiles = _number(info, "tiles", 1, 1, MOST_TILES), str(info.get("tiles_type", "block"))
@@ -145,7 +149,7 @@ def _job(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping[str, An
         frames_per_piece=_number(info, "frames_per_task", 1, 1, MOST_FRAMES),
         tiles=count,
         tiles_type=kind_of_tiles,
-        ending=_ending(layer, fields),
+        ending=ending,
         priority=priority,
         pause=bool(first) and str(info.get("stop_after_test", "2")) == PAUSE,
         frame_limit=_number(info, "job_stop_time", 259_200),

@@ -207,3 +207,12 @@ def test_orders_can_be_given_by_hand(caller, tmp_path):
     wrong = subprocess.run([*command, '{"top_up": "x"}'], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "expected an amount" in wrong.stderr
+
+
+def test_a_call_that_fails_in_the_farm_is_told_and_logged_without_secrets(caller, monkeypatch, caplog):
+    monkeypatch.setattr(caller.farm._life, "create", lambda *_: 1 / 0)
+    code, message = caller.refused(CREATE)
+    assert (code, message) == (500, "The farm itself has failed: see its log")
+    assert "ZeroDivisionError" in caplog.text
+    assert caller.farm.connection()["password"] not in caplog.text
+    assert caller.ask(PROFILE)["code"] == 200

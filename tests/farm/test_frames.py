@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, HandClock, studio
 from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS
 from airflow_provider_renderbus.farm.tiles import tiles
-from tests.farm.caller import SUBMIT, Caller, job, maya
+from tests.farm.caller import FILES, SUBMIT, Caller, job, maya
 from tests.farm.test_pieces import SHAPES, scene
+from tests.farm.test_server import wait_for
 
 LONG = 1_000_000
 SIZE = ("48", "20")
@@ -175,3 +176,61 @@ def test_a_configuration_that_is_none_counts_for_nothing(caller, content):
     (folder / "task.json").unlink()
     (folder / "task.json").symlink_to(caller.farm.connections_file)
     assert caller.refused(SUBMIT, taskId=number)[0] == 601
+
+
+@pytest.mark.parametrize("error", [ValueError, OverflowError, MemoryError, ZeroDivisionError])
+def test_a_picture_that_cannot_be_made_is_a_failed_frame(opened, monkeypatch, error):
+    def fail(*_):
+        raise error("no picture")
+
+    monkeypatch.setattr(studio, "save", fail)
+    caller = opened()
+    number = caller.submit()
+    caller.farm.advance(LONG)
+    info = caller.info(number)
+    assert (info["taskStatus"], info["failedFrames"], info["renderConsume"]) == (30, 4, 0)
+
+
+def test_time_goes_on_after_a_picture_that_cannot_be_made(tmp_path, monkeypatch):
+    def fail(*_):
+        raise ValueError("no picture")
+
+    with Farm(tmp_path / "farm", speed=2000) as farm:
+        monkeypatch.setattr(studio, "save", fail)
+        caller = Caller(farm)
+        wait_for(caller, caller.submit(), 30)
+        monkeypatch.undo()
+        wait_for(caller, caller.submit(), 25)
+
+
+def test_links_in_the_output_are_not_told(opened):
+    caller = opened()
+    number = caller.submit()
+    caller.farm.advance(LONG)
+    folder = caller.farm.output_root / caller.info(number)["outputFileName"]
+    told = caller.call(FILES, treePath=folder.name)
+    (folder / "passwd").symlink_to("/etc/passwd")
+    (folder / "nowhere").symlink_to(folder / "gone")
+    (caller.farm.output_root / "etc").symlink_to("/etc")
+    assert caller.call(FILES, treePath=folder.name) == told
+    assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == [folder.name]
+
+
+def test_what_vanishes_while_it_is_listed_is_not_told(opened, monkeypatch):
+    caller = opened()
+    (caller.farm.output_root / "here").touch()
+    gone = caller.farm.output_root / "gone"
+    listed = type(gone).iterdir
+    monkeypatch.setattr(type(gone), "iterdir", lambda folder: [*listed(folder), gone])
+    assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == ["here"]
+
+
+def test_the_output_of_a_storage_below_a_link_is_listed(opened, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    caller = opened(tmp_path / "link" / "farm")
+    number = caller.submit()
+    caller.farm.advance(LONG)
+    (top,) = caller.call(FILES, treePath="/")
+    assert caller.call(FILES, taskId=number) == [top]
+    assert len(caller.call(FILES, treePath=top["filePath"])) == 4

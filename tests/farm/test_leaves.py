@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.farm.caller import FILES, FULL_SPEED, INFO, LIST, RECOMMIT_FAILED, START, STOP, job, maya
+from tests.farm.caller import (
+    ABANDON,
+    FILES,
+    FULL_SPEED,
+    INFO,
+    LIST,
+    PROFILE,
+    RECOMMIT_FAILED,
+    START,
+    STOP,
+    job,
+    maya,
+)
 
 LONG = 100_000
 
@@ -133,12 +145,32 @@ def test_the_main_pass_is_listed_some_seconds_after_the_photon_pass(opened):
     assert [frame["frameType"] for frame in caller.frames(caller.leaves(number)[0]["id"])["items"]] == [2]
 
 
-def test_a_parent_stopped_between_its_passes_gets_the_main_pass_only_after_a_start(opened):
+def test_a_parent_stopped_between_its_passes_gets_its_main_leaf_stopped(opened):
     caller, number = photon_done(opened)
     caller.call(STOP, taskIds=[number])
-    caller.farm.advance(LONG)
-    assert len(caller.leaves(number)) == 1
+    for _ in "ab":
+        assert kinds(caller.leaves(number)) == [("RenderPhoton", "", 25), ("Render", "", 10)]
+        caller.farm.advance(LONG)
     caller.call(START, taskIds=[number])
+    caller.farm.advance(LONG)
+    assert kinds(caller.leaves(number)) == [("RenderPhoton", "", 25), ("Render", "", 25)]
+
+
+def test_a_parent_abandoned_between_its_passes_never_runs_again(opened):
+    caller, number = photon_done(opened)
+    paid = caller.call(PROFILE)
+    caller.call(ABANDON, taskIds=[number])
+    assert caller.refused(START, taskIds=[number])[0] == 600
+    caller.farm.advance(LONG)
+    assert kinds(caller.leaves(number)) == [("RenderPhoton", "", 25), ("Render", "", 35)]
+    assert caller.call(PROFILE) == paid
+
+
+def test_a_photon_pass_started_by_its_own_number_is_followed_by_the_main_pass(opened):
+    caller = opened(frame_seconds=[100, 100], renders=[{"passes": ["photon"]}])
+    number = caller.submit()
+    caller.call(STOP, taskIds=[number])
+    caller.call(START, taskIds=[caller.leaves(number)[0]["id"]])
     caller.farm.advance(LONG)
     assert kinds(caller.leaves(number)) == [("RenderPhoton", "", 25), ("Render", "", 25)]
 

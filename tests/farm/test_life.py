@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm.pages.site import Site
 from airflow_provider_renderbus.farm.pieces import LONGEST, SHORTEST, frame_seconds
 from airflow_provider_renderbus.farm.scenario import Scenario
 from airflow_provider_renderbus.farm.tasks import MOVES, Event, TaskState
-from tests.farm.caller import PROFILE, STOP, SUBMIT, Caller, job
+from tests.farm.caller import LOG, PROFILE, STOP, SUBMIT, Caller, job
 
+LONG = 100_000
 START = 1_767_225_600
 MACHINES, QUEUE_SECONDS = Scenario().machines, Scenario().queue_seconds
 ORDERS = {Event.STOPPED, Event.STARTED, Event.FULL_SPEED, Event.RECOMMITTED, Event.ABANDONED}
@@ -216,9 +218,9 @@ def test_durations_are_always_the_same_and_within_bounds():
     assert max(seconds) <= LONGEST
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", [-1, 1e300, float("nan"), float("inf")])
 def test_time_does_not_go_back(caller, seconds):
-    with pytest.raises(ValueError, match="expected 0 or more"):
+    with pytest.raises(ValueError, match="expected 0 to"):
         caller.farm.advance(seconds)
 
 
@@ -227,6 +229,32 @@ def test_a_running_clock_cannot_be_driven(tmp_path):
         farm.advance(1)
 
 
-def test_a_farm_that_stands_still_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="speed is 0"):
-        Farm(tmp_path / "farm", speed=0)
+@pytest.mark.parametrize("speed", [0, -1, 1e-9, 1e9, float("inf"), float("nan")])
+def test_a_speed_that_is_none_is_refused(tmp_path, speed):
+    with pytest.raises(ValueError, match=f"speed is {speed}; expected .* 0.000001 to 1000000$"):
+        Farm(tmp_path / "farm", speed=speed)
+
+
+def test_frames_of_tasks_that_rest_stay_in_the_books(opened):
+    caller = opened()
+    numbers = [caller.submit() for _ in range(3)]
+    working = caller.submit(job(task_stop_time="0", frames="1-900[1]"))
+    caller.farm.advance(1000)
+    site = Site(caller.farm._life)
+    for number in (*numbers, working):
+        assert site.answer(f"/task/{number}")[0] == 200
+    tasks = caller.farm._life.tasks
+    assert [number for number in tasks if tasks[number].frames is not None] == [working]
+    for number in numbers:
+        first = caller.frames(number)["items"][0]["id"]
+        caller.call(LOG, id=first, pageNum=1, pageSize=1, renderingType="render")
+    assert [number for number in tasks if tasks[number].frames is not None] == [working]
+
+
+def test_a_task_asked_for_its_frames_before_it_has_any_is_rendered(caller):
+    number = caller.create()
+    assert caller.frames(number)["items"] == []
+    caller.upload(number, job())
+    caller.call(SUBMIT, taskId=number)
+    caller.farm.advance(LONG)
+    assert (caller.status(number), caller.info(number)["doneFrames"]) == (25, 4)

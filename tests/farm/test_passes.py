@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm.formats import DEEP, ENDINGS, THUMBNAIL, save, save_thumbnail
+from airflow_provider_renderbus.farm.formats import (
+    DEEP,
+    ENDINGS,
+    LONGEST_SIDE,
+    THUMBNAIL,
+    save,
+    save_thumbnail,
+)
 from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS, Pass, pass_of
 from airflow_provider_renderbus.farm.picture import ZOOM, paint
 from airflow_provider_renderbus.farm.tiles import tiles
@@ -111,6 +118,14 @@ def test_a_picture_is_in_the_format_of_its_ending(tmp_path, ending):
         assert ENDINGS[read.format] == ending
         error = np.abs(np.asarray(read).astype(int) - np.asarray(painted))
     assert error.mean() < (2 if ending == "jpg" else 1e-9)
+
+
+@pytest.mark.parametrize("ending", LONGEST_SIDE)
+def test_a_format_holds_the_longest_side_and_no_longer_one(tmp_path, ending):
+    path, longest = tmp_path / f"frame.{ending}", LONGEST_SIDE[ending]
+    save(Image.new("RGB", (longest, 1)), path)
+    with pytest.raises((OSError, OverflowError, ValueError)):
+        save(Image.new("RGB", (longest + 1, 1)), path)
 
 
 @pytest.mark.parametrize("shown", Pass, ids=lambda shown: shown.value)

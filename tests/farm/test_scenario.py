@@ -49,6 +49,8 @@ def test_seeds_change_times_and_failures():
         ([], "scenario: expected a JSON object"),
         ({"sed": 1}, "scenario has an unknown key 'sed'; expected one of account, faults"),
         ({"seed": -1}, "scenario: seed is '-1'; expected a whole number from 0"),
+        ({"queue_seconds": 10**14}, "queue_seconds is .* expected a whole number from 0 to 1000000000"),
+        ({"frame_seconds": [9, 10**14]}, "frame_seconds is .* expected two whole numbers"),
         ({"frame_seconds": [9, 1]}, "frame_seconds is .* expected two whole numbers"),
         ({"pictures": 1}, "pictures is '1'; expected true or false"),
         ({"account": {"price": 0.67}}, "account: price is '0.67'; expected an amount from 0 as text"),

@@ -84,6 +84,19 @@ def test_what_cannot_be_rendered_is_told(change, message):
         read_jobs(job(**change))[0]
 
 
+@pytest.mark.parametrize(("name", "longest"), [("WEBP", 16_383), ("Targa", 65_535), ("jpg", 65_500)])
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_a_size_that_the_format_cannot_hold_is_told(name, longest, side):
+    task_json = job()
+    common = task_json["scene_info_render"]["common"]
+    common |= {"Render_Format": name, side: str(longest)}
+    assert read_jobs(task_json)
+    common[side] = str(longest + 1)
+    with pytest.raises(ValueError, match=f"sides of at most {longest} "):
+        read_jobs(task_json)
+    assert read_jobs(task_json | {"scene_info_render": {"common": common | {"Render_Format": "PNG"}}})
+
+
 @pytest.mark.parametrize("task_json", [{}, {"task_info": []}, {"task_info": {}, "scene_info": [1]}])
 def test_a_task_json_without_its_objects_is_refused(task_json):
     with pytest.raises(ValueError, match="expected the objects"):

@@ -8,6 +8,7 @@ from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPU
 from airflow_provider_renderbus.farm.envelope import NO_FOLDER, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from airflow_provider_renderbus.farm.calls.desk import Desk, Request
@@ -108,15 +109,20 @@ def get_output_files(desk: Desk, request: Request) -> list[dict[str, Any]]:
     storage = desk.storage
     if request.has("taskId"):
         folder = storage.folder(desk.task(request.number("taskId")).output_name)
-        return [_entry(desk, folder)] if folder else []
+        return _entries(desk, [folder] if folder else [])
     path = request.text("treePath", "/")
     folder = storage.folder(path)
     if folder is None:
         raise Refused(NO_FOLDER, path=path)
-    return [_entry(desk, entry) for entry in sorted(folder.iterdir())]
+    return _entries(desk, sorted(folder.iterdir()))
 
 
-def _entry(desk: Desk, path: Path) -> dict[str, Any]:
+def _entries(desk: Desk, paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return what the farm tells about files, without links and what has vanished."""
+    return [entry for path in paths if (entry := _entry(desk, path))]
+
+
+def _entry(desk: Desk, path: Path) -> dict[str, Any] | None:
     """Return what the farm tells about a file; it belongs to the task whose number its top folder bears."""
     top = path.relative_to(desk.storage.output).parts[0]
     number = top.partition("_")[0]

@@ -67,6 +67,7 @@ class Site:
             return self._picture(task, match[2], match[3])
         with self._life.changed:
             view = task_page.look(self._life, task, current)
+            self._life.let_go()
         return _page(task_page.show(view)) if view else NOT_FOUND
 
     def _picture(self, task: Task, kind: str, name: str) -> Answer:

@@ -22,7 +22,6 @@ from airflow_provider_renderbus.farm.pages.views import (
     Line,
     TaskView,
     frame_view,
-    frames_of,
     log_of,
     task_view,
 )
@@ -51,7 +50,7 @@ class TaskPageView:
 
 def look(life: Life, task: Task, current: int) -> TaskPageView | None:
     """Return what a page of a task shows; None past the last."""
-    frames = frames_of(life, task)
+    frames = life.frames(task)
     last = max(-(-len(frames) // FRAMES_A_PAGE), 1)
     if not 1 <= current <= last:
         return None

@@ -160,15 +160,6 @@ def frame_view(task: Task, frame: Frame) -> FrameView:
     )
 
 
-def frames_of(life: Life, task: Task) -> list[Frame]:
-    """Return a task's frames, and leave them in the books only where they are there only."""
-    rests = task.frames is None and task.state not in ACTIVE and not task.running
-    frames = life.frames(task) if task.kind is not Kind.PARENT else []
-    if rests:
-        task.frames, task.waiting = None, []
-    return frames
-
-
 def log_of(task: Task, frames: Iterable[Frame]) -> list[Line]:
     """Return what has happened to a task, the latest first."""
     lines = [

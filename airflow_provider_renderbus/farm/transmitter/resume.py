@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 from configparser import ConfigParser, Error
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -31,12 +32,15 @@ class Resume:
 
     def __init__(self, path: Path | str) -> None:
         try:
-            # Each note is committed by itself: it must outlive a command that is killed, and a second command
-            # with the same database must not wait for the end of the first.
-            self._sql = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            self._sql.execute("PRAGMA journal_mode = WAL")
-            self._sql.execute("PRAGMA synchronous = OFF")
-            self._sql.execute(TABLE)
+            with ExitStack() as ends:
+                # Each note is committed by itself: it must outlive a command that is killed, and a second
+                # command with the same database must not wait for the end of the first.
+                self._sql = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+                ends.callback(self._sql.close)
+                self._sql.execute("PRAGMA journal_mode = WAL")
+                self._sql.execute("PRAGMA synchronous = OFF")
+                self._sql.execute(TABLE)
+                ends.pop_all()
         except sqlite3.Error as error:
             raise ValueError(f"the resume database {path} cannot be used: {error}") from None
 

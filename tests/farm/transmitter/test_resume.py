@@ -39,3 +39,15 @@ def test_a_database_that_fails_is_told_as_the_files_failure(tmp_path, file):
         breaker.close()
         with pytest.raises(OSError, match="resume database fails"):
             resume.note("in/a.blend", file)
+
+
+def test_a_database_that_is_none_is_closed_again(tmp_path, monkeypatch):
+    (tmp_path / "resume.db").write_bytes(b"no database at all, but long enough to be looked at as one" * 20)
+    opened, connect = [], sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *how, **more: opened.append(connect(*how, **more)) or opened[0]
+    )
+    with pytest.raises(ValueError, match="file is not a database"):
+        Resume(tmp_path / "resume.db")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
