@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
@@ -12,6 +13,9 @@ from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.triggers.poller import Poller
+
+# Airflow's own `self.log` would be made anew for each of thousands of triggers.
+log = logging.getLogger(__name__)
 
 
 class RenderbusConditionTrigger(RenderbusTrigger):
@@ -49,7 +53,7 @@ class RenderbusConditionTrigger(RenderbusTrigger):
                 async for look in looks:
                     if look.news != news:
                         news = look.news
-                        self.log.info(news)
+                        log.info(news)
                     if look.end:
                         return look.end
         except DeadlinePassed:

@@ -20,6 +20,27 @@ class Log(Protocol):
         """Write a warning."""
 
 
+class OneVoice:
+    """Writes one warning for many who are troubled by the same, until one of them has an answer.
+
+    :param log: where it is written.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._told = False
+
+    def warning(self, message: str, *arguments: Any) -> None:
+        """Write a warning, unless one was written already."""
+        if not self._told:
+            self._log.warning(message, *arguments)
+        self._told = True
+
+    def relax(self) -> None:
+        """Take note of an answer."""
+        self._told = False
+
+
 class Patience:
     """Bears what is no answer, says so once, and gives up where the farm refuses for good.
 

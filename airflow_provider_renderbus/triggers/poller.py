@@ -21,7 +21,7 @@ from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.reading import Unreadable
 from airflow_provider_renderbus.triggers.glance import glances
 from airflow_provider_renderbus.triggers.pages import Pages
-from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, Patience
+from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, OneVoice, Patience
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed, Watcher
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Poller:
         self._free = asyncio.Semaphore(AT_ONCE)
         self._free_for_rounds = asyncio.Semaphore(AT_ONCE)
         self._woken = asyncio.Event()
-        self._patience = Patience(log)
+        self._voice = OneVoice(log)
+        self._patience = Patience(self._voice)
         self._looks = 0
         self._failures = 0
         self._looks_at_failure = 0
@@ -128,7 +129,7 @@ class Poller:
         :raises DeadlinePassed: the deadline is over; there was one more round, if the farm answered.
         :raises RenderbusError: the farm refused for good.
         """
-        patience = Patience(log)
+        patience = Patience(self._voice)
         while True:
             left = deadline - self._clock()
             try:
@@ -140,6 +141,7 @@ class Poller:
                 patience.bear(error)
             else:
                 patience.relax()
+                self._voice.relax()
                 yield result
             if left <= 0:
                 raise DeadlinePassed
@@ -215,6 +217,7 @@ class Poller:
             self._fall_back(numbers, look, error)
         else:
             self._patience.relax()
+            self._voice.relax()
             if self._failures:
                 self._failures = 0
                 self._pages.resume()

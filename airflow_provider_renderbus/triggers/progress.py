@@ -15,6 +15,8 @@ _TENTHS = 10
 class ProgressLines:
     """Chooses what is worth a line: each change of state and each tenth of the frames, never a poll."""
 
+    __slots__ = ("_told",)
+
     def __init__(self) -> None:
         self._told: tuple[int, int] | None = None
 

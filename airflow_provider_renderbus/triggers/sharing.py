@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, TypeAlias
@@ -17,7 +16,7 @@ from airflow_provider_renderbus.triggers.poller import LAST_LOOK, Poller
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from airflow_provider_renderbus.clients.asynchronous import AsyncClient
 
@@ -47,8 +46,11 @@ class _Shared:
         # One who gives up waiting must not take the poller from the others.
         return self._ready.result() if self._ready.done() else await asyncio.shield(self._ready)
 
-    async def stop(self) -> None:
-        """End the poller's looks and close its connections."""
+    async def leave(self) -> None:
+        """Need it no longer: the last one ends its looks and closes its connections."""
+        self.users -= 1
+        if self.users:
+            return
         self._forget()
         self._serving.cancel()
         await asyncio.wait([self._serving])
@@ -80,36 +82,52 @@ class _Shared:
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _Shared]] = WeakKeyDictionary()
 
 
-@contextlib.asynccontextmanager
-async def poller_of(renderbus_conn_id: str, interval: float, deadline: float) -> AsyncIterator[Poller]:
+class _Lease:
+    """The time for which somebody uses a poller; a class, for a generator would take 500 bytes more each."""
+
+    __slots__ = ("_deadline", "_key", "_shared")
+
+    def __init__(self, key: _Key, deadline: float) -> None:
+        self._key = key
+        self._deadline = deadline
+
+    async def __aenter__(self) -> Poller:
+        pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
+        shared = pollers.get(self._key)
+        if shared is None:
+            shared = pollers[self._key] = _Shared(self._key)
+        self._shared = shared
+        shared.users += 1
+        ready = False
+        try:
+            async with asyncio.timeout(max(0.0, self._deadline - time.time()) + LAST_LOOK):
+                poller = await shared.poller()
+            ready = True
+        except TimeoutError:
+            raise DeadlinePassed from None
+        finally:
+            if not ready:
+                await shared.leave()
+        return poller
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._shared.leave()
+
+
+def poller_of(
+    renderbus_conn_id: str, interval: float, deadline: float
+) -> AbstractAsyncContextManager[Poller]:
     """Lend the poller of a connection: the first who asks for it starts it, the last who is done stops it.
 
     A connection that cannot be looked up, e.g. because Airflow's API server is restarted, is looked up again
-    until the deadline: the render goes on all the while.
+    until the deadline: the render goes on all the while. Entering the block raises `ValueError` where fields
+    of the connection are wrong or missing, and `DeadlinePassed` where it could not be looked up in time.
 
     :param renderbus_conn_id: id of the connection.
     :param interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
-    :raises ValueError: fields of the connection are wrong or missing.
-    :raises DeadlinePassed: the deadline is over, and the connection could not be looked up.
     """
-    pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
-    key = (renderbus_conn_id, interval)
-    shared = pollers.get(key)
-    if shared is None:
-        shared = pollers[key] = _Shared(key)
-    shared.users += 1
-    try:
-        try:
-            async with asyncio.timeout(max(0.0, deadline - time.time()) + LAST_LOOK):
-                poller = await shared.poller()
-        except TimeoutError:
-            raise DeadlinePassed from None
-        yield poller
-    finally:
-        shared.users -= 1
-        if not shared.users:
-            await shared.stop()
+    return _Lease((renderbus_conn_id, interval), deadline)
 
 
 async def _client(hook: RenderbusHook, interval: float) -> AsyncClient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.states import TaskStatus
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_renderbus.triggers.poller import Poller
+
+# Airflow's own `self.log` would be made anew for each of thousands of triggers.
+log = logging.getLogger(__name__)
 
 
 class RenderbusTaskTrigger(RenderbusTrigger):
@@ -51,6 +55,9 @@ class RenderbusTaskTrigger(RenderbusTrigger):
 
     async def end(self, poller: Poller) -> Event:
         """Wait for all the tasks; the first that fails ends the waiting."""
+        if len(self.numbers) == 1:
+            # The usual case, of which there may be thousands, needs no asyncio task of its own.
+            return _together([await self._end_of(self.numbers[0], poller)])
         watching = [asyncio.ensure_future(self._end_of(number, poller)) for number in self.numbers]
         try:
             for ended in asyncio.as_completed(watching):
@@ -61,27 +68,33 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             for watch in watching:
                 watch.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-        events = [watch.result() for watch in watching]
-        for event in events:
-            if event.end is End.TIMED_OUT:
-                return event
-        results = [event.result for event in events if isinstance(event.result, dict)]
-        return Event(End.REACHED, "; ".join(event.message for event in events), results)
+        return _together([watch.result() for watch in watching])
 
     async def _end_of(self, number: int, poller: Poller) -> Event:
-        wanted = {TaskStatus(code) for code in self.wanted}
-        failed = None if self.failed is None else {TaskStatus(code) for code in self.failed}
+        wanted = tuple(map(TaskStatus, self.wanted))
+        failed = None if self.failed is None else tuple(map(TaskStatus, self.failed))
         lines = ProgressLines()
         last = None
         watch = poller.watch(number, self.poll_interval, self.deadline)
         try:
             async with contextlib.aclosing(watch) as tasks:
                 async for task in tasks:
-                    last = task
                     if line := lines.line(task):
-                        self.log.info(line)
+                        log.info(line)
                     if event := judge(task, wanted, failed):
                         return event
+                    last = describe(task)
+                    # The wait for the next news may be long, and a model is large.
+                    del task, line
         except DeadlinePassed:
             pass
-        return timed_out(describe(last) if last else None)
+        return timed_out(last)
+
+
+def _together(events: Sequence[Event]) -> Event:
+    """Return how waiting for all of some tasks ended: well, or like the first that did not end well."""
+    for event in events:
+        if event.end is not End.REACHED:
+            return event
+    results = [event.result for event in events if isinstance(event.result, dict)]
+    return Event(End.REACHED, "; ".join(event.message for event in events), results)

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from airflow_provider_renderbus.api.errors import AuthError, NoAnswer, NotFound, UnknownTask
+from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.poller import AT_ONCE, LAST_LOOK, Poller
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 from tests.triggers.fake_farm import FakeFarm, item
@@ -435,6 +436,57 @@ class TestDeadlines:
             it.join(1, deadline=0.0)
             await asyncio.sleep(1)
             assert isinstance(it.ends(1), DeadlinePassed)
+
+        scene([1], body)
+
+
+class TestRounds:
+    """Sequences of calls that are repeated for one who waits."""
+
+    async def _rounds(self, it, deadline, seen):
+        async for task in it.poller.repeat(lambda: sequences.task_info(1), INTERVAL, deadline):
+            seen.append((it.loop.time(), task.id))
+
+    def test_the_last_round_is_at_the_deadline(self):
+        async def body(it):
+            seen = []
+            with pytest.raises(DeadlinePassed):
+                await self._rounds(it, 100.0, seen)
+            assert [moment for moment, _ in seen] == pytest.approx([0.0, 60.0, 100.0])
+
+        scene([1], body)
+
+    def test_a_farm_that_hangs_holds_no_deadline_up(self):
+        async def body(it):
+            it.farm.open.clear()
+            with pytest.raises(DeadlinePassed):
+                await self._rounds(it, 100.0, [])
+            assert it.loop.time() == pytest.approx(100.0 + LAST_LOOK)
+
+        scene([1], body)
+
+    def test_an_outage_ends_nothing_and_is_told_once_for_all(self, caplog):
+        async def body(it):
+            it.farm.error = DOWN
+            seen = []
+            it.join(1)
+            waits = [asyncio.ensure_future(self._rounds(it, 500.0, seen)) for _ in range(20)]
+            await asyncio.sleep(3 * INTERVAL)
+            it.farm.error = None
+            await asyncio.sleep(INTERVAL)
+            assert len(seen) == 20
+            for wait in waits:
+                wait.cancel()
+            await asyncio.wait(waits)
+
+        scene([1], body)
+        assert len(caplog.messages) == 1
+
+    def test_a_wrong_key_ends_the_rounds(self):
+        async def body(it):
+            it.farm.error = WRONG_KEY
+            with pytest.raises(AuthError):
+                await self._rounds(it, 500.0, [])
 
         scene([1], body)
 
