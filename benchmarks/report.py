@@ -99,13 +99,26 @@ def write(folder: Path, benchmark: str, figures: Sequence[Figure], versions: Map
     :param benchmark: the benchmark's name, which begins the file's.
     :param versions: what took part, and its version.
     """
+    return keep(
+        folder,
+        benchmark,
+        {"versions": dict(versions), "figures": [_as_json(figure) for figure in figures]},
+    )
+
+
+def keep(folder: Path, benchmark: str, measured: Mapping[str, Any]) -> Path:
+    """Write what was measured to a new file, with the time and the machine, and return its path.
+
+    :param folder: where to; made if it is not there.
+    :param benchmark: the benchmark's name, which begins the file's.
+    :param measured: of which JSON can be made.
+    """
     now = datetime.now(UTC)
     content = {
         "benchmark": benchmark,
         "measured_at": now.isoformat(timespec="seconds"),
         "machine": _machine(),
-        "versions": dict(versions),
-        "figures": [_as_json(figure) for figure in figures],
+        **measured,
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{benchmark}-{now:%Y%m%dT%H%M%SZ}.json"
