@@ -218,6 +218,23 @@ class Customers(RuleBasedStateMachine):
             for leaf in leaves or []:
                 assert info["taskStatus"] == 0
                 assert leaf["layerParentId"] == number
+            if leaves:
+                whole = _whole([leaf["taskStatus"] for leaf in leaves])
+                all_done = all(leaf["doneFrames"] == leaf["totalFrames"] for leaf in leaves)
+                at_work = sum(leaf["executingFrames"] for leaf in leaves)
+                lost = sum(leaf["failedFrames"] + leaf["abortFrames"] for leaf in leaves)
+                assert whole != 25 or all_done
+                assert whole in WORKING or at_work == 0
+                assert whole not in {10, 20, 23, 30, 35, 45} or not all_done or whole == 35
+                assert whole != 30 or lost > 0
+
+
+def _whole(states):
+    """The state of a layered task by the documents: active, else paused, else that of the worst leaf."""
+    for group in (WORKING, {0}, {40}):
+        if found := group & set(states):
+            return max(found)
+    return max(states, key=(25, 70, 30, 10, 15, 23, 20, 45, 65, 35).index)
 
 
 def _exact(value):
