@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from abc import ABC, abstractmethod
 from datetime import timedelta
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask
+from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_refusal
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, judge, unable
-from airflow_provider_renderbus.triggers.patience import Patience
+from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, Patience
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 
 if TYPE_CHECKING:
@@ -53,19 +54,32 @@ class Watch(ABC):
         A farm that does not answer ends nothing: not to know is not to have failed.
         """
         try:
-            event = self._look()
+            event = self._look() if self._remembers else self._insist()
         except ValueError as problem:
             return unable(problem)
         except RenderbusError as problem:
-            try:
-                self._patience.bear(problem)
-            except RenderbusError as refusal:
-                return unable(refusal)
-            return None
+            return self._bear(problem)
         self._patience.relax()
         if event is not None and not self._remembers:
             log.info(event.message)
         return event
+
+    def _insist(self) -> Event | None:
+        """Look again at once where a task is missing, for the next look will not know of this one."""
+        for _ in range(LOOKS_WITHOUT_IT - 1):
+            with contextlib.suppress(UnknownTask):
+                return self._look()
+        return self._look()
+
+    def _bear(self, problem: RenderbusError) -> Event | None:
+        """Return the end that an error brings, or None where the wait goes on."""
+        if not self._remembers:
+            return unable(problem) if is_refusal(problem) else None
+        try:
+            self._patience.bear(problem)
+        except RenderbusError as refusal:
+            return unable(refusal)
+        return None
 
     def _tell(self, line: str | None) -> None:
         if line and self._remembers:

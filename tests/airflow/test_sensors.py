@@ -15,7 +15,9 @@ from airflow.providers.common.compat.sdk import (
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NoAnswer, UnknownTask
 from airflow_provider_renderbus.api.models.tasks import read_task
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.sensors.conditions import (
     RenderbusFramesSensor,
     RenderbusFundsSensor,
@@ -193,6 +195,35 @@ class TestModes:
         assert [sensor.poke(context()).is_done for _ in range(2)] == [False, False]
         with pytest.raises(AirflowFailException, match="no task 1"):
             sensor.poke(context())
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
+    def test_so_it_does_at_once_where_each_look_is_a_process_of_its_own(self, kind, options):
+        sensor = kind(task_id="wait", mode="reschedule", **options)
+        with pytest.raises(AirflowFailException, match="no task 1"):
+            sensor.poke(context())
+
+    def test_a_rescheduled_sensor_is_silent_about_an_outage(self, submitted, monkeypatch, caplog):
+        def no_answer(*_):
+            raise NoAnswer("query_task_info", "no answer")
+
+        monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.run", no_answer)
+        sensor = RenderbusTaskSensor(task_id="wait", render_task_id=submitted, mode="reschedule")
+        assert not sensor.poke(context()).is_done
+        assert "asked again" not in caplog.text
+
+    def test_a_rescheduled_sensor_bears_an_answer_that_misses_the_task(self, submitted, monkeypatch):
+        run, missed = RenderbusHook.run, []
+
+        def short(hook, sequence):
+            if not missed:
+                missed.append(sequence)
+                raise UnknownTask(submitted)
+            return run(hook, sequence)
+
+        monkeypatch.setattr(RenderbusHook, "run", short)
+        sensor = RenderbusTaskSensor(task_id="wait", render_task_id=submitted, mode="reschedule")
+        assert not sensor.poke(context()).is_done
+        assert missed
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS[:3])
     def test_so_it_does_in_the_triggerer(self, kind, options):
