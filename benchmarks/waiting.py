@@ -69,7 +69,7 @@ class Requests:
             self.count += 1
             return await post(*arguments, **options)
 
-        httpx.AsyncClient.post = counted  # type: ignore[method-assign]
+        httpx.AsyncClient.post = counted  # type: ignore[method-assign]  # httpx has no hook there
 
 
 class Warnings(logging.Handler):

@@ -37,14 +37,19 @@ def task_number(argument: str, value: Any) -> int:
 
 def task_numbers(argument: str, values: Iterable[TaskNumber], most: int | None = None) -> list[int]:
     """Return the numbers of one or more tasks, at most `most` of them."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{argument}: a list of task numbers is wanted, not {values!r}")
+    _check_list(argument, values, "task numbers")
     numbers = [task_number(argument, value) for value in values]
     if not numbers:
         raise ValueError(f"{argument}: at least one task number is wanted")
     if most is not None and len(numbers) > most:
         raise ValueError(f"{argument}: at most {most} task numbers go in one request, not {len(numbers)}")
     return numbers
+
+
+def _check_list(argument: str, values: Any, of_what: str) -> None:
+    """Refuse a single text too, whose letters would be taken for the items."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"{argument}: a list of {of_what} is wanted, not {values!r}")
 
 
 def optional_number(argument: str, value: TaskNumber | None) -> int | None:
@@ -93,15 +98,13 @@ def any_text(argument: str, value: Any) -> str:
 
 def texts(argument: str, values: Iterable[str]) -> list[str]:
     """Return a list of texts, none of them empty."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{argument}: a list of texts is wanted, not {values!r}")
+    _check_list(argument, values, "texts")
     return [text(argument, value) for value in values]
 
 
 def integers(argument: str, values: Any) -> list[int]:
     """Return a list of whole numbers, e.g. of states or of frame ids."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{argument}: a list of whole numbers is wanted, not {values!r}")
+    _check_list(argument, values, "whole numbers")
     return [integer(argument, value) for value in values]
 
 
@@ -114,8 +117,7 @@ def integer(argument: str, value: Any) -> int:
 
 def task_states(argument: str, values: Any) -> frozenset[TaskStatus]:
     """Return states of tasks, given as codes (25), names ("FINISHED") or members of `TaskStatus`."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{argument}: a list of states is wanted, not {values!r}")
+    _check_list(argument, values, "states")
     states = frozenset(_task_state(argument, value) for value in values)
     if not states:
         raise ValueError(f"{argument}: at least one state is wanted")

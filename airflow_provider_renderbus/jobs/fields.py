@@ -6,20 +6,17 @@ argument and says what it takes where it is wrong.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import arguments
-from airflow_provider_renderbus.jobs.frames import frame_numbers, frames_text
+from airflow_provider_renderbus.jobs.frames import PRIORITY, frame_numbers, frames_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_renderbus.jobs.frames import Frames
-
-_PRIORITY = re.compile(r"[01]{3}(?::(.+))?")
 
 
 def text(argument: str, value: str | PurePath | None) -> str | None:
@@ -76,7 +73,7 @@ def priority_frames(argument: str, value: str | None, job_frames: str | None) ->
     """Return priority frames, which are frames of the job where those are known."""
     if value is None:
         return None
-    match = _PRIORITY.fullmatch(value) if isinstance(value, str) else None
+    match = PRIORITY.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         wanted = "three digits 0 or 1 and, if wanted, a colon and frames, such as '101' or '000:1,3-4[1]',"
         raise ValueError(f"{argument}: {wanted} are wanted, not {value!r}")

@@ -12,6 +12,8 @@ MOST_FRAMES = 1_000_000
 """More than this is taken for a slip of the pen; the farm's own limit is not documented."""
 WANTED = "frames such as '1-24[1]', '1-10[2],15', 7, (1, 24) or (1, 24, 2)"
 
+PRIORITY = re.compile(r"[01]{3}(?::(.+))?")
+"""Priority frames: first, middle and last as digits, then frames."""
 _RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9})(?:\[([0-9]{1,9})\])?)?")
 
 

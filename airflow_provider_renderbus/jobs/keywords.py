@@ -13,13 +13,12 @@ is judged by the types of its fields alone.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import create
 
-from airflow_provider_renderbus.jobs.frames import read_ranges
+from airflow_provider_renderbus.jobs.frames import PRIORITY, read_ranges
 from airflow_provider_renderbus.jobs.words import MISSING, excerpt
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 WARNINGS = frozenset({"format", "x-known", "x-known-fields", "x-wanted"})
-
-_PRIORITY = re.compile(r"[01]{3}(?::(.+))?")
 
 
 def validator(schema: Mapping[str, Any]) -> Validator:
@@ -64,7 +61,7 @@ def _are_frames(value: object) -> bool:
 def _are_priority_frames(value: object) -> bool:
     if not isinstance(value, str):
         return True
-    match = _PRIORITY.fullmatch(value)
+    match = PRIORITY.fullmatch(value)
     return match is not None and (match[1] is None or _are_frames(match[1]))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.memory import Kept
 
 # What can be started again, and what is over for good.
@@ -84,13 +85,11 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
             description = self.description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
-            number = None if kept is None else self._take_up(kept, context["ti"])
-            if number is None:
-                number = self._create()
+            taken_up = None if kept is None else self._take_up(kept, context["ti"])
+            number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
-            known = steps.look_up(self.hook, number)
-            if known is None or not known.submitted:
+            if taken_up is None or not taken_up.submitted:
                 description.upload(self.hook, number)
                 steps.submit(self.hook, number, memory.producer(self.artist))
         return self.wait(number, interval)
@@ -108,8 +107,8 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
         self.log.info("Created task %s", number)
         return number
 
-    def _take_up(self, kept: Kept, ti: Any) -> int | None:
-        """Return the number of the render that an earlier try began, or None where a new one is due."""
+    def _take_up(self, kept: Kept, ti: Any) -> TaskInfo | None:
+        """Return the render that an earlier try began, or None where a new one is due."""
         number = kept.number
         known = steps.look_for(self.hook, number)
         # A clear lets max_tries grow; the retries that follow it are not the person's wish for a new render.
@@ -125,4 +124,4 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
             self.hook.send(calls.start_task([number]))
         else:
             self.log.info("Taking up task %s of an earlier try: %s", number, known.status.name)
-        return number
+        return known

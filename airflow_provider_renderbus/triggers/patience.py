@@ -48,8 +48,7 @@ class Patience:
     """
 
     def __init__(self, log: Log) -> None:
-        self._log = log
-        self._failing = False
+        self._voice = OneVoice(log)
         self._missing = 0
 
     def bear(self, error: RenderbusError) -> None:
@@ -61,11 +60,9 @@ class Patience:
         gone = self._missing >= LOOKS_WITHOUT_IT
         if gone or (is_refusal(error) and not self._missing):
             raise error
-        if not self._failing:
-            self._log.warning("There is no answer; the farm will be asked again until there is: %s", error)
-        self._failing = True
+        self._voice.warning("There is no answer; the farm will be asked again until there is: %s", error)
 
     def relax(self) -> None:
         """Take note of an answer."""
-        self._failing = False
+        self._voice.relax()
         self._missing = 0

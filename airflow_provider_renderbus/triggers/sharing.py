@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.triggers.patience import OneVoice
 from airflow_provider_renderbus.triggers.poller import LAST_LOOK, Poller
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
@@ -131,13 +132,11 @@ def poller_of(
 
 
 async def _client(hook: RenderbusHook, interval: float) -> AsyncClient:
-    failing = False
+    voice = OneVoice(log)
     while True:
         try:
             # The poller itself looks again: tries within a look would only hold it up.
             return await hook.async_client(RetryPolicy(tries=1))
         except AirflowException as problem:
-            if not failing:
-                log.warning("The connection %s cannot be looked up yet: %s", hook.renderbus_conn_id, problem)
-            failing = True
+            voice.warning("The connection %s cannot be looked up yet: %s", hook.renderbus_conn_id, problem)
         await asyncio.sleep(interval)
