@@ -1,4 +1,4 @@
-"""What is told of a render that has ended: state, frames, cost, seconds, address, failed frames with their logs."""
+"""What is told of a render that has ended: state, frames, cost, seconds, address, failed frames and logs."""
 
 import re
 

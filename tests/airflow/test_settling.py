@@ -58,7 +58,7 @@ def test_a_second_submit_that_is_refused_counts_as_the_first(farm, created, slep
 
 def test_what_stays_open_is_stopped_and_left_to_another_try(farm, client, created, slept):
     farm.inject("drop", calls=["submit_task"], times=2)
-    with pytest.raises(AirflowException, match="no answer .* does not run any more") as failure:
+    with pytest.raises(AirflowException, match=r"no answer .* does not run any more") as failure:
         submit(created)
     assert not isinstance(failure.value, AirflowFailException)
     assert submit(created, try_number=2) == created
