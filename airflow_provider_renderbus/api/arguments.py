@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
@@ -151,3 +152,14 @@ def whole(argument: str, value: Any) -> int:
         return integer(argument, int(value) if isinstance(value, str) else value)
     except ValueError:
         raise ValueError(f"{argument}: a whole number is wanted, not {value!r}") from None
+
+
+def amount(argument: str, value: Any) -> Decimal:
+    """Return an amount of money, given as a number or as text."""
+    try:
+        money = Decimal(str(value))
+    except InvalidOperation:
+        money = Decimal("NaN")
+    if isinstance(value, bool) or not money.is_finite():
+        raise ValueError(f"{argument}: an amount is wanted, not {value!r}")
+    return money

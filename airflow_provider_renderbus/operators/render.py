@@ -13,7 +13,7 @@ from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.described import DescribedOperator
 from airflow_provider_renderbus.operators.memory import memory_of
-from airflow_provider_renderbus.operators.waiting import WaitingOperator
+from airflow_provider_renderbus.operators.waiting import TERMS, WaitingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,14 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
     :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
         ``execution_timeout``, which it does not heed while a task is deferred, counts likewise.
     :param max_duration: seconds, or a timedelta, that a render may take from its submit, over all tries.
+    :param max_cost: what the render may cost, in the account's currency and over all its layers; one that
+        goes on and has cost more is stopped, and fails without retries (templated).
+    :param min_funds: what the account must be able to spend, or nothing is submitted (templated).
+    :param on_arrears: "fail" without retries when the money is out, or "wait" for a top-up and go on.
+    :param failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
+    :param recommit_attempts: how often a frame may be rendered again in all, over all tries.
+    :param on_test_done: what to do at the pause after the priority frames (state 40): "wait" until somebody
+        goes on, "succeed", or ask for "full_speed".
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
@@ -58,6 +66,7 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
 
     template_fields = (
         *DescribedOperator.template_fields,
+        *TERMS,
         "task_user_level",
         "labels",
         "artist",
@@ -79,7 +88,7 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or take up what an earlier try has begun."""
         with airflow_failures():
-            interval = self.interval()
+            terms = self.terms()
             description = self.description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
@@ -89,11 +98,11 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
             self.link_console(context, self.hook.console_url(number))
             if taken_up is None or not taken_up.submitted:
                 description.upload(self.hook, number)
-                self.submit(number, memory.producer(self.artist), may_be_sent=taken_up is not None)
+                self.submit(number, memory.producer(self.artist), terms, may_be_sent=taken_up is not None)
             else:
                 self.at_stake = [number]
                 start_again(self.hook, [number])
-        return self.wait(context, number, interval, taken_up=taken_up is not None)
+        return self.wait(context, number, terms, taken_up=taken_up is not None)
 
     def deferred_for(self, context: Context) -> Sequence[int]:
         """Return the number that is remembered."""

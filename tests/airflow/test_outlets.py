@@ -1,0 +1,29 @@
+"""A finished render tells the DAGs that are scheduled by its Asset what there is."""
+
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import Asset
+
+from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from tests.airflow.context import context
+
+pytestmark = pytest.mark.usefixtures("connection")
+BEAUTY = Asset("renderbus://shots/sh010/beauty")
+
+
+@pytest.mark.parametrize("kind", ["operator", "sensor"])
+def test_the_event_holds_number_frames_cost_and_outputs(kind, farm, submitted):
+    options = {"task_id": "render", "render_task_id": submitted, "outlets": [BEAUTY]}
+    if kind == "operator":
+        task = RenderbusSubmitTaskOperator(wait_for_completion=True, **options)
+    else:
+        task = RenderbusTaskSensor(**options)
+    farm.advance(3600)
+    event = SimpleNamespace(extra={})
+    result = task.execute({**context(), "outlet_events": {BEAUTY: event}})
+    assert event.extra == {
+        name: result[name] for name in ("number", "state", "frames", "cost", "outputs", "url")
+    }
+    assert event.extra["outputs"] == [f"{submitted}_sh010"]
