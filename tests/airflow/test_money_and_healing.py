@@ -1,4 +1,4 @@
-"""Budgets, arrears, failed frames and the pause after test frames: plain and layered, waiting and deferred."""
+"""Budgets, arrears, failed frames, the pause after test frames: plain and layered, waiting and deferred."""
 
 import json
 from decimal import Decimal
