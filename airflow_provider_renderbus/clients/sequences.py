@@ -108,6 +108,34 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
     return tuple(leaf.id for leaf in task.leaves())
 
 
+def frame_ids_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dict[int, list[int]]]:
+    """Find frames by their names.
+
+    Names are matched as text, for they come in three shapes and can repeat: every id of a name counts.
+
+    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
+    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
+    :return: the frames' ids by the leaf that they belong to.
+    :raises ValueError: a name matches no frame.
+    :raises UnknownTask: the farm does not know the task.
+    """
+    wanted = list(dict.fromkeys(arguments.texts("names", names)))
+    if not wanted:
+        raise ValueError("names: at least one frame's name is wanted")
+    ids: dict[int, list[int]] = {}
+    there: set[str] = set()
+    for leaf in (yield from sub_task_ids(task_id)):
+        for frame in (yield from frames(leaf)):
+            there.add(frame.index)
+            if frame.index in wanted:
+                ids.setdefault(leaf, []).append(frame.id)
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
+        raise ValueError(f"names: task {task_id} has no frame {told}")
+    return ids
+
+
 def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
     """Render frames again by their names, and pay for them again.
 
@@ -117,7 +145,7 @@ def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequen
     :raises ValueError: a name matches no frame; nothing is recommitted then.
     :raises UnknownTask: the farm does not know the task.
     """
-    ids = yield from _frame_ids(task_id, names)
+    ids = yield from frame_ids_by_name(task_id, names)
     chosen = tuple(number for of_leaf in ids.values() for number in of_leaf)
     yield [calls.recommit_frames(ids=chosen)]
     return chosen
@@ -132,7 +160,7 @@ def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[t
     :raises ValueError: a name matches no frame; nothing is stopped then.
     :raises UnknownTask: the farm does not know the task.
     """
-    ids = yield from _frame_ids(task_id, names)
+    ids = yield from frame_ids_by_name(task_id, names)
     yield [calls.stop_frames(leaf, ids=of_leaf) for leaf, of_leaf in ids.items()]
     return tuple(number for of_leaf in ids.values() for number in of_leaf)
 
@@ -220,28 +248,6 @@ def _sent(pages: Pages[T], answered: list[Page[T]]) -> Batch | None:
         return pages.send(answered)
     except StopIteration:
         return None
-
-
-def _frame_ids(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dict[int, list[int]]]:
-    """Match names as text, for they come in three shapes and can repeat: every id of a name counts.
-
-    :return: the ids by the leaf that they belong to.
-    """
-    wanted = list(dict.fromkeys(arguments.texts("names", names)))
-    if not wanted:
-        raise ValueError("names: at least one frame's name is wanted")
-    ids: dict[int, list[int]] = {}
-    there: set[str] = set()
-    for leaf in (yield from sub_task_ids(task_id)):
-        for frame in (yield from frames(leaf)):
-            there.add(frame.index)
-            if frame.index in wanted:
-                ids.setdefault(leaf, []).append(frame.id)
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
-        raise ValueError(f"names: task {task_id} has no frame {told}")
-    return ids
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
