@@ -71,6 +71,7 @@ def test_it_needs_what_airflow_brings_and_nothing_else(metadata):
     assert needed == {
         "apache-airflow",
         "apache-airflow-providers-common-compat",
+        "asgiref",
         "httpx",
         "jsonschema",
         "requests",
