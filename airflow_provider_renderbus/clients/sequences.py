@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import arguments, calls
 from airflow_provider_renderbus.api.errors import UnknownTask
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page
 from airflow_provider_renderbus.api.platforms import platform_number
 
 if TYPE_CHECKING:
@@ -27,12 +26,13 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.api.models.hardware import HardwareConfig
     from airflow_provider_renderbus.api.models.outputs import OutputFile
+    from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
 T = TypeVar("T")
 Batch: TypeAlias = "list[Call[Any]]"
 Sequence: TypeAlias = Generator[Batch, list[Any], T]
-Pages: TypeAlias = Generator[Batch, list[Page[T]], None]
+Pages: TypeAlias = Generator[Batch, "list[Page[T]]", None]
 
 AT_ONCE = 8
 # Where all pages are wanted anyway, a batch holds more, so that fewer batches wait for their slowest answer.
@@ -79,7 +79,10 @@ def task_infos(task_ids: Iterable[TaskNumber]) -> Sequence[dict[int, TaskInfo]]:
     :return: the tasks that the farm knows, by number.
     """
     numbers = list(dict.fromkeys(arguments.task_numbers("task_ids", task_ids)))
-    batches = [numbers[start : start + LARGEST_PAGE] for start in range(0, len(numbers), LARGEST_PAGE)]
+    batches = [
+        numbers[start : start + arguments.LARGEST_PAGE]
+        for start in range(0, len(numbers), arguments.LARGEST_PAGE)
+    ]
     answered = yield [calls.query_task_info(batch) for batch in batches]
     return {number: task for found in answered for number, task in found.items()}
 
