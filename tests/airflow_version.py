@@ -66,6 +66,9 @@ def connection_types():
 def connection_form(connection_type):
     """Return the fields of extra in Airflow's connection form: label, default and choices by name."""
     if LINE >= (3, 0):
+        if LINE < (3, 2):
+            # Its stand-ins for the form's fields are too late where this process has loaded the real ones.
+            resolve_name("airflow.providers_manager:ProvidersManager")()._cleanup()
         service = resolve_name("airflow.api_fastapi.core_api.services.ui.connections:HookMetaService")
         forms = {form.connection_type: form.extra_fields for form in service.hook_meta_data()}
         return {
