@@ -88,6 +88,21 @@ def check_processes(
                     yield Finding(secrets[secret], "in no command line or environment", found, look_at)
 
 
+def check_triggers(triggers: Iterable[str], secrets: Mapping[str, str], look_at: Path) -> Iterator[Finding]:
+    """Check that no trigger was given a secret, and that there were triggers at all.
+
+    :param triggers: the arguments of all triggers that have waited, decrypted.
+    :param secrets: what is searched for, and what each is.
+    :param look_at: the database.
+    """
+    said = "\0".join(triggers).encode()
+    if not said:
+        yield Finding("triggers", "some that waited", "none", look_at)
+    for secret, subject in secrets.items():
+        if any(form in said for form in forms(secret)):
+            yield Finding(subject, "in no trigger's arguments", "in those of one", look_at)
+
+
 def _dump(path: Path) -> bytes:
     """Return what a SQLite database holds: in its file a long value is scattered over pages."""
     with contextlib.closing(sqlite3.connect(path)) as database:

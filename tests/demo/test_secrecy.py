@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from demo.embedded_farm import EmbeddedFarm
 from demo.processes import Programs
-from demo.secrecy import check_files, check_processes
+from demo.secrecy import check_files, check_processes, check_triggers
 
 KEY = "k3y/with+odd=signs&0123456789abcdef"
 SECRETS = {"another": "a transfer password", KEY: "the access key"}
@@ -122,3 +123,13 @@ def test_a_clean_process_and_one_that_is_gone_are_clean(tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         gone = psutil.Process(process.pid)
     assert not list(check_processes([psutil.Process(), gone], SECRETS, tmp_path))
+
+
+def test_a_secret_among_a_triggers_arguments_is_found(tmp_path):
+    clean = '{"renderbus_conn_id": "renderbus_default"}'
+    assert not list(check_triggers([clean], SECRETS, tmp_path))
+    (finding,) = check_triggers([clean, json.dumps({"key": KEY})], SECRETS, tmp_path)
+    assert finding.subject == "the access key"
+    assert KEY not in str(finding)
+    (finding,) = check_triggers([], SECRETS, tmp_path)
+    assert finding.subject == "triggers"
