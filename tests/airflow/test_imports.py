@@ -24,7 +24,7 @@ OF_A_RUNNING_TASK = (
     *("api.answers", "api.calls.", "api.models", "api.reading", "api.secret", "api.signing"),
     *("clients.asynchronous", "clients.blocking", "clients.exchange", "clients.policy", "clients.settings"),
     *("farm", "hooks.masking", "jobs"),
-    *("triggers.glance", "triggers.pages", "triggers.poller", "triggers.sharing"),
+    *("triggers.glance", "triggers.poller", "triggers.sharing"),
 )
 
 
