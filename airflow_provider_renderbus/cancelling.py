@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import sys
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowTaskTimeout, BaseOperator
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.ownership import is_over
 from airflow_provider_renderbus.triggers.stopping import PAUSE, STOP_WITHIN, Stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -72,17 +73,40 @@ class Cancelling(BaseOperator):
             raise AirflowException(f"Killed: {stop(self.hook, self.at_stake)}")
         self.at_stake = ()
 
+    @contextlib.contextmanager
+    def nothing_left_running(self) -> Iterator[None]:
+        """Stop the renders where it remains open whether the farm has done what it was asked for.
+
+        Another try settles it; but there may be none.
+
+        :raises AirflowException: it remains open.
+        """
+        try:
+            yield
+        except RenderbusError as problem:
+            if not self.at_stake or not self.cancel_on_kill or is_refusal(problem):
+                raise
+            raise AirflowException(f"{problem}; {stop(self.hook, self.at_stake)}") from problem
+
     def given_up(self, event: Event) -> Event:
         """Stop renders whose end was not reached, and return the event with what has become of them.
 
         :param event: how the waiting ended.
         """
         if self.cancel_on_kill:
-            told = stop(self.hook, self.at_stake)
-        else:
-            told = "it was not stopped, for cancel_on_kill is off"
+            return self.stopped(event)
+        return self._told(event, "it was not stopped, for cancel_on_kill is off")
+
+    def stopped(self, event: Event) -> Event:
+        """Stop the renders, and return an event with what has become of them.
+
+        :param event: how the waiting ended.
+        """
+        return self._told(event, stop(self.hook, self.at_stake))
+
+    def _told(self, event: Event, what: str) -> Event:
         addresses = " ".join(map(self.hook.console_url, self.at_stake))
-        return dataclasses.replace(event, message=f"{event.message}; {told}: {addresses}")
+        return dataclasses.replace(event, message=f"{event.message}; {what}: {addresses}")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; where it failed, stop the renders first."""
