@@ -36,6 +36,8 @@ _RESTARTABLE = {
     TaskStatus.TIME_OUT_STOP,
     TaskStatus.FINISHED_HAS_STOPPED,
 }
+# Seconds between the looks whether the farm has begun what it was asked for.
+_UNTIL_BEGUN = (0.0, 2.0, 5.0, 10.0)
 # The method that Airflow "resumes" where a deferral's time-out is over or its trigger has failed.
 _FAIL = "__fail__"
 
@@ -129,9 +131,32 @@ def start_again(hook: RenderbusHook, numbers: Iterable[int]) -> None:
     for known in hook.run(sequences.task_infos(numbers)).values():
         if known.submitted and known.status in _RESTARTABLE:
             log.info("Task %s is %s; starting it again", known.id, known.status.name)
-            hook.send(calls.start_task([known.id]))
+            start(hook, known.id)
         else:
             log.info("Taking up task %s of an earlier try: %s", known.id, known.status.name)
+
+
+def start(hook: RenderbusHook, number: int) -> None:
+    """Start a render that was stopped.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    """
+    hook.send(calls.start_task([number]))
+    until_begun(hook, number)
+
+
+def until_begun(hook: RenderbusHook, number: int) -> None:
+    """Wait a little until a task shows that it goes on, so that its old end is not taken for a new one.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    """
+    for pause in _UNTIL_BEGUN:
+        time.sleep(pause)
+        known = hook.run(sequences.task_infos([number])).get(number)
+        if known is not None and not known.ended:
+            break
 
 
 def stop(hook: RenderbusHook, numbers: Sequence[int]) -> str:
@@ -146,13 +171,13 @@ def stop(hook: RenderbusHook, numbers: Sequence[int]) -> str:
     stopping = Stopping(numbers)
     deadline = time.monotonic() + STOP_WITHIN
     useful = True
-    with hook.one_try_client() as client:
-        while stopping.open and useful:
-            try:
+    while stopping.open and useful:
+        try:
+            with hook.one_try_client() as client:
                 client.run(stopping.round())
-            except RenderbusError as problem:
-                useful = stopping.bear(problem)
-            if stopping.open:
-                useful = useful and time.monotonic() < deadline
-                time.sleep(PAUSE)
+        except (RenderbusError, ValueError) as problem:
+            useful = stopping.bear(problem)
+        if stopping.open:
+            useful = useful and time.monotonic() < deadline
+            time.sleep(PAUSE)
     return stopping.told(numbers)

@@ -11,7 +11,7 @@ from airflow_provider_renderbus.api.arguments import amount, one_of, whole
 from airflow_provider_renderbus.api.errors import NotSent
 from airflow_provider_renderbus.api.outcomes import FINISHED
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
-from airflow_provider_renderbus.cancelling import start_again
+from airflow_provider_renderbus.cancelling import start, start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.healing import recommit
@@ -179,7 +179,7 @@ class RenderingOperator(WaitingOperator):
 
     def _start_funded(self, event: Event, wait: Wait) -> None:
         self.log.info("%s; starting task %s again", event.message, wait.number)
-        self.hook.send(calls.start_task([wait.number]))
+        start(self.hook, wait.number)
 
     def _amount(self, name: str) -> Decimal | None:
         given = getattr(self, name)
