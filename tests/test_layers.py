@@ -21,13 +21,14 @@ MAY_KNOW = {
     "hooks": {"api", "clients"},
     "jobs": {"api"},
     "links": set(),
-    "operators": {"api", "clients", "ends", "hooks", "jobs", "links", "triggers", "waiting"},
+    "operators": {"api", "clients", "ends", "hooks", "jobs", "links", "transfer", "triggers", "waiting"},
     "provider_info": {"__init__", "hooks"},
     "sensors": {"api", "clients", "ends", "hooks", "links", "triggers", "waiting"},
+    "transfer": {"api", "clients"},
     "triggers": {"api", "clients", "hooks"},
     "waiting": {"api", "clients", "hooks", "triggers"},
 }
-NO_AIRFLOW = {"api", "clients", "farm", "jobs"}
+NO_AIRFLOW = {"api", "clients", "farm", "jobs", "transfer"}
 
 
 def room_of(file):
