@@ -125,7 +125,7 @@ def _rendered(connection: dict[str, str], storage: Path, count: int, size: int) 
     )
     described = {
         "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
-        "scene_info": {"common": {"frames": "1[1]", "width": "64", "height": "36"}},
+        "scene_info": {"common": {"frames": "1", "width": "64", "height": "36"}},
     }
     with Client(settings) as client:
         number = client.send(calls.create_task()).ids[0]

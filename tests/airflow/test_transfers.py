@@ -13,7 +13,6 @@ import sys
 import threading
 from pathlib import Path
 
-import psutil
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -30,6 +29,7 @@ from airflow_provider_renderbus.operators.transfers import (
 from airflow_provider_renderbus.transfer import assets as sources
 from airflow_provider_renderbus.transfer import downloads, uploads
 from tests.airflow.context import context
+from tests.processes import gone
 from tests.scenes import task_json
 
 ROOT = Path(__file__).parents[2]
@@ -255,12 +255,7 @@ def test_a_kill_ends_the_command_with_its_children(connect, tmp_path, shot):
     operator.on_kill()
     thread.join(10)
     assert "stopped" in str(raised[0])
-    for number in numbers:
-        try:
-            process = psutil.Process(number)
-            assert process.status() == psutil.STATUS_ZOMBIE or process.wait(10) is None
-        except psutil.NoSuchProcess:
-            pass
+    assert all(map(gone, numbers))
 
 
 def test_a_kill_before_the_beginning_begins_nothing(shot, inputs):

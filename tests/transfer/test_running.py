@@ -23,6 +23,7 @@ from airflow_provider_renderbus.transfer.errors import (
     Unusable,
 )
 from airflow_provider_renderbus.transfer.output import Tally
+from tests.processes import gone
 
 SIZES = {"/a.blend": 1_000_000, "/b (2).exr": 2_000_000}
 # It has a child that ignores what can be ignored, and tells both numbers.
@@ -145,19 +146,6 @@ def test_names_with_line_breaks_stay_in_one_line_of_a_message(runner, order):
         running._conclude(11, tally)
 
 
-def gone(pid):
-    """Wait until a process has ended, and tell whether it has."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE:
-            process.wait(10)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return False
-    return True
-
-
 class Numbers(Tally):
     """Takes the processes' numbers, and does something when both are there."""
 
@@ -229,6 +217,7 @@ import sys
 from pathlib import Path
 from airflow_provider_renderbus.transfer.command import Command
 from airflow_provider_renderbus.transfer.output import Tally
+from tests.processes import gone
 from airflow_provider_renderbus.transfer.running import Runner
 from tests.transfer.test_order import Order, ROUTE
 
