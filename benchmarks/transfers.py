@@ -1,8 +1,8 @@
 """How fast scenes and frames are made ready and carried: ``python -m benchmarks.transfers [--check]``.
 
-Two figures, each in processes of its own. An upload.json of 100,000 files is checked and written. 10,000 frames
-of 200 KB are fetched from the embedded farm by the Courier that operators use, listing included, in turn with
-``cp -r`` of the same files. Prints a table and writes JSON. See docs/benchmarks.md.
+Two figures, each in processes of its own. An upload.json of 100,000 files is checked and written. 10,000
+frames of 200 KB are fetched from the embedded farm by the Courier that operators use, listing included, in
+turn with ``cp -r`` of the same files. Prints a table and writes JSON. See docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients.settings import Settings
 from benchmarks import report
 from benchmarks.paired_timing import Pairs, in_pairs
 
@@ -113,10 +116,6 @@ def fetch_and_cp(folder: Path, count: int, size: int, rounds: int) -> Pairs:
 
 def _rendered(connection: dict[str, str], storage: Path, count: int, size: int) -> tuple[int, Path]:
     """Render a task, and put the frames that it is to have into its output folder."""
-    from airflow_provider_renderbus.api import calls
-    from airflow_provider_renderbus.clients.blocking import Client
-    from airflow_provider_renderbus.clients.settings import Settings
-
     settings = Settings(
         domain=f"{connection['host']}:{connection['port']}",
         access_id=connection["login"],

@@ -162,6 +162,10 @@ class AirflowInstance:
         """Change something through the REST API. Raises what :meth:`get` does."""
         return self._ask("PATCH", f"/api/v2{path}", json=changes)
 
+    def trigger(self, dag_id: str) -> None:
+        """Start a run of a DAG, which is unpaused. Raises what :meth:`get` does."""
+        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+
     def connection_form(self, connection_type: str) -> dict[str, Any]:
         """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.
 
