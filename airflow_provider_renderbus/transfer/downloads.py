@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import logging
 import shutil
 from datetime import UTC, datetime
@@ -170,6 +171,7 @@ def _expect_room(folder: Path, files: Iterable[Wanted]) -> None:
         )
 
 
+@functools.lru_cache
 def _moment(modified: str | None) -> float | None:
     """Return a listing's time. It carries no zone; any will do, since it is only compared with itself."""
     try:

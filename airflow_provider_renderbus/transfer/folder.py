@@ -47,13 +47,17 @@ def parts_of(path: str) -> Parts:
     :raises Refused: one of them leaves the folder, or is none that is written here.
     """
     parts = tuple(part for part in path.split("/") if part)
-    for part in parts:
-        too_long = len(part.encode(errors="replace")) > _LONGEST_NAME
-        if part in {".", ".."} or too_long or _NOT_WRITTEN.search(part) or part.startswith(_HALFWAY):
-            raise Refused(f"The storage lists {one_line(path)!r}, a name that is not written on this machine")
+    if _NOT_WRITTEN.search(path) or not all(map(_can_be_written, parts)):
+        raise Refused(f"The storage lists {one_line(path)!r}, a name that is not written on this machine")
     if not parts or parts[0].startswith("-"):
         raise Refused(f"The storage lists {one_line(path)!r}, which is no name of a file")
     return parts
+
+
+def _can_be_written(name: str) -> bool:
+    if name in {".", ".."} or name.startswith(_HALFWAY):
+        return False
+    return len(name) <= _LONGEST_NAME // 4 or len(name.encode()) <= _LONGEST_NAME
 
 
 class Folder:
