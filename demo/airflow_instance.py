@@ -176,6 +176,10 @@ class AirflowInstance:
             rows = opened.execute("select kwargs from trigger").fetchall()
         return {kept if kept.startswith("{") else self._fernet.decrypt(kept).decode() for (kept,) in rows}
 
+    def trigger(self, dag_id: str) -> None:
+        """Start a run of a DAG, which is unpaused. Raises what :meth:`get` does."""
+        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+
     def connection_form(self, connection_type: str) -> dict[str, Any]:
         """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.
 
