@@ -126,7 +126,7 @@ def _run(
         order = Order("download_list", route, halfway.path, str(paths), speed_limit=speed_limit)
     tally = Tally({f"/{file.path}": file.stamp.size or 0 for file in files})
     try:
-        runner.run(order, tally.sizes, tally)
+        runner.run(order, tally)
     except TransferError:
         # A file of full size can still have holes; only what the command calls done is whole.
         done = [file for file in files if f"/{file.path}" in tally.done]

@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -28,6 +29,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_WRITTEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 _LONGEST_NAME = 255  # bytes, the limit of Linux
 _HALFWAY = ".renderbus-"
+_NEW = 60.0  # seconds
 
 
 class Stamp(NamedTuple):
@@ -123,7 +125,8 @@ class Folder:
         """
         for left in self.path.glob(f"{_HALFWAY}*"):
             with _locked(left) as is_free:
-                if is_free:
+                # A new one may not have its lock yet.
+                if is_free and time.time() - left.lstat().st_mtime > _NEW:
                     shutil.rmtree(left, ignore_errors=True)
         path = Path(tempfile.mkdtemp(prefix=_HALFWAY, dir=self.path))
         try:

@@ -26,7 +26,11 @@ _LONGEST = 500
 class Tally:
     """What a run of the command has done so far.
 
-    :param sizes: the bytes of each file that is transferred, by the path that its line shows.
+    :param sizes: bytes of each file that is transferred, by the path that its line shows.
+    :param done: the paths of files that are done.
+    :param failed: the paths of files that failed and were not done afterwards, with the reasons.
+    :param bytes: of the files that are done.
+    :param last_lines: those that tell of no file.
     """
 
     sizes: Mapping[str, int]
@@ -39,9 +43,8 @@ class Tally:
     def take(self, line: str) -> bool:
         """Take in a line, and tell whether it shows that something has moved."""
         match = _FILE.match(line)
-        if match is None or match["what"] == "fail":
-            self.last_lines.append(line[:_LONGEST])
         if match is None:
+            self.last_lines.append(line[:_LONGEST])
             return False
         path = match["path"]
         match match["what"]:

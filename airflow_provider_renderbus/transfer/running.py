@@ -26,14 +26,14 @@ from airflow_provider_renderbus.transfer.errors import (
     one_line,
     told,
 )
-from airflow_provider_renderbus.transfer.output import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from airflow_provider_renderbus.transfer.command import Command
     from airflow_provider_renderbus.transfer.order import Order
+    from airflow_provider_renderbus.transfer.output import Tally
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +64,11 @@ class Runner:
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
-    def run(self, order: Order, sizes: Mapping[str, int], tally: Tally | None = None) -> Tally:
+    def run(self, order: Order, tally: Tally) -> None:
         """Carry an order out.
 
         :param order: what the command is to do.
-        :param sizes: bytes of each file, by the path that the command's lines show.
-        :param tally: takes in the lines, also where an error ends the run.
+        :param tally: takes in the command's lines, also where an error ends the run.
         :raises Stopped: :meth:`stop` was called.
         :raises Silent: nothing moved for too long.
         :raises Unfinished: some files are left, or something killed the command.
@@ -77,19 +76,17 @@ class Runner:
         :raises Failed: the command refused its arguments or failed otherwise.
         :raises Unusable: no process can be started.
         """
-        tally = Tally(sizes) if tally is None else tally
         code = self._code_of(order, tally)
         if self._stopped:
             raise Stopped(f"The transfer was stopped after {_count(tally)}")
         _conclude(code, tally)
         log.info("%s: done, %s", order.kind, _count(tally))
-        return tally
 
     def stop(self) -> None:
         """End the command with its children, now and for every later order. It may be called by a signal."""
         self._stopped = True
-        if self._process is not None:
-            _kill(self._process)
+        if (process := self._process) is not None:
+            _kill(process)
 
     def _code_of(self, order: Order, tally: Tally) -> int:
         self.logs.mkdir(0o700, parents=True, exist_ok=True)
@@ -128,11 +125,8 @@ class Runner:
             if line is not None and tally.take(line):
                 moved = now
             if now - moved >= self.silence:
-                raise Silent(
-                    f"Nothing has moved for {now - moved:.0f} s, after {_count(tally)}; the command was "
-                    "ended. It keeps trying where a server does not answer. "
-                    f"Its last lines: {_quoted(tally)}"
-                )
+                how = f"Nothing has moved for {now - moved:.0f} s, so the transfer command was ended"
+                raise Silent(_ended(how, tally))
             if now - logged >= SECONDS_BETWEEN_LOGS:
                 speed = (tally.bytes - logged_bytes) / (now - logged) / _MEGA
                 log.info("%s of %s files, %.1f MB/s", _count(tally), f"{len(tally.sizes):,}", speed)
@@ -179,28 +173,25 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _conclude(code: int, tally: Tally) -> None:
     if code == DONE and not tally.failed:
         return
-    failed = told([f"{path}: {reason}" if reason else path for path, reason in tally.failed.items()])
-    after = (
-        f"after {_count(tally)}{f'; failed: {failed}' if failed else ''}. Its last lines: {_quoted(tally)}"
-    )
     if code == NEVER:
-        raise NeverSent(
-            f"Some files can never be transferred ({failed or 'the command names none'}), {after}"
-        )
+        raise NeverSent(_ended("Some files can never be transferred", tally))
     if code == DONE or code in AGAIN:
-        raise Unfinished(f"Some files are left ({_meaning(code)}), {after}")
+        raise Unfinished(_ended(f"Some files are left (exit code {code})", tally))
     if code < 0 or code in _SIGNALS:
         number = -code if code < 0 else code - guard.SIGNALLED
-        raise Unfinished(f"The transfer command was killed by signal {number}, {after}")
-    raise Failed(f"The transfer command ended with {_meaning(code)}, {after}")
+        raise Unfinished(_ended(f"The transfer command was killed by signal {number}", tally))
+    raise Failed(_ended(f"The transfer command ended with exit code {code}", tally))
 
 
-def _meaning(code: int) -> str:
-    return f"exit code {code}"
+def _ended(how: str, tally: Tally) -> str:
+    failed = [f"{path}: {reason}" if reason else path for path, reason in tally.failed.items()]
+    named = f"; failed: {told(failed)}" if failed else ""
+    return f"{how}, after {_count(tally)}{named}. Its last lines: {_quoted(tally)}"
 
 
 def _count(tally: Tally) -> str:
-    return f"{len(tally.done):,} files ({tally.bytes / _MEGA:,.1f} MB)"
+    files = len(tally.done)
+    return f"{files:,} file{'' if files == 1 else 's'} ({tally.bytes / _MEGA:,.1f} MB)"
 
 
 def _quoted(tally: Tally) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_renderbus.transfer.assets import expect_unchanged, write_lists
 from airflow_provider_renderbus.transfer.order import FASTEST, Order
+from airflow_provider_renderbus.transfer.output import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,6 @@ def send(
     with tempfile.TemporaryDirectory(prefix="renderbus-") as folder:
         for upload_json, listed in write_lists(assets, Path(folder)):
             order = Order("upload_json", route, upload_json, "/", resume, speed_limit)
-            runner.run(order, {asset.local: asset.size for asset in listed})
+            runner.run(order, Tally({asset.local: asset.size for asset in listed}))
             expect_unchanged(listed)
     return Sent(len(assets), size)

@@ -73,7 +73,7 @@ def said(runnable, tmp_path):
         lines = Lines()
         runner = Runner(Command.at(str(runnable)), tmp_path / "logs", SECONDS)
         with pytest.raises(TransferError) as failed:
-            runner.run(order, {}, lines)
+            runner.run(order, lines)
         assert len(lines.running) > 1
         assert all(gone(process.pid) for process in lines.running)
         return lines.lines, failed.value

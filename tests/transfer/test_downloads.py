@@ -152,12 +152,14 @@ def test_only_what_the_command_calls_done_is_kept_where_it_fails(fetch, frames, 
 def test_what_a_killed_worker_left_is_removed(fetch, frames):
     (frames / ".renderbus-left" / LEAF).mkdir(parents=True)
     (frames / ".renderbus-left" / LEAF / "a.png").write_text("12")
+    os.utime(frames / ".renderbus-left", (1, 1))
     fetch(WRITE, wanted(*TWO))
     assert nothing_is_left(frames)
 
 
 def test_what_another_worker_uses_stays(fetch, frames):
     with Folder(frames) as folder, folder.halfway() as used:
+        os.utime(used.path, (1, 1))
         fetch(WRITE, wanted(*TWO))
         assert used.path.is_dir()
     assert nothing_is_left(frames)

@@ -42,13 +42,14 @@ def test_the_question_is_answered_and_the_lines_are_counted(runner, order):
         "echo 'upload is begin'; echo 'upload file done 1/2 1000000 bytes (/a.blend)'\n"
         "echo 'upload file begin (/b (2).exr)'; echo 'upload file done (/b (2).exr)'"
     )
-    tally = runner(script).run(order, SIZES)
+    tally = Tally(SIZES)
+    runner(script).run(order, tally)
     assert tally.done == set(SIZES)
     assert tally.bytes == 3_000_000
 
 
 def test_each_argument_arrives_as_one(runner, order, tmp_path):
-    runner(f'printf "%s\\0" "$@" > {tmp_path}/words').run(order, {})
+    runner(f'printf "%s\\0" "$@" > {tmp_path}/words').run(order, Tally({}))
     assert (tmp_path / "words").read_text().split("\0")[:-1] == order.arguments()
 
 
@@ -57,7 +58,7 @@ def test_each_argument_arrives_as_one(runner, order, tmp_path):
     [
         (1, Unfinished, "exit code 1"),
         (10, Unfinished, "exit code 10"),
-        (11, NeverSent, r"can never be transferred \(/b \(2\)\.exr: No such file\)"),
+        (11, NeverSent, r"can never be transferred, .* failed: /b \(2\)\.exr: No such file\. "),
         (137, Unfinished, "killed by signal 9"),
         *[(code, Failed, f"exit code {code}") for code in range(2, 10)],
         *[(code, Failed, f"exit code {code}") for code in (12, 126, 127, 254, 255)],
@@ -66,33 +67,35 @@ def test_each_argument_arrives_as_one(runner, order, tmp_path):
 def test_every_exit_code_is_an_error_of_its_kind(runner, order, code, error, message):
     script = "upload file done (/a.blend)\\nupload file fail 2/2 No such file (/b (2).exr)\\n"
     with pytest.raises(error, match=message) as failed:
-        runner(lines_to(script, code)).run(order, SIZES)
+        runner(lines_to(script, code)).run(order, Tally(SIZES))
     assert type(failed.value) is error
     assert failed.value.retryable == (error is Unfinished)
-    assert "after 1 files (1.0 MB)" in str(failed.value)
+    assert "after 1 file (1.0 MB)" in str(failed.value)
     assert "/b (2).exr" in str(failed.value)
 
 
 def test_a_success_that_names_failed_files_is_none(runner, order):
     with pytest.raises(Unfinished, match=r"/a\.blend: error-5"):
-        runner(lines_to("upload file fail (/a.blend), error-5\\n", 0)).run(order, SIZES)
+        runner(lines_to("upload file fail (/a.blend), error-5\\n", 0)).run(order, Tally(SIZES))
 
 
 def test_a_file_that_is_done_in_the_end_has_not_failed(runner, order):
     script = "upload file fail (/a.blend)\\nupload file done (/a.blend)\\n"
-    assert runner(lines_to(script, 0)).run(order, SIZES).failed == {}
+    tally = Tally(SIZES)
+    runner(lines_to(script, 0)).run(order, tally)
+    assert tally.failed == {}
 
 
 def test_a_command_that_is_no_program(runner, order, stand_in):
     run = runner("")
     run.command.path.write_bytes(b"\x7fELF nothing")
     with pytest.raises(Failed, match="cannot be started: Exec format error"):
-        run.run(order, {})
+        run.run(order, Tally({}))
 
 
 def test_a_command_that_is_killed_half_way(runner, order):
-    with pytest.raises(Unfinished, match=r"killed by signal 9, after 1 files"):
-        runner("echo 'upload file done (/a.blend)'; kill -9 $$").run(order, SIZES)
+    with pytest.raises(Unfinished, match=r"killed by signal 9, after 1 file"):
+        runner("echo 'upload file done (/a.blend)'; kill -9 $$").run(order, Tally(SIZES))
 
 
 @pytest.mark.parametrize(
@@ -106,22 +109,22 @@ def test_a_command_that_is_killed_half_way(runner, order):
     ids=["silent", "complains", "stands still", "begins again"],
 )
 def test_a_command_that_gets_nowhere_is_ended(runner, order, script):
-    with pytest.raises(Silent, match=r"Nothing has moved for .* s, after 0 files") as failed:
-        runner(script, silence=0.3).run(order, SIZES)
+    with pytest.raises(Silent, match=r"Nothing has moved for .* s, .* after 0 files") as failed:
+        runner(script, silence=0.3).run(order, Tally(SIZES))
     assert failed.value.retryable
 
 
 def test_progress_of_one_large_file_is_progress(runner, order):
     times = iter(range(0, 10_000, 50))
     script = 'for n in 1 2 3 4 5 6 7 8; do echo "upload file progress (/a.blend) progress: $n"; done'
-    runner(script, silence=60, clock=lambda: next(times)).run(order, SIZES)
+    runner(script, silence=60, clock=lambda: next(times)).run(order, Tally(SIZES))
 
 
 def test_the_log_has_a_line_now_and_then(runner, order, caplog):
     caplog.set_level("INFO")
     times = iter(range(100_000))
     script = 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "upload file done (/f$i)"; done'
-    runner(script, clock=lambda: next(times)).run(order, {f"/f{i}": 1_000_000 for i in range(1, 301)})
+    runner(script, clock=lambda: next(times)).run(order, Tally({f"/f{i}": 1_000_000 for i in range(1, 301)}))
     messages = [record.getMessage() for record in caplog.records]
     assert 5 <= len(messages) <= 12
     assert messages[0] == "30 files (30.0 MB) of 300 files, 1.0 MB/s"
@@ -133,8 +136,8 @@ def test_lines_of_any_kind_are_taken(runner, order):
         "printf 'upload file progress\\r\\rupload file done (/a.blend)\\r\\n\\377\\376 %070000d' 7; exit 3"
     )
     with pytest.raises(Failed, match=r"\\xff\\xfe") as failed:
-        runner(script).run(order, SIZES)
-    assert "after 1 files" in str(failed.value)
+        runner(script).run(order, Tally(SIZES))
+    assert "after 1 file" in str(failed.value)
     assert len(str(failed.value)) < 2_000
     assert "\n" not in str(failed.value)
 
@@ -173,7 +176,7 @@ def test_stop_ends_the_command_with_its_children(runner, order):
     run = runner(WITH_A_CHILD)
     tally = Numbers(run.stop)
     with pytest.raises(Stopped):
-        run.run(order, {}, tally)
+        run.run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
@@ -181,7 +184,7 @@ def test_stop_from_another_thread(runner, order):
     run = runner(WITH_A_CHILD)
     tally = Numbers(lambda: threading.Thread(target=run.stop).start())
     with pytest.raises(Stopped):
-        run.run(order, {}, tally)
+        run.run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
@@ -189,26 +192,26 @@ def test_what_is_stopped_begins_nothing_more(runner, order, tmp_path):
     run = runner(f"touch {tmp_path}/ran")
     run.stop()
     with pytest.raises(Stopped):
-        run.run(order, {})
+        run.run(order, Tally({}))
 
 
 def test_an_exception_ends_the_command_with_its_children(runner, order):
     tally = Numbers(interrupt)
     with pytest.raises(Interrupted):
-        runner(WITH_A_CHILD).run(order, {}, tally)
+        runner(WITH_A_CHILD).run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
 def test_silence_ends_the_command_with_its_children(runner, order):
     tally = Numbers(lambda: None)
     with pytest.raises(Silent):
-        runner(WITH_A_CHILD, silence=0.3).run(order, {}, tally)
+        runner(WITH_A_CHILD, silence=0.3).run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
 def test_a_child_that_outlives_the_command_is_ended(runner, order):
     tally = Numbers(lambda: None)
-    runner(WITH_A_CHILD.replace("wait", "sleep 0.2"), silence=5).run(order, {}, tally)
+    runner(WITH_A_CHILD.replace("wait", "sleep 0.2"), silence=5).run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
@@ -227,7 +230,7 @@ class Told(Tally):
         return True
 
 logs = Path(sys.argv[2])
-Runner(Command.at(sys.argv[1]), logs, 600).run(Order("upload_json", ROUTE, logs, "/"), {}, Told({}))
+Runner(Command.at(sys.argv[1]), logs, 600).run(Order("upload_json", ROUTE, logs, "/"), Told({}))
 """
 
 
@@ -256,12 +259,12 @@ def test_a_machine_without_processes_is_told(runner, order, monkeypatch):
 
     monkeypatch.setattr(running.subprocess, "Popen", none_left)
     with pytest.raises(Unusable, match="cannot be started: Resource temporarily unavailable"):
-        runner("").run(order, {})
+        runner("").run(order, Tally({}))
 
 
 def test_no_process_is_left_over(runner, order):
     before = set(psutil.Process().children(recursive=True))
     begin = time.monotonic()
-    runner("exit 0").run(order, {})
+    runner("exit 0").run(order, Tally({}))
     assert set(psutil.Process().children(recursive=True)) <= before
     assert time.monotonic() - begin < 10
