@@ -58,6 +58,7 @@ def run(folder: Path, speed: float) -> list[Finding]:
         dags = PROJECT / "example_dags"
         airflow = AirflowInstance(folder / "airflow", dags, programs, settings(folder, farm) | own)
         with airflow, farm.client() as client:
+            secrets = farm.secrets(client)
             airflow.unpause(DAG_ID)
             airflow.trigger(DAG_ID)
             journal.event("Airflow", f"{airflow.url}, {DAG_ID} has begun")
@@ -65,13 +66,13 @@ def run(folder: Path, speed: float) -> list[Finding]:
             for changed in follower.follow():
                 for shot in changed:
                     journal.say(str(shot))
-                findings |= dict.fromkeys(check_processes(programs.members(), farm.key, folder))
+                findings |= dict.fromkeys(check_processes(programs.members(), secrets, folder))
             result = follower.result()
         journal.event("the run", result.state)
 
     journal.event("processes", "ended")
     findings |= dict.fromkeys(check(result, farm, airflow, project))
-    findings |= dict.fromkeys(check_files(folder, farm.key, farm.private_files))
+    findings |= dict.fromkeys(check_files(folder, secrets, farm.private_files))
     if not findings:
         journal.event("checks", "passed")
         print("", *(f"{name:<16}{result.returned[name, -1]}" for name in (BREAKDOWN, PREVIEW)), sep="\n")

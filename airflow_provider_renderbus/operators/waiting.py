@@ -236,8 +236,16 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             raise AirflowFailException(
                 f"{event.message}; max_duration ({self.max_duration}) is over" if is_over else event.message
             )
-        result: dict[str, Any] = conclude(event)[0]
+        result = self.deliver(context, conclude(event)[0])
         announce(context, self.outlets, result)
+        return result
+
+    def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        """Return what the operator returns for a render that has reached what was wanted.
+
+        :param context: of the Airflow task.
+        :param result: the render's summary.
+        """
         return result
 
 

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -33,41 +32,10 @@ from tests.processes import gone
 from tests.scenes import task_json
 
 ROOT = Path(__file__).parents[2]
-COMMAND = f"""#!{sys.executable}
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from airflow_provider_renderbus.farm.transmitter.command import main
-sys.exit(main())
-"""
 STRANGE = ["a b.exr", 'it\'s "quoted".exr', "纹理/木头.png", "$(touch x);`y`.vdb", "[1].exr", "(2) 100%.abc"]
 
 
-@pytest.fixture
-def command(tmp_path):
-    """The farm's transfer command, from this tree."""
-    path = tmp_path / "command" / "transmitter"
-    path.parent.mkdir()
-    path.write_text(COMMAND)
-    path.chmod(0o755)
-    return path
-
-
-@pytest.fixture
-def connect(farm, monkeypatch, tmp_path):
-    """Set up the connection with a transfer command."""
-    monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_FOLDER", str(tmp_path / "remembered"))
-
-    def connect(command, **extra):
-        connection = farm.connection()
-        connection["extra"] |= {"transfer_command": str(command), **extra}
-        monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", json.dumps(connection))
-
-    return connect
-
-
-@pytest.fixture(autouse=True)
-def _connected(connect, command):
-    connect(command)
+pytestmark = pytest.mark.usefixtures("transfers")
 
 
 @pytest.fixture
@@ -376,7 +344,9 @@ class TestDown:
 
     def test_a_frame_that_grows_after_it_was_listed(self, farm, rendered, frames, command):
         (frame, *_) = sorted(farm.output_root.rglob("*.png"))
-        command.write_text(COMMAND.replace("sys.exit", f"open({str(frame)!r}, 'ab').write(b'x')\nsys.exit"))
+        command.write_text(
+            command.read_text().replace("sys.exit", f"open({str(frame)!r}, 'ab').write(b'x')\nsys.exit")
+        )
         with pytest.raises(AirflowException, match=r"1 of 4 files .* bytes are listed, "):
             download(rendered, frames)
         assert len(contents(frames)) == 3
