@@ -241,8 +241,10 @@ def render_and_composite() -> None:
     )
     [funds, send, describe] >> submit
     rendered >> listed >> fetch
-    composites = composite(fetch.output)
-    breakdown(fetch.output, composites)
+    # What stands for a task's result here is that result when the tasks run.
+    fetched: Any = fetch.output
+    composites: Any = composite(fetched)
+    breakdown(fetched, composites)
     preview(composites)
 
 
