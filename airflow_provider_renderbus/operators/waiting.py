@@ -20,7 +20,7 @@ from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.wait import Wait
 from airflow_provider_renderbus.outlets import announce
 from airflow_provider_renderbus.report import in_full
-from airflow_provider_renderbus.triggers.events import End, Event, ForeignEvent, timed_out
+from airflow_provider_renderbus.triggers.events import End, Event, timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from airflow_provider_renderbus.waiting import DEFERRAL_NET, TaskWatch, poll_interval
 
@@ -207,10 +207,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             self.at_stake = [waited.number]
             with airflow_failures():
                 self.link_console(context, self.hook.console_url(waited.number))
-        try:
-            return Event.read(event), waited
-        except ForeignEvent as problem:
-            return Event(End.FAILED, str(problem)), waited
+        return Event.received(event), waited
 
     def after(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
         """Return the result of a wait that is over, or go on with one that is not.
