@@ -73,7 +73,7 @@ class Event:
 
     @classmethod
     def received(cls, payload: Any) -> Event:
-        """Read an event that came from a triggerer; one that cannot be read is a failure that may be retried."""
+        """Read an event from a triggerer; one that cannot be read is a failure that may be retried."""
         try:
             return cls.read(payload)
         except ForeignEvent as problem:
