@@ -22,6 +22,11 @@ _LAST_LINES = 8
 _LONGEST = 500
 
 
+def tells_of_a_file(line: str) -> bool:
+    """Tell whether a line is about a file, of which there are many."""
+    return _FILE.match(line) is not None
+
+
 @dataclass(slots=True)
 class Tally:
     """What a run of the command has done so far.

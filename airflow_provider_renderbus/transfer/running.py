@@ -26,6 +26,7 @@ from airflow_provider_renderbus.transfer.errors import (
     one_line,
     told,
 )
+from airflow_provider_renderbus.transfer.output import tells_of_a_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 # The vendor's Python client reads 10 and 11, the command's own help tells of 1 and 255.
 DONE, AGAIN, NEVER = 0, {1, 10}, 11
 SECONDS_BETWEEN_LOGS = 30.0
+MOST_HEARD = 50
+"""Different lines of the command, but those about files, that are logged of a run."""
 _SIGNALS = range(guard.SIGNALLED + 1, guard.SIGNALLED + signal.NSIG)
 _PIECE = 1 << 16
 _LONGEST_WAIT = 1.0
@@ -120,10 +123,16 @@ class Runner:
         """Take in the command's lines until it ends."""
         logged = moved = self.clock()
         logged_bytes = 0
+        heard: set[str] = set()
         for line in _lines(process, min(_LONGEST_WAIT, self.silence)):
             now = self.clock()
             if line is not None and tally.take(line):
                 moved = now
+            elif line is not None and len(heard) < MOST_HEARD and not tells_of_a_file(line):
+                # Complaints come again and again.
+                if line not in heard:
+                    log.info("%s", one_line(line.strip()))
+                heard.add(line)
             if now - moved >= self.silence:
                 how = f"Nothing has moved for {now - moved:.0f} s, so the transfer command was ended"
                 raise Silent(_ended(how, tally))

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
@@ -195,37 +194,6 @@ class TestUp:
             upload(str(shot), line="CTCC")
 
 
-def on_the_worker(operator):
-    """Run an operator in a thread, and return what ends it and what it raised."""
-    raised = []
-
-    def run():
-        try:
-            operator.execute(context())
-        except AirflowException as problem:
-            raised.append(problem)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, raised
-
-
-def test_a_kill_ends_the_command_with_its_children(connect, tmp_path, shot):
-    command = tmp_path / "hangs"
-    pipe = tmp_path / "numbers"
-    os.mkfifo(pipe)
-    command.write_text(f"#!/bin/sh\n(trap '' TERM; exec sleep 600) &\necho $$ $! > {pipe}\nwait\n")
-    command.chmod(0o755)
-    connect(command)
-    operator = RenderbusUploadAssetsOperator(task_id="send", assets=str(shot))
-    thread, raised = on_the_worker(operator)
-    numbers = [int(number) for number in pipe.read_text().split()]
-    operator.on_kill()
-    thread.join(10)
-    assert "stopped" in str(raised[0])
-    assert all(map(gone, numbers))
-
-
 def test_a_kill_before_the_beginning_begins_nothing(shot, inputs):
     operator = RenderbusUploadAssetsOperator(task_id="send", assets=str(shot))
     operator.on_kill()
@@ -400,10 +368,12 @@ class TestAListingThatLies:
         assert not (tmp_path / "outside.png").exists()
 
 
-def test_a_worker_that_gets_sigterm_ends_the_command(connect, tmp_path, shot):
+def test_a_kill_ends_the_command_with_its_children(connect, tmp_path, shot):
     """As Airflow does it: a signal calls on_kill while the operator runs."""
-    command = tmp_path / "hangs"
-    command.write_text(f"#!/bin/sh\nkill -USR1 {os.getpid()}\nexec sleep 600\n")
+    command, told = tmp_path / "hangs", tmp_path / "numbers"
+    command.write_text(
+        f"#!/bin/sh\n(trap '' TERM; exec sleep 600) &\necho $$ $! > {told}\nkill -USR1 {os.getpid()}\nwait\n"
+    )
     command.chmod(0o755)
     connect(command)
     operator = RenderbusUploadAssetsOperator(task_id="send", assets=str(shot))
@@ -413,6 +383,7 @@ def test_a_worker_that_gets_sigterm_ends_the_command(connect, tmp_path, shot):
             operator.execute(context())
     finally:
         signal.signal(signal.SIGUSR1, before)
+    assert all(gone(int(number)) for number in told.read_text().split())
 
 
 def test_templates_and_serialized_fields():

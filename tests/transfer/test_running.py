@@ -131,6 +131,17 @@ def test_the_log_has_a_line_now_and_then(runner, order, caplog):
     assert messages[-1] == "upload_json: done, 300 files (300.0 MB)"
 
 
+def test_what_else_the_command_says_is_logged_once(runner, order, caplog):
+    caplog.set_level("INFO")
+    script = (
+        "for n in 1 2 3; do echo 'ascp: no connection'; echo 'upload file begin (/a)'; done; seq 100; exit 3"
+    )
+    with pytest.raises(Failed):
+        runner(script).run(order, Tally(SIZES))
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == ["ascp: no connection", *map(str, range(1, 50))]
+
+
 def test_lines_of_any_kind_are_taken(runner, order):
     script = (
         "printf 'upload file progress\\r\\rupload file done (/a.blend)\\r\\n\\377\\376 %070000d' 7; exit 3"
