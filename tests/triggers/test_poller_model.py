@@ -94,7 +94,7 @@ class PollerModel(stateful.RuleBasedStateMachine):
         self.version = dict.fromkeys(NUMBERS, 0)
         self.changed = dict.fromkeys(NUMBERS, 0.0)
         self.gone = {}
-        self.was_gone = {}
+        self.away = []
         self.hurried = []
         self.counts = []
         # Since when the farm answers everything at once and may be asked; infinity while it does not.
@@ -194,22 +194,28 @@ class PollerModel(stateful.RuleBasedStateMachine):
     @stateful.rule(number=FORGETTABLE, seconds=SECONDS)
     def forget(self, number, seconds):
         if self.farm.items.pop(number, None):
-            self.gone[number] = self.was_gone[number] = self.now
+            self.gone[number] = self.now
         self.wait(seconds)
 
     @stateful.rule(number=FORGETTABLE, times=st.integers(1, LOOKS_WITHOUT_IT))
     def fall_short(self, number, times):
-        """Some answers are short of a task, never three in a row."""
+        """Some answers are short of a task, but no three in a row: that ends nothing."""
         if number in self.gone:
             return
+        asked_for_more = any(each.number == number and each.deadline < FOR_EVER for each in self.waiters)
+        in_good_times = self.now - self.well_since > 2 * INTERVAL
         for _ in range(times):
             known = self.farm.items.pop(number)
-            self.gone[number] = self.was_gone[number] = self.now
-            self.wait(INTERVAL)
+            self.gone[number] = self.now
+            self.wait(INTERVAL / 2)
             self.farm.items[number] = known
             self.changed[number] = self.now
-            del self.gone[number]
-            self.wait(INTERVAL)
+            self.away.append((number, self.gone.pop(number), self.now))
+            self.wait(INTERVAL + A_MOMENT)
+        if in_good_times and not asked_for_more:
+            assert not any(
+                isinstance(reason, UnknownTask) for each, reason in self.ended if each.number == number
+            )
 
     @stateful.rule(block=BLOCKS)
     def overtake(self, block):
@@ -301,7 +307,11 @@ class PollerModel(stateful.RuleBasedStateMachine):
             if self.now - max(self.well_since, self.changed[number], waiter.since) >= INTERVAL + A_MOMENT:
                 assert waiter.heard[-1:] == [self.version[number]]
             joined_in_good_times = waiter.since - self.well_since > 2 * INTERVAL
-            if joined_in_good_times and number not in self.was_gone and self.now - waiter.since >= A_MOMENT:
+            if (
+                joined_in_good_times
+                and not self.was_gone(number, waiter.since + HALF_A_SECOND)
+                and self.now - waiter.since >= A_MOMENT
+            ):
                 assert waiter.heard, "it waits for its first answer"
 
     @stateful.invariant()
@@ -325,13 +335,17 @@ class PollerModel(stateful.RuleBasedStateMachine):
                 self.the_last_look_was_at_the_deadline(waiter)
             elif isinstance(reason, UnknownTask):
                 looks = [moment for moment, page in self.farm.asked if waiter.number in page]
-                assert sum(moment >= self.was_gone[waiter.number] for moment in looks) >= LOOKS_WITHOUT_IT
+                assert sum(self.was_gone(waiter.number, moment) for moment in looks) >= LOOKS_WITHOUT_IT
                 assert reason.number == waiter.number
             elif isinstance(reason, NotFound):
                 assert waiter.number == self.farm.refuses
             else:
                 assert isinstance(reason, AuthError)
         self.ended.clear()
+
+    def was_gone(self, number, moment):
+        away = [*self.away, (number, self.gone.get(number, math.inf), math.inf)]
+        return any(who == number and start <= moment <= end for who, start, end in away)
 
     def the_last_look_was_at_the_deadline(self, waiter):
         if waiter.deadline - self.well_since > 2 * INTERVAL:
@@ -387,7 +401,7 @@ class PollerModel(stateful.RuleBasedStateMachine):
 
 # A failing run is shown as it is: to shrink one takes minutes.
 PollerModel.TestCase.settings = settings(
-    max_examples=80,
+    max_examples=60,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
