@@ -65,6 +65,7 @@ bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/ben
 	$(BIN)/python -m benchmarks.farm_load
 	$(BIN)/python -m benchmarks.farm_frames
 	$(BIN)/python -m benchmarks.import_time
+	$(BIN)/python -m benchmarks.waiting --tasks 1000 --interval 10 --outage 10
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .

@@ -17,9 +17,15 @@ _BEAT = 0.002
 
 @dataclass(slots=True)
 class Blocked:
-    """Seconds of blocking: the longest without the collector, and all of the collector's pauses."""
+    """Seconds of blocking.
+
+    :param longest: the longest without the collector, by the clock.
+    :param computing: the same by what the thread computed meanwhile: other programs do not lengthen it.
+    :param pauses: all of the collector's.
+    """
 
     longest: float = 0.0
+    computing: float = 0.0
     pauses: list[float] = field(default_factory=list)
 
 
@@ -38,10 +44,11 @@ async def watched() -> AsyncIterator[Blocked]:
 
     async def beat() -> None:
         while True:
-            pauses, start = len(blocked.pauses), time.perf_counter()
+            pauses, start, cpu = len(blocked.pauses), time.perf_counter(), time.thread_time()
             await asyncio.sleep(_BEAT)
-            late = time.perf_counter() - start - _BEAT - sum(blocked.pauses[pauses:])
-            blocked.longest = max(blocked.longest, late)
+            paused = sum(blocked.pauses[pauses:])
+            blocked.longest = max(blocked.longest, time.perf_counter() - start - _BEAT - paused)
+            blocked.computing = max(blocked.computing, time.thread_time() - cpu - paused)
 
     gc.callbacks.append(collecting)
     beating = asyncio.ensure_future(beat())
