@@ -41,7 +41,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         # Airflow reads its settings where it is imported: not those of whoever runs this.
         os.environ["AIRFLOW_HOME"] = f"{folder}/airflow"
-        from benchmarks.waiting_stages import CONN_ID, measure, stage
+        from benchmarks.waiting_crowd import CONN_ID
+        from benchmarks.waiting_stages import measure, stage
 
         with stage(f"filling the farm with {2 * options.tasks} tasks"):
             filled = fill(Path(folder) / "farm", options.tasks)

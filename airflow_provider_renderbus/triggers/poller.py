@@ -185,11 +185,7 @@ class Poller:
             self._pages.hold(now + max(wait, self._pages.distance, min(wanted, _LONGEST_WAIT_WANTED)))
         self._pages.retry(numbers)
         for watched in self._still_watched(numbers):
-            for watcher in watched.watchers:
-                if watcher.urgent:
-                    watcher.end(DeadlinePassed())
-                elif watcher.eager:
-                    self._pages.hurry(watched.number, now)
+            watched.end_urgent()
 
     async def _tell(self, numbers: list[int], look: int, found: dict[int, Glance]) -> None:
         missing = []

@@ -48,10 +48,14 @@ class Watched:
         else:
             self.missing = 0
             read = self._read(glance)
+        self.end_urgent()
+        return read
+
+    def end_urgent(self) -> None:
+        """End the waiting of those who wanted one more look: they have had it."""
         for watcher in self.watchers:
             if watcher.urgent:
                 watcher.end(DeadlinePassed())
-        return read
 
     def end(self, reason: Exception) -> None:
         """End the waiting of all its watchers."""
