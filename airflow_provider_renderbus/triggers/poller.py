@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 # Between two tries while the farm is down: doubled so often from 1 s on, but no more than a quarter of an
 # interval. What has piled up is caught up with in half an interval, so all are served within one.
-_DOUBLINGS, _SHARE_OF_INTERVAL = 5, 0.25
+DOUBLINGS, SHARE_OF_INTERVAL = 5, 0.25
 # Seconds between two tries where the farm asks for longer ones, at most.
-_LONGEST_WAIT_WANTED = 300.0
+LONGEST_WAIT_WANTED = 300.0
 # So many tasks are read before the event loop has its turn.
 _READ_AT_ONCE = 10
 
@@ -180,9 +180,9 @@ class Poller:
         if look > self._looks_at_failure:
             self._looks_at_failure = self._looks
             self._failures += 1
-            wait = min(2.0 ** min(self._failures - 1, _DOUBLINGS), self._interval * _SHARE_OF_INTERVAL)
+            wait = min(2.0 ** min(self._failures - 1, DOUBLINGS), self._interval * SHARE_OF_INTERVAL)
             wanted = (error.retry_after if isinstance(error, TransportError) else None) or 0.0
-            self._pages.hold(now + max(wait, self._pages.distance, min(wanted, _LONGEST_WAIT_WANTED)))
+            self._pages.hold(now + max(wait, self._pages.distance, min(wanted, LONGEST_WAIT_WANTED)))
         self._pages.retry(numbers)
         for watched in self._still_watched(numbers):
             watched.end_urgent()

@@ -61,6 +61,18 @@ class TestFailures:
 
         scene(range(1, 1001), body)
 
+    def test_while_it_is_down_one_request_at_a_time_finds_out(self):
+        async def body(it):
+            it.farm.error = DOWN
+            it.farm.delay = 20.0
+            it.join(*range(1, 1001))
+            await asyncio.sleep(INTERVAL)
+            it.farm.most_under_way = 0
+            await asyncio.sleep(3 * INTERVAL)
+            assert it.farm.most_under_way == 1
+
+        scene(range(1, 1001), body)
+
     def test_a_very_long_outage_ends_nothing(self):
         async def body(it):
             it.farm.error = DOWN
