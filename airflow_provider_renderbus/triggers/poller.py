@@ -152,10 +152,7 @@ class Poller:
         else:
             self._patience.relax()
             self._voice.relax()
-            if self._failures:
-                self._failures = 0
-                self._pages.resume()
-                self._woken.set()
+            self._failures = 0
             await self._tell(numbers, look, found)
 
     async def _divide(self, numbers: list[int], refusal: RenderbusError) -> None:

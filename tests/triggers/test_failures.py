@@ -95,6 +95,16 @@ class TestFailures:
 
         scene(range(1, 301), body)
 
+    def test_an_answer_to_somebody_else_does_not_cut_that_short(self):
+        async def body(it):
+            busy = NoAnswer("query_task_info", "busy", retry_after=100.0)
+            it.farm.error = lambda numbers: busy if 1 in numbers else None
+            it.join(*range(1, 301))
+            await asyncio.sleep(100)
+            assert len(it.farm.asked) <= AT_ONCE
+
+        scene(range(1, 301), body)
+
     def test_an_error_that_nobody_thought_of_reaches_every_watcher(self):
         async def body(it):
             it.poller.fail(LookupError("a bug"))
