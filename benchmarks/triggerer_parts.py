@@ -61,7 +61,7 @@ class LoopTrigger(BaseTrigger):
             figures = {
                 "pid": os.getpid(),
                 "blocked_ms": blocked.longest * 1000,
-                "computing_ms": blocked.computing * 1000,
+                "late_ms": blocked.late * 1000,
                 "collector_ms": max(blocked.pauses, default=0.0) * 1000,
             }
             await asyncio.to_thread(self._write, json.dumps(figures))

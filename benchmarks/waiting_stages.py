@@ -205,6 +205,6 @@ def _p99(values: list[float]) -> float:
 def _blocked(blocked: loop_watch.Blocked) -> dict[str, Any]:
     return {
         "longest_ms": blocked.longest * 1000,
-        "computing_ms": blocked.computing * 1000,
+        "late_ms": blocked.late * 1000,
         "collector_ms": [round(pause * 1000, 1) for pause in sorted(blocked.pauses)[-10:]],
     }
