@@ -92,4 +92,4 @@ class RenderbusConditionTrigger(RenderbusTrigger):
     def _answers(
         self, poller: Poller, condition: Condition, ask: Callable[[], Sequence[Any]]
     ) -> AsyncGenerator[Any]:
-        return poller.rounds.repeat(condition.question, ask, self.poll_interval, self.deadline)
+        return poller.rounds.repeat(ask, self.poll_interval, self.deadline, condition.question)

@@ -71,21 +71,26 @@ class Rounds:
         self._questions: WeakValueDictionary[str, _Question] = WeakValueDictionary()
 
     async def repeat(
-        self, question: str, sequence: Callable[[], Sequence[T]], interval: float, deadline: float
+        self,
+        sequence: Callable[[], Sequence[T]],
+        interval: float,
+        deadline: float,
+        question: str | None = None,
     ) -> AsyncGenerator[T]:
         """Carry a sequence of calls out again and again, and yield what it returns.
 
         A farm that cannot be reached is asked again until the deadline: not to know is not to have failed.
 
-        :param question: the same text wherever the sequence would send the same calls.
         :param sequence: makes the sequence.
-        :param interval: seconds between two rounds; the first two are nearer together.
+        :param interval: seconds between two rounds; the first two are nearer together where they are shared.
         :param deadline: the moment until which to go on, in seconds since 1970.
+        :param question: the same text wherever the sequence would send the same calls, whose answer may be
+            shared; left out where it may not, e.g. because the calls do something.
         :raises DeadlinePassed: the deadline is over; there was one more round, if the farm answered.
         :raises RenderbusError: the farm refused for good.
         """
         patience = Patience(self._voice)
-        shared = self._questions.setdefault(question, _Question())
+        shared = None if question is None else self._questions.setdefault(question, _Question())
         while True:
             left = deadline - self._clock()
             try:
@@ -101,9 +106,13 @@ class Rounds:
                 yield result
             if left <= 0:
                 raise DeadlinePassed
-            await asyncio.sleep(max(0.0, min(_until_turn(question, interval), deadline - self._clock())))
+            pause = interval if question is None else _until_turn(question, interval)
+            await asyncio.sleep(max(0.0, min(pause, deadline - self._clock())))
 
-    async def _ask(self, question: _Question, sequence: Callable[[], Sequence[T]]) -> T:
+    async def _ask(self, question: _Question | None, sequence: Callable[[], Sequence[T]]) -> T:
+        if question is None:
+            async with self._free:
+                return await self._client.run(sequence())
         async with question.lock:
             if question.answer is None:
                 question.answer = await self._answer(sequence)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
+from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 from airflow_provider_renderbus.triggers import pages, patience, poller, rounds, watcher
 from benchmarks.waiting import GOALS
 from benchmarks.waiting_picture import picture

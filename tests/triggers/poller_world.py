@@ -8,8 +8,8 @@ import math
 from hypothesis import stateful
 from hypothesis import strategies as st
 
+from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 from airflow_provider_renderbus.api.errors import NoAnswer, NotFound, UnknownTask
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
 from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT
 from airflow_provider_renderbus.triggers.poller import Poller
 from tests.triggers.fake_farm import FakeFarm, item

@@ -5,8 +5,8 @@ import math
 
 from hypothesis import Phase, settings, stateful
 
+from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 from airflow_provider_renderbus.api.errors import AuthError, NotFound, UnknownTask
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
 from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT
 from airflow_provider_renderbus.triggers.rounds import AT_ONCE
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed

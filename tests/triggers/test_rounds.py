@@ -1,6 +1,7 @@
 """Questions that are asked again and again, and shared."""
 
 import asyncio
+import contextlib
 from functools import partial
 
 import pytest
@@ -21,7 +22,7 @@ class TestRounds:
 
     async def _rounds(self, it, deadline, seen):
         async for task in it.poller.rounds.repeat(
-            "task 1", lambda: sequences.task_info(1), INTERVAL, deadline
+            lambda: sequences.task_info(1), INTERVAL, deadline, "task 1"
         ):
             seen.append((it.loop.time(), task.id))
 
@@ -89,6 +90,16 @@ class TestRounds:
 
         scene([1], body)
 
+    def test_calls_that_do_something_are_not_shared(self):
+        async def body(it):
+            for _ in range(2):
+                rounds = it.poller.rounds.repeat(lambda: sequences.task_info(1), INTERVAL, 1e6)
+                async with contextlib.aclosing(rounds):
+                    assert (await anext(rounds)).id == 1
+            assert len(it.farm.asked) == 2
+
+        scene([1], body)
+
     def test_whoever_sends_the_requests_may_be_cancelled(self):
         async def body(it):
             it.farm.delay = 1.0
@@ -112,7 +123,7 @@ class TestRounds:
             waits = [
                 asyncio.ensure_future(
                     anext(
-                        rounds.repeat(f"task {number}", partial(sequences.task_info, number), INTERVAL, 1e6)
+                        rounds.repeat(partial(sequences.task_info, number), INTERVAL, 1e6, f"task {number}")
                     )
                 )
                 for number in range(1, 21)
