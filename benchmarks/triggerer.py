@@ -195,7 +195,7 @@ def _dags(airflow: AirflowInstance) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure a thousand deferred renders in a real triggerer.")
-    parser.add_argument("--tasks", type=int, default=1000, help="deferred (%(default)s)")
+    parser.add_argument("--tasks", type=int, default=1000, help="deferred, in hundreds (%(default)s)")
     parser.add_argument("--resumed", type=int, default=200, help="of them (%(default)s)")
     parser.add_argument("--interval", type=float, default=10.0, help="seconds (%(default)s)")
     parser.add_argument("--rounds", type=int, default=6, help="intervals in which all wait (%(default)s)")

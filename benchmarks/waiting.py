@@ -32,7 +32,7 @@ GOALS: dict[str, tuple[str, float, str]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure how many renders one triggerer can wait for.")
-    parser.add_argument("--tasks", type=int, default=10_000, help="of each kind (%(default)s)")
+    parser.add_argument("--tasks", type=int, default=10_000, help="of each kind, in hundreds (%(default)s)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds (%(default)s)")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds (%(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the files (%(default)s)")
