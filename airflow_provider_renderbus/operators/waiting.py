@@ -177,7 +177,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
         while (event := watch.look()) is None:
             if time.time() >= wait.deadline:
-                return timed_out(f"task {wait.number} has not ended")
+                return timed_out(watch.last_seen)
             time.sleep(min(wait.interval, max(0.0, wait.deadline - time.time())))
         return event
 
