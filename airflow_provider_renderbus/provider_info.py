@@ -31,7 +31,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.render",
                 "operators.tasks",
                 "operators.actions",
-                "operators.frames",
+                "operators.outputs",
                 "operators.transfers",
             )
         ],

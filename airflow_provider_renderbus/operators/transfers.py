@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api.arguments import task_number
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.courier import Courier
 
 if TYPE_CHECKING:
     import os
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
-    from airflow_provider_renderbus.operators.courier import Assets
+    from airflow_provider_renderbus.operators.courier import Assets, Courier
 
 
 class _TransferOperator(RenderbusOperator):
@@ -47,6 +46,8 @@ class _TransferOperator(RenderbusOperator):
     @functools.cached_property
     def courier(self) -> Courier:
         """What carries the files."""
+        from airflow_provider_renderbus.operators.courier import Courier
+
         return Courier(self.hook, self.line, self.speed_limit, self.silence)
 
     def on_kill(self) -> None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, timed_out
+from airflow_provider_renderbus.triggers.ownership import goes_on
 from airflow_provider_renderbus.triggers.progress import ProgressLines
+from airflow_provider_renderbus.triggers.stopping import stop
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from airflow_provider_renderbus.triggers.poller import Poller
 
@@ -31,6 +37,10 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     :param failed: codes of the states that count as failed; None for every end that is not wanted.
     :param poll_interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
+    :param cancel_on_kill: whether the tasks are stopped when the Airflow task is killed.
+    :param forgives_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
+    :param max_cost: what each task may cost, in the account's currency, as text; one that goes on and has
+        cost more is stopped at once.
     :param version: of these arguments; a trigger may have been stored by an older provider.
     """
 
@@ -42,16 +52,59 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         failed: Sequence[int] | None,
         poll_interval: float,
         deadline: float,
-        version: int = 1,
+        cancel_on_kill: bool = False,
+        forgives_until: float = 0.0,
+        max_cost: str | None = None,
+        version: int = 2,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
         self.numbers = list(numbers)
         self.wanted = list(wanted)
         self.failed = None if failed is None else list(failed)
+        self.cancel_on_kill = cancel_on_kill
+        self.forgives_until = forgives_until
+        self.max_cost = max_cost
 
     def own_arguments(self) -> dict[str, Any]:
         """Return the arguments that only this kind of trigger has."""
-        return {"numbers": self.numbers, "wanted": self.wanted, "failed": self.failed}
+        return {
+            "numbers": self.numbers,
+            "wanted": self.wanted,
+            "failed": self.failed,
+            "cancel_on_kill": self.cancel_on_kill,
+            "forgives_until": self.forgives_until,
+            "max_cost": self.max_cost,
+        }
+
+    async def on_kill(self) -> None:
+        """Stop the tasks: a person or the scheduler has ended the Airflow task (Airflow 3.3 and later)."""
+        await self._let_go(without_answer=True)
+
+    async def cancelled(self) -> None:
+        """Stop the tasks where this may be a kill: before Airflow 3.3 nothing else tells of one.
+
+        It may as well be the end of this triggerer, in which Airflow soon answers no more.
+        """
+        if not hasattr(BaseTrigger, "on_kill"):
+            await self._let_go(without_answer=False)
+
+    async def _let_go(self, *, without_answer: bool) -> None:
+        """Stop the tasks unless the Airflow task goes on.
+
+        :param without_answer: whether to stop them where Airflow does not tell.
+        """
+        if self.cancel_on_kill:
+            await _in_spite_of_cancels(self._stop_unless_owned(without_answer=without_answer))
+
+    async def _stop_unless_owned(self, *, without_answer: bool) -> None:
+        owned = await goes_on(self.task_instance)
+        if owned or (owned is None and not without_answer):
+            log.info("Another try or triggerer waits for task %s now", ", ".join(map(str, self.numbers)))
+            return
+        log.warning("Killed: %s", await self._stop())
+
+    async def _stop(self) -> str:
+        return await stop(self.renderbus_conn_id, self.poll_interval, self.numbers)
 
     async def end(self, poller: Poller) -> Event:
         """Wait for all the tasks; the first that fails ends the waiting."""
@@ -62,7 +115,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         try:
             for ended in asyncio.as_completed(watching):
                 event = await ended
-                if event.end in {End.FAILED, End.FAILED_FOR_GOOD}:
+                if event.end not in {End.REACHED, End.TIMED_OUT}:
                     return event
         finally:
             for watch in watching:
@@ -73,6 +126,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     async def _end_of(self, number: int, poller: Poller) -> Event:
         wanted = tuple(map(TaskStatus, self.wanted))
         failed = None if self.failed is None else tuple(map(TaskStatus, self.failed))
+        max_cost = None if self.max_cost is None else Decimal(self.max_cost)
         lines = ProgressLines()
         last = None
         watch = poller.watch(number, self.poll_interval, self.deadline)
@@ -81,7 +135,11 @@ class RenderbusTaskTrigger(RenderbusTrigger):
                 async for task in tasks:
                     if line := lines.line(task):
                         log.info(line)
-                    if event := judge(task, wanted, failed):
+                    forgiving = time.time() < self.forgives_until
+                    if event := judge(task, wanted, failed, forgiving=forgiving, max_cost=max_cost):
+                        if event.end is End.OVER_BUDGET:
+                            # The worker that hears of it may have to wait for its turn.
+                            log.warning("%s: %s", event.message, await self._stop())
                         return event
                     last = describe(task)
                     # The wait for the next news may be long, and a model is large.
@@ -89,6 +147,14 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         except DeadlinePassed:
             pass
         return timed_out(last)
+
+
+async def _in_spite_of_cancels(work: Coroutine[Any, Any, None]) -> None:
+    """Do a work to its end, for Airflow goes on to cancel a trigger every second until it has gone."""
+    doing = asyncio.ensure_future(work)
+    while not doing.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(doing)
 
 
 def _together(events: Sequence[Event]) -> Event:
