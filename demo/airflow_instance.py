@@ -27,6 +27,8 @@ _COMPONENT = Path(__file__).with_name("component.py")
 _NOT_INHERITED = ("AIRFLOW", "_AIRFLOW", "RENDERBUS", "PYTHONDONTWRITEBYTECODE")
 # The processes beside the API server, and their options.
 _OTHERS = {"dag-processor": (), "scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
+# States of a DAG run.
+_ENDED = ("success", "failed")
 
 NO_PROXY = {"NO_PROXY": _HOST, "no_proxy": _HOST}
 """Environment variables that keep requests to this machine from going through a proxy."""
@@ -74,6 +76,8 @@ class AirflowInstance:
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         }
+        self.components: dict[str, Program] = {}
+        """The processes beside the API server that were started last, by their names."""
         self._http = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -120,9 +124,19 @@ class AirflowInstance:
         migration = self.run("db-migrate", "db", "migrate", may_end=True)
         self.programs.wait_until("Airflow's database", lambda: migration.process.poll() == 0, seconds)
         api_server.release()
-        for name, options in _OTHERS.items():
-            self.run(name, name, *options)
+        for name in _OTHERS:
+            self.start_component(name)
         self.programs.wait_until("an answer of Airflow's API server", self._serves, seconds)
+
+    def start_component(self, component: str, name: str | None = None) -> Program:
+        """Start one of the processes beside the API server, again or one more.
+
+        :param component: "dag-processor", "scheduler" or "triggerer".
+        :param name: what it is called in messages and in its log; its own name where it is left out.
+        """
+        program = self.run(name or component, component, *_OTHERS[component])
+        self.components[name or component] = program
+        return program
 
     def run(self, name: str, *arguments: str, may_end: bool = False) -> Program:
         """Start ``airflow`` with arguments.
@@ -157,6 +171,67 @@ class AirflowInstance:
         :raises httpx.TransportError: there is no answer.
         """
         return self._ask("GET", f"/api/v2{path}", params=parameters)
+
+    def pages(self, path: str, field: str, **parameters: str | int) -> list[dict[str, Any]]:
+        """Read all pages of a list from the REST API. Raises what :meth:`get` does.
+
+        :param path: below ``/api/v2``.
+        :param field: which field of an answer holds the list.
+        :param parameters: of the query.
+        """
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.get(path, limit=100, offset=len(found), **parameters)
+            found += page[field]
+            if not page[field] or len(found) >= page["total_entries"]:
+                return found
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
+        """Start a DAG run. Raises what :meth:`get` does.
+
+        :param dag_id: the DAG.
+        :param run_id: a name of the run's own: a request that failed after it was carried out is told by it.
+        :param conf: what the run is given.
+        """
+        try:
+            self.post(f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, logical_date=None, conf=dict(conf or {}))
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
+
+    def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> str:
+        """Wait for the end of a DAG run and return its state.
+
+        :param dag_id: the DAG.
+        :param run_id: its run.
+        :param seconds: how long it may take.
+        :raises ProgramError: a process ended, or the time is over.
+        """
+        path = f"/dags/{dag_id}/dagRuns/{run_id}"
+
+        def has_ended() -> bool:
+            return self.get(path)["state"] in _ENDED
+
+        self.programs.wait_until(f"the end of {dag_id} {run_id}", has_ended, seconds, pause=1.0)
+        state: str = self.get(path)["state"]
+        return state
+
+    def returned(self, instance: Mapping[str, Any]) -> Any:
+        """Return what a task instance has returned. Raises what :meth:`get` does.
+
+        :param instance: the task instance as the REST API tells of it.
+        """
+        path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
+        path += f"/{instance['task_id']}/xcomEntries/return_value"
+        return self.get(path, map_index=instance["map_index"])["value"]
+
+    def post(self, path: str, **fields: Any) -> Any:
+        """Post to the REST API. Raises what :meth:`get` does.
+
+        :param path: below ``/api/v2``.
+        :param fields: of the body.
+        """
+        return self._ask("POST", f"/api/v2{path}", json=fields)
 
     def patch(self, path: str, **changes: Any) -> Any:
         """Change something through the REST API. Raises what :meth:`get` does."""

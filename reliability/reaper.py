@@ -1,0 +1,178 @@
+"""Killing the process that runs an operator at a chosen step, from outside.
+
+Two kinds of relays see all that such a process does to the world: those between it and the farm, one a
+render, and the one between Airflow's workers and its API server, through which the task state store is
+written. Each request is a step, and a step is known by its name and by how many of that name came before.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+from collections import Counter
+from dataclasses import dataclass, field
+from http.client import BAD_REQUEST
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from airflow_provider_renderbus.farm.calls import ROUTES
+from reliability.relay import REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reliability.relay import Answer, Forward, Request
+
+BEFORE, AFTER, END = "before", "after", "end"
+"""Moments of a step: before the request goes on, after it was answered, and after the answer that tells of
+the render's end."""
+_FINISHED = 25
+_IDS = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_RUN = re.compile(r"/execution/task-instances/[^/]+/run$")
+# A heartbeat comes whenever it is due and tells nothing of the operator.
+_HEARTBEAT = "heartbeat"
+_SECONDS_TO_DIE = 10.0
+
+
+@dataclass(frozen=True, order=True)
+class Step:
+    """A request of the process that runs an operator.
+
+    :param name: what is asked.
+    :param nth: how many-th request of that name it is, from 1.
+    """
+
+    name: str
+    nth: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.nth}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A step and a moment at which to kill."""
+
+    step: Step
+    moment: str
+
+
+@dataclass
+class Life:
+    """What is known of a render's Airflow task.
+
+    :param point: where to kill it, or None to let it live.
+    :param pid: the process that runs its operator, or None while none does.
+    :param steps: what it has done, over all tries.
+    :param kills: how often it was killed.
+    :param polls: requests to the farm by its trigger.
+    """
+
+    point: Point | None = None
+    pid: int | None = None
+    steps: list[Step] = field(default_factory=list)
+    kills: int = 0
+    polls: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+
+
+class Reaper:
+    """Watches the tasks of a DAG run, and kills each once where its point is.
+
+    :param index_of: tells the map index of a task instance by its id.
+    """
+
+    def __init__(self, index_of: Callable[[str], int | None]) -> None:
+        self.lives: list[Life] = []
+        self._index_of = index_of
+        self._lock = Lock()
+
+    def rule_of(self, life: Life) -> Callable[[Request, Forward], Answer]:
+        """Return the rule of the relay between a task and the farm."""
+
+        def rule(request: Request, forward: Forward) -> Answer:
+            if life.pid is None:
+                life.polls += 1
+                return forward()
+            return self._take(life, life.pid, ROUTES[request.path].__name__, forward)
+
+        return rule
+
+    def workers(self, request: Request, forward: Forward) -> Answer:
+        """Be the rule of the relay between Airflow's workers and its API server."""
+        life = self._life_of(request)
+        if life is None or request.path.endswith(_HEARTBEAT):
+            return forward()
+        if _RUN.search(request.path):
+            answer = forward()
+            life.pid = json.loads(request.body)["pid"]
+            return answer
+        if life.pid is None:
+            return forward()
+        name, pid = _step_name(request), life.pid
+        answer = self._take(life, pid, name, forward)
+        if _is_last(request) and answer.status < BAD_REQUEST:
+            life.pid = None
+        return answer
+
+    def _take(self, life: Life, pid: int, name: str, forward: Forward) -> Answer:
+        """Let a step be taken, unless the process is killed before."""
+        with self._lock:
+            life.seen[name] += 1
+            step = Step(name, life.seen[name])
+            life.steps.append(step)
+        point = None if life.kills else life.point
+        if point == Point(step, BEFORE):
+            self._kill(life, pid)
+            return REFUSED
+        answer = forward()
+        ended = point and point.moment == END and point.step.name == name and _tells_end(answer)
+        if point == Point(step, AFTER) or ended:
+            self._kill(life, pid)
+        return answer
+
+    def _kill(self, life: Life, pid: int) -> None:
+        life.kills += 1
+        process = psutil.Process(pid)
+        os.kill(pid, signal.SIGKILL)
+        # Until its parent has taken notice it is a zombie, which does nothing any more.
+        psutil.wait_procs([process], timeout=0)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            psutil.wait_procs([process], timeout=0.01)
+
+    def _life_of(self, request: Request) -> Life | None:
+        index = self._index_of(_subject(request))
+        return None if index is None else self.lives[index]
+
+
+def _subject(request: Request) -> str:
+    """Return the id of the task instance on whose behalf a request is made: the subject of its token."""
+    token = next(value for name, value in request.headers.items() if name.lower() == "authorization")
+    payload = token.partition(".")[2].partition(".")[0]
+    subject: str = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
+    return subject
+
+
+def _step_name(request: Request) -> str:
+    path = _IDS.sub("", request.path.partition("?")[0].removeprefix("/execution/"))
+    if path == "task-instances/state":
+        return f"state {json.loads(request.body)['state']}"
+    kind, _, rest = path.partition("/")
+    return f"{request.method} {kind} {rest.rpartition('/')[2]}".strip()
+
+
+def _is_last(request: Request) -> bool:
+    """Tell whether a request says that the process has nothing more to do: it defers, or has ended."""
+    return request.method == "PATCH" and request.path.endswith("/state")
+
+
+def _tells_end(answer: Answer) -> bool:
+    data: Any = json.loads(answer.body).get("data")
+    return isinstance(data, dict) and any(
+        item.get("taskStatus") == _FINISHED for item in data.get("items", ())
+    )
