@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from http.client import BAD_REQUEST
@@ -31,12 +29,13 @@ if TYPE_CHECKING:
 BEFORE, AFTER, END = "before", "after", "end"
 """Moments of a step: before the request goes on, after it was answered, and after the answer that tells of
 the render's end."""
+POLL = "poll"
+"""The name of steps that are requests to the farm while no process runs the operator: by its trigger."""
 _FINISHED = 25
 _IDS = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _RUN = re.compile(r"/execution/task-instances/[^/]+/run$")
 # A heartbeat comes whenever it is due and tells nothing of the operator.
 _HEARTBEAT = "heartbeat"
-_SECONDS_TO_DIE = 10.0
 
 
 @dataclass(frozen=True, order=True)
@@ -66,88 +65,91 @@ class Point:
 class Life:
     """What is known of a render's Airflow task.
 
-    :param point: where to kill it, or None to let it live.
+    :param point: where to strike it, or None.
     :param pid: the process that runs its operator, or None while none does.
     :param steps: what it has done, over all tries.
-    :param kills: how often it was killed.
-    :param polls: requests to the farm by its trigger.
+    :param runs: how often a worker began with it.
+    :param strikes: how often it was struck.
     """
 
     point: Point | None = None
     pid: int | None = None
     steps: list[Step] = field(default_factory=list)
-    kills: int = 0
-    polls: int = 0
+    runs: int = 0
+    strikes: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
 
-class Reaper:
-    """Watches the tasks of a DAG run, and kills each once where its point is.
+def kill_process(life: Life) -> bool:
+    """Kill the process that runs an operator, and return when it does nothing any more."""
+    if life.pid is None:
+        raise ValueError("no process runs the operator")
+    process = psutil.Process(life.pid)
+    process.kill()
+    # Until its parent takes notice it is a zombie.
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        psutil.wait_procs([process], timeout=0.01)
+    return True
 
-    :param index_of: tells the map index of a task instance by its id.
+
+class Reaper:
+    """Watches Airflow tasks that render, and strikes each once where its point is.
+
+    :param life_of: tells what is known of a task instance by its id; None where it is none of these.
+    :param strike: what to do at a point; it returns whether the client is dead then.
     """
 
-    def __init__(self, index_of: Callable[[str], int | None]) -> None:
-        self.lives: list[Life] = []
-        self._index_of = index_of
+    def __init__(
+        self, life_of: Callable[[str], Life | None], strike: Callable[[Life], bool] = kill_process
+    ) -> None:
+        self._life_of = life_of
+        self._strike = strike
         self._lock = Lock()
 
     def rule_of(self, life: Life) -> Callable[[Request, Forward], Answer]:
         """Return the rule of the relay between a task and the farm."""
 
         def rule(request: Request, forward: Forward) -> Answer:
-            if life.pid is None:
-                life.polls += 1
-                return forward()
-            return self._take(life, life.pid, ROUTES[request.path].__name__, forward)
+            name = POLL if life.pid is None else ROUTES[request.path].__name__
+            return self._take(life, name, forward)
 
         return rule
 
     def workers(self, request: Request, forward: Forward) -> Answer:
         """Be the rule of the relay between Airflow's workers and its API server."""
-        life = self._life_of(request)
+        life = self._life_of(_subject(request))
         if life is None or request.path.endswith(_HEARTBEAT):
             return forward()
         if _RUN.search(request.path):
             answer = forward()
             life.pid = json.loads(request.body)["pid"]
+            life.runs += 1
             return answer
         if life.pid is None:
             return forward()
-        name, pid = _step_name(request), life.pid
-        answer = self._take(life, pid, name, forward)
+        answer = self._take(life, _step_name(request), forward)
         if _is_last(request) and answer.status < BAD_REQUEST:
             life.pid = None
         return answer
 
-    def _take(self, life: Life, pid: int, name: str, forward: Forward) -> Answer:
-        """Let a step be taken, unless the process is killed before."""
+    def _take(self, life: Life, name: str, forward: Forward) -> Answer:
+        """Let a step be taken, unless its client is dead before."""
         with self._lock:
             life.seen[name] += 1
             step = Step(name, life.seen[name])
             life.steps.append(step)
-        point = None if life.kills else life.point
-        if point == Point(step, BEFORE):
-            self._kill(life, pid)
+        point = None if life.strikes else life.point
+        if point == Point(step, BEFORE) and self._hit(life):
             return REFUSED
         answer = forward()
         ended = point and point.moment == END and point.step.name == name and _tells_end(answer)
         if point == Point(step, AFTER) or ended:
-            self._kill(life, pid)
+            self._hit(life)
         return answer
 
-    def _kill(self, life: Life, pid: int) -> None:
-        life.kills += 1
-        process = psutil.Process(pid)
-        os.kill(pid, signal.SIGKILL)
-        # Until its parent has taken notice it is a zombie, which does nothing any more.
-        psutil.wait_procs([process], timeout=0)
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            psutil.wait_procs([process], timeout=0.01)
-
-    def _life_of(self, request: Request) -> Life | None:
-        index = self._index_of(_subject(request))
-        return None if index is None else self.lives[index]
+    def _hit(self, life: Life) -> bool:
+        life.strikes += 1
+        return self._strike(life)
 
 
 def _subject(request: Request) -> str:
