@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -217,13 +219,18 @@ class AirflowInstance:
         return state
 
     def returned(self, instance: Mapping[str, Any]) -> Any:
-        """Return what a task instance has returned. Raises what :meth:`get` does.
+        """Return what a task instance has returned, None where that is nothing. Raises what :meth:`get` does.
 
         :param instance: the task instance as the REST API tells of it.
         """
         path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
         path += f"/{instance['task_id']}/xcomEntries/return_value"
-        return self.get(path, map_index=instance["map_index"])["value"]
+        try:
+            return self.get(path, map_index=instance["map_index"])["value"]
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                return None
+            raise
 
     def post(self, path: str, **fields: Any) -> Any:
         """Post to the REST API. Raises what :meth:`get` does.
@@ -232,6 +239,15 @@ class AirflowInstance:
         :param fields: of the body.
         """
         return self._ask("POST", f"/api/v2{path}", json=fields)
+
+    def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Change a row of the SQLite database, e.g. to let a time-out of hours be over.
+
+        :param statement: in SQL.
+        :param parameters: by their names in it.
+        """
+        with closing(sqlite3.connect(self.home / "airflow.db", timeout=60.0)) as database, database:
+            database.execute(statement, parameters)
 
     def patch(self, path: str, **changes: Any) -> Any:
         """Change something through the REST API. Raises what :meth:`get` does."""

@@ -69,6 +69,7 @@ class Life:
     :param pid: the process that runs its operator, or None while none does.
     :param steps: what it has done, over all tries.
     :param runs: how often a worker began with it.
+    :param begun: how many steps had been taken when it was looked at last.
     :param strikes: how often it was struck.
     """
 
@@ -76,6 +77,7 @@ class Life:
     pid: int | None = None
     steps: list[Step] = field(default_factory=list)
     runs: int = 0
+    begun: int = 0
     strikes: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 

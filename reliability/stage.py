@@ -14,7 +14,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.blocking import Client
 from airflow_provider_renderbus.clients.settings import Settings
-from airflow_provider_renderbus.farm import Farm
+from airflow_provider_renderbus.farm import Farm, HandClock
 from demo.airflow_instance import AirflowInstance
 from demo.processes import Programs
 from reliability.relay import Relays
@@ -77,14 +77,14 @@ class Stage:
 
     :param folder: a new folder for all of it.
     :param dags: the folder of the DAGs.
-    :param speed: farm seconds that pass in a second.
+    :param speed: farm seconds that pass in a second; None for a farm whose time passes only when it is told.
     :param settings: environment variables for Airflow.
     :param worker_rule: decides what becomes of the requests that Airflow's workers send its API server.
     """
 
     folder: Path
     dags: Path
-    speed: float
+    speed: float | None
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_rule: Rule | None = None
 
@@ -92,7 +92,8 @@ class Stage:
         with ExitStack() as ends:
             self.programs = ends.enter_context(Programs(seconds_to_end=5.0))
             self.relays = ends.enter_context(Relays())
-            self.farm = ends.enter_context(Farm(self.folder / "farm", speed=self.speed, scenario=_SCENARIO))
+            clock: dict[str, Any] = {"clock": HandClock()} if self.speed is None else {"speed": self.speed}
+            self.farm = ends.enter_context(Farm(self.folder / "farm", scenario=_SCENARIO, **clock))
             self._connections: dict[str, Any] = {}
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")

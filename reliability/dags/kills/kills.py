@@ -50,13 +50,13 @@ def kills(dag_id: str, dag_options: dict[str, Any], task_options: dict[str, Any]
                 poll_interval=1,
                 **options,
             )
-            for name, arguments in ((sensor, {"cancel_on_kill": True}), (careless, {})):
+            for name, cancel_on_kill in ((sensor, True), (careless, False)):
                 RenderbusTaskSensor(
                     task_id=name,
                     render_task_id=given(name, "number"),
                     renderbus_conn_id=given(name, "connection"),
                     poke_interval=1,
-                    **arguments,
+                    cancel_on_kill=cancel_on_kill,
                     **options,
                 )
     return dag
