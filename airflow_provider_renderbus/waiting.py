@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_refusal
+from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, judge, unable
 from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, Patience
@@ -96,6 +98,7 @@ class TaskWatch(Watch):
     :param numbers: the tasks' numbers.
     :param wanted: the states that are waited for.
     :param failed: the states that count as failed; None for every end that is not wanted.
+    :param forgives_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
     :param remembers: whether this object lives on to the next look.
     """
 
@@ -106,9 +109,11 @@ class TaskWatch(Watch):
         wanted: Collection[TaskStatus],
         failed: Collection[TaskStatus] | None = None,
         *,
+        forgives_until: float = 0.0,
         remembers: bool = True,
     ) -> None:
         super().__init__(hook, remembers=remembers)
+        self._forgives_until = forgives_until
         self._wanted = wanted
         self._failed = failed
         self._lines = {number: ProgressLines() for number in numbers}
@@ -121,7 +126,11 @@ class TaskWatch(Watch):
             if number not in tasks:
                 raise UnknownTask(number)
             self._tell(self._lines[number].line(tasks[number]))
-            event = judge(tasks[number], self._wanted, self._failed)
+            forgiving = time.time() < self._forgives_until
+            event = judge(tasks[number], self._wanted, self._failed, forgiving=forgiving)
+            if event is not None and event.end is End.STOPPED_EARLY:
+                start_again(self._hook, [number])
+                continue
             if event is not None and event.end is not End.REACHED:
                 return event
             if event is not None:

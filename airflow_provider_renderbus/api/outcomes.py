@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({TaskStatus.FINISHED})
 
+STOPPED_BY_SOMEBODY = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
+
 # Ends that another try of the Airflow task cannot mend: somebody decided them, or money is missing.
-_FOR_GOOD = {TaskStatus.STOP, TaskStatus.USER_STOP, TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+_FOR_GOOD = STOPPED_BY_SOMEBODY | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
 
 
 class Outcome(enum.StrEnum):

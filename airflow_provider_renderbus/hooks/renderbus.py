@@ -69,6 +69,16 @@ class RenderbusHook(BaseHook):
 
         return Client(self.settings)
 
+    def one_try_client(self) -> Client:
+        """Return a further blocking client, which tries each call once; to be closed, or used with ``with``.
+
+        It is for where time is short. Once `settings` was read, it needs nothing of Airflow.
+        """
+        from airflow_provider_renderbus.clients.blocking import Client
+        from airflow_provider_renderbus.clients.policy import RetryPolicy
+
+        return Client(self.settings, policy=RetryPolicy(tries=1))
+
     def get_conn(self) -> Client:
         """Return the blocking client."""
         return self.client

@@ -33,11 +33,11 @@ class Kept:
     """A render that an earlier try of the Airflow task began.
 
     :param number: the task's number on the farm.
-    :param max_tries: the Airflow task's ``max_tries`` when it began.
+    :param cleared: whether a person has cleared the Airflow task since this was kept.
     """
 
     number: int
-    max_tries: int
+    cleared: bool
 
 
 class Memory(Protocol):
@@ -47,7 +47,7 @@ class Memory(Protocol):
         """Return the render that an earlier try began, or None where there is none."""
 
     def keep(self, number: int) -> None:
-        """Keep the number of a new render, before anything else is sent."""
+        """Keep the number of the render that this try is about, before anything else is sent."""
 
     def producer(self, artist: str | None) -> str | None:
         """Return what to give as the artist's name at submit."""
@@ -60,8 +60,7 @@ def memory_of(context: Context, hook: RenderbusHook) -> Memory:
     :param hook: the farm's hook.
     """
     store: Any = context.get("task_state_store")
-    tries = context["ti"].max_tries
-    return _Marked(context, hook, tries) if store is None else _Stored(store, tries)
+    return _Marked(context, hook) if store is None else _Stored(store, context["ti"].max_tries)
 
 
 class _Stored:
@@ -73,7 +72,7 @@ class _Stored:
 
     def recall(self) -> Kept | None:
         kept = self._store.get(_KEY)
-        return Kept(kept["number"], kept["max_tries"]) if kept else None
+        return Kept(kept["number"], self._max_tries > kept["max_tries"]) if kept else None
 
     def keep(self, number: int) -> None:
         self._store.set(_KEY, {"number": number, "max_tries": self._max_tries})
@@ -85,7 +84,7 @@ class _Stored:
 class _Marked:
     """A marker behind the artist's name."""
 
-    def __init__(self, context: Context, hook: RenderbusHook, max_tries: int) -> None:
+    def __init__(self, context: Context, hook: RenderbusHook) -> None:
         ti = context["ti"]
         names = (ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index))
         self._name = hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
@@ -93,14 +92,16 @@ class _Marked:
         since = getattr(context["dag_run"], "run_after", None) or context["logical_date"]
         self._since = since - _MARGIN
         self._hook = hook
-        self._max_tries = max_tries
+        self._max_tries = ti.max_tries
+        # The marker of a render stays as it is, so a retry that follows a clear sees the grown number too.
+        self._is_first_since_clear = ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1
 
     def recall(self) -> Kept | None:
         """Search the farm's list; of several renders, the one that began last counts."""
         marker = re.compile(rf"\[airflow {self._name} (\d+)\]")
         pages = sequences.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
         found = [
-            Kept(task.id, int(match[1]))
+            Kept(task.id, self._max_tries > int(match[1]) and self._is_first_since_clear)
             for page in self._hook.client.stream(pages)
             for task in page.items
             if (match := marker.search(task.producer or ""))

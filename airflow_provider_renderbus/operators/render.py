@@ -8,6 +8,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import whole
 from airflow_provider_renderbus.api.errors import BadAnswer
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.described import DescribedOperator
@@ -22,13 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.memory import Kept
 
-# What can be started again, and what is over for good.
-_RESTARTABLE = {
-    TaskStatus.STOP,
-    TaskStatus.USER_STOP,
-    TaskStatus.TIME_OUT_STOP,
-    TaskStatus.FINISHED_HAS_STOPPED,
-}
+# What is over for good.
 _LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
 _DELETED = 0
 
@@ -51,7 +46,10 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
     :param labels: labels that the task carries on the farm's web pages (templated).
     :param artist: name of the person who made the scene (templated).
     :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
-    :param timeout: seconds, or a timedelta, to wait for the end at most, counted anew for each try.
+    :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
+        ``execution_timeout``, which it does not heed while a task is deferred, counts likewise.
+    :param max_duration: seconds, or a timedelta, that a render may take from its submit, over all tries.
+    :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
     :return: number, state, frames, cost, seconds and outputs
@@ -85,14 +83,22 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
             description = self.description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
-            taken_up = None if kept is None else self._take_up(kept, context["ti"])
+            taken_up = None if kept is None else self._take_up(kept)
             number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
             if taken_up is None or not taken_up.submitted:
                 description.upload(self.hook, number)
-                steps.submit(self.hook, number, memory.producer(self.artist))
-        return self.wait(number, interval)
+                self.submit(number, memory.producer(self.artist), may_be_sent=taken_up is not None)
+            else:
+                self.at_stake = [number]
+                start_again(self.hook, [number])
+        return self.wait(context, number, interval, taken_up=taken_up is not None)
+
+    def deferred_for(self, context: Context) -> Sequence[int]:
+        """Return the number that is remembered."""
+        kept = memory_of(context, self.hook).recall()
+        return [kept.number] if kept else []
 
     def _create(self) -> int:
         call = calls.create_task(
@@ -107,21 +113,14 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
         self.log.info("Created task %s", number)
         return number
 
-    def _take_up(self, kept: Kept, ti: Any) -> TaskInfo | None:
+    def _take_up(self, kept: Kept) -> TaskInfo | None:
         """Return the render that an earlier try began, or None where a new one is due."""
         number = kept.number
         known = steps.look_for(self.hook, number)
-        # A clear lets max_tries grow; the retries that follow it are not the person's wish for a new render.
-        cleared = ti.max_tries > kept.max_tries and ti.try_number == ti.max_tries - (self.retries or 0) + 1
         if known is None or known.is_delete == _DELETED or known.status in _LOST:
             self.log.warning("Task %s of an earlier try is gone or lost on the farm; rendering anew", number)
             return None
-        if known.status.phase is Phase.SUCCEEDED and cleared:
+        if known.status.phase is Phase.SUCCEEDED and kept.cleared:
             self.log.info("Task %s has finished and this task was cleared since; rendering anew", number)
             return None
-        if known.submitted and known.status in _RESTARTABLE:
-            self.log.info("Task %s is %s; starting it again", number, known.status.name)
-            self.hook.send(calls.start_task([number]))
-        else:
-            self.log.info("Taking up task %s of an earlier try: %s", number, known.status.name)
         return known

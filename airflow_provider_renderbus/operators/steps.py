@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
+from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, UnknownTask, is_refusal
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
@@ -17,11 +17,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between the looks for a task that an answer did not hold.
 _PAUSES = (2.0, 5.0, 10.0)
-
-
-def look_up(hook: RenderbusHook, number: int) -> TaskInfo | None:
-    """Return what the farm tells of a task, or None where it does not know it."""
-    return hook.send(calls.query_task_info([number])).get(number)
+# Seconds before each look by which it is settled whether a submit arrived: three looks over 30 s.
+_UNTIL_SETTLED = (0.0, 15.0, 15.0)
 
 
 def look_for(hook: RenderbusHook, number: int) -> TaskInfo | None:
@@ -29,25 +26,37 @@ def look_for(hook: RenderbusHook, number: int) -> TaskInfo | None:
 
     An answer can be short of a task for a moment, and to take it for gone would be to render and pay anew.
     """
-    known = look_up(hook, number)
+    known = _look_up(hook, number)
     for pause in _PAUSES:
         if known is not None:
             break
         time.sleep(pause)
-        known = look_up(hook, number)
+        known = _look_up(hook, number)
     return known
 
 
-def submit(hook: RenderbusHook, number: int, producer: str | None) -> None:
-    """Submit a task, unless it is submitted: a number is never submitted again, but taken up as it is.
+def submitted_at(hook: RenderbusHook, number: int) -> float:
+    """Return the moment at which the farm took a submit, in seconds since 1970; now where it tells none."""
+    known = look_for(hook, number)
+    moment = known.submitted_at if known else None
+    return moment.timestamp() if moment else time.time()
+
+
+def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sent: bool) -> None:
+    """Submit a task that is not submitted, so that it is never paid twice.
+
+    Where it is not known whether a submit arrived, the farm is asked, and it is sent again only after the
+    farm has called the number unsubmitted three times over 30 s. If that second one is refused, the first
+    has arrived after all.
 
     :param hook: the farm's hook.
     :param number: the task's number.
     :param producer: name of the artist, which comes back in the task's info.
+    :param may_be_sent: whether an earlier try may have sent a submit already.
+    :raises RenderbusError: the farm refused, or did not answer; another try settles it.
     """
-    known = look_up(hook, number)
-    if known is not None and known.submitted:
-        log.info("Task %s is already submitted (%s); taking it up", number, known.status.name)
+    if may_be_sent and _has_arrived(hook, number):
+        log.info("Task %s was submitted by an earlier try", number)
         return
     try:
         hook.send(calls.submit_task(number, producer=producer))
@@ -55,7 +64,31 @@ def submit(hook: RenderbusHook, number: int, producer: str | None) -> None:
         if is_refusal(lost) or isinstance(lost, NotSent):
             raise
         log.warning("It is not known whether task %s was submitted; the farm is asked: %s", number, lost)
-        known = look_up(hook, number)
-        if known is None or not known.submitted:
-            raise
+        if not _has_arrived(hook, number):
+            _submit_again(hook, number, producer)
     log.info("Submitted task %s: %s", number, hook.console_url(number))
+
+
+def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> None:
+    log.warning("The farm still calls task %s unsubmitted; submitting it again", number)
+    try:
+        hook.send(calls.submit_task(number, producer=producer))
+    except RenderbusError as problem:
+        if not is_refusal(problem):
+            raise
+        log.warning("It was refused, so the first submit counts: %s", problem)
+
+
+def _has_arrived(hook: RenderbusHook, number: int) -> bool:
+    for pause in _UNTIL_SETTLED:
+        time.sleep(pause)
+        known = look_for(hook, number)
+        if known is None:
+            raise UnknownTask(number)
+        if known.submitted:
+            return True
+    return False
+
+
+def _look_up(hook: RenderbusHook, number: int) -> TaskInfo | None:
+    return hook.send(calls.query_task_info([number])).get(number)

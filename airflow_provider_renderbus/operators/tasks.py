@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import task_number, whole
 from airflow_provider_renderbus.api.errors import BadAnswer
+from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
@@ -114,13 +115,17 @@ class RenderbusSubmitTaskOperator(WaitingOperator):
     """Submit a task, which starts to spend money; wait for its end where asked to.
 
     A task that is already submitted, e.g. by an earlier try of this Airflow task, is never submitted again
-    but taken up as it is.
+    but taken up; to render anew, clear the task that creates the number too. A later try that waits starts a
+    render again that was stopped.
 
     :param render_task_id: number or alias of the task (templated).
     :param producer: name of the artist, which comes back in the task's info (templated).
     :param wait_for_completion: whether to wait until the task has finished.
     :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
-    :param timeout: seconds, or a timedelta, to wait for the end at most.
+    :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
+        ``execution_timeout``, which it does not heed while a task is deferred, counts likewise.
+    :param max_duration: seconds, or a timedelta, that a render may take from its submit, over all tries.
+    :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
     :return: the number; with `wait_for_completion` a mapping of number, state, frames, cost, seconds and
@@ -148,5 +153,20 @@ class RenderbusSubmitTaskOperator(WaitingOperator):
             number = task_number("render_task_id", self.render_task_id)
             interval = self.interval()
             self.link_console(context, self.hook.console_url(number))
-            steps.submit(self.hook, number, self.producer)
-        return self.wait(number, interval) if self.wait_for_completion else number
+            known = steps.look_for(self.hook, number)
+            is_later_try = context["ti"].try_number > 1
+            if known is None or not known.submitted:
+                self.submit(number, self.producer, may_be_sent=is_later_try)
+            elif self.wait_for_completion and is_later_try:
+                self.at_stake = [number]
+                start_again(self.hook, [number])
+            else:
+                self.log.info("Task %s is already submitted (%s)", number, known.status.name)
+        if self.wait_for_completion:
+            return self.wait(context, number, interval, taken_up=is_later_try)
+        self.hand_over(context)
+        return number
+
+    def deferred_for(self, context: Context) -> Sequence[int]:
+        """Return the number that was submitted."""
+        return [task_number("render_task_id", self.render_task_id)]

@@ -7,7 +7,7 @@ import functools
 import time
 from abc import abstractmethod
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -59,15 +59,25 @@ class RenderbusSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or poke."""
         if self.deferrable:
-            with self.softly(), airflow_failures():
-                seconds("poke_interval", self.poke_interval)
-                trigger = self.trigger(time.time() + self.timeout)
-            self.defer(
-                trigger=trigger,
-                method_name=self.execute_complete.__name__,
-                timeout=timedelta(seconds=self.timeout) + DEFERRAL_NET,
-            )
+            # Airflow does not heed the execution_timeout of a task that is deferred.
+            limit = self.execution_timeout.total_seconds() if self.execution_timeout else self.timeout
+            self.defer_until(time.time() + min(self.timeout, limit))
         return super().execute(context)
+
+    def defer_until(self, deadline: float) -> NoReturn:
+        """Wait in the triggerer.
+
+        :param deadline: the moment until which to wait, in seconds since 1970.
+        """
+        with self.softly(), airflow_failures():
+            seconds("poke_interval", self.poke_interval)
+            trigger = self.trigger(deadline)
+        self.defer(
+            trigger=trigger,
+            method_name=self.execute_complete.__name__,
+            kwargs={"deadline": deadline},
+            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + DEFERRAL_NET,
+        )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
@@ -75,15 +85,24 @@ class RenderbusSensor(BaseSensorOperator):
             event = self._watch.look()
             if event is None:
                 return PokeReturnValue(is_done=False)
-            return PokeReturnValue(is_done=True, xcom_value=self.result(conclude(event)))
+            return PokeReturnValue(is_done=True, xcom_value=self.conclude(event))
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on when the trigger has reported the end."""
+    def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
+        """Go on when the trigger has reported the end.
+
+        :param context: of the Airflow task.
+        :param event: what the trigger reported.
+        :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
+        """
         with airflow_failures():
             end = Event.read(event)
-        if end.end is End.TIMED_OUT:
-            raise AirflowSensorTimeout(end.message)
-        return self.result(conclude(end))
+        return self.conclude(end)
+
+    def conclude(self, event: Event) -> Any:
+        """Return what the sensor returns where the waiting has reached what it was for."""
+        if event.end is End.TIMED_OUT:
+            raise AirflowSensorTimeout(event.message)
+        return self.result(conclude(event))
 
     @contextlib.contextmanager
     def softly(self) -> Iterator[None]:
@@ -114,6 +133,11 @@ class RenderbusSensor(BaseSensorOperator):
         return reached
 
     @functools.cached_property
+    def hook(self) -> RenderbusHook:
+        """The hook of the sensor's connection."""
+        return RenderbusHook(self.renderbus_conn_id)
+
+    @functools.cached_property
     def _watch(self) -> Watch:
         with airflow_failures():
-            return self.watch(RenderbusHook(self.renderbus_conn_id))
+            return self.watch(self.hook)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
 from airflow_provider_renderbus.api.arguments import task_numbers, task_states
 from airflow_provider_renderbus.api.outcomes import FINISHED
+from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling, start_again, stop
 from airflow_provider_renderbus.ends import airflow_failures
-from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import ConsoleLinked
+from airflow_provider_renderbus.report import in_full
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
+from airflow_provider_renderbus.triggers.events import End, Event
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from airflow_provider_renderbus.waiting import TaskWatch
 
@@ -20,9 +25,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
     from airflow_provider_renderbus.api.states import TaskStatus
+    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 
-class RenderbusTaskSensor(ConsoleLinked, RenderbusSensor):
+class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
     """Wait until renders have finished. A layered one has when all its layers have.
 
     An end that a retry cannot mend (stopped by a person, no money left, unknown to the farm, wrong key)
@@ -33,6 +39,9 @@ class RenderbusTaskSensor(ConsoleLinked, RenderbusSensor):
         FINISHED_TEST (40) among them, the pause after the priority frames is an arrival (templated).
     :param failed_states: the states that count as failed, codes or names; where it is left out, every end
         that is not waited for (templated).
+    :param cancel_on_kill: whether the renders are stopped when the Airflow task is killed or its time is
+        over; a later try starts them again. In mode "reschedule", Airflow tells nobody of a kill between two
+        looks.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
@@ -42,34 +51,79 @@ class RenderbusTaskSensor(ConsoleLinked, RenderbusSensor):
 
     template_fields = (*RenderbusSensor.template_fields, "render_task_id", "target_states", "failed_states")
 
+    _forgives_until = 0.0
+
     def __init__(
         self,
         *,
         render_task_id: TaskNumber | Sequence[TaskNumber] | XComArg,
         target_states: Sequence[int | str] | None = None,
         failed_states: Sequence[int | str] | None = None,
+        cancel_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
         self.target_states = target_states
         self.failed_states = failed_states
+        self.cancel_on_kill = cancel_on_kill
 
     def execute(self, context: Context) -> Any:
         """Show the link, and wait."""
         with self.softly(), airflow_failures():
             self._link(context)
-        return super().execute(context)
+            if self.cancel_on_kill:
+                self._states()
+                self._take_over(context)
+        if self.deferrable:
+            self.hand_over(context)
+        try:
+            return super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException):
+            if self.cancel_on_kill and self.at_stake:
+                self.log.warning("The time to wait is over: %s", stop(self.hook, self.at_stake))
+            raise
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on when the trigger has reported the end."""
+    def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
+        """Go on when the trigger has reported the end.
+
+        :param context: of the Airflow task.
+        :param event: what the trigger reported.
+        :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
+        """
         with airflow_failures():
             self._link(context)
-        return super().execute_complete(context, event)
+            end = Event.read(event)
+            if end.end is End.STOPPED_EARLY and deadline is not None:
+                start_again(self.hook, self._numbers())
+                self.defer_until(deadline)
+            if end.result is None and self.cancel_on_kill:
+                self.at_stake = self._numbers()
+                end = self.given_up(end)
+        return self.conclude(end)
+
+    def conclude(self, event: Event) -> Any:
+        """Return the summaries, or fail with all there is to tell."""
+        if event.result is not None:
+            # These renders have ended, or a failed one decides for those that go on.
+            self.at_stake = ()
+        with airflow_failures():
+            event = in_full(self.hook, event)
+        return super().conclude(event)
+
+    def deferred_for(self, context: Context) -> list[int]:
+        """Return the numbers that are waited for."""
+        return self._numbers()
 
     def watch(self, hook: RenderbusHook) -> TaskWatch:
         """Return what looks at the tasks from a worker."""
-        return TaskWatch(hook, self._numbers(), *self._states(), remembers=not self.reschedule)
+        return TaskWatch(
+            hook,
+            self._numbers(),
+            *self._states(),
+            forgives_until=self._forgives_until,
+            remembers=not self.reschedule,
+        )
 
     def trigger(self, deadline: float) -> RenderbusTaskTrigger:
         """Return what waits for the tasks in the triggerer."""
@@ -81,15 +135,28 @@ class RenderbusTaskSensor(ConsoleLinked, RenderbusSensor):
             None if failed is None else sorted(failed),
             self.poke_interval,
             deadline,
+            cancel_on_kill=self.cancel_on_kill,
+            forgives_until=self._forgives_until,
         )
 
     def result(self, reached: Any) -> Any:
         """Return a single render as such."""
         return reached[0] if self._is_single() else reached
 
+    def _take_over(self, context: Context) -> None:
+        """Answer for the renders from now on; those that were stopped with an earlier try are started again.
+
+        A sensor in mode "reschedule" does so at its first look only, or it would undo what a person does.
+        """
+        ti: Any = context["ti"]
+        self.at_stake = self._numbers()
+        if ti.try_number > 1 and not (self.reschedule and ti.get_first_reschedule_date(context)):
+            self._forgives_until = time.time() + FORGIVING
+            start_again(self.hook, self.at_stake)
+
     def _link(self, context: Context) -> None:
         """Link the task's page; of a list, the first one's."""
-        self.link_console(context, RenderbusHook(self.renderbus_conn_id).console_url(self._numbers()[0]))
+        self.link_console(context, self.hook.console_url(self._numbers()[0]))
 
     def _is_single(self) -> bool:
         given: Any = self.render_task_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,13 @@ class RenderbusTrigger(BaseTrigger):
             event = unable(problem)
         except DeadlinePassed:
             event = timed_out(None)
+        except asyncio.CancelledError:
+            await self.cancelled()
+            raise
         yield TriggerEvent(event.payload())
+
+    async def cancelled(self) -> None:
+        """Do what is to be done when the triggerer ends the waiting, for whatever reason."""
 
     @abstractmethod
     def own_arguments(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.api.outcomes import FINISHED, Outcome, outcome, summary
+from airflow_provider_renderbus.api.outcomes import FINISHED, STOPPED_BY_SOMEBODY, Outcome, outcome, summary
 from airflow_provider_renderbus.api.states import TASK_STATES, TaskStatus
 
 if TYPE_CHECKING:
@@ -32,12 +32,16 @@ class ForeignEvent(RenderbusError):
 
 
 class End(enum.StrEnum):
-    """How the waiting for a render ended."""
+    """How the waiting for a render ended.
+
+    STOPPED_EARLY is a stop so soon after a try took the render up that it was meant for the try before.
+    """
 
     REACHED = Outcome.REACHED.value
     FAILED = Outcome.FAILED.value
     FAILED_FOR_GOOD = Outcome.FAILED_FOR_GOOD.value
     TIMED_OUT = "timed_out"
+    STOPPED_EARLY = "stopped_early"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,16 +79,21 @@ def judge(
     task: TaskInfo,
     wanted: Collection[TaskStatus] = FINISHED,
     failed: Collection[TaskStatus] | None = None,
+    *,
+    forgiving: bool = False,
 ) -> Event | None:
     """Return the end of waiting that a look at a task brings, or None while there is more to wait for.
 
     :param task: the task as it is now.
     :param wanted: the states that are waited for.
     :param failed: the states that count as failed; all ends that are not wanted where it is left out.
+    :param forgiving: whether a stop is that of an earlier try, which the one who waits has taken over from.
     """
     verdict = outcome(task.status, wanted, failed)
     if verdict is Outcome.WAIT:
         return None
+    if forgiving and verdict is Outcome.FAILED_FOR_GOOD and task.status in STOPPED_BY_SOMEBODY:
+        return Event(End.STOPPED_EARLY, describe(task), summary(task))
     return Event(End(verdict.value), describe(task), summary(task))
 
 

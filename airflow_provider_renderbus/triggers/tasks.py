@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, timed_out
+from airflow_provider_renderbus.triggers.ownership import goes_on
 from airflow_provider_renderbus.triggers.progress import ProgressLines
+from airflow_provider_renderbus.triggers.stopping import stop
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
@@ -31,6 +36,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     :param failed: codes of the states that count as failed; None for every end that is not wanted.
     :param poll_interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
+    :param cancel_on_kill: whether the tasks are stopped when the Airflow task is killed.
+    :param forgives_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
     :param version: of these arguments; a trigger may have been stored by an older provider.
     """
 
@@ -42,16 +49,51 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         failed: Sequence[int] | None,
         poll_interval: float,
         deadline: float,
-        version: int = 1,
+        cancel_on_kill: bool = False,
+        forgives_until: float = 0.0,
+        version: int = 2,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
         self.numbers = list(numbers)
         self.wanted = list(wanted)
         self.failed = None if failed is None else list(failed)
+        self.cancel_on_kill = cancel_on_kill
+        self.forgives_until = forgives_until
 
     def own_arguments(self) -> dict[str, Any]:
         """Return the arguments that only this kind of trigger has."""
-        return {"numbers": self.numbers, "wanted": self.wanted, "failed": self.failed}
+        return {
+            "numbers": self.numbers,
+            "wanted": self.wanted,
+            "failed": self.failed,
+            "cancel_on_kill": self.cancel_on_kill,
+            "forgives_until": self.forgives_until,
+        }
+
+    async def on_kill(self) -> None:
+        """Stop the tasks: a person or the scheduler has ended the Airflow task (Airflow 3.3 and later)."""
+        await self._let_go(without_answer=True)
+
+    async def cancelled(self) -> None:
+        """Stop the tasks where this may be a kill: before Airflow 3.3 nothing else tells of one.
+
+        It may as well be the end of this triggerer, in which Airflow soon answers no more.
+        """
+        if not hasattr(BaseTrigger, "on_kill"):
+            await self._let_go(without_answer=False)
+
+    async def _let_go(self, *, without_answer: bool) -> None:
+        """Stop the tasks unless the Airflow task goes on.
+
+        :param without_answer: whether to stop them where Airflow does not tell.
+        """
+        if not self.cancel_on_kill:
+            return
+        owned = await goes_on(self.task_instance)
+        if owned or (owned is None and not without_answer):
+            log.info("Another try or triggerer waits for task %s now", ", ".join(map(str, self.numbers)))
+            return
+        log.warning("Killed: %s", await stop(self.renderbus_conn_id, self.poll_interval, self.numbers))
 
     async def end(self, poller: Poller) -> Event:
         """Wait for all the tasks; the first that fails ends the waiting."""
@@ -62,7 +104,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         try:
             for ended in asyncio.as_completed(watching):
                 event = await ended
-                if event.end in {End.FAILED, End.FAILED_FOR_GOOD}:
+                if event.end not in {End.REACHED, End.TIMED_OUT}:
                     return event
         finally:
             for watch in watching:
@@ -81,7 +123,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
                 async for task in tasks:
                     if line := lines.line(task):
                         log.info(line)
-                    if event := judge(task, wanted, failed):
+                    forgiving = time.time() < self.forgives_until
+                    if event := judge(task, wanted, failed, forgiving=forgiving):
                         return event
                     last = describe(task)
                     # The wait for the next news may be long, and a model is large.

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 
 class TaskInstance:
-    """Keeps what is pushed."""
+    """Keeps what is pushed.
 
-    def __init__(self) -> None:
+    :param try_number: which try it is; no other has had a retry or a clear.
+    """
+
+    dag_id, run_id, task_id, map_index = "night", "run", "render", -1
+    max_tries = 2
+
+    def __init__(self, try_number: int = 1) -> None:
+        self.try_number = try_number
         self.pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -18,6 +26,6 @@ class TaskInstance:
         return None
 
 
-def context() -> Any:
-    """Return the context of a first try."""
-    return {"ti": TaskInstance()}
+def context(try_number: int = 1) -> Any:
+    """Return the context of a try."""
+    return {"ti": TaskInstance(try_number), "task": SimpleNamespace(retries=2)}

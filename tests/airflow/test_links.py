@@ -1,9 +1,12 @@
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.outcomes import summary
 from airflow_provider_renderbus.links import RenderbusTaskLink
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.triggers.events import End, Event
 from tests.airflow.context import context
 
 KEY = RenderbusTaskLink().xcom_key
@@ -18,7 +21,7 @@ def address(connection, submitted):
     ("kind", "options"),
     [(RenderbusTaskSensor, {}), (RenderbusSubmitTaskOperator, {"wait_for_completion": True})],
 )
-def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, farm, submitted, address):
+def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, client, submitted, address):
     operator = kind(task_id="wait", render_task_id=submitted, deferrable=True, **options)
     waiting = context()
     with pytest.raises(TaskDeferred) as deferred:
@@ -28,7 +31,8 @@ def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, farm
     assert link.get_link(operator, ti_key=waiting["ti"]) == address
 
     resumed = kind(task_id="wait", render_task_id=submitted, deferrable=True, **options)
-    event = {"version": 1, "end": "reached", "message": "", "result": [{"number": submitted}]}
+    task = client.send(calls.query_task_info([submitted]))[submitted]
+    event = Event(End.REACHED, "", [summary(task)]).payload()
     resumed.execute_complete(context(), event, **(deferred.value.kwargs or {}))
     assert link.get_link(resumed, ti_key=waiting["ti"]) == address
 

@@ -4,6 +4,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.outcomes import summary
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
@@ -110,7 +111,7 @@ def test_waiting_on_the_worker_ends_at_the_time_out(created):
         submit.execute(context())
 
 
-def test_submit_can_wait_in_the_triggerer(created):
+def test_submit_can_wait_in_the_triggerer(created, client, farm):
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=created, wait_for_completion=True, deferrable=True, timeout=3600
     )
@@ -118,9 +119,11 @@ def test_submit_can_wait_in_the_triggerer(created):
         submit.execute(context())
     assert deferred.value.trigger.numbers == [created]
     assert deferred.value.timeout.total_seconds() > 3600
-    result = {"number": created, "state": "FINISHED"}
+    farm.advance(3600)
+    result = summary(info(client, created))
     event = Event(End.REACHED, "done", [result]).payload()
-    assert submit.execute_complete(context(), event, number=created) == result
+    returned = submit.execute_complete(context(), event, **deferred.value.kwargs)
+    assert returned == {**result, "url": f"http://{farm.address}/task/{created}", "failed_frames": []}
 
 
 def test_what_could_not_be_deferred_is_refused_before_anything_is_submitted(client, created):

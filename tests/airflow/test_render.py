@@ -11,7 +11,7 @@ from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from tests.airflow.context import TaskInstance
+from tests.airflow.context import TaskInstance, context
 from tests.scenes import task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -34,12 +34,15 @@ class Airflow:
         self.try_number = 0
 
     def context(self):
-        ti = TaskInstance()
-        ti.dag_id, ti.run_id, ti.task_id, ti.map_index = "night", "run", "render", 3
-        ti.max_tries = self.max_tries
         self.try_number += 1
-        ti.try_number = self.try_number
-        found = {"ti": ti, "dag_run": SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC))}
+        ti = TaskInstance(self.try_number)
+        ti.map_index = 3
+        ti.max_tries = self.max_tries
+        found = {
+            **context(),
+            "ti": ti,
+            "dag_run": SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC)),
+        }
         return found if self.store is None else {**found, "task_state_store": self.store}
 
     def operator(self, **options):
@@ -154,7 +157,7 @@ def test_airflow_2_has_no_run_after(airflow, numbers):
 def test_a_number_that_was_never_submitted_costs_nothing(airflow, farm, client, numbers, monkeypatch):
     """The worker dies between creating the number and submitting it."""
 
-    def dies(*_):
+    def dies(*_, **__):
         raise SystemExit
 
     with monkeypatch.context() as patch:

@@ -1,0 +1,134 @@
+"""Stopping renders whose Airflow task is killed or gives up, and starting them again for its next try."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowTaskTimeout, BaseOperator
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.triggers.ownership import is_over
+from airflow_provider_renderbus.triggers.stopping import PAUSE, STOP_WITHIN, Stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.triggers.events import Event
+
+log = logging.getLogger(__name__)
+
+# Seconds after a try has taken a render up in which a stop counts as that of the try before.
+FORGIVING = 60.0
+_RESTARTABLE = {
+    TaskStatus.STOP,
+    TaskStatus.USER_STOP,
+    TaskStatus.TIME_OUT_STOP,
+    TaskStatus.FINISHED_HAS_STOPPED,
+}
+# The method that Airflow "resumes" where a deferral's time-out is over or its trigger has failed.
+_FAIL = "__fail__"
+
+
+class Cancelling(BaseOperator):
+    """An operator or sensor whose renders are stopped when its Airflow task is killed or gives up.
+
+    `at_stake` holds the numbers that would run on unseen, from the moment at which a submit is sent.
+    """
+
+    cancel_on_kill: bool
+    hook: RenderbusHook
+    at_stake: Sequence[int] = ()
+
+    def on_kill(self) -> None:
+        """Stop the renders; Airflow calls it when the process is told to end, or at ``execution_timeout``.
+
+        :raises SystemExit: after a signal, for Airflow 3 would let the task run on. It allows a retry.
+        """
+        if not self.cancel_on_kill:
+            return
+        told = stop(self.hook, self.at_stake) if self.at_stake else "nothing was submitted yet"
+        if not isinstance(sys.exception(), AirflowTaskTimeout):
+            raise SystemExit(f"Killed: {told}")
+        self.log.info("Its time is over: %s", told)
+
+    def hand_over(self, context: Context) -> None:
+        """Let go of the renders, for what follows is not this process's: a trigger's, or another task's.
+
+        :param context: of the Airflow task.
+        :raises AirflowException: the Airflow task was ended meanwhile, and the renders were stopped. This
+            process would be told of it only at its next heartbeat, when nothing could be stopped any more.
+        """
+        if self.cancel_on_kill and self.at_stake and is_over(context["ti"]):
+            raise AirflowException(f"Killed: {stop(self.hook, self.at_stake)}")
+        self.at_stake = ()
+
+    def given_up(self, event: Event) -> Event:
+        """Stop renders whose end was not reached, and return the event with what has become of them.
+
+        :param event: how the waiting ended.
+        """
+        if self.cancel_on_kill:
+            told = stop(self.hook, self.at_stake)
+        else:
+            told = "it was not stopped, for cancel_on_kill is off"
+        addresses = " ".join(map(self.hook.console_url, self.at_stake))
+        return dataclasses.replace(event, message=f"{event.message}; {told}: {addresses}")
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; where it failed, stop the renders first."""
+        if next_method == _FAIL and self.cancel_on_kill:
+            self.at_stake = self.deferred_for(context)
+            self.log.error("The deferral failed: %s", stop(self.hook, self.at_stake))
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def deferred_for(self, context: Context) -> Sequence[int]:
+        """Return the numbers that the task was deferred for, without what was kept for its resumption."""
+        raise NotImplementedError
+
+
+def start_again(hook: RenderbusHook, numbers: Iterable[int]) -> None:
+    """Start renders of an earlier try again that were stopped; those that go on are left as they are.
+
+    :param hook: the farm's hook.
+    :param numbers: the tasks' numbers.
+    """
+    for known in hook.run(sequences.task_infos(numbers)).values():
+        if known.submitted and known.status in _RESTARTABLE:
+            log.info("Task %s is %s; starting it again", known.id, known.status.name)
+            hook.send(calls.start_task([known.id]))
+        else:
+            log.info("Taking up task %s of an earlier try: %s", known.id, known.status.name)
+
+
+def stop(hook: RenderbusHook, numbers: Iterable[int]) -> str:
+    """Stop tasks from a worker, until the farm confirms it or the time is over.
+
+    The connection must have been read: a look-up does not come back in a process that is being killed.
+
+    :param hook: the farm's hook.
+    :param numbers: the tasks' numbers.
+    :return: what has become of them, for a message.
+    """
+    stopping = Stopping(numbers)
+    deadline = time.monotonic() + STOP_WITHIN
+    useful = True
+    with hook.one_try_client() as client:
+        while stopping.open and useful:
+            try:
+                client.run(stopping.round())
+            except RenderbusError as problem:
+                useful = stopping.bear(problem)
+            if stopping.open:
+                useful = useful and time.monotonic() < deadline
+                time.sleep(PAUSE)
+    return stopping.told()

@@ -1,0 +1,112 @@
+"""Stopping renders that nobody waits for any more, so that none runs on unseen."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
+from airflow_provider_renderbus.api.states import Phase
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.clients.sequences import Sequence
+
+log = logging.getLogger(__name__)
+
+# Seconds until it is given up and said loudly. Airflow gives a trigger 30 s ([triggerer] on_kill_timeout),
+# of which the question who owns the render takes some.
+STOP_WITHIN = 20.0
+PAUSE = 1.0
+# A submit may still be under way and an answer can be short of a task, so one look without it is not enough.
+_LOOKS_WITHOUT_IT = 3
+# The farm may refuse to stop a task because it has just ended; the next look shows that.
+_REFUSALS = 3
+
+
+class Stopping:
+    """Tasks that are to be stopped, and those of them of which the farm has not confirmed it yet.
+
+    :param numbers: the tasks' numbers.
+    """
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self.open = list(numbers)
+        self._all = tuple(self.open)
+        self._problem: object = "the farm has not confirmed it in time"
+        self._refusals = 0
+        self._unseen: Counter[int] = Counter()
+
+    def round(self) -> Sequence[None]:
+        """Stop what is at work, and look what has become of it."""
+        found = yield from sequences.task_infos(self.open)
+        working = [number for number in self.open if number in found and _works(found[number])]
+        if working:
+            yield [calls.stop_task(working)]
+            found |= yield from sequences.task_infos(working)
+        self.open = [number for number in self.open if self._is_open(number, found.get(number))]
+
+    def bear(self, problem: RenderbusError | ValueError) -> bool:
+        """Take an error in place of an answer, and return whether there is any use in another round."""
+        self._problem = problem
+        if isinstance(problem, ValueError) or is_refusal(problem):
+            self._refusals += 1
+        return self._refusals < _REFUSALS
+
+    def told(self) -> str:
+        """Return what has become of the tasks, and say it loudly where one may still be running."""
+        if not self.open:
+            return f"task {_listed(self._all)} does not run any more"
+        line = (
+            f"task {_listed(self.open)} could not be stopped: it may still be running and cost money, "
+            f"so stop it on the farm's page"
+        )
+        log.error("%s (%s)", line, self._problem)
+        return line
+
+    def _is_open(self, number: int, task: TaskInfo | None) -> bool:
+        if task is not None and task.submitted:
+            return _works(task)
+        self._unseen[number] += 1
+        return self._unseen[number] < _LOOKS_WITHOUT_IT
+
+
+async def stop(renderbus_conn_id: str, interval: float, numbers: Iterable[int]) -> str:
+    """Stop tasks through the poller of a connection, until the farm confirms it or the time is over.
+
+    :param renderbus_conn_id: id of the connection.
+    :param interval: seconds between two looks of that poller.
+    :param numbers: the tasks' numbers.
+    :return: what has become of them, for a message.
+    """
+    from airflow_provider_renderbus.triggers.sharing import poller_of
+
+    stopping = Stopping(numbers)
+    deadline = time.time() + STOP_WITHIN
+    useful = True
+    while stopping.open and useful:
+        try:
+            async with poller_of(renderbus_conn_id, interval, deadline) as poller:
+                async for _ in poller.repeat(stopping.round, PAUSE, deadline):
+                    if not stopping.open:
+                        break
+        except DeadlinePassed:
+            break
+        except (RenderbusError, ValueError) as problem:
+            useful = stopping.bear(problem)
+    return stopping.told()
+
+
+def _works(task: TaskInfo) -> bool:
+    return task.submitted and task.status.phase is Phase.ACTIVE
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))

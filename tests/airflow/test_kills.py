@@ -1,0 +1,359 @@
+"""A killed Airflow task stops its render, unless a newer try or another triggerer has it."""
+
+import asyncio
+import contextlib
+import logging
+import pkgutil
+import signal
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowTaskTimeout,
+    TaskDeferred,
+)
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from tests.airflow.context import TaskInstance, context
+from tests.scenes import task_json
+
+pytestmark = pytest.mark.usefixtures("connection")
+CALLS_ON_KILL = hasattr(BaseTrigger, "on_kill")
+
+
+@pytest.fixture(autouse=True)
+def _no_time_passes(monkeypatch):
+    monkeypatch.setattr("airflow_provider_renderbus.triggers.stopping.PAUSE", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.cancelling.PAUSE", 0.0)
+
+
+@pytest.fixture
+def state(client):
+    def state(number):
+        return client.send(calls.query_task_info([number]))[number].status.name
+
+    return state
+
+
+def submit(number, **options):
+    options = {"deferrable": True, "poll_interval": 60, **options}
+    return RenderbusSubmitTaskOperator(
+        task_id="render", render_task_id=number, wait_for_completion=True, **options
+    )
+
+
+def deferred(operator, try_number=1):
+    """Return the trigger that an operator hands over, stored and built anew, and what its resumption gets."""
+    with pytest.raises(TaskDeferred) as left:
+        operator.execute(context(try_number))
+    path, arguments = left.value.trigger.serialize()
+    trigger = pkgutil.resolve_name(path)(**arguments)
+    trigger.task_instance = TaskInstance(try_number)
+    return trigger, left.value.kwargs
+
+
+def cancelled(trigger):
+    """Cancel a trigger while it waits, as this version of Airflow does when a person acts on the task."""
+
+    async def run():
+        async def first():
+            await anext(aiter(trigger.run()))
+
+        waiting = asyncio.ensure_future(first())
+        await asyncio.sleep(0.2)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        if CALLS_ON_KILL:
+            await trigger.on_kill()
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+def airflow_says(monkeypatch):
+    """Lets Airflow tell a state of the task, or fail to."""
+
+    def airflow_says(state):
+        def read(_):
+            if isinstance(state, Exception):
+                raise state
+            return state
+
+        monkeypatch.setattr("airflow_provider_renderbus.triggers.ownership._state_reader", lambda: read)
+
+    return airflow_says
+
+
+class TestInTheTriggerer:
+    @pytest.mark.parametrize("over", ["failed", "success", "skipped", "scheduled", "queued", None])
+    def test_the_render_of_a_task_that_is_over_is_stopped(self, over, created, state, airflow_says):
+        trigger, _ = deferred(submit(created))
+        airflow_says(over)
+        cancelled(trigger)
+        assert state(created) == "STOP"
+
+    @pytest.mark.parametrize("owned", ["running", "deferred", "restarting"])
+    def test_a_render_that_somebody_else_has_goes_on(self, owned, created, state, airflow_says):
+        trigger, _ = deferred(submit(created))
+        airflow_says(owned)
+        cancelled(trigger)
+        assert state(created) != "STOP"
+
+    def test_an_airflow_that_does_not_answer(self, created, state, airflow_says):
+        """It told of a kill, since 3.3; before, this may as well be the end of the triggerer."""
+        trigger, _ = deferred(submit(created))
+        airflow_says(OSError("gone"))
+        cancelled(trigger)
+        assert (state(created) == "STOP") is CALLS_ON_KILL
+
+    def test_who_does_not_want_it_is_left_alone(self, created, state, airflow_says):
+        airflow_says("failed")
+        cancelled(deferred(submit(created, cancel_on_kill=False))[0])
+        assert state(created) != "STOP"
+
+    def test_a_farm_that_is_down_is_tried_again(self, created, state, airflow_says, farm):
+        trigger, _ = deferred(submit(created))
+        airflow_says("failed")
+        farm.inject("status", status=503, calls=["stop_task"], times=3)
+        cancelled(trigger)
+        assert state(created) == "STOP"
+
+    def test_what_cannot_be_stopped_is_said_loudly(self, created, airflow_says, farm, caplog):
+        trigger, _ = deferred(submit(created))
+        airflow_says("failed")
+        farm.inject("code", code=403, calls=["stop_task"])
+        cancelled(trigger)
+        (error,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+        assert f"task {created} could not be stopped: it may still be running" in error.message
+
+    def test_a_sensor_leaves_renders_alone_unless_it_is_told_to(self, submitted, state, airflow_says):
+        watching = {"task_id": "wait", "render_task_id": submitted, "deferrable": True, "poke_interval": 60}
+        careless, careful = (
+            deferred(RenderbusTaskSensor(cancel_on_kill=cancel, **watching))[0] for cancel in (False, True)
+        )
+        airflow_says("failed")
+        cancelled(careless)
+        assert state(submitted) != "STOP"
+        cancelled(careful)
+        assert state(submitted) == "STOP"
+
+
+class TestANewerTry:
+    def test_a_stop_that_arrives_in_its_first_minute_was_meant_for_the_old_one(self, created, client, state):
+        deferred(submit(created))
+        trigger, kwargs = deferred(submit(created), try_number=2)
+        client.send(calls.stop_task([created]))
+        event = asyncio.run(anext(aiter(trigger.run())))
+        with pytest.raises(TaskDeferred) as again:
+            submit(created).execute_complete(context(2), event.payload, **kwargs)
+        assert state(created) == "WAITING"
+        assert again.value.kwargs == kwargs
+
+    def test_later_it_is_a_persons(self, created, client, monkeypatch):
+        deferred(submit(created))
+        trigger, kwargs = deferred(submit(created), try_number=2)
+        client.send(calls.stop_task([created]))
+        now = time.time()
+        monkeypatch.setattr("airflow_provider_renderbus.triggers.tasks.time.time", lambda: now + 61)
+        event = asyncio.run(anext(aiter(trigger.run())))
+        with pytest.raises(AirflowFailException, match="is STOP"):
+            submit(created).execute_complete(context(2), event.payload, **kwargs)
+
+    def test_on_a_worker_it_is_started_again_too(self, submitted, client, farm, monkeypatch):
+        stops = iter([True])
+
+        def sleep(seconds):
+            if next(stops, False):
+                client.send(calls.stop_task([submitted]))
+            else:
+                farm.advance(600)
+
+        monkeypatch.setattr("time.sleep", sleep)
+        assert submit(submitted, deferrable=False).execute(context(2))["state"] == "FINISHED"
+
+    def test_what_an_earlier_try_stopped_is_started_again(self, submitted, client, state):
+        client.send(calls.stop_task([submitted]))
+        deferred(submit(submitted), try_number=2)
+        assert state(submitted) == "WAITING"
+
+    def test_what_a_person_stopped_before_the_first_try_is_not(self, submitted, client, state):
+        client.send(calls.stop_task([submitted]))
+        deferred(submit(submitted))
+        assert state(submitted) == "STOP"
+
+    @pytest.mark.parametrize("options", [{"deferrable": True}, {}])
+    def test_a_sensor_that_answers_for_renders_starts_them_again(self, options, submitted, client, state):
+        client.send(calls.stop_task([submitted]))
+        sensor = RenderbusTaskSensor(
+            task_id="wait", render_task_id=submitted, cancel_on_kill=True, timeout=0, **options
+        )
+        with pytest.raises((TaskDeferred, AirflowSensorTimeout)):
+            sensor.execute(context(2))
+        assert state(submitted) == ("WAITING" if options else "STOP")  # its time was over on the worker
+
+
+class TestOnAWorker:
+    def kill(self, task, number, client):
+        """Send SIGTERM to this process as soon as the task waits for its render."""
+        while not task.at_stake or not client.send(calls.query_task_info([number]))[number].submitted:
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+
+    @pytest.fixture
+    def terminated(self, client):
+        """Runs a task and sends it SIGTERM while it waits, as Airflow does."""
+
+        def terminated(task, number):
+            before = signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
+            ender = threading.Thread(target=self.kill, args=(task, number, client))
+            ender.start()
+            try:
+                task.execute(context())
+            finally:
+                ender.join()
+                signal.signal(signal.SIGTERM, before)
+
+        return terminated
+
+    @pytest.mark.parametrize("cancel_on_kill", [True, False])
+    def test_sigterm(self, created, terminated, state, cancel_on_kill):
+        task = submit(created, deferrable=False, cancel_on_kill=cancel_on_kill, timeout=1, poll_interval=0.1)
+        failure = SystemExit if cancel_on_kill else AirflowException
+        with pytest.raises(failure) as ended:
+            terminated(task, created)
+        assert (state(created) == "STOP") is cancel_on_kill
+        assert ("Killed: " in str(ended.value)) is cancel_on_kill
+
+    def test_sigterm_for_a_sensor(self, submitted, terminated, state):
+        task = RenderbusTaskSensor(task_id="wait", render_task_id=submitted, cancel_on_kill=True)
+        with pytest.raises(SystemExit):
+            terminated(task, submitted)
+        assert state(submitted) == "STOP"
+
+    def test_before_anything_is_submitted_nothing_is_stopped(self, created, state):
+        with pytest.raises(SystemExit, match="nothing was submitted"):
+            submit(created).on_kill()
+        assert state(created) == "WAITING"
+
+    def test_execution_timeout_stays_what_it_is(self, submitted, state):
+        task = submit(submitted)
+        task.at_stake = [submitted]
+        with contextlib.suppress(AirflowTaskTimeout):
+            _time_out(task)
+        assert state(submitted) == "STOP"
+
+    def test_who_was_ended_while_it_submitted_hands_nothing_over(self, created, state, airflow_says):
+        """Airflow tells a process only at its next heartbeat, when it may have gone."""
+        airflow_says("failed")
+        with pytest.raises(AirflowException, match="Killed: "):
+            submit(created).execute(context())
+        assert state(created) == "STOP"
+
+
+class TestTheTimeIsOver:
+    def test_the_render_is_stopped(self, created, state):
+        with pytest.raises(
+            AirflowException, match=r"the time to wait is over.*does not run any more.*http://"
+        ) as failure:
+            submit(created, deferrable=False, timeout=0).execute(context())
+        assert not isinstance(failure.value, AirflowFailException)
+        assert state(created) == "STOP"
+
+    def test_it_goes_on_where_that_is_wanted(self, created, state):
+        with pytest.raises(AirflowException, match="it was not stopped, for cancel_on_kill is off"):
+            submit(created, deferrable=False, timeout=0, cancel_on_kill=False).execute(context())
+        assert state(created) == "WAITING"
+
+    def test_after_a_deferral(self, created, state):
+        task = submit(created, timeout=0)
+        trigger, kwargs = deferred(task)
+        event = asyncio.run(anext(aiter(trigger.run())))
+        with pytest.raises(AirflowException, match=r"the time to wait is over.*does not run any more"):
+            submit(created).execute_complete(context(), event.payload, **kwargs)
+        assert state(created) == "STOP"
+
+    def test_execution_timeout_is_copied_into_the_triggers_deadline(self, created):
+        trigger, _ = deferred(submit(created, execution_timeout=timedelta(hours=1)))
+        assert 3590 < trigger.deadline - time.time() < 3601
+
+    def test_the_longest_duration_counts_from_the_submit_and_is_no_matter_for_a_retry(
+        self, submitted, client, farm, state
+    ):
+        submit_date = client.send(calls.query_task_info([submitted]))[submitted].submitted_at.timestamp()
+        trigger, kwargs = deferred(submit(submitted, max_duration=7200))
+        assert trigger.deadline == submit_date + 7200
+        over, kwargs = deferred(submit(submitted, max_duration=-1e9))
+        event = asyncio.run(anext(aiter(over.run())))
+        with pytest.raises(AirflowFailException, match=r"max_duration .* is over"):
+            submit(submitted).execute_complete(context(), event.payload, **kwargs)
+        assert state(submitted) == "STOP"
+
+    @pytest.mark.parametrize("kind", ["submit", "sensor"])
+    def test_airflows_own_time_out_of_a_deferral(self, kind, submitted, state):
+        task = (
+            submit(submitted)
+            if kind == "submit"
+            else RenderbusTaskSensor(task_id="wait", render_task_id=submitted, cancel_on_kill=True)
+        )
+        with pytest.raises(Exception, match="Trigger timeout"):
+            task.resume_execution("__fail__", {"error": "Trigger timeout"}, context())
+        assert state(submitted) == "STOP"
+
+    def test_a_render_in_one_remembers_its_number_for_it(self, farm, client, state):
+        store = Store()
+        with pytest.raises(TaskDeferred) as left:
+            render().execute({**context(), "task_state_store": store})
+        (number,) = left.value.trigger.numbers
+        with pytest.raises(Exception, match="Trigger timeout"):
+            render().resume_execution(
+                "__fail__", {"error": "Trigger timeout"}, {**context(), "task_state_store": store}
+            )
+        assert state(number) == "STOP"
+
+    @pytest.mark.parametrize("options", [{"deferrable": True}, {"soft_fail": True}, {}])
+    def test_a_sensor_that_answers_for_renders(self, options, submitted, state):
+        sensor = RenderbusTaskSensor(
+            task_id="wait", render_task_id=submitted, cancel_on_kill=True, timeout=0, **options
+        )
+        if "deferrable" in options:
+            trigger, kwargs = deferred(sensor)
+            event = asyncio.run(anext(aiter(trigger.run())))
+            with pytest.raises(AirflowSensorTimeout, match="does not run any more"):
+                sensor.execute_complete(context(), event.payload, **kwargs)
+        else:
+            with pytest.raises(AirflowException):
+                sensor.execute(context())
+        assert state(submitted) == "STOP"
+
+    def test_an_event_of_another_version_leaves_nothing_running(self, submitted, state):
+        _, kwargs = deferred(submit(submitted))
+        with pytest.raises(AirflowException, match=r"does not know.*does not run any more"):
+            submit(submitted).execute_complete(context(), {"version": 0}, **kwargs)
+        assert state(submitted) == "STOP"
+
+
+def _time_out(task):
+    """As Airflow does at execution_timeout."""
+    try:
+        raise AirflowTaskTimeout  # noqa: TRY301 - Airflow's alarm raises it here
+    except AirflowTaskTimeout:
+        task.on_kill()
+        raise
+
+
+class Store(dict):
+    def set(self, key, value):
+        self[key] = value
+
+
+def render():
+    return RenderbusRenderOperator(task_id="render", task_json=task_json(), deferrable=True, poll_interval=60)

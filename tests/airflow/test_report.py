@@ -1,0 +1,58 @@
+"""What is told of a render that has ended: state, frames, cost, seconds, address, failed frames and logs."""
+
+import re
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from tests.airflow.context import context
+
+pytestmark = pytest.mark.usefixtures("connection")
+REASON = "Error: rendering of frame {} has failed"
+
+
+@pytest.fixture
+def farm(tmp_path):
+    """A farm on which two frames of each render fail."""
+    scenario = {"renders": [{"fail_frames": "2-3"}]}
+    with Farm(tmp_path / "farm", HandClock(), scenario=scenario) as running:
+        yield running
+
+
+@pytest.fixture
+def ended(farm, submitted):
+    farm.advance(7200)
+    return submitted
+
+
+def submit(number):
+    return RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number, wait_for_completion=True)
+
+
+def test_a_failure_says_which_frames_and_why(ended, farm):
+    with pytest.raises(AirflowException) as failure:
+        submit(ended).execute(context())
+    told = str(failure.value)
+    assert f"task {ended} is FINISHED_HAS_FAILED" in told
+    assert re.search(rf"2 done, 2 failed, .* cost \d.*, \d+ s: http://{farm.address}/task/{ended}", told)
+    for frame in (2, 3):
+        assert f"frame {frame} failed; the end of its log: " in told
+        assert REASON.format(frame) in told
+
+
+def test_a_result_holds_the_same(ended, farm):
+    sensor = RenderbusTaskSensor(task_id="wait", render_task_id=ended, target_states=[30], poke_interval=1)
+    result = sensor.execute(context())
+    assert result["url"] == f"http://{farm.address}/task/{ended}"
+    assert [frame["frame"] for frame in result["failed_frames"]] == ["2", "3"]
+    assert REASON.format(3) in result["failed_frames"][1]["log"]
+
+
+def test_logs_that_do_not_come_hide_no_end(ended, farm, caplog):
+    farm.inject("code", code=400, calls=["query_task_frames"])
+    with pytest.raises(AirflowException, match=f"task {ended} is FINISHED_HAS_FAILED"):
+        submit(ended).execute(context())
+    assert f"The failed frames of task {ended} could not be asked for" in caplog.text

@@ -1,0 +1,83 @@
+"""A submit whose answer is lost is settled by asking: it is never paid twice."""
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from tests.airflow.context import context
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+@pytest.fixture
+def slept(farm, monkeypatch):
+    """The seconds that were waited, on the farm's clock."""
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        farm.advance(seconds)
+
+    monkeypatch.setattr("time.sleep", sleep)
+    return slept
+
+
+def submit(number, try_number=1, **options):
+    return RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number, **options).execute(
+        context(try_number)
+    )
+
+
+def is_submitted(client, number):
+    return client.send(calls.query_task_info([number]))[number].submitted
+
+
+def test_an_answer_that_is_lost_after_the_submit_arrived(farm, client, created, slept):
+    farm.inject("drop", effect=True, calls=["submit_task"], times=1)
+    farm.inject("code", code=500, calls=["submit_task"], after=1)
+    assert submit(created) == created
+    assert is_submitted(client, created)
+    assert sum(slept) == 0
+
+
+def test_it_is_sent_again_after_three_looks_over_30_s(farm, client, created, slept):
+    farm.inject("drop", calls=["submit_task"], times=1)
+    assert submit(created) == created
+    assert is_submitted(client, created)
+    assert sum(slept) == 30
+    assert len(slept) == 3
+
+
+def test_a_second_submit_that_is_refused_counts_as_the_first(farm, created, slept, caplog):
+    farm.inject("drop", calls=["submit_task"], times=1)
+    farm.inject("code", code=400, calls=["submit_task"])
+    assert submit(created) == created
+    assert "the first submit counts" in caplog.text
+
+
+def test_what_stays_open_is_stopped_and_left_to_another_try(farm, client, created, slept):
+    farm.inject("drop", calls=["submit_task"], times=2)
+    with pytest.raises(AirflowException, match=r"no answer .* does not run any more") as failure:
+        submit(created)
+    assert not isinstance(failure.value, AirflowFailException)
+    assert submit(created, try_number=2) == created
+    assert is_submitted(client, created)
+
+
+def test_another_try_takes_time_before_it_sends_what_the_one_before_may_have_sent(created, slept):
+    assert submit(created, try_number=2) == created
+    assert sum(slept) == 30
+
+
+def test_a_submit_that_never_left_is_no_riddle(farm, created, slept):
+    farm.inject("code", code=913, calls=["submit_task"])
+    with pytest.raises(AirflowFailException):
+        submit(created)
+    assert slept == []
+
+
+def test_a_number_that_is_submitted_is_never_sent_again(client, submitted, slept, farm):
+    farm.inject("code", code=500, calls=["submit_task"])
+    assert submit(submitted) == submitted
+    assert submit(submitted, try_number=2) == submitted
