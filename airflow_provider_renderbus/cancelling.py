@@ -110,7 +110,7 @@ def start_again(hook: RenderbusHook, numbers: Iterable[int]) -> None:
             log.info("Taking up task %s of an earlier try: %s", known.id, known.status.name)
 
 
-def stop(hook: RenderbusHook, numbers: Iterable[int]) -> str:
+def stop(hook: RenderbusHook, numbers: Sequence[int]) -> str:
     """Stop tasks from a worker, until the farm confirms it or the time is over.
 
     The connection must have been read: a look-up does not come back in a process that is being killed.
@@ -131,4 +131,4 @@ def stop(hook: RenderbusHook, numbers: Iterable[int]) -> str:
             if stopping.open:
                 useful = useful and time.monotonic() < deadline
                 time.sleep(PAUSE)
-    return stopping.told()
+    return stopping.told(numbers)

@@ -70,7 +70,9 @@ def render_shot(shot: str, task_json: dict[str, Any]) -> Any:
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=create.output, producer="nightly_render"
     )
-    wait = RenderbusTaskSensor(task_id="wait", render_task_id=submit.output, deferrable=True)
+    wait = RenderbusTaskSensor(
+        task_id="wait", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
+    )
     upload >> submit
     return wait.output
 

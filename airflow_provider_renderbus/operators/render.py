@@ -52,7 +52,7 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: number, state, frames, cost, seconds and outputs
+    :return: number, state, frames, cost, seconds, outputs, url and failed_frames
         (:func:`airflow_provider_renderbus.api.outcomes.summary`).
     """
 

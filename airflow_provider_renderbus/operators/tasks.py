@@ -128,8 +128,8 @@ class RenderbusSubmitTaskOperator(WaitingOperator):
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the number; with `wait_for_completion` a mapping of number, state, frames, cost, seconds and
-        outputs (:func:`airflow_provider_renderbus.api.outcomes.summary`).
+    :return: the number; with `wait_for_completion` a mapping of number, state, frames, cost, seconds,
+        outputs, url and failed_frames (:func:`airflow_provider_renderbus.api.outcomes.summary`).
     """
 
     template_fields = (*WaitingOperator.template_fields, "render_task_id", "producer")

@@ -45,7 +45,7 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: number, state, frames, cost, seconds and outputs
+    :return: number, state, frames, cost, seconds, outputs, url and failed_frames
         (:func:`airflow_provider_renderbus.api.outcomes.summary`); a list of such for a list of tasks.
     """
 

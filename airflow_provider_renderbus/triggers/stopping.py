@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
+from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
 from airflow_provider_renderbus.api.states import Phase
 from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.triggers.gathering import Gathering
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.clients.sequences import Sequence
+    from airflow_provider_renderbus.clients.sequences import Sequence as CallSequence
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +41,17 @@ class Stopping:
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self.open = list(numbers)
-        self._all = tuple(self.open)
         self._problem: object = "the farm has not confirmed it in time"
         self._refusals = 0
         self._unseen: Counter[int] = Counter()
 
-    def round(self) -> Sequence[None]:
+    def round(self) -> CallSequence[None]:
         """Stop what is at work, and look what has become of it."""
         found = yield from sequences.task_infos(self.open)
         working = [number for number in self.open if number in found and _works(found[number])]
         if working:
-            yield [calls.stop_task(working)]
+            pages = range(0, len(working), LARGEST_PAGE)
+            yield [calls.stop_task(working[first : first + LARGEST_PAGE]) for first in pages]
             found |= yield from sequences.task_infos(working)
         self.open = [number for number in self.open if self._is_open(number, found.get(number))]
 
@@ -60,12 +62,16 @@ class Stopping:
             self._refusals += 1
         return self._refusals < _REFUSALS
 
-    def told(self) -> str:
-        """Return what has become of the tasks, and say it loudly where one may still be running."""
-        if not self.open:
-            return f"task {_listed(self._all)} does not run any more"
+    def told(self, numbers: Sequence[int]) -> str:
+        """Return what has become of tasks, and say it loudly where one may still be running.
+
+        :param numbers: the tasks' numbers.
+        """
+        still = [number for number in numbers if number in self.open]
+        if not still:
+            return f"task {_listed(numbers)} does not run any more"
         line = (
-            f"task {_listed(self.open)} could not be stopped: it may still be running and cost money, "
+            f"task {_listed(still)} could not be stopped: it may still be running and cost money, "
             f"so stop it on the farm's page"
         )
         log.error("%s (%s)", line, self._problem)
@@ -78,7 +84,7 @@ class Stopping:
         return self._unseen[number] < _LOOKS_WITHOUT_IT
 
 
-async def stop(renderbus_conn_id: str, interval: float, numbers: Iterable[int]) -> str:
+async def stop(renderbus_conn_id: str, interval: float, numbers: Sequence[int]) -> str:
     """Stop tasks through the poller of a connection, until the farm confirms it or the time is over.
 
     :param renderbus_conn_id: id of the connection.
@@ -86,14 +92,19 @@ async def stop(renderbus_conn_id: str, interval: float, numbers: Iterable[int]) 
     :param numbers: the tasks' numbers.
     :return: what has become of them, for a message.
     """
+    stopping = await _stop_together((renderbus_conn_id, interval), numbers)
+    return stopping.told(numbers)
+
+
+async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Stopping:
     from airflow_provider_renderbus.triggers.sharing import poller_of
 
-    stopping = Stopping(numbers)
+    stopping = Stopping({number: None for numbers in asked for number in numbers})
     deadline = time.time() + STOP_WITHIN
     useful = True
     while stopping.open and useful:
         try:
-            async with poller_of(renderbus_conn_id, interval, deadline) as poller:
+            async with poller_of(*where, deadline) as poller:
                 async for _ in poller.repeat(stopping.round, PAUSE, deadline):
                     if not stopping.open:
                         break
@@ -101,7 +112,10 @@ async def stop(renderbus_conn_id: str, interval: float, numbers: Iterable[int]) 
             break
         except (RenderbusError, ValueError) as problem:
             useful = stopping.bear(problem)
-    return stopping.told()
+    return stopping
+
+
+_stop_together: Gathering[tuple[str, float], Sequence[int], Stopping] = Gathering(_stop_all)
 
 
 def _works(task: TaskInfo) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import pkgutil
 import signal
@@ -20,9 +21,11 @@ from airflow.providers.common.compat.sdk import (
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from tests.airflow.context import TaskInstance, context
 from tests.scenes import task_json
 
@@ -83,10 +86,10 @@ def airflow_says(monkeypatch):
     """Lets Airflow tell a state of the task, or fail to."""
 
     def airflow_says(state):
-        def read(_):
+        def read(_, indexes):
             if isinstance(state, Exception):
                 raise state
-            return state
+            return dict.fromkeys(indexes, state)
 
         monkeypatch.setattr("airflow_provider_renderbus.triggers.ownership._state_reader", lambda: read)
 
@@ -134,6 +137,44 @@ class TestInTheTriggerer:
         cancelled(trigger)
         (error,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
         assert f"task {created} could not be stopped: it may still be running" in error.message
+
+    def test_a_thousand_are_stopped_together(self, client, farm, created, monkeypatch):
+        """Airflow gives each 30 s; one by one, their questions alone would take longer."""
+        asked = []
+
+        def read(task, indexes):
+            asked.append(task)
+            return {index: "failed" if index % 10 else "running" for index in indexes}
+
+        monkeypatch.setattr("airflow_provider_renderbus.triggers.ownership._state_reader", lambda: read)
+        numbers = [
+            each for count in (100, 100, 50) for each in client.send(calls.create_task(count=count)).ids
+        ]
+        for number in numbers:
+            client.send(calls.upload_task_json(number, json.dumps(task_json())))
+            client.send(calls.submit_task(number))
+
+        async def kill_all():
+            triggers = []
+            for index, number in enumerate(numbers):
+                trigger = RenderbusTaskTrigger(
+                    "renderbus_default", [number], [25], None, 60.0, time.time() + 3600, cancel_on_kill=True
+                )
+                trigger.task_instance = TaskInstance()
+                trigger.task_instance.map_index = index
+                triggers.append(trigger._let_go(without_answer=True))
+            before = sum(farm.served.values())
+            await asyncio.gather(*triggers)
+            return sum(farm.served.values()) - before
+
+        assert asyncio.run(kill_all()) == 9  # three pages: look, stop, look
+        assert len(asked) == 1
+        states = client.run(sequences.task_infos(numbers))
+        assert [states[number].status.name for number in numbers[:11]] == [
+            "WAITING",
+            *["STOP"] * 9,
+            "WAITING",
+        ]
 
     def test_a_sensor_leaves_renders_alone_unless_it_is_told_to(self, submitted, state, airflow_says):
         watching = {"task_id": "wait", "render_task_id": submitted, "deferrable": True, "poke_interval": 60}

@@ -1,6 +1,9 @@
 """The whole render in one operator, over the tries of its Airflow task."""
 
+import contextlib
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -189,3 +192,36 @@ def test_a_time_out_may_be_retried(airflow):
     with pytest.raises(AirflowException, match="time to wait is over"):
         airflow.try_once(timeout=0)
     assert airflow.try_once()["state"] == TaskStatus.FINISHED.name
+
+
+TAKEN_UP = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
+
+
+def rows_of_states():
+    for row in re.findall(r"^\| ([0-9][^|]*?) \| ([^|]*?) \|$", TAKEN_UP, re.MULTILINE):
+        for code in re.findall(r"\d+|any other", row[0]):
+            yield pytest.param(77 if code == "any other" else int(code), row[1].split(",")[0], id=code)
+
+
+@pytest.mark.parametrize(("code", "does"), list(rows_of_states()))
+def test_what_another_try_does_is_what_the_document_says(code, does, airflow, farm, client, numbers):
+    number = begin(airflow)
+    farm.advance(30 if code != 25 else 3600)
+    farm.inject("state", state=code, calls=["query_task_info", "get_task_list"])
+    served = farm.served.copy()
+    with contextlib.suppress(TaskDeferred, AirflowException):
+        airflow.try_once(deferrable=True)
+    made = {call: count - served[call] for call, count in farm.served.items()}
+    started, anew = made.get("start_task", 0), len(set(numbers()) - {number})
+    assert (bool(started), bool(anew)) == {
+        "waits for it": (False, False),
+        "starts it again": (True, False),
+        "returns it": (False, False),
+        "does as when that happens while it waits ([states](states-and-errors.md))": (False, False),
+        "renders anew": (False, True),
+    }[does]
+
+
+def test_the_document_tells_of_every_state():
+    told = {param.values[0] for param in rows_of_states()}
+    assert told == {77, *(state.value for state in TaskStatus if state is not TaskStatus.UNKNOWN)}
