@@ -130,13 +130,14 @@ class AirflowInstance:
             self.start_component(name)
         self.programs.wait_until("an answer of Airflow's API server", self._serves, seconds)
 
-    def start_component(self, component: str, name: str | None = None) -> Program:
+    def start_component(self, component: str, *options: str, name: str | None = None) -> Program:
         """Start one of the processes beside the API server, again or one more.
 
         :param component: "dag-processor", "scheduler" or "triggerer".
+        :param options: more of its command's options.
         :param name: what it is called in messages and in its log; its own name where it is left out.
         """
-        program = self.run(name or component, component, *_OTHERS[component])
+        program = self.run(name or component, component, *_OTHERS[component], *options)
         self.components[name or component] = program
         return program
 

@@ -149,6 +149,7 @@ class Kill:
     :param modes: of the tasks that it can happen to.
     :param dag_id: the DAG that it happens in.
     :param spares: whether the second one of two mapped tasks is left alone.
+    :param careless: what must become of a render whose task does not stop it.
     """
 
     name: str
@@ -157,12 +158,13 @@ class Kill:
     modes: tuple[str, ...] = (_WAITING, _DEFERRED)
     dag_id: str = "kills"
     spares: bool = False
+    careless: str = GOES_ON
 
     def expected(self, slot: Slot) -> str:
         """Return what must become of a slot's render."""
         if slot.mode not in self.modes or (self.spares and slot.spared):
             return TAKEN_UP
-        return self.outcome if self.outcome != STOPPED or slot.stops else GOES_ON
+        return self.outcome if self.outcome != STOPPED or slot.stops else self.careless
 
 
 def _set_state(run: Run, state: str) -> None:
@@ -248,7 +250,8 @@ KILLS = (
     Kill("execution_timeout", wait_for_time_out, dag_id="kills_execution_timeout"),
     Kill("dagrun_timeout", let_run_time_out, dag_id="kills_dagrun_timeout"),
     Kill("time-out of the deferral", let_deferral_time_out, modes=(_DEFERRED,)),
-    Kill("worker: SIGTERM", terminate_workers, modes=(_WAITING,), spares=True),
+    # Airflow 3 lets a task run on after SIGTERM whose `on_kill` has nothing to do.
+    Kill("worker: SIGTERM", terminate_workers, modes=(_WAITING,), spares=True, careless=TAKEN_UP),
     Kill("triggerer: SIGTERM, restart", restart_triggerer, TAKEN_UP, modes=(_DEFERRED,)),
     Kill("triggerer: SIGKILL, restart", kill_triggerer, TAKEN_UP, modes=(_DEFERRED,)),
 )
@@ -313,6 +316,8 @@ class _Experiment:
             lambda: all(_waits(slot, run.lives[slot]) for slot in again),
             _SECONDS_TO_WAIT,
         )
+        ended = [run.lives[slot] for slot in SLOTS if kill.expected(slot) != TAKEN_UP]
+        self._until(run, "the processes' end", lambda: not any(map(_is_alive, ended)), _SECONDS_TO_STOP)
         self._until(run, "an end", lambda: self._has_ended(run), _SECONDS_TO_END)
         instances = run.instances()
         self._say(f"ended: {kill.name}")
@@ -373,6 +378,14 @@ def _waits(slot: Slot, life: Life) -> bool:
     if slot.mode == _DEFERRED:
         return life.pid is None and looks.count(POLL) > 1
     return life.pid is not None and looks[-2:] == [_LOOK, _LOOK]
+
+
+def _is_alive(life: Life) -> bool:
+    """Tell whether a process runs the operator: one that was killed has not told Airflow of its end."""
+    try:
+        return life.pid is not None and psutil.Process(life.pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _fate(render: Render, result: Any) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from reliability.relay import Answer, Forward, Request
 
-BEFORE, AFTER, END = "before", "after", "end"
+BEFORE, AFTER, END = "before", "after", "after its end"
 """Moments of a step: before the request goes on, after it was answered, and after the answer that tells of
 the render's end."""
 POLL = "poll"
@@ -36,6 +36,8 @@ _IDS = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _RUN = re.compile(r"/execution/task-instances/[^/]+/run$")
 # A heartbeat comes whenever it is due and tells nothing of the operator.
 _HEARTBEAT = "heartbeat"
+_VERBS = {"GET": "read", "POST": "write", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
+_THINGS = {"store": "task state", "xcoms": "XCom", "task-instances": "task's"}
 
 
 @dataclass(frozen=True, order=True)
@@ -43,14 +45,16 @@ class Step:
     """A request of the process that runs an operator.
 
     :param name: what is asked.
-    :param nth: how many-th request of that name it is, from 1.
+    :param nth: how many-th request of that name it is, from 1; 0 for the one that ends a wait.
     """
 
     name: str
     nth: int
 
     def __str__(self) -> str:
-        return f"{self.name} {self.nth}"
+        if self.nth == 0:
+            return f"{self.name}, the last"
+        return self.name if self.nth == 1 else f"{self.name} #{self.nth}"
 
 
 @dataclass(frozen=True)
@@ -163,11 +167,13 @@ def _subject(request: Request) -> str:
 
 
 def _step_name(request: Request) -> str:
+    """Return a name for a request to Airflow's execution API."""
     path = _IDS.sub("", request.path.partition("?")[0].removeprefix("/execution/"))
     if path == "task-instances/state":
-        return f"state {json.loads(request.body)['state']}"
+        return f"tell Airflow: {json.loads(request.body)['state']}"
     kind, _, rest = path.partition("/")
-    return f"{request.method} {kind} {rest.rpartition('/')[2]}".strip()
+    what, key = _THINGS.get(kind, kind), rest.rpartition("/")[2]
+    return f"{_VERBS.get(request.method, request.method)} {what} {key}".strip()
 
 
 def _is_last(request: Request) -> bool:

@@ -21,7 +21,8 @@ MODES = {"waiting": False, "deferrable": True}
 RIGHT = "1 submit, 1 charge, right result"
 """What is told of a render of which nothing was lost or doubled."""
 _DAG, _TASK = "crash", "render"
-_POLL_INTERVAL = 2.0
+POLL_INTERVAL = 2.0
+"""Seconds between two looks at a render."""
 # A render lasts for 60 + 90 to 150 farm seconds: several polls.
 _SPEED = 20.0
 _LONGEST_RUN = 600.0
@@ -33,14 +34,19 @@ class Trial:
     :param folder: a new folder for all that is made.
     :param settings: environment variables for Airflow.
     :param strike: what to do where a render's point is; it returns whether the client is dead then.
+    :param speed: farm seconds that pass in a second; None for a farm whose time passes only when it is told.
     """
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str], strike: Callable[[Life], bool] = kill_process
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        strike: Callable[[Life], bool] = kill_process,
+        speed: float | None = _SPEED,
     ) -> None:
         self._reaper = Reaper(self._life_of, strike)
         dags = PROJECT / "reliability" / "dags" / _DAG
-        self.stage = Stage(folder, dags, _SPEED, settings, self._reaper.workers)
+        self.stage = Stage(folder, dags, speed, settings, self._reaper.workers)
         self._run_id = ""
         self._indexes: dict[str, int] = {}
         self.lives: list[Life] = []
@@ -78,7 +84,7 @@ class Trial:
                     "renderbus_conn_id": name,
                     "task_json": task_json(name),
                     "deferrable": MODES[mode],
-                    "poll_interval": _POLL_INTERVAL,
+                    "poll_interval": POLL_INTERVAL,
                 }
             )
         airflow = self.stage.airflow
@@ -86,7 +92,7 @@ class Trial:
         airflow.trigger(_DAG, run_id, {"renders": renders})
         meanwhile()
         airflow.wait_for_run(_DAG, run_id, _LONGEST_RUN)
-        instances = {each["map_index"]: each for each in self._instances()}
+        instances = {each["map_index"]: each for each in self.instances()}
         books = self.stage.renders()
         return [
             "; ".join(self._told(life, instances[index], books.get(self._name(index), NOT_RENDERED)))
@@ -119,7 +125,8 @@ class Trial:
     def _name(self, index: int) -> str:
         return f"{self._run_id}-{index:03}"
 
-    def _instances(self) -> list[dict[str, Any]]:
+    def instances(self) -> list[dict[str, Any]]:
+        """Return the task instances of the last run's renders."""
         path = f"/dags/{_DAG}/dagRuns/{self._run_id}/taskInstances"
         return [each for each in self.stage.airflow.pages(path, "task_instances") if each["task_id"] == _TASK]
 
@@ -127,7 +134,7 @@ class Trial:
         """Return what is known of a task instance; each try has an id of its own."""
         if instance_id not in self._indexes:
             # One that is not expanded yet keeps its id when it gets its index.
-            listed = {each["id"]: each["map_index"] for each in self._instances() if each["map_index"] >= 0}
+            listed = {each["id"]: each["map_index"] for each in self.instances() if each["map_index"] >= 0}
             self._indexes |= listed
         index = self._indexes.get(instance_id)
         return None if index is None else self.lives[index]
