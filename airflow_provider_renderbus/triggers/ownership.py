@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 # A newer try has the render, or another triggerer.
 _GOES_ON = {"running", "deferred", "restarting"}
 _OVER = {"failed", "success", "skipped", "removed"}
-# Seconds that Airflow may take to answer.
-_ANSWER_WITHIN = 8.0
+# Seconds that Airflow may take to answer: the first question to a triggerer can take ten.
+_ANSWER_WITHIN = 15.0
 
 
 class _Task(NamedTuple):
@@ -39,8 +39,8 @@ async def goes_on(ti: Any) -> bool | None:
     try:
         states = await _ask_together(_task_of(ti), ti.map_index)
         return states.get(ti.map_index) in _GOES_ON
-    except Exception:  # whatever Airflow raises means that it does not answer
-        log.warning("Airflow does not tell whether the task goes on", exc_info=True)
+    except Exception as problem:  # whatever Airflow raises means that it does not answer
+        log.warning("Airflow does not tell whether the task goes on: %r", problem)
         return None
 
 

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds until it is given up and said loudly. Airflow gives a trigger 30 s ([triggerer] on_kill_timeout),
-# of which the question who owns the render takes some.
+# Seconds until it is given up and said loudly.
 STOP_WITHIN = 20.0
 PAUSE = 1.0
 # A submit may still be under way and an answer can be short of a task, so one look without it is not enough.

@@ -74,9 +74,14 @@ def cancelled(trigger):
         waiting = asyncio.ensure_future(first())
         await asyncio.sleep(0.2)
         waiting.cancel()
-        await asyncio.wait([waiting])
         if CALLS_ON_KILL:
-            await trigger.on_kill()
+            await asyncio.wait([waiting])
+            waiting = asyncio.ensure_future(trigger.on_kill())
+        # Airflow cancels again and again while that goes on.
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+        await asyncio.wait([waiting])
 
     asyncio.run(run())
 
