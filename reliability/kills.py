@@ -7,33 +7,29 @@ then, and a stop that comes late shows as well.
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeAlias
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from airflow_provider_renderbus.api import calls
 from demo.processes import ProgramError
+from reliability.kinds import DEFERRED, GOES_ON, KILLS, SLOTS, STOPPED, TAKEN_UP, WAITERS, Run
 from reliability.reaper import POLL, Life, Reaper
 from reliability.result import Row
 from reliability.stage import COST, NOT_RENDERED, PROJECT, Stage, task_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Sequence
 
-    from demo.airflow_instance import AirflowInstance
+    from reliability.kinds import Kill, Slot
     from reliability.stage import Render
 
 TITLE = "Kill table"
-COLUMNS = ("kill", "what waits", "how")
-STOPPED, GOES_ON, TAKEN_UP = "stopped", "goes on", "goes on, 1 submit, right result"
-_WAITING, _DEFERRED = "waiting", "deferred"
+COLUMNS = ("Airflow", "kill", "what waits", "how")
+LINES = {"3.3": Path(sys.executable), "3.0": PROJECT / ".venv-3.0" / "bin" / "python"}
+"""Lines of Airflow, and the interpreters of their environments."""
 _SECONDS_TO_WAIT, _SECONDS_TO_STOP, _SECONDS_TO_END = 120.0, 90.0, 180.0
 _LOOK = "query_task_info"
 # As long as a render takes.
@@ -48,235 +44,37 @@ _QUICK = {
 }
 
 
-@dataclass(frozen=True)
-class Slot:
-    """A task of the DAG that is killed, or a mapped one of it.
-
-    :param waiter: what waits.
-    :param mode: "waiting" on a worker, or "deferred".
-    :param index: its map index, or -1.
-    :param stops: whether its render must be stopped where it is killed.
-    """
-
-    waiter: str
-    mode: str
-    index: int = -1
-    stops: bool = True
-
-    @property
-    def task_id(self) -> str:
-        """Its task's id."""
-        return f"{self.waiter}.{self.mode}" + (".mapped" if self.index >= 0 else "")
-
-    @property
-    def spared(self) -> bool:
-        """Whether a kill of single tasks leaves it alone: of two mapped ones, the first is killed."""
-        return self.index > 0
-
-    def __str__(self) -> str:
-        if self.index < 0:
-            return self.mode
-        return f"{self.mode}, mapped, {'its neighbour' if self.spared else 'one of two'}"
-
-
-SLOTS = tuple(
-    slot
-    for mode in (_WAITING, _DEFERRED)
-    for slot in (
-        Slot("render", mode),
-        Slot("render", mode, 0),
-        Slot("render", mode, 1),
-        Slot("submit", mode),
-        Slot("sensor", mode),
-        Slot("sensor_default", mode, stops=False),
-    )
-)
-WAITERS = {
-    "render": "RenderbusRenderOperator",
-    "submit": "RenderbusSubmitTaskOperator",
-    "sensor": "RenderbusTaskSensor, cancel_on_kill=True",
-    "sensor_default": "RenderbusTaskSensor",
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run of the DAG whose tasks wait, and what is needed to kill them.
-
-    :param lives: what is known of each slot's process and requests.
-    """
-
-    stage: Stage
-    dag_id: str
-    run_id: str
-    lives: dict[Slot, Life]
-
-    @property
-    def airflow(self) -> AirflowInstance:
-        """Where it runs."""
-        return self.stage.airflow
-
-    @property
-    def path(self) -> str:
-        """Its path in the REST API."""
-        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
-
-    def instances(self) -> dict[Slot, dict[str, Any]]:
-        """Return the task instances."""
-        listed = self.airflow.pages(f"{self.path}/taskInstances", "task_instances")
-        found = {(each["task_id"], each["map_index"]): each for each in listed}
-        return {slot: found[slot.task_id, slot.index] for slot in SLOTS}
-
-    def scene(self, slot: Slot) -> str:
-        """Return the name by which a slot's render is found on the farm."""
-        return f"{self.run_id}-{slot.task_id}-{max(slot.index, 0)}"
-
-    def single(self) -> Iterator[Slot]:
-        """Yield the slots that a kill of single tasks is aimed at."""
-        return (slot for slot in SLOTS if not slot.spared)
-
-
-Act: TypeAlias = Callable[[Run], None]
-
-
-@dataclass(frozen=True)
-class Kill:
-    """A kind of kill.
-
-    :param name: what it is called in the table.
-    :param act: does it.
-    :param outcome: what must become of a render whose task is killed and stops it.
-    :param modes: of the tasks that it can happen to.
-    :param dag_id: the DAG that it happens in.
-    :param spares: whether the second one of two mapped tasks is left alone.
-    :param careless: what must become of a render whose task does not stop it.
-    """
-
-    name: str
-    act: Act
-    outcome: str = STOPPED
-    modes: tuple[str, ...] = (_WAITING, _DEFERRED)
-    dag_id: str = "kills"
-    spares: bool = False
-    careless: str = GOES_ON
-
-    def expected(self, slot: Slot) -> str:
-        """Return what must become of a slot's render."""
-        if slot.mode not in self.modes or (self.spares and slot.spared):
-            return TAKEN_UP
-        return self.outcome if self.outcome != STOPPED or slot.stops else self.careless
-
-
-def _set_state(run: Run, state: str) -> None:
-    for slot in run.single():
-        path = f"{run.path}/taskInstances/{slot.task_id}"
-        run.airflow.patch(path if slot.index < 0 else f"{path}/{slot.index}", new_state=state)
-
-
-def mark_failed(run: Run) -> None:
-    """Mark the tasks failed."""
-    _set_state(run, "failed")
-
-
-def mark_success(run: Run) -> None:
-    """Mark the tasks successful."""
-    _set_state(run, "success")
-
-
-def clear(run: Run) -> None:
-    """Clear the tasks."""
-    tasks = [slot.task_id if slot.index < 0 else [slot.task_id, slot.index] for slot in run.single()]
-    fields = {"dag_run_id": run.run_id, "task_ids": tasks, "only_failed": False, "dry_run": False}
-    run.airflow.post(f"/dags/{run.dag_id}/clearTaskInstances", **fields)
-
-
-def end_run(run: Run) -> None:
-    """Mark the DAG run failed."""
-    run.airflow.patch(run.path, state="failed")
-
-
-def wait_for_time_out(_: Run) -> None:
-    """Do nothing: the tasks' own time-out comes."""
-
-
-def let_run_time_out(run: Run) -> None:
-    """Let the DAG run have begun an hour ago."""
-    run.airflow.change_database(
-        "UPDATE dag_run SET start_date = :date WHERE run_id = :run",
-        {"date": _database_date(-timedelta(hours=1)), "run": run.run_id},
-    )
-
-
-def let_deferral_time_out(run: Run) -> None:
-    """Let the time-out of the deferral come, which stands ten minutes behind the trigger's own deadline."""
-    # The triggerer goes by the time-out that it read when it took the trigger up.
-    _stop_triggerer(run)
-    run.airflow.change_database(
-        "UPDATE task_instance SET trigger_timeout = :date WHERE run_id = :run AND state = 'deferred'",
-        {"date": _database_date(timedelta(seconds=20)), "run": run.run_id},
-    )
-    run.airflow.start_component("triggerer")
-
-
-def terminate_workers(run: Run) -> None:
-    """Send SIGTERM to the workers of the tasks."""
-    for slot in run.single():
-        life = run.lives[slot]
-        if slot.mode == _WAITING and life.pid is not None:
-            os.kill(psutil.Process(life.pid).ppid(), signal.SIGTERM)
-
-
-def _stop_triggerer(run: Run) -> None:
-    run.stage.programs.stop(run.airflow.components["triggerer"], seconds=60.0)
-
-
-def restart_triggerer(run: Run) -> None:
-    """Send SIGTERM to the triggerer and start it again."""
-    _stop_triggerer(run)
-    run.airflow.start_component("triggerer")
-
-
-def kill_triggerer(run: Run) -> None:
-    """Kill the triggerer and start it again."""
-    run.stage.programs.kill(run.airflow.components["triggerer"])
-    run.airflow.start_component("triggerer")
-
-
-KILLS = (
-    Kill("marked failed", mark_failed, spares=True),
-    Kill("marked success", mark_success, spares=True),
-    Kill("cleared", clear, TAKEN_UP, spares=True),
-    Kill("DAG run marked failed", end_run),
-    Kill("execution_timeout", wait_for_time_out, dag_id="kills_execution_timeout"),
-    Kill("dagrun_timeout", let_run_time_out, dag_id="kills_dagrun_timeout"),
-    Kill("time-out of the deferral", let_deferral_time_out, modes=(_DEFERRED,)),
-    # Airflow 3 lets a task run on after SIGTERM whose `on_kill` has nothing to do.
-    Kill("worker: SIGTERM", terminate_workers, modes=(_WAITING,), spares=True, careless=TAKEN_UP),
-    Kill("triggerer: SIGTERM, restart", restart_triggerer, TAKEN_UP, modes=(_DEFERRED,)),
-    Kill("triggerer: SIGKILL, restart", kill_triggerer, TAKEN_UP, modes=(_DEFERRED,)),
-)
-
-
-def run(folder: Path, say: Callable[[str], None], *, kills: Iterable[str] | None = None) -> list[Row]:
+def run(
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    lines: Iterable[str] = tuple(LINES),
+    kills: Iterable[str] | None = None,
+) -> list[Row]:
     """Make the table.
 
     :param folder: a new folder for all that is made.
     :param say: told what happens.
+    :param lines: of Airflow.
     :param kills: names of the kinds of kill; all where it is left out.
     """
     chosen = [kill for kill in KILLS if kills is None or kill.name in kills]
-    return _Experiment(folder, say).table(chosen)
+    rows = []
+    for line in lines:
+        (folder / line).mkdir()
+        rows += _Experiment(folder / line, say, line).table(chosen)
+    return rows
 
 
 class _Experiment:
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None], line: str) -> None:
         self._say = say
+        self._line = line
         self._reaper = Reaper(self._life_of)
         dags = PROJECT / "reliability" / "dags" / "kills"
-        self._stage = Stage(folder, dags, None, _QUICK, self._reaper.workers)
+        self._stage = Stage(folder, dags, None, _QUICK, self._reaper.workers, LINES[line])
         self._run: Run | None = None
         self._known: dict[str, Life] = {}
-        self._lock = Lock()
 
     def table(self, kills: Sequence[Kill]) -> list[Row]:
         """Kill in all ways, and return what became of the renders in the end."""
@@ -288,7 +86,7 @@ class _Experiment:
             books = stage.renders()
         return [
             Row(
-                (kill.name, WAITERS[slot.waiter], str(slot)),
+                (self._line, kill.name, WAITERS[slot.waiter], str(slot)),
                 kill.expected(slot),
                 _fate(books.get(run.scene(slot), NOT_RENDERED), result[slot]),
             )
@@ -375,7 +173,7 @@ class _Experiment:
 def _waits(slot: Slot, life: Life) -> bool:
     """Tell whether a slot's process, or its trigger, has looked at the farm again and again."""
     looks = [step.name for step in life.steps[life.begun :]]
-    if slot.mode == _DEFERRED:
+    if slot.mode == DEFERRED:
         return life.pid is None and looks.count(POLL) > 1
     return life.pid is not None and looks[-2:] == [_LOOK, _LOOK]
 
@@ -400,7 +198,3 @@ def _fate(render: Render, result: Any) -> str:
     if render.state == "FINISHED" and stops != starts:
         told += f", {stops} stops and {starts} starts"
     return told
-
-
-def _database_date(away: timedelta) -> str:
-    return f"{datetime.now(UTC) + away:%Y-%m-%d %H:%M:%S.%f}"

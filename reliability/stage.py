@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ class Stage:
     :param speed: farm seconds that pass in a second; None for a farm whose time passes only when it is told.
     :param settings: environment variables for Airflow.
     :param worker_rule: decides what becomes of the requests that Airflow's workers send its API server.
+    :param python: the interpreter of the environment that holds Airflow.
     """
 
     folder: Path
@@ -87,6 +89,7 @@ class Stage:
     speed: float | None
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_rule: Rule | None = None
+    python: Path = Path(sys.executable)
 
     def __enter__(self) -> Self:
         with ExitStack() as ends:
@@ -98,8 +101,9 @@ class Stage:
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")
             self.client = ends.enter_context(self._client())
+            settings = {**self._settings(), **self.settings}
             self.airflow = AirflowInstance(
-                self.folder / "airflow", self.dags, self.programs, {**self._settings(), **self.settings}
+                self.folder / "airflow", self.dags, self.programs, settings, self.python
             )
             if self.worker_rule:
                 port = self.relays.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)
