@@ -10,7 +10,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import httpx
 import tenacity
@@ -18,7 +18,7 @@ import tenacity
 from demo.processes import ProgramError, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from demo.processes import Program, Programs
 
@@ -66,6 +66,8 @@ class AirflowInstance:
     programs: Programs
     settings: Mapping[str, str] = field(default_factory=dict)
     python: Path = Path(sys.executable)
+    api: ClassVar[str] = "/api/v2"
+    """The REST API's path."""
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True)
@@ -96,6 +98,8 @@ class AirflowInstance:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": _HOST,
             "AIRFLOW__API__PORT": str(self.port),
+            # Airflow 3.0 signs no token without one, together with the PyJWT of today.
+            "AIRFLOW__API_AUTH__JWT_ISSUER": self.url,
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -168,17 +172,17 @@ class AirflowInstance:
     def get(self, path: str, **parameters: str | int) -> Any:
         """Read from the REST API.
 
-        :param path: below ``/api/v2``.
+        :param path: below :attr:`api`.
         :param parameters: of the query.
         :raises httpx.HTTPStatusError: the answer is not a success.
         :raises httpx.TransportError: there is no answer.
         """
-        return self._ask("GET", f"/api/v2{path}", params=parameters)
+        return self._ask("GET", f"{self.api}{path}", params=parameters)
 
     def pages(self, path: str, field: str, **parameters: str | int) -> list[dict[str, Any]]:
         """Read all pages of a list from the REST API. Raises what :meth:`get` does.
 
-        :param path: below ``/api/v2``.
+        :param path: below :attr:`api`.
         :param field: which field of an answer holds the list.
         :param parameters: of the query.
         """
@@ -227,7 +231,7 @@ class AirflowInstance:
         path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
         path += f"/{instance['task_id']}/xcomEntries/return_value"
         try:
-            return self.get(path, map_index=instance["map_index"])["value"]
+            return self.get(path, map_index=instance["map_index"], stringify="false")["value"]
         except httpx.HTTPStatusError as error:
             if error.response.status_code == httpx.codes.NOT_FOUND:
                 return None
@@ -236,10 +240,33 @@ class AirflowInstance:
     def post(self, path: str, **fields: Any) -> Any:
         """Post to the REST API. Raises what :meth:`get` does.
 
-        :param path: below ``/api/v2``.
+        :param path: below :attr:`api`.
         :param fields: of the body.
         """
-        return self._ask("POST", f"/api/v2{path}", json=fields)
+        return self._ask("POST", f"{self.api}{path}", json=fields)
+
+    def set_task_state(self, instance: Mapping[str, Any], state: str) -> None:
+        """Mark a task instance. Raises what :meth:`get` does.
+
+        :param instance: the task instance as the REST API tells of it.
+        :param state: "failed" or "success".
+        """
+        path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
+        path += f"/{instance['task_id']}"
+        if instance["map_index"] >= 0:
+            path += f"/{instance['map_index']}"
+        self.patch(path, new_state=state)
+
+    def clear(self, dag_id: str, run_id: str, tasks: Iterable[tuple[str, int]]) -> None:
+        """Clear task instances. Raises what :meth:`get` does.
+
+        :param dag_id: the DAG.
+        :param run_id: its run.
+        :param tasks: ids of tasks, with a map index or -1.
+        """
+        named = [task_id if index < 0 else [task_id, index] for task_id, index in tasks]
+        fields = {"dag_run_id": run_id, "task_ids": named, "only_failed": False, "dry_run": False}
+        self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)
 
     def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
         """Change a row of the SQLite database, e.g. to let a time-out of hours be over.
@@ -252,7 +279,7 @@ class AirflowInstance:
 
     def patch(self, path: str, **changes: Any) -> Any:
         """Change something through the REST API. Raises what :meth:`get` does."""
-        return self._ask("PATCH", f"/api/v2{path}", json=changes)
+        return self._ask("PATCH", f"{self.api}{path}", json=changes)
 
     def connection_form(self, connection_type: str) -> dict[str, Any]:
         """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.

@@ -97,10 +97,12 @@ class Run:
         return f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
 
     def instances(self) -> dict[Slot, dict[str, Any]]:
-        """Return the task instances."""
+        """Return the task instances; those of mapped tasks are not there from the first moment."""
         listed = self.airflow.pages(f"{self.path}/taskInstances", "task_instances")
         found = {(each["task_id"], each["map_index"]): each for each in listed}
-        return {slot: found[slot.task_id, slot.index] for slot in SLOTS}
+        return {
+            slot: found[slot.task_id, slot.index] for slot in SLOTS if (slot.task_id, slot.index) in found
+        }
 
     def scene(self, slot: Slot) -> str:
         """Return the name by which a slot's render is found on the farm."""
@@ -143,9 +145,9 @@ class Kill:
 
 
 def _set_state(run: Run, state: str) -> None:
+    instances = run.instances()
     for slot in run.single():
-        path = f"{run.path}/taskInstances/{slot.task_id}"
-        run.airflow.patch(path if slot.index < 0 else f"{path}/{slot.index}", new_state=state)
+        run.airflow.set_task_state(instances[slot], state)
 
 
 def mark_failed(run: Run) -> None:
@@ -160,9 +162,7 @@ def mark_success(run: Run) -> None:
 
 def clear(run: Run) -> None:
     """Clear the tasks."""
-    tasks = [slot.task_id if slot.index < 0 else [slot.task_id, slot.index] for slot in run.single()]
-    fields = {"dag_run_id": run.run_id, "task_ids": tasks, "only_failed": False, "dry_run": False}
-    run.airflow.post(f"/dags/{run.dag_id}/clearTaskInstances", **fields)
+    run.airflow.clear(run.dag_id, run.run_id, [(slot.task_id, slot.index) for slot in run.single()])
 
 
 def end_run(run: Run) -> None:

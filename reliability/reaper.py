@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass, field
-from http.client import BAD_REQUEST
+from http.client import BAD_REQUEST, CONFLICT
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,9 @@ _IDS = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _RUN = re.compile(r"/execution/task-instances/[^/]+/run$")
 # A heartbeat comes whenever it is due and tells nothing of the operator.
 _HEARTBEAT = "heartbeat"
+# On SQLite the scheduler of Airflow 3.0 can have a task started before it has noted that it is queued.
+_TOO_EARLY = b'"previous_state":"scheduled"'
+_QUESTIONS, _PAUSE = 50, 0.2
 _VERBS = {"GET": "read", "POST": "write", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 _THINGS = {"store": "task state", "xcoms": "XCom", "task-instances": "task's"}
 
@@ -128,6 +132,11 @@ class Reaper:
             return forward()
         if _RUN.search(request.path):
             answer = forward()
+            for _ in range(_QUESTIONS):
+                if answer.status != CONFLICT or _TOO_EARLY not in answer.body:
+                    break
+                time.sleep(_PAUSE)
+                answer = forward()
             life.pid = json.loads(request.body)["pid"]
             life.runs += 1
             return answer

@@ -82,6 +82,7 @@ class Stage:
     :param settings: environment variables for Airflow.
     :param worker_rule: decides what becomes of the requests that Airflow's workers send its API server.
     :param python: the interpreter of the environment that holds Airflow.
+    :param kind: what sets up an Airflow of its line.
     """
 
     folder: Path
@@ -90,6 +91,7 @@ class Stage:
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_rule: Rule | None = None
     python: Path = Path(sys.executable)
+    kind: type[AirflowInstance] = AirflowInstance
 
     def __enter__(self) -> Self:
         with ExitStack() as ends:
@@ -102,9 +104,7 @@ class Stage:
             self.connect("renderbus_default")
             self.client = ends.enter_context(self._client())
             settings = {**self._settings(), **self.settings}
-            self.airflow = AirflowInstance(
-                self.folder / "airflow", self.dags, self.programs, settings, self.python
-            )
+            self.airflow = self.kind(self.folder / "airflow", self.dags, self.programs, settings, self.python)
             if self.worker_rule:
                 port = self.relays.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)
                 through_relay = {
