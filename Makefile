@@ -66,7 +66,7 @@ bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/ben
 	$(BIN)/python -m benchmarks.farm_frames
 	$(BIN)/python -m benchmarks.import_time
 
-reliability: .venv/installed ## kill Airflow in all ways while renders run, and write docs/reliability.md (SMALL=1: a part of it, for CI)
+reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow in all ways while renders run, and write docs/reliability.md (SMALL=1: a part of it, for CI)
 	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 	@$(BIN)/python -m reliability $(if $(SMALL),--small,--write)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-import sqlite3
 import sys
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import httpx
 import tenacity
+from sqlalchemy import create_engine, text
 
 from demo.processes import ProgramError, free_port
 
@@ -269,13 +268,18 @@ class AirflowInstance:
         self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)
 
     def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
-        """Change a row of the SQLite database, e.g. to let a time-out of hours be over.
+        """Change a row of the database, e.g. to let a time-out of hours be over.
 
-        :param statement: in SQL.
-        :param parameters: by their names in it.
+        :param statement: in SQL, with ``:name`` for each parameter.
+        :param parameters: by their names.
         """
-        with closing(sqlite3.connect(self.home / "airflow.db", timeout=60.0)) as database, database:
-            database.execute(statement, parameters)
+        default = f"sqlite:///{self.home / 'airflow.db'}"
+        engine = create_engine(self.settings.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", default))
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(statement), parameters)
+        finally:
+            engine.dispose()
 
     def patch(self, path: str, **changes: Any) -> Any:
         """Change something through the REST API. Raises what :meth:`get` does."""

@@ -38,7 +38,9 @@ EXPERIMENTS = {"crash": crash, "restarts": restarts, "kills": kills, "triggerers
 _SMALL: dict[str, Experiment] = {
     "crash": partial(crash.run, every=4),
     "restarts": partial(restarts.run, every=2),
-    "kills": partial(kills.run, kills=("marked failed", "cleared", "time-out of the deferral")),
+    "kills": partial(
+        kills.run, lines=kills.LINES[:1], kills=("marked failed", "cleared", "execution_timeout")
+    ),
     "triggerers": partial(triggerers.run, cases=("killed (SIGKILL)",)),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ import psutil
 
 from airflow_provider_renderbus.api import calls
 from demo.airflow_instance import AirflowInstance
-from demo.processes import ProgramError
+from demo.processes import ProgramError, Programs
 from reliability.airflow_2 import Airflow2
 from reliability.kinds import DEFERRED, GOES_ON, KILLS, SLOTS, STOPPED, TAKEN_UP, WAITERS, WAITING, Run
+from reliability.postgres import postgres
 from reliability.reaper import POLL, Life, Reaper
 from reliability.result import Row
 from reliability.stage import COST, NOT_RENDERED, PROJECT, Stage, task_json
@@ -65,25 +67,38 @@ def run(
     chosen = [kill for kill in KILLS if kills is None or kill.name in kills]
     rows = []
     for line in lines:
-        (folder / line).mkdir()
-        rows += _Experiment(folder / line, say, line).table(chosen)
+        place = folder / line
+        place.mkdir()
+        with ExitStack() as ends:
+            settings = dict(_QUICK)
+            if _is_2(line):  # which runs several tasks at once on a real database only
+                programs = ends.enter_context(Programs())
+                url = ends.enter_context(postgres(programs, place / "postgres.log"))
+                settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = url
+            rows += _Experiment(place, say, line, settings).table(chosen)
     return rows
 
 
+def _is_2(line: str) -> bool:
+    return line.startswith("2.")
+
+
 class _Experiment:
-    def __init__(self, folder: Path, say: Callable[[str], None], line: str) -> None:
+    def __init__(
+        self, folder: Path, say: Callable[[str], None], line: str, settings: Mapping[str, str]
+    ) -> None:
         self._say = say
         self._line = line
         self._reaper = Reaper(self._life_of)
         dags = PROJECT / "reliability" / "dags" / "kills"
         python = Path(sys.executable) if line == LINES[0] else PROJECT / f".venv-{line}" / "bin" / "python"
         # Airflow 2 has no API between workers and server that a relay could stand in.
-        self._blind = line.startswith("2.")
+        self._blind = _is_2(line)
         kind = Airflow2 if self._blind else AirflowInstance
-        self._stage = Stage(folder, dags, None, _QUICK, self._reaper.workers, python, kind)
+        self._stage = Stage(folder, dags, None, settings, self._reaper.workers, python, kind)
         self._run: Run | None = None
         self._known: dict[str, Life] = {}
-        self._states: dict[tuple[str, Slot], tuple[str, int]] = {}
+        self._states: dict[tuple[str, Slot], tuple[str, int, int | None]] = {}
 
     def table(self, kills: Sequence[Kill]) -> list[Row]:
         """Kill in all ways, and return what became of the renders in the end."""
@@ -96,7 +111,7 @@ class _Experiment:
         return [
             Row(
                 (self._line, kill.name, WAITERS[slot.waiter], str(slot)),
-                kill.expected(slot),
+                kill.expected(slot, self._line),
                 _fate(books.get(run.scene(slot), NOT_RENDERED), result[slot]),
             )
             for kill, (run, result) in zip(kills, ended, strict=True)
@@ -112,13 +127,13 @@ class _Experiment:
         for life in run.lives.values():
             life.begun = len(life.steps)
         kill.act(run)
-        stopped = [run.scene(slot) for slot in SLOTS if kill.expected(slot) == STOPPED]
-        again = [slot for slot in SLOTS if kill.expected(slot) == TAKEN_UP]
+        stopped = [run.scene(slot) for slot in SLOTS if kill.expected(slot, self._line) == STOPPED]
+        again = [slot for slot in SLOTS if kill.expected(slot, self._line) == TAKEN_UP]
         self._until(run, "a stop", lambda: self._are_stopped(stopped), _SECONDS_TO_STOP)
         self._until(run, "waiting again", lambda: self._wait(run, again), _SECONDS_TO_WAIT)
-        ended = [run.lives[slot] for slot in SLOTS if kill.expected(slot) != TAKEN_UP]
+        ended = [run.lives[slot] for slot in SLOTS if kill.expected(slot, self._line) != TAKEN_UP]
         self._until(run, "the processes' end", lambda: not any(map(_is_alive, ended)), _SECONDS_TO_STOP)
-        self._until(run, "an end", lambda: self._has_ended(run), _SECONDS_TO_END)
+        self._until(run, "an end", lambda: self._have_ended(run, again), _SECONDS_TO_END)
         instances = run.instances()
         self._say(f"ended: {kill.name}")
         return run, {
@@ -146,21 +161,21 @@ class _Experiment:
 
     def _look(self, run: Run, slot: Slot, instance: Mapping[str, Any]) -> None:
         """Take in what Airflow tells of a task whose process no relay sees."""
-        life, state = run.lives[slot], (instance["state"], instance["try_number"])
+        life, pid = run.lives[slot], instance["pid"] if instance["state"] == "running" else None
+        state = (instance["state"], instance["try_number"], pid)
         if self._states.get((run.run_id, slot)) != state:
             self._states[run.run_id, slot] = state
-            life.begun = len(life.steps)
-            life.pid = instance["pid"] if instance["state"] == "running" else None
+            life.begun, life.pid = len(life.steps), pid
 
     def _are_stopped(self, scenes: Iterable[str]) -> bool:
         books = self._stage.renders()
         return all(books.get(scene, NOT_RENDERED).state == "STOP" for scene in scenes)
 
-    def _has_ended(self, run: Run) -> bool:
-        """Let the renders that were not stopped go on to their end, and tell whether Airflow's tasks have."""
+    def _have_ended(self, run: Run, slots: Iterable[Slot]) -> bool:
+        """Let renders that were not stopped go on, and tell whether some Airflow tasks have ended."""
         run.stage.farm.advance(_FARM_SECONDS)
-        instances = run.instances().values()
-        return len(instances) == len(SLOTS) and all(each["state"] in _FINAL for each in instances)
+        instances = run.instances()
+        return all(instances[slot]["state"] in _FINAL for slot in slots)
 
     def _started(self, kill: Kill, number: int) -> Run:
         run = Run(self._stage, kill.dag_id, f"{number:02}", {slot: Life() for slot in SLOTS})

@@ -98,7 +98,7 @@ def kill_process(life: Life) -> bool:
     process.kill()
     # Until its parent takes notice it is a zombie.
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        psutil.wait_procs([process], timeout=0.01)
+        time.sleep(0.01)
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -97,7 +98,9 @@ class Stage:
         with ExitStack() as ends:
             self.programs = ends.enter_context(Programs(seconds_to_end=5.0))
             self.relays = ends.enter_context(Relays())
-            clock: dict[str, Any] = {"clock": HandClock()} if self.speed is None else {"speed": self.speed}
+            clock: dict[str, Any] = (
+                {"clock": HandClock(time.time())} if self.speed is None else {"speed": self.speed}
+            )
             self.farm = ends.enter_context(Farm(self.folder / "farm", scenario=_SCENARIO, **clock))
             self._connections: dict[str, Any] = {}
             self._connections_file = self.folder / "connections.json"

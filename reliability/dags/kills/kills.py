@@ -1,7 +1,7 @@
 """Everything that waits for a render, in every mode, to be killed while it does.
 
 ``conf`` of the run holds for each task what it is given: a connection, the description of a render, or the
-number of one. Three DAGs with the same tasks, since two kinds of kill are arguments of tasks and DAGs.
+number of one. Four DAGs with the same tasks, since some kinds of kill are arguments of tasks and DAGs.
 """
 
 from __future__ import annotations
@@ -65,3 +65,4 @@ def kills(dag_id: str, dag_options: dict[str, Any], task_options: dict[str, Any]
 PLAIN = kills("kills", {}, {})
 EXECUTION_TIMEOUT = kills("kills_execution_timeout", {}, {"execution_timeout": timedelta(seconds=40)})
 DAGRUN_TIMEOUT = kills("kills_dagrun_timeout", {"dagrun_timeout": timedelta(minutes=30)}, {})
+RETRY = kills("kills_retry", {}, {"retries": 1, "retry_delay": timedelta(0)})
