@@ -25,6 +25,8 @@ class Airflow2(AirflowInstance):
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.default",
             "AIRFLOW__SCHEDULER__LOCAL_TASK_JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
+            # It would take a task that was cleared while it ran for dead, and fail it, before it restarts it.
+            "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "3600",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
             "AIRFLOW__WEBSERVER__SECRET_KEY": self._keys["AIRFLOW__API__SECRET_KEY"],
             "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": _HOST,
