@@ -19,16 +19,19 @@ import httpx
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from demo.airflow_instance import NO_PROXY
+from demo.embedded_farm import CONNECTION_ID
 from demo.processes import ProgramError, Stopped, stop_on_signals
 from demo.report import Journal
 from demo.runs import new_folder
+from demo.secrecy import check_files
 from reliability import crash, document, kills, restarts, triggerers
 from reliability.result import Table
 from reliability.stage import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from demo.checks import Finding
     from reliability.result import Row
 
     Experiment = Callable[[Path, Callable[[str], None]], list[Row]]
@@ -91,7 +94,16 @@ def main() -> int:
         (folder / "results.json").write_text(kept, "utf-8")
     if options.write:
         document.write(tables)
-    return _conclusion(tables, folder)
+    return _conclusion(tables, list(_leaks(folder)), folder)
+
+
+def _leaks(folder: Path) -> Iterator[Finding]:
+    """Yield where the access key of a farm of an experiment stands that should not."""
+    for farm in folder.rglob("farm/connections.json"):
+        place = farm.parent.parent
+        key = json.loads(farm.read_text("utf-8"))[CONNECTION_ID]["password"]
+        private = {farm, farm.with_name("account.json"), place / farm.name}
+        yield from check_files(place, key, private)
 
 
 def _end_of(stopped: Stopped, time_limit: int) -> str:
@@ -100,15 +112,17 @@ def _end_of(stopped: Stopped, time_limit: int) -> str:
     return "Stopped. Everything that was started has ended."
 
 
-def _conclusion(tables: list[Table], folder: Path) -> int:
+def _conclusion(tables: list[Table], leaks: list[Finding], folder: Path) -> int:
     """Print what differs and return the exit status."""
+    for leak in leaks:
+        print(leak, file=sys.stderr)
     different = [(table.name, row) for table in tables for row in table.rows if not row.holds]
     print()
     for name, row in different:
         print(f"{name}: {row}", file=sys.stderr)
     count = sum(len(table.rows) for table in tables)
     print(f"{count - len(different)} of {count} cases came as expected. Logs and results are in {folder}")
-    return 1 if different or not count else 0
+    return 1 if leaks or different or not count else 0
 
 
 if __name__ == "__main__":

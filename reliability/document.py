@@ -21,12 +21,12 @@ def write(tables: Sequence[Table]) -> None:
     Tables of other experiments stay as they are.
     """
     kept = {table.name: table for table in read()} | {table.name: table for table in tables}
-    RESULTS.write_text(f"[{', '.join(map(_lines, kept.values()))}]\n", "utf-8")
+    RESULTS.write_text(f"[{', '.join(_lines(kept[name]) for name in sorted(kept))}]\n", "utf-8")
     DOCUMENT.write_text(filled_in(DOCUMENT.read_text("utf-8"), read()), "utf-8")
 
 
 def read() -> list[Table]:
-    """Return the tables that are kept."""
+    """Return the tables that are kept, by name."""
     return [Table.read(kept) for kept in json.loads(RESULTS.read_text("utf-8"))]
 
 

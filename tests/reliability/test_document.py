@@ -10,7 +10,7 @@ TABLES = document.read()
 
 
 def test_each_experiment_is_told():
-    assert [table.name for table in TABLES] == list(EXPERIMENTS)
+    assert [table.name for table in TABLES] == sorted(EXPERIMENTS)
     for table in TABLES:
         assert table.columns == EXPERIMENTS[table.name].COLUMNS
         assert table.rows
