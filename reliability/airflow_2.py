@@ -23,7 +23,7 @@ class Airflow2(AirflowInstance):
         """Return the environment of its processes."""
         own = {
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.default",
-            "AIRFLOW__SCHEDULER__LOCAL_TASK_JOB_HEARTBEAT_SEC": "1",
+            "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
             # It would take a task that was cleared while it ran for dead, and fail it, before it restarts it.
             "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "3600",
