@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-TITLE = "Worker killed"
 COLUMNS = ("mode", "step", "killed")
 # Of requests in a row with one name, as in a wait, so many are points; the last one is the one that ends it.
 _OF_A_WAIT = 2

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from reliability.kinds import Kill, Slot
     from reliability.stage import Render
 
-TITLE = "Kill table"
 COLUMNS = ("Airflow", "kill", "what waits", "how")
 LINES = ("3.3", "3.0", "2.11")
 """Lines of Airflow. The first one is this interpreter's."""

@@ -119,16 +119,21 @@ class Known:
 
     :param outcome: what becomes of a render whose task stops it.
     :param careless: what becomes of one whose task does not.
+    :param spares: whether the second one of two mapped tasks is left alone.
     """
 
     outcome: str
     careless: str
+    spares: bool
 
 
 # By line, kill and mode.
 KNOWN = {
     # Airflow 3.0 leaves a task that was cleared while it ran in the state "restarting", and runs no next try.
-    ("3.0", "cleared", WAITING): Known(STOPPED, GOES_ON),
+    # Its API clears all of a mapped task.
+    ("3.0", "cleared", WAITING): Known(STOPPED, GOES_ON, spares=False),
+    # Airflow 2 lets no task run on after SIGTERM.
+    ("2.11", "worker: SIGTERM", WAITING): Known(STOPPED, GOES_ON, spares=True),
 }
 
 
@@ -158,12 +163,10 @@ class Kill:
 
     def expected(self, slot: Slot, line: str) -> str:
         """Return what must become of a slot's render on a line of Airflow."""
-        known = KNOWN.get((line, self.name, slot.mode))
-        if known:
-            return known.outcome if slot.stops else known.careless
-        if slot.mode not in self.modes or (self.spares and slot.spared):
+        rule = KNOWN.get((line, self.name, slot.mode), self)
+        if slot.mode not in self.modes or (rule.spares and slot.spared):
             return TAKEN_UP
-        return self.outcome if self.outcome != STOPPED or slot.stops else self.careless
+        return rule.outcome if rule.outcome != STOPPED or slot.stops else rule.careless
 
 
 def _set_state(run: Run, state: str) -> None:

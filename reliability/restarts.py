@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from reliability.reaper import Life
 
-TITLE = "Triggerer and scheduler killed"
 COLUMNS = ("killed", "mode", "step", "moment")
 # Airflow takes a component for dead 15 s after its last heartbeat instead of 30 s, and looks every 5 s. With
 # fewer seconds a scheduler that is merely busy takes itself for dead.

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-TITLE = "Two triggerers on PostgreSQL"
 COLUMNS = ("one of two triggerers is", "who waited for the render")
 _ONE, _OTHER = "triggerer", "triggerer-2"
 _EACH = 6
