@@ -20,6 +20,7 @@ from airflow_provider_renderbus.triggers.progress import ProgressLines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from decimal import Decimal
 
     from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
@@ -99,6 +100,7 @@ class TaskWatch(Watch):
     :param wanted: the states that are waited for.
     :param failed: the states that count as failed; None for every end that is not wanted.
     :param forgives_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
+    :param max_cost: what each task may cost, in the account's currency.
     :param remembers: whether this object lives on to the next look.
     """
 
@@ -110,10 +112,12 @@ class TaskWatch(Watch):
         failed: Collection[TaskStatus] | None = None,
         *,
         forgives_until: float = 0.0,
+        max_cost: Decimal | None = None,
         remembers: bool = True,
     ) -> None:
         super().__init__(hook, remembers=remembers)
         self._forgives_until = forgives_until
+        self._max_cost = max_cost
         self._wanted = wanted
         self._failed = failed
         self._lines = {number: ProgressLines() for number in numbers}
@@ -127,7 +131,9 @@ class TaskWatch(Watch):
                 raise UnknownTask(number)
             self._tell(self._lines[number].line(tasks[number]))
             forgiving = time.time() < self._forgives_until
-            event = judge(tasks[number], self._wanted, self._failed, forgiving=forgiving)
+            event = judge(
+                tasks[number], self._wanted, self._failed, forgiving=forgiving, max_cost=self._max_cost
+            )
             if event is not None and event.end is End.STOPPED_EARLY:
                 start_again(self._hook, [number])
                 continue

@@ -103,7 +103,7 @@ def _leaks(folder: Path) -> Iterator[Finding]:
         place = farm.parent.parent
         key = json.loads(farm.read_text("utf-8"))[CONNECTION_ID]["password"]
         private = {farm, farm.with_name("account.json"), place / farm.name}
-        yield from check_files(place, key, private)
+        yield from check_files(place, {key: "the access key"}, private)
 
 
 def _end_of(stopped: Stopped, time_limit: int) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
 from airflow_provider_renderbus.api.states import TaskStatus
 
 TaskNumber: TypeAlias = int | str
@@ -20,6 +20,8 @@ CONFIG_FILES = ("task.json", "upload.json", "asset.json", "tips.json")
 USER_LEVELS = (50, 60)
 LANGUAGES = ("0", "1")
 ZONES = (1, 2)
+LARGEST_PAGE = 100
+"""The farm cuts longer pages, and lists of task numbers are as long at most."""
 
 
 def task_number(argument: str, value: Any) -> int:
@@ -66,7 +68,7 @@ def count(argument: str, value: int, most: int | None = None) -> int:
 
 
 def page_size(argument: str, value: int) -> int:
-    """Return a page's size; the farm cuts pages at 100."""
+    """Return a page's size."""
     return count(argument, value, LARGEST_PAGE)
 
 
@@ -151,3 +153,14 @@ def whole(argument: str, value: Any) -> int:
         return integer(argument, int(value) if isinstance(value, str) else value)
     except ValueError:
         raise ValueError(f"{argument}: a whole number is wanted, not {value!r}") from None
+
+
+def amount(argument: str, value: Any) -> Decimal:
+    """Return an amount of money, given as a number or as text."""
+    try:
+        money = Decimal(str(value))
+    except InvalidOperation:
+        money = Decimal("NaN")
+    if isinstance(value, bool) or not money.is_finite():
+        raise ValueError(f"{argument}: an amount is wanted, not {value!r}")
+    return money

@@ -10,7 +10,7 @@ from airflow_provider_renderbus.clients import sequences
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.arguments import TaskNumber
-    from airflow_provider_renderbus.api.models.frames import LogPage
+    from airflow_provider_renderbus.api.models.frames import Frame, LogPage
     from airflow_provider_renderbus.clients.sequences import Sequence
 
 # What is told must fit into a failure's message and an XCom.
@@ -30,8 +30,8 @@ class FailedFrame(NamedTuple):
     log: str
 
 
-def failed_frames(task_id: TaskNumber) -> Sequence[tuple[FailedFrame, ...]]:
-    """Ask for the failed frames of a task, in all its leaves, and for the ends of the first ten's logs.
+def failures(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
+    """Ask for the failed frames of a task, in all its leaves.
 
     :param task_id: number or alias.
     :raises UnknownTask: the farm does not know the task.
@@ -39,8 +39,17 @@ def failed_frames(task_id: TaskNumber) -> Sequence[tuple[FailedFrame, ...]]:
     failed = []
     for leaf in (yield from sequences.sub_task_ids(task_id)):
         failed += [frame for frame in (yield from sequences.frames(leaf)) if frame.status in FAILED]
+    return tuple(failed)
+
+
+def failed_frames(task_id: TaskNumber) -> Sequence[tuple[FailedFrame, ...]]:
+    """Ask for the failed frames of a task, in all its leaves, and for the ends of the first ten's logs.
+
+    :param task_id: number or alias.
+    :raises UnknownTask: the farm does not know the task.
+    """
     told = []
-    for place, frame in enumerate(failed):
+    for place, frame in enumerate((yield from failures(task_id))):
         log = (yield from _log_end(frame.id)) if place < MOST_LOGS else ""
         told.append(FailedFrame(frame.index, log))
     return tuple(told)

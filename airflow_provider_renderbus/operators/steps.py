@@ -10,6 +10,8 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, UnknownTask, is_refusal
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
@@ -18,7 +20,7 @@ log = logging.getLogger(__name__)
 # Seconds between the looks for a task that an answer did not hold.
 _PAUSES = (2.0, 5.0, 10.0)
 # Seconds before each look by which it is settled whether a submit arrived: three looks over 30 s.
-_UNTIL_SETTLED = (0.0, 15.0, 15.0)
+UNTIL_SETTLED = (0.0, 15.0, 15.0)
 
 
 def look_for(hook: RenderbusHook, number: int) -> TaskInfo | None:
@@ -40,6 +42,22 @@ def submitted_at(hook: RenderbusHook, number: int) -> float:
     known = look_for(hook, number)
     moment = known.submitted_at if known else None
     return moment.timestamp() if moment else time.time()
+
+
+def check_funds(hook: RenderbusHook, least: Decimal) -> None:
+    """See to it that the account can spend enough; where it does not show its money, that is only advice.
+
+    :param hook: the farm's hook.
+    :param least: how much, in the account's currency.
+    :raises ValueError: it cannot.
+    """
+    profile = hook.send(calls.query_user_profile())
+    if profile.means >= least:
+        return
+    told = f"the account has {profile.means} {profile.currency}, min_funds asks for {least}"
+    if not (profile.use_main_balance or profile.hide_balance):
+        raise ValueError(f"{told}: nothing was submitted; top it up")
+    log.warning("%s; it pays from its main account or hides its figures, so this is only advice", told)
 
 
 def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sent: bool) -> None:
@@ -80,7 +98,7 @@ def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> Non
 
 
 def _has_arrived(hook: RenderbusHook, number: int) -> bool:
-    for pause in _UNTIL_SETTLED:
+    for pause in UNTIL_SETTLED:
         time.sleep(pause)
         known = look_for(hook, number)
         if known is None:

@@ -1,49 +1,39 @@
-"""What operators share that can wait for the end of a render."""
+"""Waiting for the end of a render, on a worker or in the triggerer, over all that may come in between."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from abc import abstractmethod
+from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_renderbus.api.arguments import seconds
-from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
-from airflow_provider_renderbus.api.outcomes import FINISHED
-from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling, start_again, stop
+from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.wait import Wait
+from airflow_provider_renderbus.outlets import announce
 from airflow_provider_renderbus.report import in_full
 from airflow_provider_renderbus.triggers.events import End, Event, ForeignEvent, timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from airflow_provider_renderbus.waiting import DEFERRAL_NET, TaskWatch, poll_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_renderbus.api.states import TaskStatus
+    from airflow_provider_renderbus.triggers.base import RenderbusTrigger
+    from airflow_provider_renderbus.waiting import Watch
+
 _WEEK = timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What a wait is for; it crosses to the triggerer and back.
-
-    :param number: the task's number.
-    :param interval: seconds between two looks.
-    :param deadline: the moment until which to wait, in seconds since 1970.
-    :param over_at: the moment at which the render is over its `max_duration`, or None.
-    :param forgives_until: until this moment a stop is that of an earlier try.
-    """
-
-    number: int
-    interval: float
-    deadline: float
-    over_at: float | None
-    forgives_until: float
 
 
 class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
@@ -75,6 +65,23 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         self.cancel_on_kill = cancel_on_kill
         self.deferrable = deferrable
 
+    @abstractmethod
+    def states(self, wait: Wait) -> tuple[Collection[TaskStatus], Collection[TaskStatus] | None]:
+        """Return the states that are waited for, and those that count as failed where not all others do.
+
+        :param wait: what is waited for.
+        """
+
+    @abstractmethod
+    def go_on(self, context: Context, event: Event, wait: Wait) -> Wait | None:
+        """Do what makes a render go on that came to a halt, and return what to wait for then.
+
+        :param context: of the Airflow task.
+        :param event: how the waiting ended.
+        :param wait: what was waited for.
+        :return: None where it is over.
+        """
+
     def interval(self) -> float:
         """Return the seconds between two looks.
 
@@ -83,40 +90,96 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
         return seconds("poll_interval", poll_interval() if self.poll_interval is None else self.poll_interval)
 
-    def submit(self, number: int, producer: str | None, *, may_be_sent: bool) -> None:
-        """Submit a task; where it remains open whether that arrived, see to it that it does not run.
-
-        :param number: the task's number.
-        :param producer: name of the artist, which comes back in the task's info.
-        :param may_be_sent: whether an earlier try may have sent a submit already.
-        """
-        self.at_stake = [number]
-        try:
-            steps.submit(self.hook, number, producer, may_be_sent=may_be_sent)
-        except RenderbusError as problem:
-            if self.cancel_on_kill and not is_refusal(problem) and not isinstance(problem, NotSent):
-                raise AirflowException(f"{problem}; {stop(self.hook, [number])}") from problem
-            raise
-
-    def wait(self, context: Context, number: int, interval: float, *, taken_up: bool) -> dict[str, Any]:
+    def wait(
+        self, context: Context, number: int, *, max_cost: Decimal | None, taken_up: bool
+    ) -> dict[str, Any]:
         """Wait for the end of a render, here or deferred, and return its summary.
 
         :param context: of the Airflow task.
         :param number: the task's number.
-        :param interval: seconds between two looks.
+        :param max_cost: what it may cost, in the account's currency.
         :param taken_up: whether an earlier try began it, whose stop may still be on its way.
         """
+        self.at_stake = [number]
         now = time.time()
         ends = [now + self.timeout.total_seconds()]
         if self.deferrable and self.execution_timeout:
             ends.append(now + self.execution_timeout.total_seconds())
         over_at = None
         if self.max_duration is not None:
-            with airflow_failures():
+            with airflow_failures(), self.nothing_left_running():
                 over_at = steps.submitted_at(self.hook, number) + self.max_duration.total_seconds()
             ends.append(over_at)
-        forgives_until = now + FORGIVING if taken_up else 0.0
-        return self._wait(context, Wait(number, interval, min(ends), over_at, forgives_until))
+        wait = Wait(
+            number,
+            self.interval(),
+            min(ends),
+            over_at,
+            forgives_until=now + FORGIVING if taken_up else 0.0,
+            max_cost=None if max_cost is None else str(max_cost),
+            recommit_may_be_sent=taken_up,
+        )
+        return self.wait_for_end(context, wait)
+
+    def wait_for_end(self, context: Context, wait: Wait) -> dict[str, Any]:
+        """Wait for the end of a render, and return its summary.
+
+        :param context: of the Airflow task.
+        :param wait: what is waited for.
+        """
+        wanted, failed = self.states(wait)
+        if self.deferrable:
+            trigger = RenderbusTaskTrigger(
+                self.renderbus_conn_id,
+                [wait.number],
+                sorted(wanted),
+                None if failed is None else sorted(failed),
+                wait.interval,
+                wait.deadline,
+                cancel_on_kill=self.cancel_on_kill,
+                forgives_until=wait.forgives_until,
+                max_cost=wait.max_cost,
+            )
+            self.wait_in_triggerer(context, trigger, self.execute_complete.__name__, wait)
+        watch = TaskWatch(
+            self.hook,
+            [wait.number],
+            wanted,
+            failed,
+            forgives_until=wait.forgives_until,
+            max_cost=None if wait.max_cost is None else Decimal(wait.max_cost),
+        )
+        return self.after(context, self.wait_here(watch, wait), wait)
+
+    def wait_in_triggerer(
+        self, context: Context, trigger: RenderbusTrigger, method: str, wait: Wait
+    ) -> NoReturn:
+        """Hand a wait over to the triggerer.
+
+        :param context: of the Airflow task.
+        :param trigger: what waits there.
+        :param method: name of the method that goes on afterwards.
+        :param wait: what is waited for.
+        """
+        self.hand_over(context)
+        self.defer(
+            trigger=trigger,
+            method_name=method,
+            kwargs={"wait": asdict(wait)},
+            timeout=timedelta(seconds=max(0.0, wait.deadline - time.time())) + DEFERRAL_NET,
+        )
+
+    def wait_here(self, watch: Watch, wait: Wait) -> Event:
+        """Look until there is an end or the time is over.
+
+        :param watch: what looks.
+        :param wait: what is waited for.
+        """
+        while (event := watch.look()) is None:
+            if time.time() >= wait.deadline:
+                return timed_out(f"task {wait.number} has not ended")
+            time.sleep(min(wait.interval, max(0.0, wait.deadline - time.time())))
+        return event
 
     def execute_complete(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
@@ -128,56 +191,53 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         :param wait: what was waited for. Airflow's ``dag.test()`` loses it; what was pushed before the
             deferral is the link then.
         """
+        return self.after(context, *self.resumed(context, event, wait))
+
+    def resumed(
+        self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None
+    ) -> tuple[Event, Wait | None]:
+        """Answer for the render again after a deferral, and return how it ended and what was waited for.
+
+        :param context: of the Airflow task.
+        :param event: what the trigger reported.
+        :param wait: what was kept for the resumption.
+        """
         waited = None if wait is None else Wait(**wait)
         if waited:
             self.at_stake = [waited.number]
             with airflow_failures():
                 self.link_console(context, self.hook.console_url(waited.number))
         try:
-            end = Event.read(event)
+            return Event.read(event), waited
         except ForeignEvent as problem:
-            end = Event(End.FAILED, str(problem))
-        return self._after(context, end, waited)
+            return Event(End.FAILED, str(problem)), waited
 
-    def _wait(self, context: Context, wait: Wait) -> dict[str, Any]:
-        if self.deferrable:
-            self.hand_over(context)
-            self.defer(
-                trigger=RenderbusTaskTrigger(
-                    self.renderbus_conn_id,
-                    [wait.number],
-                    sorted(FINISHED),
-                    None,
-                    wait.interval,
-                    wait.deadline,
-                    cancel_on_kill=self.cancel_on_kill,
-                    forgives_until=wait.forgives_until,
-                ),
-                method_name=self.execute_complete.__name__,
-                kwargs={"wait": asdict(wait)},
-                timeout=timedelta(seconds=max(0.0, wait.deadline - time.time())) + DEFERRAL_NET,
-            )
-        watch = TaskWatch(self.hook, [wait.number], FINISHED, forgives_until=wait.forgives_until)
-        while (event := watch.look()) is None:
-            if time.time() >= wait.deadline:
-                event = timed_out(f"task {wait.number} has not ended")
-                break
-            time.sleep(min(wait.interval, max(0.0, wait.deadline - time.time())))
-        return self._after(context, event, wait)
+    def after(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
+        """Return the result of a wait that is over, or go on with one that is not.
 
-    def _after(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
-        """Return the result of a wait that is over, or go on with one that is not."""
-        if event.end is End.STOPPED_EARLY and wait:
-            with airflow_failures():
-                start_again(self.hook, [wait.number])
-            return self._wait(context, wait)
+        :param context: of the Airflow task.
+        :param event: how the waiting ended.
+        :param wait: what was waited for; None where Airflow has lost it.
+        """
+        further = None
+        if wait:
+            with airflow_failures(), self.nothing_left_running():
+                further = self.go_on(context, event, wait)
+        if further:
+            return self.wait_for_end(context, further)
         with airflow_failures():
-            if event.result is None and wait:
+            if wait and event.result is None:
                 event = self.given_up(event)
-                if event.end is End.TIMED_OUT and wait.over_at is not None and time.time() >= wait.over_at:
-                    raise AirflowFailException(f"{event.message}; max_duration ({self.max_duration}) is over")
+            elif wait and event.end is End.OVER_BUDGET:
+                event = self.stopped(event)
             event = in_full(self.hook, event)
+        is_over = bool(wait and wait.over_at and event.end is End.TIMED_OUT and time.time() >= wait.over_at)
+        if is_over or event.end is End.OVER_BUDGET:
+            raise AirflowFailException(
+                f"{event.message}; max_duration ({self.max_duration}) is over" if is_over else event.message
+            )
         result: dict[str, Any] = conclude(event)[0]
+        announce(context, self.outlets, result)
         return result
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.arguments import count, task_number, text, texts, whole
+from airflow_provider_renderbus.api.arguments import amount, count, task_number, text, texts, whole
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.conditions import FilesThere, FramesDone, FundsEnough, stored
@@ -148,10 +147,4 @@ class RenderbusFundsSensor(_ConditionSensor):
 
     def condition(self) -> FundsEnough:
         """Return what is waited for."""
-        try:
-            least = Decimal(str(self.min_funds))
-        except InvalidOperation:
-            least = Decimal("NaN")
-        if not least.is_finite():
-            raise ValueError(f"min_funds: an amount is wanted, not {self.min_funds!r}")
-        return FundsEnough(str(least))
+        return FundsEnough(str(amount("min_funds", self.min_funds)))

@@ -12,6 +12,7 @@ from airflow_provider_renderbus.api.outcomes import FINISHED
 from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling, start_again, stop
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.links import ConsoleLinked
+from airflow_provider_renderbus.outlets import announce
 from airflow_provider_renderbus.report import in_full
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.events import End, Event
@@ -78,11 +79,13 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
         if self.deferrable:
             self.hand_over(context)
         try:
-            return super().execute(context)
+            returned = super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
             if self.cancel_on_kill and self.at_stake:
                 self.log.warning("The time to wait is over: %s", stop(self.hook, self.at_stake))
             raise
+        announce(context, self.outlets, returned)
+        return returned
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
         """Go on when the trigger has reported the end.
@@ -100,7 +103,9 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
             if end.result is None and self.cancel_on_kill:
                 self.at_stake = self._numbers()
                 end = self.given_up(end)
-        return self.conclude(end)
+        returned = self.conclude(end)
+        announce(context, self.outlets, returned)
+        return returned
 
     def conclude(self, event: Event) -> Any:
         """Return the summaries, or fail with all there is to tell."""

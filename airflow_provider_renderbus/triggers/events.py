@@ -12,6 +12,7 @@ from airflow_provider_renderbus.api.states import TASK_STATES, TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from decimal import Decimal
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
@@ -34,7 +35,8 @@ class ForeignEvent(RenderbusError):
 class End(enum.StrEnum):
     """How the waiting for a render ended.
 
-    STOPPED_EARLY is a stop so soon after a try took the render up that it was meant for the try before.
+    STOPPED_EARLY is a stop so soon after a try took the render up that it was meant for the try before,
+    OVER_BUDGET a render that goes on and has cost more than it may.
     """
 
     REACHED = Outcome.REACHED.value
@@ -42,6 +44,7 @@ class End(enum.StrEnum):
     FAILED_FOR_GOOD = Outcome.FAILED_FOR_GOOD.value
     TIMED_OUT = "timed_out"
     STOPPED_EARLY = "stopped_early"
+    OVER_BUDGET = "over_budget"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,6 +59,13 @@ class Event:
     end: End
     message: str
     result: dict[str, Any] | list[dict[str, Any]] | None = None
+
+    @property
+    def state(self) -> TaskStatus | None:
+        """The state of the render that it is about, where it is about one."""
+        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
+        name = result.get("state") if isinstance(result, dict) else None
+        return None if name is None else TaskStatus[name]
 
     def payload(self) -> dict[str, Any]:
         """Return the event as the JSON that Airflow stores."""
@@ -81,6 +91,7 @@ def judge(
     failed: Collection[TaskStatus] | None = None,
     *,
     forgiving: bool = False,
+    max_cost: Decimal | None = None,
 ) -> Event | None:
     """Return the end of waiting that a look at a task brings, or None while there is more to wait for.
 
@@ -88,10 +99,13 @@ def judge(
     :param wanted: the states that are waited for.
     :param failed: the states that count as failed; all ends that are not wanted where it is left out.
     :param forgiving: whether a stop is that of an earlier try, which the one who waits has taken over from.
+    :param max_cost: what it may cost, in the account's currency.
     """
     verdict = outcome(task.status, wanted, failed)
     if verdict is Outcome.WAIT:
-        return None
+        if max_cost is None or task.cost <= max_cost:
+            return None
+        return Event(End.OVER_BUDGET, f"{describe(task)}, more than the {max_cost} it may", summary(task))
     if forgiving and verdict is Outcome.FAILED_FOR_GOOD and task.status in STOPPED_BY_SOMEBODY:
         return Event(End.STOPPED_EARLY, describe(task), summary(task))
     return Event(End(verdict.value), describe(task), summary(task))

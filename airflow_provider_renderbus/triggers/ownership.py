@@ -39,7 +39,7 @@ async def goes_on(ti: Any) -> bool | None:
     try:
         states = await _ask_together(_task_of(ti), ti.map_index)
         return states.get(ti.map_index) in _GOES_ON
-    except Exception as problem:  # whatever Airflow raises means that it does not answer
+    except Exception as problem:  # noqa: BLE001 - whatever Airflow raises means that it does not answer
         log.warning("Airflow does not tell whether the task goes on: %r", problem)
         return None
 

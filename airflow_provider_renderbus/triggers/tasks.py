@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
@@ -38,6 +39,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     :param deadline: the moment until which to wait, in seconds since 1970.
     :param cancel_on_kill: whether the tasks are stopped when the Airflow task is killed.
     :param forgives_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
+    :param max_cost: what each task may cost, in the account's currency, as text; one that goes on and has
+        cost more is stopped at once.
     :param version: of these arguments; a trigger may have been stored by an older provider.
     """
 
@@ -51,6 +54,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         deadline: float,
         cancel_on_kill: bool = False,
         forgives_until: float = 0.0,
+        max_cost: str | None = None,
         version: int = 2,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
@@ -59,6 +63,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         self.failed = None if failed is None else list(failed)
         self.cancel_on_kill = cancel_on_kill
         self.forgives_until = forgives_until
+        self.max_cost = max_cost
 
     def own_arguments(self) -> dict[str, Any]:
         """Return the arguments that only this kind of trigger has."""
@@ -68,6 +73,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             "failed": self.failed,
             "cancel_on_kill": self.cancel_on_kill,
             "forgives_until": self.forgives_until,
+            "max_cost": self.max_cost,
         }
 
     async def on_kill(self) -> None:
@@ -95,7 +101,10 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         if owned or (owned is None and not without_answer):
             log.info("Another try or triggerer waits for task %s now", ", ".join(map(str, self.numbers)))
             return
-        log.warning("Killed: %s", await stop(self.renderbus_conn_id, self.poll_interval, self.numbers))
+        log.warning("Killed: %s", await self._stop())
+
+    async def _stop(self) -> str:
+        return await stop(self.renderbus_conn_id, self.poll_interval, self.numbers)
 
     async def end(self, poller: Poller) -> Event:
         """Wait for all the tasks; the first that fails ends the waiting."""
@@ -117,6 +126,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     async def _end_of(self, number: int, poller: Poller) -> Event:
         wanted = tuple(map(TaskStatus, self.wanted))
         failed = None if self.failed is None else tuple(map(TaskStatus, self.failed))
+        max_cost = None if self.max_cost is None else Decimal(self.max_cost)
         lines = ProgressLines()
         last = None
         watch = poller.watch(number, self.poll_interval, self.deadline)
@@ -126,7 +136,10 @@ class RenderbusTaskTrigger(RenderbusTrigger):
                     if line := lines.line(task):
                         log.info(line)
                     forgiving = time.time() < self.forgives_until
-                    if event := judge(task, wanted, failed, forgiving=forgiving):
+                    if event := judge(task, wanted, failed, forgiving=forgiving, max_cost=max_cost):
+                        if event.end is End.OVER_BUDGET:
+                            # The worker that hears of it may have to wait for its turn.
+                            log.warning("%s: %s", event.message, await self._stop())
                         return event
                     last = describe(task)
                     # The wait for the next news may be long, and a model is large.

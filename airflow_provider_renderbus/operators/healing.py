@@ -1,0 +1,78 @@
+"""Rendering failed frames again, each so often as it may and no oftener, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
+from airflow_provider_renderbus.cancelling import until_begun
+from airflow_provider_renderbus.clients.failures import failures
+from airflow_provider_renderbus.operators.steps import UNTIL_SETTLED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_renderbus.api.models.frames import Frame
+    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+
+log = logging.getLogger(__name__)
+
+
+def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bool) -> bool:
+    """Render the failed frames of a task again.
+
+    How often a frame was, the farm counts in its ``recommitFlag``: no counter of ours dies with its process.
+    Where it is not known whether a request arrived, that count tells.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    :param attempts: how often a frame may be rendered again in all.
+    :param may_be_sent: whether an earlier try may have sent such a request.
+    :return: whether frames are being rendered again; False where none may be.
+    :raises RenderbusError: the farm refused, or did not answer; another try settles it.
+    """
+    failed = hook.run(failures(number))
+    if may_be_sent and failed:
+        untouched = _untouched(hook, number, failed)
+        if len(untouched) < len(failed):
+            until_begun(hook, number)
+            return True
+    due = [frame for frame in failed if frame.recommits < attempts]
+    if failed and not due:
+        return False
+    if due:
+        log.warning("Rendering frames %s of task %s again", _names(due), number)
+        _send(hook, number, due)
+    until_begun(hook, number)
+    return True
+
+
+def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:
+    try:
+        hook.send(calls.recommit_frames(ids=[frame.id for frame in due]))
+    except RenderbusError as lost:
+        if is_refusal(lost) or isinstance(lost, NotSent):
+            raise
+        log.warning("It is not known whether that arrived; the farm is asked: %s", lost)
+        if untouched := _untouched(hook, number, due):
+            log.warning("The farm has not begun frames %s; asking for them again", _names(untouched))
+            hook.send(calls.recommit_frames(ids=[frame.id for frame in untouched]))
+
+
+def _untouched(hook: RenderbusHook, number: int, frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Return those frames that the farm still calls failed, as often rendered as before, after 30 s."""
+    untouched = list(frames)
+    for pause in UNTIL_SETTLED:
+        time.sleep(pause)
+        now = {frame.id: frame.recommits for frame in hook.run(failures(number))}
+        untouched = [frame for frame in frames if now.get(frame.id) == frame.recommits]
+        if len(untouched) < len(frames):
+            break
+    return untouched
+
+
+def _names(frames: Sequence[Frame]) -> str:
+    return ", ".join(frame.index for frame in frames)

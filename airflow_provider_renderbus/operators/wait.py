@@ -1,0 +1,31 @@
+"""What a wait is for; it crosses to the triggerer and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One wait, as JSON takes it.
+
+    :param number: the task's number.
+    :param interval: seconds between two looks.
+    :param deadline: the moment until which to wait, in seconds since 1970.
+    :param over_at: the moment at which the render is over its `max_duration`, or None.
+    :param forgives_until: until this moment a stop is that of an earlier try.
+    :param max_cost: what the render may cost, in the account's currency, as text, or None.
+    :param recommit_may_be_sent: whether an earlier try may have asked for failed frames.
+    :param is_after_test: whether the pause after the priority frames is over.
+    :param bears_arrears: whether a stop for lack of money is waited out, for nobody can see the money.
+    """
+
+    number: int
+    interval: float
+    deadline: float
+    over_at: float | None
+    forgives_until: float
+    max_cost: str | None
+    recommit_may_be_sent: bool
+    is_after_test: bool = False
+    bears_arrears: bool = False

@@ -1,0 +1,239 @@
+"""Budgets, arrears, failed frames, the pause after test frames: plain and layered, waiting and deferred."""
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.operators import steps
+from airflow_provider_renderbus.operators.rendering import BUDGET
+from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from tests.airflow.context import context
+from tests.airflow.whole_task import STEP, WholeTask
+from tests.farm.caller import maya
+from tests.scenes import task_json
+
+pytestmark = pytest.mark.usefixtures("connection")
+FRAMES = "1-8[1]"
+JOBS = {"plain": task_json(frames=FRAMES), "layered": maya(frames=FRAMES)}
+
+
+@pytest.fixture
+def scenario():
+    return {}
+
+
+@pytest.fixture
+def farm(tmp_path, scenario):
+    with Farm(tmp_path / "farm", HandClock(), scenario={"pictures": False, **scenario}) as running:
+        yield running
+
+
+@pytest.fixture(params=JOBS)
+def created(request, client):
+    number = client.send(calls.create_task()).ids[0]
+    client.send(calls.upload_task_json(number, json.dumps(JOBS[request.param])))
+    return number
+
+
+@pytest.fixture(params=["worker", "triggerer"])
+def rendered(request, farm, created, monkeypatch):
+    """Submits the task, waits for it, and returns what the Airflow task returns."""
+    if request.param == "worker":
+        monkeypatch.setattr("time.sleep", lambda seconds: farm.advance(max(seconds, STEP)))
+    else:
+        monkeypatch.setattr("time.sleep", farm.advance)
+        monkeypatch.setattr("airflow_provider_renderbus.triggers.stopping.PAUSE", 0.0)
+
+    def rendered(try_number=1, **options):
+        deferrable = request.param == "triggerer"
+        task = WholeTask(
+            farm,
+            lambda: RenderbusSubmitTaskOperator(
+                task_id="submit",
+                render_task_id=created,
+                wait_for_completion=True,
+                deferrable=deferrable,
+                poll_interval=0.02 if deferrable else STEP,
+                **options,
+            ),
+        )
+        return task.run(context(try_number))
+
+    return rendered
+
+
+@pytest.fixture
+def info(client, created):
+    return lambda: client.send(calls.query_task_info([created]))[created]
+
+
+def frames_of(client, number):
+    leaves = client.run(sequences.sub_task_ids(number))
+    return [frame for leaf in leaves for frame in client.run(sequences.frames(leaf))]
+
+
+class TestBudgets:
+    def test_a_render_over_its_cost_is_stopped_without_a_retry(self, rendered, info):
+        with pytest.raises(AirflowFailException, match=r"cost .*, more than the 0.03 it may.*http://"):
+            rendered(max_cost="0.03")
+        assert info().status.name == "STOP"
+        assert Decimal("0.03") < info().cost < Decimal("0.5")
+
+    def test_one_that_stays_below_it_finishes(self, rendered):
+        assert rendered(max_cost=1000)["state"] == "FINISHED"
+
+    def test_an_amount_that_is_none_is_refused_before_anything_is_submitted(self, rendered, info):
+        for wrong in ({"max_cost": "much"}, {"min_funds": "NaN"}):
+            with pytest.raises(AirflowFailException, match="an amount is wanted"):
+                rendered(**wrong)
+        assert not info().submitted
+
+    def test_without_the_funds_nothing_is_submitted(self, rendered, info):
+        with pytest.raises(
+            AirflowFailException, match=r"has 510.* RMB, min_funds asks for 1000: nothing was"
+        ):
+            rendered(min_funds=1000)
+        assert not info().submitted
+
+    def test_hidden_funds_are_only_advice(self, caplog):
+        class Hook:
+            def send(self, _):
+                return SimpleNamespace(
+                    means=Decimal(0), currency="RMB", use_main_balance=True, hide_balance=False
+                )
+
+        steps.check_funds(Hook(), Decimal(5))
+        assert "only advice" in caplog.text
+
+
+class TestArrears:
+    @pytest.fixture
+    def scenario(self):
+        return {"account": {"coupon": "0", "balance": "0.1"}, "renders": [{"cost": "0.03"}]}
+
+    def test_out_of_money_fails_at_once(self, rendered, info):
+        with pytest.raises(AirflowFailException, match="ARREARAGE_STOP"):
+            rendered()
+
+    def test_a_top_up_can_be_waited_for(self, rendered, info, farm, monkeypatch):
+        advance, topped_up = farm.advance, []
+
+        def advance_and_pay(seconds):
+            advance(seconds)
+            if not topped_up and info().status.name == "ARREARAGE_STOP":
+                topped_up.append(True)
+                farm.top_up("50")
+
+        monkeypatch.setattr(farm, "advance", advance_and_pay)
+        monkeypatch.setattr("time.sleep", lambda seconds: advance_and_pay(max(seconds, STEP)))
+        assert rendered(on_arrears="wait")["state"] == "FINISHED"
+        assert topped_up
+
+    def test_it_is_waited_for_within_the_deadline(self, rendered, info):
+        with pytest.raises(AirflowException):
+            rendered(on_arrears="wait", timeout=0.3)
+        assert info().status.name == "ARREARAGE_STOP"
+
+
+class TestHealing:
+    @pytest.fixture
+    def scenario(self):
+        return {"renders": [{"fail_frames": "2-3", "fail_times": 1}]}
+
+    def test_failed_frames_fail_it(self, rendered):
+        with pytest.raises(AirflowException, match="FINISHED_HAS_FAILED"):
+            rendered()
+
+    def test_they_can_be_accepted(self, rendered):
+        result = rendered(failed_frames="accept")
+        assert result["state"] == "FINISHED_HAS_FAILED"
+        assert {frame["frame"] for frame in result["failed_frames"]} == {"2", "3"}
+
+    def test_only_they_are_rendered_again(self, rendered, client, created):
+        result = rendered(failed_frames="recommit")
+        assert (result["state"], result["failed_frames"]) == ("FINISHED", [])
+        again = {frame.index for frame in frames_of(client, created) if frame.recommits}
+        assert again == {"2", "3"}
+
+    def test_a_lost_answer_is_settled_by_the_farms_own_count(self, rendered, client, created, farm):
+        farm.inject("drop", effect=True, calls=["recommit_frames"], times=1)
+        assert rendered(failed_frames="recommit")["state"] == "FINISHED"
+        assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
+
+    def test_a_request_that_did_not_arrive_is_made_again(self, rendered, client, created, farm):
+        farm.inject("drop", calls=["recommit_frames"], times=1)
+        assert rendered(failed_frames="recommit")["state"] == "FINISHED"
+        assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
+
+    def test_a_retry_counts_what_was_rendered_before_it(self, rendered, client, created):
+        with pytest.raises(AirflowException):
+            rendered()
+        assert rendered(try_number=2, failed_frames="recommit")["state"] == "FINISHED"
+
+
+class TestWhatCannotBeHealed:
+    @pytest.fixture
+    def scenario(self):
+        return {"renders": [{"fail_frames": "2"}]}
+
+    def test_each_frame_is_rendered_only_so_often(self, rendered, client, created):
+        with pytest.raises(AirflowException, match=r"(?s)frame 2 failed; the end of its log: .*attempt 3"):
+            rendered(failed_frames="recommit", recommit_attempts=2)
+        assert {frame.recommits for frame in frames_of(client, created)} == {0, 2}
+
+    def test_a_retry_does_not_begin_to_count_anew(self, rendered, client, created):
+        for try_number in (1, 2):
+            with pytest.raises(AirflowException, match="FINISHED_HAS_FAILED"):
+                rendered(try_number=try_number, failed_frames="recommit")
+        assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
+
+
+class TestTestFrames:
+    @pytest.fixture
+    def created(self, client):
+        number = client.send(calls.create_task()).ids[0]
+        job = task_json(frames=FRAMES)
+        job["task_info"] |= {"pre_frames": "101", "stop_after_test": "1"}
+        client.send(calls.upload_task_json(number, json.dumps(job)))
+        return number
+
+    def test_the_pause_can_be_a_success(self, rendered):
+        assert rendered(on_test_done="succeed")["state"] == "FINISHED_TEST"
+
+    def test_full_speed_can_follow_by_itself(self, rendered):
+        assert rendered(on_test_done="full_speed")["state"] == "FINISHED"
+
+    def test_else_somebody_must_go_on(self, rendered, info):
+        with pytest.raises(AirflowException, match="time to wait is over"):
+            rendered(timeout=0.3)
+
+
+def test_a_wrong_choice_is_named_when_the_dag_is_parsed():
+    for name in ("failed_frames", "on_test_done", "on_arrears"):
+        with pytest.raises(ValueError, match=f"{name}: .*maybe"):
+            RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: "maybe"})
+
+
+def test_the_document_tells_of_every_choice():
+    document = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
+    table = document.partition("\n## Budgets")[2].partition("\n## ")[0]
+    told, argument = {}, ""
+    for name, value in re.findall(r"^\| (?:`(\w+)`)? ?\| (?:`\"(\w+)\"`|an amount) \|", table, re.MULTILINE):
+        argument = name or argument
+        told.setdefault(argument, []).append(value)
+    amounts = {name for name, values in told.items() if values == [""]}
+    assert amounts == set(BUDGET)
+    for name, values in told.items():
+        for value in values:
+            RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: value or "5"})
+        if name not in amounts:
+            with pytest.raises(ValueError, match=", ".join(map(repr, values))):
+                RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: ""})
