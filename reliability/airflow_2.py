@@ -18,6 +18,8 @@ class Airflow2(AirflowInstance):
     """An Airflow 2.11 in a folder, with the parameters of an AirflowInstance."""
 
     api: ClassVar[str] = "/api/v1"
+    for_run: ClassVar[Mapping[str, Any]] = {}
+    for_mark: ClassVar[Mapping[str, Any]] = {"dry_run": False}
 
     def environment(self) -> dict[str, str]:
         """Return the environment of its processes."""
@@ -49,22 +51,6 @@ class Airflow2(AirflowInstance):
         for name in ("scheduler", "triggerer"):
             self.start_component(name)
         self.programs.wait_until("an answer of Airflow's web server", self._answers, seconds)
-
-    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
-        """Start a DAG run."""
-        try:
-            self.post(f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, conf=dict(conf or {}))
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.CONFLICT:
-                raise
-
-    def set_task_state(self, instance: Mapping[str, Any], state: str) -> None:
-        """Mark a task instance."""
-        path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
-        path += f"/{instance['task_id']}"
-        if instance["map_index"] >= 0:
-            path += f"/{instance['map_index']}"
-        self.patch(path, new_state=state, dry_run=False)
 
     def clear(self, dag_id: str, run_id: str, tasks: Iterable[tuple[str, int]]) -> None:
         """Clear tasks, mapped ones with all their instances: this API knows no others."""
