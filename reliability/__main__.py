@@ -26,7 +26,7 @@ from demo.runs import new_folder
 from demo.secrecy import check_files
 from reliability import crash, document, kills, restarts, triggerers
 from reliability.result import Table
-from reliability.stage import PROJECT
+from reliability.stage import LINES, PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,11 +39,9 @@ if TYPE_CHECKING:
 EXPERIMENTS = {"crash": crash, "restarts": restarts, "kills": kills, "triggerers": triggerers}
 # What is run where there are only minutes.
 _SMALL: dict[str, Experiment] = {
-    "crash": partial(crash.run, every=4),
+    "crash": partial(crash.run, every=4, lines=LINES[:1]),
     "restarts": partial(restarts.run, every=2),
-    "kills": partial(
-        kills.run, lines=kills.LINES[:1], kills=("marked failed", "cleared", "execution_timeout")
-    ),
+    "kills": partial(kills.run, lines=LINES[:1], kills=("marked failed", "cleared", "execution_timeout")),
     "triggerers": partial(triggerers.run, cases=("killed (SIGKILL)",)),
 }
 

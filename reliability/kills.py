@@ -7,9 +7,7 @@ then, and a stop that comes late shows as well.
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -22,17 +20,16 @@ from reliability.kinds import DEFERRED, GOES_ON, KILLS, SLOTS, STOPPED, TAKEN_UP
 from reliability.postgres import postgres
 from reliability.reaper import POLL, Life, Reaper
 from reliability.result import Row
-from reliability.stage import COST, NOT_RENDERED, PROJECT, Stage, task_json
+from reliability.stage import COST, LINES, NOT_RENDERED, PROJECT, Stage, python_of, task_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from reliability.kinds import Kill, Slot
     from reliability.stage import Render
 
 COLUMNS = ("Airflow", "kill", "what waits", "how")
-LINES = ("3.3", "3.0", "2.11")
-"""Lines of Airflow. The first one is this interpreter's."""
 _SECONDS_TO_WAIT, _SECONDS_TO_STOP, _SECONDS_TO_END = 120.0, 90.0, 180.0
 _LOOK = "query_task_info"
 # As long as a render takes.
@@ -90,11 +87,10 @@ class _Experiment:
         self._line = line
         self._reaper = Reaper(self._life_of)
         dags = PROJECT / "reliability" / "dags" / "kills"
-        python = Path(sys.executable) if line == LINES[0] else PROJECT / f".venv-{line}" / "bin" / "python"
         # Airflow 2 has no API between workers and server that a relay could stand in.
         self._blind = _is_2(line)
         kind = Airflow2 if self._blind else AirflowInstance
-        self._stage = Stage(folder, dags, None, settings, self._reaper.workers, python, kind)
+        self._stage = Stage(folder, dags, None, settings, self._reaper.workers, python_of(line), kind)
         self._run: Run | None = None
         self._known: dict[str, Life] = {}
         self._states: dict[tuple[str, Slot], tuple[str, int, int | None]] = {}

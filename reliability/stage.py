@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reliability.relay import Rule
 
 PROJECT = Path(__file__).parent.parent
+LINES = ("3.3", "3.0", "2.11")
+"""Lines of Airflow. The first one is this interpreter's."""
 FRAMES = 4
 COST = Decimal("0.04")
 """What a render of :func:`task_json` costs: a fixed price for each of its frames."""
@@ -52,6 +54,11 @@ def task_json(scene: str) -> dict[str, Any]:
             }
         },
     }
+
+
+def python_of(line: str) -> Path:
+    """Return the interpreter of the environment that holds a line of Airflow."""
+    return Path(sys.executable) if line == LINES[0] else PROJECT / f".venv-{line}" / "bin" / "python"
 
 
 @dataclass(frozen=True)
