@@ -20,6 +20,8 @@ MODES = {"waiting": False, "deferrable": True}
 """How a render's operator waits, and whether it is deferrable then."""
 RIGHT = "1 submit, 1 charge, right result"
 """What is told of a render of which nothing was lost or doubled."""
+RIGHT_AGAIN = f"{RIGHT}; stopped and started again"
+"""What is told of such a render that one try has stopped and another has started again."""
 _DAG, _TASK = "crash", "render"
 POLL_INTERVAL = 2.0
 """Seconds between two looks at a render."""
@@ -120,9 +122,11 @@ class Trial:
         else:
             told.append(f"result {result}, the Airflow task's state {instance['state']}")
         yield ", ".join(told)
-        for order, count in render.orders.items():
-            if order not in {"create", "submit"}:
-                yield f"{order}: {count}"
+        orders = {order: count for order, count in render.orders.items() if order not in {"create", "submit"}}
+        if orders and orders == {"stop": orders.get("start"), "start": orders.get("stop")}:
+            yield "stopped and started again"
+        elif orders:
+            yield f"orders: {orders}"
 
     def _name(self, index: int) -> str:
         return f"{self._run_id}-{index:03}"
