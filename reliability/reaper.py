@@ -38,7 +38,7 @@ _RUN = re.compile(r"/execution/task-instances/[^/]+/run$")
 # A heartbeat comes whenever it is due and tells nothing of the operator.
 _HEARTBEAT = "heartbeat"
 # On SQLite the scheduler of Airflow 3.0 can have a task started before it has noted that it is queued.
-_TOO_EARLY = b'"previous_state":"scheduled"'
+_TOO_EARLY = "scheduled"
 _QUESTIONS, _PAUSE = 50, 0.2
 _VERBS = {"GET": "read", "POST": "write", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 _THINGS = {"store": "task state", "xcoms": "XCom", "task-instances": "task's"}
@@ -133,7 +133,7 @@ class Reaper:
         if _RUN.search(request.path):
             answer = forward()
             for _ in range(_QUESTIONS):
-                if answer.status != CONFLICT or _TOO_EARLY not in answer.body:
+                if answer.status != CONFLICT or _previous_state(answer) != _TOO_EARLY:
                     break
                 time.sleep(_PAUSE)
                 answer = forward()
@@ -188,6 +188,12 @@ def _step_name(request: Request) -> str:
 def _is_last(request: Request) -> bool:
     """Tell whether a request says that the process has nothing more to do: it defers, or has ended."""
     return request.method == "PATCH" and request.path.endswith("/state")
+
+
+def _previous_state(answer: Answer) -> str | None:
+    """Return the state because of which Airflow lets no task begin."""
+    detail: Any = json.loads(answer.body).get("detail")
+    return detail.get("previous_state") if isinstance(detail, dict) else None
 
 
 def _tells_end(answer: Answer) -> bool:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _SECONDS = 120
-# What a relay may not hand on, for it says how the body was sent and not what it is.
-_OF_THE_CONNECTION = {"connection", "content-length", "keep-alive", "transfer-encoding"}
+# What a relay does not hand on, for it says how a body is sent and not what it is; rules read plain bodies.
+_OF_THE_CONNECTION = {"accept-encoding", "connection", "content-length", "keep-alive", "transfer-encoding"}
 
 
 @dataclass(frozen=True)
