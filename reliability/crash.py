@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from airflow_provider_renderbus.farm.calls import ROUTES
 from reliability.reaper import AFTER, BEFORE, END, POLL, Point, Step
 from reliability.result import Row
 from reliability.stage import LINES
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 COLUMNS = ("Airflow", "mode", "step", "killed")
 # Between the workers and the server of Airflow 2 there is no API whose requests could be seen.
 _LINES = tuple(line for line in LINES if not line.startswith("2."))
+# The scheduler of Airflow 3.0 dies of a request that a worker is refused: there only the farm refuses.
+_CALLS = {call.__name__ for call in ROUTES.values()}
 # Of requests in a row with one name, as in a wait, so many are points; the last one is the one that ends it.
 _OF_A_WAIT = 2
 
@@ -55,6 +58,7 @@ def _on(line: str, folder: Path, say: Callable[[str], None], every: int) -> list
             (mode, point)
             for mode, life in zip(MODES, trial.lives, strict=True)
             for point in points_of([step for step in life.steps if step.name != POLL])
+            if line == LINES[0] or point.moment != BEFORE or point.step.name in _CALLS
         ][::every]
         say(f"{len(points)} points on Airflow {line}")
         for (mode, point), told in zip(points, trial.render("killed", points), strict=True):

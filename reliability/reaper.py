@@ -42,6 +42,7 @@ _TOO_EARLY = "scheduled"
 _QUESTIONS, _PAUSE = 50, 0.2
 _VERBS = {"GET": "read", "POST": "write", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 _THINGS = {"store": "task state", "xcoms": "XCom", "task-instances": "task's"}
+_KEYS = {"rtif": "rendered fields"}
 
 
 @dataclass(frozen=True, order=True)
@@ -182,7 +183,7 @@ def _step_name(request: Request) -> str:
         return f"tell Airflow: {json.loads(request.body)['state']}"
     kind, _, rest = path.partition("/")
     what, key = _THINGS.get(kind, kind), rest.rpartition("/")[2]
-    return f"{_VERBS.get(request.method, request.method)} {what} {key}".strip()
+    return f"{_VERBS.get(request.method, request.method)} {what} {_KEYS.get(key, key)}".strip()
 
 
 def _is_last(request: Request) -> bool:

@@ -88,12 +88,14 @@ def test_what_a_worker_asks_of_airflow_is_a_step():
     ask("PATCH", f"/task-instances/{instance}/run", pid=17)
     assert (life.pid, life.runs) == (17, 1)
     ask("PUT", f"/task-instances/{instance}/heartbeat")
+    ask("PUT", f"/task-instances/{instance}/rtif")
     ask("GET", f"/store/ti/{instance}/renderbus_render")
     ask("PUT", f"/store/ti/{instance}/renderbus_render")
     ask("POST", "/xcoms/dag/run/task/return_value?map_index=3")
     ask("PATCH", f"/task-instances/{instance}/state", state="success")
     assert life.pid is None
     assert [str(step) for step in life.steps] == [
+        "write task's rendered fields",
         "read task state renderbus_render",
         "write task state renderbus_render",
         "write XCom return_value",
