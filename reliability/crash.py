@@ -10,59 +10,39 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.calls import ROUTES
 from reliability.reaper import AFTER, BEFORE, END, POLL, Point, Step
 from reliability.result import Row
-from reliability.stage import LINES
 from reliability.trial import MODES, RIGHT, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-COLUMNS = ("Airflow", "mode", "step", "killed")
-# Between the workers and the server of Airflow 2 there is no API whose requests could be seen.
-_LINES = tuple(line for line in LINES if not line.startswith("2."))
-# The scheduler of Airflow 3.0 dies of a request that a worker is refused: there only the farm refuses.
-_CALLS = {call.__name__ for call in ROUTES.values()}
+COLUMNS = ("mode", "step", "killed")
 # Of requests in a row with one name, as in a wait, so many are points; the last one is the one that ends it.
 _OF_A_WAIT = 2
 
 
-def run(
-    folder: Path, say: Callable[[str], None], *, every: int = 1, lines: Iterable[str] = _LINES
-) -> list[Row]:
+def run(folder: Path, say: Callable[[str], None], *, every: int = 1) -> list[Row]:
     """Make the table.
 
     :param folder: a new folder for all that is made.
     :param say: told what happens.
     :param every: of the points, take every so many-th.
-    :param lines: of Airflow.
     """
-    rows = []
-    for line in lines:
-        (folder / line).mkdir()
-        rows += _on(line, folder / line, say, every)
-    return rows
-
-
-def _on(line: str, folder: Path, say: Callable[[str], None], every: int) -> list[Row]:
-    with Trial(folder, {"AIRFLOW__CORE__PARALLELISM": "10"}, line=line) as trial:
+    with Trial(folder, {"AIRFLOW__CORE__PARALLELISM": "10"}) as trial:
         clean = trial.render("clean", [(mode, None) for mode in MODES])
-        rows = [
-            Row((line, mode, "all", "never"), RIGHT, told) for mode, told in zip(MODES, clean, strict=True)
-        ]
+        rows = [Row((mode, "all", "never"), RIGHT, told) for mode, told in zip(MODES, clean, strict=True)]
         if not all(row.holds for row in rows):
             return rows
         points = [
             (mode, point)
             for mode, life in zip(MODES, trial.lives, strict=True)
             for point in points_of([step for step in life.steps if step.name != POLL])
-            if line == LINES[0] or point.moment != BEFORE or point.step.name in _CALLS
         ][::every]
-        say(f"{len(points)} points on Airflow {line}")
+        say(f"{len(points)} points")
         for (mode, point), told in zip(points, trial.render("killed", points), strict=True):
-            rows.append(Row((line, mode, str(point.step), point.moment), RIGHT, told))
+            rows.append(Row((mode, str(point.step), point.moment), RIGHT, told))
         return rows
 
 

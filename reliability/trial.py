@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reliability.reaper import Life, Reaper, kill_process
-from reliability.stage import COST, FRAMES, LINES, NOT_RENDERED, PROJECT, Stage, python_of, task_json
+from reliability.stage import COST, FRAMES, NOT_RENDERED, PROJECT, Stage, task_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +37,6 @@ class Trial:
     :param settings: environment variables for Airflow.
     :param strike: what to do where a render's point is; it returns whether the client is dead then.
     :param speed: farm seconds that pass in a second; None for a farm whose time passes only when it is told.
-    :param line: of Airflow.
     """
 
     def __init__(
@@ -46,11 +45,10 @@ class Trial:
         settings: Mapping[str, str],
         strike: Callable[[Life], bool] = kill_process,
         speed: float | None = _SPEED,
-        line: str = LINES[0],
     ) -> None:
         self._reaper = Reaper(self._life_of, strike)
         dags = PROJECT / "reliability" / "dags" / _DAG
-        self.stage = Stage(folder, dags, speed, settings, self._reaper.workers, python_of(line))
+        self.stage = Stage(folder, dags, speed, settings, self._reaper.workers)
         self._run_id = ""
         self._indexes: dict[str, int] = {}
         self.lives: list[Life] = []
