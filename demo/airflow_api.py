@@ -82,15 +82,16 @@ class AirflowApi:
         self.programs.wait_until(f"the DAG {dag_id}", lambda: self._has(dag_id), seconds)
         self.patch(f"/dags/{dag_id}", is_paused=False)
 
-    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
-        """Start a DAG run. Raises what :meth:`get` does.
+    def trigger(self, dag_id: str, run_id: str | None = None, conf: Mapping[str, Any] | None = None) -> None:
+        """Start a run of a DAG, which is unpaused. Raises what :meth:`get` does.
 
         :param dag_id: the DAG.
-        :param run_id: a name of the run's own: a request that failed after it was carried out is told by it.
+        :param run_id: a name of the run's own: by it a request is known that failed after it was carried out.
         :param conf: what the run is given.
         """
         try:
-            self.post(f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, conf=dict(conf or {}), **self.for_run)
+            named = {} if run_id is None else {"dag_run_id": run_id}
+            self.post(f"/dags/{dag_id}/dagRuns", **named, conf=dict(conf or {}), **self.for_run)
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.CONFLICT:
                 raise
