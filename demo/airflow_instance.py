@@ -104,6 +104,8 @@ class AirflowInstance(AirflowApi):
             # The DAGs do not change while it runs, so each is parsed once.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+            # Airflow 3.0 takes a DAG for deleted that was not parsed for so long.
+            "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "86400",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             # A worker notices the end of its task's process only after this time where the process closed
             # its pipes a moment before it ended (Airflow 3.3.2, WatchedSubprocess; 5 s by default).
