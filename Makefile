@@ -23,7 +23,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench format constraints clean
+.PHONY: help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -71,6 +71,10 @@ bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/ben
 	$(BIN)/python -m benchmarks.import_time
 	$(BIN)/python -m benchmarks.waiting --tasks 1000 --interval 10 --outage 10
 
+reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow in all ways while renders run, and write docs/reliability.md (SMALL=1: a part of it, for CI)
+	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
+	@$(BIN)/python -m reliability $(if $(SMALL),--small,--write)
+
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -92,7 +96,7 @@ constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_D
 	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
 
 clean: ## remove environments, caches and the demo's runs
-	rm -rf .tools .venv .venv-* .demo .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .tools .venv .venv-* .demo .reliability .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define install
