@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import httpx
 import tenacity
@@ -16,7 +18,7 @@ import tenacity
 from demo.processes import ProgramError, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from demo.processes import Program, Programs
 
@@ -27,6 +29,8 @@ _COMPONENT = Path(__file__).with_name("component.py")
 _NOT_INHERITED = ("AIRFLOW", "_AIRFLOW", "RENDERBUS", "PYTHONDONTWRITEBYTECODE")
 # The processes beside the API server, and their options.
 _OTHERS = {"dag-processor": (), "scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
+# States of a DAG run.
+_ENDED = ("success", "failed")
 
 NO_PROXY = {"NO_PROXY": _HOST, "no_proxy": _HOST}
 """Environment variables that keep requests to this machine from going through a proxy."""
@@ -62,6 +66,8 @@ class AirflowInstance:
     programs: Programs
     settings: Mapping[str, str] = field(default_factory=dict)
     python: Path = Path(sys.executable)
+    api: ClassVar[str] = "/api/v2"
+    """The REST API's path."""
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True)
@@ -74,6 +80,8 @@ class AirflowInstance:
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         }
+        self.components: dict[str, Program] = {}
+        """The processes beside the API server that were started last, by their names."""
         self._http = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -90,6 +98,8 @@ class AirflowInstance:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": _HOST,
             "AIRFLOW__API__PORT": str(self.port),
+            # Airflow 3.0 signs no token without one, together with the PyJWT of today.
+            "AIRFLOW__API_AUTH__JWT_ISSUER": self.url,
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -120,9 +130,20 @@ class AirflowInstance:
         migration = self.run("db-migrate", "db", "migrate", may_end=True)
         self.programs.wait_until("Airflow's database", lambda: migration.process.poll() == 0, seconds)
         api_server.release()
-        for name, options in _OTHERS.items():
-            self.run(name, name, *options)
+        for name in _OTHERS:
+            self.start_component(name)
         self.programs.wait_until("an answer of Airflow's API server", self._serves, seconds)
+
+    def start_component(self, component: str, *options: str, name: str | None = None) -> Program:
+        """Start one of the processes beside the API server, again or one more.
+
+        :param component: "dag-processor", "scheduler" or "triggerer".
+        :param options: more of its command's options.
+        :param name: what it is called in messages and in its log; its own name where it is left out.
+        """
+        program = self.run(name or component, component, *_OTHERS[component], *options)
+        self.components[name or component] = program
+        return program
 
     def run(self, name: str, *arguments: str, may_end: bool = False) -> Program:
         """Start ``airflow`` with arguments.
@@ -151,16 +172,114 @@ class AirflowInstance:
     def get(self, path: str, **parameters: str | int) -> Any:
         """Read from the REST API.
 
-        :param path: below ``/api/v2``.
+        :param path: below :attr:`api`.
         :param parameters: of the query.
         :raises httpx.HTTPStatusError: the answer is not a success.
         :raises httpx.TransportError: there is no answer.
         """
-        return self._ask("GET", f"/api/v2{path}", params=parameters)
+        return self._ask("GET", f"{self.api}{path}", params=parameters)
+
+    def pages(self, path: str, field: str, **parameters: str | int) -> list[dict[str, Any]]:
+        """Read all pages of a list from the REST API. Raises what :meth:`get` does.
+
+        :param path: below :attr:`api`.
+        :param field: which field of an answer holds the list.
+        :param parameters: of the query.
+        """
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.get(path, limit=100, offset=len(found), **parameters)
+            found += page[field]
+            if not page[field] or len(found) >= page["total_entries"]:
+                return found
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
+        """Start a DAG run. Raises what :meth:`get` does.
+
+        :param dag_id: the DAG.
+        :param run_id: a name of the run's own: a request that failed after it was carried out is told by it.
+        :param conf: what the run is given.
+        """
+        try:
+            self.post(f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, logical_date=None, conf=dict(conf or {}))
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
+
+    def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> str:
+        """Wait for the end of a DAG run and return its state.
+
+        :param dag_id: the DAG.
+        :param run_id: its run.
+        :param seconds: how long it may take.
+        :raises ProgramError: a process ended, or the time is over.
+        """
+        path = f"/dags/{dag_id}/dagRuns/{run_id}"
+
+        def has_ended() -> bool:
+            return self.get(path)["state"] in _ENDED
+
+        self.programs.wait_until(f"the end of {dag_id} {run_id}", has_ended, seconds, pause=1.0)
+        state: str = self.get(path)["state"]
+        return state
+
+    def returned(self, instance: Mapping[str, Any]) -> Any:
+        """Return what a task instance has returned, None where that is nothing. Raises what :meth:`get` does.
+
+        :param instance: the task instance as the REST API tells of it.
+        """
+        path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
+        path += f"/{instance['task_id']}/xcomEntries/return_value"
+        try:
+            return self.get(path, map_index=instance["map_index"], stringify="false")["value"]
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    def post(self, path: str, **fields: Any) -> Any:
+        """Post to the REST API. Raises what :meth:`get` does.
+
+        :param path: below :attr:`api`.
+        :param fields: of the body.
+        """
+        return self._ask("POST", f"{self.api}{path}", json=fields)
+
+    def set_task_state(self, instance: Mapping[str, Any], state: str) -> None:
+        """Mark a task instance. Raises what :meth:`get` does.
+
+        :param instance: the task instance as the REST API tells of it.
+        :param state: "failed" or "success".
+        """
+        path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
+        path += f"/{instance['task_id']}"
+        if instance["map_index"] >= 0:
+            path += f"/{instance['map_index']}"
+        self.patch(path, new_state=state)
+
+    def clear(self, dag_id: str, run_id: str, tasks: Iterable[tuple[str, int]]) -> None:
+        """Clear task instances. Raises what :meth:`get` does.
+
+        :param dag_id: the DAG.
+        :param run_id: its run.
+        :param tasks: ids of tasks, with a map index or -1.
+        """
+        named = [task_id if index < 0 else [task_id, index] for task_id, index in tasks]
+        fields = {"dag_run_id": run_id, "task_ids": named, "only_failed": False, "dry_run": False}
+        self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)
+
+    def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Change a row of the SQLite database, e.g. to let a time-out of hours be over.
+
+        :param statement: in SQL.
+        :param parameters: by their names in it.
+        """
+        with closing(sqlite3.connect(self.home / "airflow.db", timeout=60.0)) as database, database:
+            database.execute(statement, parameters)
 
     def patch(self, path: str, **changes: Any) -> Any:
         """Change something through the REST API. Raises what :meth:`get` does."""
-        return self._ask("PATCH", f"/api/v2{path}", json=changes)
+        return self._ask("PATCH", f"{self.api}{path}", json=changes)
 
     def connection_form(self, connection_type: str) -> dict[str, Any]:
         """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.
