@@ -183,7 +183,7 @@ def test_a_render_sets_its_compositing_going_and_tells_what_it_made(runs):
     airflow = runs.airflow
     render = airflow.returned(instances(airflow, "render_passes", "run")["render"])
     (run,) = airflow.get("/dags/composite_on_render/dagRuns")["dag_runs"]
-    assert (run["run_type"], airflow.wait_for_run("composite_on_render", run["dag_run_id"], SECONDS)) == (
+    assert (run["run_type"], airflow.wait_for_run("composite_on_render", run["dag_run_id"], 60)) == (
         "asset_triggered",
         "success",
     )
