@@ -27,7 +27,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("hooks.renderbus")],
         "operators": [
-            _modules("operators.render", "operators.tasks", "operators.actions", "operators.frames")
+            _modules("operators.render", "operators.tasks", "operators.actions", "operators.outputs")
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],
         "triggers": [_modules("triggers.tasks", "triggers.condition")],

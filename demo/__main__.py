@@ -28,7 +28,7 @@ from demo.nightly import CONTACT_SHEET, DAG_ID, PREVIEW, SHOTS, WAIT
 from demo.pictures import check_contact_sheet, check_frames, check_preview
 from demo.processes import ProgramError, Programs, Stopped, stop_on_signals
 from demo.report import Journal, table
-from demo.secrecy import check_files, check_processes
+from demo.secrecy import check_files, check_processes, check_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +70,7 @@ def run(folder: Path, speed: float) -> list[Finding]:
     journal.event("run folder", str(folder))
     farm = EmbeddedFarm(folder / "farm", folder / "farm.log")
     findings: dict[Finding, None] = {}
+    triggers: set[str] = set()
 
     with Programs(seconds_to_end=3.0) as programs:
         farm.start(programs, speed)
@@ -77,6 +78,7 @@ def run(folder: Path, speed: float) -> list[Finding]:
         dags = PROJECT / "example_dags"
         airflow = AirflowInstance(folder / "airflow", dags, programs, settings(folder, farm))
         with airflow, farm.client() as client:
+            secrets = farm.secrets(client)
             airflow.unpause(DAG_ID)
             journal.event("Airflow", f"{airflow.url}, {DAG_ID} is unpaused")
             form = airflow.connection_form("renderbus")
@@ -85,13 +87,15 @@ def run(folder: Path, speed: float) -> list[Finding]:
             for changed in follower.follow():
                 for shot in changed:
                     journal.say(str(shot))
-                findings |= dict.fromkeys(check_processes(programs.members(), farm.key, folder))
+                findings |= dict.fromkeys(check_processes(programs.members(), secrets, folder))
+                triggers |= airflow.triggers()
             result = follower.result()
         journal.event(DAG_ID, result.state)
 
     journal.event("processes", "ended")
     findings |= dict.fromkeys(check(result, farm, airflow))
-    findings |= dict.fromkeys(check_files(folder, farm.key, farm.private_files))
+    findings |= dict.fromkeys(check_triggers(triggers, secrets, airflow.home))
+    findings |= dict.fromkeys(check_files(folder, secrets, farm.private_files))
     if not findings:
         journal.event("checks", "passed")
         print(summary(result))

@@ -110,7 +110,7 @@ class Farm:
             self._clock.resume(self._life.moment)
             self._gate = Gate(self._account, self._books)
             self._faults = Faults(read.faults)
-            self._desk = Desk(self._life, self._storage, self._clock, self._books, read, host)
+            self._desk = Desk(self._life, self._storage, self._clock, self._books, read, self._account, host)
             self._ends = ends.pop_all()
 
     def __enter__(self) -> Self:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import whole
 from airflow_provider_renderbus.api.errors import BadAnswer
-from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.described import DescribedOperator
 from airflow_provider_renderbus.operators.memory import memory_of
-from airflow_provider_renderbus.operators.waiting import TERMS, WaitingOperator
+from airflow_provider_renderbus.operators.rendering import BUDGET, RenderingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ _LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
 _DELETED = 0
 
 
-class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
+class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     """Render a scene: create a task number, upload its task.json, submit it, wait for its end.
 
     The number is remembered before anything else is sent, so another try of the Airflow task takes the same
@@ -66,7 +66,7 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
 
     template_fields = (
         *DescribedOperator.template_fields,
-        *TERMS,
+        *BUDGET,
         "task_user_level",
         "labels",
         "artist",
@@ -87,22 +87,23 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or take up what an earlier try has begun."""
-        with airflow_failures():
-            terms = self.terms()
+        with airflow_failures(), self.nothing_left_running():
+            self.check()
             description = self.description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
+            self.at_stake = [kept.number] if kept else []
             taken_up = None if kept is None else self._take_up(kept)
+            self.at_stake = [taken_up.id] if taken_up else []
             number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
             if taken_up is None or not taken_up.submitted:
                 description.upload(self.hook, number)
-                self.submit(number, memory.producer(self.artist), terms, may_be_sent=taken_up is not None)
+                self.submit(number, memory.producer(self.artist), may_be_sent=taken_up is not None)
             else:
-                self.at_stake = [number]
                 start_again(self.hook, [number])
-        return self.wait(context, number, terms, taken_up=taken_up is not None)
+        return self.see_through(context, number, taken_up=taken_up is not None)
 
     def deferred_for(self, context: Context) -> Sequence[int]:
         """Return the number that is remembered."""
@@ -129,7 +130,7 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
         if known is None or known.is_delete == _DELETED or known.status in _LOST:
             self.log.warning("Task %s of an earlier try is gone or lost on the farm; rendering anew", number)
             return None
-        if known.status.phase is Phase.SUCCEEDED and kept.cleared:
+        if kept.cleared and self.succeeds(known.status):
             self.log.info("Task %s has finished and this task was cleared since; rendering anew", number)
             return None
         return known

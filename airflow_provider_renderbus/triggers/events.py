@@ -60,6 +60,13 @@ class Event:
     message: str
     result: dict[str, Any] | list[dict[str, Any]] | None = None
 
+    @property
+    def state(self) -> TaskStatus | None:
+        """The state of the render that it is about, where it is about one."""
+        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
+        name = result.get("state") if isinstance(result, dict) else None
+        return None if name is None else TaskStatus[name]
+
     def payload(self) -> dict[str, Any]:
         """Return the event as the JSON that Airflow stores."""
         return {**dataclasses.asdict(self), "end": self.end.value, "version": _VERSION}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
+from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 
 # Seconds in which those that join are gathered, so that they share requests and hear within a second.
 GATHERING = 0.5

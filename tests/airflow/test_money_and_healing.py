@@ -1,7 +1,9 @@
 """Budgets, arrears, failed frames, the pause after test frames: plain and layered, waiting and deferred."""
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.operators import steps
+from airflow_provider_renderbus.operators.rendering import BUDGET
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
 from tests.airflow.whole_task import STEP, WholeTask
@@ -217,3 +220,20 @@ def test_a_wrong_choice_is_named_when_the_dag_is_parsed():
     for name in ("failed_frames", "on_test_done", "on_arrears"):
         with pytest.raises(ValueError, match=f"{name}: .*maybe"):
             RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: "maybe"})
+
+
+def test_the_document_tells_of_every_choice():
+    document = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
+    table = document.partition("\n## Budgets")[2].partition("\n## ")[0]
+    told, argument = {}, ""
+    for name, value in re.findall(r"^\| (?:`(\w+)`)? ?\| (?:`\"(\w+)\"`|an amount) \|", table, re.MULTILINE):
+        argument = name or argument
+        told.setdefault(argument, []).append(value)
+    amounts = {name for name, values in told.items() if values == [""]}
+    assert amounts == set(BUDGET)
+    for name, values in told.items():
+        for value in values:
+            RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: value or "5"})
+        if name not in amounts:
+            with pytest.raises(ValueError, match=", ".join(map(repr, values))):
+                RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: ""})

@@ -7,8 +7,8 @@ import math
 from hypothesis import settings, stateful
 from hypothesis import strategies as st
 
+from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 from airflow_provider_renderbus.api.errors import NoAnswer, UnknownTask
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
 from airflow_provider_renderbus.triggers.pages import GATHERING
 from tests.triggers.fake_farm import item
 from tests.triggers.hand_loop import HandLoop

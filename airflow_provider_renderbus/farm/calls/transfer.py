@@ -28,8 +28,18 @@ def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
 
 
 def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
-    """Tell the engines and lines by which the storages are reached."""
-    engines = (("Aspera", "Aspera_main", str(desk.port), 1), ("RaySync", "raysync_main", RAYSYNC_PORT, 0))
+    """Tell the engines and lines by which the storages are reached.
+
+    The passwords are for show: what moves files here asks for none.
+    """
+    accounts = [
+        {"bid": bid, "name": bid, "password": desk.account.transfer_password(bid)}
+        for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)
+    ]
+    engines = (
+        ("Aspera", "Aspera_main", str(desk.port), accounts, 1),
+        ("RaySync", "raysync_main", RAYSYNC_PORT, None, 0),
+    )
     return {
         "inputBid": INPUT_BID,
         "outputBid": OUTPUT_BID,
@@ -37,7 +47,7 @@ def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
         "parentInputBid": None,
         "resqEngines": [
             {
-                "resqEngineAccounts": None,
+                "resqEngineAccounts": accounts_of_engine,
                 "respTaskEngineLines": [
                     {
                         "name": line,
@@ -56,7 +66,7 @@ def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
                 "checkExcludType": "",
                 "isDefault": is_default,
             }
-            for number, (engine, line, port, is_default) in enumerate(engines, 121)
+            for number, (engine, line, port, accounts_of_engine, is_default) in enumerate(engines, 121)
         ],
         "subUserOutputBids": [],
     }
@@ -84,9 +94,9 @@ def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
     return {
         "channel": 2,
         "platform": request.platform,
-        "signature": "",
+        "signature": desk.account.raysync_key("signature"),
         "version": "1.0.0",
-        "userKey": "",
+        "userKey": desk.account.raysync_key("user"),
         "id": USER_ID,
         "userName": USER_NAME,
         "zone": 1,
@@ -100,7 +110,7 @@ def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
         "subDeleteCapital": 1,
         "useMainBalance": 0,
         "downloadDisable": 0,
-        "raySyncUserKey": "no-such-server",
+        "raySyncUserKey": desk.account.raysync_key("server"),
     }
 
 
