@@ -13,12 +13,13 @@ from airflow_provider_renderbus.jobs.builder import task_json
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 
 FRAMES_OVER_BUDGET = 40
+RETRIES = 2
 CASES = {
     "over_budget": {"max_cost": "0.02"},
     "no_funds": {"min_funds": "{{ 100000 }}"},
     "arrears": {"renderbus_conn_id": "poor"},
     "top_up": {"renderbus_conn_id": "topped_up", "on_arrears": "wait"},
-    "failed": {"retries": 0},
+    "failed": {},
     "accept": {"failed_frames": "accept"},
     "recommit": {"failed_frames": "recommit"},
     "full_speed": {"on_test_done": "full_speed"},
@@ -52,7 +53,9 @@ def money_and_healing():
                     task_json=described(case, job, name),
                     deferrable=deferrable,
                     timeout=300,
-                    **{"retries": 2, "retry_delay": timedelta(seconds=1)} | options,
+                    retries=RETRIES,
+                    retry_delay=timedelta(seconds=1),
+                    **options,
                 )
 
 
