@@ -1,4 +1,4 @@
-"""A whole Airflow on this machine: its settings, its four processes and its REST API."""
+"""A whole Airflow on this machine: its settings and its four processes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import sqlite3
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
-import tenacity
 from cryptography.fernet import Fernet
+from sqlalchemy import create_engine, text
 
-from demo.processes import ProgramError, free_port
+from demo.airflow_api import AirflowApi
+from demo.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from demo.processes import Program, Programs
 
@@ -29,8 +30,6 @@ _COMPONENT = Path(__file__).with_name("component.py")
 _NOT_INHERITED = ("AIRFLOW", "_AIRFLOW", "RENDERBUS", "PYTHONDONTWRITEBYTECODE")
 # The processes beside the API server, and their options.
 _OTHERS = {"dag-processor": (), "scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
-# States of a DAG run.
-_ENDED = ("success", "failed")
 
 NO_PROXY = {"NO_PROXY": _HOST, "no_proxy": _HOST}
 """Environment variables that keep requests to this machine from going through a proxy."""
@@ -42,14 +41,8 @@ def inherited_environment() -> dict[str, str]:
     return environment | NO_PROXY | {"PYTHONUNBUFFERED": "1"}
 
 
-def _is_passing(error: BaseException) -> bool:
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.is_server_error
-    return isinstance(error, httpx.TransportError)
-
-
 @dataclass
-class AirflowInstance:
+class AirflowInstance(AirflowApi):
     """An Airflow in a folder, on SQLite and LocalExecutor, with an open REST API on 127.0.0.1.
 
     It is started on entry of its ``with`` block. Its processes end with the others of ``programs``.
@@ -66,8 +59,6 @@ class AirflowInstance:
     programs: Programs
     settings: Mapping[str, str] = field(default_factory=dict)
     python: Path = Path(sys.executable)
-    api: ClassVar[str] = "/api/v2"
-    """The REST API's path."""
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True)
@@ -171,120 +162,19 @@ class AirflowInstance:
             folder /= f"map_index={instance['map_index']}"
         return folder / f"attempt={instance['try_number']}.log"
 
-    def get(self, path: str, **parameters: str | int) -> Any:
-        """Read from the REST API.
-
-        :param path: below :attr:`api`.
-        :param parameters: of the query.
-        :raises httpx.HTTPStatusError: the answer is not a success.
-        :raises httpx.TransportError: there is no answer.
-        """
-        return self._ask("GET", f"{self.api}{path}", params=parameters)
-
-    def pages(self, path: str, field: str, **parameters: str | int) -> list[dict[str, Any]]:
-        """Read all pages of a list from the REST API. Raises what :meth:`get` does.
-
-        :param path: below :attr:`api`.
-        :param field: which field of an answer holds the list.
-        :param parameters: of the query.
-        """
-        found: list[dict[str, Any]] = []
-        while True:
-            page = self.get(path, limit=100, offset=len(found), **parameters)
-            found += page[field]
-            if not page[field] or len(found) >= page["total_entries"]:
-                return found
-
-    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
-        """Start a DAG run. Raises what :meth:`get` does.
-
-        :param dag_id: the DAG.
-        :param run_id: a name of the run's own: a request that failed after it was carried out is told by it.
-        :param conf: what the run is given.
-        """
-        try:
-            self.post(f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, logical_date=None, conf=dict(conf or {}))
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.CONFLICT:
-                raise
-
-    def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> str:
-        """Wait for the end of a DAG run and return its state.
-
-        :param dag_id: the DAG.
-        :param run_id: its run.
-        :param seconds: how long it may take.
-        :raises ProgramError: a process ended, or the time is over.
-        """
-        path = f"/dags/{dag_id}/dagRuns/{run_id}"
-
-        def has_ended() -> bool:
-            return self.get(path)["state"] in _ENDED
-
-        self.programs.wait_until(f"the end of {dag_id} {run_id}", has_ended, seconds, pause=1.0)
-        state: str = self.get(path)["state"]
-        return state
-
-    def returned(self, instance: Mapping[str, Any]) -> Any:
-        """Return what a task instance has returned, None where that is nothing. Raises what :meth:`get` does.
-
-        :param instance: the task instance as the REST API tells of it.
-        """
-        path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
-        path += f"/{instance['task_id']}/xcomEntries/return_value"
-        try:
-            return self.get(path, map_index=instance["map_index"], stringify="false")["value"]
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == httpx.codes.NOT_FOUND:
-                return None
-            raise
-
-    def post(self, path: str, **fields: Any) -> Any:
-        """Post to the REST API. Raises what :meth:`get` does.
-
-        :param path: below :attr:`api`.
-        :param fields: of the body.
-        """
-        return self._ask("POST", f"{self.api}{path}", json=fields)
-
-    def set_task_state(self, instance: Mapping[str, Any], state: str) -> None:
-        """Mark a task instance. Raises what :meth:`get` does.
-
-        :param instance: the task instance as the REST API tells of it.
-        :param state: "failed" or "success".
-        """
-        path = f"/dags/{instance['dag_id']}/dagRuns/{instance['dag_run_id']}/taskInstances"
-        path += f"/{instance['task_id']}"
-        if instance["map_index"] >= 0:
-            path += f"/{instance['map_index']}"
-        self.patch(path, new_state=state)
-
-    def clear(self, dag_id: str, run_id: str, tasks: Iterable[tuple[str, int]]) -> None:
-        """Clear task instances. Raises what :meth:`get` does.
-
-        :param dag_id: the DAG.
-        :param run_id: its run.
-        :param tasks: ids of tasks, with a map index or -1.
-        """
-        named = [task_id if index < 0 else [task_id, index] for task_id, index in tasks]
-        fields = {"dag_run_id": run_id, "task_ids": named, "only_failed": False, "dry_run": False}
-        self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)
-
     def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
-        """Change a row of the SQLite database, e.g. to let a time-out of hours be over.
+        """Change a row of the database, e.g. to let a time-out of hours be over.
 
-        :param statement: in SQL.
-        :param parameters: by their names in it.
+        :param statement: in SQL, with ``:name`` for each parameter.
+        :param parameters: by their names.
         """
-        with (
-            contextlib.closing(sqlite3.connect(self.home / "airflow.db", timeout=60.0)) as database,
-            database,
-        ):
-            database.execute(statement, parameters)
-
-    def patch(self, path: str, **changes: Any) -> Any:
-        """Change something through the REST API. Raises what :meth:`get` does."""
-        return self._ask("PATCH", f"{self.api}{path}", json=changes)
+        default = f"sqlite:///{self.home / 'airflow.db'}"
+        engine = create_engine(self.settings.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", default))
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(statement), parameters)
+        finally:
+            engine.dispose()
 
     def triggers(self) -> set[str]:
         """Return the arguments of the triggers that wait now, as JSON.
@@ -296,46 +186,12 @@ class AirflowInstance:
             rows = opened.execute("select kwargs from trigger").fetchall()
         return {kept if kept.startswith("{") else self._fernet.decrypt(kept).decode() for (kept,) in rows}
 
-    def connection_form(self, connection_type: str) -> dict[str, Any]:
-        """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.
-
-        :param connection_type: of the connection.
-        """
-        forms = self._ask("GET", "/ui/connections/hook_meta")
-        return next((form for form in forms if form["connection_type"] == connection_type), {})
-
-    def unpause(self, dag_id: str, seconds: float = 60.0) -> None:
-        """Wait until a DAG is there and unpause it, so that the run that is due is made at once.
-
-        :param dag_id: the DAG.
-        :param seconds: how long its file may take to be parsed.
-        :raises ProgramError: its file cannot be imported, a process ended, or the time is over.
-        """
-        self.programs.wait_until(f"the DAG {dag_id}", lambda: self._has(dag_id), seconds)
-        self.patch(f"/dags/{dag_id}", is_paused=False)
-
-    def _has(self, dag_id: str) -> bool:
-        for problem in self.get("/importErrors")["import_errors"]:
-            raise ProgramError(f"{problem['filename']} cannot be imported:\n{problem['stack_trace']}")
-        return any(dag["dag_id"] == dag_id for dag in self.get("/dags", limit=100)["dags"])
-
     def _serves(self) -> bool:
         """Tell whether the API server serves tasks. The first such request takes seconds: not a task's."""
         try:
             return self._http.get("/execution/health").is_success
         except httpx.TransportError:
             return False
-
-    # On SQLite a request can fail because the database is locked; those made here can be repeated.
-    @tenacity.retry(
-        stop=tenacity.stop_after_delay(30.0),
-        wait=tenacity.wait_fixed(0.5),
-        retry=tenacity.retry_if_exception(_is_passing),
-        reraise=True,
-    )
-    def _ask(self, method: str, path: str, **arguments: Any) -> Any:
-        self.programs.watch()
-        return self._http.request(method, path, **arguments).raise_for_status().json()
 
     def _start(self, name: str, command: list[str], *, may_end: bool = False, held: bool = False) -> Program:
         return self.programs.start(
