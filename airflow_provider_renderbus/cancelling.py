@@ -146,17 +146,19 @@ def start(hook: RenderbusHook, number: int) -> None:
     until_begun(hook, number)
 
 
-def until_begun(hook: RenderbusHook, number: int) -> None:
+def until_begun(hook: RenderbusHook, number: int) -> bool:
     """Wait a little until a task shows that it goes on, so that its old end is not taken for a new one.
 
     :param hook: the farm's hook.
     :param number: the task's number.
+    :return: whether it does.
     """
     for pause in _UNTIL_BEGUN:
         time.sleep(pause)
         known = hook.run(sequences.task_infos([number])).get(number)
         if known is not None and not known.ended:
-            break
+            return True
+    return False
 
 
 def stop(hook: RenderbusHook, numbers: Sequence[int]) -> str:

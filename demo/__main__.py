@@ -31,17 +31,25 @@ from demo.report import Journal, table
 from demo.secrecy import check_files, check_processes, check_triggers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).parent.parent
 
 
-def main() -> int:
-    """Run the demo and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+def main(
+    demo: Callable[[Path, float], list[Finding]], program: str, description: str | None, seconds: int = 300
+) -> int:
+    """Run a demo and return its exit status.
+
+    :param demo: runs it in a new folder, at a speed of the farm, and returns what is not as it must be.
+    :param program: its name in messages.
+    :param description: what it does.
+    :param seconds: its time limit, where the command line sets none.
+    """
+    parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--runs", type=Path, default=PROJECT / ".demo", help="folder of all runs")
     parser.add_argument("--speed", type=float, default=120.0, help="farm seconds a second (%(default)s)")
-    parser.add_argument("--time-limit", type=int, default=300, help="seconds for all of it (%(default)s)")
+    parser.add_argument("--time-limit", type=int, default=seconds, help="seconds for all of it (%(default)s)")
     options = parser.parse_args()
 
     os.environ.update(NO_PROXY)
@@ -49,7 +57,7 @@ def main() -> int:
     stop_on_signals()
     signal.alarm(options.time_limit)
     try:
-        problems = [str(finding) for finding in run(folder, options.speed)]
+        problems = [str(finding) for finding in demo(folder, options.speed)]
     except Stopped as stopped:
         if stopped.number != signal.SIGALRM:
             print("Stopped. Everything that was started has ended.", file=sys.stderr)
@@ -147,4 +155,4 @@ def new_folder(runs: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run, "python -m demo", __doc__))

@@ -6,7 +6,7 @@ import asyncio
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook, conf
 
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import console_url, read_settings, uses_main_account
@@ -134,8 +134,9 @@ class RenderbusHook(BaseHook):
 
     @property
     def transfer_command(self) -> str | None:
-        """Path of the vendor's transfer command on the workers, where the connection names it."""
-        return self._connection.extra_dejson.get("transfer_command") or None
+        """Path of the vendor's transfer command on the workers: the connection's, else Airflow's own."""
+        named = self._connection.extra_dejson.get("transfer_command")
+        return named or conf.get("renderbus", "transfer_command", fallback="") or None
 
     def uses_main_account(self) -> bool:
         """Return whether scenes go to the main account's storage: by the connection, else by the profile."""

@@ -35,17 +35,14 @@ def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bo
     :raises RenderbusError: the farm refused, or did not answer; another try settles it.
     """
     failed = hook.run(failures(number))
-    if may_be_sent and failed:
-        untouched = _untouched(hook, number, failed)
-        if len(untouched) < len(failed):
-            until_begun(hook, number)
-            return True
+    if may_be_sent and failed and len(_untouched(hook, number, failed)) < len(failed):
+        return until_begun(hook, number)
     due = [frame for frame in failed if frame.recommits < attempts]
-    if failed and not due:
-        return False
-    if due:
-        log.warning("Rendering frames %s of task %s again", _names(due), number)
-        _send(hook, number, due)
+    if not due:
+        # A task that broke as a whole has no failed frame, nor has one whose frames are being rendered again.
+        return not failed and until_begun(hook, number)
+    log.warning("Rendering frames %s of task %s again", _names(due), number)
+    _send(hook, number, due)
     until_begun(hook, number)
     return True
 

@@ -20,7 +20,7 @@ from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.wait import Wait
 from airflow_provider_renderbus.outlets import announce
 from airflow_provider_renderbus.report import in_full
-from airflow_provider_renderbus.triggers.events import End, Event, ForeignEvent, timed_out
+from airflow_provider_renderbus.triggers.events import End, Event, timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from airflow_provider_renderbus.waiting import DEFERRAL_NET, TaskWatch, poll_interval
 
@@ -177,7 +177,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
         while (event := watch.look()) is None:
             if time.time() >= wait.deadline:
-                return timed_out(f"task {wait.number} has not ended")
+                return timed_out(watch.last_seen)
             time.sleep(min(wait.interval, max(0.0, wait.deadline - time.time())))
         return event
 
@@ -207,10 +207,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             self.at_stake = [waited.number]
             with airflow_failures():
                 self.link_console(context, self.hook.console_url(waited.number))
-        try:
-            return Event.read(event), waited
-        except ForeignEvent as problem:
-            return Event(End.FAILED, str(problem)), waited
+        return Event.received(event), waited
 
     def after(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
         """Return the result of a wait that is over, or go on with one that is not.
@@ -236,8 +233,16 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             raise AirflowFailException(
                 f"{event.message}; max_duration ({self.max_duration}) is over" if is_over else event.message
             )
-        result: dict[str, Any] = conclude(event)[0]
+        result = self.deliver(context, conclude(event)[0])
         announce(context, self.outlets, result)
+        return result
+
+    def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        """Return what the operator returns for a render that has reached what was wanted.
+
+        :param context: of the Airflow task.
+        :param result: the render's summary.
+        """
         return result
 
 

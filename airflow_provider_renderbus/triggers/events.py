@@ -72,6 +72,14 @@ class Event:
         return {**dataclasses.asdict(self), "end": self.end.value, "version": _VERSION}
 
     @classmethod
+    def received(cls, payload: Any) -> Event:
+        """Read an event from a triggerer; one that cannot be read is a failure that may be retried."""
+        try:
+            return cls.read(payload)
+        except ForeignEvent as problem:
+            return cls(End.FAILED, str(problem))
+
+    @classmethod
     def read(cls, payload: Any) -> Event:
         """Read an event that came from a triggerer.
 

@@ -61,11 +61,7 @@ class Pages:
 
     def hold(self, until: float) -> None:
         """Ask for nothing before a moment."""
-        self._held_until = until
-
-    def resume(self) -> None:
-        """Hold nothing up any longer."""
-        self._held_until = -math.inf
+        self._held_until = max(self._held_until, until)
 
     def retry(self, numbers: list[int]) -> None:
         """Put numbers that got no answer first."""

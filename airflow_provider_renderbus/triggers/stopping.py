@@ -104,7 +104,7 @@ async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Sto
     while stopping.open and useful:
         try:
             async with poller_of(*where, deadline) as poller:
-                async for _ in poller.repeat(stopping.round, PAUSE, deadline):
+                async for _ in poller.rounds.repeat(stopping.round, PAUSE, deadline):
                     if not stopping.open:
                         break
         except DeadlinePassed:

@@ -103,8 +103,11 @@ def test_the_main_accounts_storage_is_chosen_by_connection_or_profile(connection
     assert not uses_main_account({"use_main_account": False}, shared=True)
 
 
-def test_the_transfer_command_is_the_connections(connection, monkeypatch):
+def test_the_transfer_command_is_the_connections_or_the_configurations(connection, monkeypatch):
+    use(monkeypatch, connection, extra={"transfer_command": ""})
     assert RenderbusHook().transfer_command is None
+    monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_COMMAND", "/usr/local/bin/rayvision_transmitter")
+    assert RenderbusHook().transfer_command == "/usr/local/bin/rayvision_transmitter"
     use(monkeypatch, connection, extra={"transfer_command": "/opt/rayvision_transmitter"})
     assert RenderbusHook().transfer_command == "/opt/rayvision_transmitter"
 

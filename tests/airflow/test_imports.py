@@ -23,7 +23,7 @@ print(json.dumps([sorted(before), sorted(set(sys.modules) - before)]))
 OF_A_RUNNING_TASK = (
     *("api.answers", "api.calls.", "api.models", "api.reading", "api.secret", "api.signing"),
     *("clients.asynchronous", "clients.blocking", "clients.exchange", "clients.policy", "clients.settings"),
-    *("farm", "hooks.masking", "jobs"),
+    *("farm", "hooks.masking", "jobs", "operators.courier", "transfer"),
     *("triggers.glance", "triggers.poller", "triggers.sharing"),
 )
 

@@ -138,8 +138,10 @@ class TestArrears:
         assert topped_up
 
     def test_it_is_waited_for_within_the_deadline(self, rendered, info):
+        with pytest.raises(AirflowFailException, match="ARREARAGE_STOP"):
+            rendered()
         with pytest.raises(AirflowException):
-            rendered(on_arrears="wait", timeout=0.3)
+            rendered(try_number=2, on_arrears="wait", timeout=0.3)
         assert info().status.name == "ARREARAGE_STOP"
 
 
@@ -196,6 +198,16 @@ class TestWhatCannotBeHealed:
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
 
 
+class TestWhatBreaksAsAWhole:
+    @pytest.fixture
+    def scenario(self):
+        return {"renders": [{"broken": 1}]}
+
+    def test_it_has_no_frame_to_render_again(self, rendered):
+        with pytest.raises(AirflowException, match="is FAILED"):
+            rendered(failed_frames="recommit")
+
+
 class TestTestFrames:
     @pytest.fixture
     def created(self, client):
@@ -212,8 +224,9 @@ class TestTestFrames:
         assert rendered(on_test_done="full_speed")["state"] == "FINISHED"
 
     def test_else_somebody_must_go_on(self, rendered, info):
-        with pytest.raises(AirflowException, match="time to wait is over"):
-            rendered(timeout=0.3)
+        rendered(on_test_done="succeed")
+        with pytest.raises(AirflowException, match=r"time to wait is over.*FINISHED_TEST"):
+            rendered(try_number=2, timeout=0.3)
 
 
 def test_a_wrong_choice_is_named_when_the_dag_is_parsed():

@@ -129,12 +129,12 @@ def get_output_files(desk: Desk, request: Request) -> list[dict[str, Any]]:
 
 def _entries(desk: Desk, paths: Iterable[Path]) -> list[dict[str, Any]]:
     """Return what the farm tells about files, without links and what has vanished."""
-    return [entry for path in paths if (entry := _entry(desk, path))]
+    told = (desk.storage.entry(path, in_arrears=_in_arrears(desk, path)) for path in paths)
+    return [entry for entry in told if entry]
 
 
-def _entry(desk: Desk, path: Path) -> dict[str, Any] | None:
-    """Return what the farm tells about a file; it belongs to the task whose number its top folder bears."""
-    top = path.relative_to(desk.storage.output).parts[0]
-    number = top.partition("_")[0]
+def _in_arrears(desk: Desk, path: Path) -> bool:
+    """Return whether money is owed for a file; it is the task's whose number its top folder bears."""
+    number = desk.storage.name(path).split("/")[1].partition("_")[0]
     task = desk.life.tasks.get(int(number)) if number.isdecimal() else None
-    return desk.storage.entry(path, in_arrears=bool(task and task.arrears))
+    return bool(task and task.arrears)
