@@ -43,3 +43,9 @@ def instances(airflow, dag_id, run_id):
     """The task instances of a DAG run, by task id."""
     path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
     return {instance["task_id"]: instance for instance in airflow.pages(path, "task_instances")}
+
+
+def end_of(airflow, dag_id, run_id, seconds):
+    """The state in which a DAG run ends."""
+    airflow.wait_for_run(dag_id, run_id, seconds)
+    return airflow.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]

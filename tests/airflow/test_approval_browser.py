@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from tests.airflow.approval import DAG_ID, PICTURES, SECONDS, studio
-from tests.airflow.real_airflow import instances
+from tests.airflow.real_airflow import end_of, instances
 from tests.airflow_version import LINE
 from tests.farm.caller import Caller
 
@@ -47,7 +47,7 @@ def test_the_frames_are_seen_the_button_is_pressed_and_the_render_goes_on(runnin
     assert running.farm.served[FULL_SPEED] == 0
 
     browser.press("[data-testid='hitl-option-Approve']")
-    assert running.airflow.wait_for_run(DAG_ID, "approved", SECONDS) == "success"
+    assert end_of(running.airflow, DAG_ID, "approved", SECONDS) == "success"
     tasks = instances(running.airflow, DAG_ID, "approved")
     assert tasks["give_up"]["state"] == "skipped"
     end = running.airflow.returned(tasks["wait"])
@@ -59,7 +59,7 @@ def test_the_frames_are_seen_the_button_is_pressed_and_the_render_goes_on(runnin
 def test_what_is_rejected_is_given_up(running):
     running.ask("rejected")
     running.browser.press("[data-testid='hitl-option-Reject']")
-    assert running.airflow.wait_for_run(DAG_ID, "rejected", SECONDS) == "success"
+    assert end_of(running.airflow, DAG_ID, "rejected", SECONDS) == "success"
     tasks = instances(running.airflow, DAG_ID, "rejected")
     assert [tasks[task]["state"] for task in ("give_up", "full_speed", "wait")] == [
         "success",

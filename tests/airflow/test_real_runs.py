@@ -13,7 +13,7 @@ from PIL import Image, ImageChops
 
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.farm import Farm
-from tests.airflow.real_airflow import instances, real_airflow
+from tests.airflow.real_airflow import end_of, instances, real_airflow
 from tests.airflow_version import LINE
 from tests.dags.money_and_healing import CASES, FRAMES_OVER_BUDGET, JOBS, MODES, RETRIES
 from tests.farm.caller import LIST, Caller
@@ -186,10 +186,8 @@ def test_a_render_sets_its_compositing_going_and_tells_what_it_made(runs):
     airflow = runs.airflow
     render = airflow.returned(instances(airflow, "render_passes", "run")["render"])
     (run,) = airflow.get("/dags/composite_on_render/dagRuns")["dag_runs"]
-    assert (run["run_type"], airflow.wait_for_run("composite_on_render", run["dag_run_id"], 60)) == (
-        "asset_triggered",
-        "success",
-    )
+    assert run["run_type"] == "asset_triggered"
+    assert end_of(airflow, "composite_on_render", run["dag_run_id"], 60) == "success"
     tasks = instances(airflow, "composite_on_render", run["dag_run_id"])
     (told,) = airflow.returned(tasks["renders"])
     assert told == {name: render[name] for name in ("number", "state", "frames", "cost", "outputs", "url")}
