@@ -13,7 +13,7 @@ VENDOR_PYTHON ?= 3.11
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
-PYTEST := pytest -q --numprocesses logical --maxprocesses 8
+PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadgroup
 SUITE := --ignore tests/interop -m 'not browser'
 # uv does not read pip's settings: where it has no index of its own it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
@@ -59,7 +59,7 @@ coverage: .venv/installed ## check that the tests of the protocol reach every li
 interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
 	$(BIN)/$(PYTEST) tests/interop
 
-browser: .venv/installed ## try the farm's pages in Chromium, which root gets from Debian where it is missing
+browser: .venv/installed ## try the pages of the farm and of Airflow in Chromium, which root gets from Debian where it is missing
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 	$(BIN)/pytest -q -m browser tests
 
