@@ -8,7 +8,8 @@ import pkgutil
 import signal
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -389,6 +390,13 @@ class TestTheTimeIsOver:
                 "__fail__", {"error": "Trigger timeout"}, {**context(), "task_state_store": store}
             )
         assert state(number) == "STOP"
+
+    def test_a_render_that_is_not_found_then_is_said_loudly(self, farm, caplog):
+        farm.inject("code", code=400, calls=["get_task_list"])
+        run = SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC))
+        with pytest.raises(Exception, match="Trigger timeout"):
+            render().resume_execution("__fail__", {"error": "Trigger timeout"}, {**context(), "dag_run": run})
+        assert "may still be running and cost money" in caplog.text
 
     @pytest.mark.parametrize("options", [{"deferrable": True}, {"soft_fail": True}, {}])
     def test_a_sensor_that_answers_for_renders(self, options, submitted, state):
