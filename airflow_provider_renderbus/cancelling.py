@@ -77,7 +77,7 @@ class Cancelling(BaseOperator):
         told = stop(self.hook, self.at_stake, LOOKS_AT_REST) if self.at_stake else "nothing was submitted yet"
         if not is_timeout:
             raise SystemExit(f"Killed: {told}")
-        self.log.info("Its time is over: %s", told)
+        log.info("Its time is over: %s", told)
 
     def hand_over(self, context: Context) -> None:
         """Let go of the renders, for what follows is not this process's: a trigger's, or another task's.
@@ -133,7 +133,7 @@ class Cancelling(BaseOperator):
                 told = stop(self.hook, self.at_stake)
             except (RenderbusError, ValueError) as problem:
                 told = f"its render was not found, and may still be running and cost money ({problem})"
-            self.log.error("The deferral failed: %s", told)
+            log.error("The deferral failed: %s", told)
         return super().resume_execution(next_method, next_kwargs, context)
 
     def deferred_for(self, context: Context) -> Sequence[int]:

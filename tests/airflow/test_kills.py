@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import pkgutil
@@ -265,6 +266,8 @@ class TestANewerTry:
         assert state(submitted) == ("WAITING" if options else "STOP")  # its time was over on the worker
 
 
+# A signal in the midst of a request leaves its socket to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestOnAWorker:
     def kill(self, task, number, client):
         """Send SIGTERM to this process as soon as the task waits for its render."""
@@ -285,6 +288,7 @@ class TestOnAWorker:
             finally:
                 ender.join()
                 signal.signal(signal.SIGTERM, before)
+                gc.collect()
 
         return terminated
 
