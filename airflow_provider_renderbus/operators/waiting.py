@@ -224,7 +224,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             return self.wait_for_end(context, further)
         with airflow_failures():
             if wait and event.result is None:
-                event = self.given_up(event)
+                event = self._seen_at_last(self.given_up(event), wait)
             elif wait and event.end is End.OVER_BUDGET:
                 event = self.stopped(event)
             event = in_full(self.hook, event)
@@ -236,6 +236,11 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         result = self.deliver(context, conclude(event)[0])
         announce(context, self.outlets, result)
         return result
+
+    def _seen_at_last(self, event: Event, wait: Wait) -> Event:
+        """Return the success of a render that was given up and had finished all the same, else the event."""
+        late = TaskWatch(self.hook, [wait.number], self.states(wait)[0]).look()
+        return late if late is not None and late.end is End.REACHED else event
 
     def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Return what the operator returns for a render that has reached what was wanted.

@@ -28,6 +28,7 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.triggers.events import timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from tests.airflow.context import TaskInstance, context
 from tests.scenes import task_json
@@ -372,6 +373,12 @@ class TestTheTimeIsOver:
         with pytest.raises(AirflowFailException, match=r"max_duration .* is over"):
             submit(submitted).execute_complete(context(), event.payload, **kwargs)
         assert state(submitted) == "STOP"
+
+    def test_a_render_that_had_finished_is_not_thrown_away(self, submitted, farm):
+        _, kwargs = deferred(submit(submitted, max_duration=-1e9))
+        farm.advance(3600)
+        event = timed_out("nothing was seen").payload()
+        assert submit(submitted).execute_complete(context(), event, **kwargs)["state"] == "FINISHED"
 
     @pytest.mark.parametrize("kind", ["submit", "sensor"])
     def test_airflows_own_time_out_of_a_deferral(self, kind, submitted, state):
