@@ -76,6 +76,11 @@ class Task:
         self.tell(f"{self.state} -> {state}")
         self.state = state
 
+    @property
+    def is_first_since_clear(self) -> bool:
+        """Whether no try came between a clear and this one."""
+        return self.try_number == self.max_tries - RETRIES + 1
+
     def operator(self) -> RenderbusRenderOperator:
         """Return the operator, made anew as for each of Airflow's processes."""
         plan = self.plan

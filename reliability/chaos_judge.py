@@ -60,7 +60,9 @@ class Judge:
     def _look_at_recommit(self, ids: list[int]) -> None:
         number = self._books.owner_of_frame(ids[0])
         task = self._owner(number)
-        frames = {frame.id: frame for render in self._books.renders(task.plan.name) for frame in render.frames}
+        frames = {
+            frame.id: frame for render in self._books.renders(task.plan.name) for frame in render.frames
+        }
         for frame in ids:
             if not frames[frame].has_failed:
                 task.blame(f"paid twice: frame {frame} is recommitted and is {frames[frame].state.name}")
@@ -109,8 +111,10 @@ def _wrong_success(task: Task, render: Render | None) -> Iterator[str]:
         told["cost"] = right["cost"]
     if told != right:
         yield f"the result is {told}, the books hold {right}"
-    ended = render.completed
-    if render.state is TaskStatus.FINISHED and ended and any(moment > ended for moment in task.clears):
+    # Without a store, only the first try after a clear can tell that there was one.
+    is_told = task.plan.has_store or task.is_first_since_clear
+    cleared = any(moment > (render.completed or moment) for moment in task.clears)
+    if render.state is TaskStatus.FINISHED and cleared and is_told:
         yield f"cleared after {render.number} had finished, and not rendered anew"
 
 

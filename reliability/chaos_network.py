@@ -46,11 +46,15 @@ _LOST = [
     ("status", {"status": 503}),
     ("code", {"code": 500}),
     ("code", {"code": 1000}),
-    ("html", {}),
 ]
-_QUICK = [
+_UNANSWERED = [
     *(Trouble(kind, {**how, "effect": effect}, effect) for kind, how in _LOST for effect in (False, True)),
     Trouble("refused", carried_out=False),
+]
+_QUICK = [
+    *_UNANSWERED,
+    Trouble("html", {"effect": False}, carried_out=False),
+    Trouble("html", {"effect": True}),
     Trouble("cut"),
     Trouble("missing"),
     Trouble("types"),
@@ -124,7 +128,9 @@ class Network:
         if self._farm:
             self._farm.top_up(amount)
 
-    def post(self, caller: Caller, url: str, headers: Mapping[str, str], body: bytes) -> asyncio.Future[Answer]:
+    def post(
+        self, caller: Caller, url: str, headers: Mapping[str, str], body: bytes
+    ) -> asyncio.Future[Answer]:
         """Send a request, which arrives and is carried out whatever becomes of its sender.
 
         :return: the answer, or what is known of it, as soon as its sender could have it.
@@ -192,6 +198,9 @@ class Network:
             caller.struck = 0
             return None
         caller.struck += 1
+        if caller.is_last_chance:
+            # What is answered wrongly costs a try, and there is no further one.
+            return self._chance.choice(_UNANSWERED)
         if caller.is_hurried:
             return self._chance.choice(_QUICK)
         if call in _LATE and self._chance.random() < 0.5:  # noqa: PLR2004 - a share

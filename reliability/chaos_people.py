@@ -111,6 +111,7 @@ class People:
         worker, waiting = task.worker, task.waiting
         self.kills += 1
         if worker:
+            worker.condemn()
             await asyncio.sleep(self._chance.uniform(0, 5))
             worker.terminate()
         elif waiting:

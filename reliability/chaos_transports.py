@@ -30,7 +30,9 @@ def instead_of_sockets(blocking: Blocking, waiting: Waiting) -> Iterator[None]:
 
     def send(_: Any, request: requests.PreparedRequest, **__: Any) -> requests.Response:
         body = request.body or b""
-        found = blocking(request.url or "", request.headers, body if isinstance(body, bytes) else body.encode())
+        found = blocking(
+            request.url or "", request.headers, body if isinstance(body, bytes) else body.encode()
+        )
         if isinstance(found, OSError):
             raise _as_requests(found, request)
         answer = requests.Response()

@@ -90,9 +90,13 @@ class Worker:
         """Let it be killed by SIGKILL at its n-th request or write from now on."""
         self._doom = steps, moment
 
+    def condemn(self) -> None:
+        """Note that it will get SIGTERM; what dies otherwise, or is late from now on, could not stop its render."""
+        self.is_hurried, self._doom = True, None
+
     def terminate(self) -> None:
         """Send it SIGTERM."""
-        self.is_hurried, self._doom = True, None
+        self.condemn()
         if not self._signal.done():
             self._signal.set_result(None)
 

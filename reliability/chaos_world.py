@@ -33,7 +33,7 @@ _ARRIVALS = 600.0
 # Seconds after the end of a task in which what it has begun is stopped.
 _UNTIL_STOPPED = 45.0
 _MOST_CLEARS = 2
-_LONGEST = 3 * 86_400.0
+_LONGEST = 6 * 3600.0
 _RESTARTS = 6
 # What the product says where it cannot keep its word; then somebody has seen it.
 _LOUD = "could not be stopped: it may still be running"
@@ -89,9 +89,7 @@ class World:
             ends.callback(network.close)
             books = Books(self._folder / "farm.db")
             ends.callback(books.close)
-            self.tasks = [
-                Task(index, plan, network, self._chance) for index, plan in enumerate(self._plans)
-            ]
+            self.tasks = [Task(index, plan, network, self._chance) for index, plan in enumerate(self._plans)]
             names = {task.plan.name: task for task in self.tasks}
             judge = Judge(books, names.__getitem__)
             account = network.connection
@@ -101,9 +99,7 @@ class World:
             people = People(network, books, self._chance, settings)
             triggerer = _Triggerer(people)
             ends.enter_context(
-                instead_of_sockets(
-                    chaos_worker.request, lambda *request: network.post(triggerer, *request)
-                )
+                instead_of_sockets(chaos_worker.request, lambda *request: network.post(triggerer, *request))
             )
             ends.enter_context(mock.patch.object(RuntimeTaskInstance, "get_task_states", self._states))
             ends.enter_context(mock.patch.dict(os.environ, _connection(account)))
