@@ -23,7 +23,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-matrix lint types pytest coverage package interop browser bench format constraints clean
+.PHONY: help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -31,6 +31,9 @@ help: ## list the commands
 
 demo: .venv/installed ## render three shots in a real Airflow on the embedded farm
 	@$(BIN)/python -m demo
+
+demo-pipeline: .venv/installed ## send a scene, render its layers, fetch and composite the frames, likewise
+	@$(BIN)/python -m demo.pipeline
 
 test: lint types pytest ## check format, lint and types, and run the tests
 
@@ -60,11 +63,13 @@ browser: .venv/installed ## try the farm's pages in Chromium, which root gets fr
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 	$(BIN)/pytest -q -m browser tests
 
-bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md
+bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
 	$(BIN)/python -m benchmarks.protocol --vendor-python .venv-vendor/bin/python
 	$(BIN)/python -m benchmarks.farm_load
 	$(BIN)/python -m benchmarks.farm_frames
+	$(BIN)/python -m benchmarks.transfers
 	$(BIN)/python -m benchmarks.import_time
+	$(BIN)/python -m benchmarks.waiting --tasks 1000 --interval 10 --outage 10
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import sys
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowTaskTimeout, BaseOperator
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.ownership import is_over
 from airflow_provider_renderbus.triggers.stopping import PAUSE, STOP_WITHIN, Stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -35,6 +36,8 @@ _RESTARTABLE = {
     TaskStatus.TIME_OUT_STOP,
     TaskStatus.FINISHED_HAS_STOPPED,
 }
+# Seconds between the looks whether the farm has begun what it was asked for.
+_UNTIL_BEGUN = (0.0, 2.0, 5.0, 10.0)
 # The method that Airflow "resumes" where a deferral's time-out is over or its trigger has failed.
 _FAIL = "__fail__"
 
@@ -72,17 +75,40 @@ class Cancelling(BaseOperator):
             raise AirflowException(f"Killed: {stop(self.hook, self.at_stake)}")
         self.at_stake = ()
 
+    @contextlib.contextmanager
+    def nothing_left_running(self) -> Iterator[None]:
+        """Stop the renders where it remains open whether the farm has done what it was asked for.
+
+        Another try settles it; but there may be none.
+
+        :raises AirflowException: it remains open.
+        """
+        try:
+            yield
+        except RenderbusError as problem:
+            if not self.at_stake or not self.cancel_on_kill or is_refusal(problem):
+                raise
+            raise AirflowException(f"{problem}; {stop(self.hook, self.at_stake)}") from problem
+
     def given_up(self, event: Event) -> Event:
         """Stop renders whose end was not reached, and return the event with what has become of them.
 
         :param event: how the waiting ended.
         """
         if self.cancel_on_kill:
-            told = stop(self.hook, self.at_stake)
-        else:
-            told = "it was not stopped, for cancel_on_kill is off"
+            return self.stopped(event)
+        return self._told(event, "it was not stopped, for cancel_on_kill is off")
+
+    def stopped(self, event: Event) -> Event:
+        """Stop the renders, and return an event with what has become of them.
+
+        :param event: how the waiting ended.
+        """
+        return self._told(event, stop(self.hook, self.at_stake))
+
+    def _told(self, event: Event, what: str) -> Event:
         addresses = " ".join(map(self.hook.console_url, self.at_stake))
-        return dataclasses.replace(event, message=f"{event.message}; {told}: {addresses}")
+        return dataclasses.replace(event, message=f"{event.message}; {what}: {addresses}")
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; where it failed, stop the renders first."""
@@ -105,9 +131,34 @@ def start_again(hook: RenderbusHook, numbers: Iterable[int]) -> None:
     for known in hook.run(sequences.task_infos(numbers)).values():
         if known.submitted and known.status in _RESTARTABLE:
             log.info("Task %s is %s; starting it again", known.id, known.status.name)
-            hook.send(calls.start_task([known.id]))
+            start(hook, known.id)
         else:
             log.info("Taking up task %s of an earlier try: %s", known.id, known.status.name)
+
+
+def start(hook: RenderbusHook, number: int) -> None:
+    """Start a render that was stopped.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    """
+    hook.send(calls.start_task([number]))
+    until_begun(hook, number)
+
+
+def until_begun(hook: RenderbusHook, number: int) -> bool:
+    """Wait a little until a task shows that it goes on, so that its old end is not taken for a new one.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    :return: whether it does.
+    """
+    for pause in _UNTIL_BEGUN:
+        time.sleep(pause)
+        known = hook.run(sequences.task_infos([number])).get(number)
+        if known is not None and not known.ended:
+            return True
+    return False
 
 
 def stop(hook: RenderbusHook, numbers: Sequence[int]) -> str:
@@ -122,13 +173,13 @@ def stop(hook: RenderbusHook, numbers: Sequence[int]) -> str:
     stopping = Stopping(numbers)
     deadline = time.monotonic() + STOP_WITHIN
     useful = True
-    with hook.one_try_client() as client:
-        while stopping.open and useful:
-            try:
+    while stopping.open and useful:
+        try:
+            with hook.one_try_client() as client:
                 client.run(stopping.round())
-            except RenderbusError as problem:
-                useful = stopping.bear(problem)
-            if stopping.open:
-                useful = useful and time.monotonic() < deadline
-                time.sleep(PAUSE)
+        except (RenderbusError, ValueError) as problem:
+            useful = stopping.bear(problem)
+        if stopping.open:
+            useful = useful and time.monotonic() < deadline
+            time.sleep(PAUSE)
     return stopping.told(numbers)

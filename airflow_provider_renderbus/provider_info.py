@@ -27,7 +27,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("hooks.renderbus")],
         "operators": [
-            _modules("operators.render", "operators.tasks", "operators.actions", "operators.frames")
+            _modules(
+                "operators.render",
+                "operators.tasks",
+                "operators.actions",
+                "operators.outputs",
+                "operators.transfers",
+            )
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],
         "triggers": [_modules("triggers.tasks", "triggers.condition")],
@@ -55,6 +61,18 @@ def get_provider_info() -> dict[str, Any]:
                     "read_timeout": _seconds(
                         "That the farm may stay silent, where the connection sets none.", "60"
                     ),
+                    "transfer_command": _path(
+                        "The vendor's rayvision_transmitter on the workers, where the connection names none.",
+                        "/opt/rayvision/transmission/linux/rayvision_transmitter",
+                    ),
+                    "transfer_folder": _path(
+                        "Folder of a worker for what transfers remember and for the command's own logs; "
+                        "renderbus in AIRFLOW_HOME where it is empty.",
+                        "/var/lib/renderbus",
+                    ),
+                    "transfer_silence": _seconds(
+                        "Without progress after which a transfer is ended, where a task sets none.", "900"
+                    ),
                 },
             }
         },
@@ -65,6 +83,16 @@ def _modules(*names: str) -> dict[str, Any]:
     return {
         "integration-name": _INTEGRATION,
         "python-modules": [f"{_PACKAGE}.{name}" for name in names],
+    }
+
+
+def _path(description: str, example: str) -> dict[str, Any]:
+    return {
+        "description": f"Path. {description}",
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": example,
+        "default": "",
     }
 
 

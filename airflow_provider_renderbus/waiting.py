@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_refusal
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.triggers.events import End, Event, judge, unable
+from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, unable
 from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, Patience
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 
@@ -44,7 +44,11 @@ class Watch(ABC):
     :param hook: the farm's hook.
     :param remembers: whether this object lives on to the next look. Where it does not, as in a sensor that is
         rescheduled, each look would be news to it, so only the end is.
+
+    `last_seen` is a line about what the last look that was answered has shown, or None where none was.
     """
+
+    last_seen: str | None = None
 
     def __init__(self, hook: RenderbusHook, *, remembers: bool = True) -> None:
         self._hook = hook
@@ -130,6 +134,7 @@ class TaskWatch(Watch):
             if number not in tasks:
                 raise UnknownTask(number)
             self._tell(self._lines[number].line(tasks[number]))
+            self.last_seen = describe(tasks[number])
             forgiving = time.time() < self._forgives_until
             event = judge(
                 tasks[number], self._wanted, self._failed, forgiving=forgiving, max_cost=self._max_cost
@@ -163,6 +168,7 @@ class ConditionWatch(Watch):
 
     def _look(self) -> Event | None:
         look = self._hook.run(self._condition.look())
+        self.last_seen = look.news
         if look.news != self._news:
             self._news = look.news
             self._tell(look.news)

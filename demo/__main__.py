@@ -28,20 +28,28 @@ from demo.nightly import CONTACT_SHEET, DAG_ID, PREVIEW, SHOTS, WAIT
 from demo.pictures import check_contact_sheet, check_frames, check_preview
 from demo.processes import ProgramError, Programs, Stopped, stop_on_signals
 from demo.report import Journal, table
-from demo.secrecy import check_files, check_processes
+from demo.secrecy import check_files, check_processes, check_triggers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).parent.parent
 
 
-def main() -> int:
-    """Run the demo and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+def main(
+    demo: Callable[[Path, float], list[Finding]], program: str, description: str | None, seconds: int = 300
+) -> int:
+    """Run a demo and return its exit status.
+
+    :param demo: runs it in a new folder, at a speed of the farm, and returns what is not as it must be.
+    :param program: its name in messages.
+    :param description: what it does.
+    :param seconds: its time limit, where the command line sets none.
+    """
+    parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--runs", type=Path, default=PROJECT / ".demo", help="folder of all runs")
     parser.add_argument("--speed", type=float, default=120.0, help="farm seconds a second (%(default)s)")
-    parser.add_argument("--time-limit", type=int, default=300, help="seconds for all of it (%(default)s)")
+    parser.add_argument("--time-limit", type=int, default=seconds, help="seconds for all of it (%(default)s)")
     options = parser.parse_args()
 
     os.environ.update(NO_PROXY)
@@ -49,7 +57,7 @@ def main() -> int:
     stop_on_signals()
     signal.alarm(options.time_limit)
     try:
-        problems = [str(finding) for finding in run(folder, options.speed)]
+        problems = [str(finding) for finding in demo(folder, options.speed)]
     except Stopped as stopped:
         if stopped.number != signal.SIGALRM:
             print("Stopped. Everything that was started has ended.", file=sys.stderr)
@@ -70,6 +78,7 @@ def run(folder: Path, speed: float) -> list[Finding]:
     journal.event("run folder", str(folder))
     farm = EmbeddedFarm(folder / "farm", folder / "farm.log")
     findings: dict[Finding, None] = {}
+    triggers: set[str] = set()
 
     with Programs(seconds_to_end=3.0) as programs:
         farm.start(programs, speed)
@@ -77,6 +86,7 @@ def run(folder: Path, speed: float) -> list[Finding]:
         dags = PROJECT / "example_dags"
         airflow = AirflowInstance(folder / "airflow", dags, programs, settings(folder, farm))
         with airflow, farm.client() as client:
+            secrets = farm.secrets(client)
             airflow.unpause(DAG_ID)
             journal.event("Airflow", f"{airflow.url}, {DAG_ID} is unpaused")
             form = airflow.connection_form("renderbus")
@@ -85,13 +95,15 @@ def run(folder: Path, speed: float) -> list[Finding]:
             for changed in follower.follow():
                 for shot in changed:
                     journal.say(str(shot))
-                findings |= dict.fromkeys(check_processes(programs.members(), farm.key, folder))
+                findings |= dict.fromkeys(check_processes(programs.members(), secrets, folder))
+                triggers |= airflow.triggers()
             result = follower.result()
         journal.event(DAG_ID, result.state)
 
     journal.event("processes", "ended")
     findings |= dict.fromkeys(check(result, farm, airflow))
-    findings |= dict.fromkeys(check_files(folder, farm.key, farm.private_files))
+    findings |= dict.fromkeys(check_triggers(triggers, secrets, airflow.home))
+    findings |= dict.fromkeys(check_files(folder, secrets, farm.private_files))
     if not findings:
         journal.event("checks", "passed")
         print(summary(result))
@@ -143,4 +155,4 @@ def new_folder(runs: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run, "python -m demo", __doc__))

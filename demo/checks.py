@@ -12,6 +12,7 @@ from demo.nightly import CREATE, DAG_ID, FRAMES, INSTANCES, MAPPED, SHOTS, WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from demo.airflow_instance import AirflowInstance
@@ -39,15 +40,26 @@ class Finding:
         )
 
 
-def check_run(result: Result, airflow: AirflowInstance) -> Iterator[Finding]:
-    """Check that the run and all its task instances succeeded, and that it is the only run."""
+def check_run(
+    result: Result,
+    airflow: AirflowInstance,
+    dag_id: str = DAG_ID,
+    instances: AbstractSet[Instance] = INSTANCES,
+) -> Iterator[Finding]:
+    """Check that the run and all its task instances succeeded, and that it is the only run.
+
+    :param result: of the run.
+    :param airflow: where it ran.
+    :param dag_id: the DAG.
+    :param instances: all task instances that there must be.
+    """
     scheduler = airflow.log("scheduler")
     if result.state != "success":
-        yield Finding(f"the run of {DAG_ID}", "success", result.state, scheduler)
+        yield Finding(f"the run of {dag_id}", "success", result.state, scheduler)
     if result.others:
-        yield Finding(f"runs of {DAG_ID}", "one", f"also {', '.join(result.others)}", scheduler)
-    if result.instances.keys() != INSTANCES:
-        yield Finding("task instances", _listed(INSTANCES), _listed(result.instances.keys()), scheduler)
+        yield Finding(f"runs of {dag_id}", "one", f"also {', '.join(result.others)}", scheduler)
+    if result.instances.keys() != instances:
+        yield Finding("task instances", _listed(instances), _listed(result.instances.keys()), scheduler)
     for (task_id, index), instance in sorted(result.instances.items()):
         if instance["state"] != "success":
             log = airflow.task_log(instance)

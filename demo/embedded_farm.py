@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.clients.blocking import Client
 from airflow_provider_renderbus.clients.settings import Settings
 from demo.airflow_instance import inherited_environment
@@ -65,10 +67,18 @@ class EmbeddedFarm:
         connection = self._connection()
         return f"{connection['host']}:{connection['port']}"
 
-    @property
-    def key(self) -> str:
-        """The account's access key."""
-        return str(self._connection()["password"])
+    def secrets(self, client: Client) -> dict[str, str]:
+        """Return the account's secrets, the key and what the farm hands out, and what each is.
+
+        :param client: asks the farm, which must be running.
+        """
+        handed_out = secrets_in(
+            [client.send(calls.get_transfer_config()), client.send(calls.get_raysync_user_key())]
+        )
+        return {
+            str(self._connection()["password"]): "the access key",
+            **{secret.reveal(): "a transfer password" for secret in handed_out},
+        }
 
     def client(self) -> Client:
         """Return a client of the farm."""

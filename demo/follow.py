@@ -11,7 +11,7 @@ from airflow_provider_renderbus.api import calls
 from demo.nightly import CONTACT_SHEET, CREATE, DAG_ID, PREVIEW, WAIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from decimal import Decimal
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _PAUSE = 1.0
 _UNFINISHED = ("queued", "running")
-_RUNS = f"/dags/{DAG_ID}/dagRuns"
 # What these return is read and checked.
 _RETURNING = (CREATE, WAIT, CONTACT_SHEET, PREVIEW)
 
@@ -66,11 +65,24 @@ class Follower:
 
     :param airflow: where it runs.
     :param farm: where it renders.
+    :param dag_id: the DAG.
+    :param create: the task that returns a task number of the farm.
+    :param returning: the tasks whose results are read.
     """
 
-    def __init__(self, airflow: AirflowInstance, farm: Client) -> None:
+    def __init__(
+        self,
+        airflow: AirflowInstance,
+        farm: Client,
+        dag_id: str = DAG_ID,
+        create: str = CREATE,
+        returning: Collection[str] = _RETURNING,
+    ) -> None:
         self._airflow = airflow
         self._farm = farm
+        self._runs = f"/dags/{dag_id}/dagRuns"
+        self._create = create
+        self._returning = returning
         self._run: Mapping[str, Any] = {}
         self._instances: Mapping[Instance, Mapping[str, Any]] = {}
         self._returned: dict[Instance, Any] = {}
@@ -88,24 +100,24 @@ class Follower:
 
     def result(self) -> Result:
         """Return what has become of the run."""
-        runs = self._airflow.get(_RUNS)["dag_runs"]
+        runs = self._airflow.get(self._runs)["dag_runs"]
         others = tuple(f"{run['dag_run_id']} ({run['state']})" for run in runs if self._is_beside(run))
         return Result(self._run["state"], others, self._instances, self._returned, self._tasks)
 
     def _look(self) -> None:
-        runs = self._airflow.get(_RUNS, order_by="run_after")["dag_runs"]
+        runs = self._airflow.get(self._runs, order_by="run_after")["dag_runs"]
         if not runs:
             return
         self._run = runs[0]
-        path = f"{_RUNS}/{self._run['dag_run_id']}/taskInstances"
+        path = f"{self._runs}/{self._run['dag_run_id']}/taskInstances"
         instances = self._airflow.get(path, limit=100)["task_instances"]
         self._instances = {(instance["task_id"], instance["map_index"]): instance for instance in instances}
         for (task_id, index), instance in self._instances.items():
             new = (task_id, index) not in self._returned
-            if new and task_id in _RETURNING and instance["state"] == "success":
+            if new and task_id in self._returning and instance["state"] == "success":
                 xcom = self._airflow.get(f"{path}/{task_id}/xcomEntries/return_value", map_index=index)
                 self._returned[task_id, index] = xcom["value"]
-        numbers = [number for (task_id, _), number in self._returned.items() if task_id == CREATE]
+        numbers = [number for (task_id, _), number in self._returned.items() if task_id == self._create]
         if numbers:
             self._tasks = self._farm.send(calls.query_task_info(numbers))
 

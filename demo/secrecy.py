@@ -1,4 +1,4 @@
-"""Whether the access key stays in the files that are made for it, and signatures in none."""
+"""Whether the account's secrets stay in the files that are made for them, and signatures in none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import psutil
 from demo.checks import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from pathlib import Path
 
 _OWNER_ONLY = 0o600
@@ -23,14 +23,14 @@ _SQLITE = b"SQLite format 3\0"
 _SIGNATURE = re.compile(rb"signature\W{1,8}[A-Za-z0-9+/]{43}=", re.IGNORECASE)
 
 
-def forms(key: str) -> frozenset[bytes]:
-    """Return the key as it may stand in a file: itself, and in URL, hexadecimal and base64 notation.
+def forms(secret: str) -> frozenset[bytes]:
+    """Return a secret as it may stand in a file: itself, and in URL, hexadecimal and base64 notation.
 
-    Base64 writes three bytes as four signs, so a key inside a longer text looks one of three ways. The signs
-    at its ends, which depend on its neighbours, are left out.
+    Base64 writes three bytes as four signs, so a secret inside a longer text looks one of three ways. The
+    signs at its ends, which depend on its neighbours, are left out.
     """
-    raw = key.encode()
-    texts = {key, quote(key, safe=""), quote_plus(key), raw.hex(), raw.hex().upper()}
+    raw = secret.encode()
+    texts = {secret, quote(secret, safe=""), quote_plus(secret), raw.hex(), raw.hex().upper()}
     found = {text.encode() for text in texts}
     for before in range(3):
         padded = b"\0" * before + raw
@@ -41,14 +41,14 @@ def forms(key: str) -> frozenset[bytes]:
     return frozenset(found)
 
 
-def check_files(folder: Path, key: str, private: Container[Path]) -> Iterator[Finding]:
-    """Check that no file of a folder holds the key, or the signature of a request.
+def check_files(folder: Path, secrets: Mapping[str, str], private: Container[Path]) -> Iterator[Finding]:
+    """Check that no file of a folder holds one of the secrets, or the signature of a request.
 
     :param folder: searched with all its folders.
-    :param key: what is searched for.
-    :param private: files that may hold it, if only their owner may read them.
+    :param secrets: what is searched for, and what each is.
+    :param private: files that may hold them, if only their owner may read them.
     """
-    wanted = forms(key)
+    wanted = {secret: forms(secret) for secret in secrets}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue
@@ -57,31 +57,54 @@ def check_files(folder: Path, key: str, private: Container[Path]) -> Iterator[Fi
             if mode != _OWNER_ONLY:
                 yield Finding(f"mode of {path.name}", f"{_OWNER_ONLY:04o}", f"{mode:04o}", path)
             continue
-        if any(form in path.read_bytes() for form in wanted) or _in_database(path, wanted):
-            yield Finding("the access key", "in no file but the farm's own", "in this file", path)
-        if _SIGNATURE.search(path.read_bytes()):
+        content = path.read_bytes()
+        text = _dump(path) if content.startswith(_SQLITE) else b""
+        for secret, notations in wanted.items():
+            if any(form in content or form in text for form in notations):
+                yield Finding(secrets[secret], "in no file but the farm's own", "in this file", path)
+        if _SIGNATURE.search(content):
             yield Finding("a request's signature", "in no file", "in this file", path)
 
 
-def check_processes(processes: Iterable[psutil.Process], key: str, look_at: Path) -> Iterator[Finding]:
-    """Check that the key is on no command line and in no environment variable of living processes."""
-    wanted = forms(key)
+def check_processes(
+    processes: Iterable[psutil.Process], secrets: Mapping[str, str], look_at: Path
+) -> Iterator[Finding]:
+    """Check that no secret is on a command line or in an environment variable of living processes.
+
+    :param processes: the processes; one that has ended meanwhile is passed over.
+    :param secrets: what is searched for, and what each is.
+    :param look_at: the folder that a finding names.
+    """
+    wanted = {secret: forms(secret) for secret in secrets}
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             words = process.cmdline()
             with contextlib.suppress(psutil.AccessDenied):  # Airflow closes its task processes to others
                 words += process.environ().values()
-            if any(form in "\0".join(words).encode(errors="surrogateescape") for form in wanted):
-                yield Finding(
-                    "the access key", "in no command line or environment", f"at {process.name()}", look_at
-                )
+            said = "\0".join(words).encode(errors="surrogateescape")
+            for secret, notations in wanted.items():
+                if any(form in said for form in notations):
+                    found = f"at {process.name()}"
+                    yield Finding(secrets[secret], "in no command line or environment", found, look_at)
 
 
-def _in_database(path: Path, wanted: Iterable[bytes]) -> bool:
-    """Tell whether a SQLite database holds one of the texts: a long value is scattered over its pages."""
-    with path.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
-            return False
+def check_triggers(triggers: Iterable[str], secrets: Mapping[str, str], look_at: Path) -> Iterator[Finding]:
+    """Check that no trigger was given a secret, and that there were triggers at all.
+
+    :param triggers: the arguments of all triggers that have waited, decrypted.
+    :param secrets: what is searched for, and what each is.
+    :param look_at: the database.
+    """
+    said = "\0".join(triggers).encode()
+    if not said:
+        yield Finding("triggers", "some that waited", "none", look_at)
+    for secret, subject in secrets.items():
+        if any(form in said for form in forms(secret)):
+            yield Finding(subject, "in no trigger's arguments", "in those of one", look_at)
+
+
+def _dump(path: Path) -> bytes:
+    """Return what a SQLite database holds: in its file a long value is scattered over pages."""
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.text_factory = lambda value: value.decode(errors="replace")
-        return any(form in line.encode(errors="replace") for line in database.iterdump() for form in wanted)
+        return "\n".join(database.iterdump()).encode(errors="replace")

@@ -19,6 +19,14 @@ WARNINGS = () if LINE >= (3, 3) else ("ignore", "error:::airflow_provider_render
 FORM_HAS_NUMBERS = LINE >= (3, 2)
 """Before 3.2 the connection form is made by the hook, and knows no numbers but integers."""
 
+DAG_FILES_IMPORT = (
+    "import airflow.sdk"
+    if LINE >= (3, 1)
+    else "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, conf\n"
+    "from airflow.triggers.base import BaseTrigger"
+)
+"""What any DAG file loads. Older lines load more with it, libraries too."""
+
 reschedules_without_a_database = pytest.mark.skipif(
     LINE < (3, 0), reason="before 3.0 a sensor that is rescheduled asks the database for its first start"
 )
@@ -58,6 +66,9 @@ def connection_types():
 def connection_form(connection_type):
     """Return the fields of extra in Airflow's connection form: label, default and choices by name."""
     if LINE >= (3, 0):
+        if LINE < (3, 2):
+            # Its stand-ins for the form's fields are too late where this process has loaded the real ones.
+            resolve_name("airflow.providers_manager:ProvidersManager")()._cleanup()
         service = resolve_name("airflow.api_fastapi.core_api.services.ui.connections:HookMetaService")
         forms = {form.connection_type: form.extra_fields for form in service.hook_meta_data()}
         return {

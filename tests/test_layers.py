@@ -32,6 +32,7 @@ MAY_KNOW = {
         "links",
         "outlets",
         "report",
+        "transfer",
         "triggers",
         "waiting",
     },
@@ -50,10 +51,11 @@ MAY_KNOW = {
         "triggers",
         "waiting",
     },
+    "transfer": {"api", "clients"},
     "triggers": {"api", "clients", "hooks"},
     "waiting": {"api", "cancelling", "clients", "hooks", "triggers"},
 }
-NO_AIRFLOW = {"api", "clients", "farm", "jobs"}
+NO_AIRFLOW = {"api", "clients", "farm", "jobs", "transfer"}
 
 
 def room_of(file):

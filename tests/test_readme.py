@@ -9,14 +9,9 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
 from airflow_provider_renderbus.provider_info import get_provider_info
-from tests.airflow_version import as_on_this_line
+from tests.readme import README, SNIPPETS
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-SNIPPETS = [
-    as_on_this_line(snippet)
-    for snippet in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-]
 
 
 def first_column(heading):

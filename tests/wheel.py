@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_renderbus.farm import Farm
+from tests.airflow_command import AirflowCommand
+from tests.readme import as_dag_file
+
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv-package" / "bin"
 NAME = "airflow-provider-renderbus"
@@ -71,6 +75,7 @@ def test_it_needs_what_airflow_brings_and_nothing_else(metadata):
     assert needed == {
         "apache-airflow",
         "apache-airflow-providers-common-compat",
+        "asgiref",
         "httpx",
         "jsonschema",
         "requests",
@@ -109,3 +114,13 @@ def test_the_farm_names_the_extra_that_it_needs(run):
     assert ended.returncode == 1
     assert f"pip install '{NAME}[farm]'" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_readmes_dags_run_there(tmp_path):
+    (tmp_path / "home" / "dags").mkdir(parents=True)
+    (tmp_path / "home" / "dags" / "readme.py").write_text(as_dag_file())
+    with Farm(tmp_path / "farm", speed=300.0, scenario={"pictures": False}) as farm:
+        connections = {"renderbus_default": farm.connection()}
+        airflow = AirflowCommand(str(BIN / "python"), tmp_path / "home", connections, PYTHONPATH="")
+        assert "24 of 24 frames done" in airflow("dags", "test", "one_shot")
+        assert "RMB" in airflow("dags", "test", "hook_in_a_task")

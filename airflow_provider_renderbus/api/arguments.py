@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
 from airflow_provider_renderbus.api.states import TaskStatus
 
 TaskNumber: TypeAlias = int | str
@@ -21,6 +20,8 @@ CONFIG_FILES = ("task.json", "upload.json", "asset.json", "tips.json")
 USER_LEVELS = (50, 60)
 LANGUAGES = ("0", "1")
 ZONES = (1, 2)
+LARGEST_PAGE = 100
+"""The farm cuts longer pages, and lists of task numbers are as long at most."""
 
 
 def task_number(argument: str, value: Any) -> int:
@@ -67,7 +68,7 @@ def count(argument: str, value: int, most: int | None = None) -> int:
 
 
 def page_size(argument: str, value: int) -> int:
-    """Return a page's size; the farm cuts pages at 100."""
+    """Return a page's size."""
     return count(argument, value, LARGEST_PAGE)
 
 

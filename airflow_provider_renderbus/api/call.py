@@ -22,6 +22,7 @@ class Call(Generic[T]):
     :param read: reads ``data`` of the farm's answer.
     :param paged: whether the result is a page, which the farm may also answer with "no more records".
     :param replay_safe: whether the call may be sent again although it may have been carried out.
+    :param confidential: whether the result may hold a :class:`~airflow_provider_renderbus.api.secret.Secret`.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Call(Generic[T]):
     read: Callable[[Any], T] = field(repr=False)
     paged: bool = False
     replay_safe: bool = True
+    confidential: bool = False
 
 
 def without_none(**body: Any) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import arguments, calls
 from airflow_provider_renderbus.api.errors import UnknownTask
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page
 from airflow_provider_renderbus.api.platforms import platform_number
 
 if TYPE_CHECKING:
@@ -27,12 +26,13 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.api.models.hardware import HardwareConfig
     from airflow_provider_renderbus.api.models.outputs import OutputFile
+    from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
 T = TypeVar("T")
 Batch: TypeAlias = "list[Call[Any]]"
 Sequence: TypeAlias = Generator[Batch, list[Any], T]
-Pages: TypeAlias = Generator[Batch, list[Page[T]], None]
+Pages: TypeAlias = Generator[Batch, "list[Page[T]]", None]
 
 AT_ONCE = 8
 # Where all pages are wanted anyway, a batch holds more, so that fewer batches wait for their slowest answer.
@@ -79,7 +79,10 @@ def task_infos(task_ids: Iterable[TaskNumber]) -> Sequence[dict[int, TaskInfo]]:
     :return: the tasks that the farm knows, by number.
     """
     numbers = list(dict.fromkeys(arguments.task_numbers("task_ids", task_ids)))
-    batches = [numbers[start : start + LARGEST_PAGE] for start in range(0, len(numbers), LARGEST_PAGE)]
+    batches = [
+        numbers[start : start + arguments.LARGEST_PAGE]
+        for start in range(0, len(numbers), arguments.LARGEST_PAGE)
+    ]
     answered = yield [calls.query_task_info(batch) for batch in batches]
     return {number: task for found in answered for number, task in found.items()}
 
@@ -108,6 +111,34 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
     return tuple(leaf.id for leaf in task.leaves())
 
 
+def frame_ids_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dict[int, list[int]]]:
+    """Find frames by their names.
+
+    Names are matched as text, for they come in three shapes and can repeat: every id of a name counts.
+
+    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
+    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
+    :return: the frames' ids by the leaf that they belong to.
+    :raises ValueError: a name matches no frame.
+    :raises UnknownTask: the farm does not know the task.
+    """
+    wanted = list(dict.fromkeys(arguments.texts("names", names)))
+    if not wanted:
+        raise ValueError("names: at least one frame's name is wanted")
+    ids: dict[int, list[int]] = {}
+    there: set[str] = set()
+    for leaf in (yield from sub_task_ids(task_id)):
+        for frame in (yield from frames(leaf)):
+            there.add(frame.index)
+            if frame.index in wanted:
+                ids.setdefault(leaf, []).append(frame.id)
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
+        raise ValueError(f"names: task {task_id} has no frame {told}")
+    return ids
+
+
 def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
     """Render frames again by their names, and pay for them again.
 
@@ -117,7 +148,7 @@ def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequen
     :raises ValueError: a name matches no frame; nothing is recommitted then.
     :raises UnknownTask: the farm does not know the task.
     """
-    ids = yield from _frame_ids(task_id, names)
+    ids = yield from frame_ids_by_name(task_id, names)
     chosen = tuple(number for of_leaf in ids.values() for number in of_leaf)
     yield [calls.recommit_frames(ids=chosen)]
     return chosen
@@ -132,7 +163,7 @@ def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[t
     :raises ValueError: a name matches no frame; nothing is stopped then.
     :raises UnknownTask: the farm does not know the task.
     """
-    ids = yield from _frame_ids(task_id, names)
+    ids = yield from frame_ids_by_name(task_id, names)
     yield [calls.stop_frames(leaf, ids=of_leaf) for leaf, of_leaf in ids.items()]
     return tuple(number for of_leaf in ids.values() for number in of_leaf)
 
@@ -220,28 +251,6 @@ def _sent(pages: Pages[T], answered: list[Page[T]]) -> Batch | None:
         return pages.send(answered)
     except StopIteration:
         return None
-
-
-def _frame_ids(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dict[int, list[int]]]:
-    """Match names as text, for they come in three shapes and can repeat: every id of a name counts.
-
-    :return: the ids by the leaf that they belong to.
-    """
-    wanted = list(dict.fromkeys(arguments.texts("names", names)))
-    if not wanted:
-        raise ValueError("names: at least one frame's name is wanted")
-    ids: dict[int, list[int]] = {}
-    there: set[str] = set()
-    for leaf in (yield from sub_task_ids(task_id)):
-        for frame in (yield from frames(leaf)):
-            there.add(frame.index)
-            if frame.index in wanted:
-                ids.setdefault(leaf, []).append(frame.id)
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
-        raise ValueError(f"names: task {task_id} has no frame {told}")
-    return ids
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

@@ -28,16 +28,28 @@ A browser goes from server to pages. transmitter is a command of its own: it fin
 Files that others name are reached through enclosure. docs/farm-pictures.md tells about all of these.
 """
 
-try:
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.clock import HandClock
     from airflow_provider_renderbus.farm.farm import Farm
-except ModuleNotFoundError as missing:
-    if missing.name not in {"numpy", "PIL"}:
-        raise
-    # By the name of this module `python -m` knows that a message is all there is to print.
-    raise ImportError(
-        f"the embedded farm needs {missing.name}: pip install 'airflow-provider-renderbus[farm]'",
-        name=__name__,
-    ) from missing
 
 __all__ = ["Farm", "HandClock"]
+
+_HOMES = {"Farm": "farm", "HandClock": "clock"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: the transfer command, which is in this package too, needs nothing of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"numpy", "PIL"}:
+            raise
+        raise ImportError(
+            f"the embedded farm needs {missing.name}: pip install 'airflow-provider-renderbus[farm]'",
+            name=__name__,
+        ) from missing

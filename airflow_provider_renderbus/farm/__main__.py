@@ -13,7 +13,11 @@ import sys
 from pathlib import Path
 from threading import Event
 
-from airflow_provider_renderbus.farm.farm import CONNECTION_ID, Farm
+try:
+    from airflow_provider_renderbus.farm import Farm
+    from airflow_provider_renderbus.farm.farm import CONNECTION_ID
+except ImportError as missing:
+    sys.exit(str(missing))
 
 COLLECT_SELDOM = 50_000, 50, 1000
 

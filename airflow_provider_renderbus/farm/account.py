@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -73,6 +75,21 @@ class Account:
 
     access_id: str
     access_key: str = field(repr=False)
+
+    def transfer_password(self, bid: str) -> str:
+        """Return the password of a storage, in base64 as the documents' examples have it."""
+        return base64.b64encode(self._derived(f"storage {bid}")).decode()
+
+    def raysync_key(self, name: str) -> str:
+        """Return one of the keys for RaySync, in hexadecimal as the documents' examples have it.
+
+        :param name: which one.
+        """
+        return self._derived(f"raysync {name}").hex()
+
+    def _derived(self, purpose: str) -> bytes:
+        """Return what is as secret as the key, the same in every run, and does not give the key away."""
+        return hmac.digest(self.access_key.encode(), purpose.encode(), "sha256")
 
 
 def open_account(path: Path) -> Account:

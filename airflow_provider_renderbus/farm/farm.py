@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sysconfig
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     Answer = tuple[int, dict[str, str], bytes]
 
 CONNECTION_ID = "renderbus_default"
+TRANSFER_COMMAND = "renderbus-farm-transmitter"
 PLATFORM = "2"
 PLATFORM_NUMBER = re.compile("[0-9]{1,9}")
 LAST_PORT = 65_535
@@ -110,7 +112,7 @@ class Farm:
             self._clock.resume(self._life.moment)
             self._gate = Gate(self._account, self._books)
             self._faults = Faults(read.faults)
-            self._desk = Desk(self._life, self._storage, self._clock, self._books, read, host)
+            self._desk = Desk(self._life, self._storage, self._clock, self._books, read, self._account, host)
             self._ends = ends.pop_all()
 
     def __enter__(self) -> Self:
@@ -163,6 +165,7 @@ class Farm:
                 "protocol": "http",
                 "platform": PLATFORM,
                 "console_url": f"http://{self.address}/task/{{number}}",
+                "transfer_command": str(Path(sysconfig.get_path("scripts"), TRANSFER_COMMAND)),
             },
         }
 

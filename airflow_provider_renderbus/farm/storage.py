@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from stat import S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ LARGEST_CONFIGURATION = 20 * 1024 * 1024  # bytes, as of one that comes by the A
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 # The farm gives such times as text without a zone; its documents suggest China's.
 FARM_ZONE = timezone(timedelta(hours=8))
+_TO_SECONDS = len("2026-01-01 00:00:00")
 
 
 def thumbnail_of(path: Path) -> Path:
@@ -59,6 +60,7 @@ class Storage:
         self.output = root / "output" / outputs
         self.config = root / "config" / configs
         self.thumbnails, self.tiles = root / "thumbnails", root / "tiles"
+        self._before_names = len(str(self.output))
         self._latest: dict[str, str] = {}
         self.scratch = root / "scratch"
         root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -125,14 +127,17 @@ class Storage:
             "fileName": path.name,
             "fileSize": None if is_folder else stat.st_size,
             "iconPath": None,
-            "lastModify": datetime.fromtimestamp(stat.st_mtime, UTC)
-            .astimezone(FARM_ZONE)
-            .strftime("%Y-%m-%d %H:%M:%S"),
+            "lastModify": datetime.fromtimestamp(int(stat.st_mtime), FARM_ZONE).isoformat(" ")[:_TO_SECONDS],
             "fileType": None if is_folder else path.suffix.removeprefix("."),
-            "filePath": f"/{path.relative_to(self.output).as_posix()}",
+            "filePath": self.name(path),
             "directory": is_folder,
             "isArrears": int(in_arrears),
         }
+
+    def name(self, path: Path) -> str:
+        """Return how the customer names a file or folder of the output storage."""
+        # Not path.relative_to: a folder of ten thousand frames is listed at once.
+        return str(path)[self._before_names :]
 
     def folder(self, tree_path: str) -> Path | None:
         """Return the folder that a customer's path names, or None where there is none.

@@ -64,7 +64,8 @@ EXTRAS: dict[str, Extra] = {
     "transfer_command": Extra(
         "Transfer command",
         {"type": ["string", "null"]},
-        "Path of the vendor's rayvision_transmitter on the workers.",
+        "Path of the vendor's rayvision_transmitter on the workers; [renderbus] transfer_command where it is "
+        "left out.",
     ),
 }
 

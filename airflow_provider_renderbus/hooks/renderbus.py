@@ -6,9 +6,8 @@ import asyncio
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook, conf
 
-from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import console_url, read_settings, uses_main_account
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
@@ -64,10 +63,13 @@ class RenderbusHook(BaseHook):
 
     @functools.cached_property
     def client(self) -> Client:
-        """The blocking client, made when it is first used."""
-        from airflow_provider_renderbus.clients.blocking import Client
+        """The blocking client, made when it is first used.
 
-        return Client(self.settings)
+        What the farm hands out in confidence is masked in Airflow's logs from then on.
+        """
+        from airflow_provider_renderbus.hooks.masking import MaskingClient
+
+        return MaskingClient(self.settings)
 
     def one_try_client(self) -> Client:
         """Return a further blocking client, which tries each call once; to be closed, or used with ``with``.
@@ -86,15 +88,11 @@ class RenderbusHook(BaseHook):
     def send(self, call: Call[T]) -> T:
         """Send a call to the farm and return its result.
 
-        What the farm hands out in confidence is masked in Airflow's logs from then on.
-
         :param call: one of :mod:`airflow_provider_renderbus.api.calls`.
         :raises ValueError: fields of the connection are wrong or missing.
         :raises RenderbusError: the farm refused or did not answer.
         """
-        answer = self.client.send(call)
-        _mask(answer)
-        return answer
+        return self.client.send(call)
 
     def run(self, sequence: Sequence[T]) -> T:
         """Carry a sequence of calls out and return its result.
@@ -108,6 +106,8 @@ class RenderbusHook(BaseHook):
     async def async_client(self, policy: RetryPolicy | None = None) -> AsyncClient:
         """Return a client for code that must not block; to be closed, or used with ``async with``.
 
+        What the farm hands out in confidence is masked in Airflow's logs from then on.
+
         :param policy: how often a call is tried.
         :raises ValueError: fields of the connection are wrong or missing.
         """
@@ -116,13 +116,13 @@ class RenderbusHook(BaseHook):
             get_async_extra_dejson,
         )
 
-        from airflow_provider_renderbus.clients.asynchronous import AsyncClient
+        from airflow_provider_renderbus.hooks.masking import MaskingAsyncClient
 
         connection = await get_async_connection(self.renderbus_conn_id, hook=self)
         settings = read_settings(connection, await get_async_extra_dejson(connection))
         # Reading the authorities' file blocks, and all clients of this process share what was read.
         await asyncio.to_thread(settings.tls)
-        return AsyncClient(settings, policy=policy)
+        return MaskingAsyncClient(settings, policy=policy)
 
     def console_url(self, number: int) -> str:
         """Return the address of a task on the farm's web pages.
@@ -134,8 +134,9 @@ class RenderbusHook(BaseHook):
 
     @property
     def transfer_command(self) -> str | None:
-        """Path of the vendor's transfer command on the workers, where the connection names it."""
-        return self._connection.extra_dejson.get("transfer_command") or None
+        """Path of the vendor's transfer command on the workers: the connection's, else Airflow's own."""
+        named = self._connection.extra_dejson.get("transfer_command")
+        return named or conf.get("renderbus", "transfer_command", fallback="") or None
 
     def uses_main_account(self) -> bool:
         """Return whether scenes go to the main account's storage: by the connection, else by the profile."""
@@ -161,8 +162,3 @@ class RenderbusHook(BaseHook):
     @functools.cached_property
     def _connection(self) -> Any:
         return self.get_connection(self.renderbus_conn_id)
-
-
-def _mask(answer: Any) -> None:
-    for secret in secrets_in(answer):
-        mask_secret(secret.reveal())

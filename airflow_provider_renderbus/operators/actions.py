@@ -1,4 +1,4 @@
-"""What can be done to tasks that are there: one call each, for one number or many."""
+"""What can be done to tasks that are there, and to their frames: one call each, for one number or many."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import arguments, calls
-from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.ends import airflow_failures, paid_once
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
-    from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.clients.sequences import Sequence
 
 
 class _TasksOperator(RenderbusOperator):
@@ -29,26 +30,48 @@ class _TasksOperator(RenderbusOperator):
     template_fields = (*RenderbusOperator.template_fields, "render_task_id")
     done: str
 
-    def __init__(self, *, render_task_id: TaskNumber | Sequence[TaskNumber] | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, render_task_id: TaskNumber | Iterable[TaskNumber] | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
 
     def execute(self, context: Context) -> list[int]:
         """Do it, and return the numbers."""
         given: Any = self.render_task_id
-        with airflow_failures():
+        with airflow_failures(), paid_once():
             numbers = arguments.task_numbers(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
-            calls_to_make = list(self.calls(numbers))
-        for call in calls_to_make:
-            self.send(call)
+            self.hook.run(self.act(numbers))
         self.log.info("%s: task %s", self.done, ", ".join(map(str, numbers)))
         return numbers
 
     @abstractmethod
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return the calls that do it to tasks."""
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield the calls that do it, first those that find out what it is done to."""
+
+
+class _FramesOperator(_TasksOperator):
+    """Does one thing to frames of one task or of many.
+
+    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param frames: names of frames as the farm shows them (templated).
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: the numbers, as a list.
+    """
+
+    template_fields = (*_TasksOperator.template_fields, "frames")
+
+    def __init__(self, *, frames: Iterable[str] | XComArg | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.frames = frames
+
+    def named_frames(self, numbers: list[int]) -> Sequence[dict[int, list[int]]]:
+        """Return the ids of the frames of these names in all the tasks, by the leaf that they belong to."""
+        names: Any = self.frames
+        ids: dict[int, list[int]] = {}
+        for number in numbers:
+            ids |= yield from sequences.frame_ids_by_name(number, names)
+        return ids
 
 
 class RenderbusStartTaskOperator(_TasksOperator):
@@ -61,9 +84,9 @@ class RenderbusStartTaskOperator(_TasksOperator):
 
     done = "Started"
 
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return the call."""
-        return [calls.start_task(numbers)]
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield the call."""
+        yield [calls.start_task(numbers)]
 
 
 class RenderbusStopTaskOperator(_TasksOperator):
@@ -76,9 +99,9 @@ class RenderbusStopTaskOperator(_TasksOperator):
 
     done = "Stopped"
 
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return the call."""
-        return [calls.stop_task(numbers)]
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield the call."""
+        yield [calls.stop_task(numbers)]
 
 
 class RenderbusAbandonTaskOperator(_TasksOperator):
@@ -91,9 +114,9 @@ class RenderbusAbandonTaskOperator(_TasksOperator):
 
     done = "Abandoned"
 
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return the call."""
-        return [calls.abandon_task(numbers)]
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield the call."""
+        yield [calls.abandon_task(numbers)]
 
 
 class RenderbusDeleteTaskOperator(_TasksOperator):
@@ -106,9 +129,9 @@ class RenderbusDeleteTaskOperator(_TasksOperator):
 
     done = "Deleted"
 
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return the call."""
-        return [calls.delete_task(numbers)]
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield the call."""
+        yield [calls.delete_task(numbers)]
 
 
 class RenderbusFullSpeedOperator(_TasksOperator):
@@ -121,9 +144,56 @@ class RenderbusFullSpeedOperator(_TasksOperator):
 
     done = "Asked for full speed"
 
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return the call."""
-        return [calls.full_speed(numbers)]
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield the call."""
+        yield [calls.full_speed(numbers)]
+
+
+class RenderbusRecommitFramesOperator(_FramesOperator):
+    """Render frames again, and pay for them again.
+
+    If the farm's answer is lost, the operator fails without Airflow's retries, for a retry could pay twice.
+
+    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]": each must be in every task,
+        and is meant in all leaves of a layered one; the failed frames where it is left out (templated).
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: the numbers, as a list.
+    """
+
+    done = "Recommitted frames"
+
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield the call."""
+        if self.frames is None:
+            yield [calls.recommit_failed_frames(numbers)]
+        else:
+            ids = yield from self.named_frames(numbers)
+            yield [calls.recommit_frames(ids=[number for of_leaf in ids.values() for number in of_leaf])]
+
+
+class RenderbusStopFramesOperator(_FramesOperator):
+    """Stop frames.
+
+    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]": each must be in every task,
+        and is meant in all leaves of a layered one; all frames where it is left out (templated).
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: the numbers, as a list.
+    """
+
+    done = "Stopped frames"
+
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield a call for each leaf."""
+        if self.frames is None:
+            leaves: list[int] = []
+            for number in numbers:
+                leaves += yield from sequences.sub_task_ids(number)
+            yield [calls.stop_frames(leaf, select_all=1) for leaf in leaves]
+        else:
+            ids = yield from self.named_frames(numbers)
+            yield [calls.stop_frames(leaf, of_leaf) for leaf, of_leaf in ids.items()]
 
 
 class RenderbusSetPriorityOperator(_TasksOperator):
@@ -138,16 +208,14 @@ class RenderbusSetPriorityOperator(_TasksOperator):
     template_fields = (*_TasksOperator.template_fields, "task_user_level")
     done = "Set the priority"
 
-    def __init__(self, *, task_user_level: int, **kwargs: Any) -> None:
+    def __init__(self, *, task_user_level: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.task_user_level = task_user_level
 
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return a call for each task."""
-        return [
-            calls.update_task_user_level(number, arguments.whole("task_user_level", self.task_user_level))
-            for number in numbers
-        ]
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield a call for each task."""
+        level = arguments.whole("task_user_level", self.task_user_level)
+        yield [calls.update_task_user_level(number, level) for number in numbers]
 
 
 class RenderbusSetTaskLimitOperator(_TasksOperator):
@@ -162,13 +230,11 @@ class RenderbusSetTaskLimitOperator(_TasksOperator):
     template_fields = (*_TasksOperator.template_fields, "task_limit")
     done = "Set the limit of machines"
 
-    def __init__(self, *, task_limit: int, **kwargs: Any) -> None:
+    def __init__(self, *, task_limit: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.task_limit = task_limit
 
-    def calls(self, numbers: list[int]) -> Iterable[Call[None]]:
-        """Return a call for each task."""
-        return [
-            calls.update_task_limit(number, arguments.whole("task_limit", self.task_limit))
-            for number in numbers
-        ]
+    def act(self, numbers: list[int]) -> Sequence[None]:
+        """Yield a call for each task."""
+        limit = arguments.whole("task_limit", self.task_limit)
+        yield [calls.update_task_limit(number, limit) for number in numbers]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from airflow_provider_renderbus.api.call import Call
-
-T = TypeVar("T")
 
 
 class RenderbusOperator(BaseOperator):
@@ -35,8 +30,3 @@ class RenderbusOperator(BaseOperator):
     def hook(self) -> RenderbusHook:
         """The hook of the operator's connection."""
         return RenderbusHook(self.renderbus_conn_id)
-
-    def send(self, call: Call[T]) -> T:
-        """Send a call to the farm; its refusals become Airflow's failures."""
-        with airflow_failures():
-            return self.hook.send(call)

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import whole
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.jobs import tips, validation
-from airflow_provider_renderbus.jobs.completion import filled_in
-from airflow_provider_renderbus.jobs.loading import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +60,9 @@ class Description:
         :param hardware: what the machines must be like.
         :raises ValueError: a file is missing or wrong; the places and what is wanted there are named.
         """
+        from airflow_provider_renderbus.jobs import validation
+        from airflow_provider_renderbus.jobs.loading import load
+
         unknown = sorted(set(hardware or {}) - set(_TRAITS))
         if unknown:
             raise ValueError(f"hardware: {', '.join(unknown)} is no trait; there are {', '.join(_TRAITS)}")
@@ -89,6 +89,8 @@ class Description:
         :raises ValueError: the farm has no such project or machines, or enforces a finding in tips.json;
             nothing is uploaded then.
         """
+        from airflow_provider_renderbus.jobs.completion import filled_in
+
         self._check_tips(hook)
         profile = hook.send(calls.query_user_profile())
         texts = {name: json.dumps(content, ensure_ascii=False) for name, content in self.files.items()}
@@ -108,6 +110,8 @@ class Description:
         return sizes
 
     def _check_tips(self, hook: RenderbusHook) -> None:
+        from airflow_provider_renderbus.jobs import tips
+
         found = self.files.get(_TIPS)
         if found:
             details = hook.send(calls.query_error_detail(codes=found))

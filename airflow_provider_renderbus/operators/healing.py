@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
+from airflow_provider_renderbus.cancelling import until_begun
 from airflow_provider_renderbus.clients.failures import failures
-from airflow_provider_renderbus.operators.steps import UNTIL_SETTLED, look_for
+from airflow_provider_renderbus.operators.steps import UNTIL_SETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 log = logging.getLogger(__name__)
-
-# Seconds between the looks whether the farm has begun what it was asked for.
-_UNTIL_BEGUN = (0.0, 2.0, 5.0, 10.0)
 
 
 def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bool) -> bool:
@@ -37,17 +35,16 @@ def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bo
     :raises RenderbusError: the farm refused, or did not answer; another try settles it.
     """
     failed = hook.run(failures(number))
-    if may_be_sent and failed:
-        untouched = _untouched(hook, number, failed)
-        if len(untouched) < len(failed):
-            return _begins(hook, number)
+    if may_be_sent and failed and len(_untouched(hook, number, failed)) < len(failed):
+        return until_begun(hook, number)
     due = [frame for frame in failed if frame.recommits < attempts]
-    if failed and not due:
-        return False
-    if due:
-        log.warning("Rendering frames %s of task %s again", _names(due), number)
-        _send(hook, number, due)
-    return _begins(hook, number)
+    if not due:
+        # A task that broke as a whole has no failed frame, nor has one whose frames are being rendered again.
+        return not failed and until_begun(hook, number)
+    log.warning("Rendering frames %s of task %s again", _names(due), number)
+    _send(hook, number, due)
+    until_begun(hook, number)
+    return True
 
 
 def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:
@@ -72,16 +69,6 @@ def _untouched(hook: RenderbusHook, number: int, frames: Sequence[Frame]) -> Seq
         if len(untouched) < len(frames):
             break
     return untouched
-
-
-def _begins(hook: RenderbusHook, number: int) -> bool:
-    """Wait until the task shows that it goes on, so that its old end is not taken for a new one."""
-    for pause in _UNTIL_BEGUN:
-        time.sleep(pause)
-        known = look_for(hook, number)
-        if known is not None and not known.ended:
-            break
-    return True
 
 
 def _names(frames: Sequence[Frame]) -> str:

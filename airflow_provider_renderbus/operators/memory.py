@@ -33,7 +33,8 @@ class Kept:
     """A render that an earlier try of the Airflow task began.
 
     :param number: the task's number on the farm.
-    :param cleared: whether a person has cleared the Airflow task since this was kept.
+    :param cleared: whether a person has cleared the Airflow task since, and a finished render is to be
+        rendered anew; one whose frames were never handed on is not, for it was paid for nothing yet.
     """
 
     number: int
@@ -48,6 +49,9 @@ class Memory(Protocol):
 
     def keep(self, number: int) -> None:
         """Keep the number of the render that this try is about, before anything else is sent."""
+
+    def hand_on(self, number: int) -> None:
+        """Note that the result of a render has been handed on."""
 
     def producer(self, artist: str | None) -> str | None:
         """Return what to give as the artist's name at submit."""
@@ -72,10 +76,18 @@ class _Stored:
 
     def recall(self) -> Kept | None:
         kept = self._store.get(_KEY)
-        return Kept(kept["number"], self._max_tries > kept["max_tries"]) if kept else None
+        if not kept:
+            return None
+        return Kept(kept["number"], self._max_tries > kept["max_tries"] and kept["handed_on"])
 
     def keep(self, number: int) -> None:
-        self._store.set(_KEY, {"number": number, "max_tries": self._max_tries})
+        self._note(number, handed_on=False)
+
+    def hand_on(self, number: int) -> None:
+        self._note(number, handed_on=True)
+
+    def _note(self, number: int, *, handed_on: bool) -> None:
+        self._store.set(_KEY, {"number": number, "max_tries": self._max_tries, "handed_on": handed_on})
 
     def producer(self, artist: str | None) -> str | None:
         return artist
@@ -110,6 +122,9 @@ class _Marked:
 
     def keep(self, number: int) -> None:
         """Keep nothing: the marker goes with the submit."""
+
+    def hand_on(self, number: int) -> None:
+        """Note nothing: nobody but the farm remembers."""
 
     def producer(self, artist: str | None) -> str:
         marker = f"[airflow {self._name} {self._max_tries}]"

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import whole
 from airflow_provider_renderbus.api.errors import BadAnswer
-from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.described import DescribedOperator
 from airflow_provider_renderbus.operators.memory import memory_of
-from airflow_provider_renderbus.operators.waiting import TERMS, WaitingOperator
+from airflow_provider_renderbus.operators.rendering import BUDGET, RenderingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from os import PathLike
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.operators.courier import Assets, Courier
     from airflow_provider_renderbus.operators.memory import Kept
 
 # What is over for good.
@@ -28,8 +31,8 @@ _LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
 _DELETED = 0
 
 
-class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
-    """Render a scene: create a task number, upload its task.json, submit it, wait for its end.
+class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
+    """Render a scene: create a task number, send assets, upload task.json, submit, wait, fetch the frames.
 
     The number is remembered before anything else is sent, so another try of the Airflow task takes the same
     render up: one that goes on is waited for, one that was stopped is started again, one that has finished
@@ -42,6 +45,10 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
     :param project_name: a project of the account (templated).
     :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
         (templated).
+    :param assets: what is sent to the input storage before the submit: absolute paths of files, folders or
+        patterns, or an upload.json; nothing where it is left out (templated).
+    :param download_to: absolute path of the folder to which the frames are fetched after the end; they are
+        left on the farm where it is left out (templated).
     :param task_user_level: priority among the account's own tasks, 50 or 60 (templated).
     :param labels: labels that the task carries on the farm's web pages (templated).
     :param artist: name of the person who made the scene (templated).
@@ -61,15 +68,17 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
     :return: number, state, frames, cost, seconds, outputs, url and failed_frames
-        (:func:`airflow_provider_renderbus.api.outcomes.summary`).
+        (:func:`airflow_provider_renderbus.api.outcomes.summary`), and with `download_to` the folder.
     """
 
     template_fields = (
         *DescribedOperator.template_fields,
-        *TERMS,
+        *BUDGET,
         "task_user_level",
         "labels",
         "artist",
+        "assets",
+        "download_to",
     )
 
     def __init__(
@@ -78,31 +87,59 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
         task_user_level: int = 50,
         labels: Sequence[str] | None = None,
         artist: str | None = None,
+        assets: Assets | None = None,
+        download_to: str | PathLike[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.assets = assets
+        self.download_to = download_to
         self.task_user_level = task_user_level
         self.labels = labels
         self.artist = artist
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or take up what an earlier try has begun."""
-        with airflow_failures():
-            terms = self.terms()
+        with airflow_failures(), self.nothing_left_running():
+            self.check()
             description = self.description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
+            self.at_stake = [kept.number] if kept else []
             taken_up = None if kept is None else self._take_up(kept)
+            self.at_stake = [taken_up.id] if taken_up else []
             number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
             if taken_up is None or not taken_up.submitted:
+                if self.assets is not None:
+                    self.courier.send(self.assets)
                 description.upload(self.hook, number)
-                self.submit(number, memory.producer(self.artist), terms, may_be_sent=taken_up is not None)
+                self.submit(number, memory.producer(self.artist), may_be_sent=taken_up is not None)
             else:
-                self.at_stake = [number]
                 start_again(self.hook, [number])
-        return self.wait(context, number, terms, taken_up=taken_up is not None)
+        return self.see_through(context, number, taken_up=taken_up is not None)
+
+    def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        """Fetch the frames, and remember that the render has been handed on."""
+        if self.download_to is not None:
+            with airflow_failures():
+                fetched = self.courier.fetch(result["number"], self.download_to)
+            result = {**result, "folder": fetched["folder"]}
+        memory_of(context, self.hook).hand_on(result["number"])
+        return result
+
+    def on_kill(self) -> None:
+        """End a transfer with its children, and stop the render."""
+        self.courier.stop()
+        super().on_kill()
+
+    @functools.cached_property
+    def courier(self) -> Courier:
+        """What carries files between this worker and the farm."""
+        from airflow_provider_renderbus.operators.courier import Courier
+
+        return Courier(self.hook)
 
     def deferred_for(self, context: Context) -> Sequence[int]:
         """Return the number that is remembered."""
@@ -129,7 +166,7 @@ class RenderbusRenderOperator(DescribedOperator, WaitingOperator):
         if known is None or known.is_delete == _DELETED or known.status in _LOST:
             self.log.warning("Task %s of an earlier try is gone or lost on the farm; rendering anew", number)
             return None
-        if known.status.phase is Phase.SUCCEEDED and kept.cleared:
+        if kept.cleared and self.succeeds(known.status):
             self.log.info("Task %s has finished and this task was cleared since; rendering anew", number)
             return None
         return known

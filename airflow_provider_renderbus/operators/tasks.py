@@ -12,7 +12,7 @@ from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.described import DescribedOperator
-from airflow_provider_renderbus.operators.waiting import WaitingOperator
+from airflow_provider_renderbus.operators.rendering import RenderingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +111,7 @@ class RenderbusUploadTaskJsonOperator(DescribedOperator):
             return self.description().upload(self.hook, number)
 
 
-class RenderbusSubmitTaskOperator(WaitingOperator):
+class RenderbusSubmitTaskOperator(RenderingOperator):
     """Submit a task, which starts to spend money; wait for its end where asked to.
 
     A task that is already submitted, e.g. by an earlier try of this Airflow task, is never submitted again
@@ -140,7 +140,7 @@ class RenderbusSubmitTaskOperator(WaitingOperator):
         outputs, url and failed_frames (:func:`airflow_provider_renderbus.api.outcomes.summary`).
     """
 
-    template_fields = (*WaitingOperator.template_fields, "render_task_id", "producer")
+    template_fields = (*RenderingOperator.template_fields, "render_task_id", "producer")
 
     def __init__(
         self,
@@ -157,21 +157,21 @@ class RenderbusSubmitTaskOperator(WaitingOperator):
 
     def execute(self, context: Context) -> int | dict[str, Any]:
         """Submit the task, unless it is submitted, and wait where asked to."""
-        with airflow_failures():
+        is_later_try = context["ti"].try_number > 1
+        with airflow_failures(), self.nothing_left_running():
             number = task_number("render_task_id", self.render_task_id)
-            terms = self.terms()
+            self.check()
+            self.at_stake = [number] if is_later_try else []
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_for(self.hook, number)
-            is_later_try = context["ti"].try_number > 1
             if known is None or not known.submitted:
-                self.submit(number, self.producer, terms, may_be_sent=is_later_try)
+                self.submit(number, self.producer, may_be_sent=is_later_try)
             elif self.wait_for_completion and is_later_try:
-                self.at_stake = [number]
                 start_again(self.hook, [number])
             else:
                 self.log.info("Task %s is already submitted (%s)", number, known.status.name)
         if self.wait_for_completion:
-            return self.wait(context, number, terms, taken_up=is_later_try)
+            return self.see_through(context, number, taken_up=is_later_try)
         self.hand_over(context)
         return number
 

@@ -94,9 +94,7 @@ class RenderbusSensor(BaseSensorOperator):
         :param event: what the trigger reported.
         :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
         """
-        with airflow_failures():
-            end = Event.read(event)
-        return self.conclude(end)
+        return self.conclude(Event.received(event))
 
     def conclude(self, event: Event) -> Any:
         """Return what the sensor returns where the waiting has reached what it was for."""

@@ -94,9 +94,9 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
         :param event: what the trigger reported.
         :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
         """
+        end = Event.received(event)
         with airflow_failures():
             self._link(context)
-            end = Event.read(event)
             if end.end is End.STOPPED_EARLY and deadline is not None:
                 start_again(self.hook, self._numbers())
                 self.defer_until(deadline)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
-from airflow_provider_renderbus.triggers.conditions import restored
+from airflow_provider_renderbus.triggers.conditions import Frames, FramesDone, restored
 from airflow_provider_renderbus.triggers.events import Event, timed_out
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.clients.sequences import Sequence
+    from airflow_provider_renderbus.triggers.conditions import Condition, Look
     from airflow_provider_renderbus.triggers.poller import Poller
 
 # Airflow's own `self.log` would be made anew for each of thousands of triggers.
@@ -45,11 +51,9 @@ class RenderbusConditionTrigger(RenderbusTrigger):
 
     async def end(self, poller: Poller) -> Event:
         """Wait for the condition."""
-        condition = restored(self.condition)
         news = None
-        rounds = poller.repeat(condition.look, self.poll_interval, self.deadline)
         try:
-            async with contextlib.aclosing(rounds) as looks:
+            async with contextlib.aclosing(self._looks(poller)) as looks:
                 async for look in looks:
                     if look.news != news:
                         news = look.news
@@ -59,3 +63,33 @@ class RenderbusConditionTrigger(RenderbusTrigger):
         except DeadlinePassed:
             pass
         return timed_out(news)
+
+    async def _looks(self, poller: Poller) -> AsyncGenerator[Look]:
+        """Yield what there is to see, as often as there may be something new."""
+        condition = restored(self.condition)
+        if isinstance(condition, FramesDone):
+            # Frames are done when the task's counters change, and the poller sees a hundred tasks at once.
+            # Only the names of chosen frames take a request more.
+            tasks = poller.watch(condition.number, self.poll_interval, self.deadline)
+            async with contextlib.aclosing(tasks):
+                async for task in tasks:
+                    yield condition.judge(await self._frames(poller, condition, task))
+                    if condition.frames and task.ended:
+                        # Its counters will not change any more, but its list of frames may be late.
+                        break
+        async with contextlib.aclosing(self._answers(poller, condition, condition.ask)) as answers:
+            async for answer in answers:
+                yield condition.judge(answer)
+
+    async def _frames(self, poller: Poller, condition: FramesDone, task: TaskInfo) -> Frames:
+        if condition.frames is None:
+            return Frames(task)
+        ask = functools.partial(condition.ask_about, task)
+        async with contextlib.aclosing(self._answers(poller, condition, ask)) as answers:
+            frames: Frames = await anext(answers)
+            return frames
+
+    def _answers(
+        self, poller: Poller, condition: Condition, ask: Callable[[], Sequence[Any]]
+    ) -> AsyncGenerator[Any]:
+        return poller.rounds.repeat(ask, self.poll_interval, self.deadline, condition.question)

@@ -1,12 +1,14 @@
 """What can be waited for besides a task's state: frames, files, money.
 
-A condition is a small value that can be stored with a trigger. One look at it is a sequence of calls, which
-a worker's client and a triggerer's drive alike, and whose result says how far it has come.
+A condition is a small value that can be stored with a trigger. It asks the farm a question, a sequence of
+calls that a worker's client and a triggerer's drive alike, and judges by the answer how far it has come. Many
+conditions may share an answer.
 """
 
 from __future__ import annotations
 
 import fnmatch
+from abc import abstractmethod
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -19,8 +21,11 @@ from airflow_provider_renderbus.triggers.events import End, Event, judge
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from airflow_provider_renderbus.api.models.account import UserProfile
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.sequences import Sequence
+
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,40 @@ class Condition(Protocol):
 
     kind: ClassVar[str]
 
+    @property
+    @abstractmethod
+    def question(self) -> str:
+        """What it asks, in words: the same for all conditions that ask the same."""
+
+    @abstractmethod
+    def ask(self) -> Sequence[Any]:
+        """Ask the farm."""
+
+    @abstractmethod
+    def judge(self, answer: Any) -> Look:
+        """Return what an answer shows."""
+
     def look(self) -> Sequence[Look]:
         """Look once."""
+        return self.judge((yield from self.ask()))
 
 
 @dataclass(frozen=True, slots=True)
-class FramesDone:
+class Frames:
+    """A task, and the names of its frames where they were asked for.
+
+    :param task: the task.
+    :param finished: the frames that are done in every leaf that has them.
+    :param there: all frames.
+    """
+
+    task: TaskInfo
+    finished: frozenset[str] = _NO_NAMES
+    there: frozenset[str] = _NO_NAMES
+
+
+@dataclass(frozen=True)
+class FramesDone(Condition):
     """Frames of a task are done: chosen ones, or a share of all.
 
     :param number: the task's number.
@@ -58,19 +91,33 @@ class FramesDone:
     frames: tuple[str, ...] | None = None
     share: float = 1.0
 
-    def look(self) -> Sequence[Look]:
+    @property
+    def question(self) -> str:
+        """What it asks."""
+        return f"the frames of {self.number}" if self.frames else f"task {self.number}"
+
+    def ask(self) -> Sequence[Frames]:
         """Ask for the task, and for its frames where some are chosen."""
-        task = yield from sequences.task_info(self.number)
-        leaves = [leaf for leaf in task.leaves() if not leaf.is_photon_pass]
-        missing: set[str] = set()
+        return (yield from self.ask_about((yield from sequences.task_info(self.number))))
+
+    def ask_about(self, task: TaskInfo) -> Sequence[Frames]:
+        """Ask for a task's frames where some are chosen."""
         if self.frames is None:
+            return Frames(task)
+        return Frames(task, *(yield from _frame_names(_with_frames(task))))
+
+    def judge(self, answer: Frames) -> Look:
+        """Return what an answer shows."""
+        task = answer.task
+        missing: frozenset[str] = _NO_NAMES
+        if self.frames is None:
+            leaves = _with_frames(task)
             done = sum(leaf.progress.done for leaf in leaves)
             wanted = sum(leaf.progress.total for leaf in leaves)
             reached = wanted > 0 and done >= self.share * wanted
         else:
-            chosen = set(self.frames)
-            finished, there = yield from _frame_names(leaves)
-            done, wanted, missing = len(finished & chosen), len(chosen), chosen - there
+            chosen = frozenset(self.frames)
+            done, wanted, missing = len(answer.finished & chosen), len(chosen), chosen - answer.there
             reached = done == wanted
         news = f"task {self.number}: {done} of {wanted} frames done"
         result = {"number": self.number, "done": done, "wanted": wanted}
@@ -82,8 +129,8 @@ class FramesDone:
         return Look(news, Event(End.REACHED, news, result) if reached else _lost(task))
 
 
-@dataclass(frozen=True, slots=True)
-class FilesThere:
+@dataclass(frozen=True)
+class FilesThere(Condition):
     """Files of a task are in the output storage.
 
     :param number: the task's number.
@@ -96,18 +143,28 @@ class FilesThere:
     pattern: str = "*"
     count: int = 1
 
-    def look(self) -> Sequence[Look]:
+    @property
+    def question(self) -> str:
+        """What it asks."""
+        return f"the files of {self.number}"
+
+    def ask(self) -> Sequence[tuple[TaskInfo, list[str]]]:
         """Ask for the task and list its files."""
         task = yield from sequences.task_info(self.number)
         files = yield from sequences.files_of(leaf.id for leaf in task.leaves())
-        paths = [file.path for file in files if fnmatch.fnmatchcase(file.path, self.pattern)]
-        news = f"task {self.number}: {len(paths)} of {self.count} files are there"
-        result = {"number": self.number, "files": len(paths)}
-        return Look(news, Event(End.REACHED, news, result) if len(paths) >= self.count else _lost(task))
+        return task, [file.path for file in files]
+
+    def judge(self, answer: tuple[TaskInfo, list[str]]) -> Look:
+        """Return what an answer shows."""
+        task, paths = answer
+        files = sum(fnmatch.fnmatchcase(path, self.pattern) for path in paths)
+        news = f"task {self.number}: {files} of {self.count} files are there"
+        result = {"number": self.number, "files": files}
+        return Look(news, Event(End.REACHED, news, result) if files >= self.count else _lost(task))
 
 
-@dataclass(frozen=True, slots=True)
-class FundsEnough:
+@dataclass(frozen=True)
+class FundsEnough(Condition):
     """The account can spend enough: balance, coupons and credit together.
 
     :param least: how much, in the account's currency, as text.
@@ -116,14 +173,24 @@ class FundsEnough:
     kind: ClassVar[str] = "funds"
     least: str
 
-    def look(self) -> Sequence[Look]:
+    @property
+    def question(self) -> str:
+        """What it asks."""
+        return "the account"
+
+    def ask(self) -> Sequence[UserProfile]:
         """Ask for the account's profile."""
         (profile,) = yield [calls.query_user_profile()]
-        news = f"the account has {profile.means} {profile.currency}, {self.least} are wanted"
-        if profile.use_main_balance or profile.hide_balance:
+        found: UserProfile = profile
+        return found
+
+    def judge(self, answer: UserProfile) -> Look:
+        """Return what an answer shows."""
+        news = f"the account has {answer.means} {answer.currency}, {self.least} are wanted"
+        if answer.use_main_balance or answer.hide_balance:
             news += "; it pays from its main account or hides its figures, so this is only advice"
-        result = {"means": str(profile.means), "currency": profile.currency}
-        enough = profile.means >= Decimal(self.least)
+        result = {"means": str(answer.means), "currency": answer.currency}
+        enough = answer.means >= Decimal(self.least)
         return Look(news, Event(End.REACHED, news, result) if enough else None)
 
 
@@ -158,14 +225,18 @@ def restored(stored_condition: dict[str, Any]) -> Condition:
     )
 
 
-def _frame_names(leaves: Iterable[TaskInfo]) -> Sequence[tuple[set[str], set[str]]]:
+def _with_frames(task: TaskInfo) -> list[TaskInfo]:
+    return [leaf for leaf in task.leaves() if not leaf.is_photon_pass]
+
+
+def _frame_names(leaves: Iterable[TaskInfo]) -> Sequence[tuple[frozenset[str], frozenset[str]]]:
     """Return the names of the frames that are done in every leaf that has them, and of all frames."""
     done: set[str] = set()
     open_: set[str] = set()
     for leaf in leaves:
         for frame in (yield from sequences.frames(leaf.id)):
             (done if frame.status is FrameStatus.DONE else open_).add(frame.index)
-    return done - open_, done | open_
+    return frozenset(done - open_), frozenset(done | open_)
 
 
 def _lost(task: TaskInfo) -> Event | None:

@@ -60,9 +60,24 @@ class Event:
     message: str
     result: dict[str, Any] | list[dict[str, Any]] | None = None
 
+    @property
+    def state(self) -> TaskStatus | None:
+        """The state of the render that it is about, where it is about one."""
+        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
+        name = result.get("state") if isinstance(result, dict) else None
+        return None if name is None else TaskStatus[name]
+
     def payload(self) -> dict[str, Any]:
         """Return the event as the JSON that Airflow stores."""
         return {**dataclasses.asdict(self), "end": self.end.value, "version": _VERSION}
+
+    @classmethod
+    def received(cls, payload: Any) -> Event:
+        """Read an event from a triggerer; one that cannot be read is a failure that may be retried."""
+        try:
+            return cls.read(payload)
+        except ForeignEvent as problem:
+            return cls(End.FAILED, str(problem))
 
     @classmethod
     def read(cls, payload: Any) -> Event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
+from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 
 # Seconds in which those that join are gathered, so that they share requests and hear within a second.
 GATHERING = 0.5
@@ -61,11 +61,7 @@ class Pages:
 
     def hold(self, until: float) -> None:
         """Ask for nothing before a moment."""
-        self._held_until = until
-
-    def resume(self) -> None:
-        """Hold nothing up any longer."""
-        self._held_until = -math.inf
+        self._held_until = max(self._held_until, until)
 
     def retry(self, numbers: list[int]) -> None:
         """Put numbers that got no answer first."""

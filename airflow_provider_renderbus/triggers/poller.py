@@ -6,69 +6,33 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import arguments
-from airflow_provider_renderbus.api.errors import (
-    BadAnswer,
-    BadRequest,
-    NotFound,
-    RenderbusError,
-    TransportError,
-    UnknownTask,
-)
-from airflow_provider_renderbus.api.models.tasks import read_task
-from airflow_provider_renderbus.api.reading import Unreadable
+from airflow_provider_renderbus.api.errors import BadRequest, NotFound, RenderbusError, TransportError
 from airflow_provider_renderbus.triggers.glance import glances
 from airflow_provider_renderbus.triggers.pages import Pages
-from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, OneVoice, Patience
-from airflow_provider_renderbus.triggers.watcher import DeadlinePassed, Watcher
+from airflow_provider_renderbus.triggers.patience import OneVoice, Patience
+from airflow_provider_renderbus.triggers.rounds import AT_ONCE, Rounds
+from airflow_provider_renderbus.triggers.watched import Watched
+from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.clients.sequences import Sequence
     from airflow_provider_renderbus.triggers.glance import Glance
-
-T = TypeVar("T")
+    from airflow_provider_renderbus.triggers.rounds import Client
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
-# Seconds that the look at the deadline may take. A farm that hangs holds nobody up for longer.
-LAST_LOOK = 5.0
-# Seconds between two tries while the farm is down, at most; and where the farm asks for longer ones.
-_DOUBLINGS, _LONGEST_WAIT = 5, 30.0
-_LONGEST_WAIT_WANTED = 300.0
-# So many tasks are told of before the event loop has its turn.
-_TOLD_AT_ONCE = 10
-
-
-class Client(Protocol):
-    """Whatever sends calls without blocking."""
-
-    async def send(self, call: Call[T]) -> T:
-        """Send a call and return its result."""
-
-    async def run(self, sequence: Sequence[T]) -> T:
-        """Carry a sequence of calls out and return its result."""
-
-
-class _Watched:
-    """A task that somebody watches.
-
-    `look` is the number of the look that was taken in last, `missing` counts the looks in a row without it.
-    """
-
-    __slots__ = ("fingerprint", "look", "missing", "watchers")
-
-    def __init__(self) -> None:
-        self.watchers: list[Watcher] = []
-        self.fingerprint: Any = None
-        self.look = 0
-        self.missing = 0
+# Between two tries while the farm is down: doubled so often from 1 s on, but no more than a quarter of an
+# interval. What has piled up is caught up with in half an interval, so all are served within one.
+DOUBLINGS, SHARE_OF_INTERVAL = 5, 0.25
+# Seconds between two tries where the farm asks for longer ones, at most.
+LONGEST_WAIT_WANTED = 300.0
+# So many tasks are read before the event loop has its turn.
+_READ_AT_ONCE = 10
 
 
 class Poller:
@@ -77,6 +41,7 @@ class Poller:
     :param client: the farm's client. It tries once: what fails is asked again in the next look.
     :param interval: seconds between two looks at a task.
     :param clock: tells the seconds since 1970.
+    :ivar rounds: asks what is not about one task's state, frames or cost.
     """
 
     def __init__(self, client: Client, interval: float, *, clock: Callable[[], float] = time.time) -> None:
@@ -84,12 +49,12 @@ class Poller:
         self._interval = interval
         self._clock = clock
         self._pages = Pages(interval)
-        self._watched: dict[int, _Watched] = {}
+        self._watched: dict[int, Watched] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
-        self._free_for_rounds = asyncio.Semaphore(AT_ONCE)
         self._woken = asyncio.Event()
         self._voice = OneVoice(log)
         self._patience = Patience(self._voice)
+        self.rounds = Rounds(client, self._voice, clock)
         self._looks = 0
         self._failures = 0
         self._looks_at_failure = 0
@@ -115,37 +80,6 @@ class Poller:
                 yield await watcher.next()
         finally:
             self._leave(watcher)
-
-    async def repeat(
-        self, sequence: Callable[[], Sequence[T]], interval: float, deadline: float
-    ) -> AsyncGenerator[T]:
-        """Carry a sequence of calls out again and again, and yield what it returns.
-
-        A farm that cannot be reached is asked again until the deadline: not to know is not to have failed.
-
-        :param sequence: makes the sequence.
-        :param interval: seconds between two rounds.
-        :param deadline: the moment until which to go on, in seconds since 1970.
-        :raises DeadlinePassed: the deadline is over; there was one more round, if the farm answered.
-        :raises RenderbusError: the farm refused for good.
-        """
-        patience = Patience(self._voice)
-        while True:
-            left = deadline - self._clock()
-            try:
-                async with asyncio.timeout(max(left, 0.0) + LAST_LOOK), self._free_for_rounds:
-                    result = await self._client.run(sequence())
-            except TimeoutError:
-                raise DeadlinePassed from None
-            except RenderbusError as error:
-                patience.bear(error)
-            else:
-                patience.relax()
-                self._voice.relax()
-                yield result
-            if left <= 0:
-                raise DeadlinePassed
-            await asyncio.sleep(max(0.0, min(interval, deadline - self._clock())))
 
     async def serve(self) -> None:
         """Look at what is watched, until cancelled."""
@@ -174,7 +108,7 @@ class Poller:
         self._end_all(reason)
 
     def _join(self, watcher: Watcher, deadline: float) -> None:
-        self._watched.setdefault(watcher.number, _Watched()).watchers.append(watcher)
+        self._watched.setdefault(watcher.number, Watched(watcher.number)).watchers.append(watcher)
         self._pages.join(watcher.number, asyncio.get_running_loop().time())
         self._woken.set()
         self._set_timer(watcher, deadline)
@@ -218,16 +152,14 @@ class Poller:
         else:
             self._patience.relax()
             self._voice.relax()
-            if self._failures:
-                self._failures = 0
-                self._pages.resume()
-                self._woken.set()
+            self._failures = 0
             await self._tell(numbers, look, found)
 
     async def _divide(self, numbers: list[int], refusal: RenderbusError) -> None:
         """Find the number for which a page was refused: it concerns nobody else."""
         if len(numbers) == 1:
-            self._end_of(numbers[0], refusal)
+            for watched in self._still_watched(numbers):
+                watched.end(refusal)
             return
         middle = len(numbers) // 2
         await self._look(numbers[:middle])
@@ -245,63 +177,35 @@ class Poller:
         if look > self._looks_at_failure:
             self._looks_at_failure = self._looks
             self._failures += 1
-            wait = min(2.0 ** min(self._failures - 1, _DOUBLINGS), self._interval / 2, _LONGEST_WAIT)
+            wait = min(2.0 ** min(self._failures - 1, DOUBLINGS), self._interval * SHARE_OF_INTERVAL)
             wanted = (error.retry_after if isinstance(error, TransportError) else None) or 0.0
-            self._pages.hold(now + max(wait, self._pages.distance, min(wanted, _LONGEST_WAIT_WANTED)))
+            self._pages.hold(now + max(wait, self._pages.distance, min(wanted, LONGEST_WAIT_WANTED)))
         self._pages.retry(numbers)
-        for number in numbers:
-            for watcher in self._watchers(number):
-                if watcher.urgent:
-                    watcher.end(DeadlinePassed())
-                elif watcher.eager:
-                    self._pages.hurry(number, now)
+        for watched in self._still_watched(numbers):
+            watched.end_urgent()
 
     async def _tell(self, numbers: list[int], look: int, found: dict[int, Glance]) -> None:
         missing = []
-        for place, number in enumerate(numbers, 1):
+        read = 0
+        for number in numbers:
             watched = self._watched.get(number)
             # It may have been left, or a later look may have overtaken this one.
-            if watched and watched.look < look:
-                watched.look = look
-                if number in found:
-                    self._take_in(number, watched, found[number])
-                else:
-                    missing.append(number)
-                    watched.missing += 1
-                    if watched.missing >= LOOKS_WITHOUT_IT:
-                        self._end_of(number, UnknownTask(number))
-                for watcher in watched.watchers:
-                    if watcher.urgent:
-                        watcher.end(DeadlinePassed())
-            if not place % _TOLD_AT_ONCE:
+            if watched is None or watched.look > look:
+                continue
+            watched.look = look
+            read += watched.take_in(found.get(number))
+            if watched.missing:
+                missing.append(watched)
+            if read == _READ_AT_ONCE:
+                read = 0
                 await asyncio.sleep(0)
-        if any(self._watched[number].missing == 1 for number in missing if number in self._watched):
-            log.warning("The farm's answer is short of %s; they will be asked for again", missing)
+        if any(watched.missing == 1 for watched in missing):
+            short_of = [watched.number for watched in missing]
+            log.warning("The farm's answer is short of %s; they will be asked for again", short_of)
 
-    def _take_in(self, number: int, watched: _Watched, glance: Glance) -> None:
-        watched.missing = 0
-        if glance.fingerprint == watched.fingerprint and not any(
-            watcher.eager for watcher in watched.watchers
-        ):
-            return
-        try:
-            task = read_task(glance.item)
-        except Unreadable as problem:
-            if glance.fingerprint != watched.fingerprint:
-                log.warning("%s", BadAnswer("query_task_info", f"task {number}: {problem}"))
-        else:
-            for watcher in watched.watchers:
-                watcher.hear(task)
-        watched.fingerprint = glance.fingerprint
-
-    def _watchers(self, number: int) -> list[Watcher]:
-        watched = self._watched.get(number)
-        return watched.watchers if watched else []
-
-    def _end_of(self, number: int, reason: Exception) -> None:
-        for watcher in self._watchers(number):
-            watcher.end(reason)
+    def _still_watched(self, numbers: list[int]) -> list[Watched]:
+        return [self._watched[number] for number in numbers if number in self._watched]
 
     def _end_all(self, reason: Exception) -> None:
-        for number in self._watched:
-            self._end_of(number, reason)
+        for watched in self._watched.values():
+            watched.end(reason)

@@ -13,8 +13,8 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.patience import OneVoice
-from airflow_provider_renderbus.triggers.poller import LAST_LOOK, Poller
-from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
+from airflow_provider_renderbus.triggers.poller import Poller
+from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

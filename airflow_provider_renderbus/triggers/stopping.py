@@ -8,8 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE
 from airflow_provider_renderbus.api.states import Phase
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.gathering import Gathering
@@ -104,7 +104,7 @@ async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Sto
     while stopping.open and useful:
         try:
             async with poller_of(*where, deadline) as poller:
-                async for _ in poller.repeat(stopping.round, PAUSE, deadline):
+                async for _ in poller.rounds.repeat(stopping.round, PAUSE, deadline):
                     if not stopping.open:
                         break
         except DeadlinePassed:

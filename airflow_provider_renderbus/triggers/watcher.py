@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
+LAST_LOOK = 5.0
+"""Seconds that the look at the deadline may take: a farm that hangs holds nobody up for longer."""
+
 
 class DeadlinePassed(Exception):
     """The moment until which somebody wanted to wait is over."""

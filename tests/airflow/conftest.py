@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.blocking import Client
 from tests.scenes import task_json
+
+ROOT = Path(__file__).parents[2]
+COMMAND = f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from airflow_provider_renderbus.farm.transmitter.command import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +46,32 @@ def submitted(client, created):
     """The number of a task that is submitted."""
     client.send(calls.submit_task(created))
     return created
+
+
+@pytest.fixture
+def command(tmp_path):
+    """The farm's transfer command, from this tree."""
+    path = tmp_path / "command" / "transmitter"
+    path.parent.mkdir()
+    path.write_text(COMMAND)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def connect(farm, monkeypatch, tmp_path):
+    """Set up the connection with a transfer command."""
+    monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_FOLDER", str(tmp_path / "remembered"))
+
+    def connect(command, **extra):
+        connection = farm.connection()
+        connection["extra"] |= {"transfer_command": str(command), **extra}
+        monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", json.dumps(connection))
+
+    return connect
+
+
+@pytest.fixture
+def transfers(connect, command):
+    """A connection with a transfer command."""
+    connect(command)

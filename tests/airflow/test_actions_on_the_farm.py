@@ -8,7 +8,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.operators import actions, frames
+from airflow_provider_renderbus.operators import actions
 from tests.airflow.context import context
 from tests.scenes import task_json
 
@@ -87,17 +87,17 @@ def test_full_speed_after_the_priority_frames(client, farm):
 
 
 def test_named_frames_are_stopped_and_rendered_again(act, info, farm, frame_states):
-    act(frames.RenderbusStopFramesOperator, frames=["2", "3"])
+    act(actions.RenderbusStopFramesOperator, frames=["2", "3"])
     farm.advance(3600)
     assert frame_states()["2"] is frame_states()["3"] is FrameStatus.ABORTED
     assert frame_states()["1"] is FrameStatus.DONE
-    act(frames.RenderbusRecommitFramesOperator, frames=["2", "3"])
+    act(actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
     farm.advance(3600)
     assert set(frame_states().values()) == {FrameStatus.DONE}
 
 
 def test_all_frames_are_stopped(act, farm, frame_states):
-    act(frames.RenderbusStopFramesOperator)
+    act(actions.RenderbusStopFramesOperator)
     farm.advance(3600)
     assert set(frame_states().values()) == {FrameStatus.ABORTED}
 
@@ -114,7 +114,7 @@ class TestFailedFrames:
         farm.advance(3600)
         assert info().status is TaskStatus.FINISHED_HAS_FAILED
         cost = info().cost
-        assert act(frames.RenderbusRecommitFramesOperator) == submitted
+        assert act(actions.RenderbusRecommitFramesOperator) == [submitted]
         farm.advance(3600)
         assert info().status is TaskStatus.FINISHED
         assert info().cost > cost

@@ -1,74 +1,110 @@
-"""A whole DAG run on this line of Airflow, as `airflow dags test` makes it: templates, XComs, deferrals."""
+"""Whole DAG runs on this line of Airflow, as `airflow dags test` makes them: templates, XComs, deferrals."""
 
 import json
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm
-from demo.airflow_instance import inherited_environment
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.secret import secrets_in
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients.settings import Settings
+from airflow_provider_renderbus.farm import Farm, HandClock
 from demo.secrecy import check_files
-from tests.airflow_version import is_leak_of_airflow
+from tests.airflow_command import AirflowCommand
+from tests.readme import as_dag_file
 
 ROOT = Path(__file__).parents[2]
-FARM_SPEED = 200.0  # its render takes a second
+FARM_SPEED = 300.0  # a render of four frames takes less than a second
+NO_PICTURES = {"pictures": False}
+ORDERS = ("StopFrames", "RecommitFrames", "StopTask", "StartTask", "FullSpeed", "SetPriority", "SetTaskLimit")
 
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory):
-    with Farm(tmp_path_factory.mktemp("farm") / "storage", speed=FARM_SPEED) as running:
+    with Farm(tmp_path_factory.mktemp("farm") / "storage", speed=FARM_SPEED, scenario=NO_PICTURES) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def still_farm(tmp_path_factory):
+    """A farm on which nothing goes on by itself."""
+    with Farm(tmp_path_factory.mktemp("farm") / "storage", HandClock(), scenario=NO_PICTURES) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("airflow")
+    home = tmp_path_factory.mktemp("airflow")
+    shutil.copytree(ROOT / "tests" / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    (home / "dags" / "readme.py").write_text(as_dag_file())
+    return home
 
 
 @pytest.fixture(scope="module")
-def airflow(farm, home):
-    """Airflow's command, with a database and the farm's connection; it returns what is printed."""
-    environment = {
-        **inherited_environment(),
-        "AIRFLOW_CONN_RENDERBUS_DEFAULT": json.dumps(farm.connection()),
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "tests" / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        "PYTHONPATH": str(ROOT),
-        "RETURNED": str(home / "returned.json"),
-    }
+def airflow(farm, still_farm, home):
+    """Airflow's command, with a database and the farms' connections."""
+    return AirflowCommand(
+        sys.executable,
+        home,
+        {"renderbus_default": farm.connection(), "renderbus_still": still_farm.connection()},
+        PYTHONPATH=str(ROOT),
+        RETURNED=str(home / "returned.json"),
+    )
 
-    def airflow(*arguments):
-        ended = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
+
+@pytest.fixture
+def run(airflow, home):
+    """Run a DAG and return what its tasks returned."""
+
+    def run(dag_id):
+        airflow("dags", "test", dag_id)
+        return json.loads((home / "returned.json").read_text())
+
+    return run
+
+
+@pytest.fixture
+def client_of():
+    """Return a client of a farm."""
+    clients = []
+
+    def client_of(farm):
+        connection = farm.connection()
+        settings = Settings(
+            domain=farm.address,
+            access_id=connection["login"],
+            access_key=connection["password"],
+            protocol="http",
         )
-        lines = [line for line in ended.stdout.splitlines() if not is_leak_of_airflow(line)]
-        printed = "\n".join(lines)
-        assert ended.returncode == 0, printed
-        (home / f"{arguments[0]}.log").write_text(printed)
-        return printed
+        clients.append(Client(settings))
+        return clients[-1]
 
-    airflow("db", "migrate")
-    return airflow
+    yield client_of
+    for client in clients:
+        client.close()
+
+
+def secrets_of(farm, client):
+    """The key of a farm's account, and what the farm hands out in confidence."""
+    asked = [calls.get_transfer_config(), calls.get_raysync_user_key()]
+    handed_out = dict.fromkeys(
+        (secret.reveal() for secret in secrets_in(client.send_all(asked))), "a transfer password"
+    )
+    assert handed_out
+    return {farm.connection()["password"]: "the access key", **handed_out}
 
 
 def test_airflow_can_test_the_connection(airflow):
     assert "Connection success!" in airflow("connections", "test", "renderbus_default")
 
 
-def test_a_render_is_waited_for_in_every_mode(airflow, home, farm):
-    airflow("dags", "test", "every_mode")
-    returned = json.loads((home / "returned.json").read_text())
+def test_a_render_is_waited_for_in_every_mode(run, home, farm, client_of):
+    returned = run("every_mode")
     number = returned["create"]
     assert list(returned.pop("upload")) == ["task.json"]
     end = returned["submit"]
@@ -78,4 +114,38 @@ def test_a_render_is_waited_for_in_every_mode(airflow, home, farm):
         assert returned[f"RenderbusFramesSensor.{mode}"] == {"number": number, "done": 4, "wanted": 4}
         assert returned[f"RenderbusOutputSensor.{mode}"] == {"number": number, "files": 4}
         assert float(returned[f"RenderbusFundsSensor.{mode}"]["means"]) > 1
-    assert not list(check_files(home, farm.connection()["password"], private=()))
+    assert not list(check_files(home, secrets_of(farm, client_of(farm)), private=()))
+
+
+def test_every_operator_does_its_work(run, home, farm, still_farm, client_of):
+    returned = run("every_operator")
+
+    first, second = returned["create"]
+    assert returned["submit"] == [first, second]
+    assert [list(sizes) for sizes in returned["upload"]] == [["task.json"], ["task.json"]]
+    assert {name: returned[name] for name in ORDERS} == {name: [first, second] for name in ORDERS}
+    assert (returned["AbandonTask"], returned["DeleteTask"]) == ([first], [second])
+    still = client_of(still_farm)
+    infos = still.run(sequences.task_infos([first, second]))
+    assert (infos[first].status, infos[first].task_limit) == (TaskStatus.ABANDON, 3)
+    assert infos[second].is_delete == 0
+    assert infos[first].producer == "every_operator"
+
+    for mode in ("waiting", "deferred"):
+        end = returned[f"render_{mode}"]
+        assert end["state"] == "FINISHED"
+        assert end["outputs"] == [f"{end['number']}_every_operator_{mode}"]
+    number = returned["create_one"]
+    assert (returned["submit_one"]["number"], returned["submit_one"]["state"]) == (number, "FINISHED")
+    assert [file["path"] for file in returned["outputs"]] == [f"/{number}_sh010/sh010_0003.png"]
+
+    assert returned["confide"] == ["password: ***"] * 6
+    for each in (farm, still_farm):
+        assert not list(check_files(home, secrets_of(each, client_of(each)), private=()))
+
+
+def test_the_readmes_dags_run(airflow, farm, client_of):
+    airflow("dags", "test", "one_shot")
+    (last, *_) = client_of(farm).send(calls.get_task_list()).items
+    assert (last.status, last.progress.done) == (TaskStatus.FINISHED, 24)
+    assert "RMB" in airflow("dags", "test", "hook_in_a_task")

@@ -1,9 +1,11 @@
 import asyncio
 import json
+import threading
 
 import pytest
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.hooks.connection import TIMEOUTS, uses_main_account
 from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, OF_THE_HOOK
@@ -101,8 +103,11 @@ def test_the_main_accounts_storage_is_chosen_by_connection_or_profile(connection
     assert not uses_main_account({"use_main_account": False}, shared=True)
 
 
-def test_the_transfer_command_is_the_connections(connection, monkeypatch):
+def test_the_transfer_command_is_the_connections_or_the_configurations(connection, monkeypatch):
+    use(monkeypatch, connection, extra={"transfer_command": ""})
     assert RenderbusHook().transfer_command is None
+    monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_COMMAND", "/usr/local/bin/rayvision_transmitter")
+    assert RenderbusHook().transfer_command == "/usr/local/bin/rayvision_transmitter"
     use(monkeypatch, connection, extra={"transfer_command": "/opt/rayvision_transmitter"})
     assert RenderbusHook().transfer_command == "/opt/rayvision_transmitter"
 
@@ -127,13 +132,52 @@ def test_time_outs_come_from_the_configuration_where_the_connection_sets_none(co
         _ = RenderbusHook().settings
 
 
-def test_what_the_farm_hands_out_in_confidence_is_masked(connection, monkeypatch):
-    masked = []
-    monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.mask_secret", masked.append)
-    key = RenderbusHook().send(calls.get_raysync_user_key())
-    assert key.raysync_user_key.reveal() in masked
-    RenderbusHook().send(calls.query_user_profile())
-    assert all(isinstance(value, str) for value in masked)
+CONFIDENTIAL = [calls.get_raysync_user_key(), calls.get_transfer_config()]
+
+
+@pytest.fixture
+def masked(monkeypatch):
+    """What is masked, with the thread that did it."""
+    masked = {}
+    monkeypatch.setattr(
+        "airflow_provider_renderbus.hooks.masking.mask_secret",
+        lambda text: masked.update({text: threading.get_ident()}),
+    )
+    return masked
+
+
+@pytest.mark.parametrize("call", CONFIDENTIAL, ids=lambda call: call.name)
+def test_what_the_farm_hands_out_in_confidence_is_masked(connection, masked, call):
+    hook = RenderbusHook()
+    answer = hook.send(call)
+    assert masked.keys() == {secret.reveal() for secret in secrets_in(answer)} > set()
+    masked.clear()
+    hook.run(only(call))
+    assert masked
+
+
+@pytest.mark.parametrize("call", CONFIDENTIAL, ids=lambda call: call.name)
+async def test_so_is_what_it_hands_to_the_asynchronous_client(connection, masked, call):
+    async with await RenderbusHook().async_client() as client:
+        answer = await client.send(call)
+        assert masked.keys() == {secret.reveal() for secret in secrets_in(answer)} > set()
+        masked.clear()
+        await client.run(only(call))
+        assert masked
+    # Airflow before 3.3 raises where it is asked to mask on the thread of an event loop.
+    assert threading.get_ident() not in masked.values()
+
+
+def only(call):
+    yield [call]
+
+
+def test_no_other_answer_is_searched_for_secrets(connection, monkeypatch):
+    def searched(answer):
+        raise AssertionError(answer)
+
+    monkeypatch.setattr("airflow_provider_renderbus.hooks.masking.secrets_in", searched)
+    RenderbusHook().send(calls.get_task_list())
 
 
 def test_the_defaults_of_the_configuration_are_those_of_the_code():

@@ -1,7 +1,9 @@
 """Budgets, arrears, failed frames, the pause after test frames: plain and layered, waiting and deferred."""
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.operators import steps
+from airflow_provider_renderbus.operators.rendering import BUDGET
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
 from tests.airflow.whole_task import STEP, WholeTask
@@ -135,8 +138,10 @@ class TestArrears:
         assert topped_up
 
     def test_it_is_waited_for_within_the_deadline(self, rendered, info):
+        with pytest.raises(AirflowFailException, match="ARREARAGE_STOP"):
+            rendered()
         with pytest.raises(AirflowException):
-            rendered(on_arrears="wait", timeout=0.3)
+            rendered(try_number=2, on_arrears="wait", timeout=0.3)
         assert info().status.name == "ARREARAGE_STOP"
 
 
@@ -193,6 +198,16 @@ class TestWhatCannotBeHealed:
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
 
 
+class TestWhatBreaksAsAWhole:
+    @pytest.fixture
+    def scenario(self):
+        return {"renders": [{"broken": 1}]}
+
+    def test_it_has_no_frame_to_render_again(self, rendered):
+        with pytest.raises(AirflowException, match="is FAILED"):
+            rendered(failed_frames="recommit")
+
+
 class TestTestFrames:
     @pytest.fixture
     def created(self, client):
@@ -209,11 +224,29 @@ class TestTestFrames:
         assert rendered(on_test_done="full_speed")["state"] == "FINISHED"
 
     def test_else_somebody_must_go_on(self, rendered, info):
-        with pytest.raises(AirflowException, match="time to wait is over"):
-            rendered(timeout=0.3)
+        rendered(on_test_done="succeed")
+        with pytest.raises(AirflowException, match=r"time to wait is over.*FINISHED_TEST"):
+            rendered(try_number=2, timeout=0.3)
 
 
 def test_a_wrong_choice_is_named_when_the_dag_is_parsed():
     for name in ("failed_frames", "on_test_done", "on_arrears"):
         with pytest.raises(ValueError, match=f"{name}: .*maybe"):
             RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: "maybe"})
+
+
+def test_the_document_tells_of_every_choice():
+    document = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
+    table = document.partition("\n## Budgets")[2].partition("\n## ")[0]
+    told, argument = {}, ""
+    for name, value in re.findall(r"^\| (?:`(\w+)`)? ?\| (?:`\"(\w+)\"`|an amount) \|", table, re.MULTILINE):
+        argument = name or argument
+        told.setdefault(argument, []).append(value)
+    amounts = {name for name, values in told.items() if values == [""]}
+    assert amounts == set(BUDGET)
+    for name, values in told.items():
+        for value in values:
+            RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: value or "5"})
+        if name not in amounts:
+            with pytest.raises(ValueError, match=", ".join(map(repr, values))):
+                RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: ""})

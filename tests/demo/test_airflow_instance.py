@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from demo.airflow_instance import AirflowInstance, inherited_environment
 from demo.processes import ProgramError, Programs
@@ -64,3 +68,12 @@ def test_a_dag_that_cannot_be_imported_is_told_with_its_traceback(airflow):
         pytest.raises(ProgramError, match=r"nightly\.py cannot be imported:\nZeroDivisionError"),
     ):
         airflow.unpause("nightly")
+
+
+def test_triggers_are_read_decrypted(airflow):
+    encrypted = Fernet(airflow.environment()["AIRFLOW__CORE__FERNET_KEY"]).encrypt(b'{"numbers": [7]}')
+    with closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+        database.execute("create table trigger (kwargs text)")
+        database.execute("insert into trigger values (?), (?)", (encrypted.decode(), '{"numbers": [8]}'))
+        database.commit()
+    assert airflow.triggers() == {'{"numbers": [7]}', '{"numbers": [8]}'}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import sqlite3
 import subprocess
@@ -11,13 +12,16 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from demo.secrecy import check_files, check_processes
+from demo.embedded_farm import EmbeddedFarm
+from demo.processes import Programs
+from demo.secrecy import check_files, check_processes, check_triggers
 
 KEY = "k3y/with+odd=signs&0123456789abcdef"
+SECRETS = {"another": "a transfer password", KEY: "the access key"}
 
 
 def found(folder, private=()):
-    return [finding.look_at for finding in check_files(folder, KEY, private)]
+    return [finding.look_at for finding in check_files(folder, SECRETS, private)]
 
 
 @pytest.mark.parametrize(
@@ -37,10 +41,25 @@ def test_a_planted_key_is_found_in_each_notation(text, tmp_path):
     file = tmp_path / "deep" / "er" / "task.log"
     file.write_bytes(b"\xff\x00binary " + text.encode() + b" and more")
 
-    (finding,) = check_files(tmp_path, KEY, ())
+    (finding,) = check_files(tmp_path, SECRETS, ())
 
-    assert finding.look_at == file
+    assert (finding.subject, finding.look_at) == ("the access key", file)
     assert KEY not in str(finding)
+
+
+def test_what_the_embedded_farm_hands_out_is_searched_for(tmp_path):
+    storage, log = tmp_path / "farm", tmp_path / "farm.log"
+    farm = EmbeddedFarm(storage, log)
+    with Programs() as programs:
+        farm.start(programs, speed=1.0)
+        with farm.client() as client:
+            secrets = farm.secrets(client)
+    assert sorted(secrets.values()) == [*["a transfer password"] * 6, "the access key"]
+    assert not list(check_files(tmp_path, secrets, farm.private_files))
+    for secret in secrets:
+        log.write_text(f"the answer was {secret}")
+        (finding,) = check_files(tmp_path, secrets, farm.private_files)
+        assert (finding.subject, finding.look_at) == (secrets[secret], log)
 
 
 def test_the_key_is_found_in_a_database_where_it_is_scattered_over_pages(tmp_path):
@@ -95,7 +114,7 @@ def test_a_key_on_a_command_line_or_in_an_environment_is_found(place, tmp_path):
         environment["AIRFLOW_CONN_X"] = quote(KEY, safe="")
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        (finding,) = check_processes([psutil.Process(process.pid)], KEY, tmp_path)
+        (finding,) = check_processes([psutil.Process(process.pid)], SECRETS, tmp_path)
         process.stdin.close()
     assert KEY not in str(finding)
 
@@ -103,4 +122,14 @@ def test_a_key_on_a_command_line_or_in_an_environment_is_found(place, tmp_path):
 def test_a_clean_process_and_one_that_is_gone_are_clean(tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         gone = psutil.Process(process.pid)
-    assert not list(check_processes([psutil.Process(), gone], KEY, tmp_path))
+    assert not list(check_processes([psutil.Process(), gone], SECRETS, tmp_path))
+
+
+def test_a_secret_among_a_triggers_arguments_is_found(tmp_path):
+    clean = '{"renderbus_conn_id": "renderbus_default"}'
+    assert not list(check_triggers([clean], SECRETS, tmp_path))
+    (finding,) = check_triggers([clean, json.dumps({"key": KEY})], SECRETS, tmp_path)
+    assert finding.subject == "the access key"
+    assert KEY not in str(finding)
+    (finding,) = check_triggers([], SECRETS, tmp_path)
+    assert finding.subject == "triggers"

@@ -175,6 +175,21 @@ def test_the_transfer_configuration_has_what_the_vendors_client_reads(caller):
     assert type(line["port"]) is str
 
 
+def test_each_storage_has_a_password_and_raysync_has_keys(caller):
+    bids = caller.call(PATHS["get_transfer_bid"][0])
+    engines = caller.call(*PATHS["get_transfer_config"])["resqEngines"]
+    accounts = [account for engine in engines for account in engine["resqEngineAccounts"] or ()]
+    assert {account["bid"] for account in accounts} == {
+        bids[bid] for bid in ("input_bid", "output_bid", "config_bid")
+    }
+    key, again = (caller.call(PATHS["get_raysync_user_key"][0]) for _ in range(2))
+    keys = [key[name] for name in ("raySyncUserKey", "userKey", "signature")]
+    assert keys == [again[name] for name in ("raySyncUserKey", "userKey", "signature")]
+    secrets = {*keys, *(account["password"] for account in accounts), caller.farm.connection()["password"]}
+    assert len(secrets) == 7
+    assert all(len(secret) > 40 for secret in secrets)
+
+
 def test_a_software_has_versions_with_ids(caller):
     detail = caller.call(*PATHS["query_software_detail"], cgId=2007, osName="linux")
     assert all(version["id"] for version in detail["cgVersion"])

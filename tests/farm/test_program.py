@@ -6,11 +6,13 @@ import json
 import os
 import pty
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +127,7 @@ def test_the_connection_is_what_airflow_reads(farm):
         "protocol": "http",
         "platform": "2",
         "console_url": f"http://{farm.address}/task/{{number}}",
+        "transfer_command": shutil.which("renderbus-farm-transmitter", path=Path(sys.executable).parent),
     }
 
 

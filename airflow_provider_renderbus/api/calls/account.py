@@ -8,7 +8,7 @@ from airflow_provider_renderbus.api import arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.account import UserProfile, read_user_profile
 from airflow_provider_renderbus.api.models.hardware import HardwareConfig, read_hardware_config
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page, page_of
+from airflow_provider_renderbus.api.models.page import Page, page_of
 from airflow_provider_renderbus.api.models.settings import UserSetting, read_user_setting
 from airflow_provider_renderbus.api.platforms import platform_number
 from airflow_provider_renderbus.api.reading import anything, each, nothing
@@ -90,7 +90,7 @@ def query_platforms(zone: int) -> Call[Any]:
 def task_records(
     platform: int | str,
     page_num: int = 1,
-    page_size: int = LARGEST_PAGE,
+    page_size: int = arguments.LARGEST_PAGE,
     start_date: str = "",
     end_date: str = "",
 ) -> Call[Page[Any]]:
@@ -116,7 +116,7 @@ def task_records(
 
 
 def login_records(
-    page_num: int = 1, page_size: int = LARGEST_PAGE, start_date: str = "", end_date: str = ""
+    page_num: int = 1, page_size: int = arguments.LARGEST_PAGE, start_date: str = "", end_date: str = ""
 ) -> Call[Page[Any]]:
     """Ask for a page of the account's logins.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api import arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.frames import Frame, LogPage, read_frame, read_log_page
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page, page_of
+from airflow_provider_renderbus.api.models.page import Page, page_of
 from airflow_provider_renderbus.api.reading import anything, nothing
 from airflow_provider_renderbus.api.states import FrameStatus
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def query_task_frames(
-    task_id: TaskNumber, search_keyword: str | None = None, page_num: int = 1, page_size: int = LARGEST_PAGE
+    task_id: TaskNumber,
+    search_keyword: str | None = None,
+    page_num: int = 1,
+    page_size: int = arguments.LARGEST_PAGE,
 ) -> Call[Page[Frame]]:
     """Ask for a page of a leaf task's frames.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api import arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.analysis import ErrorDetail, read_error_detail
-from airflow_provider_renderbus.api.models.page import LARGEST_PAGE, Page, page_of
+from airflow_provider_renderbus.api.models.page import Page, page_of
 from airflow_provider_renderbus.api.models.tasks import CreatedTasks, TaskInfo, read_created_tasks, read_task
 from airflow_provider_renderbus.api.reading import each, nothing
 
@@ -73,7 +73,7 @@ def submit_task(task_id: TaskNumber, producer: str | None = None) -> Call[None]:
 
 def get_task_list(
     page_num: int = 1,
-    page_size: int = LARGEST_PAGE,
+    page_size: int = arguments.LARGEST_PAGE,
     status_list: Iterable[int] | None = None,
     search_keyword: str | None = None,
     start_time: str | None = None,
@@ -176,7 +176,7 @@ def query_task_info(task_ids: Iterable[TaskNumber]) -> Call[dict[int, TaskInfo]]
             "/api/rendering/task/renderingTask/queryTaskInfo",
             "/api/render/handle/queryTaskInfo",
         ),
-        {"taskIds": arguments.task_numbers("task_ids", task_ids, LARGEST_PAGE)},
+        {"taskIds": arguments.task_numbers("task_ids", task_ids, arguments.LARGEST_PAGE)},
         read=_by_number,
         paged=True,
     )

@@ -74,7 +74,13 @@ def get_transfer_bid() -> Call[TransferBids]:
 
 def get_transfer_config() -> Call[TransferConfig]:
     """Ask for the transfer engines and their lines. The answer holds passwords and cannot be pickled."""
-    return Call("get_transfer_config", ("/api/render/transfer/getConfig",), {}, read=read_transfer_config)
+    return Call(
+        "get_transfer_config",
+        ("/api/render/transfer/getConfig",),
+        {},
+        read=read_transfer_config,
+        confidential=True,
+    )
 
 
 def get_server_info(zone: int | None = None) -> Call[ServerInfo]:
@@ -98,4 +104,5 @@ def get_raysync_user_key() -> Call[RaysyncUserKey]:
         ("/api/render/transfer/getRaySyncUserKey", "/api/render/user/getRaySyncUserKey"),
         {},
         read=read_raysync_user_key,
+        confidential=True,
     )

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LARGEST_PAGE = 100
 EMPTY_PAGE: dict[str, Any] = {"pageCount": 0, "pageNum": 1, "total": 0, "size": 0, "items": []}
 
 

@@ -11,6 +11,7 @@ from airflow_provider_renderbus.farm.envelope import ILLEGAL, MISSING, NO_TASK, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_renderbus.farm.account import Account
     from airflow_provider_renderbus.farm.books import Books
     from airflow_provider_renderbus.farm.clock import Clock
     from airflow_provider_renderbus.farm.life import Life
@@ -35,6 +36,7 @@ class Desk:
     clock: Clock
     books: Books
     scenario: Scenario
+    account: Account
     host: str
     port: int = 0
 

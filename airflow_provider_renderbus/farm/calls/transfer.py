@@ -28,8 +28,18 @@ def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
 
 
 def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
-    """Tell the engines and lines by which the storages are reached."""
-    engines = (("Aspera", "Aspera_main", str(desk.port), 1), ("RaySync", "raysync_main", RAYSYNC_PORT, 0))
+    """Tell the engines and lines by which the storages are reached.
+
+    The passwords are for show: what moves files here asks for none.
+    """
+    accounts = [
+        {"bid": bid, "name": bid, "password": desk.account.transfer_password(bid)}
+        for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)
+    ]
+    engines = (
+        ("Aspera", "Aspera_main", str(desk.port), accounts, 1),
+        ("RaySync", "raysync_main", RAYSYNC_PORT, None, 0),
+    )
     return {
         "inputBid": INPUT_BID,
         "outputBid": OUTPUT_BID,
@@ -37,7 +47,7 @@ def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
         "parentInputBid": None,
         "resqEngines": [
             {
-                "resqEngineAccounts": None,
+                "resqEngineAccounts": accounts_of_engine,
                 "respTaskEngineLines": [
                     {
                         "name": line,
@@ -56,7 +66,7 @@ def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
                 "checkExcludType": "",
                 "isDefault": is_default,
             }
-            for number, (engine, line, port, is_default) in enumerate(engines, 121)
+            for number, (engine, line, port, accounts_of_engine, is_default) in enumerate(engines, 121)
         ],
         "subUserOutputBids": [],
     }
@@ -84,9 +94,9 @@ def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
     return {
         "channel": 2,
         "platform": request.platform,
-        "signature": "",
+        "signature": desk.account.raysync_key("signature"),
         "version": "1.0.0",
-        "userKey": "",
+        "userKey": desk.account.raysync_key("user"),
         "id": USER_ID,
         "userName": USER_NAME,
         "zone": 1,
@@ -100,7 +110,7 @@ def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
         "subDeleteCapital": 1,
         "useMainBalance": 0,
         "downloadDisable": 0,
-        "raySyncUserKey": "no-such-server",
+        "raySyncUserKey": desk.account.raysync_key("server"),
     }
 
 
@@ -119,12 +129,12 @@ def get_output_files(desk: Desk, request: Request) -> list[dict[str, Any]]:
 
 def _entries(desk: Desk, paths: Iterable[Path]) -> list[dict[str, Any]]:
     """Return what the farm tells about files, without links and what has vanished."""
-    return [entry for path in paths if (entry := _entry(desk, path))]
+    told = (desk.storage.entry(path, in_arrears=_in_arrears(desk, path)) for path in paths)
+    return [entry for entry in told if entry]
 
 
-def _entry(desk: Desk, path: Path) -> dict[str, Any] | None:
-    """Return what the farm tells about a file; it belongs to the task whose number its top folder bears."""
-    top = path.relative_to(desk.storage.output).parts[0]
-    number = top.partition("_")[0]
+def _in_arrears(desk: Desk, path: Path) -> bool:
+    """Return whether money is owed for a file; it is the task's whose number its top folder bears."""
+    number = desk.storage.name(path).split("/")[1].partition("_")[0]
     task = desk.life.tasks.get(int(number)) if number.isdecimal() else None
-    return desk.storage.entry(path, in_arrears=bool(task and task.arrears))
+    return bool(task and task.arrears)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, NoReturn
@@ -62,7 +63,7 @@ def _run(options: argparse.Namespace, tell: Callable[[str], None]) -> int:
         sys.stderr.write(f"{NAME}: storage id {options.S} and user id {options.U} do not go together here\n")
         return Exit.WRONG
     fault = fault_of(root)
-    with open_resume(options.C) as resume, Enclosure(folder) as storage:
+    with open_resume(options.C) or nullcontext() as resume, Enclosure(folder) as storage:
         if way == "upload":
             return transfer(way, items, storage, resume, mine, fault, tell)
         items = list(downloads(options.T, options.R, options.c, storage, keep=options.K))

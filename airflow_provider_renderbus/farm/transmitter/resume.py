@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import threading
 from configparser import ConfigParser, Error
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import os
@@ -26,16 +27,21 @@ TABLE = (
 class Resume:
     """What was sent before, by storage and server path.
 
-    :param path: of the database; ``:memory:`` forgets.
+    Threads may share it.
+
+    :param path: of the database.
     :raises ValueError: it cannot be used.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path) -> None:
+        self._one_at_a_time = threading.Lock()
         try:
             with ExitStack() as ends:
                 # Each note is committed by itself: it must outlive a command that is killed, and a second
                 # command with the same database must not wait for the end of the first.
-                self._sql = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+                self._sql = sqlite3.connect(
+                    path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                )
                 ends.callback(self._sql.close)
                 self._sql.execute("PRAGMA journal_mode = WAL")
                 self._sql.execute("PRAGMA synchronous = OFF")
@@ -55,7 +61,7 @@ class Resume:
 
         :raises OSError: the database does not answer.
         """
-        row = self._do("SELECT size, modified FROM sent WHERE name = ?", (name,)).fetchone()
+        row = self._do("SELECT size, modified FROM sent WHERE name = ?", (name,))
         return bool(row == _stamp(file))
 
     def note(self, name: str, file: os.stat_result) -> None:
@@ -65,33 +71,35 @@ class Resume:
         """
         self._do("REPLACE INTO sent VALUES (?, ?, ?)", (name, *_stamp(file)))
 
-    def _do(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+    def _do(self, statement: str, values: tuple[object, ...]) -> Any:
         try:
-            return self._sql.execute(statement, values)
+            with self._one_at_a_time:
+                return self._sql.execute(statement, values).fetchone()
         except sqlite3.Error as error:
             raise OSError(errno.EIO, f"the resume database fails: {error}") from None
 
 
-def open_resume(ini: str) -> Resume:
-    """Open the database that the ini file of ``-C`` describes; ``None`` and one that is off remember nothing.
+def open_resume(ini: str) -> Resume | None:
+    """Open the database that the ini file of ``-C`` describes; ``None`` and one that is off are none.
 
     :raises ValueError: the file or the database cannot be used.
     """
     if ini == "None":
-        return Resume(":memory:")
+        return None
     settings = ConfigParser(interpolation=None)
     try:
         with Path(ini).open(encoding="utf-8-sig") as file:
             settings.read_file(file)
-        return Resume(_database(settings, Path(ini).parent))
+        database = _database(settings, Path(ini).parent)
+        return Resume(database) if database else None
     except (OSError, Error, ValueError) as error:
         raise ValueError(f"-C {ini} cannot be used: {error}") from None
 
 
-def _database(settings: ConfigParser, folder: Path) -> Path | str:
+def _database(settings: ConfigParser, folder: Path) -> Path | None:
     on = settings.getboolean("database", "on", fallback=True)
     if not on or settings.getboolean("sqlite", "temporary", fallback=False):
-        return ":memory:"
+        return None
     kind = settings.get("database", "type", fallback="sqlite")
     if kind != "sqlite":
         raise ValueError(f"type is {kind[:80]!r}; expected sqlite")

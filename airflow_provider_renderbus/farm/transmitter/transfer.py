@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
+from itertools import count
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.farm.enclosure import CONTROL, NotAllowed, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow_provider_renderbus.farm.enclosure import Enclosure
     from airflow_provider_renderbus.farm.transmitter.faults import Fault
@@ -28,6 +32,11 @@ class Exit(IntEnum):
     SOME_NEVER = 11
     FATAL = 255
 
+
+MANY = 64
+"""Files from which on several are copied at once."""
+AT_ONCE = 4
+SECONDS_BETWEEN_LINES = 0.1
 
 FOR_EVER = {
     errno.ENOENT,
@@ -46,7 +55,7 @@ def transfer(
     way: str,
     items: Sequence[Item],
     target: Enclosure,
-    resume: Resume,
+    resume: Resume | None,
     prefix: str,
     fault: Fault | None,
     tell: Callable[[str], None],
@@ -61,24 +70,92 @@ def transfer(
     :param fault: what is to go wrong.
     :param tell: is given each line.
     """
-    left: set[Exit] = set()
-    for count, item in enumerate(items, 1):
-        if fault and count > fault.after:
-            if fault.half:
-                _copy(item, target, resume, prefix, half=True)
-            break
-        place = f"{count}/{len(items)}"
-        try:
-            what = _copy(item, target, resume, prefix)
-            tell(f"{way} file done {place} {what} ({shown(item.name)})")
-        except (NotAllowed, OSError) as error:
-            never = isinstance(error, NotAllowed) or error.errno in FOR_EVER
-            left.add(Exit.SOME_NEVER if never else Exit.SOME_LEFT)
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            tell(f"{way} file fail {place} {reason} ({shown(item.name)})")
+    copying = Copying(way, len(items), target, resume, prefix, tell)
+    whole = items[: fault.after] if fault else items
+    # Files with one place are copied in their order: the last of them counts.
+    if len(whole) >= MANY and len({item.target for item in whole}) == len(whole):
+        copying.at_once(whole)
+    else:
+        for item in whole:
+            copying.tell([copying.line(item)])
+    if fault and fault.half and len(items) > len(whole):
+        _copy(items[len(whole)], target, resume, prefix, half=True)
     while fault and fault.silence:
         signal.pause()
-    return fault.exit if fault else min(left, default=Exit.DONE)
+    return fault.exit if fault else min(copying.left, default=Exit.DONE)
+
+
+class Copying:
+    """Copies files and tells of each.
+
+    :param way: ``upload`` or ``download``, for the lines.
+    :param total: how many files there are.
+    :param target: the folder into which they are copied.
+    :param resume: what was sent before.
+    :param prefix: before a file's path, its name in the resume database.
+    :param tell: is given each line.
+    """
+
+    def __init__(
+        self,
+        way: str,
+        total: int,
+        target: Enclosure,
+        resume: Resume | None,
+        prefix: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.left: set[Exit] = set()
+        self._way, self._total = way, total
+        self._target, self._resume, self._prefix = target, resume, prefix
+        self._tell = tell
+        self._counts = count(1)
+        self._stop = threading.Event()
+
+    def line(self, item: Item) -> str:
+        """Copy a file, and return the line about it, without its count."""
+        try:
+            what = _copy(item, self._target, self._resume, self._prefix, stop=self._stop)
+            return f"done {{}} {what} ({shown(item.name)})"
+        except (NotAllowed, OSError) as error:
+            never = isinstance(error, NotAllowed) or error.errno in FOR_EVER
+            self.left.add(Exit.SOME_NEVER if never else Exit.SOME_LEFT)
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            return f"fail {{}} {reason} ({shown(item.name)})"
+
+    def tell(self, lines: Sequence[str]) -> None:
+        """Give out lines, with their counts."""
+        self._tell("\n".join(self._counted(line) for line in lines))
+
+    def at_once(self, items: Iterable[Item]) -> None:
+        """Copy files, several at once, and tell of them as they are done, several lines at a time."""
+        waiting, lines, lock = iter(items), list[str](), threading.Lock()
+        told = monotonic()
+
+        def work() -> None:
+            nonlocal told
+            for item in waiting:
+                line = self.line(item)
+                with lock:
+                    lines.append(line)
+                    if monotonic() - told > SECONDS_BETWEEN_LINES:
+                        self.tell(lines)
+                        lines.clear()
+                        told = monotonic()
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                for worker in [pool.submit(work) for _ in range(AT_ONCE)]:
+                    worker.result()
+            except BaseException:
+                self._stop.set()
+                raise
+        if lines:
+            self.tell(lines)
+
+    def _counted(self, line: str) -> str:
+        outcome, _, rest = line.partition(" {} ")
+        return f"{self._way} file {outcome} {next(self._counts)}/{self._total} {rest}"
 
 
 def shown(path: str) -> str:
@@ -86,18 +163,27 @@ def shown(path: str) -> str:
     return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), path)
 
 
-def _copy(item: Item, target: Enclosure, resume: Resume, prefix: str, *, half: bool = False) -> str:
+def _copy(
+    item: Item,
+    target: Enclosure,
+    resume: Resume | None,
+    prefix: str,
+    *,
+    half: bool = False,
+    stop: threading.Event | None = None,
+) -> str:
     """Copy a file that is not there yet, and return what was done."""
     parts = parts_of(item.target)
     name = f"{prefix}/{'/'.join(parts)}"
     source = item.open()
     try:
         file = os.fstat(source)
-        if not half and resume.knows(name, file) and target.size(parts) == file.st_size:
+        noted = None if half else resume
+        if noted and noted.knows(name, file) and target.size(parts) == file.st_size:
             return "was there"
-        size = target.take(source, parts, half=half)
-        if not half:
-            resume.note(name, file)
+        size = target.take(source, parts, half=half, stop=stop)
+        if noted:
+            noted.note(name, file)
     finally:
         os.close(source)
     return f"{size} bytes"

@@ -1,26 +1,8 @@
-"""What an operator waits under, and what crosses to the triggerer and back."""
+"""What a wait is for; it crosses to the triggerer and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the author set, read and checked before anything is sent.
-
-    :param interval: seconds between two looks.
-    :param max_cost: what the render may cost, in the account's currency.
-    :param min_funds: what the account must be able to spend before anything is submitted.
-    """
-
-    interval: float
-    max_cost: Decimal | None
-    min_funds: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +14,7 @@ class Wait:
     :param deadline: the moment until which to wait, in seconds since 1970.
     :param over_at: the moment at which the render is over its `max_duration`, or None.
     :param forgives_until: until this moment a stop is that of an earlier try.
-    :param max_cost: what the render may cost, as text, or None.
+    :param max_cost: what the render may cost, in the account's currency, as text, or None.
     :param recommit_may_be_sent: whether an earlier try may have asked for failed frames.
     :param is_after_test: whether the pause after the priority frames is over.
     :param bears_arrears: whether a stop for lack of money is waited out, for nobody can see the money.

@@ -1,0 +1,186 @@
+"""Submitting a render and seeing it through: what it may cost, what lack of money and failed frames mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.arguments import amount, one_of, whole
+from airflow_provider_renderbus.api.errors import NotSent
+from airflow_provider_renderbus.api.outcomes import FINISHED
+from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.cancelling import start, start_again
+from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.operators import steps
+from airflow_provider_renderbus.operators.healing import recommit
+from airflow_provider_renderbus.operators.waiting import WaitingOperator
+from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
+from airflow_provider_renderbus.triggers.conditions import FundsEnough, stored
+from airflow_provider_renderbus.triggers.events import End
+from airflow_provider_renderbus.waiting import ConditionWatch
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_renderbus.operators.wait import Wait
+    from airflow_provider_renderbus.triggers.events import Event
+
+# The templated fields.
+BUDGET = ("max_cost", "min_funds")
+_A_CENT = Decimal("0.01")
+# The states after which frames can be rendered again.
+_HEALABLE = {TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED}
+_ENDS = {state for state in TaskStatus if state.phase not in {Phase.ACTIVE, Phase.PAUSED}}
+
+
+class RenderingOperator(WaitingOperator):
+    """An operator that submits a render and can see it through.
+
+    :param max_cost: what the render may cost, in the account's currency and over all its layers; one that
+        goes on and has cost more is stopped, and fails without retries (templated).
+    :param min_funds: what the account must be able to spend, or nothing is submitted (templated).
+    :param on_arrears: "fail" without retries when the money is out, or "wait" for a top-up and go on.
+    :param failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
+    :param recommit_attempts: how often a frame may be rendered again in all, over all tries.
+    :param on_test_done: what to do at the pause after the priority frames (state 40): "wait" until somebody
+        goes on, "succeed", or ask for "full_speed".
+    :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
+        ``execution_timeout``, which it does not heed while a task is deferred, counts likewise.
+    :param max_duration: seconds, or a timedelta, that a render may take from its submit, over all tries.
+    :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
+    :param deferrable: whether to wait in the triggerer instead of on a worker.
+    :param renderbus_conn_id: id of the connection (templated).
+    """
+
+    template_fields = (*WaitingOperator.template_fields, *BUDGET)
+
+    def __init__(
+        self,
+        *,
+        max_cost: Decimal | float | str | None = None,
+        min_funds: Decimal | float | str | None = None,
+        on_arrears: str = "fail",
+        failed_frames: str = "fail",
+        recommit_attempts: int = 1,
+        on_test_done: str = "wait",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_cost = max_cost
+        self.min_funds = min_funds
+        self.on_arrears = one_of("on_arrears", on_arrears, ("fail", "wait"))
+        self.failed_frames = one_of("failed_frames", failed_frames, ("fail", "accept", "recommit"))
+        self.recommit_attempts = whole("recommit_attempts", recommit_attempts)
+        self.on_test_done = one_of("on_test_done", on_test_done, ("wait", "succeed", "full_speed"))
+
+    def check(self) -> None:
+        """Check what is known only when it is rendered.
+
+        :raises ValueError: an argument is wrong.
+        """
+        self.interval()
+        self._amount("max_cost")
+        self._amount("min_funds")
+
+    def submit(self, number: int, producer: str | None, *, may_be_sent: bool) -> None:
+        """Submit a task, for which the account must have the money.
+
+        :param number: the task's number.
+        :param producer: name of the artist, which comes back in the task's info.
+        :param may_be_sent: whether an earlier try may have sent a submit already.
+        """
+        least = self._amount("min_funds")
+        if least is not None:
+            steps.check_funds(self.hook, least)
+        self.at_stake = [number]
+        try:
+            steps.submit(self.hook, number, producer, may_be_sent=may_be_sent)
+        except NotSent:
+            self.at_stake = [number] if may_be_sent else []
+            raise
+
+    def see_through(self, context: Context, number: int, *, taken_up: bool) -> dict[str, Any]:
+        """Wait for the end of a render that is submitted, and return its summary.
+
+        :param context: of the Airflow task.
+        :param number: the task's number.
+        :param taken_up: whether an earlier try began it.
+        """
+        return self.wait(context, number, max_cost=self._amount("max_cost"), taken_up=taken_up)
+
+    def succeeds(self, state: TaskStatus) -> bool:
+        """Return whether the end of a render is what was wanted."""
+        return state in FINISHED or (
+            state is TaskStatus.FINISHED_HAS_FAILED and self.failed_frames == "accept"
+        )
+
+    def states(self, wait: Wait) -> tuple[set[TaskStatus], set[TaskStatus] | None]:
+        """Return the states that are waited for, and those that count as failed where not all others do."""
+        wanted = {state for state in TaskStatus if self.succeeds(state)}
+        if self.on_test_done != "wait" and not wait.is_after_test:
+            wanted.add(TaskStatus.FINISHED_TEST)
+        return wanted, _ENDS - {TaskStatus.ARREARAGE_STOP} if wait.bears_arrears else None
+
+    def go_on(self, context: Context, event: Event, wait: Wait) -> Wait | None:
+        """Start again, heal, or go on after a pause, as the author wants it."""
+        state = event.state
+        if event.end is End.STOPPED_EARLY:
+            start_again(self.hook, [wait.number])
+            return wait
+        if state is TaskStatus.FINISHED_TEST and self.on_test_done == "full_speed":
+            self.log.info("The priority frames of task %s are done; asking for full speed", wait.number)
+            self.hook.send(calls.full_speed([wait.number]))
+            return replace(wait, is_after_test=True)
+        if state is TaskStatus.ARREARAGE_STOP and self.on_arrears == "wait":
+            return self._funded(context, wait)
+        if state in _HEALABLE and self.failed_frames == "recommit":
+            attempts = self.recommit_attempts
+            if recommit(self.hook, wait.number, attempts, may_be_sent=wait.recommit_may_be_sent):
+                return replace(wait, recommit_may_be_sent=False)
+        return None
+
+    def funds_came(
+        self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Go on when the trigger has reported the end of waiting for money.
+
+        :param context: of the Airflow task.
+        :param event: what the trigger reported.
+        :param wait: what was waited for before the money was out.
+        """
+        end, waited = self.resumed(context, event, wait)
+        if waited is None or end.end is not End.REACHED:
+            return self.after(context, end, waited)
+        with airflow_failures(), self.nothing_left_running():
+            self._start_funded(end, waited)
+        return self.wait_for_end(context, waited)
+
+    def _funded(self, context: Context, wait: Wait) -> Wait | None:
+        """Wait for a top-up and start the render again; None where none came in time."""
+        profile = self.hook.send(calls.query_user_profile())
+        self.log.warning("Task %s has stopped for lack of money; waiting for a top-up", wait.number)
+        if profile.use_main_balance or profile.hide_balance:
+            self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
+            return replace(wait, bears_arrears=True)
+        enough = FundsEnough(str(max(_A_CENT, self._amount("min_funds") or _A_CENT)))
+        if self.deferrable:
+            trigger = RenderbusConditionTrigger(
+                self.renderbus_conn_id, stored(enough), wait.interval, wait.deadline
+            )
+            self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
+        event = self.wait_here(ConditionWatch(self.hook, enough), wait)
+        if event.end is not End.REACHED:
+            return None
+        self._start_funded(event, wait)
+        return wait
+
+    def _start_funded(self, event: Event, wait: Wait) -> None:
+        self.log.info("%s; starting task %s again", event.message, wait.number)
+        start(self.hook, wait.number)
+
+    def _amount(self, name: str) -> Decimal | None:
+        given = getattr(self, name)
+        return None if given is None else amount(name, given)

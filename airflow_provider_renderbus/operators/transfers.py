@@ -1,0 +1,126 @@
+"""Scenes up, frames down."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api.arguments import task_number
+from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.operators.base import RenderbusOperator
+
+if TYPE_CHECKING:
+    import os
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.operators.courier import Assets, Courier
+
+
+class _TransferOperator(RenderbusOperator):
+    """An operator that runs the transfer command, and ends it with its children when it is killed.
+
+    :param line: name of the transfer line; the farm's default line where it is left out (templated).
+    :param speed_limit: KB/s; none where it is left out.
+    :param silence: seconds without progress after which the transfer is ended and fails;
+        ``[renderbus] transfer_silence`` where it is left out.
+    :param renderbus_conn_id: id of the connection (templated).
+    """
+
+    template_fields = (*RenderbusOperator.template_fields, "line")
+
+    def __init__(
+        self,
+        *,
+        line: str | None = None,
+        speed_limit: int | None = None,
+        silence: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.line = line
+        self.speed_limit = speed_limit
+        self.silence = silence
+
+    @functools.cached_property
+    def courier(self) -> Courier:
+        """What carries the files."""
+        from airflow_provider_renderbus.operators.courier import Courier
+
+        return Courier(self.hook, self.line, self.speed_limit, self.silence)
+
+    def on_kill(self) -> None:
+        """End the transfer command, with its children."""
+        self.courier.stop()
+
+
+class RenderbusUploadAssetsOperator(_TransferOperator):
+    """Send scenes and assets to the farm's input storage, under the paths that they have here.
+
+    Before anything is sent all files are looked at: whether they are there, can be read, and have names that
+    can be sent. What was sent before from this worker and has not changed is not sent again.
+
+    :param assets: absolute paths of files, of folders, or patterns such as ``/mnt/shots/**/*.exr``; or an
+        upload.json, as a mapping or as a path ending in ``.json`` (templated).
+    :param line: name of the transfer line; the farm's default line where it is left out (templated).
+    :param speed_limit: KB/s; none where it is left out.
+    :param silence: seconds without progress after which the transfer is ended and fails;
+        ``[renderbus] transfer_silence`` where it is left out.
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: a mapping with ``files`` and ``bytes`` of all that is listed.
+    """
+
+    template_fields = (*_TransferOperator.template_fields, "assets")
+
+    def __init__(self, *, assets: Assets | XComArg, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.assets = assets
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Send the files."""
+        assets: Any = self.assets
+        with airflow_failures():
+            return self.courier.send(assets)
+
+
+class RenderbusDownloadFramesOperator(_TransferOperator):
+    """Fetch the frames of a task, of all its leaves, into a folder.
+
+    Each file is whole in the folder or not there: it comes into a hidden folder in it, and gets its name when
+    it has the size that the farm lists. A file that is there with the listed size and time is not fetched
+    again. Nothing is written outside the folder, nor through a link in it.
+
+    :param render_task_id: number or alias of the task (templated).
+    :param folder: absolute path of a folder, which is made where it is missing; frames keep the folders that
+        they have in the output storage, one for each leaf (templated).
+    :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too (templated).
+    :param line: name of the transfer line; the farm's default line where it is left out (templated).
+    :param speed_limit: KB/s; none where it is left out.
+    :param silence: seconds without progress after which the transfer is ended and fails;
+        ``[renderbus] transfer_silence`` where it is left out.
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: a mapping with ``folder``, ``outputs`` (the leaves' folders in it), ``files``, ``bytes``, and
+        ``there_before``, the number of files that were there already.
+    """
+
+    template_fields = (*_TransferOperator.template_fields, "render_task_id", "folder", "pattern")
+
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskNumber | XComArg,
+        folder: str | os.PathLike[str],
+        pattern: str = "*",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.render_task_id = render_task_id
+        self.folder = folder
+        self.pattern = pattern
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Fetch the files."""
+        with airflow_failures():
+            number = task_number("render_task_id", self.render_task_id)
+            return self.courier.fetch(number, self.folder, self.pattern)

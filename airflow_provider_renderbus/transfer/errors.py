@@ -1,0 +1,75 @@
+"""Everything that can go wrong with a transfer.
+
+::
+
+    TransferError
+    ├─ Unusable          the command is not there or cannot be run, the account has no storage or line
+    ├─ Refused           files that cannot be sent, or names that may not be written
+    ├─ Failed            the command ended and says that another try is useless
+    │  └─ NeverSent      it names files that can never be sent
+    ├─ Stopped           the transfer was told to stop
+    └─ Unfinished        some of it is left                            another try goes on from there
+       └─ Silent         nothing moved for too long
+
+``retryable`` says whether another try can help.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from airflow_provider_renderbus.api.errors import RenderbusError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_TOLD = 20
+_LONGEST = 300
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class TransferError(RenderbusError):
+    """The root of what goes wrong with a transfer."""
+
+
+class Unusable(TransferError):
+    """The transfer command cannot be run, or there is nowhere to send to."""
+
+
+class Refused(TransferError):
+    """Files that cannot be sent as they are, or names that may not be written."""
+
+
+class Failed(TransferError):
+    """The command ended with an exit code that another try would meet too."""
+
+
+class NeverSent(Failed):
+    """The command names files that can never be sent."""
+
+
+class Stopped(TransferError):
+    """The transfer was told to stop."""
+
+
+class Unfinished(TransferError):
+    """Some of the files are left; another try goes on where this one ended."""
+
+    retryable: ClassVar[bool] = True
+
+
+class Silent(Unfinished):
+    """Nothing moved for longer than is allowed, so the command was ended."""
+
+
+def told(things: Sequence[str]) -> str:
+    """Return things for a message on one line: only the first where there are many."""
+    text = "; ".join(one_line(thing) for thing in things[:MOST_TOLD])
+    return f"{text} and {len(things) - MOST_TOLD:,} more" if len(things) > MOST_TOLD else text
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks and other control characters, its beginning where it is long."""
+    written = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}…"

@@ -1,0 +1,179 @@
+"""A folder that is written into, so that no name and no link leads out of it.
+
+Folders are walked part by part, each opened in the one before it and never through a link: nobody can swap
+one for a link on the way either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from airflow_provider_renderbus.transfer.errors import Refused, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Parts = tuple[str, ...]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOT_WRITTEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
+_LONGEST_NAME = 255  # bytes, the limit of Linux
+_HALFWAY = ".renderbus-"
+_NEW = 60.0  # seconds
+
+
+class Stamp(NamedTuple):
+    """What tells that a file is the one that is wanted.
+
+    :param size: bytes, where the listing tells them.
+    :param modified: seconds since 1970, where the listing tells them.
+    """
+
+    size: int | None
+    modified: float | None
+
+
+def parts_of(path: str) -> Parts:
+    """Return the names that a path of the storage is made of.
+
+    :raises Refused: one of them leaves the folder, or is none that is written here.
+    """
+    parts = tuple(part for part in path.split("/") if part)
+    # Asked first, for it is thirty times as fast and says of nearly every path that it is fine.
+    plain = path.isprintable() and "\\" not in path
+    if not (plain or not _NOT_WRITTEN.search(path)) or not all(map(_can_be_written, parts)):
+        raise Refused(f"The storage lists {one_line(path)!r}, a name that is not written on this machine")
+    if not parts or parts[0].startswith("-"):
+        raise Refused(f"The storage lists {one_line(path)!r}, which is no name of a file")
+    return parts
+
+
+def _can_be_written(name: str) -> bool:
+    if name in {".", ".."} or name.startswith(_HALFWAY):
+        return False
+    return len(name) <= _LONGEST_NAME // 4 or len(name.encode()) <= _LONGEST_NAME
+
+
+class Folder:
+    """A folder and what is in it. Paths are relative to it, as their parts.
+
+    :param path: the folder, which is made where it is missing. It may itself be reached through links.
+    :raises OSError: it cannot be made or opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._last: tuple[Parts, int] = ((), self._root)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._forget()
+        os.close(self._root)
+
+    def stamp(self, parts: Parts) -> Stamp | None:
+        """Return size and time of a plain file, None where there is none."""
+        try:
+            found = os.stat(parts[-1], dir_fd=self._folder(parts[:-1]), follow_symlinks=False)
+        except OSError:
+            return None
+        # A second name of a file could be one outside of the folder.
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            return None
+        return Stamp(found.st_size, found.st_mtime)
+
+    def take(self, other: Folder, parts: Parts, modified: float | None) -> None:
+        """Move a file here from the same place in another folder of the same file system.
+
+        :param other: the other folder.
+        :param parts: the file's path in both.
+        :param modified: the time that it gets, in seconds since 1970; its own where it is left out.
+        :raises Refused: a link or a file stands where a folder is wanted, or the other way round.
+        :raises OSError: it cannot be moved.
+        """
+        source = other._folder(parts[:-1])
+        try:
+            target = self._folder(parts[:-1], make=True)
+            if modified is not None:
+                os.utime(parts[-1], (modified, modified), dir_fd=source, follow_symlinks=False)
+            os.rename(parts[-1], parts[-1], src_dir_fd=source, dst_dir_fd=target)
+        except (NotADirectoryError, IsADirectoryError) as problem:
+            raise Refused(
+                f"{self.path / '/'.join(parts)} is not written: a link or a file stands where a folder is "
+                f"wanted, or a folder where a file is ({problem.strerror}); move it away"
+            ) from None
+
+    @contextmanager
+    def halfway(self) -> Iterator[Folder]:
+        """Make a folder in this one for what is not whole yet; it is removed at the end.
+
+        What an earlier one has left that was killed is removed too: it is known by its lock, which ends with
+        its process.
+        """
+        for left in self.path.glob(f"{_HALFWAY}*"):
+            with _locked(left) as is_free:
+                # A new one may not have its lock yet.
+                if is_free and time.time() - left.lstat().st_mtime > _NEW:
+                    shutil.rmtree(left, ignore_errors=True)
+        path = Path(tempfile.mkdtemp(prefix=_HALFWAY, dir=self.path))
+        try:
+            with _locked(path), Folder(path) as inner:
+                yield inner
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _folder(self, parts: Parts, *, make: bool = False) -> int:
+        """Return the descriptor of a folder, which is good until the next is asked for."""
+        if self._last[0] == parts:
+            return self._last[1]
+        folder = self._root
+        for part in parts:
+            try:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=folder)
+                inner = os.open(part, _FOLDER, dir_fd=folder)
+            finally:
+                if folder != self._root:
+                    os.close(folder)
+            folder = inner
+        self._forget()
+        self._last = parts, folder
+        return folder
+
+    def _forget(self) -> None:
+        if self._last[1] != self._root:
+            os.close(self._last[1])
+        self._last = (), self._root
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a folder, and tell whether it was free."""
+    try:
+        folder = os.open(path, _FOLDER)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(folder)

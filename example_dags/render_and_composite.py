@@ -1,0 +1,251 @@
+"""Send a scene up, render its layers, fetch the frames, composite each from its layers, cut a preview.
+
+Nothing is in anybody's hands: the scene goes up with the vendor's transfer command, and the frames come down
+with it. Sensors stand at the gates: the render begins when there is money for it, the download when every
+frame of every layer is listed. All of them wait in the triggerer and take no worker.
+
+It needs the connection `renderbus_default`, with a transfer command on the workers, and the extra `examples`
+for numpy and Pillow. The Params of a run, or environment variables, say where things lie.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Param, dag, task
+
+from airflow_provider_renderbus.operators.tasks import (
+    RenderbusCreateTaskOperator,
+    RenderbusSubmitTaskOperator,
+    RenderbusUploadTaskJsonOperator,
+)
+from airflow_provider_renderbus.operators.transfers import (
+    RenderbusDownloadFramesOperator,
+    RenderbusUploadAssetsOperator,
+)
+from airflow_provider_renderbus.sensors.conditions import RenderbusFundsSensor, RenderbusOutputSensor
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHOT = "sh020"
+SCENE = "{{ params.project_folder }}/sh020.ma"
+LAYERS = ("beauty", "colour", "shadow", "depth")
+FRAMES = 24
+FRAME_RATE = 24
+WIDTH, HEIGHT = 320, 180
+# By how much a channel of a composited pixel may differ from the beauty render, of 255: all passes but depth
+# have eight bits, so each can be half a step off.
+WORST = 1
+
+
+def task_json() -> dict[str, Any]:
+    """Describe the render: Maya, a layer for each pass, every frame a PNG file."""
+    common = {"frames": f"1-{FRAMES}[1]", "width": str(WIDTH), "height": str(HEIGHT), "image_format": "png"}
+    layer = {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
+    return {
+        "software_config": {"cg_name": "Maya", "cg_version": "2022", "plugins": {}},
+        "task_info": {
+            "cg_id": "2000",
+            "input_cg_file": SCENE,
+            "input_project_path": "{{ params.project_folder }}",
+            "frames_per_task": "1",
+            "is_picture": "0",
+            "os_name": "1",
+            "ram": "64",
+            "channel": "4",
+            "is_layer_rendering": "1",
+            "enable_layered": "1",
+            "render_layer_type": "0",
+        },
+        "scene_info_render": dict.fromkeys(LAYERS, layer),
+        "layers": list(LAYERS),
+    }
+
+
+def layer_files(fetched: dict[str, Any]) -> Iterator[dict[str, Path]]:
+    """Yield the files of each frame, in order, by their layers.
+
+    :raises FileNotFoundError: a layer lacks a frame.
+    """
+    folders = [Path(fetched["folder"], name) for name in fetched["outputs"]]
+    for frame in range(1, FRAMES + 1):
+        names = {layer: f"{SHOT}_{layer}_{frame:04}.png" for layer in LAYERS}
+        found = {
+            layer: folder / name
+            for layer, name in names.items()
+            for folder in folders
+            if (folder / name).exists()
+        }
+        if missing := LAYERS - found.keys():
+            raise FileNotFoundError(f"{fetched['folder']}: frame {frame} lacks {', '.join(sorted(missing))}")
+        yield found
+
+
+def composited(files: dict[str, Path]) -> Any:
+    """Composite a frame: its colour, darkened by the shadow as far as the haze lets that through.
+
+    The formula is the embedded farm's own (docs/farm-pictures.md); put your shot's in its place.
+    """
+    import numpy as np
+    from PIL import Image
+
+    colour, shadow = (np.asarray(Image.open(files[layer])) / 255 for layer in ("colour", "shadow"))
+    distance = np.asarray(Image.open(files["depth"])) / 65535 * 32
+    near = np.exp(-0.17 * np.maximum(distance - 4.4, 0))[..., None]
+    beauty = colour * (1 - (1 - shadow) * near**2 * (3 - 2 * near))
+    return Image.fromarray(np.rint(beauty * 255).astype(np.uint8))
+
+
+@task
+def composite(fetched: dict[str, Any], **context: Any) -> dict[str, Any]:
+    """Composite every frame, hold it against the beauty render, and return where the frames are.
+
+    :raises ValueError: a composited frame is not the beauty render.
+    """
+    import numpy as np
+    from PIL import Image
+
+    folder = picture_path(context, SHOT)
+    folder.mkdir(exist_ok=True)
+    worst, sums = 0, 0.0
+    for frame, files in enumerate(layer_files(fetched), start=1):
+        picture = composited(files)
+        picture.save(folder / f"{SHOT}_{frame:04}.png")
+        error = np.abs(np.asarray(picture).astype(int) - np.asarray(Image.open(files["beauty"])))
+        worst, sums = max(worst, int(error.max())), sums + float(error.mean())
+    if worst > WORST:
+        raise ValueError(f"a composited frame is off by {worst} of 255 from its beauty render, not {WORST}")
+    return {"folder": str(folder), "worst": worst, "mean": round(sums / FRAMES, 4)}
+
+
+@task
+def breakdown(fetched: dict[str, Any], composites: dict[str, Any], **context: Any) -> str:
+    """Lay out a frame's layers, its composite and its beauty render, and return the picture's path."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    files = list(layer_files(fetched))[FRAMES // 3]
+    composite = Path(composites["folder"], files["beauty"].name.replace("_beauty", ""))
+    # A depth pass is nearly white from near to far: what of it there is, is stretched to be seen.
+    depth = np.asarray(Image.open(files["depth"])).astype(float)
+    seen = depth[depth < depth.max()] if (depth < depth.max()).any() else depth
+    grey = np.clip((depth - seen.min()) / max(1.0, float(np.percentile(seen, 90) - seen.min())), 0, 1) * 255
+    tiles = [
+        ("colour", Image.open(files["colour"])),
+        ("shadow", Image.open(files["shadow"])),
+        ("depth", Image.fromarray(grey.astype(np.uint8)).convert("RGB")),
+        ("composite of the three", Image.open(composite)),
+        ("beauty, as rendered", Image.open(files["beauty"])),
+        (f"difference, x 100: at most {composites['worst']} of 255", difference(composite, files["beauty"])),
+    ]
+    margin, columns, line = 8, 3, 18
+    sheet = Image.new(
+        "RGB",
+        (margin + columns * (WIDTH + margin), margin + len(tiles) // columns * (HEIGHT + line + margin)),
+        "#16181d",
+    )
+    draw = ImageDraw.Draw(sheet)
+    for at, (name, picture) in enumerate(tiles):
+        x = margin + at % columns * (WIDTH + margin)
+        y = margin + at // columns * (HEIGHT + line + margin)
+        sheet.paste(picture, (x, y))
+        draw.text((x, y + HEIGHT + 3), name, fill="#aab0bc")
+    path = picture_path(context, "breakdown.png")
+    sheet.save(path)
+    return str(path)
+
+
+def difference(one: Path, other: Path) -> Any:
+    """Return how far two pictures are apart, a hundred times as bright."""
+    from PIL import Image, ImageChops
+
+    return ImageChops.difference(Image.open(one), Image.open(other)).point(
+        lambda value: min(255, value * 100)
+    )
+
+
+@task
+def preview(composites: dict[str, Any], **context: Any) -> str:
+    """Cut the composited frames to an animation, and return its path."""
+    from PIL import Image
+
+    first, *others = [Image.open(file) for file in sorted(Path(composites["folder"]).glob("*.png"))]
+    path = picture_path(context, "preview.webp")
+    first.save(path, save_all=True, append_images=others, duration=1000 // FRAME_RATE, loop=0, quality=85)
+    return str(path)
+
+
+def picture_path(context: dict[str, Any], name: str) -> Path:
+    """Return where a picture of a run goes; its folder is made."""
+    folder = Path(context["params"]["pictures_folder"], context["run_id"].replace(":", "-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / name
+
+
+def folder_param(variable: str, default: str, description: str) -> Param:
+    """Return a Param for a folder, whose default an environment variable can set."""
+    return Param(os.environ.get(variable, default), type="string", description=description)
+
+
+@dag(
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    params={
+        "project_folder": folder_param(
+            "RENDERBUS_PROJECT_FOLDER", "/mnt/projects/composite", "The scene and all that it needs."
+        ),
+        "frames_folder": folder_param(
+            "RENDERBUS_DOWNLOAD_FOLDER", "/mnt/renderbus/frames", "Where frames go."
+        ),
+        "pictures_folder": folder_param(
+            "RENDERBUS_PICTURES_FOLDER", "/mnt/renderbus/pictures", "Where composited frames and previews go."
+        ),
+        "least_funds": Param(
+            1.0, type="number", description="Render only while the account can spend so much."
+        ),
+    },
+    tags=["renderbus", "example"],
+    doc_md=__doc__,
+)
+def render_and_composite() -> None:
+    """Take a shot from its scene to its preview."""
+    funds = RenderbusFundsSensor(task_id="funds", min_funds="{{ params.least_funds }}", deferrable=True)
+    send = RenderbusUploadAssetsOperator(task_id="send", assets=["{{ params.project_folder }}"])
+    create = RenderbusCreateTaskOperator(task_id="create", labels=["composite", SHOT])
+    describe = RenderbusUploadTaskJsonOperator(
+        task_id="describe", render_task_id=create.output, task_json=task_json()
+    )
+    submit = RenderbusSubmitTaskOperator(
+        task_id="submit", render_task_id=create.output, producer="render_and_composite"
+    )
+    rendered = RenderbusTaskSensor(task_id="rendered", render_task_id=submit.output, deferrable=True)
+    listed = RenderbusOutputSensor(
+        task_id="listed",
+        render_task_id=submit.output,
+        pattern="*.png",
+        count=len(LAYERS) * FRAMES,
+        deferrable=True,
+    )
+    fetch = RenderbusDownloadFramesOperator(
+        task_id="fetch",
+        render_task_id=submit.output,
+        folder="{{ params.frames_folder }}/{{ run_id | replace(':', '-') }}",
+        pattern="*.png",
+    )
+    [funds, send, describe] >> submit
+    rendered >> listed >> fetch
+    # What stands for a task's result here is that result when the tasks run.
+    fetched: Any = fetch.output
+    composites: Any = composite(fetched)
+    breakdown(fetched, composites)
+    preview(composites)
+
+
+render_and_composite()

@@ -1,0 +1,64 @@
+"""The compositing example says so where it does not have what it needs, and where a composite is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from airflow_provider_renderbus.farm.formats import save
+from airflow_provider_renderbus.farm.passes import Pass
+from airflow_provider_renderbus.farm.picture import paint
+
+FILE = Path(__file__).parents[2] / "example_dags/render_and_composite.py"
+
+
+@pytest.fixture(scope="module")
+def example():
+    spec = importlib.util.spec_from_file_location("render_and_composite", FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def fetched(example, tmp_path, monkeypatch):
+    """Two frames of each layer, as they are fetched."""
+    monkeypatch.setattr(example, "FRAMES", 2)
+    outputs = [f"3500000{number}_sh020" for number in range(len(example.LAYERS))]
+    for folder, layer in zip(outputs, example.LAYERS, strict=True):
+        (tmp_path / folder).mkdir()
+        for frame in (1, 2):
+            picture = paint("sh020", frame, 64, 36, Pass(layer))
+            save(picture, tmp_path / folder / f"sh020_{layer}_{frame:04}.png")
+    return {"folder": str(tmp_path), "outputs": outputs}
+
+
+@pytest.fixture
+def context(tmp_path):
+    return {"params": {"pictures_folder": str(tmp_path / "pictures")}, "run_id": "manual__1:2"}
+
+
+def test_composites_are_the_beauty_render(example, fetched, context):
+    made = example.composite.function(fetched, **context)
+    assert made["worst"] <= 1
+    assert sorted(path.name for path in Path(made["folder"]).iterdir()) == [
+        "sh020_0001.png",
+        "sh020_0002.png",
+    ]
+
+
+def test_a_layer_that_lacks_a_frame_is_named(example, fetched, context):
+    Path(fetched["folder"], fetched["outputs"][3], "sh020_depth_0002.png").unlink()
+    with pytest.raises(FileNotFoundError, match="frame 2 lacks depth"):
+        example.composite.function(fetched, **context)
+
+
+def test_a_composite_that_is_wrong_fails(example, fetched, context):
+    shadow = Path(fetched["folder"], fetched["outputs"][2], "sh020_shadow_0002.png")
+    Image.fromarray(np.full((36, 64, 3), 255, np.uint8)).save(shadow)
+    with pytest.raises(ValueError, match=r"off by \d+ of 255 from its beauty render, not 1"):
+        example.composite.function(fetched, **context)

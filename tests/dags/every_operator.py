@@ -1,0 +1,108 @@
+"""All operators, and a `@task` that asks for secrets. The last task writes down what the others returned.
+
+A render goes on on one farm; on the other, whose time stands still, orders are given to two tasks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import chain, dag, redact, task
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.secret import secrets_in
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.operators import actions
+from airflow_provider_renderbus.operators.outputs import RenderbusListOutputsOperator
+from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.operators.tasks import (
+    RenderbusCreateTaskOperator,
+    RenderbusSubmitTaskOperator,
+    RenderbusUploadTaskJsonOperator,
+)
+from tests.scenes import task_json
+
+# In this order, on the farm whose time stands still; the last two take one of the tasks each.
+ACTIONS = {
+    "SetPriority": {"task_user_level": "{{ 50 + 10 }}"},
+    "SetTaskLimit": {"task_limit": "{{ 1 + 2 }}"},
+    "StopFrames": {"frames": ["{{ 1 + 1 }}"]},
+    "RecommitFrames": {"frames": ["{{ 1 + 1 }}"]},
+    "StopTask": {},
+    "StartTask": {},
+    "FullSpeed": {},
+    "AbandonTask": {"render_task_id": "{{ ti.xcom_pull(task_ids='create')[0] }}"},
+    "DeleteTask": {"render_task_id": "2W{{ ti.xcom_pull(task_ids='create')[1] }}"},
+}
+
+
+@task
+def confide():
+    """Return how Airflow shows what the farm hands out in confidence: `airflow dags test` masks no log."""
+    asked = [calls.get_transfer_config(), calls.get_raysync_user_key()]
+    answers = [RenderbusHook().send(call) for call in asked]
+    return [redact(f"password: {secret.reveal()}") for secret in secrets_in(answers)]
+
+
+@task
+def write_down(returned):
+    Path(os.environ["RETURNED"]).write_text(
+        json.dumps(returned, default=list)
+    )  # what mapped tasks return comes as a lazy sequence
+
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
+def every_operator():
+    still = {"renderbus_conn_id": "renderbus_{{ 'still' }}"}
+    create = RenderbusCreateTaskOperator(
+        task_id="create", count="{{ 1 + 1 }}", artist="{{ dag.dag_id }}", **still
+    )
+    upload = RenderbusUploadTaskJsonOperator.partial(
+        task_id="upload", task_json=task_json("{{ dag.dag_id }}"), **still
+    ).expand(render_task_id=create.output)
+    submit = RenderbusSubmitTaskOperator.partial(
+        task_id="submit", producer="{{ dag.dag_id }}", **still
+    ).expand(render_task_id=create.output)
+    orders = [
+        getattr(actions, f"Renderbus{name}Operator")(
+            task_id=name, **{"render_task_id": create.output, **options, **still}
+        )
+        for name, options in ACTIONS.items()
+    ]
+    chain(upload, submit, *orders)
+
+    renders = [
+        RenderbusRenderOperator(
+            task_id=f"render_{mode}",
+            task_json=json.dumps(task_json(f"{{{{ dag.dag_id }}}}_{mode}")),
+            labels=["{{ dag.dag_id }}"],
+            artist="{{ dag.dag_id }}",
+            deferrable=mode == "deferred",
+        )
+        for mode in ("waiting", "deferred")
+    ]
+    create_one = RenderbusCreateTaskOperator(task_id="create_one")
+    upload_one = RenderbusUploadTaskJsonOperator(
+        task_id="upload_one", render_task_id=create_one.output, task_json=task_json()
+    )
+    submit_one = RenderbusSubmitTaskOperator(
+        task_id="submit_one",
+        render_task_id="2W{{ ti.xcom_pull(task_ids='create_one') }}",
+        wait_for_completion=True,
+        deferrable=False,
+    )
+    outputs = RenderbusListOutputsOperator(
+        task_id="outputs",
+        render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['number'] }}",
+        pattern="*_000{{ 1 + 2 }}.png",
+    )
+    chain(upload_one, submit_one, outputs)
+
+    operators = (create, upload, submit, *orders, *renders, create_one, submit_one, outputs)
+    write_down({"confide": confide(), **{each.task_id: each.output for each in operators}})
+
+
+every_operator()

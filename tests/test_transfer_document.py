@@ -1,0 +1,33 @@
+"""docs/transfers.md says what is so: its snippet runs, its settings are the provider's own."""
+
+import re
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_renderbus.provider_info import get_provider_info
+from airflow_provider_renderbus.transfer import command
+from tests.airflow_version import as_on_this_line
+
+DOCUMENT = (Path(__file__).parents[1] / "docs/transfers.md").read_text("utf-8")
+
+
+def test_the_snippet_is_a_dag_of_two_tasks():
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    names = {"__name__": "document"}
+    exec(as_on_this_line(snippet).replace("\nthere_and_back()", "\nmade = there_and_back()"), names)
+    assert isinstance(names["made"], DAG)
+    assert list(names["made"].task_dict) == ["send", "fetch"]
+
+
+def test_all_settings_of_transfers_are_told():
+    options = get_provider_info()["config"]["renderbus"]["options"]
+    told = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", DOCUMENT, re.MULTILINE)
+    assert [name for name, _ in told] == [name for name in options if name.startswith("transfer_")]
+    assert dict(told)["transfer_silence"] == options["transfer_silence"]["default"]
+
+
+def test_the_command_is_got_as_the_error_says():
+    for part in ("rayvision-sync==3.1.8", "rayvision_sync/transmission/linux", "aspera/ascp"):
+        assert part in DOCUMENT
+        assert part in command._HOW_TO_GET_IT
