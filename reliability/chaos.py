@@ -99,8 +99,8 @@ def main() -> int:
     for wrong in found.wrong:
         print(f"world {wrong.world}, render {wrong.name}:", *wrong.lines, sep="\n  ", file=sys.stderr)
     print(
-        f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.seconds:.1f} s of processor time, "
-        f"digest {found.digest}: {found.count('paid twice')} paid twice, "
+        f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.seconds:.1f} s of "
+        f"processor time, digest {found.digest}: {found.count('paid twice')} paid twice, "
         f"{found.count('running unseen')} running unseen, {found.count('reported wrong')} reported wrong"
     )
     return 1 if found.wrong else 0

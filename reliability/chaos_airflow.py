@@ -49,6 +49,8 @@ class Task:
         self.clears: list[float] = []
         self.stops: list[float] = []
         """When a person stopped the render on the farm."""
+        self.returned: dict[int, float] = {}
+        """When each number was returned for the first time."""
         self.is_decided = False
         """Whether a person has decided how it ended."""
         self.said_loudly = False
@@ -97,7 +99,7 @@ class Task:
             map_index=self.index,
             try_number=self.try_number,
             max_tries=self.max_tries,
-            xcom_push=lambda key, value: None,
+            xcom_push=lambda **_: None,
         )
 
     def context(self, operator: RenderbusRenderOperator) -> Any:

@@ -143,7 +143,8 @@ class Books:
     def _frames(self, leaf: sqlite3.Row) -> list[Frame]:
         total = sum(json.loads(leaf["counts"]).values())
         rows = self._sql.execute(
-            "SELECT id, state, recommits, failures, by_coupon, by_balance FROM frames WHERE id >= ? AND id < ?",
+            "SELECT id, state, recommits, failures, by_coupon, by_balance FROM frames "
+            "WHERE id >= ? AND id < ?",
             (leaf["first_id"], leaf["first_id"] + total),
         )
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ class Judge:
         if self._books.render(number):
             task.blame(f"paid twice: {number} is submitted again")
         for earlier in self._books.renders(task.plan.name):
-            is_over = earlier.state is TaskStatus.FINISHED and any(
+            is_over = task.plan.succeeds(earlier.state) and any(
                 moment > earlier.submitted for moment in task.clears
             )
             if earlier.number != number and not is_over:
@@ -81,6 +82,8 @@ class Judge:
         if task.state == "success":
             for line in _wrong_success(task, render):
                 task.blame(f"reported wrong: {line}")
+            if render:
+                task.returned.setdefault(render.number, time.time())
         elif task.state == "failed" and not _has_cause(task, render):
             told = f"{render.number} is {render.state.name}" if render else "nothing was submitted"
             task.blame(f"reported wrong: failed, and {told}: {task.problem!r}")
@@ -98,12 +101,8 @@ def _wrong_success(task: Task, render: Render | None) -> Iterator[str]:
     if render is None:
         yield "success, and nothing was submitted"
         return
-    wanted = {TaskStatus.FINISHED}
-    if task.plan.option("failed_frames") == "accept":
-        wanted |= {TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FINISHED_HAS_STOPPED}
-    if task.plan.option("on_test_done") == "succeed":
-        wanted.add(TaskStatus.FINISHED_TEST)
-    if render.state not in wanted:
+    is_tested = render.state is TaskStatus.FINISHED_TEST and task.plan.option("on_test_done") == "succeed"
+    if not (is_tested or task.plan.succeeds(render.state)):
         yield f"success, and {render.number} is {render.state.name}"
     right = render.summary()
     told = {name: task.result.get(name) for name in right} if isinstance(task.result, dict) else task.result
@@ -113,43 +112,48 @@ def _wrong_success(task: Task, render: Render | None) -> Iterator[str]:
         yield f"the result is {told}, the books hold {right}"
     # Without a store, only the first try after a clear can tell that there was one.
     is_told = task.plan.has_store or task.is_first_since_clear
-    cleared = any(moment > (render.completed or moment) for moment in task.clears)
-    if render.state is TaskStatus.FINISHED and cleared and is_told:
-        yield f"cleared after {render.number} had finished, and not rendered anew"
+    returned = task.returned.get(render.number, math.inf)
+    if task.plan.succeeds(render.state) and is_told and any(moment > returned for moment in task.clears):
+        yield f"cleared after {render.number} was returned, and not rendered anew"
 
 
-def _has_cause(task: Task, render: Render | None) -> bool:
+def _has_cause(task: Task, render: Render | None) -> bool:  # noqa: PLR0911 - a table of states
     """Tell whether a failure is one that the books, the plan or a person account for."""
     plan = task.plan
     if render is None:
         return "min_funds" in plan.options and "min_funds" in str(task.problem)
-    max_cost, timeout, max_duration = map(plan.option, ("max_cost", "timeout", "max_duration"))
-    is_dear = max_cost is not None and render.cost > Decimal(max_cost)
-    is_late = (timeout is not None and time.time() >= task.began + timeout) or (
-        max_duration is not None and time.time() >= render.submitted + max_duration
-    )
+    is_given_up = _is_dear(plan, render) or _is_late(task, render)
     match render.state:
-        case TaskStatus.FINISHED_HAS_FAILED:
-            return is_dear or is_late or _are_beyond_healing(plan, render)
         case TaskStatus.FAILED | TaskStatus.ABANDON:
             return True
+        case TaskStatus.FINISHED_HAS_FAILED:
+            return is_given_up or _are_beyond_healing(plan, render)
         case TaskStatus.ARREARAGE_STOP:
-            return is_late or plan.option("on_arrears", "fail") == "fail"
-        case TaskStatus.FINISHED_TEST:
-            return is_late or is_dear
+            return is_given_up or plan.option("on_arrears") != "wait"
         case TaskStatus.STOP:
-            return is_dear or is_late or bool(task.stops)
+            return is_given_up or bool(task.stops)
         case TaskStatus.FINISHED:
-            return (is_dear or is_late) and (render.completed or 0.0) > time.time() - _MEANWHILE
-    return False
+            return is_given_up and (render.completed or 0.0) > time.time() - _MEANWHILE
+    return is_given_up
+
+
+def _is_dear(plan: Plan, render: Render) -> bool:
+    most = plan.option("max_cost")
+    return most is not None and render.cost > Decimal(most)
+
+
+def _is_late(task: Task, render: Render) -> bool:
+    timeout, max_duration = task.plan.option("timeout"), task.plan.option("max_duration")
+    ends = [task.began + timeout] if timeout else []
+    ends += [render.submitted + max_duration] if max_duration else []
+    return time.time() >= min(ends, default=math.inf)
 
 
 def _are_beyond_healing(plan: Plan, render: Render) -> bool:
-    attempts = plan.option("recommit_attempts", 1)
-    return plan.option("failed_frames", "fail") == "fail" or (
-        plan.option("failed_frames") == "recommit"
-        and all(frame.recommits >= attempts for frame in render.frames if frame.has_failed)
-    )
+    if plan.option("failed_frames") != "recommit":
+        return bool(plan.option("failed_frames") == "fail")
+    attempts = plan.option("recommit_attempts")
+    return all(bool(frame.recommits >= attempts) for frame in render.frames if frame.has_failed)
 
 
 def _wrong_charges(plan: Plan, render: Render) -> Iterator[str]:
@@ -159,4 +163,4 @@ def _wrong_charges(plan: Plan, render: Render) -> Iterator[str]:
         if frame.cost != due:
             yield f"frame {frame.id} is {frame.state.name} and has cost {frame.cost}"
         if frame.recommits > min(attempts, frame.failures):
-            yield f"frame {frame.id} was ordered again {frame.recommits} times after {frame.failures} failures"
+            yield f"frame {frame.id} failed {frame.failures} times, was ordered again {frame.recommits} times"

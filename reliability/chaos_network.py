@@ -65,15 +65,17 @@ _SLOW = [Trouble("slow"), Trouble("slow"), Trouble("hang")]
 
 
 class Caller(Protocol):
-    """Whoever sends requests.
-
-    `struck` counts the troubles in a row, `is_hurried` tells that it is being killed, `is_last_chance` that
-    no retry would mend what it loses.
-    """
+    """Whoever sends requests. `struck` counts the troubles in a row."""
 
     struck: int
-    is_hurried: bool
-    is_last_chance: bool
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether it is being killed."""
+
+    @property
+    def is_last_chance(self) -> bool:
+        """Whether no retry would mend what it loses."""
 
     def tell(self, line: str) -> None:
         """Note what becomes of a request."""
@@ -88,17 +90,12 @@ class Network:
     :param storage: the farm's folder.
     :param scenario: how the farm is to behave.
     :param chance: what decides.
-    :param arriving: told of each request that is about to be carried out, with its call and body.
     """
 
-    def __init__(
-        self,
-        storage: Path,
-        scenario: Mapping[str, Any],
-        chance: Random,
-        arriving: Callable[[str, Mapping[str, Any]], None],
-    ) -> None:
-        self._storage, self._scenario, self._chance, self._arriving = storage, scenario, chance, arriving
+    def __init__(self, storage: Path, scenario: Mapping[str, Any], chance: Random) -> None:
+        self._storage, self._scenario, self._chance = storage, scenario, chance
+        self.arriving: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
+        """Told of each request that is about to be carried out, with its call and body."""
         self._clock = HandClock(START, wall=time.time)
         self._began = time.time()
         self._farm: Farm | None = self._open()
@@ -184,7 +181,7 @@ class Network:
         if trouble and trouble.kind not in {"slow", "hang"}:
             self._farm.inject(trouble.kind, times=1, **trouble.how)
         if trouble is None or trouble.carried_out:
-            self._arriving(call, json.loads(body or b"{}"))
+            self.arriving(call, json.loads(body or b"{}"))
         try:
             return self._farm.handle(path, {"Host": HOST, **headers}, body)
         except ConnectionResetError as reset:

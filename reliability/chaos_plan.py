@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.api.states import TaskStatus
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -54,6 +56,11 @@ class Plan:
     def option(self, name: str, default: Any = None) -> Any:
         """Return an option of the operator."""
         return self.options.get(name, default)
+
+    def succeeds(self, state: TaskStatus) -> bool:
+        """Return whether an end of the render is what was wanted."""
+        accepts = self.option("failed_frames") == "accept"
+        return state is TaskStatus.FINISHED or (accepts and state is TaskStatus.FINISHED_HAS_FAILED)
 
     def task_json(self) -> dict[str, Any]:
         """Return its description for the farm."""

@@ -1,7 +1,7 @@
 """Time that stands still while anything works and jumps to the next timer, for all of a process.
 
-A worker's code blocks, a triggerer's does not. Both run in one event loop here: what blocks runs in a greenlet
-and hands the loop on where it would sleep. So one thread does everything, and always in the same order.
+A worker's code blocks, a triggerer's does not. Both run in one event loop here: what blocks runs in a
+greenlet and hands the loop on where it would sleep. So one thread does everything, always in the same order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import selectors
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, Unpack
 from unittest import mock
 
 from airflow_provider_renderbus.clients.asynchronous import AsyncClient
@@ -19,6 +19,10 @@ from airflow_provider_renderbus.triggers.poller import Poller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from concurrent.futures import Executor
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 START = 1_767_225_600.0
 """The date at which every world begins, seconds since 1970."""
@@ -54,9 +58,11 @@ class HandLoop(asyncio.SelectorEventLoop):
         """Return the seconds since the world began."""
         return self._jumps.now
 
-    def run_in_executor(self, _: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(
+        self, _executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         """Do at once what would be done in a thread."""
-        done = self.create_future()
+        done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(func(*args))
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is for the one who waits
@@ -70,7 +76,7 @@ class _NoThreads:
     def __init__(self, _: int) -> None:
         pass
 
-    def __enter__(self) -> _NoThreads:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,8 +105,11 @@ def _driven(loop: asyncio.AbstractEventLoop, sleep: Callable[[float], None], see
         return START + loop.time()
 
     # The product binds the machine's clock when it is imported.
-    bound = [(Client.__init__, {"clock": wall, "sleep": sleep})]
-    bound += [(AsyncClient.__init__, {"clock": wall}), (Poller.__init__, {"clock": wall})]
+    bound: list[tuple[Any, dict[str, Any]]] = [
+        (Client.__init__, {"clock": wall, "sleep": sleep}),
+        (AsyncClient.__init__, {"clock": wall}),
+        (Poller.__init__, {"clock": wall}),
+    ]
     state = random.getstate()
     with contextlib.ExitStack() as ends:
         for function, given in bound:

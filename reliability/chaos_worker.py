@@ -1,4 +1,4 @@
-"""A worker's process that runs an operator, and can be killed at every request, every write and in every wait."""
+"""A worker's process that runs an operator, and can be killed at each request and write, and in each wait."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Worker:
         self._doom = steps, moment
 
     def condemn(self) -> None:
-        """Note that it will get SIGTERM; what dies otherwise, or is late from now on, could not stop its render."""
+        """Note that it will get SIGTERM: if it died otherwise, nobody could stop its render."""
         self.is_hurried, self._doom = True, None
 
     def terminate(self) -> None:

@@ -84,7 +84,7 @@ class World:
 
     async def _live(self) -> None:
         conduct = scenario(self._plans, self._chance, poor=self._poor)
-        network = Network(self._folder, conduct, self._chance, lambda *told: judge.arriving(*told))
+        network = Network(self._folder, conduct, self._chance)
         with contextlib.ExitStack() as ends:
             ends.callback(network.close)
             books = Books(self._folder / "farm.db")
@@ -92,6 +92,7 @@ class World:
             self.tasks = [Task(index, plan, network, self._chance) for index, plan in enumerate(self._plans)]
             names = {task.plan.name: task for task in self.tasks}
             judge = Judge(books, names.__getitem__)
+            network.arriving = judge.arriving
             account = network.connection
             settings = Settings(
                 domain=HOST, access_id=account["login"], access_key=account["password"], protocol="http"
