@@ -58,7 +58,6 @@ _QUICK = [
     Trouble("cut"),
     Trouble("missing"),
     Trouble("types"),
-    Trouble("state", {"state": 77}),
     Trouble("clock", {"seconds": 900}, carried_out=False),
 ]
 _SLOW = [Trouble("slow"), Trouble("slow"), Trouble("hang")]
