@@ -146,8 +146,8 @@ class Task:
         self.worker = Worker(self, method, arguments)
         end = await self.worker.run()
         if isinstance(end, Died) and end.unnoticed:
-            # Airflow misses its heartbeats.
-            await asyncio.sleep(self.chance.uniform(5, 300))
+            # Its executor sees that it is gone, or Airflow misses its heartbeats.
+            await asyncio.sleep(self.chance.choice([1.0, self.chance.uniform(5, 300)]))
         self.worker = None
         return end
 

@@ -102,6 +102,11 @@ class Books:
         row = self._sql.execute("SELECT artist FROM tasks WHERE number = ?", (number,)).fetchone()
         return str(row["artist"]) if row else None
 
+    def newest(self, name: str) -> int:
+        """Return the last number that was created with an artist's name, be it submitted or not; 0 for none."""
+        query = "SELECT max(number) AS newest FROM tasks WHERE artist = ? AND parent = 0"
+        return self._sql.execute(query, (name,)).fetchone()["newest"] or 0
+
     def owner_of_frame(self, frame: int) -> int:
         """Return the number of the leaf that a frame belongs to."""
         query = "SELECT number FROM tasks WHERE first_id <= ? AND first_id > 0 ORDER BY first_id DESC LIMIT 1"

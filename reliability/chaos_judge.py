@@ -77,9 +77,10 @@ class Judge:
 
     def at_the_end(self, task: Task) -> None:
         """Look at an Airflow task that has just ended by itself."""
-        renders = self._books.renders(task.plan.name)
-        render = renders[-1] if renders else None
+        render = self._books.render(self._books.newest(task.plan.name))
         if task.state == "success":
+            renders = self._books.renders(task.plan.name)
+            render = renders[-1] if renders else None
             for line in _wrong_success(task, render):
                 task.blame(f"reported wrong: {line}")
             if render:

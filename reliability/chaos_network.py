@@ -125,25 +125,27 @@ class Network:
             self._farm.top_up(amount)
 
     def post(
-        self, caller: Caller, url: str, headers: Mapping[str, str], body: bytes
+        self, caller: Caller, url: str, headers: Mapping[str, str], body: bytes, *, lingers: bool = False
     ) -> asyncio.Future[Answer]:
         """Send a request, which arrives and is carried out whatever becomes of its sender.
 
+        :param lingers: whether it may be under way for long.
         :return: the answer, or what is known of it, as soon as its sender could have it.
         """
         loop = asyncio.get_running_loop()
         path = urlsplit(url).path
         call = ROUTES[path].__name__ if path in ROUTES else path
-        trouble = self._trouble(caller, call)
+        late = lingers and call in _LATE
+        trouble = Trouble("late") if late else self._trouble(caller, call)
         answer: asyncio.Future[Answer] = loop.create_future()
         there, back = (self._chance.uniform(0.02, 0.4) for _ in range(2))
         caller.tell(f"{call} {body.decode()[:80]}{f' : {trouble}' if trouble else ''}")
         if trouble and trouble.kind == "slow":
             there += self._chance.uniform(1, 20)
         if trouble and trouble.kind == "late":
-            late = self._chance.uniform(1, 25)
-            caller.expect(time.time() + late)
-            loop.call_later(late, self._carry_out, call, path, headers, body, None)
+            after = self._chance.uniform(1, 25)
+            caller.expect(time.time() + after)
+            loop.call_later(after, self._carry_out, call, path, headers, body, None)
             loop.call_later(there, _give, answer, ConnectionResetError())
             return answer
         if trouble and trouble.kind == "hang":

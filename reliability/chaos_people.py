@@ -102,7 +102,8 @@ class People:
     async def go_on(self, task: Task) -> None:
         """Ask for full speed where a render waits for a person to."""
         renders = self._books.renders(task.plan.name)
-        if renders and renders[-1].state is TaskStatus.FINISHED_TEST and self._network.is_up:
+        pauses = renders and renders[-1].state is TaskStatus.FINISHED_TEST
+        if pauses and self._network.is_up and task.state in {"running", "deferred"}:
             task.tell(f"a person asks for full speed of {renders[-1].number}")
             self._order(calls.full_speed([renders[-1].number]))
 

@@ -125,7 +125,7 @@ class Worker:
         doom = self._step()
         if doom == "before":
             raise Killed
-        answer = self.task.network.post(self, url, headers, body)
+        answer = self.task.network.post(self, url, headers, body, lingers=doom == "under way")
         if doom == "under way":
             raise Killed
         self._wait(math.inf, answer)

@@ -129,7 +129,8 @@ class World:
     async def _to_an_end(self, task: Task, people: People, judge: Judge) -> bool:
         """Run a task until it ends, and return whether a person clears it then."""
         while task.state not in {"success", "failed"}:
-            await asyncio.sleep(self._chance.uniform(0.1, 120 if task.state == "up_for_retry" else 10))
+            longest = self._chance.choice([5, 120]) if task.state == "up_for_retry" else 10
+            await asyncio.sleep(self._chance.uniform(0.1, longest))
             await task.one_try()
         if not task.is_decided:
             judge.at_the_end(task)
