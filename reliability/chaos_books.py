@@ -103,7 +103,7 @@ class Books:
         return str(row["artist"]) if row else None
 
     def newest(self, name: str) -> int:
-        """Return the last number that was created with an artist's name, be it submitted or not; 0 for none."""
+        """Return the last number that was created with a name, be it submitted or not; 0 for none."""
         query = "SELECT max(number) AS newest FROM tasks WHERE artist = ? AND parent = 0"
         return self._sql.execute(query, (name,)).fetchone()["newest"] or 0
 

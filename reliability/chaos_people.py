@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from reliability.chaos_books import Books
     from reliability.chaos_network import Network
 
-# Seconds between two acts on a render, on average.
-_BETWEEN = 90.0
+# Seconds between two acts on a render, on average: some follow soon, others late.
+_SOON, _BETWEEN = 8.0, 120.0
 _MOST_ACTS = 5
 
 
@@ -50,7 +50,8 @@ class People:
             *(self.mark, self.clear, self.stop_on_farm, self.terminate),
         ]
         for _ in range(self._chance.randint(0, _MOST_ACTS)):
-            await asyncio.sleep(self._chance.expovariate(1 / _BETWEEN))
+            # Much happens in the first seconds of a try.
+            await asyncio.sleep(self._chance.expovariate(1 / self._chance.choice([_SOON, _BETWEEN])))
             await self._chance.choice(acts)(task)
 
     async def kill(self, task: Task) -> None:
