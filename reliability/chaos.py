@@ -42,6 +42,7 @@ class Found:
     :param seed: what decided everything.
     :param renders: how many renders there were.
     :param tries: how many tries their tasks took.
+    :param loud: of how many the operator said that it may still be running.
     :param wrong: the renders of which something does not hold.
     :param seconds: how much processor time it took.
     :param digest: of all histories: equal where two runs were.
@@ -50,6 +51,7 @@ class Found:
     seed: int
     renders: int
     tries: int
+    loud: int
     wrong: tuple[Wrong, ...]
     seconds: float
     digest: str
@@ -69,7 +71,7 @@ def run(renders: int, seed: int, only: int | None = None) -> Found:
     began = time.process_time()
     digest = hashlib.sha256()
     wrong: list[Wrong] = []
-    tries = count = 0
+    tries = loud = count = 0
     for place, first in enumerate(range(0, renders, _RENDERS_A_WORLD)):
         if only not in {None, place}:
             continue
@@ -80,10 +82,11 @@ def run(renders: int, seed: int, only: int | None = None) -> Found:
         for task in tasks:
             digest.update("\n".join(task.history).encode())
             tries += task.try_number
+            loud += task.was_loud
             if task.violations:
                 wrong.append(Wrong(name, task.plan.name, tuple(task.violations), tuple(task.history)))
         count += len(tasks)
-    return Found(seed, count, tries, tuple(wrong), time.process_time() - began, digest.hexdigest()[:16])
+    return Found(seed, count, tries, loud, tuple(wrong), time.process_time() - began, digest.hexdigest()[:16])
 
 
 def main() -> int:
@@ -99,8 +102,8 @@ def main() -> int:
     for wrong in found.wrong:
         print(f"world {wrong.world}, render {wrong.name}:", *wrong.lines, sep="\n  ", file=sys.stderr)
     print(
-        f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.seconds:.1f} s of "
-        f"processor time, digest {found.digest}: {found.count('paid twice')} paid twice, "
+        f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.loud} said to be running; "
+        f"{found.seconds:.1f} s of processor time, digest {found.digest}: {found.count('paid twice')} paid twice, "
         f"{found.count('running unseen')} running unseen, {found.count('reported wrong')} reported wrong"
     )
     return 1 if found.wrong else 0

@@ -41,6 +41,7 @@ class Task:
     def __init__(self, index: int, plan: Plan, network: Network, chance: Random) -> None:
         self.index, self.plan, self.network, self.chance = index, plan, network, chance
         self.state = "scheduled"
+        self.arrived = asyncio.Event()
         self.try_number, self.max_tries = 0, RETRIES
         self.began = 0.0
         """When the try began, seconds since 1970."""
@@ -53,8 +54,8 @@ class Task:
         """When each number was returned for the first time."""
         self.is_decided = False
         """Whether a person has decided how it ended."""
-        self.said_loudly = False
-        """Whether the product has said of this try that its render may still be running."""
+        self.was_loud = False
+        """Whether the operator or its trigger has said that the render may still be running."""
         self.result: Any = None
         self.problem: object = None
         self.worker: Worker | None = None
@@ -121,7 +122,7 @@ class Task:
     async def one_try(self) -> None:
         """Run a try to its end, which the state tells then."""
         self.try_number += 1
-        self.is_decided, self.said_loudly, self.result, self.problem = False, False, None, None
+        self.is_decided, self.result, self.problem = False, None, None
         self.began = time.time()
         self.tell(f"try {self.try_number} of {self.max_tries + 1}")
         method, arguments = "execute", None

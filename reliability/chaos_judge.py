@@ -92,7 +92,7 @@ class Judge:
     def later(self, task: Task) -> None:
         """Look at an Airflow task that ended a moment ago, when nothing of it may run any more."""
         for render in self._books.renders(task.plan.name):
-            if render.is_active and not task.said_loudly:
+            if render.is_active:
                 task.blame(f"running unseen: {render.number} is {render.state.name}")
             for line in _wrong_charges(task.plan, render):
                 task.blame(f"paid twice: {line}")

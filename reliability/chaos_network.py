@@ -24,6 +24,8 @@ Answer: TypeAlias = "tuple[int, dict[str, str], bytes] | OSError"
 _READ_TIMEOUT = 60.0
 # What could start to cost money long after its sender has given up.
 _LATE = {"submit_task", "recommit_frames"}
+# By these a render is stopped, for which there are 20 s: nobody could do it where they hang for longer.
+_OF_A_STOP = {"query_task_info", "stop_task"}
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Network:
         there, back = (self._chance.uniform(0.02, 0.4) for _ in range(2))
         caller.tell(f"{call} {body.decode()[:80]}{f' : {trouble}' if trouble else ''}")
         if trouble and trouble.kind == "slow":
-            there += self._chance.uniform(1, 20)
+            there += self._chance.uniform(1, 3 if call in _OF_A_STOP else 20)
         if trouble and trouble.kind == "late":
             after = self._chance.uniform(1, 25)
             caller.expect(time.time() + after)
@@ -203,7 +205,8 @@ class Network:
             return self._chance.choice(_QUICK)
         if call in _LATE and self._chance.random() < 0.5:  # noqa: PLR2004 - a share
             return Trouble("late")
-        return self._chance.choice(_QUICK + _SLOW)
+        trouble = self._chance.choice(_QUICK + _SLOW)
+        return Trouble("slow") if trouble.kind == "hang" and call in _OF_A_STOP else trouble
 
     def _open(self) -> Farm:
         return Farm(self._storage, self._clock, scenario=self._scenario)

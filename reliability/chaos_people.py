@@ -112,17 +112,19 @@ class People:
         """End what runs for a task on which a person has acted; Airflow takes a moment to tell it."""
         worker, waiting = task.worker, task.waiting
         self.kills += 1
-        if worker:
-            worker.condemn()
-            await asyncio.sleep(self._chance.uniform(0, 5))
-            worker.terminate()
-        elif waiting:
-            await asyncio.sleep(self._chance.uniform(0, 2))
-            while not waiting.done():
-                # Airflow cancels again and again.
-                waiting.cancel(USER_ACTION)
-                await asyncio.wait([waiting], timeout=1)
-        self.kills -= 1
+        try:
+            if worker:
+                worker.condemn()
+                await asyncio.sleep(self._chance.uniform(0, 5))
+                worker.terminate()
+            elif waiting:
+                await asyncio.sleep(self._chance.uniform(0, 2))
+                while not waiting.done():
+                    # Airflow cancels again and again.
+                    waiting.cancel(USER_ACTION)
+                    await asyncio.wait([waiting], timeout=1)
+        finally:
+            self.kills -= 1
 
     def _order(self, call: Call[Any]) -> None:
         attempt = self._exchange.attempt(call)

@@ -35,7 +35,7 @@ _UNTIL_STOPPED = 45.0
 _MOST_CLEARS = 2
 _LONGEST = 6 * 3600.0
 _RESTARTS = 6
-# What the product says where it cannot keep its word; then somebody has seen it.
+# What the product says where it cannot keep its word.
 _LOUD = "could not be stopped: it may still be running"
 _PRODUCT = "airflow_provider_renderbus"
 # What these log is about many tasks.
@@ -111,21 +111,25 @@ class World:
                     group.create_task(self._restarts(network, people)),
                     group.create_task(self._foremen(network, people)),
                 ]
+                helpers += [group.create_task(self._trouble(task, people)) for task in self.tasks]
                 self._lives = [group.create_task(self._life(task, people, judge)) for task in self.tasks]
                 await asyncio.wait(self._lives)
                 for helper in helpers:
                     helper.cancel()
 
+    async def _trouble(self, task: Task, people: People) -> None:
+        await task.arrived.wait()
+        await people.trouble(task)
+
     async def _life(self, task: Task, people: People, judge: Judge) -> None:
         await asyncio.sleep(self._chance.uniform(0, _ARRIVALS))
-        trouble = asyncio.ensure_future(people.trouble(task))
+        task.arrived.set()
         try:
             async with asyncio.timeout(_LONGEST):
                 while await self._to_an_end(task, people, judge):
                     pass
         except TimeoutError:
             task.blame("it does not come to an end")
-        trouble.cancel()
 
     async def _to_an_end(self, task: Task, people: People, judge: Judge) -> bool:
         """Run a task until it ends, and return whether a person clears it then."""
@@ -187,18 +191,22 @@ class _History(logging.Handler):
         if worker := chaos_worker.current():
             worker.tell(f"[{line}]")
             if _LOUD in line:
-                worker.task.said_loudly = True
+                worker.task.was_loud = True
 
 
 @contextlib.contextmanager
 def _heard() -> Iterator[None]:
     """Keep what the product logs."""
     log, history = logging.getLogger(_PRODUCT), _History()
+    level = log.level
     with (
         mock.patch.object(log, "propagate", new=False),
         mock.patch.object(log, "handlers", [history]),
-        mock.patch.object(log, "level", logging.INFO),
         # Airflow's own would write to its pages.
         mock.patch.object(RenderbusRenderOperator, "log", log),
     ):
-        yield
+        log.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            log.setLevel(level)
