@@ -5,11 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 import sys
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowTaskTimeout, BaseOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowTaskTimeout,
+    BaseOperator,
+    get_current_context,
+)
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Airflow 2 ends a deferred task at its execution_timeout without a word to its trigger, which must be first.
+_BEFORE_AIRFLOW = timedelta(0) if AIRFLOW_V_3_0_PLUS else timedelta(seconds=10)
 # Seconds after a try has taken a render up in which a stop counts as that of the try before.
 FORGIVING = 60.0
 _RESTARTABLE = {
@@ -59,8 +69,12 @@ class Cancelling(BaseOperator):
         """
         if not self.cancel_on_kill:
             return
+        is_timeout = isinstance(sys.exception(), AirflowTaskTimeout)
+        if is_timeout and not self.at_stake:
+            # Airflow 2 ends a deferred task so, before anything of it goes on.
+            self.at_stake = self.deferred_for(get_current_context())
         told = stop(self.hook, self.at_stake) if self.at_stake else "nothing was submitted yet"
-        if not isinstance(sys.exception(), AirflowTaskTimeout):
+        if not is_timeout:
             raise SystemExit(f"Killed: {told}")
         self.log.info("Its time is over: %s", told)
 
@@ -120,6 +134,22 @@ class Cancelling(BaseOperator):
     def deferred_for(self, context: Context) -> Sequence[int]:
         """Return the numbers that the task was deferred for, without what was kept for its resumption."""
         raise NotImplementedError
+
+
+def execution_deadline(task: BaseOperator, context: Context) -> float:
+    """Return the moment until which the ``execution_timeout`` of a deferred task lets it wait.
+
+    Airflow 3 does not heed it while a task is deferred.
+
+    :param task: the operator.
+    :param context: of the Airflow task.
+    :return: in seconds since 1970; infinite where there is no such time-out.
+    """
+    if not task.execution_timeout:
+        return math.inf
+    started = getattr(context["ti"], "start_date", None)
+    limit = max(task.execution_timeout - _BEFORE_AIRFLOW, task.execution_timeout / 2)
+    return (started.timestamp() if started else time.time()) + limit.total_seconds()
 
 
 def start_again(hook: RenderbusHook, numbers: Iterable[int]) -> None:

@@ -166,6 +166,10 @@ class AirflowInstance:
         """Change something through the REST API. Raises what :meth:`get` does."""
         return self._ask("PATCH", f"/api/v2{path}", json=changes)
 
+    def trigger(self, dag_id: str) -> None:
+        """Start a run of a DAG, which is unpaused. Raises what :meth:`get` does."""
+        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+
     def triggers(self) -> set[str]:
         """Return the arguments of the triggers that wait now, as JSON.
 
@@ -175,10 +179,6 @@ class AirflowInstance:
         with contextlib.closing(sqlite3.connect(database, timeout=30.0, uri=True)) as opened:
             rows = opened.execute("select kwargs from trigger").fetchall()
         return {kept if kept.startswith("{") else self._fernet.decrypt(kept).decode() for (kept,) in rows}
-
-    def trigger(self, dag_id: str) -> None:
-        """Start a run of a DAG, which is unpaused. Raises what :meth:`get` does."""
-        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
 
     def connection_form(self, connection_type: str) -> dict[str, Any]:
         """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.

@@ -22,7 +22,7 @@ from demo.follow import Follower, Result
 from demo.pictures import check_picture
 from demo.processes import Programs
 from demo.report import Journal
-from demo.secrecy import check_files, check_processes
+from demo.secrecy import check_files, check_processes, check_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,7 @@ def run(folder: Path, speed: float) -> list[Finding]:
     farm = EmbeddedFarm(folder / "farm", folder / "farm.log")
     project = _put_project(folder / "project")
     findings: dict[Finding, None] = {}
+    triggers: set[str] = set()
 
     with Programs(seconds_to_end=3.0) as programs:
         farm.start(programs, speed)
@@ -67,11 +68,13 @@ def run(folder: Path, speed: float) -> list[Finding]:
                 for shot in changed:
                     journal.say(str(shot))
                 findings |= dict.fromkeys(check_processes(programs.members(), secrets, folder))
+                triggers |= airflow.triggers()
             result = follower.result()
         journal.event("the run", result.state)
 
     journal.event("processes", "ended")
     findings |= dict.fromkeys(check(result, farm, airflow, project))
+    findings |= dict.fromkeys(check_triggers(triggers, secrets, airflow.home))
     findings |= dict.fromkeys(check_files(folder, secrets, farm.private_files))
     if not findings:
         journal.event("checks", "passed")

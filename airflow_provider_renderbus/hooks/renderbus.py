@@ -103,12 +103,24 @@ class RenderbusHook(BaseHook):
         """
         return self.client.run(sequence)
 
-    async def async_client(self, policy: RetryPolicy | None = None) -> AsyncClient:
+    async def async_client(
+        self, policy: RetryPolicy | None = None, settings: Settings | None = None
+    ) -> AsyncClient:
         """Return a client for code that must not block; to be closed, or used with ``async with``.
 
         What the farm hands out in confidence is masked in Airflow's logs from then on.
 
         :param policy: how often a call is tried.
+        :param settings: what :meth:`async_settings` returned before; looked up where it is left out.
+        :raises ValueError: fields of the connection are wrong or missing.
+        """
+        from airflow_provider_renderbus.hooks.masking import MaskingAsyncClient
+
+        return MaskingAsyncClient(settings or await self.async_settings(), policy=policy)
+
+    async def async_settings(self) -> Settings:
+        """Look the farm and the account of the connection up without blocking.
+
         :raises ValueError: fields of the connection are wrong or missing.
         """
         from airflow.providers.common.compat.connection import (
@@ -116,13 +128,11 @@ class RenderbusHook(BaseHook):
             get_async_extra_dejson,
         )
 
-        from airflow_provider_renderbus.hooks.masking import MaskingAsyncClient
-
         connection = await get_async_connection(self.renderbus_conn_id, hook=self)
         settings = read_settings(connection, await get_async_extra_dejson(connection))
         # Reading the authorities' file blocks, and all clients of this process share what was read.
         await asyncio.to_thread(settings.tls)
-        return MaskingAsyncClient(settings, policy=policy)
+        return settings
 
     def console_url(self, number: int) -> str:
         """Return the address of a task on the farm's web pages.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_renderbus.api.arguments import seconds
-from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling
+from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling, execution_deadline
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators import steps
@@ -103,8 +103,8 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         self.at_stake = [number]
         now = time.time()
         ends = [now + self.timeout.total_seconds()]
-        if self.deferrable and self.execution_timeout:
-            ends.append(now + self.execution_timeout.total_seconds())
+        if self.deferrable:
+            ends.append(execution_deadline(self, context))
         over_at = None
         if self.max_duration is not None:
             with airflow_failures(), self.nothing_left_running():

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_renderbus.api.arguments import seconds
+from airflow_provider_renderbus.cancelling import execution_deadline
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.events import End, Event
@@ -59,9 +60,7 @@ class RenderbusSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or poke."""
         if self.deferrable:
-            # Airflow does not heed the execution_timeout of a task that is deferred.
-            limit = self.execution_timeout.total_seconds() if self.execution_timeout else self.timeout
-            self.defer_until(time.time() + min(self.timeout, limit))
+            self.defer_until(min(time.time() + self.timeout, execution_deadline(self, context)))
         return super().execute(context)
 
     def defer_until(self, deadline: float) -> NoReturn:

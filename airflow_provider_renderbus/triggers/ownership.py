@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.triggers.gathering import Gathering
+from airflow_provider_renderbus.triggers.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,16 +17,22 @@ log = logging.getLogger(__name__)
 # A newer try has the render, or another triggerer.
 _GOES_ON = {"running", "deferred", "restarting"}
 _OVER = {"failed", "success", "skipped", "removed"}
-# Seconds that Airflow may take to answer: the first question to a triggerer can take ten.
-_ANSWER_WITHIN = 15.0
+# Seconds that Airflow may take to answer: on a busy machine, the first question to a triggerer takes many.
+_ANSWER_WITHIN = 60.0
 
 
-class _Task(NamedTuple):
-    """A task of a DAG run, with all that it is mapped to."""
+class _Run(NamedTuple):
+    """A DAG run."""
 
     dag_id: str
     run_id: str
+
+
+class _Task(NamedTuple):
+    """A task of a DAG run; its map index is -1 where it is not mapped."""
+
     task_id: str
+    map_index: int
 
 
 async def goes_on(ti: Any) -> bool | None:
@@ -37,8 +44,8 @@ async def goes_on(ti: Any) -> bool | None:
     :return: None where Airflow does not answer.
     """
     try:
-        states = await _ask_together(_task_of(ti), ti.map_index)
-        return states.get(ti.map_index) in _GOES_ON
+        run, task = _named(ti)
+        return (await _ask_together(run, task)).get(task) in _GOES_ON
     except Exception as problem:  # noqa: BLE001 - whatever Airflow raises means that it does not answer
         log.warning("Airflow does not tell whether the task goes on: %r", problem)
         return None
@@ -51,57 +58,62 @@ def is_over(ti: Any) -> bool:
     :return: False also where Airflow does not answer.
     """
     try:
-        return _state_reader()(_task_of(ti), [ti.map_index]).get(ti.map_index) in _OVER
+        run, task = _named(ti)
+        return _state_reader()(run, [task]).get(task) in _OVER
     except Exception:  # whatever Airflow raises means that it does not answer
         log.debug("Airflow does not tell whether the task was ended", exc_info=True)
         return False
 
 
-def _task_of(ti: Any) -> _Task:
-    return _Task(ti.dag_id, ti.run_id, ti.task_id)
+def _named(ti: Any) -> tuple[_Run, _Task]:
+    return _Run(ti.dag_id, ti.run_id), _Task(ti.task_id, ti.map_index)
 
 
-async def _ask(task: _Task, indexes: list[int]) -> Mapping[int, str | None]:
+async def _ask(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | None]:
     from asgiref.sync import sync_to_async
 
+    # A thread of its own, for the shared one may wait for what this process has closed already.
+    question = sync_to_async(_state_reader(), thread_sensitive=False)
     async with asyncio.timeout(_ANSWER_WITHIN):
-        # A thread of its own, for the shared one may wait for what this process has closed already.
-        return await sync_to_async(_state_reader(), thread_sensitive=False)(task, indexes)
+        return await undisturbed(question(run, tasks))
 
 
-_ask_together: Gathering[_Task, int, Mapping[int, str | None]] = Gathering(_ask)
+_ask_together: Gathering[_Run, _Task, Mapping[_Task, str | None]] = Gathering(_ask)
 
 
-def _state_reader() -> Callable[[_Task, list[int]], Mapping[int, str | None]]:
-    """Return what reads the states of map indexes of a task on this version of Airflow."""
+def _state_reader() -> Callable[[_Run, list[_Task]], Mapping[_Task, str | None]]:
+    """Return what reads the states of tasks of a DAG run on this version of Airflow."""
     try:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     except ImportError:
         return _states_in_database
 
-    def states(task: _Task, indexes: list[int]) -> Mapping[int, str | None]:
-        dag_id, run_id, task_id = task
+    def states(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | None]:
+        indexes = {task.map_index for task in tasks}
         told = RuntimeTaskInstance.get_task_states(
-            dag_id,
+            run.dag_id,
             # Those of all indexes come in one answer where more than one is asked for.
-            map_index=indexes[0] if len(indexes) == 1 else None,
-            task_ids=[task_id],
-            run_ids=[run_id],
-        ).get(run_id, {})
-        return {index: told.get(task_id if index < 0 else f"{task_id}_{index}") for index in indexes}
+            map_index=indexes.pop() if len(indexes) == 1 else None,
+            task_ids=sorted({task.task_id for task in tasks}),
+            run_ids=[run.run_id],
+        ).get(run.run_id, {})
+        return {
+            task: told.get(task.task_id if task.map_index < 0 else f"{task.task_id}_{task.map_index}")
+            for task in tasks
+        }
 
     return states
 
 
-def _states_in_database(task: _Task, indexes: list[int]) -> Mapping[int, str | None]:
+def _states_in_database(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | None]:
     """Read the states as Airflow 2 lets its triggerer and workers do."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
     with create_session() as session:
         rows = (
-            session.query(TaskInstance.map_index, TaskInstance.state)
-            .filter_by(**task._asdict())
-            .filter(TaskInstance.map_index.in_(indexes))
+            session.query(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state)
+            .filter_by(**run._asdict())
+            .filter(TaskInstance.task_id.in_({task.task_id for task in tasks}))
         )
-        return dict(rows.all())
+        return {_Task(task_id, map_index): state for task_id, map_index, state in rows}

@@ -14,12 +14,13 @@ from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.patience import OneVoice
 from airflow_provider_renderbus.triggers.poller import Poller
+from airflow_provider_renderbus.triggers.undisturbed import undisturbed
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from airflow_provider_renderbus.clients.asynchronous import AsyncClient
+    from airflow_provider_renderbus.clients.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,13 @@ class _Shared:
     """A poller in use: who shares it, and the task in which its client lives.
 
     :param key: the connection's id and the interval.
+    :param in_haste: whether the connection is taken as it was read last.
     """
 
-    def __init__(self, key: _Key) -> None:
+    def __init__(self, key: _Key, *, in_haste: bool) -> None:
         self.users = 0
         self._key = key
+        self._in_haste = in_haste
         self._ready: asyncio.Future[Poller] = asyncio.get_running_loop().create_future()
         self._serving = asyncio.ensure_future(self._serve())
         self._serving.add_done_callback(self._over)
@@ -58,7 +61,12 @@ class _Shared:
 
     async def _serve(self) -> None:
         renderbus_conn_id, interval = self._key
-        async with await _client(RenderbusHook(renderbus_conn_id), interval) as client:
+        hook = RenderbusHook(renderbus_conn_id)
+        read = _READ.setdefault(asyncio.get_running_loop(), {})
+        if not self._in_haste or renderbus_conn_id not in read:
+            read[renderbus_conn_id] = await _settings(hook, interval)
+        # The poller itself looks again: tries within a look would only hold it up.
+        async with await hook.async_client(RetryPolicy(tries=1), read[renderbus_conn_id]) as client:
             poller = Poller(client, interval)
             self._ready.set_result(poller)
             await poller.serve()
@@ -81,22 +89,25 @@ class _Shared:
 
 
 _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _Shared]] = WeakKeyDictionary()
+# Connections as they were read last: a trigger that is killed has no time to look one up.
+_READ: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Settings]] = WeakKeyDictionary()
 
 
 class _Lease:
     """The time for which somebody uses a poller; a class, for a generator would take 500 bytes more each."""
 
-    __slots__ = ("_deadline", "_key", "_shared")
+    __slots__ = ("_deadline", "_in_haste", "_key", "_shared")
 
-    def __init__(self, key: _Key, deadline: float) -> None:
+    def __init__(self, key: _Key, deadline: float, *, in_haste: bool) -> None:
         self._key = key
         self._deadline = deadline
+        self._in_haste = in_haste
 
     async def __aenter__(self) -> Poller:
         pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
         shared = pollers.get(self._key)
         if shared is None:
-            shared = pollers[self._key] = _Shared(self._key)
+            shared = pollers[self._key] = _Shared(self._key, in_haste=self._in_haste)
         self._shared = shared
         shared.users += 1
         ready = False
@@ -116,7 +127,7 @@ class _Lease:
 
 
 def poller_of(
-    renderbus_conn_id: str, interval: float, deadline: float
+    renderbus_conn_id: str, interval: float, deadline: float, *, in_haste: bool = False
 ) -> AbstractAsyncContextManager[Poller]:
     """Lend the poller of a connection: the first who asks for it starts it, the last who is done stops it.
 
@@ -127,16 +138,16 @@ def poller_of(
     :param renderbus_conn_id: id of the connection.
     :param interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
+    :param in_haste: whether the connection is taken as it was read last, where it was: for a kill.
     """
-    return _Lease((renderbus_conn_id, interval), deadline)
+    return _Lease((renderbus_conn_id, interval), deadline, in_haste=in_haste)
 
 
-async def _client(hook: RenderbusHook, interval: float) -> AsyncClient:
+async def _settings(hook: RenderbusHook, interval: float) -> Settings:
     voice = OneVoice(log)
     while True:
         try:
-            # The poller itself looks again: tries within a look would only hold it up.
-            return await hook.async_client(RetryPolicy(tries=1))
+            return await undisturbed(hook.async_settings())
         except AirflowException as problem:
             voice.warning("The connection %s cannot be looked up yet: %s", hook.renderbus_conn_id, problem)
         await asyncio.sleep(interval)

@@ -100,10 +100,10 @@ async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Sto
 
     stopping = Stopping({number: None for numbers in asked for number in numbers})
     deadline = time.time() + STOP_WITHIN
-    useful = True
+    useful = in_haste = True
     while stopping.open and useful:
         try:
-            async with poller_of(*where, deadline) as poller:
+            async with poller_of(*where, deadline, in_haste=in_haste) as poller:
                 async for _ in poller.rounds.repeat(stopping.round, PAUSE, deadline):
                     if not stopping.open:
                         break
@@ -111,6 +111,8 @@ async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Sto
             break
         except (RenderbusError, ValueError) as problem:
             useful = stopping.bear(problem)
+            # The key may be a new one.
+            in_haste = False
     return stopping
 
 

@@ -17,10 +17,11 @@ from airflow_provider_renderbus.triggers.events import End, Event, describe, jud
 from airflow_provider_renderbus.triggers.ownership import goes_on
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 from airflow_provider_renderbus.triggers.stopping import stop
+from airflow_provider_renderbus.triggers.undisturbed import in_spite_of_cancels
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Sequence
 
     from airflow_provider_renderbus.triggers.poller import Poller
 
@@ -94,7 +95,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         :param without_answer: whether to stop them where Airflow does not tell.
         """
         if self.cancel_on_kill:
-            await _in_spite_of_cancels(self._stop_unless_owned(without_answer=without_answer))
+            await in_spite_of_cancels(self._stop_unless_owned(without_answer=without_answer))
 
     async def _stop_unless_owned(self, *, without_answer: bool) -> None:
         owned = await goes_on(self.task_instance)
@@ -147,14 +148,6 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         except DeadlinePassed:
             pass
         return timed_out(last)
-
-
-async def _in_spite_of_cancels(work: Coroutine[Any, Any, None]) -> None:
-    """Do a work to its end, for Airflow goes on to cancel a trigger every second until it has gone."""
-    doing = asyncio.ensure_future(work)
-    while not doing.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(doing)
 
 
 def _together(events: Sequence[Event]) -> Event:

@@ -19,7 +19,7 @@ for module in modules:
     importlib.import_module(module)
 print(json.dumps([sorted(before), sorted(set(sys.modules) - before)]))
 """
-# The farm's answers and how they are read, the network, the files of a job, the poller, the farm.
+# The farm's answers and how they are read, the network, the files of a job, transfers, the poller, the farm.
 OF_A_RUNNING_TASK = (
     *("api.answers", "api.calls.", "api.models", "api.reading", "api.secret", "api.signing"),
     *("clients.asynchronous", "clients.blocking", "clients.exchange", "clients.policy", "clients.settings"),
