@@ -101,10 +101,11 @@ def main() -> int:
         print(f"world {wrong.world}, render {wrong.name}:", *wrong.history, sep="\n", file=sys.stderr)
     for wrong in found.wrong:
         print(f"world {wrong.world}, render {wrong.name}:", *wrong.lines, sep="\n  ", file=sys.stderr)
+    kinds = ("paid twice", "running unseen", "reported wrong")
     print(
-        f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.loud} said to be running; "
-        f"{found.seconds:.1f} s of processor time, digest {found.digest}: {found.count('paid twice')} paid twice, "
-        f"{found.count('running unseen')} running unseen, {found.count('reported wrong')} reported wrong"
+        f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.loud} said to be running, "
+        f"{found.seconds:.1f} s of processor time, digest {found.digest}:",
+        ", ".join(f"{found.count(kind)} {kind}" for kind in kinds),
     )
     return 1 if found.wrong else 0
 
