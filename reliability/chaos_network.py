@@ -78,6 +78,10 @@ class Caller(Protocol):
     def is_last_chance(self) -> bool:
         """Whether no retry would mend what it loses."""
 
+    @property
+    def remembers(self) -> bool:
+        """Whether a later try knows of a submit that has not arrived yet."""
+
     def tell(self, line: str) -> None:
         """Note what becomes of a request."""
 
@@ -137,7 +141,7 @@ class Network:
         loop = asyncio.get_running_loop()
         path = urlsplit(url).path
         call = ROUTES[path].__name__ if path in ROUTES else path
-        late = lingers and call in _LATE
+        late = lingers and caller.remembers and call in _LATE
         trouble = Trouble("late") if late else self._trouble(caller, call)
         answer: asyncio.Future[Answer] = loop.create_future()
         there, back = (self._chance.uniform(0.02, 0.4) for _ in range(2))
@@ -203,7 +207,7 @@ class Network:
             return self._chance.choice(_UNANSWERED)
         if caller.is_hurried:
             return self._chance.choice(_QUICK)
-        if call in _LATE and self._chance.random() < 0.5:  # noqa: PLR2004 - a share
+        if call in _LATE and caller.remembers and self._chance.random() < 0.5:  # noqa: PLR2004 - a share
             return Trouble("late")
         trouble = self._chance.choice(_QUICK + _SLOW)
         return Trouble("slow") if trouble.kind == "hang" and call in _OF_A_STOP else trouble

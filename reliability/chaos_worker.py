@@ -74,6 +74,11 @@ class Worker:
         return self.task.try_number > self.task.max_tries
 
     @property
+    def remembers(self) -> bool:
+        """Whether a later try knows of a number that is not submitted yet; a marker comes with the submit."""
+        return self.task.plan.has_store
+
+    @property
     def is_doomed(self) -> bool:
         """Whether it will be killed, or is being killed."""
         return self._doom is not None or self.is_hurried

@@ -46,6 +46,7 @@ class _Triggerer:
     """The triggerer's process, whose requests any of its triggers may have sent."""
 
     is_last_chance = False
+    remembers = True
 
     def __init__(self, people: People) -> None:
         self._people = people
