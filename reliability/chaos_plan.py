@@ -113,9 +113,9 @@ def draw(name: str, chance: Random, *, poor: bool) -> Plan:
     if chance.random() < 0.1:  # noqa: PLR2004 - a share
         options["min_funds"] = "1"
     if chance.random() < 0.05:  # noqa: PLR2004 - a share
-        options["timeout"] = float(chance.randint(60, 600))
-    if chance.random() < 0.05:  # noqa: PLR2004 - a share
-        options["max_duration"] = float(chance.randint(120, 1200))
+        options["timeout"] = float(chance.randint(40, 400))
+    if chance.random() < 0.1:  # noqa: PLR2004 - a share
+        options["max_duration"] = float(chance.randint(40, 400))
     return Plan(
         name,
         frames,
