@@ -11,12 +11,22 @@ import hashlib
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from reliability.chaos_world import World
 
 _RENDERS_A_WORLD = 40
+# What a history shows of what happened to a render.
+_BLOWS = {
+    "troubles on the way": "Trouble(",
+    "SIGKILLs": " SIGKILL,",
+    "SIGTERMs": " SIGTERM",
+    "triggerers restarted": "the triggerer is restarted",
+    "clears": "-> cleared",
+    "stops on the farm": "a person stops",
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class Found:
     :param seed: what decided everything.
     :param renders: how many renders there were.
     :param tries: how many tries their tasks took.
+    :param blows: how often what happened to them.
     :param loud: of how many the operator said that it may still be running.
     :param wrong: the renders of which something does not hold.
     :param seconds: how much processor time it took.
@@ -51,6 +62,7 @@ class Found:
     seed: int
     renders: int
     tries: int
+    blows: Counter[str]
     loud: int
     wrong: tuple[Wrong, ...]
     seconds: float
@@ -71,6 +83,7 @@ def run(renders: int, seed: int, only: int | None = None) -> Found:
     began = time.process_time()
     digest = hashlib.sha256()
     wrong: list[Wrong] = []
+    blows: Counter[str] = Counter()
     tries = loud = count = 0
     for place, first in enumerate(range(0, renders, _RENDERS_A_WORLD)):
         if only not in {None, place}:
@@ -83,10 +96,13 @@ def run(renders: int, seed: int, only: int | None = None) -> Found:
             digest.update("\n".join(task.history).encode())
             tries += task.try_number
             loud += task.was_loud
+            for line in task.history:
+                blows.update(blow for blow, sign in _BLOWS.items() if sign in line)
             if task.violations:
                 wrong.append(Wrong(name, task.plan.name, tuple(task.violations), tuple(task.history)))
         count += len(tasks)
-    return Found(seed, count, tries, loud, tuple(wrong), time.process_time() - began, digest.hexdigest()[:16])
+    seconds = time.process_time() - began
+    return Found(seed, count, tries, blows, loud, tuple(wrong), seconds, digest.hexdigest()[:16])
 
 
 def main() -> int:
@@ -101,6 +117,7 @@ def main() -> int:
         print(f"world {wrong.world}, render {wrong.name}:", *wrong.history, sep="\n", file=sys.stderr)
     for wrong in found.wrong:
         print(f"world {wrong.world}, render {wrong.name}:", *wrong.lines, sep="\n  ", file=sys.stderr)
+    print(", ".join(f"{count} {blow}" for blow, count in found.blows.items()))
     kinds = ("paid twice", "running unseen", "reported wrong")
     print(
         f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.loud} said to be running, "

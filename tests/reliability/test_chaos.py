@@ -23,6 +23,7 @@ def test_there_is_chaos(found):
     for each in found:
         assert each.renders == 40
         assert each.tries > 1.5 * each.renders
+        assert len(each.blows) == 6
 
 
 def test_a_seed_repeats_a_run(found):
