@@ -59,6 +59,8 @@ class Task:
         self.result: Any = None
         self.problem: object = None
         self.worker: Worker | None = None
+        self.doom: tuple[int, str] | None = None
+        """At which step the next worker is killed."""
         self.waiting: asyncio.Task[Any] | None = None
         """The trigger, while one waits."""
         self.history: list[str] = []
@@ -145,6 +147,9 @@ class Task:
 
     async def _work(self, method: str, arguments: Any) -> Any:
         self.worker = Worker(self, method, arguments)
+        if self.doom and not self.worker.is_last_chance:
+            self.worker.doom(*self.doom)
+        self.doom = None
         end = await self.worker.run()
         if isinstance(end, Died) and end.unnoticed:
             # Its executor sees that it is gone, or Airflow misses its heartbeats.

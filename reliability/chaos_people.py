@@ -55,9 +55,12 @@ class People:
             await self._chance.choice(acts)(task)
 
     async def kill(self, task: Task) -> None:
-        """End the worker with SIGKILL at one of its next steps, if a retry follows."""
-        if task.worker and not task.worker.is_doomed and not task.worker.is_last_chance:
-            task.worker.doom(self._chance.randint(1, 8), self._chance.choice(MOMENTS))
+        """End the worker, or the next one, with SIGKILL at one of its next steps, if a retry follows."""
+        doom = self._chance.randint(1, 8), self._chance.choice(MOMENTS)
+        if task.worker is None:
+            task.doom = doom
+        elif not task.worker.is_doomed and not task.worker.is_last_chance:
+            task.worker.doom(*doom)
 
     async def terminate(self, task: Task) -> None:
         """Send the worker SIGTERM, if a retry follows."""
