@@ -13,7 +13,7 @@ VENDOR_PYTHON ?= 3.11
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
-PYTEST := pytest -q --numprocesses logical --maxprocesses 8
+PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadgroup
 SUITE := --ignore tests/interop -m 'not browser'
 # uv does not read pip's settings: where it has no index of its own it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
@@ -23,7 +23,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench format constraints clean
+.PHONY: help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -59,7 +59,7 @@ coverage: .venv/installed ## check that the tests of the protocol reach every li
 interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
 	$(BIN)/$(PYTEST) tests/interop
 
-browser: .venv/installed ## try the farm's pages in Chromium, which root gets from Debian where it is missing
+browser: .venv/installed ## try the pages of the farm and of Airflow in Chromium, which root gets from Debian where it is missing
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 	$(BIN)/pytest -q -m browser tests
 
@@ -70,6 +70,10 @@ bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/ben
 	$(BIN)/python -m benchmarks.transfers
 	$(BIN)/python -m benchmarks.import_time
 	$(BIN)/python -m benchmarks.waiting --tasks 1000 --interval 10 --outage 10
+
+reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow in all ways while renders run, and write docs/reliability.md (SMALL=1: a part of it, for CI)
+	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
+	@$(BIN)/python -m reliability $(if $(SMALL),--small,--write)
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
@@ -92,7 +96,7 @@ constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_D
 	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
 
 clean: ## remove environments, caches and the demo's runs
-	rm -rf .tools .venv .venv-* .demo .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .tools .venv .venv-* .demo .reliability .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define install

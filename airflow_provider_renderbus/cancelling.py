@@ -24,7 +24,7 @@ from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.ownership import is_over
-from airflow_provider_renderbus.triggers.stopping import PAUSE, STOP_WITHIN, Stopping
+from airflow_provider_renderbus.triggers.stopping import LOOKS_AT_REST, PAUSE, STOP_WITHIN, Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -73,10 +73,11 @@ class Cancelling(BaseOperator):
         if is_timeout and not self.at_stake:
             # Airflow 2 ends a deferred task so, before anything of it goes on.
             self.at_stake = self.deferred_for(get_current_context())
-        told = stop(self.hook, self.at_stake) if self.at_stake else "nothing was submitted yet"
+        # A signal may come while a start is under way, which would arrive after a first look.
+        told = stop(self.hook, self.at_stake, LOOKS_AT_REST) if self.at_stake else "nothing was submitted yet"
         if not is_timeout:
             raise SystemExit(f"Killed: {told}")
-        self.log.info("Its time is over: %s", told)
+        log.info("Its time is over: %s", told)
 
     def hand_over(self, context: Context) -> None:
         """Let go of the renders, for what follows is not this process's: a trigger's, or another task's.
@@ -127,8 +128,12 @@ class Cancelling(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; where it failed, stop the renders first."""
         if next_method == _FAIL and self.cancel_on_kill:
-            self.at_stake = self.deferred_for(context)
-            self.log.error("The deferral failed: %s", stop(self.hook, self.at_stake))
+            try:
+                self.at_stake = self.deferred_for(context)
+                told = stop(self.hook, self.at_stake)
+            except (RenderbusError, ValueError) as problem:
+                told = f"its render was not found, and may still be running and cost money ({problem})"
+            log.error("The deferral failed: %s", told)
         return super().resume_execution(next_method, next_kwargs, context)
 
     def deferred_for(self, context: Context) -> Sequence[int]:
@@ -191,16 +196,17 @@ def until_begun(hook: RenderbusHook, number: int) -> bool:
     return False
 
 
-def stop(hook: RenderbusHook, numbers: Sequence[int]) -> str:
+def stop(hook: RenderbusHook, numbers: Sequence[int], looks: int = 1) -> str:
     """Stop tasks from a worker, until the farm confirms it or the time is over.
 
     The connection must have been read: a look-up does not come back in a process that is being killed.
 
     :param hook: the farm's hook.
     :param numbers: the tasks' numbers.
+    :param looks: how many looks in a row must show a task at rest.
     :return: what has become of them, for a message.
     """
-    stopping = Stopping(numbers)
+    stopping = Stopping(numbers, looks)
     deadline = time.monotonic() + STOP_WITHIN
     useful = True
     while stopping.open and useful:

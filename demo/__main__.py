@@ -11,8 +11,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
-import time
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +26,7 @@ from demo.nightly import CONTACT_SHEET, DAG_ID, PREVIEW, SHOTS, WAIT
 from demo.pictures import check_contact_sheet, check_frames, check_preview
 from demo.processes import ProgramError, Programs, Stopped, stop_on_signals
 from demo.report import Journal, table
+from demo.runs import new_folder
 from demo.secrecy import check_files, check_processes, check_triggers
 
 if TYPE_CHECKING:
@@ -142,16 +141,6 @@ def summary(result: Result) -> str:
         rows.append((shot, frames, f"{end['seconds']:.0f}", f"{Decimal(end['cost']):.2f}"))
     pictures = [f"{name:<16}{result.returned[name, -1]}" for name in (CONTACT_SHEET, PREVIEW)]
     return "\n".join(("", table(rows), "", *pictures))
-
-
-def new_folder(runs: Path) -> Path:
-    """Make a folder for a run, which `latest` beside it then leads to."""
-    runs.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
-    link = folder / "latest"
-    link.symlink_to(folder.name)
-    link.rename(runs / link.name)
-    return folder
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A whole Airflow on this machine: its settings, its four processes and its REST API."""
+"""A whole Airflow on this machine: its settings and its four processes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
-import tenacity
 from cryptography.fernet import Fernet
+from sqlalchemy import create_engine, text
 
-from demo.processes import ProgramError, free_port
+from demo.airflow_api import AirflowApi
+from demo.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,14 +41,8 @@ def inherited_environment() -> dict[str, str]:
     return environment | NO_PROXY | {"PYTHONUNBUFFERED": "1"}
 
 
-def _is_passing(error: BaseException) -> bool:
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.is_server_error
-    return isinstance(error, httpx.TransportError)
-
-
 @dataclass
-class AirflowInstance:
+class AirflowInstance(AirflowApi):
     """An Airflow in a folder, on SQLite and LocalExecutor, with an open REST API on 127.0.0.1.
 
     It is started on entry of its ``with`` block. Its processes end with the others of ``programs``.
@@ -78,6 +73,8 @@ class AirflowInstance:
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "AIRFLOW__CORE__FERNET_KEY": fernet_key.decode(),
         }
+        self.components: dict[str, Program] = {}
+        """The processes beside the API server that were started last, by their names."""
         self._http = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -94,6 +91,8 @@ class AirflowInstance:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": _HOST,
             "AIRFLOW__API__PORT": str(self.port),
+            # Airflow 3.0 signs no token without one, together with the PyJWT of today.
+            "AIRFLOW__API_AUTH__JWT_ISSUER": self.url,
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -105,6 +104,8 @@ class AirflowInstance:
             # The DAGs do not change while it runs, so each is parsed once.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+            # Airflow 3.0 takes a DAG for deleted that was not parsed for so long.
+            "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "86400",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             # A worker notices the end of its task's process only after this time where the process closed
             # its pipes a moment before it ended (Airflow 3.3.2, WatchedSubprocess; 5 s by default).
@@ -124,9 +125,20 @@ class AirflowInstance:
         migration = self.run("db-migrate", "db", "migrate", may_end=True)
         self.programs.wait_until("Airflow's database", lambda: migration.process.poll() == 0, seconds)
         api_server.release()
-        for name, options in _OTHERS.items():
-            self.run(name, name, *options)
+        for name in _OTHERS:
+            self.start_component(name)
         self.programs.wait_until("an answer of Airflow's API server", self._serves, seconds)
+
+    def start_component(self, component: str, *options: str, name: str | None = None) -> Program:
+        """Start one of the processes beside the API server, again or one more.
+
+        :param component: "dag-processor", "scheduler" or "triggerer".
+        :param options: more of its command's options.
+        :param name: what it is called in messages and in its log; its own name where it is left out.
+        """
+        program = self.run(name or component, component, *_OTHERS[component], *options)
+        self.components[name or component] = program
+        return program
 
     def run(self, name: str, *arguments: str, may_end: bool = False) -> Program:
         """Start ``airflow`` with arguments.
@@ -152,23 +164,19 @@ class AirflowInstance:
             folder /= f"map_index={instance['map_index']}"
         return folder / f"attempt={instance['try_number']}.log"
 
-    def get(self, path: str, **parameters: str | int) -> Any:
-        """Read from the REST API.
+    def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Change a row of the database, e.g. to let a time-out of hours be over.
 
-        :param path: below ``/api/v2``.
-        :param parameters: of the query.
-        :raises httpx.HTTPStatusError: the answer is not a success.
-        :raises httpx.TransportError: there is no answer.
+        :param statement: in SQL, with ``:name`` for each parameter.
+        :param parameters: by their names.
         """
-        return self._ask("GET", f"/api/v2{path}", params=parameters)
-
-    def patch(self, path: str, **changes: Any) -> Any:
-        """Change something through the REST API. Raises what :meth:`get` does."""
-        return self._ask("PATCH", f"/api/v2{path}", json=changes)
-
-    def trigger(self, dag_id: str) -> None:
-        """Start a run of a DAG, which is unpaused. Raises what :meth:`get` does."""
-        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+        default = f"sqlite:///{self.home / 'airflow.db'}"
+        engine = create_engine(self.settings.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", default))
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(statement), parameters)
+        finally:
+            engine.dispose()
 
     def triggers(self) -> set[str]:
         """Return the arguments of the triggers that wait now, as JSON.
@@ -180,46 +188,12 @@ class AirflowInstance:
             rows = opened.execute("select kwargs from trigger").fetchall()
         return {kept if kept.startswith("{") else self._fernet.decrypt(kept).decode() for (kept,) in rows}
 
-    def connection_form(self, connection_type: str) -> dict[str, Any]:
-        """Return what Airflow's connection page makes its form of. Raises what :meth:`get` does.
-
-        :param connection_type: of the connection.
-        """
-        forms = self._ask("GET", "/ui/connections/hook_meta")
-        return next((form for form in forms if form["connection_type"] == connection_type), {})
-
-    def unpause(self, dag_id: str, seconds: float = 60.0) -> None:
-        """Wait until a DAG is there and unpause it, so that the run that is due is made at once.
-
-        :param dag_id: the DAG.
-        :param seconds: how long its file may take to be parsed.
-        :raises ProgramError: its file cannot be imported, a process ended, or the time is over.
-        """
-        self.programs.wait_until(f"the DAG {dag_id}", lambda: self._has(dag_id), seconds)
-        self.patch(f"/dags/{dag_id}", is_paused=False)
-
-    def _has(self, dag_id: str) -> bool:
-        for problem in self.get("/importErrors")["import_errors"]:
-            raise ProgramError(f"{problem['filename']} cannot be imported:\n{problem['stack_trace']}")
-        return any(dag["dag_id"] == dag_id for dag in self.get("/dags", limit=100)["dags"])
-
     def _serves(self) -> bool:
         """Tell whether the API server serves tasks. The first such request takes seconds: not a task's."""
         try:
             return self._http.get("/execution/health").is_success
         except httpx.TransportError:
             return False
-
-    # On SQLite a request can fail because the database is locked; those made here can be repeated.
-    @tenacity.retry(
-        stop=tenacity.stop_after_delay(30.0),
-        wait=tenacity.wait_fixed(0.5),
-        retry=tenacity.retry_if_exception(_is_passing),
-        reraise=True,
-    )
-    def _ask(self, method: str, path: str, **arguments: Any) -> Any:
-        self.programs.watch()
-        return self._http.request(method, path, **arguments).raise_for_status().json()
 
     def _start(self, name: str, command: list[str], *, may_end: bool = False, held: bool = False) -> Program:
         return self.programs.start(

@@ -61,7 +61,7 @@ def run(folder: Path, speed: float) -> list[Finding]:
         with airflow, farm.client() as client:
             secrets = farm.secrets(client)
             airflow.unpause(DAG_ID)
-            airflow.trigger(DAG_ID)
+            airflow.trigger(DAG_ID, "demo")
             journal.event("Airflow", f"{airflow.url}, {DAG_ID} has begun")
             follower = Follower(airflow, client, DAG_ID, CREATE, _RETURNING)
             for changed in follower.follow():

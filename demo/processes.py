@@ -45,11 +45,18 @@ class Program:
     log: Path
     process: subprocess.Popen[bytes]
     may_end: bool = False
+    killed: bool = False
 
     def release(self) -> None:
         """Let a program that was started held go on."""
         if self.process.stdin:
             self.process.stdin.close()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to all processes of the program, e.g. SIGSTOP to pause it."""
+        for member in self.members():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
 
     def members(self) -> Iterator[psutil.Process]:
         """Yield the living processes of the program's session: itself and all that it started.
@@ -109,12 +116,43 @@ class Programs:
             self.running.append(program)
         return program
 
-    def wait_until(self, what: str, condition: Callable[[], bool], seconds: float) -> None:
+    def kill(self, program: Program, *, alone: bool = False) -> None:
+        """Kill a program (SIGKILL) and return when it has ended.
+
+        :param program: one of these.
+        :param alone: whether what it has started lives on, until all programs are ended.
+        """
+        program.killed = True
+        if alone:
+            program.process.kill()
+        else:
+            program.signal(signal.SIGKILL)
+        program.process.wait()
+
+    def stop(self, program: Program, seconds: float) -> None:
+        """Ask a program to end (SIGTERM) and return when it has, with all that it started.
+
+        :param program: one of these.
+        :param seconds: how long it may take.
+        :raises ProgramError: another program ended meanwhile, or the time is over.
+        """
+        program.killed = True
+        program.process.terminate()
+        self.wait_until(
+            f"the end of {program.name}",
+            lambda: program.process.poll() is not None and not any(program.members()),
+            seconds,
+        )
+
+    def wait_until(
+        self, what: str, condition: Callable[[], bool], seconds: float, pause: float = _PAUSE
+    ) -> None:
         """Return as soon as a condition holds.
 
         :param what: what is waited for, to complete "... did not happen within 9 s".
         :param condition: asked again and again.
         :param seconds: how long, at most.
+        :param pause: seconds between two questions.
         :raises ProgramError: a program ended meanwhile, or the time is over.
         """
         deadline = time.monotonic() + seconds
@@ -122,16 +160,17 @@ class Programs:
             self.watch()
             if time.monotonic() > deadline:
                 raise ProgramError(f"{what} did not happen within {seconds:g} s; see {self.logs()}")
-            time.sleep(_PAUSE)
+            time.sleep(pause)
 
     def watch(self) -> None:
-        """Look whether all programs still run.
+        """Look whether all programs still run that were not killed.
 
         :raises ProgramError: one has ended; the message holds its status and the end of its log.
         """
         for program in self.running:
             status = program.process.poll()
-            if status is not None and not (program.may_end and status == 0):
+            expected = program.killed or (program.may_end and status == 0)
+            if status is not None and not expected:
                 raise ProgramError(
                     f"{program.name} ended with status {status}; the end of {program.log}:\n"
                     f"{last_lines(program.log)}"

@@ -56,6 +56,12 @@ def schedule_of(dag):
     return dag.schedule if LINE >= (3, 0) else dag.schedule_interval
 
 
+def assets_of(dag):
+    """Return the Assets that schedule a DAG."""
+    condition = dag.timetable.asset_condition if LINE >= (3, 0) else dag.timetable.dataset_condition
+    return list(condition.objects)
+
+
 def connection_types():
     """Return the connection types that Airflow knows, with their hooks."""
     if LINE >= (3, 2):

@@ -31,6 +31,7 @@ CONN_ID = "renderbus_default"
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "browser: needs Chromium")
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
 

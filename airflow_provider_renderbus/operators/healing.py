@@ -54,9 +54,10 @@ def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:
         if is_refusal(lost) or isinstance(lost, NotSent):
             raise
         log.warning("It is not known whether that arrived; the farm is asked: %s", lost)
-        if untouched := _untouched(hook, number, due):
-            log.warning("The farm has not begun frames %s; asking for them again", _names(untouched))
-            hook.send(calls.recommit_frames(ids=[frame.id for frame in untouched]))
+        # The farm takes all frames of a request or none, though leaves that are read in turn may differ.
+        if len(_untouched(hook, number, due)) == len(due):
+            log.warning("The farm has not begun frames %s; asking for them again", _names(due))
+            hook.send(calls.recommit_frames(ids=[frame.id for frame in due]))
 
 
 def _untouched(hook: RenderbusHook, number: int, frames: Sequence[Frame]) -> Sequence[Frame]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import whole
-from airflow_provider_renderbus.api.errors import BadAnswer
+from airflow_provider_renderbus.api.errors import BadAnswer, BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.ends import airflow_failures
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.courier import Assets, Courier
-    from airflow_provider_renderbus.operators.memory import Kept
+    from airflow_provider_renderbus.operators.description import Description
+    from airflow_provider_renderbus.operators.memory import Kept, Memory
 
 # What is over for good.
 _LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
@@ -111,13 +112,10 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
-            if taken_up is None or not taken_up.submitted:
-                if self.assets is not None:
-                    self.courier.send(self.assets)
-                description.upload(self.hook, number)
-                self.submit(number, memory.producer(self.artist), may_be_sent=taken_up is not None)
-            else:
+            if taken_up and (taken_up.submitted or steps.has_arrived(self.hook, number)):
                 start_again(self.hook, [number])
+            else:
+                self._begin(number, description, memory, may_be_sent=taken_up is not None)
         return self.see_through(context, number, taken_up=taken_up is not None)
 
     def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +143,18 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         """Return the number that is remembered."""
         kept = memory_of(context, self.hook).recall()
         return [kept.number] if kept else []
+
+    def _begin(self, number: int, description: Description, memory: Memory, *, may_be_sent: bool) -> None:
+        if self.assets is not None:
+            self.courier.send(self.assets)
+        try:
+            description.upload(self.hook, number)
+        except BadRequest:
+            # The submit of an earlier try may have arrived only now: nothing is uploaded after it.
+            if may_be_sent and steps.is_submitted(self.hook, number):
+                return
+            raise
+        self.submit(number, memory.producer(self.artist), may_be_sent=may_be_sent)
 
     def _create(self) -> int:
         call = calls.create_task(

@@ -73,16 +73,17 @@ def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sen
     :param may_be_sent: whether an earlier try may have sent a submit already.
     :raises RenderbusError: the farm refused, or did not answer; another try settles it.
     """
-    if may_be_sent and _has_arrived(hook, number):
-        log.info("Task %s was submitted by an earlier try", number)
-        return
     try:
         hook.send(calls.submit_task(number, producer=producer))
     except RenderbusError as lost:
-        if is_refusal(lost) or isinstance(lost, NotSent):
+        if isinstance(lost, NotSent):
+            raise
+        if is_refusal(lost):
+            if may_be_sent and is_submitted(hook, number):
+                return
             raise
         log.warning("It is not known whether task %s was submitted; the farm is asked: %s", number, lost)
-        if not _has_arrived(hook, number):
+        if not has_arrived(hook, number):
             _submit_again(hook, number, producer)
     log.info("Submitted task %s: %s", number, hook.console_url(number))
 
@@ -92,20 +93,38 @@ def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> Non
     try:
         hook.send(calls.submit_task(number, producer=producer))
     except RenderbusError as problem:
-        if not is_refusal(problem):
+        if is_refusal(problem):
+            log.warning("It was refused, so the first submit counts: %s", problem)
+        elif isinstance(problem, NotSent) or not has_arrived(hook, number):
             raise
-        log.warning("It was refused, so the first submit counts: %s", problem)
 
 
-def _has_arrived(hook: RenderbusHook, number: int) -> bool:
+def has_arrived(hook: RenderbusHook, number: int) -> bool:
+    """Settle whether a submit that may have been sent has arrived, by three looks over 30 s.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    """
     for pause in UNTIL_SETTLED:
         time.sleep(pause)
-        known = look_for(hook, number)
-        if known is None:
-            raise UnknownTask(number)
-        if known.submitted:
+        if is_submitted(hook, number):
             return True
     return False
+
+
+def is_submitted(hook: RenderbusHook, number: int) -> bool:
+    """Return whether the farm calls a task submitted.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    :raises UnknownTask: the farm does not know the task.
+    """
+    known = look_for(hook, number)
+    if known is None:
+        raise UnknownTask(number)
+    if known.submitted:
+        log.info("Task %s was submitted by an earlier request", number)
+    return known.submitted
 
 
 def _look_up(hook: RenderbusHook, number: int) -> TaskInfo | None:

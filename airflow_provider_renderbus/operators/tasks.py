@@ -164,12 +164,15 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
             self.at_stake = [number] if is_later_try else []
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_for(self.hook, number)
-            if known is None or not known.submitted:
+            submitted = known is not None and known.submitted
+            if not submitted and is_later_try:
+                submitted = steps.has_arrived(self.hook, number)
+            if not submitted:
                 self.submit(number, self.producer, may_be_sent=is_later_try)
             elif self.wait_for_completion and is_later_try:
                 start_again(self.hook, [number])
             else:
-                self.log.info("Task %s is already submitted (%s)", number, known.status.name)
+                self.log.info("Task %s is already submitted", number)
         if self.wait_for_completion:
             return self.see_through(context, number, taken_up=is_later_try)
         self.hand_over(context)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 STOP_WITHIN = 20.0
 PAUSE = 1.0
 # A submit may still be under way and an answer can be short of a task, so one look without it is not enough.
-_LOOKS_WITHOUT_IT = 3
+LOOKS_AT_REST = 3
 # The farm may refuse to stop a task because it has just ended; the next look shows that.
 _REFUSALS = 3
 
@@ -36,13 +36,16 @@ class Stopping:
     """Tasks that are to be stopped, and those of them of which the farm has not confirmed it yet.
 
     :param numbers: the tasks' numbers.
+    :param looks: how many looks in a row must show a task at rest: more than one where an order that starts
+        it may still be under way.
     """
 
-    def __init__(self, numbers: Iterable[int]) -> None:
+    def __init__(self, numbers: Iterable[int], looks: int = 1) -> None:
         self.open = list(numbers)
+        self._looks = looks
         self._problem: object = "the farm has not confirmed it in time"
         self._refusals = 0
-        self._unseen: Counter[int] = Counter()
+        self._at_rest: Counter[int] = Counter()
 
     def round(self) -> CallSequence[None]:
         """Stop what is at work, and look what has become of it."""
@@ -77,10 +80,12 @@ class Stopping:
         return line
 
     def _is_open(self, number: int, task: TaskInfo | None) -> bool:
-        if task is not None and task.submitted:
-            return _works(task)
-        self._unseen[number] += 1
-        return self._unseen[number] < _LOOKS_WITHOUT_IT
+        if task is not None and _works(task):
+            self._at_rest[number] = 0
+            return True
+        self._at_rest[number] += 1
+        is_there = task is not None and task.submitted
+        return self._at_rest[number] < (self._looks if is_there else LOOKS_AT_REST)
 
 
 async def stop(renderbus_conn_id: str, interval: float, numbers: Sequence[int]) -> str:

@@ -2,16 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.airflow_version import load_dags, schedule_of
+from tests.airflow_version import LINE, assets_of, load_dags, schedule_of
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
-EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py"))
+ASKS_PEOPLE = FOLDER / "approve_test_frames.py"
+TOO_NEW = [ASKS_PEOPLE] if LINE < (3, 1) else []
+EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py") if file not in TOO_NEW)
 
 
 @pytest.fixture(scope="module")
 def dags():
     bag = load_dags(FOLDER)
-    assert not bag.import_errors
+    assert [Path(file).name for file in bag.import_errors] == [file.name for file in TOO_NEW]
     return bag.dags
 
 
@@ -27,3 +29,16 @@ def test_the_nightly_render_is_one_run_a_night(dags):
     assert schedule_of(dag) == "0 2 * * *"
     assert {"frames_folder", "pictures_folder"} <= set(dag.params)
     assert dag.get_task("render_shot.wait").deferrable
+
+
+def test_a_render_in_passes_schedules_its_compositing(dags):
+    (passes,) = dags["render_passes"].get_task("render").outlets
+    assert passes.uri == "renderbus://shots/sh010/passes"
+    assert [asset.uri for asset in assets_of(dags["composite_on_render"])] == [passes.uri]
+
+
+@pytest.mark.skipif(LINE < (3, 1), reason="older lines ask nobody")
+def test_the_supervisor_decides_between_full_speed_and_giving_up(dags):
+    ask = dags[ASKS_PEOPLE.stem].get_task("approve")
+    assert ask.options == ["Approve", "Reject"]
+    assert set(ask.options_mapping.values()) == ask.downstream_task_ids == {"full_speed", "give_up"}

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import pkgutil
 import signal
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -264,6 +266,8 @@ class TestANewerTry:
         assert state(submitted) == ("WAITING" if options else "STOP")  # its time was over on the worker
 
 
+# A signal in the midst of a request leaves its socket to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 class TestOnAWorker:
     def kill(self, task, number, client):
         """Send SIGTERM to this process as soon as the task waits for its render."""
@@ -284,6 +288,7 @@ class TestOnAWorker:
             finally:
                 ender.join()
                 signal.signal(signal.SIGTERM, before)
+                gc.collect()
 
         return terminated
 
@@ -389,6 +394,13 @@ class TestTheTimeIsOver:
                 "__fail__", {"error": "Trigger timeout"}, {**context(), "task_state_store": store}
             )
         assert state(number) == "STOP"
+
+    def test_a_render_that_is_not_found_then_is_said_loudly(self, farm, caplog):
+        farm.inject("code", code=400, calls=["get_task_list"])
+        run = SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC))
+        with pytest.raises(Exception, match="Trigger timeout"):
+            render().resume_execution("__fail__", {"error": "Trigger timeout"}, {**context(), "dag_run": run})
+        assert "may still be running and cost money" in caplog.text
 
     @pytest.mark.parametrize("options", [{"deferrable": True}, {"soft_fail": True}, {}])
     def test_a_sensor_that_answers_for_renders(self, options, submitted, state):

@@ -173,6 +173,28 @@ def test_a_number_that_was_never_submitted_costs_nothing(airflow, farm, client, 
         assert result["number"] == airflow.store["renderbus_render"]["number"] == 35000001
 
 
+def test_a_submit_of_an_earlier_try_that_arrives_late_is_taken_up(airflow, client, numbers, monkeypatch):
+    """It comes after the farm was asked for it three times, and before the files are uploaded again."""
+    if airflow.store is None:
+        return  # a number that was never submitted is in no list
+
+    def dies(*_, **__):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_renderbus.operators.steps.submit", dies)
+        with pytest.raises(SystemExit):
+            airflow.try_once()
+
+    def arrives(_, number):
+        client.send(calls.submit_task(number))
+        return False
+
+    monkeypatch.setattr("airflow_provider_renderbus.operators.steps.has_arrived", arrives)
+    assert airflow.try_once()["number"] == airflow.store["renderbus_render"]["number"]
+    assert len(numbers()) == 1
+
+
 def test_no_wrong_file_is_submitted(airflow, numbers):
     operator = RenderbusRenderOperator(task_id="render", task_json={"scene": 1})
     with pytest.raises(AirflowFailException, match="task_info"):

@@ -56,6 +56,14 @@ def test_a_second_submit_that_is_refused_counts_as_the_first(farm, created, slep
     assert "the first submit counts" in caplog.text
 
 
+def test_a_second_submit_whose_answer_is_lost_is_settled_too(farm, client, created, slept):
+    farm.inject("drop", calls=["submit_task"], times=1)
+    farm.inject("drop", effect=True, calls=["submit_task"], times=1, after=1)
+    farm.inject("code", code=500, calls=["submit_task"], after=2)
+    assert submit(created) == created
+    assert is_submitted(client, created)
+
+
 def test_what_stays_open_is_stopped_and_left_to_another_try(farm, client, created, slept):
     farm.inject("drop", calls=["submit_task"], times=2)
     with pytest.raises(AirflowException, match=r"no answer .* does not run any more") as failure:

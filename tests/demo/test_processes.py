@@ -148,3 +148,35 @@ def test_a_free_port_can_be_listened_on():
     port = free_port()
     with socket.create_server(("127.0.0.1", port)) as server:
         assert server.getsockname()[1] == port
+
+
+def test_a_killed_program_is_missed_by_nobody(programs, start):
+    program = start("import time; time.sleep(600)")
+    programs.kill(program)
+    assert program.process.poll() == -signal.SIGKILL
+    programs.watch()
+
+
+def test_what_a_killed_program_has_started_can_live_on(programs, start, tmp_path):
+    program = start(STUBBORN, tmp_path)
+    programs.wait_until("the start", (tmp_path / "pids").exists, 30)
+    programs.kill(program, alone=True)
+    assert [each.pid for each in programs.members()] == [int((tmp_path / "pids").read_text().split()[1])]
+    programs.end()
+    assert not any(program.members())
+
+
+def test_a_stopped_program_has_ended(programs, start):
+    program = start("import time; time.sleep(600)")
+    programs.stop(program, seconds=30)
+    assert program.process.poll() == -signal.SIGTERM
+    programs.watch()
+
+
+def test_a_program_can_be_paused(programs, start):
+    program = start("import time; time.sleep(600)")
+    program.signal(signal.SIGSTOP)
+    (member,) = programs.members()
+    programs.wait_until("the pause", lambda: member.status() == psutil.STATUS_STOPPED, 30)
+    program.signal(signal.SIGCONT)
+    programs.wait_until("its end", lambda: member.status() != psutil.STATUS_STOPPED, 30)

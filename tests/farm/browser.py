@@ -146,6 +146,17 @@ class Browser:
             " characterData: true}); look(); })"
         )
 
+    def press(self, selector):
+        """Wait for an element, and press it with the mouse."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.until(element)
+        x, y = self.run(
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
+            f"(({element}.scrollIntoView({{block: 'center'}}), {element}.getBoundingClientRect()))"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.order("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def size(self, width, height, *, dark=False):
         """Make the page as wide and high as this, in pixels."""
         self.order(

@@ -8,10 +8,6 @@ from airflow_provider_renderbus.farm import Farm, HandClock
 from tests.farm.caller import Caller
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "browser: needs Chromium")
-
-
 @pytest.fixture
 def caller(farm):
     return Caller(farm)

@@ -1,0 +1,126 @@
+"""Render a few frames, let a supervisor see them in Airflow's page, and render the rest when they approve.
+
+The render pauses after its first, middle and last frame. Small pictures of these stand in the request for
+approval (in Airflow's page under "Required Actions"); "Approve" asks for full speed, "Reject" gives the
+render up. While it is paused it costs nothing, however long the answer takes.
+
+It needs Airflow 3.1 or later, the connection `renderbus_default`, a scene that lies in the farm's input
+storage, and Pillow, which the extra `examples` brings. Airflow shows pictures by their address only, so a web
+server that the supervisor's browser can reach must serve the folder they are put in. Three environment
+variables tell where things are:
+
+- RENDERBUS_FRAMES_FOLDER: where the farm's output arrives (see the example nightly_render)
+- RENDERBUS_PICTURES_FOLDER: where the small pictures go
+- RENDERBUS_PICTURES_URL: where the web server has that folder; to try it on your machine,
+  `python -m http.server --bind 127.0.0.1 --directory FOLDER 8001` serves it at http://127.0.0.1:8001
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import dag, task
+from airflow.providers.standard.operators.hitl import HITLBranchOperator
+
+from airflow_provider_renderbus.jobs.builder import task_json
+from airflow_provider_renderbus.operators.actions import (
+    RenderbusAbandonTaskOperator,
+    RenderbusFullSpeedOperator,
+)
+from airflow_provider_renderbus.operators.tasks import (
+    RenderbusCreateTaskOperator,
+    RenderbusSubmitTaskOperator,
+    RenderbusUploadTaskJsonOperator,
+)
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+
+SHOT = "sh010"
+FRAMES_FOLDER = Path(os.environ.get("RENDERBUS_FRAMES_FOLDER", "/mnt/renderbus/output"))
+PICTURES_FOLDER = Path(os.environ.get("RENDERBUS_PICTURES_FOLDER", "/mnt/renderbus/pictures"))
+PICTURES_URL = os.environ.get("RENDERBUS_PICTURES_URL", "http://127.0.0.1:8001")
+WIDEST = 240  # pixels: three of these stand side by side in Airflow's page
+
+
+@task(retries=6, retry_delay=timedelta(minutes=5))
+def show(render: dict[str, Any]) -> str:
+    """Make a small picture of each test frame, and return what the supervisor reads, as Markdown.
+
+    :raises FileNotFoundError: frames are still missing.
+    """
+    from PIL import Image
+
+    (output,) = render["outputs"]
+    frames = sorted((FRAMES_FOLDER / output).glob("*.png"))
+    if len(frames) < render["frames"]["done"]:
+        raise FileNotFoundError(f"{FRAMES_FOLDER / output}: {render['frames']['done']} frames were expected")
+    folder = PICTURES_FOLDER / output
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame in frames:
+        with Image.open(frame) as picture:
+            small = picture.convert("RGB")
+        small.thumbnail((WIDEST, WIDEST))
+        small.save(folder / f"{frame.stem}.jpg")
+    names = [frame.stem for frame in frames]
+    return "\n".join(
+        (
+            f"{len(names)} test frames of [task {render['number']}]({render['url']}) cost {render['cost']}.",
+            "",
+            f"| {' | '.join(names)} |",
+            f"| {' | '.join('---' for _ in names)} |",
+            f"| {' | '.join(f'![{name}]({PICTURES_URL}/{output}/{name}.jpg)' for name in names)} |",
+        )
+    )
+
+
+@dag(
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    tags=["renderbus", "example"],
+    doc_md=__doc__,
+)
+def approve_test_frames() -> None:
+    """Render the test frames, ask, and go on or give up."""
+    create = RenderbusCreateTaskOperator(task_id="create", labels=[SHOT])
+    upload = RenderbusUploadTaskJsonOperator(
+        task_id="upload",
+        render_task_id=create.output,
+        task_json=task_json(
+            cg="Blender",
+            version="4.2",
+            scene=f"/mnt/projects/{SHOT}.blend",
+            frames="1-24",
+            width=960,
+            height=540,
+            image_format="PNG",
+            pre_frames="111",
+            stop_after_test=True,
+        ),
+    )
+    test_frames = RenderbusSubmitTaskOperator(
+        task_id="test_frames",
+        render_task_id=create.output,
+        wait_for_completion=True,
+        on_test_done="succeed",
+        deferrable=True,
+    )
+    approve = HITLBranchOperator(
+        task_id="approve",
+        subject=f"Do the test frames of {SHOT} look right?",
+        body=show(test_frames.output),
+        options=["Approve", "Reject"],
+        options_mapping={"Approve": "full_speed", "Reject": "give_up"},
+    )
+    full_speed = RenderbusFullSpeedOperator(task_id="full_speed", render_task_id=create.output)
+    wait = RenderbusTaskSensor(
+        task_id="wait", render_task_id=create.output, deferrable=True, cancel_on_kill=True
+    )
+    give_up = RenderbusAbandonTaskOperator(task_id="give_up", render_task_id=create.output)
+    upload >> test_frames
+    approve >> [full_speed, give_up]
+    full_speed >> wait
+
+
+approve_test_frames()

@@ -1,0 +1,106 @@
+"""Render a shot in passes, and composite them in another DAG that runs whenever such a render is done.
+
+`render_passes` renders two layers and updates the Asset PASSES; the event holds number, state, frames, cost,
+output folders and address of the render. `composite_on_render` is scheduled by the Asset, so it needs neither
+a sensor nor the other DAG's name: it multiplies colour and shadow pass of every frame that an event tells of.
+
+It needs the connection `renderbus_default`, a scene that lies in the farm's input storage, the environment
+variables RENDERBUS_FRAMES_FOLDER and RENDERBUS_PICTURES_FOLDER (see the example nightly_render), and Pillow,
+which the extra `examples` brings.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Asset, dag, task
+
+from airflow_provider_renderbus.jobs.builder import task_json
+from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+
+SHOT = "sh010"
+FRAMES = 8
+PASSES = Asset(f"renderbus://shots/{SHOT}/passes")
+FRAMES_FOLDER = Path(os.environ.get("RENDERBUS_FRAMES_FOLDER", "/mnt/renderbus/output"))
+PICTURES_FOLDER = Path(os.environ.get("RENDERBUS_PICTURES_FOLDER", "/mnt/renderbus/pictures"))
+
+
+@dag(
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    tags=["renderbus", "example"],
+    doc_md=__doc__,
+)
+def render_passes() -> None:
+    """Render colour and shadow pass of the shot."""
+    RenderbusRenderOperator(
+        task_id="render",
+        task_json=task_json(
+            cg="Maya",
+            version="2024",
+            scene=f"/mnt/projects/{SHOT}.ma",
+            frames=(1, FRAMES),
+            width=320,
+            height=180,
+            renderer="arnold",
+            layers=["colour", "shadow"],
+            image_format="png",
+        ),
+        outlets=[PASSES],
+        deferrable=True,
+    )
+
+
+@task
+def renders(**context: Any) -> list[dict[str, Any]]:
+    """Return what the events tell that this run is for: several, where renders finished meanwhile."""
+    # Airflow 2.11 calls Assets datasets.
+    triggering = context.get("triggering_asset_events") or context["triggering_dataset_events"]
+    return [event.extra for events in triggering.values() for event in events]
+
+
+def pass_files(render: dict[str, Any], name: str) -> list[Path]:
+    """List the frames of a pass, in order.
+
+    :raises FileNotFoundError: some are still missing.
+    """
+    files = [
+        file for folder in render["outputs"] for file in (FRAMES_FOLDER / folder).glob(f"*_{name}_*.png")
+    ]
+    if len(files) < FRAMES:
+        raise FileNotFoundError(
+            f"{render['outputs']}: {FRAMES} frames of {name} expected, {len(files)} there"
+        )
+    return sorted(files)
+
+
+@task(retries=6, retry_delay=timedelta(minutes=5))
+def composite(render: dict[str, Any]) -> dict[str, Any]:
+    """Composite the passes of a render; return its number, what it cost, and the folder of the frames."""
+    from PIL import Image, ImageChops
+
+    folder = PICTURES_FOLDER / str(render["number"])
+    folder.mkdir(parents=True, exist_ok=True)
+    for colour, shadow in zip(pass_files(render, "colour"), pass_files(render, "shadow"), strict=True):
+        with Image.open(colour) as lit, Image.open(shadow) as shade:
+            ImageChops.multiply(lit, shade).save(folder / colour.name.replace("_colour_", "_composite_"))
+    return {"number": render["number"], "cost": render["cost"], "folder": str(folder)}
+
+
+@dag(
+    schedule=[PASSES],
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    tags=["renderbus", "example"],
+    doc_md=__doc__,
+)
+def composite_on_render() -> None:
+    """Composite each render that has finished."""
+    composite.expand(render=renders())
+
+
+render_passes()
+composite_on_render()

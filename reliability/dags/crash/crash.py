@@ -1,0 +1,28 @@
+"""Renders as the DAG run's ``conf`` describes them: a mapped task each, in one DAG."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import dag, task
+
+from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+
+
+@task
+def renders(dag_run: Any = None) -> list[dict[str, Any]]:
+    """Return what the renders of this run are given."""
+    described: list[dict[str, Any]] = dag_run.conf["renders"]
+    return described
+
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), max_active_tasks=1000)
+def crash() -> None:
+    """Render, and be killed while at it."""
+    RenderbusRenderOperator.partial(
+        task_id="render", retries=3, retry_delay=timedelta(0), timeout=timedelta(minutes=10)
+    ).expand_kwargs(renders())
+
+
+crash()

@@ -1,0 +1,51 @@
+"""A whole Airflow, with its four processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import contextmanager
+
+from demo.airflow_instance import AirflowInstance
+from demo.processes import Programs
+
+
+@contextmanager
+def real_airflow(folder, dags, connections, **settings):
+    """Run it.
+
+    :param folder: a new folder for all that it writes.
+    :param dags: the files of its DAGs.
+    :param connections: those it knows, by their ids.
+    :param settings: more environment variables.
+    """
+    dags_folder = folder / "dags"
+    dags_folder.mkdir(parents=True)
+    for dag in dags:
+        shutil.copy(dag, dags_folder)
+    file = folder / "connections.json"
+    file.touch(0o600)
+    file.write_text(json.dumps(connections))
+    settings = {
+        "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(file)}),
+        "AIRFLOW__RENDERBUS__POLL_INTERVAL": "1",
+        **settings,
+    }
+    with (
+        Programs(seconds_to_end=5.0) as programs,
+        AirflowInstance(folder / "home", dags_folder, programs, settings) as airflow,
+    ):
+        yield airflow
+
+
+def instances(airflow, dag_id, run_id):
+    """The task instances of a DAG run, by task id."""
+    path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+    return {instance["task_id"]: instance for instance in airflow.pages(path, "task_instances")}
+
+
+def end_of(airflow, dag_id, run_id, seconds):
+    """The state in which a DAG run ends."""
+    airflow.wait_for_run(dag_id, run_id, seconds)
+    return airflow.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]

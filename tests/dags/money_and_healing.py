@@ -1,0 +1,62 @@
+"""Budgets, funds, arrears, healing and test frames: plain and layered, waiting and deferred.
+
+Each task is named CASE.JOB.MODE, and so is the scene that it renders, by which the farm knows how it goes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.common.compat.sdk import dag
+
+from airflow_provider_renderbus.jobs.builder import task_json
+from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+
+FRAMES_OVER_BUDGET = 40
+RETRIES = 2
+CASES = {
+    "over_budget": {"max_cost": "0.02"},
+    "no_funds": {"min_funds": "{{ 100000 }}"},
+    "arrears": {"renderbus_conn_id": "poor"},
+    "top_up": {"renderbus_conn_id": "topped_up", "on_arrears": "wait"},
+    "failed": {},
+    "accept": {"failed_frames": "accept"},
+    "recommit": {"failed_frames": "recommit"},
+    "full_speed": {"on_test_done": "full_speed"},
+}
+JOBS = {
+    "plain": {"cg": "Blender", "version": "4.2"},
+    "layered": {"cg": "Maya", "version": "2024", "renderer": "arnold", "layers": ["beauty", "shadow"]},
+}
+MODES = {"waiting": False, "deferrable": True}
+
+
+def described(case, job, name):
+    return task_json(
+        scene=f"/mnt/{name}.scene",
+        frames=(1, FRAMES_OVER_BUDGET if case == "over_budget" else 8),
+        width=64,
+        height=36,
+        **JOBS[job],
+        **({"pre_frames": "101", "stop_after_test": True} if case == "full_speed" else {}),
+    )
+
+
+@dag(schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
+def money_and_healing():
+    for case, options in CASES.items():
+        for job in JOBS:
+            for mode, deferrable in MODES.items():
+                name = f"{case}.{job}.{mode}"
+                RenderbusRenderOperator(
+                    task_id=name,
+                    task_json=described(case, job, name),
+                    deferrable=deferrable,
+                    timeout=300,
+                    retries=RETRIES,
+                    retry_delay=timedelta(seconds=1),
+                    **options,
+                )
+
+
+money_and_healing()
