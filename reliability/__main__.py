@@ -24,7 +24,7 @@ from demo.processes import ProgramError, Stopped, stop_on_signals
 from demo.report import Journal
 from demo.runs import new_folder
 from demo.secrecy import check_files
-from reliability import crash, document, kills, restarts, triggerers
+from reliability import chaos_table, crash, document, kills, restarts, storm, triggerers
 from reliability.result import Table
 from reliability.stage import LINES, PROJECT
 
@@ -36,13 +36,22 @@ if TYPE_CHECKING:
 
     Experiment = Callable[..., list[Row]]
 
-EXPERIMENTS = {"crash": crash, "restarts": restarts, "kills": kills, "triggerers": triggerers}
+EXPERIMENTS = {
+    "crash": crash,
+    "restarts": restarts,
+    "kills": kills,
+    "triggerers": triggerers,
+    "chaos": chaos_table,
+    "storm": storm,
+}
 # What is run where there are only minutes.
 _SMALL: dict[str, Experiment] = {
     "crash": partial(crash.run, every=4),
     "restarts": partial(restarts.run, every=2),
     "kills": partial(kills.run, lines=LINES[:1], kills=("marked failed", "cleared", "execution_timeout")),
     "triggerers": partial(triggerers.run, cases=("killed (SIGKILL)",)),
+    "chaos": partial(chaos_table.run, renders=200, seeds=(1,)),
+    "storm": partial(storm.run, renders=10),
 }
 
 

@@ -21,7 +21,7 @@ def renders(dag_run: Any = None) -> list[dict[str, Any]]:
 def crash() -> None:
     """Render, and be killed while at it."""
     RenderbusRenderOperator.partial(
-        task_id="render", retries=3, retry_delay=timedelta(0), timeout=timedelta(minutes=10)
+        task_id="render", retries=5, retry_delay=timedelta(0), timeout=timedelta(minutes=10)
     ).expand_kwargs(renders())
 
 
