@@ -1,4 +1,5 @@
 import pickle
+from decimal import Decimal
 
 import pytest
 
@@ -37,3 +38,14 @@ def test_what_is_no_state_is_named(values):
 def test_the_error_for_a_missing_task_can_be_pickled():
     again = pickle.loads(pickle.dumps(UnknownTask(7)))
     assert (again.number, str(again)) == (7, str(UnknownTask(7)))
+
+
+@pytest.mark.parametrize("value", [12, "12", 12.0, Decimal(12)])
+def test_an_amount_of_money(value):
+    assert arguments.amount("max_cost", value) == Decimal(12)
+
+
+@pytest.mark.parametrize("value", ["much", "NaN", "inf", True, None])
+def test_what_is_no_amount_of_money(value):
+    with pytest.raises(ValueError, match=f"max_cost: an amount is wanted, not {value!r}"):
+        arguments.amount("max_cost", value)
