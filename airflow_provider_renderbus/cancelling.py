@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
+    AirflowFailException,
     AirflowTaskTimeout,
     BaseOperator,
     get_current_context,
@@ -73,8 +74,10 @@ class Cancelling(BaseOperator):
         if is_timeout and not self.at_stake:
             # Airflow 2 ends a deferred task so, before anything of it goes on.
             self.at_stake = self.deferred_for(get_current_context())
-        # A signal may come while a start is under way, which would arrive after a first look.
-        told = stop(self.hook, self.at_stake, LOOKS_AT_REST) if self.at_stake else "nothing was submitted yet"
+        told = "this process answers for no render yet"
+        if self.at_stake:
+            # A signal may come while a start is under way, which would arrive after a first look.
+            told = stop(self.hook, self.at_stake, LOOKS_AT_REST)
         if not is_timeout:
             raise SystemExit(f"Killed: {told}")
         log.info("Its time is over: %s", told)
@@ -96,14 +99,17 @@ class Cancelling(BaseOperator):
 
         Another try settles it; but there may be none.
 
+        :raises AirflowFailException: something is wrong that no retry can mend.
         :raises AirflowException: it remains open.
         """
         try:
             yield
-        except RenderbusError as problem:
-            if not self.at_stake or not self.cancel_on_kill or is_refusal(problem):
+        except (RenderbusError, ValueError) as problem:
+            if not self.at_stake or not self.cancel_on_kill:
                 raise
-            raise AirflowException(f"{problem}; {stop(self.hook, self.at_stake)}") from problem
+            is_final = isinstance(problem, ValueError) or is_refusal(problem)
+            kind = AirflowFailException if is_final else AirflowException
+            raise kind(f"{problem}; {stop(self.hook, self.at_stake)}") from problem
 
     def given_up(self, event: Event) -> Event:
         """Stop renders whose end was not reached, and return the event with what has become of them.
@@ -208,14 +214,14 @@ def stop(hook: RenderbusHook, numbers: Sequence[int], looks: int = 1) -> str:
     """
     stopping = Stopping(numbers, looks)
     deadline = time.monotonic() + STOP_WITHIN
-    useful = True
-    while stopping.open and useful:
-        try:
-            with hook.one_try_client() as client:
-                client.run(stopping.round())
-        except (RenderbusError, ValueError) as problem:
-            useful = stopping.bear(problem)
-        if stopping.open:
-            useful = useful and time.monotonic() < deadline
-            time.sleep(PAUSE)
+    while pages := list(stopping.pages()):
+        for page in pages:
+            try:
+                with hook.one_try_client() as client:
+                    client.run(stopping.round(page))
+            except (RenderbusError, ValueError) as problem:
+                stopping.bear(problem, page)
+        if not stopping.pages() or time.monotonic() >= deadline:
+            break
+        time.sleep(PAUSE)
     return stopping.told(numbers)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
+from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.cancelling import until_begun
 from airflow_provider_renderbus.clients.failures import failures
-from airflow_provider_renderbus.operators.steps import UNTIL_SETTLED
+from airflow_provider_renderbus.operators.steps import UNTIL_SETTLED, look_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
+# The states after which frames can be rendered again.
+HEALABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
 log = logging.getLogger(__name__)
 
 
@@ -36,15 +39,21 @@ def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bo
     """
     failed = hook.run(failures(number))
     if may_be_sent and failed and len(_untouched(hook, number, failed)) < len(failed):
-        return until_begun(hook, number)
+        until_begun(hook, number)
+        return True
     due = [frame for frame in failed if frame.recommits < attempts]
     if not due:
         # A task that broke as a whole has no failed frame, nor has one whose frames are being rendered again.
-        return not failed and until_begun(hook, number)
+        return not failed and (until_begun(hook, number) or not _is_broken(hook, number))
     log.warning("Rendering frames %s of task %s again", _names(due), number)
     _send(hook, number, due)
     until_begun(hook, number)
     return True
+
+
+def _is_broken(hook: RenderbusHook, number: int) -> bool:
+    known = look_for(hook, number)
+    return known is None or known.status in HEALABLE
 
 
 def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:

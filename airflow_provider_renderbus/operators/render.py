@@ -103,16 +103,22 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         """Render, or take up what an earlier try has begun."""
         with airflow_failures(), self.nothing_left_running():
             self.check()
-            description = self.description()
+            # A first try is checked before anything is asked; a later one first takes up what is there.
+            description = self.description() if context["ti"].try_number == 1 else None
             memory = memory_of(context, self.hook)
             kept = memory.recall()
             self.at_stake = [kept.number] if kept else []
             taken_up = None if kept is None else self._take_up(kept)
-            self.at_stake = [taken_up.id] if taken_up else []
+            is_begun = taken_up is not None and (
+                taken_up.submitted or steps.has_arrived(self.hook, taken_up.id)
+            )
+            if not is_begun:
+                self.at_stake = []
+                description = description or self.description()
             number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
-            if taken_up and (taken_up.submitted or steps.has_arrived(self.hook, number)):
+            if description is None or is_begun:
                 start_again(self.hook, [number])
             else:
                 self._begin(number, description, memory, may_be_sent=taken_up is not None)
@@ -129,8 +135,11 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
 
     def on_kill(self) -> None:
         """End a transfer with its children, and stop the render."""
-        self.courier.stop()
-        super().on_kill()
+        try:
+            if self.assets is not None or self.download_to is not None:
+                self.courier.stop()
+        finally:
+            super().on_kill()
 
     @functools.cached_property
     def courier(self) -> Courier:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.arguments import amount, one_of, whole
-from airflow_provider_renderbus.api.errors import NotSent
+from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
 from airflow_provider_renderbus.api.outcomes import FINISHED
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.cancelling import start, start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
-from airflow_provider_renderbus.operators.healing import recommit
+from airflow_provider_renderbus.operators.healing import HEALABLE, recommit
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.conditions import FundsEnough, stored
@@ -29,9 +29,14 @@ if TYPE_CHECKING:
 
 # The templated fields.
 BUDGET = ("max_cost", "min_funds")
-_A_CENT = Decimal("0.01")
-# The states after which frames can be rendered again.
-_HEALABLE = {TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED}
+_A_CENT = "0.01"
+# The states from which a render is made to go on, which costs more.
+_GOES_ON_FOR_MONEY = {
+    TaskStatus.FINISHED_TEST,
+    TaskStatus.ARREARAGE_STOP,
+    TaskStatus.FINISHED_HAS_FAILED,
+    TaskStatus.FAILED,
+}
 _ENDS = {state for state in TaskStatus if state.phase not in {Phase.ACTIVE, Phase.PAUSED}}
 
 
@@ -77,10 +82,12 @@ class RenderingOperator(WaitingOperator):
         self.on_test_done = one_of("on_test_done", on_test_done, ("wait", "succeed", "full_speed"))
 
     def check(self) -> None:
-        """Check what is known only when it is rendered.
+        """Check what is known only when it is rendered, and read the connection.
 
-        :raises ValueError: an argument is wrong.
+        :raises ValueError: an argument or the connection is wrong.
         """
+        # A process that is being killed cannot look it up any more.
+        _ = self.hook.settings
         self.interval()
         self._amount("max_cost")
         self._amount("min_funds")
@@ -98,8 +105,9 @@ class RenderingOperator(WaitingOperator):
         self.at_stake = [number]
         try:
             steps.submit(self.hook, number, producer, may_be_sent=may_be_sent)
-        except NotSent:
-            self.at_stake = [number] if may_be_sent else []
+        except RenderbusError as problem:
+            if not may_be_sent and (isinstance(problem, NotSent) or is_refusal(problem)):
+                self.at_stake = []
             raise
 
     def see_through(self, context: Context, number: int, *, taken_up: bool) -> dict[str, Any]:
@@ -130,17 +138,27 @@ class RenderingOperator(WaitingOperator):
         if event.end is End.STOPPED_EARLY:
             start_again(self.hook, [wait.number])
             return wait
+        if self.is_too_dear(event, wait):
+            return None
         if state is TaskStatus.FINISHED_TEST and self.on_test_done == "full_speed":
             self.log.info("The priority frames of task %s are done; asking for full speed", wait.number)
             self.hook.send(calls.full_speed([wait.number]))
             return replace(wait, is_after_test=True)
         if state is TaskStatus.ARREARAGE_STOP and self.on_arrears == "wait":
             return self._funded(context, wait)
-        if state in _HEALABLE and self.failed_frames == "recommit":
+        if state in HEALABLE and self.failed_frames == "recommit":
             attempts = self.recommit_attempts
             if recommit(self.hook, wait.number, attempts, may_be_sent=wait.recommit_may_be_sent):
                 return replace(wait, recommit_may_be_sent=False)
         return None
+
+    def is_too_dear(self, event: Event, wait: Wait) -> bool:
+        """Return whether a render came to a halt and has cost too much to make it go on."""
+        if event.state not in _GOES_ON_FOR_MONEY or self.succeeds(event.state) or wait.max_cost is None:
+            return False
+        if event.state is TaskStatus.FINISHED_TEST and self.on_test_done == "succeed":
+            return False
+        return Decimal(event.result_of_one["cost"]) > Decimal(wait.max_cost)
 
     def funds_came(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
@@ -152,11 +170,11 @@ class RenderingOperator(WaitingOperator):
         :param wait: what was waited for before the money was out.
         """
         end, waited = self.resumed(context, event, wait)
-        if waited is None or end.end is not End.REACHED:
+        if waited is None:
             return self.after(context, end, waited)
         with airflow_failures(), self.nothing_left_running():
-            self._start_funded(end, waited)
-        return self.wait_for_end(context, waited)
+            goes_on = self._goes_on_funded(end, waited)
+        return self.wait_for_end(context, waited) if goes_on else self.after(context, end, waited)
 
     def _funded(self, context: Context, wait: Wait) -> Wait | None:
         """Wait for a top-up and start the render again; None where none came in time."""
@@ -165,21 +183,25 @@ class RenderingOperator(WaitingOperator):
         if profile.use_main_balance or profile.hide_balance:
             self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
             return replace(wait, bears_arrears=True)
-        enough = FundsEnough(str(max(_A_CENT, self._amount("min_funds") or _A_CENT)))
+        enough = FundsEnough(_A_CENT)
         if self.deferrable:
             trigger = RenderbusConditionTrigger(
                 self.renderbus_conn_id, stored(enough), wait.interval, wait.deadline
             )
             self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
         event = self.wait_here(ConditionWatch(self.hook, enough), wait)
-        if event.end is not End.REACHED:
-            return None
-        self._start_funded(event, wait)
-        return wait
+        return wait if self._goes_on_funded(event, wait) else None
 
-    def _start_funded(self, event: Event, wait: Wait) -> None:
+    def _goes_on_funded(self, event: Event, wait: Wait) -> bool:
+        """Start a render again for which money came; somebody may have done so before."""
+        known = steps.look_for(self.hook, wait.number)
+        if known is not None and known.status is not TaskStatus.ARREARAGE_STOP:
+            return True
+        if event.end is not End.REACHED:
+            return False
         self.log.info("%s; starting task %s again", event.message, wait.number)
         start(self.hook, wait.number)
+        return True
 
     def _amount(self, name: str) -> Decimal | None:
         given = getattr(self, name)

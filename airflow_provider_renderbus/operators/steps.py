@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, UnknownTask, is_refusal
+from airflow_provider_renderbus.api.errors import BadRequest, NotSent, RenderbusError, UnknownTask, is_refusal
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -93,9 +93,9 @@ def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> Non
     try:
         hook.send(calls.submit_task(number, producer=producer))
     except RenderbusError as problem:
-        if is_refusal(problem):
+        if isinstance(problem, BadRequest):
             log.warning("It was refused, so the first submit counts: %s", problem)
-        elif isinstance(problem, NotSent) or not has_arrived(hook, number):
+        elif is_refusal(problem) or isinstance(problem, NotSent) or not has_arrived(hook, number):
             raise
 
 

@@ -161,7 +161,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
         with airflow_failures(), self.nothing_left_running():
             number = task_number("render_task_id", self.render_task_id)
             self.check()
-            self.at_stake = [number] if is_later_try else []
+            self.at_stake = [number] if is_later_try and self.wait_for_completion else []
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_for(self.hook, number)
             submitted = known is not None and known.submitted

@@ -204,9 +204,9 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
         waited = None if wait is None else Wait(**wait)
         if waited:
-            self.at_stake = [waited.number]
             with airflow_failures():
                 self.link_console(context, self.hook.console_url(waited.number))
+            self.at_stake = [waited.number]
         return Event.received(event), waited
 
     def after(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
@@ -222,14 +222,15 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
                 further = self.go_on(context, event, wait)
         if further:
             return self.wait_for_end(context, further)
+        is_too_dear = event.end is End.OVER_BUDGET or (wait is not None and self.is_too_dear(event, wait))
         with airflow_failures():
             if wait and event.result is None:
                 event = self._seen_at_last(self.given_up(event), wait)
-            elif wait and event.end is End.OVER_BUDGET:
+            elif wait and is_too_dear:
                 event = self.stopped(event)
             event = in_full(self.hook, event)
         is_over = bool(wait and wait.over_at and event.end is End.TIMED_OUT and time.time() >= wait.over_at)
-        if is_over or event.end is End.OVER_BUDGET:
+        if is_over or is_too_dear:
             raise AirflowFailException(
                 f"{event.message}; max_duration ({self.max_duration}) is over" if is_over else event.message
             )
@@ -241,6 +242,14 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """Return the success of a render that was given up and had finished all the same, else the event."""
         late = TaskWatch(self.hook, [wait.number], self.states(wait)[0]).look()
         return late if late is not None and late.end is End.REACHED else event
+
+    def is_too_dear(self, event: Event, wait: Wait) -> bool:
+        """Return whether a render came to a halt that is not made to go on, for it has cost too much.
+
+        :param event: how the waiting ended.
+        :param wait: what was waited for.
+        """
+        return False
 
     def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Return what the operator returns for a render that has reached what was wanted.

@@ -98,21 +98,22 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
         with airflow_failures():
             self._link(context)
             if end.end is End.STOPPED_EARLY and deadline is not None:
-                start_again(self.hook, self._numbers())
-                self.defer_until(deadline)
-            if end.result is None and self.cancel_on_kill:
                 self.at_stake = self._numbers()
-                end = self.given_up(end)
+                start_again(self.hook, self.at_stake)
+                self.hand_over(context)
+                self.defer_until(deadline)
         returned = self.conclude(end)
         announce(context, self.outlets, returned)
         return returned
 
     def conclude(self, event: Event) -> Any:
         """Return the summaries, or fail with all there is to tell."""
-        if event.result is not None:
-            # These renders have ended, or a failed one decides for those that go on.
-            self.at_stake = ()
         with airflow_failures():
+            if self.cancel_on_kill and event.end is not End.REACHED:
+                # One that has failed decides for all of a list.
+                self.at_stake = self._numbers()
+                event = self.given_up(event)
+            self.at_stake = ()
             event = in_full(self.hook, event)
         return super().conclude(event)
 

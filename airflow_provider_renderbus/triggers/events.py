@@ -63,9 +63,14 @@ class Event:
     @property
     def state(self) -> TaskStatus | None:
         """The state of the render that it is about, where it is about one."""
-        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
-        name = result.get("state") if isinstance(result, dict) else None
+        name = self.result_of_one.get("state")
         return None if name is None else TaskStatus[name]
+
+    @property
+    def result_of_one(self) -> dict[str, Any]:
+        """The result of the first render that it is about; empty where there is none."""
+        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
+        return result if isinstance(result, dict) else {}
 
     def payload(self) -> dict[str, Any]:
         """Return the event as the JSON that Airflow stores."""

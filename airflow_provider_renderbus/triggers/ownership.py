@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 # A newer try has the render, or another triggerer.
 _GOES_ON = {"running", "deferred", "restarting"}
 _OVER = {"failed", "success", "skipped", "removed"}
-# Seconds that Airflow may take to answer: on a busy machine, the first question to a triggerer takes many.
-_ANSWER_WITHIN = 60.0
+# Seconds that Airflow may take to answer: on a busy machine the first question to a triggerer takes many.
+# With those for stopping it is less than the minute in which a newer try takes a stop for an old one.
+_ANSWER_WITHIN = 30.0
 
 
 class _Run(NamedTuple):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
@@ -42,27 +45,48 @@ class Stopping:
 
     def __init__(self, numbers: Iterable[int], looks: int = 1) -> None:
         self.open = list(numbers)
+        self._pages = [
+            self.open[first : first + LARGEST_PAGE] for first in range(0, len(self.open), LARGEST_PAGE)
+        ]
         self._looks = looks
         self._problem: object = "the farm has not confirmed it in time"
-        self._refusals = 0
+        self._refusals: Counter[int] = Counter()
         self._at_rest: Counter[int] = Counter()
 
-    def round(self) -> CallSequence[None]:
-        """Stop what is at work, and look what has become of it."""
-        found = yield from sequences.task_infos(self.open)
-        working = [number for number in self.open if number in found and _works(found[number])]
-        if working:
-            pages = range(0, len(working), LARGEST_PAGE)
-            yield [calls.stop_task(working[first : first + LARGEST_PAGE]) for first in pages]
-            found |= yield from sequences.task_infos(working)
-        self.open = [number for number in self.open if self._is_open(number, found.get(number))]
+    def pages(self) -> list[list[int]]:
+        """Return what is open, in pages that are stopped together, but for what the farm refuses for good."""
+        pages = ([number for number in page if number in self.open] for page in self._pages)
+        self._pages = [page for page in pages if page and self._refusals[page[0]] < _REFUSALS]
+        return self._pages
 
-    def bear(self, problem: RenderbusError | ValueError) -> bool:
-        """Take an error in place of an answer, and return whether there is any use in another round."""
+    def round(self, page: list[int]) -> CallSequence[None]:
+        """Stop what is at work of a page, and look what has become of it.
+
+        :param page: one of :meth:`pages`.
+        """
+        found = yield from sequences.task_infos(page)
+        working = [number for number in page if number in found and _works(found[number])]
+        if working:
+            yield [calls.stop_task(working)]
+            found |= yield from sequences.task_infos(working)
+        closed = {number for number in page if not self._is_open(number, found.get(number))}
+        self.open = [number for number in self.open if number not in closed]
+
+    def bear(self, problem: RenderbusError | ValueError, page: list[int]) -> None:
+        """Take an error in place of an answer; a page that is refused is divided, for one may be the cause.
+
+        :param problem: the error.
+        :param page: the page that it came for.
+        """
         self._problem = problem
-        if isinstance(problem, ValueError) or is_refusal(problem):
-            self._refusals += 1
-        return self._refusals < _REFUSALS
+        if not isinstance(problem, ValueError) and not is_refusal(problem):
+            return
+        if len(page) == 1:
+            self._refusals[page[0]] += 1
+        elif page in self._pages:
+            middle = len(page) // 2
+            self._pages.remove(page)
+            self._pages += [page[:middle], page[middle:]]
 
     def told(self, numbers: Sequence[int]) -> str:
         """Return what has become of tasks, and say it loudly where one may still be running.
@@ -105,19 +129,19 @@ async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Sto
 
     stopping = Stopping({number: None for numbers in asked for number in numbers})
     deadline = time.time() + STOP_WITHIN
-    useful = in_haste = True
-    while stopping.open and useful:
-        try:
-            async with poller_of(*where, deadline, in_haste=in_haste) as poller:
-                async for _ in poller.rounds.repeat(stopping.round, PAUSE, deadline):
-                    if not stopping.open:
-                        break
-        except DeadlinePassed:
-            break
-        except (RenderbusError, ValueError) as problem:
-            useful = stopping.bear(problem)
-            # The key may be a new one.
-            in_haste = False
+    in_haste = True
+    with contextlib.suppress(DeadlinePassed):
+        while pages := list(stopping.pages()):
+            for page in pages:
+                try:
+                    async with poller_of(*where, deadline, in_haste=in_haste) as poller:
+                        await anext(poller.rounds.repeat(partial(stopping.round, page), PAUSE, deadline))
+                except (RenderbusError, ValueError) as problem:
+                    stopping.bear(problem, page)
+                    # The key may be a new one.
+                    in_haste = False
+            if stopping.pages():
+                await asyncio.sleep(PAUSE)
     return stopping
 
 

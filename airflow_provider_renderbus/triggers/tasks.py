@@ -111,7 +111,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         """Wait for all the tasks; the first that fails ends the waiting."""
         if len(self.numbers) == 1:
             # The usual case, of which there may be thousands, needs no asyncio task of its own.
-            return _together([await self._end_of(self.numbers[0], poller)])
+            return await self._given_up(_together([await self._end_of(self.numbers[0], poller)]))
         watching = [asyncio.ensure_future(self._end_of(number, poller)) for number in self.numbers]
         try:
             for ended in asyncio.as_completed(watching):
@@ -122,7 +122,13 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             for watch in watching:
                 watch.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-        return _together([watch.result() for watch in watching])
+        return await self._given_up(_together([watch.result() for watch in watching]))
+
+    async def _given_up(self, event: Event) -> Event:
+        """Stop tasks whose time is over at once, for the worker that hears of it may have to wait."""
+        if event.end is End.TIMED_OUT and self.cancel_on_kill:
+            log.warning("%s: %s", event.message, await self._stop())
+        return event
 
     async def _end_of(self, number: int, poller: Poller) -> Event:
         wanted = tuple(map(TaskStatus, self.wanted))

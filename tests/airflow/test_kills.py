@@ -309,7 +309,7 @@ class TestOnAWorker:
         assert state(submitted) == "STOP"
 
     def test_before_anything_is_submitted_nothing_is_stopped(self, created, state):
-        with pytest.raises(SystemExit, match="nothing was submitted"):
+        with pytest.raises(SystemExit, match="answers for no render"):
             submit(created).on_kill()
         assert state(created) == "WAITING"
 

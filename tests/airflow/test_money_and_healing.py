@@ -137,6 +137,21 @@ class TestArrears:
         assert rendered(on_arrears="wait")["state"] == "FINISHED"
         assert topped_up
 
+    def test_somebody_may_start_it_again_first(self, rendered, info, client, created, farm, monkeypatch):
+        advance, topped_up = farm.advance, []
+
+        def advance_and_start(seconds):
+            advance(seconds)
+            if not topped_up and info().status.name == "ARREARAGE_STOP":
+                topped_up.append(True)
+                farm.top_up("50")
+                client.send(calls.start_task([created]))
+
+        monkeypatch.setattr(farm, "advance", advance_and_start)
+        monkeypatch.setattr("time.sleep", lambda seconds: advance_and_start(max(seconds, STEP)))
+        assert rendered(on_arrears="wait", min_funds="0.05")["state"] == "FINISHED"
+        assert farm.served["start_task"] == 1
+
     def test_it_is_waited_for_within_the_deadline(self, rendered, info):
         with pytest.raises(AirflowFailException, match="ARREARAGE_STOP"):
             rendered()

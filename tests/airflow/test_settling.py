@@ -56,6 +56,13 @@ def test_a_second_submit_that_is_refused_counts_as_the_first(farm, created, slep
     assert "the first submit counts" in caplog.text
 
 
+def test_a_second_submit_that_lacks_money_is_no_proof_of_the_first(farm, created, slept):
+    farm.inject("drop", calls=["submit_task"], times=1)
+    farm.inject("code", code=913, calls=["submit_task"])
+    with pytest.raises(AirflowFailException, match="913"):
+        submit(created)
+
+
 def test_a_second_submit_whose_answer_is_lost_is_settled_too(farm, client, created, slept):
     farm.inject("drop", calls=["submit_task"], times=1)
     farm.inject("drop", effect=True, calls=["submit_task"], times=1, after=1)

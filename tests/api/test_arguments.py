@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_renderbus.api.arguments import seconds, task_states, whole
+from airflow_provider_renderbus.api.arguments import amount, seconds, task_states, whole
 from airflow_provider_renderbus.api.errors import UnknownTask
 from airflow_provider_renderbus.api.states import TaskStatus
 
@@ -42,10 +42,10 @@ def test_the_error_for_a_missing_task_can_be_pickled():
 
 @pytest.mark.parametrize("value", [12, "12", 12.0, Decimal(12)])
 def test_an_amount_of_money(value):
-    assert arguments.amount("max_cost", value) == Decimal(12)
+    assert amount("max_cost", value) == Decimal(12)
 
 
 @pytest.mark.parametrize("value", ["much", "NaN", "inf", True, None])
 def test_what_is_no_amount_of_money(value):
     with pytest.raises(ValueError, match=f"max_cost: an amount is wanted, not {value!r}"):
-        arguments.amount("max_cost", value)
+        amount("max_cost", value)

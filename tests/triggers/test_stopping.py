@@ -1,0 +1,36 @@
+"""Stopping many at once: what the farm refuses holds nobody else up."""
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import BadRequest, NoAnswer
+from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.triggers.stopping import Stopping
+
+REFUSED = BadRequest("stop_task", 600, "")
+
+
+def test_a_page_that_is_refused_is_divided_until_the_cause_stands_alone():
+    stopping = Stopping([1, 2, 3, 4])
+    for page in ([1, 2, 3, 4], [3, 4]):
+        stopping.bear(REFUSED, page)
+    assert sorted(stopping.pages()) == [[1, 2], [3], [4]]
+    for _ in range(3):
+        stopping.bear(REFUSED, [3])
+    assert sorted(stopping.pages()) == [[1, 2], [4]]
+    assert stopping.told([1, 3]).startswith("task 1, 3 could not be stopped")
+
+
+def test_what_gets_no_answer_is_tried_again_as_it_is():
+    stopping = Stopping(range(150))
+    stopping.bear(NoAnswer("stop_task", ""), stopping.pages()[0])
+    assert [len(page) for page in stopping.pages()] == [100, 50]
+
+
+def test_what_is_at_rest_is_left_alone(settings):
+    with Client(settings) as client:
+        number = client.send(calls.create_task()).ids[0]
+        stopping = Stopping([number])
+        while pages := list(stopping.pages()):
+            client.run(stopping.round(pages[0]))
+        assert not client.run(sequences.task_info(number)).submitted
+    assert stopping.told([number]) == f"task {number} does not run any more"
