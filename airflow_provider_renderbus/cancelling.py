@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowTaskTimeout,
     BaseOperator,
-    get_current_context,
 )
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
@@ -72,6 +71,8 @@ class Cancelling(BaseOperator):
             return
         is_timeout = isinstance(sys.exception(), AirflowTaskTimeout)
         if is_timeout and not self.at_stake:
+            from airflow.providers.common.compat.sdk import get_current_context  # noqa: PLC0415 - loads much
+
             # Airflow 2 ends a deferred task so, before anything of it goes on.
             self.at_stake = self.deferred_for(get_current_context())
         told = "this process answers for no render yet"

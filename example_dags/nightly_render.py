@@ -6,7 +6,7 @@ scenes that lie in the farm's input storage.
 
 The pictures are made of the frames in a folder: the embedded farm writes them there itself, those of the live
 farm are fetched, e.g. by RenderbusDownloadFramesOperator. The folder is told by the environment variable
-RENDERBUS_FRAMES_FOLDER, or the Param `frames_folder` of a run; frames that come late are waited for by retries.
+RENDERBUS_FRAMES_FOLDER, or the Param `frames_folder` of a run; frames that come late are waited for.
 The pictures need Pillow, which the extra `examples` brings.
 """
 
