@@ -132,6 +132,8 @@ KNOWN = {
     # Airflow 3.0 leaves a task that was cleared while it ran in the state "restarting", and runs no next try.
     # Its API clears all of a mapped task.
     ("3.0", "cleared", WAITING): Known(STOPPED, GOES_ON, spares=False),
+    # Airflow 3.0 does not hand the signal on to the task's own process, which goes on.
+    ("3.0", "worker: SIGTERM", WAITING): Known(TAKEN_UP, TAKEN_UP, spares=True),
     # Airflow 2 lets no task run on after SIGTERM.
     ("2.11", "worker: SIGTERM", WAITING): Known(STOPPED, GOES_ON, spares=True),
 }
