@@ -31,7 +31,7 @@ def conclude(event: Event) -> Any:
     """
     if event.end is End.REACHED and event.result:
         return event.result
-    if event.end is End.FAILED_FOR_GOOD:
+    if event.end in {End.FAILED_FOR_GOOD, End.OVER_BUDGET}:
         raise AirflowFailException(event.message)
     raise AirflowException(event.message)
 

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_refusal
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, unable
+from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, together, unable
 from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, Patience
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 
@@ -29,13 +29,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_POLL_INTERVAL = 30.0
-# Airflow's own time-out of a deferral loses the trigger's report, so it only stands behind the deadline.
-DEFERRAL_NET = timedelta(minutes=10)
+_DEFERRAL_NET = timedelta(minutes=10)
 
 
 def poll_interval() -> float:
     """Return the seconds between two looks where a task sets none: ``[renderbus] poll_interval``."""
     return float(conf.getfloat("renderbus", "poll_interval", fallback=DEFAULT_POLL_INTERVAL))
+
+
+def deferral_timeout(deadline: float) -> timedelta:
+    """Return the time-out of a deferral whose trigger waits until a deadline.
+
+    Airflow's own time-out loses the trigger's report, so it only stands behind the deadline.
+
+    :param deadline: in seconds since 1970.
+    """
+    return timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_NET
 
 
 class Watch(ABC):
@@ -148,9 +157,7 @@ class TaskWatch(Watch):
                 self._reached[number] = event
         if len(self._reached) < len(self._lines):
             return None
-        events = [self._reached[number] for number in self._lines]
-        results = [event.result for event in events if isinstance(event.result, dict)]
-        return Event(End.REACHED, "; ".join(event.message for event in events), results)
+        return together([self._reached[number] for number in self._lines])
 
 
 class ConditionWatch(Watch):
@@ -164,12 +171,10 @@ class ConditionWatch(Watch):
     def __init__(self, hook: RenderbusHook, condition: Condition, *, remembers: bool = True) -> None:
         super().__init__(hook, remembers=remembers)
         self._condition = condition
-        self._news: str | None = None
 
     def _look(self) -> Event | None:
         look = self._hook.run(self._condition.look())
-        self.last_seen = look.news
-        if look.news != self._news:
-            self._news = look.news
+        if look.news != self.last_seen:
+            self.last_seen = look.news
             self._tell(look.news)
         return look.end

@@ -14,6 +14,7 @@ from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.models.account import UserProfile
     from airflow_provider_renderbus.clients.asynchronous import AsyncClient
     from airflow_provider_renderbus.clients.blocking import Client
     from airflow_provider_renderbus.clients.policy import RetryPolicy
@@ -148,11 +149,15 @@ class RenderbusHook(BaseHook):
         named = self._connection.extra_dejson.get("transfer_command")
         return named or conf.get("renderbus", "transfer_command", fallback="") or None
 
-    def uses_main_account(self) -> bool:
-        """Return whether scenes go to the main account's storage: by the connection, else by the profile."""
+    def uses_main_account(self, profile: UserProfile | None = None) -> bool:
+        """Return whether scenes go to the main account's storage: by the connection, else by the profile.
+
+        :param profile: the account's; asked for where it is left out.
+        """
         from airflow_provider_renderbus.api import calls
 
-        shared = bool(self.send(calls.query_user_profile()).share_main_capital)
+        known = profile or self.send(calls.query_user_profile())
+        shared = bool(known.share_main_capital)
         return uses_main_account(self._connection.extra_dejson, shared=shared)
 
     def test_connection(self) -> tuple[bool, str]:

@@ -76,7 +76,7 @@ class Courier:
                 routes.line_of(self.hook.send(calls.get_transfer_config()), self.line),
                 profile,
                 self.hook.send(calls.get_transfer_bid()),
-                shared=self.hook.uses_main_account(),
+                shared=self.hook.uses_main_account(profile),
             )
             ini = resume_ini(self._folder(), str(self.hook.settings.platform))
             sent = uploads.send(runner, route, listed, ini, limit)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.arguments import whole
-from airflow_provider_renderbus.api.errors import BadAnswer, BadRequest
+from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.ends import airflow_failures
@@ -112,13 +110,15 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             is_begun = taken_up is not None and (
                 taken_up.submitted or steps.has_arrived(self.hook, taken_up.id)
             )
-            if not is_begun:
+            if is_begun:
+                description = None
+            else:
                 self.at_stake = []
                 description = description or self.description()
             number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
-            if description is None or is_begun:
+            if description is None:
                 start_again(self.hook, [number])
             else:
                 self._begin(number, description, memory, may_be_sent=taken_up is not None)
@@ -166,16 +166,9 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         self.submit(number, memory.producer(self.artist), may_be_sent=may_be_sent)
 
     def _create(self) -> int:
-        call = calls.create_task(
-            task_user_level=whole("task_user_level", self.task_user_level),
-            labels=self.labels,
-            artist=self.artist,
+        (number,) = steps.create(
+            self.hook, task_user_level=self.task_user_level, labels=self.labels, artist=self.artist
         )
-        numbers = self.hook.send(call).ids
-        if len(numbers) != 1:
-            raise BadAnswer(call.name, f"1 task number was asked for, {len(numbers)} came")
-        (number,) = numbers
-        self.log.info("Created task %s", number)
         return number
 
     def _take_up(self, kept: Kept) -> TaskInfo | None:

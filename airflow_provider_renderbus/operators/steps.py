@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import BadRequest, NotSent, RenderbusError, UnknownTask, is_refusal
+from airflow_provider_renderbus.api.arguments import whole
+from airflow_provider_renderbus.api.errors import (
+    BadAnswer,
+    BadRequest,
+    NotSent,
+    RenderbusError,
+    UnknownTask,
+    is_refusal,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
+    from airflow_provider_renderbus.api.arguments import TaskNumber
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
@@ -42,6 +52,41 @@ def submitted_at(hook: RenderbusHook, number: int) -> float:
     known = look_for(hook, number)
     moment = known.submitted_at if known else None
     return moment.timestamp() if moment else time.time()
+
+
+def create(
+    hook: RenderbusHook,
+    count: Any = 1,
+    *,
+    task_user_level: Any,
+    labels: Sequence[str] | None,
+    artist: str | None,
+    clone_original_id: TaskNumber | None = None,
+) -> tuple[int, ...]:
+    """Create task numbers, which cost nothing until they are submitted.
+
+    :param hook: the farm's hook.
+    :param count: how many numbers.
+    :param task_user_level: priority among the account's own tasks, 50 or 60.
+    :param labels: labels that the task carries on the farm's web pages.
+    :param artist: name of the person who made the scene.
+    :param clone_original_id: number or alias of the task that is cloned.
+    :raises ValueError: an argument is not what the farm takes.
+    :raises BadAnswer: other than so many numbers came.
+    """
+    count = whole("count", count)
+    call = calls.create_task(
+        count=count,
+        task_user_level=whole("task_user_level", task_user_level),
+        labels=labels,
+        artist=artist,
+        clone_original_id=clone_original_id,
+    )
+    numbers = hook.send(call).ids
+    if len(numbers) != count:
+        raise BadAnswer(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
+    log.info("Created %s", ", ".join(f"task {number}" for number in numbers))
+    return numbers
 
 
 def check_funds(hook: RenderbusHook, least: Decimal) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.arguments import task_number, whole
-from airflow_provider_renderbus.api.errors import BadAnswer
+from airflow_provider_renderbus.api.arguments import task_number
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
@@ -63,19 +61,15 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     def execute(self, context: Context) -> int | list[int]:
         """Create the numbers."""
         with airflow_failures():
-            count = whole("count", self.count)
-            call = calls.create_task(
-                count=count,
-                task_user_level=whole("task_user_level", self.task_user_level),
+            numbers = steps.create(
+                self.hook,
+                self.count,
+                task_user_level=self.task_user_level,
                 labels=self.labels,
                 artist=self.artist,
                 clone_original_id=self.clone_original_id,
             )
-            numbers = self.hook.send(call).ids
-            if len(numbers) != count:
-                raise BadAnswer(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
-        self.log.info("Created %s", ", ".join(f"task {number}" for number in numbers))
-        return numbers[0] if count == 1 else list(numbers)
+        return numbers[0] if len(numbers) == 1 else list(numbers)
 
 
 class RenderbusUploadTaskJsonOperator(DescribedOperator):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,7 +22,7 @@ from airflow_provider_renderbus.outlets import announce
 from airflow_provider_renderbus.report import in_full
 from airflow_provider_renderbus.triggers.events import End, Event, timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waiting import DEFERRAL_NET, TaskWatch, poll_interval
+from airflow_provider_renderbus.waiting import TaskWatch, deferral_timeout, poll_interval
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -166,7 +166,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             trigger=trigger,
             method_name=method,
             kwargs={"wait": asdict(wait)},
-            timeout=timedelta(seconds=max(0.0, wait.deadline - time.time())) + DEFERRAL_NET,
+            timeout=deferral_timeout(wait.deadline),
         )
 
     def wait_here(self, watch: Watch, wait: Wait) -> Event:
@@ -222,18 +222,16 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
                 further = self.go_on(context, event, wait)
         if further:
             return self.wait_for_end(context, further)
-        is_too_dear = event.end is End.OVER_BUDGET or (wait is not None and self.is_too_dear(event, wait))
+        if wait and self.is_too_dear(event, wait):
+            event = replace(event, end=End.OVER_BUDGET)
         with airflow_failures():
             if wait and event.result is None:
                 event = self._seen_at_last(self.given_up(event), wait)
-            elif wait and is_too_dear:
+            elif wait and event.end is End.OVER_BUDGET:
                 event = self.stopped(event)
             event = in_full(self.hook, event)
-        is_over = bool(wait and wait.over_at and event.end is End.TIMED_OUT and time.time() >= wait.over_at)
-        if is_over or is_too_dear:
-            raise AirflowFailException(
-                f"{event.message}; max_duration ({self.max_duration}) is over" if is_over else event.message
-            )
+        if wait and wait.over_at and event.end is End.TIMED_OUT and time.time() >= wait.over_at:
+            raise AirflowFailException(f"{event.message}; max_duration ({self.max_duration}) is over")
         result = self.deliver(context, conclude(event)[0])
         announce(context, self.outlets, result)
         return result

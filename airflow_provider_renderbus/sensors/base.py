@@ -6,7 +6,6 @@ import contextlib
 import functools
 import time
 from abc import abstractmethod
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -23,10 +22,11 @@ from airflow_provider_renderbus.cancelling import execution_deadline
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.events import End, Event
-from airflow_provider_renderbus.waiting import DEFERRAL_NET, poll_interval
+from airflow_provider_renderbus.waiting import deferral_timeout, poll_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -75,7 +75,7 @@ class RenderbusSensor(BaseSensorOperator):
             trigger=trigger,
             method_name=self.execute_complete.__name__,
             kwargs={"deadline": deadline},
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + DEFERRAL_NET,
+            timeout=deferral_timeout(deadline),
         )
 
     def poke(self, context: Context) -> PokeReturnValue:

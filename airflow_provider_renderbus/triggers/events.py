@@ -11,7 +11,7 @@ from airflow_provider_renderbus.api.outcomes import FINISHED, STOPPED_BY_SOMEBOD
 from airflow_provider_renderbus.api.states import TASK_STATES, TaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from decimal import Decimal
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
@@ -150,3 +150,15 @@ def timed_out(last_seen: str | None) -> Event:
     :param last_seen: a line about what was seen last, or None where nothing ever was.
     """
     return Event(End.TIMED_OUT, f"the time to wait is over: {last_seen or 'the farm could not be asked'}")
+
+
+def together(events: Sequence[Event]) -> Event:
+    """Return how waiting for all of some tasks ended: well, or like the first that did not end well.
+
+    :param events: how the waiting for each of them ended.
+    """
+    for event in events:
+        if event.end is not End.REACHED:
+            return event
+    results = [event.result for event in events if isinstance(event.result, dict)]
+    return Event(End.REACHED, "; ".join(event.message for event in events), results)

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
-from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, timed_out
+from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, timed_out, together
 from airflow_provider_renderbus.triggers.ownership import goes_on
 from airflow_provider_renderbus.triggers.progress import ProgressLines
 from airflow_provider_renderbus.triggers.stopping import stop
@@ -111,7 +111,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         """Wait for all the tasks; the first that fails ends the waiting."""
         if len(self.numbers) == 1:
             # The usual case, of which there may be thousands, needs no asyncio task of its own.
-            return await self._given_up(_together([await self._end_of(self.numbers[0], poller)]))
+            return await self._given_up(together([await self._end_of(self.numbers[0], poller)]))
         watching = [asyncio.ensure_future(self._end_of(number, poller)) for number in self.numbers]
         try:
             for ended in asyncio.as_completed(watching):
@@ -122,7 +122,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             for watch in watching:
                 watch.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-        return await self._given_up(_together([watch.result() for watch in watching]))
+        return await self._given_up(together([watch.result() for watch in watching]))
 
     async def _given_up(self, event: Event) -> Event:
         """Stop tasks whose time is over at once, for the worker that hears of it may have to wait."""
@@ -154,12 +154,3 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         except DeadlinePassed:
             pass
         return timed_out(last)
-
-
-def _together(events: Sequence[Event]) -> Event:
-    """Return how waiting for all of some tasks ended: well, or like the first that did not end well."""
-    for event in events:
-        if event.end is not End.REACHED:
-            return event
-    results = [event.result for event in events if isinstance(event.result, dict)]
-    return Event(End.REACHED, "; ".join(event.message for event in events), results)
