@@ -289,9 +289,10 @@ class TestOnAWorker:
             finally:
                 ender.join()
                 signal.signal(signal.SIGTERM, before)
-                gc.collect()
 
-        return terminated
+        yield terminated
+        # Only now has the failure let go of its frames.
+        gc.collect()
 
     @pytest.mark.parametrize("cancel_on_kill", [True, False])
     def test_sigterm(self, created, terminated, state, cancel_on_kill):
