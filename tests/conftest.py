@@ -37,9 +37,21 @@ def pytest_configure(config):
 
 
 @pytest.fixture
-def farm(tmp_path):
+def scenario():
+    """How the farm is to behave: as usual, where a test says nothing else."""
+    return {}
+
+
+@pytest.fixture
+def pictures():
+    """Whether the farm renders real pictures."""
+    return True
+
+
+@pytest.fixture
+def farm(tmp_path, scenario, pictures):
     """A farm whose time stands still until a test advances it."""
-    with Farm(tmp_path / "farm", HandClock()) as running:
+    with Farm(tmp_path / "farm", HandClock(), scenario={"pictures": pictures, **scenario}) as running:
         yield running
 
 

@@ -7,7 +7,6 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.operators import actions
 from tests.airflow.context import context
 from tests.scenes import task_json
@@ -104,11 +103,9 @@ def test_all_frames_are_stopped(act, farm, frame_states):
 
 class TestFailedFrames:
     @pytest.fixture
-    def farm(self, tmp_path):
-        """A farm on which frames 2 and 3 of every task fail once."""
-        scenario = {"renders": [{"scene": "*", "fail_frames": "2-3", "fail_times": 1}]}
-        with Farm(tmp_path / "farm", HandClock(), scenario=scenario) as running:
-            yield running
+    def scenario(self):
+        """Frames 2 and 3 of every task fail once."""
+        return {"renders": [{"scene": "*", "fail_frames": "2-3", "fail_times": 1}]}
 
     def test_they_are_rendered_and_paid_again(self, act, info, farm, frame_states, submitted):
         farm.advance(3600)

@@ -272,7 +272,9 @@ class TestANewerTry:
 class TestOnAWorker:
     def kill(self, task, number, client):
         """Send SIGTERM to this process as soon as the task waits for its render."""
+        limit = time.monotonic() + 30
         while not task.at_stake or not client.send(calls.query_task_info([number]))[number].submitted:
+            assert time.monotonic() < limit
             time.sleep(0.01)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
 

@@ -11,7 +11,6 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.rendering import BUDGET
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
@@ -26,14 +25,8 @@ JOBS = {"plain": task_json(frames=FRAMES), "layered": maya(frames=FRAMES)}
 
 
 @pytest.fixture
-def scenario():
-    return {}
-
-
-@pytest.fixture
-def farm(tmp_path, scenario):
-    with Farm(tmp_path / "farm", HandClock(), scenario={"pictures": False, **scenario}) as running:
-        yield running
+def pictures():
+    return False
 
 
 @pytest.fixture(params=JOBS)
@@ -123,32 +116,37 @@ class TestArrears:
         with pytest.raises(AirflowFailException, match="ARREARAGE_STOP"):
             rendered()
 
-    def test_a_top_up_can_be_waited_for(self, rendered, info, farm, monkeypatch):
-        advance, topped_up = farm.advance, []
+    @pytest.fixture
+    def when_the_money_is_out(self, info, farm, monkeypatch):
+        """Has a person do something as soon as the money is out, and returns whether that has come."""
+        advance = farm.advance
 
-        def advance_and_pay(seconds):
-            advance(seconds)
-            if not topped_up and info().status.name == "ARREARAGE_STOP":
-                topped_up.append(True)
-                farm.top_up("50")
+        def when_the_money_is_out(act):
+            acted = []
 
-        monkeypatch.setattr(farm, "advance", advance_and_pay)
-        monkeypatch.setattr("time.sleep", lambda seconds: advance_and_pay(max(seconds, STEP)))
+            def advance_and_act(seconds):
+                advance(seconds)
+                if not acted and info().status.name == "ARREARAGE_STOP":
+                    acted.append(True)
+                    act()
+
+            monkeypatch.setattr(farm, "advance", advance_and_act)
+            monkeypatch.setattr("time.sleep", lambda seconds: advance_and_act(max(seconds, STEP)))
+            return acted
+
+        return when_the_money_is_out
+
+    def test_a_top_up_can_be_waited_for(self, rendered, farm, when_the_money_is_out):
+        topped_up = when_the_money_is_out(lambda: farm.top_up("50"))
         assert rendered(on_arrears="wait")["state"] == "FINISHED"
         assert topped_up
 
-    def test_somebody_may_start_it_again_first(self, rendered, info, client, created, farm, monkeypatch):
-        advance, topped_up = farm.advance, []
+    def test_somebody_may_start_it_again_first(self, rendered, client, created, farm, when_the_money_is_out):
+        def pay_and_start():
+            farm.top_up("50")
+            client.send(calls.start_task([created]))
 
-        def advance_and_start(seconds):
-            advance(seconds)
-            if not topped_up and info().status.name == "ARREARAGE_STOP":
-                topped_up.append(True)
-                farm.top_up("50")
-                client.send(calls.start_task([created]))
-
-        monkeypatch.setattr(farm, "advance", advance_and_start)
-        monkeypatch.setattr("time.sleep", lambda seconds: advance_and_start(max(seconds, STEP)))
+        when_the_money_is_out(pay_and_start)
         assert rendered(on_arrears="wait", min_funds="0.05")["state"] == "FINISHED"
         assert farm.served["start_task"] == 1
 

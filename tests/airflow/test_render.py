@@ -85,6 +85,18 @@ def begin(airflow):
     return number
 
 
+def die_before_the_submit(airflow, monkeypatch):
+    """Lose the worker between creating the number and submitting it."""
+
+    def dies(*_, **__):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_renderbus.operators.steps.submit", dies)
+        with pytest.raises(SystemExit):
+            airflow.try_once()
+
+
 def test_a_render_in_one(airflow, client):
     result = airflow.try_once()
     assert (result["state"], result["frames"]["done"]) == ("FINISHED", 4)
@@ -158,15 +170,7 @@ def test_airflow_2_has_no_run_after(airflow, numbers):
 
 
 def test_a_number_that_was_never_submitted_costs_nothing(airflow, farm, client, numbers, monkeypatch):
-    """The worker dies between creating the number and submitting it."""
-
-    def dies(*_, **__):
-        raise SystemExit
-
-    with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_renderbus.operators.steps.submit", dies)
-        with pytest.raises(SystemExit):
-            airflow.try_once()
+    die_before_the_submit(airflow, monkeypatch)
     result = airflow.try_once()
     assert numbers() == [result["number"]]
     if airflow.store is not None:
@@ -178,13 +182,7 @@ def test_a_submit_of_an_earlier_try_that_arrives_late_is_taken_up(airflow, clien
     if airflow.store is None:
         return  # a number that was never submitted is in no list
 
-    def dies(*_, **__):
-        raise SystemExit
-
-    with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_renderbus.operators.steps.submit", dies)
-        with pytest.raises(SystemExit):
-            airflow.try_once()
+    die_before_the_submit(airflow, monkeypatch)
 
     def arrives(_, number):
         client.send(calls.submit_task(number))

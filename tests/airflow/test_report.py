@@ -5,7 +5,6 @@ import re
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
@@ -15,11 +14,9 @@ REASON = "Error: rendering of frame {} has failed"
 
 
 @pytest.fixture
-def farm(tmp_path):
-    """A farm on which two frames of each render fail."""
-    scenario = {"renders": [{"fail_frames": "2-3"}]}
-    with Farm(tmp_path / "farm", HandClock(), scenario=scenario) as running:
-        yield running
+def scenario():
+    """Two frames of each render fail."""
+    return {"renders": [{"fail_frames": "2-3"}]}
 
 
 @pytest.fixture

@@ -8,15 +8,12 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.models.frames import LogPage
 from airflow_provider_renderbus.clients.blocking import Client
 from airflow_provider_renderbus.clients.failures import MOST_LOGS, _log_end, failed_frames
-from airflow_provider_renderbus.farm import Farm, HandClock
 from tests.scenes import task_json
 
 
 @pytest.fixture
-def farm(tmp_path):
-    scenario = {"renders": [{"fail_share": 1}], "pictures": False}
-    with Farm(tmp_path / "farm", HandClock(), scenario=scenario) as running:
-        yield running
+def scenario():
+    return {"renders": [{"fail_share": 1}], "pictures": False}
 
 
 def test_all_failed_frames_are_named_and_the_first_have_their_logs(farm, settings):

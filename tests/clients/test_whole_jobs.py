@@ -15,7 +15,6 @@ from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.asynchronous import AsyncClient
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.farm import Farm, HandClock
 from tests.scenes import task_json
 
 STEP, MOST_STEPS = 30, 200
@@ -107,15 +106,8 @@ class Customer:
 
 
 @pytest.fixture
-def scenario():
-    """How the farm is to behave: as usual, where a test says nothing else."""
-    return {}
-
-
-@pytest.fixture
-def farm(tmp_path, scenario):
-    with Farm(tmp_path / "farm", HandClock(), scenario={"pictures": False, **scenario}) as running:
-        yield running
+def pictures():
+    return False
 
 
 @pytest.fixture(params=[Client, asynchronous], ids=["blocking", "asynchronous"])

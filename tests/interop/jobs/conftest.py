@@ -5,21 +5,12 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.farm import Farm, HandClock
 from tests.interop.jobs.customer import Customer
 
 
 @pytest.fixture
-def scenario():
-    """How the farm is to behave: as usual, where a test says nothing else."""
-    return {}
-
-
-@pytest.fixture
-def farm(tmp_path, scenario):
-    """A farm whose time stands still until somebody waits for it."""
-    with Farm(tmp_path / "farm", HandClock(), scenario={"pictures": False, **scenario}) as running:
-        yield running
+def pictures():
+    return False
 
 
 @pytest.fixture
