@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from stat import S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ LARGEST_CONFIGURATION = 20 * 1024 * 1024  # bytes, as of one that comes by the A
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 # The farm gives such times as text without a zone; its documents suggest China's.
 FARM_ZONE = timezone(timedelta(hours=8))
-_TO_SECONDS = len("2026-01-01 00:00:00")
 
 
 def thumbnail_of(path: Path) -> Path:
@@ -111,33 +111,40 @@ class Storage:
         except (OSError, NotAllowed):
             return None
 
-    def entry(self, path: Path, *, in_arrears: bool = False) -> dict[str, Any] | None:
+    def entry(self, path: str, *, in_arrears: bool = False) -> dict[str, Any] | None:
         """Return what the farm tells about a file or folder of the output storage.
 
         :return: None for a link, which leads out of the storage, and for what is not there any more.
         """
         try:
-            stat = path.lstat()
+            stat = os.lstat(path)
         except FileNotFoundError:
             return None
         if S_ISLNK(stat.st_mode):
             return None
         is_folder = S_ISDIR(stat.st_mode)
+        # Not pathlib's: a folder of ten thousand frames is listed at once.
+        name = path.rpartition("/")[2]
+        _, dot, ending = name.lstrip(".").rpartition(".")
         return {
-            "fileName": path.name,
+            "fileName": name,
             "fileSize": None if is_folder else stat.st_size,
             "iconPath": None,
-            "lastModify": datetime.fromtimestamp(int(stat.st_mtime), FARM_ZONE).isoformat(" ")[:_TO_SECONDS],
-            "fileType": None if is_folder else path.suffix.removeprefix("."),
+            "lastModify": _told_time(int(stat.st_mtime)),
+            "fileType": None if is_folder else ending if dot else "",
             "filePath": self.name(path),
             "directory": is_folder,
             "isArrears": int(in_arrears),
         }
 
-    def name(self, path: Path) -> str:
+    def within(self, folder: Path) -> list[str]:
+        """Return the paths of what is in a folder, sorted."""
+        with os.scandir(folder) as entries:
+            return sorted(entry.path for entry in entries)
+
+    def name(self, path: str) -> str:
         """Return how the customer names a file or folder of the output storage."""
-        # Not path.relative_to: a folder of ten thousand frames is listed at once.
-        return str(path)[self._before_names :]
+        return path[self._before_names :]
 
     def folder(self, tree_path: str) -> Path | None:
         """Return the folder that a customer's path names, or None where there is none.
@@ -150,6 +157,11 @@ class Storage:
         except (OSError, ValueError):  # too long a name, a NUL in it
             return None
         return folder if inside else None
+
+
+@lru_cache
+def _told_time(moment: int) -> str:
+    return f"{datetime.fromtimestamp(moment, FARM_ZONE):%Y-%m-%d %H:%M:%S}"
 
 
 def _move(file: Path, folder: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID, USER_NAME
@@ -9,7 +10,6 @@ from airflow_provider_renderbus.farm.envelope import NO_FOLDER, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from airflow_provider_renderbus.farm.calls.desk import Desk, Request
 
@@ -119,22 +119,26 @@ def get_output_files(desk: Desk, request: Request) -> list[dict[str, Any]]:
     storage = desk.storage
     if request.has("taskId"):
         folder = storage.folder(desk.task(request.number("taskId")).output_name)
-        return _entries(desk, [folder] if folder else [])
+        return _entries(desk, [str(folder)] if folder else [])
     path = request.text("treePath", "/")
     folder = storage.folder(path)
     if folder is None:
         raise Refused(NO_FOLDER, path=path)
-    return _entries(desk, sorted(folder.iterdir()))
+    return _entries(desk, storage.within(folder))
 
 
-def _entries(desk: Desk, paths: Iterable[Path]) -> list[dict[str, Any]]:
+def _entries(desk: Desk, paths: Iterable[str]) -> list[dict[str, Any]]:
     """Return what the farm tells about files, without links and what has vanished."""
-    told = (desk.storage.entry(path, in_arrears=_in_arrears(desk, path)) for path in paths)
+    in_arrears = cache(partial(_in_arrears, desk))
+    told = (
+        desk.storage.entry(path, in_arrears=in_arrears(desk.storage.name(path).split("/", 2)[1]))
+        for path in paths
+    )
     return [entry for entry in told if entry]
 
 
-def _in_arrears(desk: Desk, path: Path) -> bool:
-    """Return whether money is owed for a file; it is the task's whose number its top folder bears."""
-    number = desk.storage.name(path).split("/")[1].partition("_")[0]
+def _in_arrears(desk: Desk, top_folder: str) -> bool:
+    """Return whether money is owed for what is in a folder, which bears its task's number."""
+    number = top_folder.partition("_")[0]
     task = desk.life.tasks.get(int(number)) if number.isdecimal() else None
     return bool(task and task.arrears)
