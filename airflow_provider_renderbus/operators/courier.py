@@ -54,8 +54,8 @@ class Courier:
 
     hook: RenderbusHook
     line: str | None = None
-    speed_limit: int | None = None
-    silence: float | None = None
+    speed_limit: int | str | None = None
+    silence: float | str | None = None
     _runner: Runner | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
@@ -78,7 +78,7 @@ class Courier:
                 self.hook.send(calls.get_transfer_bid()),
                 shared=self.hook.uses_main_account(profile),
             )
-            ini = resume_ini(self._folder(), str(self.hook.settings.platform))
+            ini = resume_ini(self._folder(), str(self.hook.settings.platform), route)
             sent = uploads.send(runner, route, listed, ini, limit)
         return {"files": sent.files, "bytes": sent.size}
 

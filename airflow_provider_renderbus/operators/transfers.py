@@ -22,20 +22,20 @@ class _TransferOperator(RenderbusOperator):
     """An operator that runs the transfer command, and ends it with its children when it is killed.
 
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
-    :param speed_limit: KB/s; none where it is left out.
+    :param speed_limit: KB/s; none where it is left out (templated).
     :param silence: seconds without progress after which the transfer is ended and fails;
-        ``[renderbus] transfer_silence`` where it is left out.
+        ``[renderbus] transfer_silence`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     """
 
-    template_fields = (*RenderbusOperator.template_fields, "line")
+    template_fields = (*RenderbusOperator.template_fields, "line", "speed_limit", "silence")
 
     def __init__(
         self,
         *,
         line: str | None = None,
-        speed_limit: int | None = None,
-        silence: float | None = None,
+        speed_limit: int | str | None = None,
+        silence: float | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -64,9 +64,9 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
     :param assets: absolute paths of files, of folders, or patterns such as ``/mnt/shots/**/*.exr``; or an
         upload.json, as a mapping or as a path ending in ``.json`` (templated).
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
-    :param speed_limit: KB/s; none where it is left out.
+    :param speed_limit: KB/s; none where it is left out (templated).
     :param silence: seconds without progress after which the transfer is ended and fails;
-        ``[renderbus] transfer_silence`` where it is left out.
+        ``[renderbus] transfer_silence`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: a mapping with ``files`` and ``bytes`` of all that is listed.
     """
@@ -96,9 +96,9 @@ class RenderbusDownloadFramesOperator(_TransferOperator):
         they have in the output storage, one for each leaf (templated).
     :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too (templated).
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
-    :param speed_limit: KB/s; none where it is left out.
+    :param speed_limit: KB/s; none where it is left out (templated).
     :param silence: seconds without progress after which the transfer is ended and fails;
-        ``[renderbus] transfer_silence`` where it is left out.
+        ``[renderbus] transfer_silence`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: a mapping with ``folder``, ``outputs`` (the leaves' folders in it), ``files``, ``bytes``, and
         ``there_before``, the number of files that were there already.

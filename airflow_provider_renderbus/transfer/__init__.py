@@ -7,7 +7,8 @@ of which knows only those after it::
           │                  └─────▶ output         its lines: files, bytes, speed, failures
           ├─▶ order ─▶ command                      its argument list; where it is, whether it can be run
           ├─▶ routes                                server, storage and user
-          └─▶ assets, folder                        what is sent; where frames may be written
+          ├─▶ assets                                what is sent
+          └─▶ halfway ─▶ folder                     where frames come, and where they may be written
 
 Nothing here knows Airflow. What goes wrong is in :mod:`airflow_provider_renderbus.transfer.errors`.
 """

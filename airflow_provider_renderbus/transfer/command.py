@@ -71,7 +71,12 @@ class Command:
             for name, value in given.items()
             if name in _HANDED_ON or name.startswith(_HANDED_ON_PREFIXES)
         }
-        return kept | {"LD_LIBRARY_PATH": str(self.path.parent), "RAYVISION_LOG": str(logs)}
+        return kept | {"RAYVISION_LOG": str(logs)}
+
+    @property
+    def libraries(self) -> Path:
+        """The folder of the shared libraries that come with it."""
+        return self.path.parent
 
 
 def _expect_run_bit(path: Path) -> None:

@@ -6,16 +6,18 @@ import fnmatch
 import functools
 import logging
 import shutil
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_renderbus.transfer.errors import TransferError, Unfinished, told
+from airflow_provider_renderbus.transfer.errors import Unfinished, told
 from airflow_provider_renderbus.transfer.folder import Folder, Stamp, parts_of
+from airflow_provider_renderbus.transfer.halfway import halfway
 from airflow_provider_renderbus.transfer.order import FASTEST, Order
 from airflow_provider_renderbus.transfer.output import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_renderbus.api.models.outputs import OutputFile
@@ -79,8 +81,9 @@ def fetch(
 ) -> Fetched:
     """Fetch files into a folder, under the paths that they have in the storage.
 
-    They come into a hidden folder within it, and get their names when they are whole: of the size that the
-    farm lists. A file that is there with the listed size and time is not fetched again.
+    They come into a hidden folder within it, and each gets its name as soon as it is whole: the command calls
+    it done, and it has the size that the farm lists. A file that is there with the listed size and time is
+    not fetched again.
 
     :param runner: runs the command.
     :param route: the way to the storage that holds them.
@@ -96,61 +99,64 @@ def fetch(
         if missing:
             _expect_room(folder, missing)
             log.info("Fetching %s of %s files to %s", f"{len(missing):,}", f"{len(files):,}", folder)
-            with target.halfway() as halfway:
-                _run(
-                    runner,
-                    route,
-                    missing,
-                    halfway,
-                    target,
-                    whole if len(missing) == len(files) else None,
-                    speed_limit,
-                )
+            with halfway(folder) as (coming, paths):
+                arrivals = _Arrivals({f"/{file.path}": file for file in missing}, coming, target)
+                if whole is not None and len(missing) == len(files):
+                    order = Order("download_path", route, coming.path, whole, speed_limit=speed_limit)
+                else:
+                    paths.write_text("".join(f"{file.path}\n" for file in missing), "utf-8")
+                    order = Order("download_list", route, coming.path, str(paths), speed_limit=speed_limit)
+                runner.run(order, Tally(arrivals.sizes(), arrivals.take))
+                arrivals.take_all()
     return Fetched(len(files), size, len(files) - len(missing))
 
 
-def _run(
-    runner: Runner,
-    route: Route,
-    files: Sequence[Wanted],
-    halfway: Folder,
-    target: Folder,
-    whole: str | None,
-    speed_limit: int,
-) -> None:
-    if whole is not None:
-        order = Order("download_path", route, halfway.path, whole, speed_limit=speed_limit)
-    else:
-        paths = halfway.path / ".list"
-        paths.write_text("".join(f"{file.path}\n" for file in files), "utf-8")
-        order = Order("download_list", route, halfway.path, str(paths), speed_limit=speed_limit)
-    tally = Tally({f"/{file.path}": file.stamp.size or 0 for file in files})
-    try:
-        runner.run(order, tally)
-    except TransferError:
-        # A file of full size can still have holes; only what the command calls done is whole.
-        done = [file for file in files if f"/{file.path}" in tally.done]
-        _keep(done, halfway, target)
-        raise
-    left = _keep(files, halfway, target)
-    if left:
-        raise Unfinished(
-            f"{len(left):,} of {len(files):,} files did not come as the farm lists them: {told(left)}"
-        )
+@dataclass(frozen=True, slots=True)
+class _Arrivals:
+    """Files that are expected, by the path that the command's lines show.
 
+    :param files: the files.
+    :param coming: the hidden folder that they come into.
+    :param target: the folder in which they get their names.
+    """
 
-def _keep(files: Iterable[Wanted], halfway: Folder, target: Folder) -> list[str]:
-    """Give files that are whole their names, and return what is wrong with the others."""
-    left = []
-    for file in files:
-        came = halfway.stamp(file.parts)
+    files: Mapping[str, Wanted]
+    coming: Folder
+    target: Folder
+    _named: set[str] = field(default_factory=set)
+
+    def sizes(self) -> dict[str, int]:
+        """Return the listed bytes of each file."""
+        return {path: file.stamp.size or 0 for path, file in self.files.items()}
+
+    def take(self, path: str) -> str | None:
+        """Give a file its name, and return what is wrong with it where it is not the listed one.
+
+        A file of full size can still have holes: it must be known that the command is done with it.
+        """
+        if path not in self.files or path in self._named:
+            return None
+        file = self.files[path]
+        came = self.coming.stamp(file.parts)
         if came is None:
-            left.append(f"{file.path}: not there")
-        elif file.stamp.size is not None and came.size != file.stamp.size:
-            left.append(f"{file.path}: {file.stamp.size} bytes are listed, {came.size} came")
-        else:
-            target.take(halfway, file.parts, file.stamp.modified)
-    return left
+            return f"{file.path}: not there"
+        if file.stamp.size is not None and came.size != file.stamp.size:
+            return f"{file.path}: {file.stamp.size} bytes are listed, {came.size} came"
+        self.target.take(self.coming, file.parts, file.stamp.modified)
+        self._named.add(path)
+        return None
+
+    def take_all(self) -> None:
+        """Give all files their names, for the command has ended well.
+
+        :raises Unfinished: some are not as the farm lists them.
+        """
+        wrong = [reason for path in self.files if (reason := self.take(path))]
+        if wrong:
+            raise Unfinished(
+                f"{len(wrong):,} of {len(self.files):,} files did not come as the farm lists them: "
+                f"{told(wrong)}"
+            )
 
 
 def _is_there(found: Stamp | None, listed: Stamp) -> bool:
@@ -173,7 +179,7 @@ def _expect_room(folder: Path, files: Iterable[Wanted]) -> None:
 
 @functools.lru_cache
 def _moment(modified: str | None) -> float | None:
-    """Return a listing's time. It carries no zone; any will do, since it is only compared with itself."""
+    """Return a listing's time. It carries no zone; UTC does, since it is only compared with itself."""
     try:
         return datetime.fromisoformat(modified).replace(tzinfo=UTC).timestamp() if modified else None
     except ValueError:

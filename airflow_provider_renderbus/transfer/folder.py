@@ -7,29 +7,24 @@ one for a link on the way either.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
-import shutil
 import stat
-import tempfile
-import time
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airflow_provider_renderbus.transfer.errors import Refused, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     Parts = tuple[str, ...]
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+ONE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Opens a folder, and no link to one."""
 _NOT_WRITTEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
+HIDDEN = ".renderbus-"
+"""Begins the names of folders of this provider's own, which no file of a storage may have."""
 _LONGEST_NAME = 255  # bytes, the limit of Linux
-_HALFWAY = ".renderbus-"
-_NEW = 60.0  # seconds
 
 
 class Stamp(NamedTuple):
@@ -59,7 +54,7 @@ def parts_of(path: str) -> Parts:
 
 
 def _can_be_written(name: str) -> bool:
-    if name in {".", ".."} or name.startswith(_HALFWAY):
+    if name in {".", ".."} or name.startswith(HIDDEN):
         return False
     return len(name) <= _LONGEST_NAME // 4 or len(name.encode()) <= _LONGEST_NAME
 
@@ -116,25 +111,6 @@ class Folder:
                 f"wanted, or a folder where a file is ({problem.strerror}); move it away"
             ) from None
 
-    @contextmanager
-    def halfway(self) -> Iterator[Folder]:
-        """Make a folder in this one for what is not whole yet; it is removed at the end.
-
-        What an earlier one has left that was killed is removed too: it is known by its lock, which ends with
-        its process.
-        """
-        for left in self.path.glob(f"{_HALFWAY}*"):
-            with _locked(left) as is_free:
-                # A new one may not have its lock yet.
-                if is_free and time.time() - left.lstat().st_mtime > _NEW:
-                    shutil.rmtree(left, ignore_errors=True)
-        path = Path(tempfile.mkdtemp(prefix=_HALFWAY, dir=self.path))
-        try:
-            with _locked(path), Folder(path) as inner:
-                yield inner
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-
     def _folder(self, parts: Parts, *, make: bool = False) -> int:
         """Return the descriptor of a folder, which is good until the next is asked for."""
         if self._last[0] == parts:
@@ -145,7 +121,7 @@ class Folder:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, dir_fd=folder)
-                inner = os.open(part, _FOLDER, dir_fd=folder)
+                inner = os.open(part, ONE_FOLDER, dir_fd=folder)
             finally:
                 if folder != self._root:
                     os.close(folder)
@@ -158,22 +134,3 @@ class Folder:
         if self._last[1] != self._root:
             os.close(self._last[1])
         self._last = (), self._root
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Hold the lock of a folder, and tell whether it was free."""
-    try:
-        folder = os.open(path, _FOLDER)
-    except OSError:
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(folder)

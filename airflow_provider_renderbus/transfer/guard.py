@@ -1,8 +1,9 @@
 """Runs a command, and ends it with all its children when whoever started this is gone.
 
-``guard.py COMMAND ARGUMENT…`` is started as the leader of a session of its own. Its standard input is a pipe
-whose other end the worker holds: however the worker ends, be it by SIGKILL, the pipe is closed then, and
-everything in the session's process group is killed. The command's own question is answered with ``y``.
+``guard.py LIBRARIES COMMAND ARGUMENT…`` is started as the leader of a session of its own. Its standard input
+is a pipe whose other end the worker holds: however the worker ends, be it by SIGKILL, the pipe is closed
+then, and everything in the session's process group is killed. The command's own question is answered with
+``y``. The folder of libraries is for the command alone: this Python has its own.
 
 Nothing but the standard library is imported, so that it starts in an instant.
 """
@@ -21,10 +22,13 @@ _ANSWER = b"y\n"
 
 def main() -> None:
     """Run the command, and end with its exit code."""
+    _, libraries, *command = sys.argv
     try:
-        child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)  # noqa: S603 - a list, no shell
+        child = subprocess.Popen(  # noqa: S603 - a list, no shell
+            command, stdin=subprocess.PIPE, env=os.environ | {"LD_LIBRARY_PATH": libraries}
+        )
     except OSError as problem:
-        os.write(1, f"{sys.argv[1]} cannot be started: {problem.strerror}\n".encode(errors="replace"))
+        os.write(1, f"{command[0]} cannot be started: {problem.strerror}\n".encode(errors="replace"))
         os._exit(CANNOT_START)
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     child.communicate(_ANSWER)

@@ -2,7 +2,7 @@
 
 The vendor's command writes ``upload file done (/a.blend)``, the embedded farm's adds count and size before
 the bracket; both say ``download`` the other way. The exact form of the vendor's progress lines is not
-documented, so of those only counts that they differ from the one before.
+documented, so of those only counts that a file's differs from its one before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _FILE = re.compile(
     r"\s*(?:upload|download) file (?P<what>[a-z]+)\b(?P<before>[^(]*)\((?P<path>.*)\)(?P<after>.*)"
@@ -32,6 +32,7 @@ class Tally:
     """What a run of the command has done so far.
 
     :param sizes: bytes of each file that is transferred, by the path that its line shows.
+    :param arrived: is given the path of each file that is done.
     :param done: the paths of files that are done.
     :param failed: the paths of files that failed and were not done afterwards, with the reasons.
     :param bytes: of the files that are done.
@@ -39,11 +40,12 @@ class Tally:
     """
 
     sizes: Mapping[str, int]
+    arrived: Callable[[str], object] | None = None
     done: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
-    _moving: str = ""
+    _progress: dict[str, str] = field(default_factory=dict)
 
     def take(self, line: str) -> bool:
         """Take in a line, and tell whether it shows that something has moved."""
@@ -58,13 +60,16 @@ class Tally:
                     self.done.add(path)
                     self.bytes += self.sizes.get(path, 0)
                 self.failed.pop(path, None)
+                self._progress.pop(path, None)
+                if self.arrived is not None:
+                    self.arrived(path)
             case "fail":
                 reason = f"{match['before']} {match['after']}".strip(" ,")
                 # Counts such as 3/12 are no reason.
                 self.failed[path] = re.sub(r"^\d+/\d+\s*", "", reason)
             case "progress":
-                moved = line != self._moving
-                self._moving = line
+                moved = line != self._progress.get(path)
+                self._progress[path] = line
                 return moved
             case _:
                 return False

@@ -93,10 +93,10 @@ class Runner:
 
     def _code_of(self, order: Order, tally: Tally) -> int:
         self.logs.mkdir(0o700, parents=True, exist_ok=True)
-        words = [sys.executable, "-I", "-S", guard.__file__, str(self.command.path), *order.arguments()]
+        guarded = [sys.executable, "-I", "-S", guard.__file__, str(self.command.libraries)]
         try:
             process = subprocess.Popen(  # noqa: S603 - a list, no shell
-                words,
+                [*guarded, str(self.command.path), *order.arguments()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

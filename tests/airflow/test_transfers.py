@@ -103,7 +103,9 @@ class TestUp:
         upload(str(shot))
         (folder,) = (tmp_path / "remembered").iterdir()
         assert folder.name.startswith("renderbus_default-")
-        assert {"resume.ini", "sent.db", "logs"} <= {path.name for path in folder.iterdir()}
+        assert {"resume-10201-100001.ini", "sent-10201-100001.db", "logs"} <= {
+            path.name for path in folder.iterdir()
+        }
         assert folder.stat().st_mode & 0o077 == 0
         key = farm.connection()["password"].encode()
         assert not any(key in content for content in contents(folder).values())
@@ -353,7 +355,7 @@ class TestAListingThatLies:
         def lie(path):
             def lies(storage, file, **how):
                 told = entry(storage, file, **how)
-                return told | {"filePath": path} if file.name.endswith("2.png") else told
+                return told | {"filePath": path} if file.endswith("2.png") else told
 
             monkeypatch.setattr(Storage, "entry", lies)
 

@@ -101,11 +101,11 @@ def test_as_installed_it_cannot_be_run_and_that_is_told(folder):
 
 def test_assets_are_about_to_be_sent(said, route, scene, tmp_path):
     ((upload_json, _),) = sources.write_lists(sources.of_paths(scene), tmp_path)
-    ini = resume_ini(tmp_path / NAME / "remembered", "2")
+    ini = resume_ini(tmp_path / NAME / "remembered", "2", route)
     lines, ended = said(Order("upload_json", route, upload_json, "/", ini))
     assert "upload is begin" in lines
     assert not isinstance(ended, Failed)
-    assert (tmp_path / NAME / "remembered" / "sent.db").exists()
+    assert (tmp_path / NAME / "remembered" / f"sent-{route.storage_id}-{route.user_id}.db").exists()
 
 
 @pytest.mark.parametrize("kind", ["download_path", "download_list"])

@@ -73,7 +73,6 @@ def test_no_key_of_the_worker_reaches_it(vendors, tmp_path):
     }
     assert Command.at(str(vendors)).environment(tmp_path / "logs", given) == {
         "LC_ALL": "C.UTF-8",
-        "LD_LIBRARY_PATH": str(vendors.parent),
         "PATH": "/bin",
         "RAYVISION_LOG": str(tmp_path / "logs"),
     }

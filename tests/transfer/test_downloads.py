@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_renderbus.api.models.outputs import read_output_file
 from airflow_provider_renderbus.transfer import downloads
 from airflow_provider_renderbus.transfer.errors import Failed, Refused, Silent, Stopped, Unfinished
-from airflow_provider_renderbus.transfer.folder import Folder
+from airflow_provider_renderbus.transfer.halfway import halfway
 from tests.transfer.conftest import ROUTE
 
 LEAF = "35000001_sh010"
@@ -149,6 +149,23 @@ def test_only_what_the_command_calls_done_is_kept_where_it_fails(fetch, frames, 
     assert nothing_is_left(frames)
 
 
+def test_a_file_has_its_name_as_soon_as_the_command_is_done_with_it(fetch, frames):
+    until_it_has_its_name = f"while [ ! -f {frames}/{LEAF}/a.png ]; do sleep 0.02; done"
+    fetch(f"{WRITE}; {DONE}; {until_it_has_its_name}", wanted(*TWO))
+    assert len(content(frames)) == 2
+
+
+def test_a_file_of_another_size_can_be_done_again(fetch, frames):
+    fetch(f"{WRITE}; : > {LEAF}/a.png; {DONE}; {WRITE}; {DONE}; {DONE}", wanted(*TWO))
+    assert content(frames)[f"{LEAF}/a.png"] == "1234"
+
+
+def test_the_list_of_what_is_wanted_lies_where_no_file_comes(fetch, frames):
+    script = f'{WRITE}; case $(cat "$R") in *.list*) printf ok > .list;; esac'
+    fetch(script, wanted(*TWO, ("/.list", 2)), whole=None)
+    assert content(frames)[".list"] == "ok"
+
+
 def test_what_a_killed_worker_left_is_removed(fetch, frames):
     (frames / ".renderbus-left" / LEAF).mkdir(parents=True)
     (frames / ".renderbus-left" / LEAF / "a.png").write_text("12")
@@ -158,10 +175,11 @@ def test_what_a_killed_worker_left_is_removed(fetch, frames):
 
 
 def test_what_another_worker_uses_stays(fetch, frames):
-    with Folder(frames) as folder, folder.halfway() as used:
-        os.utime(used.path, (1, 1))
+    frames.mkdir()
+    with halfway(frames) as used:
+        os.utime(used.list.parent, (1, 1))
         fetch(WRITE, wanted(*TWO))
-        assert used.path.is_dir()
+        assert used.files.path.is_dir()
     assert nothing_is_left(frames)
 
 

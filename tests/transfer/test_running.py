@@ -53,6 +53,16 @@ def test_each_argument_arrives_as_one(runner, order, tmp_path):
     assert (tmp_path / "words").read_text().split("\0")[:-1] == order.arguments()
 
 
+def test_its_libraries_are_for_the_command_alone(runner, order, tmp_path):
+    script = (
+        f"echo $LD_LIBRARY_PATH > {tmp_path}/own; tr '\\0' '\\n' < /proc/$PPID/environ > {tmp_path}/guards"
+    )
+    run = runner(script)
+    run.run(order, Tally({}))
+    assert (tmp_path / "own").read_text() == f"{run.command.path.parent}\n"
+    assert "LD_LIBRARY_PATH" not in (tmp_path / "guards").read_text()
+
+
 @pytest.mark.parametrize(
     ("code", "error", "message"),
     [
@@ -104,9 +114,10 @@ def test_a_command_that_is_killed_half_way(runner, order):
         "exec sleep 600",
         "while sleep 0.01; do echo 'ascp: Failed to open TCP connection for SSH, exiting.'; done",
         "while sleep 0.01; do echo 'upload file progress (/a.blend) speed: 0 KB/S, progress: 0'; done",
+        "while sleep 0.01; do echo 'upload file progress (/a) 7'; echo 'upload file progress (/b) 9'; done",
         "while sleep 0.01; do echo 'upload file begin (/a.blend)'; done",
     ],
-    ids=["silent", "complains", "stands still", "begins again"],
+    ids=["silent", "complains", "stands still", "two stand still", "begins again"],
 )
 def test_a_command_that_gets_nowhere_is_ended(runner, order, script):
     with pytest.raises(Silent, match=r"Nothing has moved for .* s, .* after 0 files") as failed:
