@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.blocking import Client
 from tests.scenes import task_json
-
-ROOT = Path(__file__).parents[2]
-COMMAND = f"""#!{sys.executable}
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from airflow_provider_renderbus.farm.transmitter.command import main
-sys.exit(main())
-"""
+from tests.transfer_command import transfer_command
 
 
 @pytest.fixture(autouse=True)
@@ -50,12 +41,8 @@ def submitted(client, created):
 
 @pytest.fixture
 def command(tmp_path):
-    """The farm's transfer command, from this tree."""
-    path = tmp_path / "command" / "transmitter"
-    path.parent.mkdir()
-    path.write_text(COMMAND)
-    path.chmod(0o755)
-    return path
+    """The farm's transfer command."""
+    return transfer_command(tmp_path / "command")
 
 
 @pytest.fixture

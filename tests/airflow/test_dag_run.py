@@ -17,6 +17,7 @@ from airflow_provider_renderbus.farm import Farm, HandClock
 from demo.secrecy import check_files
 from tests.airflow_command import AirflowCommand
 from tests.readme import as_dag_file
+from tests.transfer_command import transfer_command
 
 ROOT = Path(__file__).parents[2]
 FARM_SPEED = 300.0  # a render of four frames takes less than a second
@@ -48,10 +49,12 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def airflow(farm, still_farm, home):
     """Airflow's command, with a database and the farms' connections."""
+    connection = farm.connection()
+    connection["extra"]["transfer_command"] = str(transfer_command(home / "command"))
     return AirflowCommand(
         sys.executable,
         home,
-        {"renderbus_default": farm.connection(), "renderbus_still": still_farm.connection()},
+        {"renderbus_default": connection, "renderbus_still": still_farm.connection()},
         PYTHONPATH=str(ROOT),
         RETURNED=str(home / "returned.json"),
     )
@@ -87,6 +90,10 @@ def client_of():
     yield client_of
     for client in clients:
         client.close()
+
+
+def inputs_of(farm):
+    return farm.output_root.parents[1] / "input" / "10201-100001"
 
 
 def secrets_of(farm, client):
@@ -138,6 +145,13 @@ def test_every_operator_does_its_work(run, home, farm, still_farm, client_of):
     number = returned["create_one"]
     assert (returned["submit_one"]["number"], returned["submit_one"]["state"]) == (number, "FINISHED")
     assert [file["path"] for file in returned["outputs"]] == [f"/{number}_sh010/sh010_0003.png"]
+
+    scene = Path(home / "dags/every_operator.py")
+    assert returned["send"] == {"files": 1, "bytes": scene.stat().st_size}
+    assert (inputs_of(farm) / str(scene).lstrip("/")).read_bytes() == scene.read_bytes()
+    fetched = home / "every_operator" / f"{number}_sh010" / "sh010_0003.png"
+    assert (returned["fetch"]["folder"], returned["fetch"]["files"]) == (str(home / "every_operator"), 1)
+    assert fetched.read_bytes() == (farm.output_root / f"{number}_sh010" / "sh010_0003.png").read_bytes()
 
     assert returned["confide"] == ["password: ***"] * 6
     for each in (farm, still_farm):

@@ -23,6 +23,10 @@ from airflow_provider_renderbus.operators.tasks import (
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
+from airflow_provider_renderbus.operators.transfers import (
+    RenderbusDownloadFramesOperator,
+    RenderbusUploadAssetsOperator,
+)
 from tests.scenes import task_json
 
 # In this order, on the farm whose time stands still; the last two take one of the tasks each.
@@ -99,9 +103,18 @@ def every_operator():
         render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['number'] }}",
         pattern="*_000{{ 1 + 2 }}.png",
     )
-    chain(upload_one, submit_one, outputs)
+    transfers = {"line": "{{ 'Aspera' }}_main", "speed_limit": "{{ 1000 * 2 }}", "silence": "{{ 30 + 30 }}"}
+    send = RenderbusUploadAssetsOperator(task_id="send", assets=["{{ dag.fileloc }}"], **transfers)
+    fetch = RenderbusDownloadFramesOperator(
+        task_id="fetch",
+        render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['number'] }}",
+        folder=f"{Path(os.environ['RETURNED']).parent}/{{{{ dag.dag_id }}}}",
+        pattern="*_000{{ 1 + 2 }}.png",
+        **transfers,
+    )
+    chain(upload_one, submit_one, [outputs, fetch])
 
-    operators = (create, upload, submit, *orders, *renders, create_one, submit_one, outputs)
+    operators = (create, upload, submit, *orders, *renders, create_one, submit_one, outputs, send, fetch)
     write_down({"confide": confide(), **{each.task_id: each.output for each in operators}})
 
 
