@@ -1,0 +1,38 @@
+"""A folder with a shot, a farm's storages, and a connection with the farm's transfer command."""
+
+from __future__ import annotations
+
+import pytest
+
+STRANGE = ["a b.exr", 'it\'s "quoted".exr', "纹理/木头.png", "$(touch x);`y`.vdb", "[1].exr", "(2) 100%.abc"]
+
+
+@pytest.fixture(autouse=True)
+def _connection(transfers):
+    """All tests here have a connection that names the command."""
+
+
+@pytest.fixture
+def storage(farm):
+    return farm.output_root.parents[1]
+
+
+@pytest.fixture
+def inputs(storage):
+    return storage / "input" / "10201-100001"
+
+
+@pytest.fixture
+def fault(storage):
+    """Order a fault of the command."""
+    return (storage / "transfer-fault").write_text
+
+
+@pytest.fixture
+def shot(tmp_path):
+    folder = tmp_path / "shot"
+    for name in ("sh010.ma", "textures/a.exr", "textures/b.exr", *STRANGE):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"content of {name}")
+    return folder
