@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import json
 import os
-import re
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.transfer.errors import Refused, Unfinished, told
+from airflow_provider_renderbus.transfer.names import NOT_CARRIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 ENTRIES_A_LIST = 20_000
 """Files in one upload.json: the command reads all of it before it sends anything."""
-_NOT_SENT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 _ENTRIES_AT_ONCE = 5_000
 
 
@@ -180,7 +179,7 @@ def _checked(pairs: Iterable[tuple[str, str]], problems: list[str]) -> list[Asse
 
 def _name_problem(local: str, server: str) -> str:
     for what, path in (("its path", local), ("its place in the storage", server)):
-        if _NOT_SENT.search(path):
+        if NOT_CARRIED.search(path):
             return f"{what} holds a backslash, a line break or another character that cannot be sent"
         if ".." in path and ".." in path.split("/"):
             return f"{what} holds '..'"

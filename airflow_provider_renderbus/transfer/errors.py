@@ -16,17 +16,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.transfer.names import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_TOLD = 20
 _LONGEST = 300
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class TransferError(RenderbusError):
@@ -71,5 +70,5 @@ def told(things: Sequence[str]) -> str:
 
 def one_line(text: str) -> str:
     """Return a text without line breaks and other control characters, its beginning where it is long."""
-    written = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    written = CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}…"

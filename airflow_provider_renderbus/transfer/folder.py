@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from airflow_provider_renderbus.transfer.errors import Refused, one_line
+from airflow_provider_renderbus.transfer.names import NOT_CARRIED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ONE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Opens a folder, and no link to one."""
-_NOT_WRITTEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 HIDDEN = ".renderbus-"
 """Begins the names of folders of this provider's own, which no file of a storage may have."""
 _LONGEST_NAME = 255  # bytes, the limit of Linux
@@ -46,7 +45,7 @@ def parts_of(path: str) -> Parts:
     parts = tuple(part for part in path.split("/") if part)
     # Asked first, for it is thirty times as fast and says of nearly every path that it is fine.
     plain = path.isprintable() and "\\" not in path
-    if not (plain or not _NOT_WRITTEN.search(path)) or not all(map(_can_be_written, parts)):
+    if not (plain or not NOT_CARRIED.search(path)) or not all(map(_can_be_written, parts)):
         raise Refused(f"The storage lists {one_line(path)!r}, a name that is not written on this machine")
     if not parts or parts[0].startswith("-"):
         raise Refused(f"The storage lists {one_line(path)!r}, which is no name of a file")
