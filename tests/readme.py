@@ -12,7 +12,7 @@ SNIPPETS = [
     as_on_this_line(snippet)
     for snippet in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 ]
-# The first snippet is a DAG, the second a task that wants one.
+# The last snippet is a task that wants a DAG; those before it are DAGs.
 _AROUND_THE_TASK = """
 
 @dag(schedule=None)
@@ -22,9 +22,15 @@ def hook_in_a_task():
 
 hook_in_a_task()
 """
+SCENE = "projects/sh010.blend"
 
 
-def as_dag_file() -> str:
-    """Return a file with the DAGs `one_shot` and `hook_in_a_task`."""
-    shot, hook = SNIPPETS
-    return shot + hook + as_on_this_line(_AROUND_THE_TASK)
+def as_dag_file(mnt: Path) -> str:
+    """Return a file with the DAGs `one_shot`, `in_steps` and `hook_in_a_task`.
+
+    :param mnt: a folder to stand for `/mnt`, where the scene is put.
+    """
+    scene = mnt / SCENE
+    scene.parent.mkdir(parents=True)
+    scene.write_text("a scene")
+    return "\n\n".join([*SNIPPETS, as_on_this_line(_AROUND_THE_TASK)]).replace('"/mnt/', f'"{mnt}/')

@@ -24,11 +24,15 @@ def test_snippets_run(snippet):
     exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
 
 
-def test_the_first_snippet_is_a_dag_of_four_tasks():
+@pytest.mark.parametrize(
+    ("snippet", "name", "tasks"),
+    [(0, "one_shot", ["render"]), (1, "in_steps", ["create", "upload", "submit", "wait"])],
+)
+def test_the_first_snippets_are_dags(snippet, name, tasks):
     names = {"__name__": "readme"}
-    exec(SNIPPETS[0].replace("\none_shot()", "\nmade = one_shot()"), names)
+    exec(SNIPPETS[snippet].replace(f"\n{name}()", f"\nmade = {name}()"), names)
     assert isinstance(names["made"], DAG)
-    assert list(names["made"].task_dict) == ["create", "upload", "submit", "wait"]
+    assert list(names["made"].task_dict) == tasks
 
 
 def test_the_connections_fields_are_all_told():
@@ -54,7 +58,7 @@ def test_the_operators_and_sensors_are_all_told():
 
 def test_the_commands_are_in_the_makefile():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for command in re.findall(r"^make ([\w-]+)$", README, re.MULTILINE):
+    for command in re.findall(r"\bmake ([a-z-]+)(?: KEEP=1)?(?:$|`)", README, re.MULTILINE):
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
 

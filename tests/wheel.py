@@ -118,9 +118,11 @@ def test_the_farm_names_the_extra_that_it_needs(run):
 
 def test_the_readmes_dags_run_there(tmp_path):
     (tmp_path / "home" / "dags").mkdir(parents=True)
-    (tmp_path / "home" / "dags" / "readme.py").write_text(as_dag_file())
+    (tmp_path / "home" / "dags" / "readme.py").write_text(as_dag_file(tmp_path / "mnt"))
     with Farm(tmp_path / "farm", speed=300.0, scenario={"pictures": False}) as farm:
         connections = {"renderbus_default": farm.connection()}
         airflow = AirflowCommand(str(BIN / "python"), tmp_path / "home", connections, PYTHONPATH="")
         assert "24 of 24 frames done" in airflow("dags", "test", "one_shot")
+        assert len(list((tmp_path / "mnt" / "frames").rglob("*.png"))) == 24
+        assert "4 of 4 frames done" in airflow("dags", "test", "in_steps")
         assert "RMB" in airflow("dags", "test", "hook_in_a_task")

@@ -16,7 +16,7 @@ from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.farm import Farm, HandClock
 from demo.secrecy import check_files
 from tests.airflow_command import AirflowCommand
-from tests.readme import as_dag_file
+from tests.readme import SCENE, as_dag_file
 from tests.transfer_command import transfer_command
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def still_farm(tmp_path_factory):
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow")
     shutil.copytree(ROOT / "tests" / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    (home / "dags" / "readme.py").write_text(as_dag_file())
+    (home / "dags" / "readme.py").write_text(as_dag_file(home / "mnt"))
     return home
 
 
@@ -158,8 +158,15 @@ def test_every_operator_does_its_work(run, home, farm, still_farm, client_of):
         assert not list(check_files(home, secrets_of(each, client_of(each)), private=()))
 
 
-def test_the_readmes_dags_run(airflow, farm, client_of):
+def test_the_readmes_dags_run(airflow, farm, home, client_of):
     airflow("dags", "test", "one_shot")
     (last, *_) = client_of(farm).send(calls.get_task_list()).items
     assert (last.status, last.progress.done) == (TaskStatus.FINISHED, 24)
+    assert len(list((home / "mnt" / "frames").glob(f"{last.id}_*/*.png"))) == 24
+    assert (inputs_of(farm) / str(home).lstrip("/") / "mnt" / SCENE).read_text() == "a scene"
+
+    airflow("dags", "test", "in_steps")
+    (last, *_) = client_of(farm).send(calls.get_task_list()).items
+    assert (last.status, last.progress.done) == (TaskStatus.FINISHED, 4)
+
     assert "RMB" in airflow("dags", "test", "hook_in_a_task")
