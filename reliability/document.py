@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 DOCUMENT = PROJECT / "docs" / "reliability.md"
 RESULTS = PROJECT / "docs" / "reliability.json"
+EXPERIMENTS = {
+    "crash": "[the worker is killed](#the-worker-is-killed) at each of its steps",
+    "restarts": "[triggerer and scheduler are killed](#the-triggerer-and-the-scheduler-are-killed)",
+    "kills": "[what waits is killed](#what-waits-is-killed), on Airflow 3.3, 3.0 and 2.11",
+    "triggerers": "[two triggerers](#two-triggerers) on one database: one is killed, ended or paused",
+    "chaos": "[chaos](#chaos) in one process",
+    "storm": "[a storm](#chaos) in a real Airflow",
+}
+"""What each experiment is, with a link to where the document tells of it; in this order."""
 
 
 def write(tables: Sequence[Table]) -> None:
@@ -38,13 +47,20 @@ def filled_in(text: str, tables: Sequence[Table]) -> str:
     :raises ValueError: the document has no place for a table.
     """
     for table in tables:
-        begin, end = f"<!-- begin {table.name} -->", f"<!-- end {table.name} -->"
-        before, mark, rest = text.partition(begin)
-        _, closing, after = rest.partition(end)
-        if not mark or not closing:
-            raise ValueError(f"{DOCUMENT} has no place for {table.name}: {begin} and {end} are wanted")
-        text = f"{before}{begin}\n\n{table.markdown()}\n\n{end}{after}"
-    return text
+        folded = f"<details><summary>{table.sum()}</summary>\n\n{table.markdown()}\n\n</details>"
+        text = _put(text, table.name, folded)
+    found = {table.name: table for table in tables}
+    sums = [f"| {told} | {found[name].sum()} |" for name, told in EXPERIMENTS.items() if name in found]
+    return _put(text, "sums", "\n".join(["| experiment | result |", "| --- | --- |", *sums]))
+
+
+def _put(text: str, name: str, content: str) -> str:
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    before, mark, rest = text.partition(begin)
+    _, closing, after = rest.partition(end)
+    if not mark or not closing:
+        raise ValueError(f"{DOCUMENT} has no place for {name}: {begin} and {end} are wanted")
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
 
 
 def _lines(table: Table) -> str:

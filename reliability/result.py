@@ -60,6 +60,11 @@ class Table:
         rows = tuple(Row(tuple(row[:width]), row[-1], row[width]) for row in kept["rows"])
         return cls(kept["experiment"], columns, rows)
 
+    def sum(self) -> str:
+        """Return in one line how many cases came as expected."""
+        right = sum(row.holds for row in self.rows)
+        return f"{right} of {len(self.rows)} cases came as expected"
+
     def markdown(self) -> str:
         """Return it as a table for a document. Rows that differ in the last column only become one."""
         head = (*self.columns, "what came of it")

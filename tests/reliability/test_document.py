@@ -1,5 +1,7 @@
 """The document's tables are what was found, and what was found is what was expected."""
 
+import re
+
 import pytest
 
 from reliability import document
@@ -23,6 +25,19 @@ def test_the_tables_are_those_that_were_found():
 
 def test_all_came_as_expected():
     assert [str(row) for table in TABLES for row in table.rows if not row.holds] == []
+
+
+def test_the_sums_name_each_experiment_and_where_it_is_told():
+    assert sorted(document.EXPERIMENTS) == sorted(EXPERIMENTS)
+    text = document.DOCUMENT.read_text("utf-8")
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^## (.*)$", text, re.MULTILINE)}
+    linked = {re.search(r"\(#(.*?)\)", told)[1] for told in document.EXPERIMENTS.values()}
+    assert linked == headings
+
+
+def test_a_sum_counts_what_came_otherwise():
+    rows = (Row(("a",), "right", "right"), Row(("b",), "right", "wrong"))
+    assert Table("crash", ("step",), rows).sum() == "1 of 2 cases came as expected"
 
 
 def test_a_table_needs_its_place():
