@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_refusal
+from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_refusal
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, together, unable
@@ -70,7 +70,7 @@ class Watch(ABC):
         A farm that does not answer ends nothing: not to know is not to have failed.
         """
         try:
-            event = self._look() if self._remembers else self._insist()
+            event = self._look_with_any_key()
         except ValueError as problem:
             return unable(problem)
         except RenderbusError as problem:
@@ -79,6 +79,15 @@ class Watch(ABC):
         if event is not None and not self._remembers:
             log.info(event.message)
         return event
+
+    def _look_with_any_key(self) -> Event | None:
+        """Look, and once more where the key was changed meanwhile: a wait may last for days."""
+        look = self._look if self._remembers else self._insist
+        try:
+            return look()
+        except AuthError as refusal:
+            self._hook.renew(refusal)
+        return look()
 
     def _insist(self) -> Event | None:
         """Look again at once where a task is missing, for the next look will not know of this one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -30,51 +31,15 @@ T = TypeVar("T")
 _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
-class AsyncClient:
-    """Sends calls to the farm without blocking; an asynchronous context manager over pooled connections.
+class AsyncSender(ABC):
+    """Whatever sends calls without blocking: single ones, and with them batches and sequences."""
 
-    Proxies and authorities from the environment count as users of httpx expect.
-
-    :param settings: the farm and the account.
-    :param policy: how often a call is tried.
-    :param clock: tells the seconds since 1970.
-    :param sleep: waits a number of seconds without blocking.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        policy: RetryPolicy | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._settings = settings
-        self._policy = policy or RetryPolicy()
-        self._sleep = sleep
-        self._exchange = Exchange(settings, clock=clock)
-        self._tls = settings.tls()
-        self._pool = self._open()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the pooled connections."""
-        await self._pool.aclose()
-
+    @abstractmethod
     async def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
         :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
         """
-        retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.arguments(call))
-        return await retrying(self._try, call)
 
     async def send_all(self, batch: Sequence[Call[Any]]) -> list[Any]:
         """Send calls that do not depend on each other, several at once, and return their results in order.
@@ -122,6 +87,53 @@ class AsyncClient:
                 batch = pages.send(answered)
             except StopIteration:
                 return
+
+
+class AsyncClient(AsyncSender):
+    """Sends calls to the farm without blocking; an asynchronous context manager over pooled connections.
+
+    Proxies and authorities from the environment count as users of httpx expect.
+
+    :param settings: the farm and the account.
+    :param policy: how often a call is tried.
+    :param clock: tells the seconds since 1970.
+    :param sleep: waits a number of seconds without blocking.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        policy: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._policy = policy or RetryPolicy()
+        self._sleep = sleep
+        self._exchange = Exchange(settings, clock=clock)
+        self._tls = settings.tls()
+        self._pool = self._open()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pooled connections."""
+        await self._pool.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call and return its result.
+
+        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        """
+        retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.arguments(call))
+        return await retrying(self._try, call)
 
     async def _try(self, call: Call[T]) -> T:
         if call.replay_safe:

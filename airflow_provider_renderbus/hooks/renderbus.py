@@ -11,9 +11,11 @@ from airflow.providers.common.compat.sdk import BaseHook, conf
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import console_url, read_settings, uses_main_account
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
+from airflow_provider_renderbus.hooks.renewal import looking_up, renewed
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.errors import AuthError
     from airflow_provider_renderbus.api.models.account import UserProfile
     from airflow_provider_renderbus.clients.asynchronous import AsyncClient
     from airflow_provider_renderbus.clients.blocking import Client
@@ -71,6 +73,22 @@ class RenderbusHook(BaseHook):
         from airflow_provider_renderbus.hooks.masking import MaskingClient
 
         return MaskingClient(self.settings)
+
+    def renew(self, refusal: AuthError) -> None:
+        """Look the connection up once more, whose key the farm refuses, and go on with it as it is now.
+
+        :param refusal: what the farm answered.
+        :raises AuthError: the refusal, where the connection is as it was or cannot be used; `OtherAccount`
+            where it is another account's.
+        :raises NotLookedUp: Airflow does not tell the connection.
+        """
+        with looking_up(refusal):
+            connection = self.get_connection(self.renderbus_conn_id)
+            found = read_settings(connection, connection.extra_dejson)
+        self.settings = renewed(self.settings, found, refusal)
+        self._connection = connection
+        self.client.close()
+        del self.client
 
     def one_try_client(self) -> Client:
         """Return a further blocking client, which tries each call once; to be closed, or used with ``with``.

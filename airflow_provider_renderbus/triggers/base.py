@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.triggers.events import Event, timed_out, unable
+from airflow_provider_renderbus.triggers.events import End, Event, timed_out, unable
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
 
 if TYPE_CHECKING:
@@ -18,14 +18,34 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.triggers.poller import Poller
 
 
+class ForeignTrigger(RenderbusError):
+    """A trigger that a newer version of this provider stored. Another try waits anew.
+
+    :param version: of the trigger's arguments.
+    :param newest: the newest version that is understood here.
+    """
+
+    def __str__(self) -> str:
+        version, newest = self.args
+        return (
+            f"the wait was stored with version {version} of its arguments, the triggerer understands them "
+            f"up to {newest}; run the same version of airflow-provider-renderbus on workers and triggerers"
+        )
+
+
 class RenderbusTrigger(BaseTrigger):
     """Waits through the poller of a connection and yields one event: how the waiting ended.
 
     :param renderbus_conn_id: id of the connection.
     :param poll_interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
-    :param version: of the arguments; a trigger may have been stored by an older provider.
+    :param version: of the arguments; a trigger may have been stored by another version of this provider.
+
+    `VERSION` grows when an argument gets another meaning. What an older provider stored is understood, what a
+    newer one did is refused; an argument that is unknown here altogether is refused by Airflow itself.
     """
+
+    VERSION: ClassVar[int]
 
     def __init__(self, renderbus_conn_id: str, poll_interval: float, deadline: float, version: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
@@ -50,8 +70,11 @@ class RenderbusTrigger(BaseTrigger):
         from airflow_provider_renderbus.triggers.sharing import poller_of
 
         try:
+            self._check_version()
             async with poller_of(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
                 event = await self.end(poller)
+        except ForeignTrigger as problem:
+            event = Event(End.FAILED, str(problem))
         except (RenderbusError, ValueError) as problem:
             event = unable(problem)
         except DeadlinePassed:
@@ -60,6 +83,10 @@ class RenderbusTrigger(BaseTrigger):
             await self.cancelled()
             raise
         yield TriggerEvent(event.payload())
+
+    def _check_version(self) -> None:
+        if self.version > self.VERSION:
+            raise ForeignTrigger(self.version, self.VERSION)
 
     async def cancelled(self) -> None:
         """Do what is to be done when the triggerer ends the waiting, for whatever reason."""

@@ -31,8 +31,10 @@ class RenderbusConditionTrigger(RenderbusTrigger):
     :param condition: the condition, as `stored` made it.
     :param poll_interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
-    :param version: of these arguments; a trigger may have been stored by an older provider.
+    :param version: of these arguments; a trigger may have been stored by another version of this provider.
     """
+
+    VERSION = 1
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class RenderbusConditionTrigger(RenderbusTrigger):
         condition: dict[str, Any],
         poll_interval: float,
         deadline: float,
-        version: int = 1,
+        version: int = VERSION,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
         self.condition = condition

@@ -30,16 +30,20 @@ class Pages:
         self._hurried: dict[int, None] = {}
         self._gathered_at = math.inf
         self._last_turn = -math.inf
-        self._held_until = -math.inf
 
     def __len__(self) -> int:
         """Return how many numbers there are."""
         return len(self._asked)
 
     @property
+    def count(self) -> int:
+        """How many pages there are."""
+        return math.ceil(len(self._asked) / LARGEST_PAGE)
+
+    @property
     def distance(self) -> float:
         """The seconds between two pages."""
-        return self._interval / max(1, self._count)
+        return self._interval / max(1, self.count)
 
     def join(self, number: int, now: float) -> None:
         """Take a number in, in a hurry; one that is in already is only hurried."""
@@ -59,10 +63,6 @@ class Pages:
             self._gathered_at = now + min(GATHERING, self._interval)
         self._hurried[number] = None
 
-    def hold(self, until: float) -> None:
-        """Ask for nothing before a moment."""
-        self._held_until = max(self._held_until, until)
-
     def retry(self, numbers: list[int]) -> None:
         """Put numbers that got no answer first."""
         for number in reversed(numbers):
@@ -73,7 +73,7 @@ class Pages:
     def next_time(self) -> float:
         """Return when the next page is due; infinity where there is nothing to ask for."""
         gathered = self._gathered_at if self._hurried else math.inf
-        return max(self._held_until, min(gathered, self._next_turn()))
+        return min(gathered, self._next_turn())
 
     def take(self, now: float) -> list[int] | None:
         """Return the next page that is due, or None."""
@@ -85,17 +85,13 @@ class Pages:
             turn = self._next_turn()
             # A turn that comes a little late does not delay the ones after it.
             self._last_turn = turn if now - turn < self.distance else now
-            size = math.ceil(len(self._asked) / self._count)
+            size = math.ceil(len(self._asked) / self.count)
             page = [number for number, _ in zip(self._asked, range(size), strict=False)]
         for number in page:
             self._hurried.pop(number, None)
             self._asked[number] = now
             self._asked.move_to_end(number)
         return page
-
-    @property
-    def _count(self) -> int:
-        return math.ceil(len(self._asked) / LARGEST_PAGE)
 
     def _next_turn(self) -> float:
         if not self._asked:

@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import arguments
-from airflow_provider_renderbus.api.errors import BadRequest, NotFound, RenderbusError, TransportError
+from airflow_provider_renderbus.api.errors import BadRequest, NotFound, RenderbusError
+from airflow_provider_renderbus.triggers.back_off import BackOff
 from airflow_provider_renderbus.triggers.glance import glances
 from airflow_provider_renderbus.triggers.pages import Pages
 from airflow_provider_renderbus.triggers.patience import OneVoice, Patience
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Between two tries while the farm is down: doubled so often from 1 s on, but no more than a quarter of an
-# interval. What has piled up is caught up with in half an interval, so all are served within one.
-DOUBLINGS, SHARE_OF_INTERVAL = 5, 0.25
-# Seconds between two tries where the farm asks for longer ones, at most.
-LONGEST_WAIT_WANTED = 300.0
 # So many tasks are read before the event loop has its turn.
 _READ_AT_ONCE = 10
 
@@ -54,10 +50,9 @@ class Poller:
         self._woken = asyncio.Event()
         self._voice = OneVoice(log)
         self._patience = Patience(self._voice)
-        self.rounds = Rounds(client, self._voice, clock)
+        self._back_off = BackOff(interval, self._distance)
+        self.rounds = Rounds(client, self._voice, self._back_off, clock)
         self._looks = 0
-        self._failures = 0
-        self._looks_at_failure = 0
         self._broken: Exception | None = None
 
     async def watch(self, number: int, interval: float, deadline: float) -> AsyncGenerator[TaskInfo]:
@@ -87,20 +82,26 @@ class Poller:
         async with asyncio.TaskGroup() as looks:
             while True:
                 await self._page_due()
+                await self._back_off.probed()
                 await self._free.acquire()
-                look = looks.create_task(self._look(self._pages.take(loop.time()) or []))
+                page = self._pages.take(loop.time()) if self._back_off.is_open else None
+                look = looks.create_task(self._look(page or []))
                 look.add_done_callback(lambda _: self._free.release())
-                if self._failures:
+                if self._back_off.failures:
                     # While the farm is down, one request at a time finds out whether it is back.
                     await asyncio.wait([look])
 
     async def _page_due(self) -> None:
         loop = asyncio.get_running_loop()
-        while loop.time() < self._pages.next_time():
+        while loop.time() < (due := max(self._pages.next_time(), self._back_off.held_until)):
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(self._pages.next_time()):
+                async with asyncio.timeout_at(due):
                     await self._woken.wait()
+
+    def _distance(self) -> float:
+        """Return the seconds between two requests in good times, pages and questions together."""
+        return self._interval / max(1, self._pages.count + len(self.rounds))
 
     def fail(self, reason: Exception) -> None:
         """End the waiting of all, of those too that are still to come."""
@@ -144,15 +145,14 @@ class Poller:
         self._looks += 1
         look = self._looks
         try:
-            found = await self._client.send(glances(numbers))
+            found = await self._back_off.ask(self._client.send(glances(numbers)))
         except (BadRequest, NotFound) as refusal:
             await self._divide(numbers, refusal)
         except RenderbusError as error:
-            self._fall_back(numbers, look, error)
+            self._fall_back(numbers, error)
         else:
             self._patience.relax()
             self._voice.relax()
-            self._failures = 0
             await self._tell(numbers, look, found)
 
     async def _divide(self, numbers: list[int], refusal: RenderbusError) -> None:
@@ -165,21 +165,13 @@ class Poller:
         await self._look(numbers[:middle])
         await self._look(numbers[middle:])
 
-    def _fall_back(self, numbers: list[int], look: int, error: RenderbusError) -> None:
-        """Bear that a look failed, and wait longer before the next one, all together."""
+    def _fall_back(self, numbers: list[int], error: RenderbusError) -> None:
+        """Bear that a look failed: its numbers are the first to be asked for again."""
         try:
             self._patience.bear(error)
         except RenderbusError as refusal:
             self._end_all(refusal)
             return
-        now = asyncio.get_running_loop().time()
-        # Requests that were under way together fail together; that counts once.
-        if look > self._looks_at_failure:
-            self._looks_at_failure = self._looks
-            self._failures += 1
-            wait = min(2.0 ** min(self._failures - 1, DOUBLINGS), self._interval * SHARE_OF_INTERVAL)
-            wanted = (error.retry_after if isinstance(error, TransportError) else None) or 0.0
-            self._pages.hold(now + max(wait, self._pages.distance, min(wanted, LONGEST_WAIT_WANTED)))
         self._pages.retry(numbers)
         for watched in self._still_watched(numbers):
             watched.end_urgent()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.clients.sequences import Sequence
+    from airflow_provider_renderbus.triggers.back_off import BackOff
     from airflow_provider_renderbus.triggers.patience import OneVoice
 
 T = TypeVar("T")
@@ -56,19 +57,28 @@ class Rounds:
     """Carries sequences of calls out, a few at once; those who ask the same share the requests.
 
     Who asks the same has its rounds at the same moments, an interval apart. Different questions have
-    different moments, so that the farm sees no burst.
+    different moments, so that the farm sees no burst. While it does not answer, questions wait for it
+    together with all else that the poller asks.
 
     :param client: the farm's client.
     :param voice: says once for all that there is no answer.
+    :param back_off: tells when the farm may be asked.
     :param clock: tells the seconds since 1970.
     """
 
-    def __init__(self, client: Client, voice: OneVoice, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, client: Client, voice: OneVoice, back_off: BackOff, clock: Callable[[], float]
+    ) -> None:
         self._client = client
         self._voice = voice
+        self._back_off = back_off
         self._clock = clock
         self._free = asyncio.Semaphore(AT_ONCE)
         self._questions: WeakValueDictionary[str, _Question] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        """Return how many different questions are asked."""
+        return len(self._questions)
 
     async def repeat(
         self,
@@ -111,6 +121,7 @@ class Rounds:
 
     async def _ask(self, question: _Question | None, sequence: Callable[[], Sequence[T]]) -> T:
         if question is None:
+            # It is a stop, whose time is short: it waits for nobody's back-off.
             async with self._free:
                 return await self._client.run(sequence())
         async with question.lock:
@@ -124,11 +135,16 @@ class Rounds:
         return answer
 
     async def _answer(self, sequence: Callable[[], Sequence[T]]) -> tuple[T | None, RenderbusError | None]:
-        async with self._free:
-            try:
-                return await self._client.run(sequence()), None
-            except RenderbusError as error:
-                return None, error
+        while True:
+            await self._back_off.turn()
+            async with self._free:
+                # The farm may have failed while this waited for others.
+                if not self._back_off.is_open:
+                    continue
+                try:
+                    return await self._back_off.ask(self._client.run(sequence())), None
+                except RenderbusError as error:
+                    return None, error
 
 
 def _until_turn(question: str, interval: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,10 +11,10 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.patience import OneVoice
 from airflow_provider_renderbus.triggers.poller import Poller
+from airflow_provider_renderbus.triggers.renewing import RenewingClient
 from airflow_provider_renderbus.triggers.undisturbed import undisturbed
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed
 
@@ -65,8 +66,8 @@ class _Shared:
         read = _READ.setdefault(asyncio.get_running_loop(), {})
         if not self._in_haste or renderbus_conn_id not in read:
             read[renderbus_conn_id] = await _settings(hook, interval)
-        # The poller itself looks again: tries within a look would only hold it up.
-        async with await hook.async_client(RetryPolicy(tries=1), read[renderbus_conn_id]) as client:
+        keep = functools.partial(read.__setitem__, renderbus_conn_id)
+        async with RenewingClient(hook, read[renderbus_conn_id], keep) as client:
             poller = Poller(client, interval)
             self._ready.set_result(poller)
             await poller.serve()

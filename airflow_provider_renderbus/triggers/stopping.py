@@ -129,17 +129,14 @@ async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Sto
 
     stopping = Stopping({number: None for numbers in asked for number in numbers})
     deadline = time.time() + STOP_WITHIN
-    in_haste = True
     with contextlib.suppress(DeadlinePassed):
         while pages := list(stopping.pages()):
             for page in pages:
                 try:
-                    async with poller_of(*where, deadline, in_haste=in_haste) as poller:
+                    async with poller_of(*where, deadline, in_haste=True) as poller:
                         await anext(poller.rounds.repeat(partial(stopping.round, page), PAUSE, deadline))
                 except (RenderbusError, ValueError) as problem:
                     stopping.bear(problem, page)
-                    # The key may be a new one.
-                    in_haste = False
             if stopping.pages():
                 await asyncio.sleep(PAUSE)
     return stopping

@@ -42,8 +42,10 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     :param forgives_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
     :param max_cost: what each task may cost, in the account's currency, as text; one that goes on and has
         cost more is stopped at once.
-    :param version: of these arguments; a trigger may have been stored by an older provider.
+    :param version: of these arguments; a trigger may have been stored by another version of this provider.
     """
+
+    VERSION = 2
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         cancel_on_kill: bool = False,
         forgives_until: float = 0.0,
         max_cost: str | None = None,
-        version: int = 2,
+        version: int = VERSION,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
         self.numbers = list(numbers)

@@ -139,6 +139,21 @@ class TestInTheTriggerer:
         assert event.end is End.FAILED_FOR_GOOD
         assert "access_key" in event.message
 
+    def test_what_a_newer_version_stored_is_refused_loudly_and_may_be_retried(self, farm, submitted):
+        trigger = deferred_trigger(submitted)
+        trigger.version += 1
+        event = first_event(trigger)
+        with pytest.raises(AirflowException, match="same version") as raised:
+            sensor(submitted).execute_complete(context(), event.payload())
+        assert not isinstance(raised.value, AirflowFailException)
+        assert not farm.served["query_task_info"]
+
+    def test_what_an_older_version_stored_is_understood(self, farm, submitted):
+        farm.advance(3600)
+        trigger = deferred_trigger(submitted)
+        trigger.version -= 1
+        assert first_event(trigger).end is End.REACHED
+
     def test_nothing_secret_is_in_trigger_or_event(self, connection, farm, submitted):
         farm.advance(3600)
         trigger = deferred_trigger(submitted)

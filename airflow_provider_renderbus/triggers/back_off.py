@@ -1,0 +1,96 @@
+"""How long the farm is left alone while it does not answer, by all who ask it through one poller."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_renderbus.api.errors import RenderbusError, TransportError, is_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+T = TypeVar("T")
+
+# Between two tries while the farm is down: doubled so often from 1 s on, but no more than a quarter of an
+# interval. What has piled up is caught up with in half an interval, so all are served within one.
+DOUBLINGS, SHARE_OF_INTERVAL = 5, 0.25
+# Seconds between two tries where the farm asks for longer ones, at most.
+LONGEST_WAIT_WANTED = 300.0
+
+
+class BackOff:
+    """Lets requests through while the farm answers, and one at a time, ever less often, while not.
+
+    :param interval: seconds in which each has its turn.
+    :param distance: tells the seconds between two requests in good times; it is never asked more often.
+    :ivar held_until: the moment of the event loop until which nothing is asked.
+    :ivar failures: how often in a row there was no answer.
+    """
+
+    def __init__(self, interval: float, distance: Callable[[], float]) -> None:
+        self._interval = interval
+        self._distance = distance
+        self.held_until = -math.inf
+        self.failures = 0
+        self._tries = 0
+        self._tries_at_failure = 0
+        self._turn = -math.inf
+        self._probe: asyncio.Future[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the farm may be asked now."""
+        return asyncio.get_running_loop().time() >= self.held_until and self._probe is None
+
+    async def turn(self) -> None:
+        """Wait until the farm may be asked: those who wait come one by one, at double speed at most."""
+        now = asyncio.get_running_loop().time
+        while not self.is_open:
+            if now() < self.held_until:
+                self._turn = max(self._turn + self._distance() / 2, self.held_until)
+                await asyncio.sleep(self._turn - now())
+            else:
+                await self.probed()
+
+    async def probed(self) -> None:
+        """Wait until it is known whether the farm is back, where somebody is finding out."""
+        if self._probe:
+            await asyncio.wait([self._probe])
+
+    async def ask(self, request: Coroutine[Any, Any, T]) -> T:
+        """Carry a request out, and take note of whether there was an answer.
+
+        :param request: the request.
+        :raises RenderbusError: its error.
+        """
+        self._tries += 1
+        this = self._tries
+        probe = None
+        if self.failures and self._probe is None:
+            probe = self._probe = asyncio.get_running_loop().create_future()
+        try:
+            answer = await request
+        except RenderbusError as error:
+            if not is_refusal(error):
+                self._fail(this, error)
+            raise
+        finally:
+            if probe:
+                self._probe = None
+                probe.set_result(None)
+        self.failures = 0
+        return answer
+
+    def _fail(self, this: int, error: RenderbusError) -> None:
+        # Requests that were under way together fail together; that counts once.
+        if this <= self._tries_at_failure:
+            return
+        self._tries_at_failure = self._tries
+        self.failures += 1
+        wait = min(2.0 ** min(self.failures - 1, DOUBLINGS), self._interval * SHARE_OF_INTERVAL)
+        wanted = (error.retry_after if isinstance(error, TransportError) else None) or 0.0
+        pause = max(wait, self._distance(), min(wanted, LONGEST_WAIT_WANTED))
+        self.held_until = max(self.held_until, asyncio.get_running_loop().time() + pause)
