@@ -8,6 +8,7 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
+    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
@@ -248,6 +249,18 @@ class TestModes:
         sensor = RenderbusTaskSensor(task_id="wait", render_task_id=1, soft_fail=True, deferrable=deferrable)
         with pytest.raises(AirflowSkipException, match="access_key"):
             sensor.execute(context())
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS)
+    def test_a_connection_that_is_not_there_fails_before_anything_is_deferred(self, kind, options):
+        sensor = kind(task_id="wait", renderbus_conn_id="renderbus_defualt", deferrable=True, **options)
+        with pytest.raises(AirflowNotFoundException, match="renderbus_defualt"):
+            sensor.execute(context())
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS)
+    def test_so_does_one_with_wrong_fields(self, kind, options, monkeypatch):
+        monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
+        with pytest.raises(AirflowFailException, match="access_key"):
+            kind(task_id="wait", deferrable=True, **options).execute(context())
 
     @pytest.mark.parametrize("interval", [0, float("inf")])
     def test_an_interval_that_is_none_is_refused_before_anything_is_deferred(self, interval):
