@@ -28,7 +28,7 @@ from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import FramesDone, restored, stored
 from airflow_provider_renderbus.triggers.events import End, Event
 from tests.airflow.context import context
-from tests.airflow_version import reschedules_without_a_database
+from tests.airflow_version import can_reschedule, was_rescheduled
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -269,11 +269,26 @@ class TestModes:
         with pytest.raises(AirflowFailException, match=r"^poke_interval: "):
             sensor.execute(context())
 
-    @reschedules_without_a_database
     def test_a_sensor_can_be_rescheduled(self):
+        can_reschedule()
         sensor = RenderbusFundsSensor(task_id="wait", min_funds=1000, mode="reschedule")
         with pytest.raises(AirflowRescheduleException):
             sensor.execute(context())
+
+    def test_a_later_try_starts_again_at_its_first_look_only(self, client, submitted, tmp_path):
+        can_reschedule()
+        options = {"render_task_id": submitted, "mode": "reschedule", "cancel_on_kill": True}
+        later = context(try_number=2)
+        later["ti"].run_id = str(tmp_path)  # all tests of a process share Airflow's database
+        client.send(calls.stop_task([submitted]))
+        with pytest.raises(AirflowRescheduleException):
+            RenderbusTaskSensor(task_id="wait", **options).execute(later)
+        assert client.send(calls.query_task_info([submitted]))[submitted].status.name != "STOP"
+
+        was_rescheduled(later["ti"])
+        client.send(calls.stop_task([submitted]))
+        with pytest.raises(AirflowFailException, match="is STOP"):
+            RenderbusTaskSensor(task_id="wait", **options).execute(later)
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS)
     def test_every_option_that_an_author_sets_is_templated(self, kind, options):
