@@ -95,18 +95,18 @@ class AsyncClient:
         return [task.result() for task in tasks]
 
     async def run(self, sequence: CallSequence[T]) -> T:
-        """Carry a sequence of calls out and return its result.
+        """Carry a sequence of calls out, which may be none, and return its result.
 
         :param sequence: one of :mod:`airflow_provider_renderbus.clients.sequences`.
         """
-        batch = next(sequence)
+        answered: Any = None
         while True:
-            answered = await self.send_all(batch)
             try:
                 batch = sequence.send(answered)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            answered = await self.send_all(batch)
 
     async def stream(self, pages: Pages[T]) -> AsyncIterator[Page[T]]:
         """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.

@@ -136,6 +136,13 @@ class TestFrames:
         with pytest.raises(AirflowFailException, match="has no frame '999'"):
             waiting.look(RenderbusFramesSensor, **options)
 
+    @pytest.mark.parametrize("scenario", [{"renders": [{"passes": ["photon"]}]}])
+    def test_chosen_frames_may_be_listed_only_after_a_photon_pass(self, waiting, farm, submitted):
+        options = {"render_task_id": submitted, "frames": ["1", "2"]}
+        assert waiting.look(RenderbusFramesSensor, **options) is None
+        farm.advance(3600)
+        assert waiting.look(RenderbusFramesSensor, **options)["done"] == 2
+
     def test_a_photon_pass_has_no_frames_of_its_own(self):
         leaf = {"taskType": "RenderPhoton", "taskStatus": 25, "totalFrames": 1, "doneFrames": 1}
         parent = {"id": 7, "taskStatus": 0, "respRenderingTaskList": [{"id": 8, **leaf}]}

@@ -114,6 +114,15 @@ def test_an_error_in_a_batch_is_raised(sender, server, account):
         sender.run(account, sequences.task_infos(range(1, 301)))
 
 
+def test_a_sequence_may_end_without_a_call(sender, server, account):
+    def known():
+        yield from ()
+        return 7
+
+    assert sender.run(account, known()) == 7
+    assert server.arrived == []
+
+
 def test_the_leaves_of_a_layered_task(sender, server, account):
     leaf = {"taskStatus": 25}
     task = {"id": 1, "taskStatus": 0, "respRenderingTaskList": [{"id": 2, **leaf}, {"id": 3, **leaf}]}
