@@ -219,6 +219,8 @@ class TestHardware:
             *seed["sections"]["获取平台硬件配置信息"],
             {"id": 9, "model": "RTX", "ram": "64GB", "gpuNum": "2*GPU", "platform": 21, "status": 1},
             {"id": 10, "model": "RTX", "ram": "64GB", "gpuNum": "4*GPU", "platform": 21, "status": 0},
+            {"id": 11, "model": "Default", "ram": "64", "gpuNum": "", "platform": 2, "status": 1},
+            {"id": 12, "model": "RTX", "ram": "64GB", "gpuNum": "1*GPU", "platform": 21, "status": 1},
         ]
         server.script = [envelope(data=configs)]
 
@@ -226,11 +228,27 @@ class TestHardware:
         return [config.id for config in sender.run(account, sequences.hardware_configs(*wanted, **more))]
 
     def test_machines_are_chosen_by_what_they_are(self, sender, account):
-        assert self.ids(sender, account, "W2", 2005) == [301, 303, 339]
         assert self.ids(sender, account, 2, 2005, ram=128) == [303]
         assert self.ids(sender, account, 2, 2007, model="1080Ti", ram=64, gpu_num=0) == [337]
         assert self.ids(sender, account, "GPU", 2007, gpu_num=2) == [9]
 
+    def test_all_machines_of_one_kind_are_chosen(self, sender, account):
+        assert self.ids(sender, account, "W2", 2005, model="Default", ram=64) == [301, 11]
+
+    @pytest.mark.parametrize(
+        ("platform", "traits", "kinds"),
+        [
+            (2, {"ram": 64}, "2080Ti, 64GB, no GPU; Default, 64, no GPU"),
+            (2, {"model": "Default"}, "Default, 64GB, no GPU; Default, 128GB, no GPU"),
+            (21, {"model": "RTX"}, r"RTX, 64GB, 2\*GPU; RTX, 64GB, 1\*GPU"),
+        ],
+    )
+    def test_several_kinds_of_machine_are_refused_for_their_prices(
+        self, sender, account, platform, traits, kinds
+    ):
+        with pytest.raises(ValueError, match=f"several kinds .*{kinds}.*; name as much"):
+            self.ids(sender, account, platform, 2005, **traits)
+
     def test_what_there_is_not_is_told_with_what_there_is(self, sender, account):
-        with pytest.raises(ValueError, match=r"there are: RTX, 64GB, 2\*GPU$"):
+        with pytest.raises(ValueError, match=r"there are: RTX, 64GB, 2\*GPU; RTX, 64GB, 1\*GPU$"):
             self.ids(sender, account, "GPU", 2007, gpu_num=4)
