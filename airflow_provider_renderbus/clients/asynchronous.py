@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 # The connection never stood, so nothing of the request can have reached the farm.
 _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_log_of_httpx = logging.getLogger("httpx")
 
 
 class AsyncClient:
@@ -53,6 +55,10 @@ class AsyncClient:
         self._policy = policy or RetryPolicy()
         self._sleep = sleep
         self._exchange = Exchange(settings, clock=clock)
+        # It has a line at INFO for each request, which would bury the log of those who wait for hours.
+        # Airflow 3 raises it likewise; a level that somebody has set stays.
+        if _log_of_httpx.level == logging.NOTSET:
+            _log_of_httpx.setLevel(logging.WARNING)
         self._tls = settings.tls()
         self._pool = self._open()
 
