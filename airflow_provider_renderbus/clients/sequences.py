@@ -206,14 +206,16 @@ def hardware_configs(
     ram: int | None = None,
     gpu_num: int | None = None,
 ) -> Sequence[tuple[HardwareConfig, ...]]:
-    """Choose the machines that can render a software on a platform.
+    """Choose the machines that can render a software on a platform: all that are of one kind.
 
     :param platform: number or short name of the platform.
     :param cg_id: the software's number.
     :param model: the machines' model, e.g. "Default".
     :param ram: their memory in GB, e.g. 64.
     :param gpu_num: their number of graphics cards; 0 for machines without.
-    :raises ValueError: there is no such machine; the ones that there are, are listed.
+    :return: one or more, which differ in none of these.
+    :raises ValueError: there is no such machine, or there are several kinds, which differ in price; the ones
+        that there are, are listed.
     """
     number = platform_number("platform", platform)
     (listed,) = yield [calls.list_hardware_configs()]
@@ -225,11 +227,13 @@ def hardware_configs(
         and (ram is None or _leading_number(config.ram) == ram)
         and (gpu_num is None or _leading_number(config.gpu_num) == gpu_num)
     )
+    asked = f"platform {number} for software {cg_id} with model={model!r}, ram={ram!r}, gpu_num={gpu_num!r}"
     if not chosen:
-        there = "; ".join(f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in usable)
+        raise ValueError(f"no machine of {asked}; there are: {_kinds(usable) or 'none'}")
+    if len({_kind(config) for config in chosen}) > 1:
         raise ValueError(
-            f"no machine of platform {number} for software {cg_id} with model={model!r}, ram={ram!r}, "
-            f"gpu_num={gpu_num!r}; there are: {there or 'none'}"
+            f"several kinds of machine, which differ in price, are of {asked}: {_kinds(chosen)}; "
+            f"name as much of model, ram and gpu_num as leaves one of them"
         )
     return chosen
 
@@ -262,6 +266,15 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 def _first_frame(name: str) -> int:
     digits = re.search(r"\d+", name)
     return int(digits[0]) if digits else 0
+
+
+def _kind(config: HardwareConfig) -> tuple[str | None, int, int]:
+    return config.model, _leading_number(config.ram), _leading_number(config.gpu_num)
+
+
+def _kinds(configs: Iterable[HardwareConfig]) -> str:
+    told = (f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in configs)
+    return "; ".join(dict.fromkeys(told))
 
 
 def _leading_number(value: str | None) -> int:

@@ -21,8 +21,8 @@ class DescribedOperator(RenderbusOperator):
     :param asset_json: what an analysis found of assets, given likewise (templated).
     :param tips_json: what an analysis found wrong, given likewise (templated).
     :param project_name: a project of the account (templated).
-    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
-        (templated).
+    :param hardware: the kind of machine to render on, by as much of model ("Default"), ram in GB (64) and
+        gpu_num (2) as tells it from all others (templated).
     :param renderbus_conn_id: id of the connection (templated).
     """
 

@@ -42,8 +42,8 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     :param asset_json: what an analysis found of assets, given likewise (templated).
     :param tips_json: what an analysis found wrong, given likewise (templated).
     :param project_name: a project of the account (templated).
-    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
-        (templated).
+    :param hardware: the kind of machine to render on, by as much of model ("Default"), ram in GB (64) and
+        gpu_num (2) as tells it from all others (templated).
     :param assets: what is sent to the input storage before the submit: absolute paths of files, folders or
         patterns, or an upload.json; nothing where it is left out (templated).
     :param download_to: absolute path of the folder to which the frames are fetched after the end; they are
