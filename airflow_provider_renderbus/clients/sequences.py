@@ -111,20 +111,23 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
     return tuple(leaf.id for leaf in task.leaves())
 
 
-def frame_ids_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dict[int, list[int]]]:
+def frame_ids_by_name(
+    task_id: TaskNumber, names: Iterable[str], *, argument: str = "names"
+) -> Sequence[dict[int, list[int]]]:
     """Find frames by their names.
 
     Names are matched as text, for they come in three shapes and can repeat: every id of a name counts.
 
     :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
+    :param argument: what the caller calls the names, for errors.
     :return: the frames' ids by the leaf that they belong to.
     :raises ValueError: a name matches no frame.
     :raises UnknownTask: the farm does not know the task.
     """
-    wanted = list(dict.fromkeys(arguments.texts("names", names)))
+    wanted = list(dict.fromkeys(arguments.texts(argument, names)))
     if not wanted:
-        raise ValueError("names: at least one frame's name is wanted")
+        raise ValueError(f"{argument}: at least one frame's name is wanted")
     ids: dict[int, list[int]] = {}
     there: set[str] = set()
     for leaf in (yield from sub_task_ids(task_id)):
@@ -135,7 +138,7 @@ def frame_ids_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dic
     missing = [name for name in wanted if name not in there]
     if missing:
         told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
-        raise ValueError(f"names: task {task_id} has no frame {told}")
+        raise ValueError(f"{argument}: task {task_id} has no frame {told}")
     return ids
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Seconds, where neither the connection nor Airflow's configuration says otherwise.
 TIMEOUTS = {"connect_timeout": "10", "read_timeout": "60"}
-_FIELDS = "host is the farm's domain, login the access id, password the access key"
+# Airflow's names of these fields, with the labels that its form shows instead.
+_CALLED = {"domain": "host (domain)", "access_id": "login (access id)", "access_key": "password (access key)"}
 
 
 def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
@@ -52,6 +53,7 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
             domain=f"{connection.host or DEFAULT_HOST}{port}",
             access_id=connection.login or "",
             access_key=connection.password or "",
+            called=_CALLED,
             **options,
         )
     except ValueError as problem:
@@ -59,7 +61,7 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     else:
         if not problems:
             return settings
-    raise ValueError(f"connection {connection.conn_id!r} cannot be used ({_FIELDS}): {'; '.join(problems)}")
+    raise ValueError(f"connection {connection.conn_id!r} cannot be used: {'; '.join(problems)}")
 
 
 def console_url(template: str | None, domain: str, number: int) -> str:

@@ -70,7 +70,7 @@ class _FramesOperator(_TasksOperator):
         names: Any = self.frames
         ids: dict[int, list[int]] = {}
         for number in numbers:
-            ids |= yield from sequences.frame_ids_by_name(number, names)
+            ids |= yield from sequences.frame_ids_by_name(number, names, argument="frames")
         return ids
 
 

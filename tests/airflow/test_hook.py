@@ -48,10 +48,11 @@ def test_testing_a_connection_with_a_wrong_key_says_so(connection, monkeypatch):
 
 
 def test_all_that_is_wrong_with_a_connection_is_named_at_once(connection, monkeypatch):
-    use(monkeypatch, connection, login="", extra={"platfrom": "W2", "read_timeout": "long"})
+    use(monkeypatch, connection, login="", host="farm/", extra={"platfrom": "W2", "read_timeout": "long"})
     worked, message = RenderbusHook().test_connection()
     assert not worked
-    assert "access_id" in message
+    assert "login (access id): " in message
+    assert "host (domain): " in message
     assert "platfrom: no such field" in message
     assert "read_timeout" in message
 

@@ -254,7 +254,7 @@ class TestModes:
     def test_soft_fail_skips_for_a_wrong_connection_too(self, monkeypatch, deferrable):
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
         sensor = RenderbusTaskSensor(task_id="wait", render_task_id=1, soft_fail=True, deferrable=deferrable)
-        with pytest.raises(AirflowSkipException, match="access_key"):
+        with pytest.raises(AirflowSkipException, match="access key"):
             sensor.execute(context())
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS)
@@ -266,7 +266,7 @@ class TestModes:
     @pytest.mark.parametrize(("kind", "options"), SENSORS)
     def test_so_does_one_with_wrong_fields(self, kind, options, monkeypatch):
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
-        with pytest.raises(AirflowFailException, match="access_key"):
+        with pytest.raises(AirflowFailException, match="access key"):
             kind(task_id="wait", deferrable=True, **options).execute(context())
 
     @pytest.mark.parametrize("interval", [0, float("inf")])
