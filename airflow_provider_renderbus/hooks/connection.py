@@ -64,27 +64,27 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     raise ValueError(f"connection {connection.conn_id!r} cannot be used: {'; '.join(problems)}")
 
 
-def console_url(template: str | None, domain: str, number: int) -> str:
+def console_url(template: str | None, settings: Settings, number: int) -> str:
     """Return the address of a task on the farm's web pages.
 
     The live farm documents no address for a single task, so without a template it is the entry page.
 
     :param template: the connection's ``console_url``, with ``{number}`` where the task's number stands.
-    :param domain: the farm's domain.
+    :param settings: which farm it is.
     :param number: the task's number.
     """
-    return template.replace("{number}", str(number)) if template else f"https://{domain}/"
+    if template:
+        return template.replace("{number}", str(number))
+    return f"{settings.protocol}://{settings.domain}/"
 
 
-def uses_main_account(extra: Mapping[str, Any], *, shared: bool) -> bool:
-    """Return whether scenes go to the main account's storage.
+def uses_main_account(extra: Mapping[str, Any]) -> bool | None:
+    """Return whether scenes go to the main account's storage, or None where the connection leaves it open.
 
     :param extra: the connection's extra, read from JSON.
-    :param shared: what the account's profile says (``shareMainCapital``), which counts where the extra says
-        nothing.
     """
     given = extra.get("use_main_account")
-    return shared if given in (None, "") else bool(_yes_or_no(given))
+    return None if given in (None, "") else bool(_yes_or_no(given))
 
 
 def _number(value: Any) -> Any:
