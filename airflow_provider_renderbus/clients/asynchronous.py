@@ -16,12 +16,10 @@ from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.clients.sequences import AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from airflow_provider_renderbus.api.call import Call
-    from airflow_provider_renderbus.api.models.page import Page
-    from airflow_provider_renderbus.clients.sequences import Pages
     from airflow_provider_renderbus.clients.sequences import Sequence as CallSequence
     from airflow_provider_renderbus.clients.settings import Settings
 
@@ -113,21 +111,6 @@ class AsyncClient:
                 result: T = end.value
                 return result
             answered = await self.send_all(batch)
-
-    async def stream(self, pages: Pages[T]) -> AsyncIterator[Page[T]]:
-        """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.
-
-        :param pages: one of :mod:`airflow_provider_renderbus.clients.sequences`.
-        """
-        batch = next(pages)
-        while True:
-            answered = await self.send_all(batch)
-            for page in answered:
-                yield page
-            try:
-                batch = pages.send(answered)
-            except StopIteration:
-                return
 
     async def _try(self, call: Call[T]) -> T:
         if call.replay_safe:

@@ -1,11 +1,11 @@
 """Several calls with one purpose, written once for both clients.
 
 A sequence is a generator that yields batches of calls, whose order within a batch does not matter, and
-takes the batch's results. Either client drives it: ``client.run(sequence)`` returns what it returns, and
-``client.stream(pages)`` yields its pages as they come::
+takes the batch's results. Either client drives it: ``client.run(sequence)`` returns what it returns. The
+blocking one yields pages as they come::
 
     infos = client.run(sequences.task_infos(numbers))
-    for page in client.stream(sequences.frame_pages(number)):
+    for page in client.stream(sequences.task_pages()):
         ...
 """
 
@@ -45,15 +45,6 @@ def task_pages(**filters: Any) -> Pages[TaskInfo]:
     :param filters: as for :func:`airflow_provider_renderbus.api.calls.get_task_list`, but the page.
     """
     return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
-
-
-def frame_pages(task_id: TaskNumber, search_keyword: str | None = None) -> Pages[Frame]:
-    """Ask for all pages of a leaf task's frames.
-
-    :param task_id: number or alias of a leaf task.
-    :param search_keyword: only frames whose index holds this text.
-    """
-    return _pages(lambda page_num: calls.query_task_frames(task_id, search_keyword, page_num))
 
 
 def frames(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
@@ -140,35 +131,6 @@ def frame_ids_by_name(
         told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
         raise ValueError(f"{argument}: task {task_id} has no frame {told}")
     return ids
-
-
-def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
-    """Render frames again by their names, and pay for them again.
-
-    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
-    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
-    :return: the ids of the frames that were recommitted.
-    :raises ValueError: a name matches no frame; nothing is recommitted then.
-    :raises UnknownTask: the farm does not know the task.
-    """
-    ids = yield from frame_ids_by_name(task_id, names)
-    chosen = tuple(number for of_leaf in ids.values() for number in of_leaf)
-    yield [calls.recommit_frames(ids=chosen)]
-    return chosen
-
-
-def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
-    """Stop frames by their names.
-
-    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
-    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
-    :return: the ids of the frames that were stopped.
-    :raises ValueError: a name matches no frame; nothing is stopped then.
-    :raises UnknownTask: the farm does not know the task.
-    """
-    ids = yield from frame_ids_by_name(task_id, names)
-    yield [calls.stop_frames(leaf, ids=of_leaf) for leaf, of_leaf in ids.items()]
-    return tuple(number for of_leaf in ids.values() for number in of_leaf)
 
 
 def output_files(task_id: TaskNumber) -> Sequence[tuple[OutputFile, ...]]:
