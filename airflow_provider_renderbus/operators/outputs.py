@@ -27,10 +27,12 @@ class RenderbusListOutputsOperator(RenderbusOperator):
 
     template_fields = (*RenderbusOperator.template_fields, "render_task_id", "pattern")
 
-    def __init__(self, *, render_task_id: TaskNumber | XComArg, pattern: str = "*", **kwargs: Any) -> None:
+    def __init__(
+        self, *, render_task_id: TaskNumber | XComArg, pattern: str | XComArg = "*", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.pattern = pattern
+        self.pattern: Any = pattern
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the files."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.courier import Assets, Courier
@@ -83,19 +83,19 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def __init__(
         self,
         *,
-        task_user_level: int = 50,
-        labels: Sequence[str] | None = None,
-        artist: str | None = None,
-        assets: Assets | None = None,
-        download_to: str | PathLike[str] | None = None,
+        task_user_level: int | str | XComArg = 50,
+        labels: Sequence[str] | XComArg | None = None,
+        artist: str | XComArg | None = None,
+        assets: Assets | XComArg | None = None,
+        download_to: str | PathLike[str] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.assets = assets
-        self.download_to = download_to
+        self.assets: Any = assets
+        self.download_to: Any = download_to
         self.task_user_level = task_user_level
-        self.labels = labels
-        self.artist = artist
+        self.labels: Any = labels
+        self.artist: Any = artist
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or take up what an earlier try has begun."""

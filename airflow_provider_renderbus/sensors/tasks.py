@@ -59,8 +59,8 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
         self,
         *,
         render_task_id: TaskNumber | Sequence[TaskNumber] | XComArg,
-        target_states: Sequence[int | str] | None = None,
-        failed_states: Sequence[int | str] | None = None,
+        target_states: Sequence[int | str] | XComArg | None = None,
+        failed_states: Sequence[int | str] | XComArg | None = None,
         cancel_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
