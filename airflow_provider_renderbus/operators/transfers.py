@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import task_number
 from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
             return self.courier.send(self.assets)
 
 
-class RenderbusDownloadFramesOperator(_TransferOperator):
+class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
     """Fetch the frames of a task, of all its leaves, into a folder.
 
     Each file is whole in the folder or not there: it comes into a hidden folder in it, and gets its name when
@@ -122,4 +123,5 @@ class RenderbusDownloadFramesOperator(_TransferOperator):
         """Fetch the files."""
         with airflow_failures():
             number = task_number("render_task_id", self.render_task_id)
+            self.link_console(context, self.hook.console_url(number))
             return self.courier.fetch(number, self.folder, self.pattern)
