@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class RenderbusTaskLink(BaseOperatorLink):
     """Leads to the task's page on the farm, also while the Airflow task still waits."""
 
-    name = "Renderbus"
+    # The same for all farms: Airflow shows it before it knows the connection.
+    name = "Render task"
 
     @property
     def xcom_key(self) -> str:

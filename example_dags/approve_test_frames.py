@@ -106,10 +106,12 @@ def approve_test_frames() -> None:
         on_test_done="succeed",
         deferrable=True,
     )
+    # What stands for a task's result here is that result when the tasks run.
+    rendered: Any = test_frames.output
     approve = HITLBranchOperator(
         task_id="approve",
         subject=f"Do the test frames of {SHOT} look right?",
-        body=show(test_frames.output),
+        body=show(rendered),
         options=["Approve", "Reject"],
         options_mapping={"Approve": "full_speed", "Reject": "give_up"},
     )

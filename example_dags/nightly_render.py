@@ -154,7 +154,8 @@ def preview(renders: list[dict[str, Any]], **context: Any) -> str:
 )
 def nightly_render() -> None:
     """Render the night's shots and make pictures of them."""
-    renders = render_shot.expand_kwargs([{"shot": shot, "task_json": task_json(shot)} for shot in SHOTS])
+    # What stands for the renders' results here is those results when the tasks run.
+    renders: Any = render_shot.expand_kwargs([{"shot": shot, "task_json": task_json(shot)} for shot in SHOTS])
     contact_sheet(renders)
     preview(renders)
 

@@ -5,10 +5,9 @@ It is stated here and nowhere else.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pkgutil import resolve_name
-
-import pytest
 
 LINE = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 """Major and minor version."""
@@ -27,9 +26,27 @@ DAG_FILES_IMPORT = (
 )
 """What any DAG file loads. Older lines load more with it, libraries too."""
 
-reschedules_without_a_database = pytest.mark.skipif(
-    LINE < (3, 0), reason="before 3.0 a sensor that is rescheduled asks the database for its first start"
-)
+
+def can_reschedule():
+    """Have a sensor find what it asks when it is rescheduled: before 3.0, that is the database."""
+    if LINE < (3, 0):
+        table = resolve_name("airflow.models.taskreschedule:TaskReschedule").__table__
+        table.create(resolve_name("airflow.settings:engine"), checkfirst=True)
+
+
+def was_rescheduled(ti):
+    """Have Airflow know that this try of a sensor was rescheduled."""
+    now = datetime.now(UTC)
+    if LINE >= (3, 0):
+        ti.rescheduled = now
+        return
+    row = resolve_name("airflow.models.taskreschedule:TaskReschedule")(
+        ti.task_id, ti.dag_id, ti.run_id, ti.try_number, now, now, now, ti.map_index
+    )
+    with resolve_name("airflow.utils.session:create_session")() as session:
+        # The tables of its run and task instance are not there.
+        session.execute(resolve_name("sqlalchemy:text")("PRAGMA foreign_keys = OFF"))
+        session.add(row)
 
 
 def as_on_this_line(snippet):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,12 +17,10 @@ from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.clients.sequences import AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from airflow_provider_renderbus.api.call import Call
-    from airflow_provider_renderbus.api.models.page import Page
-    from airflow_provider_renderbus.clients.sequences import Pages
     from airflow_provider_renderbus.clients.sequences import Sequence as CallSequence
     from airflow_provider_renderbus.clients.settings import Settings
 
@@ -29,6 +28,7 @@ T = TypeVar("T")
 
 # The connection never stood, so nothing of the request can have reached the farm.
 _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_log_of_httpx = logging.getLogger("httpx")
 
 
 class AsyncSender(ABC):
@@ -60,33 +60,18 @@ class AsyncSender(ABC):
         return [task.result() for task in tasks]
 
     async def run(self, sequence: CallSequence[T]) -> T:
-        """Carry a sequence of calls out and return its result.
+        """Carry a sequence of calls out, which may be none, and return its result.
 
         :param sequence: one of :mod:`airflow_provider_renderbus.clients.sequences`.
         """
-        batch = next(sequence)
+        answered: Any = None
         while True:
-            answered = await self.send_all(batch)
             try:
                 batch = sequence.send(answered)
             except StopIteration as end:
                 result: T = end.value
                 return result
-
-    async def stream(self, pages: Pages[T]) -> AsyncIterator[Page[T]]:
-        """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.
-
-        :param pages: one of :mod:`airflow_provider_renderbus.clients.sequences`.
-        """
-        batch = next(pages)
-        while True:
             answered = await self.send_all(batch)
-            for page in answered:
-                yield page
-            try:
-                batch = pages.send(answered)
-            except StopIteration:
-                return
 
 
 class AsyncClient(AsyncSender):
@@ -112,6 +97,10 @@ class AsyncClient(AsyncSender):
         self._policy = policy or RetryPolicy()
         self._sleep = sleep
         self._exchange = Exchange(settings, clock=clock)
+        # It has a line at INFO for each request, which would bury the log of those who wait for hours.
+        # Airflow 3 raises it likewise; a level that somebody has set stays.
+        if _log_of_httpx.level == logging.NOTSET:
+            _log_of_httpx.setLevel(logging.WARNING)
         self._tls = settings.tls()
         self._pool = self._open()
 

@@ -97,18 +97,18 @@ class Client:
             return list(pool.map(self.send, batch))
 
     def run(self, sequence: CallSequence[T]) -> T:
-        """Carry a sequence of calls out and return its result.
+        """Carry a sequence of calls out, which may be none, and return its result.
 
         :param sequence: one of :mod:`airflow_provider_renderbus.clients.sequences`.
         """
-        batch = next(sequence)
+        answered: Any = None
         while True:
-            answered = self.send_all(batch)
             try:
                 batch = sequence.send(answered)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            answered = self.send_all(batch)
 
     def stream(self, pages: Pages[T]) -> Iterator[Page[T]]:
         """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.

@@ -1,11 +1,11 @@
 """Several calls with one purpose, written once for both clients.
 
 A sequence is a generator that yields batches of calls, whose order within a batch does not matter, and
-takes the batch's results. Either client drives it: ``client.run(sequence)`` returns what it returns, and
-``client.stream(pages)`` yields its pages as they come::
+takes the batch's results. Either client drives it: ``client.run(sequence)`` returns what it returns. The
+blocking one yields pages as they come::
 
     infos = client.run(sequences.task_infos(numbers))
-    for page in client.stream(sequences.frame_pages(number)):
+    for page in client.stream(sequences.task_pages()):
         ...
 """
 
@@ -45,15 +45,6 @@ def task_pages(**filters: Any) -> Pages[TaskInfo]:
     :param filters: as for :func:`airflow_provider_renderbus.api.calls.get_task_list`, but the page.
     """
     return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
-
-
-def frame_pages(task_id: TaskNumber, search_keyword: str | None = None) -> Pages[Frame]:
-    """Ask for all pages of a leaf task's frames.
-
-    :param task_id: number or alias of a leaf task.
-    :param search_keyword: only frames whose index holds this text.
-    """
-    return _pages(lambda page_num: calls.query_task_frames(task_id, search_keyword, page_num))
 
 
 def frames(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
@@ -111,20 +102,23 @@ def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
     return tuple(leaf.id for leaf in task.leaves())
 
 
-def frame_ids_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dict[int, list[int]]]:
+def frame_ids_by_name(
+    task_id: TaskNumber, names: Iterable[str], *, argument: str = "names"
+) -> Sequence[dict[int, list[int]]]:
     """Find frames by their names.
 
     Names are matched as text, for they come in three shapes and can repeat: every id of a name counts.
 
     :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
+    :param argument: what the caller calls the names, for errors.
     :return: the frames' ids by the leaf that they belong to.
     :raises ValueError: a name matches no frame.
     :raises UnknownTask: the farm does not know the task.
     """
-    wanted = list(dict.fromkeys(arguments.texts("names", names)))
+    wanted = list(dict.fromkeys(arguments.texts(argument, names)))
     if not wanted:
-        raise ValueError("names: at least one frame's name is wanted")
+        raise ValueError(f"{argument}: at least one frame's name is wanted")
     ids: dict[int, list[int]] = {}
     there: set[str] = set()
     for leaf in (yield from sub_task_ids(task_id)):
@@ -135,37 +129,8 @@ def frame_ids_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[dic
     missing = [name for name in wanted if name not in there]
     if missing:
         told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
-        raise ValueError(f"names: task {task_id} has no frame {told}")
+        raise ValueError(f"{argument}: task {task_id} has no frame {told}")
     return ids
-
-
-def recommit_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
-    """Render frames again by their names, and pay for them again.
-
-    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
-    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
-    :return: the ids of the frames that were recommitted.
-    :raises ValueError: a name matches no frame; nothing is recommitted then.
-    :raises UnknownTask: the farm does not know the task.
-    """
-    ids = yield from frame_ids_by_name(task_id, names)
-    chosen = tuple(number for of_leaf in ids.values() for number in of_leaf)
-    yield [calls.recommit_frames(ids=chosen)]
-    return chosen
-
-
-def stop_frames_by_name(task_id: TaskNumber, names: Iterable[str]) -> Sequence[tuple[int, ...]]:
-    """Stop frames by their names.
-
-    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
-    :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
-    :return: the ids of the frames that were stopped.
-    :raises ValueError: a name matches no frame; nothing is stopped then.
-    :raises UnknownTask: the farm does not know the task.
-    """
-    ids = yield from frame_ids_by_name(task_id, names)
-    yield [calls.stop_frames(leaf, ids=of_leaf) for leaf, of_leaf in ids.items()]
-    return tuple(number for of_leaf in ids.values() for number in of_leaf)
 
 
 def output_files(task_id: TaskNumber) -> Sequence[tuple[OutputFile, ...]]:
@@ -206,14 +171,16 @@ def hardware_configs(
     ram: int | None = None,
     gpu_num: int | None = None,
 ) -> Sequence[tuple[HardwareConfig, ...]]:
-    """Choose the machines that can render a software on a platform.
+    """Choose the machines that can render a software on a platform: all that are of one kind.
 
     :param platform: number or short name of the platform.
     :param cg_id: the software's number.
     :param model: the machines' model, e.g. "Default".
     :param ram: their memory in GB, e.g. 64.
     :param gpu_num: their number of graphics cards; 0 for machines without.
-    :raises ValueError: there is no such machine; the ones that there are, are listed.
+    :return: one or more, which differ in none of these.
+    :raises ValueError: there is no such machine, or there are several kinds, which differ in price; the ones
+        that there are, are listed.
     """
     number = platform_number("platform", platform)
     (listed,) = yield [calls.list_hardware_configs()]
@@ -225,11 +192,13 @@ def hardware_configs(
         and (ram is None or _leading_number(config.ram) == ram)
         and (gpu_num is None or _leading_number(config.gpu_num) == gpu_num)
     )
+    asked = f"platform {number} for software {cg_id} with model={model!r}, ram={ram!r}, gpu_num={gpu_num!r}"
     if not chosen:
-        there = "; ".join(f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in usable)
+        raise ValueError(f"no machine of {asked}; there are: {_kinds(usable) or 'none'}")
+    if len({_kind(config) for config in chosen}) > 1:
         raise ValueError(
-            f"no machine of platform {number} for software {cg_id} with model={model!r}, ram={ram!r}, "
-            f"gpu_num={gpu_num!r}; there are: {there or 'none'}"
+            f"several kinds of machine, which differ in price, are of {asked}: {_kinds(chosen)}; "
+            f"name as much of model, ram and gpu_num as leaves one of them"
         )
     return chosen
 
@@ -262,6 +231,15 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 def _first_frame(name: str) -> int:
     digits = re.search(r"\d+", name)
     return int(digits[0]) if digits else 0
+
+
+def _kind(config: HardwareConfig) -> tuple[str | None, int, int]:
+    return config.model, _leading_number(config.ram), _leading_number(config.gpu_num)
+
+
+def _kinds(configs: Iterable[HardwareConfig]) -> str:
+    told = (f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in configs)
+    return "; ".join(dict.fromkeys(told))
 
 
 def _leading_number(value: str | None) -> int:

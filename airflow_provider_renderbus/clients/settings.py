@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import re
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
 from airflow_provider_renderbus.api.platforms import platform_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROTOCOLS = ("https", "http")
 _FOR_EVER = 86_400.0
@@ -36,6 +39,7 @@ class Settings:
     :param read_timeout: seconds that the farm may stay silent.
     :param verify: whether TLS certificates are checked.
     :param ca_bundle: path of a file with the authorities to trust in place of the usual ones.
+    :param called: what the caller calls fields, by their names here, for errors.
     :raises ValueError: fields are not what they must be; all of them are named at once.
     """
 
@@ -48,15 +52,18 @@ class Settings:
     read_timeout: float = 60.0
     verify: bool = True
     ca_bundle: str | None = None
+    called: InitVar[Mapping[str, str] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, called: Mapping[str, str] | None) -> None:
+        called = called or {}
         problems = [
-            f"{name}: a text of ASCII signs without blanks is wanted"
+            f"{called.get(name, name)}: a text of ASCII signs without blanks is wanted"
             for name in ("access_id", "access_key")
             if not _is_word(getattr(self, name))
         ]
         if not _is_domain(self.domain):
-            problems.append(f"domain: a bare one, task.renderbus.com, is wanted, not {self.domain!r}")
+            name = called.get("domain", "domain")
+            problems.append(f"{name}: a bare domain, task.renderbus.com, is wanted, not {self.domain!r}")
         if self.protocol not in PROTOCOLS:
             problems.append(f"protocol: 'https' or 'http' is wanted, not {self.protocol!r}")
         for name in ("connect_timeout", "read_timeout"):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Seconds, where neither the connection nor Airflow's configuration says otherwise.
 TIMEOUTS = {"connect_timeout": "10", "read_timeout": "60"}
-_FIELDS = "host is the farm's domain, login the access id, password the access key"
+# Airflow's names of these fields, with the labels that its form shows instead.
+_CALLED = {"domain": "host (domain)", "access_id": "login (access id)", "access_key": "password (access key)"}
 
 
 def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
@@ -52,6 +53,7 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
             domain=f"{connection.host or DEFAULT_HOST}{port}",
             access_id=connection.login or "",
             access_key=connection.password or "",
+            called=_CALLED,
             **options,
         )
     except ValueError as problem:
@@ -59,30 +61,30 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     else:
         if not problems:
             return settings
-    raise ValueError(f"connection {connection.conn_id!r} cannot be used ({_FIELDS}): {'; '.join(problems)}")
+    raise ValueError(f"connection {connection.conn_id!r} cannot be used: {'; '.join(problems)}")
 
 
-def console_url(template: str | None, domain: str, number: int) -> str:
+def console_url(template: str | None, settings: Settings, number: int) -> str:
     """Return the address of a task on the farm's web pages.
 
     The live farm documents no address for a single task, so without a template it is the entry page.
 
     :param template: the connection's ``console_url``, with ``{number}`` where the task's number stands.
-    :param domain: the farm's domain.
+    :param settings: which farm it is.
     :param number: the task's number.
     """
-    return template.replace("{number}", str(number)) if template else f"https://{domain}/"
+    if template:
+        return template.replace("{number}", str(number))
+    return f"{settings.protocol}://{settings.domain}/"
 
 
-def uses_main_account(extra: Mapping[str, Any], *, shared: bool) -> bool:
-    """Return whether scenes go to the main account's storage.
+def uses_main_account(extra: Mapping[str, Any]) -> bool | None:
+    """Return whether scenes go to the main account's storage, or None where the connection leaves it open.
 
     :param extra: the connection's extra, read from JSON.
-    :param shared: what the account's profile says (``shareMainCapital``), which counts where the extra says
-        nothing.
     """
     given = extra.get("use_main_account")
-    return shared if given in (None, "") else bool(_yes_or_no(given))
+    return None if given in (None, "") else bool(_yes_or_no(given))
 
 
 def _number(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook, conf
 
@@ -14,6 +14,8 @@ from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
 from airflow_provider_renderbus.hooks.renewal import looking_up, renewed
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.errors import AuthError
     from airflow_provider_renderbus.api.models.account import UserProfile
@@ -27,12 +29,12 @@ T = TypeVar("T")
 
 
 class RenderbusHook(BaseHook):
-    """Sends calls to the farm of an Airflow connection.
+    """Sends calls to the farm of an Airflow connection; a context manager over pooled connections.
 
     ::
 
-        hook = RenderbusHook()
-        profile = hook.send(calls.query_user_profile())
+        with RenderbusHook() as hook:
+            profile = hook.send(calls.query_user_profile())
 
     :param renderbus_conn_id: id of the connection.
     """
@@ -104,6 +106,19 @@ class RenderbusHook(BaseHook):
         """Return the blocking client."""
         return self.client
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the blocking client's pooled connections. A later call opens new ones."""
+        if "client" in vars(self):
+            self.client.close()
+
     def send(self, call: Call[T]) -> T:
         """Send a call to the farm and return its result.
 
@@ -159,7 +174,7 @@ class RenderbusHook(BaseHook):
         :param number: the task's number.
         """
         template = self._connection.extra_dejson.get("console_url")
-        return console_url(template, self.settings.domain, number)
+        return console_url(template, self.settings, number)
 
     @property
     def transfer_command(self) -> str | None:
@@ -170,13 +185,14 @@ class RenderbusHook(BaseHook):
     def uses_main_account(self, profile: UserProfile | None = None) -> bool:
         """Return whether scenes go to the main account's storage: by the connection, else by the profile.
 
-        :param profile: the account's; asked for where it is left out.
+        :param profile: the account's; asked for where it is left out and the connection leaves it open.
         """
         from airflow_provider_renderbus.api import calls
 
-        known = profile or self.send(calls.query_user_profile())
-        shared = bool(known.share_main_capital)
-        return uses_main_account(self._connection.extra_dejson, shared=shared)
+        chosen = uses_main_account(self._connection.extra_dejson)
+        if chosen is not None:
+            return chosen
+        return bool((profile or self.send(calls.query_user_profile())).share_main_capital)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the account's profile, which needs the key, and tell whose it is and what it has left."""

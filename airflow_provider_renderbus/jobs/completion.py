@@ -33,8 +33,8 @@ def filled_in(
     :param platform: number of the render platform.
     :param project_id: number of the project on the farm; left as it is where it is left out.
     :param project_name: the project's name, likewise.
-    :param hardware: the kinds of machines to render on, all with the same memory and number of GPU cards:
-        ``hardwareConfigIds``, ``ram`` and ``graphics_cards_num``, likewise.
+    :param hardware: the machines to render on, all of one kind: ``hardwareConfigIds``, ``ram``
+        and ``graphics_cards_num``, likewise.
     :raises ValueError: it is no JSON object, or has no object `task_info`.
     """
     described = load("task_json", task_json)

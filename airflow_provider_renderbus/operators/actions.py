@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api import arguments, calls
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.ends import airflow_failures, paid_once
+from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.sequences import Sequence
 
 
-class _TasksOperator(RenderbusOperator):
+class _TasksOperator(ConsoleLinked, RenderbusOperator):
     """Does one thing to one task or to many.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
@@ -41,6 +42,7 @@ class _TasksOperator(RenderbusOperator):
             numbers = arguments.task_numbers(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
+            self.link_console(context, self.hook.console_url(numbers[0]))
             self.hook.run(self.act(numbers))
         self.log.info("%s: task %s", self.done, ", ".join(map(str, numbers)))
         return numbers
@@ -70,7 +72,7 @@ class _FramesOperator(_TasksOperator):
         names: Any = self.frames
         ids: dict[int, list[int]] = {}
         for number in numbers:
-            ids |= yield from sequences.frame_ids_by_name(number, names)
+            ids |= yield from sequences.frame_ids_by_name(number, names, argument="frames")
         return ids
 
 

@@ -10,6 +10,8 @@ from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Des
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow.providers.common.compat.sdk import XComArg
+
     from airflow_provider_renderbus.operators.description import JobFile
 
 
@@ -21,8 +23,8 @@ class DescribedOperator(RenderbusOperator):
     :param asset_json: what an analysis found of assets, given likewise (templated).
     :param tips_json: what an analysis found wrong, given likewise (templated).
     :param project_name: a project of the account (templated).
-    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
-        (templated).
+    :param hardware: the kind of machine to render on, by as much of model ("Default"), ram in GB (64) and
+        gpu_num (2) as tells it from all others (templated).
     :param renderbus_conn_id: id of the connection (templated).
     """
 
@@ -32,12 +34,12 @@ class DescribedOperator(RenderbusOperator):
     def __init__(
         self,
         *,
-        task_json: JobFile,
-        upload_json: JobFile | None = None,
-        asset_json: JobFile | None = None,
-        tips_json: JobFile | None = None,
-        project_name: str | None = None,
-        hardware: Mapping[str, Any] | None = None,
+        task_json: JobFile | XComArg,
+        upload_json: JobFile | XComArg | None = None,
+        asset_json: JobFile | XComArg | None = None,
+        tips_json: JobFile | XComArg | None = None,
+        project_name: str | XComArg | None = None,
+        hardware: Mapping[str, Any] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -45,8 +47,8 @@ class DescribedOperator(RenderbusOperator):
         self.upload_json = upload_json
         self.asset_json = asset_json
         self.tips_json = tips_json
-        self.project_name = project_name
-        self.hardware = hardware
+        self.project_name: Any = project_name
+        self.hardware: Any = hardware
 
     def description(self) -> Description:
         """Read and check the files.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.courier import Assets, Courier
@@ -42,8 +42,8 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     :param asset_json: what an analysis found of assets, given likewise (templated).
     :param tips_json: what an analysis found wrong, given likewise (templated).
     :param project_name: a project of the account (templated).
-    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
-        (templated).
+    :param hardware: the kind of machine to render on, by as much of model ("Default"), ram in GB (64) and
+        gpu_num (2) as tells it from all others (templated).
     :param assets: what is sent to the input storage before the submit: absolute paths of files, folders or
         patterns, or an upload.json; nothing where it is left out (templated).
     :param download_to: absolute path of the folder to which the frames are fetched after the end; they are
@@ -83,19 +83,19 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def __init__(
         self,
         *,
-        task_user_level: int = 50,
-        labels: Sequence[str] | None = None,
-        artist: str | None = None,
-        assets: Assets | None = None,
-        download_to: str | PathLike[str] | None = None,
+        task_user_level: int | str | XComArg = 50,
+        labels: Sequence[str] | XComArg | None = None,
+        artist: str | XComArg | None = None,
+        assets: Assets | XComArg | None = None,
+        download_to: str | PathLike[str] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.assets = assets
-        self.download_to = download_to
+        self.assets: Any = assets
+        self.download_to: Any = download_to
         self.task_user_level = task_user_level
-        self.labels = labels
-        self.artist = artist
+        self.labels: Any = labels
+        self.artist: Any = artist
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or take up what an earlier try has begun."""

@@ -22,7 +22,7 @@ from airflow_provider_renderbus.triggers.events import End
 from airflow_provider_renderbus.waiting import ConditionWatch
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.operators.wait import Wait
     from airflow_provider_renderbus.triggers.events import Event
@@ -65,8 +65,8 @@ class RenderingOperator(WaitingOperator):
     def __init__(
         self,
         *,
-        max_cost: Decimal | float | str | None = None,
-        min_funds: Decimal | float | str | None = None,
+        max_cost: Decimal | float | str | XComArg | None = None,
+        min_funds: Decimal | float | str | XComArg | None = None,
         on_arrears: str = "fail",
         failed_frames: str = "fail",
         recommit_attempts: int = 1,

@@ -44,19 +44,19 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     def __init__(
         self,
         *,
-        count: int = 1,
-        task_user_level: int = 50,
-        labels: Sequence[str] | None = None,
-        artist: str | None = None,
-        clone_original_id: TaskNumber | None = None,
+        count: int | str | XComArg = 1,
+        task_user_level: int | str | XComArg = 50,
+        labels: Sequence[str] | XComArg | None = None,
+        artist: str | XComArg | None = None,
+        clone_original_id: TaskNumber | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.count = count
         self.task_user_level = task_user_level
-        self.labels = labels
-        self.artist = artist
-        self.clone_original_id = clone_original_id
+        self.labels: Any = labels
+        self.artist: Any = artist
+        self.clone_original_id: Any = clone_original_id
 
     def execute(self, context: Context) -> int | list[int]:
         """Create the numbers."""
@@ -86,8 +86,8 @@ class RenderbusUploadTaskJsonOperator(DescribedOperator):
     :param asset_json: what an analysis found of assets, given likewise (templated).
     :param tips_json: what an analysis found wrong, given likewise (templated).
     :param project_name: a project of the account (templated).
-    :param hardware: the machines to render on, by any of model ("Default"), ram in GB (64) and gpu_num (2)
-        (templated).
+    :param hardware: the kind of machine to render on, by as much of model ("Default"), ram in GB (64) and
+        gpu_num (2) as tells it from all others (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the size of each uploaded file in bytes, by its name.
     """
@@ -140,13 +140,13 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
         self,
         *,
         render_task_id: TaskNumber | XComArg,
-        producer: str | None = None,
+        producer: str | XComArg | None = None,
         wait_for_completion: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.producer = producer
+        self.producer: Any = producer
         self.wait_for_completion = wait_for_completion
 
     def execute(self, context: Context) -> int | dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import task_number
 from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 
 if TYPE_CHECKING:
@@ -33,15 +34,15 @@ class _TransferOperator(RenderbusOperator):
     def __init__(
         self,
         *,
-        line: str | None = None,
-        speed_limit: int | str | None = None,
-        silence: float | str | None = None,
+        line: str | XComArg | None = None,
+        speed_limit: int | str | XComArg | None = None,
+        silence: float | str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.line = line
-        self.speed_limit = speed_limit
-        self.silence = silence
+        self.line: Any = line
+        self.speed_limit: Any = speed_limit
+        self.silence: Any = silence
 
     @functools.cached_property
     def courier(self) -> Courier:
@@ -75,16 +76,15 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
 
     def __init__(self, *, assets: Assets | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.assets = assets
+        self.assets: Any = assets
 
     def execute(self, context: Context) -> dict[str, int]:
         """Send the files."""
-        assets: Any = self.assets
         with airflow_failures():
-            return self.courier.send(assets)
+            return self.courier.send(self.assets)
 
 
-class RenderbusDownloadFramesOperator(_TransferOperator):
+class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
     """Fetch the frames of a task, of all its leaves, into a folder.
 
     Each file is whole in the folder or not there: it comes into a hidden folder in it, and gets its name when
@@ -110,17 +110,18 @@ class RenderbusDownloadFramesOperator(_TransferOperator):
         self,
         *,
         render_task_id: TaskNumber | XComArg,
-        folder: str | os.PathLike[str],
-        pattern: str = "*",
+        folder: str | os.PathLike[str] | XComArg,
+        pattern: str | XComArg = "*",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.folder = folder
-        self.pattern = pattern
+        self.folder: Any = folder
+        self.pattern: Any = pattern
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the files."""
         with airflow_failures():
             number = task_number("render_task_id", self.render_task_id)
+            self.link_console(context, self.hook.console_url(number))
             return self.courier.fetch(number, self.folder, self.pattern)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +33,20 @@ class Wait:
     recommit_may_be_sent: bool
     is_after_test: bool = False
     bears_arrears: bool = False
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Wait:
+        """Read a wait that may have been written by another version of this provider.
+
+        What only that version knows is passed over; what it did not know has its default here.
+
+        :param kept: a wait as a mapping.
+        :raises ValueError: a field is missing that has no default.
+        """
+        missing = [field.name for field in fields(cls) if field.default is MISSING and field.name not in kept]
+        if missing:
+            raise ValueError(
+                f"the task was deferred by a version of the provider that this one does not know (without "
+                f"{', '.join(missing)}); run the same version of airflow-provider-renderbus on all workers"
+            )
+        return cls(**{field.name: kept[field.name] for field in fields(cls) if field.name in kept})

@@ -198,11 +198,19 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
     ) -> tuple[Event, Wait | None]:
         """Answer for the render again after a deferral, and return how it ended and what was waited for.
 
+        Where another version of this provider kept something else the render is given up: the next try takes
+        it up and waits anew.
+
         :param context: of the Airflow task.
         :param event: what the trigger reported.
         :param wait: what was kept for the resumption.
         """
-        waited = None if wait is None else Wait(**wait)
+        try:
+            waited = None if wait is None else Wait.read(wait)
+        except ValueError as problem:
+            with airflow_failures():
+                self.at_stake = self.deferred_for(context)
+                return self.given_up(Event(End.FAILED, str(problem))), None
         if waited:
             with airflow_failures():
                 self.link_console(context, self.hook.console_url(waited.number))

@@ -69,6 +69,8 @@ class RenderbusSensor(BaseSensorOperator):
         :param deadline: the moment until which to wait, in seconds since 1970.
         """
         with self.softly(), airflow_failures():
+            # A triggerer would take a connection that is not there for an outage, and ask until the deadline.
+            _ = self.hook.settings
             seconds("poke_interval", self.poke_interval)
             trigger = self.trigger(deadline)
         self.defer(

@@ -64,24 +64,23 @@ class RenderbusFramesSensor(_ConditionSensor):
         *,
         render_task_id: TaskNumber | XComArg,
         frames: Sequence[str] | XComArg | None = None,
-        share: float = 1.0,
+        share: float | str | XComArg = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.frames = frames
-        self.share = share
+        self.frames: Any = frames
+        self.share: Any = share
 
     def condition(self) -> FramesDone:
         """Return what is waited for."""
-        names: Any = self.frames
         try:
             share = float(self.share)
         except (TypeError, ValueError):
             share = 0.0
         if not 0 < share <= 1:
             raise ValueError(f"share: a number above 0 and up to 1 is wanted, not {self.share!r}")
-        chosen = None if names is None else tuple(texts("frames", names))
+        chosen = None if self.frames is None else tuple(texts("frames", self.frames))
         if chosen == ():
             raise ValueError("frames: at least one frame's name is wanted")
         return FramesDone(task_number("render_task_id", self.render_task_id), chosen, share)
@@ -108,13 +107,13 @@ class RenderbusOutputSensor(_ConditionSensor):
         self,
         *,
         render_task_id: TaskNumber | XComArg,
-        pattern: str = "*",
-        count: int = 1,
+        pattern: str | XComArg = "*",
+        count: int | str | XComArg = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.pattern = pattern
+        self.pattern: Any = pattern
         self.count = count
 
     def condition(self) -> FilesThere:
@@ -141,7 +140,7 @@ class RenderbusFundsSensor(_ConditionSensor):
 
     template_fields = (*RenderbusSensor.template_fields, "min_funds")
 
-    def __init__(self, *, min_funds: float | str, **kwargs: Any) -> None:
+    def __init__(self, *, min_funds: float | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.min_funds = min_funds
 

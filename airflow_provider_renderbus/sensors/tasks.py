@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_renderbus.api.arguments import task_numbers, task_states
 from airflow_provider_renderbus.api.outcomes import FINISHED
@@ -58,8 +59,8 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
         self,
         *,
         render_task_id: TaskNumber | Sequence[TaskNumber] | XComArg,
-        target_states: Sequence[int | str] | None = None,
-        failed_states: Sequence[int | str] | None = None,
+        target_states: Sequence[int | str] | XComArg | None = None,
+        failed_states: Sequence[int | str] | XComArg | None = None,
         cancel_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -154,9 +155,8 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
 
         A sensor in mode "reschedule" does so at its first look only, or it would undo what a person does.
         """
-        ti: Any = context["ti"]
         self.at_stake = self._numbers()
-        if ti.try_number > 1 and not (self.reschedule and ti.get_first_reschedule_date(context)):
+        if context["ti"].try_number > 1 and not (self.reschedule and _has_looked(context)):
             self._forgives_until = time.time() + FORGIVING
             start_again(self.hook, self.at_stake)
 
@@ -178,3 +178,18 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
             FINISHED if wanted is None else task_states("target_states", wanted),
             None if failed is None else task_states("failed_states", failed),
         )
+
+
+def _has_looked(context: Context) -> bool:
+    """Return whether this try of a sensor has looked before, and was rescheduled."""
+    ti: Any = context["ti"]
+    if AIRFLOW_V_3_0_PLUS:
+        return ti.get_first_reschedule_date(context) is not None
+    from airflow.models.taskreschedule import TaskReschedule  # noqa: PLC0415 - only Airflow 2 lets a worker
+    from airflow.utils.session import create_session  # noqa: PLC0415 - likewise
+
+    this_try = {
+        name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index", "try_number")
+    }
+    with create_session() as session:
+        return session.query(TaskReschedule.id).filter_by(**this_try).first() is not None

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tests.airflow_version import LINE
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class TaskInstance:
     """Keeps what is pushed.
 
     :param try_number: which try it is; no other has had a retry or a clear.
+
+    `rescheduled` is when the try was rescheduled first, in the context of Airflow 3 only.
     """
 
     dag_id, run_id, task_id, map_index = "night", "run", "render", -1
     max_tries = 2
+    rescheduled: datetime | None = None
 
     def __init__(self, try_number: int = 1) -> None:
         self.try_number = try_number
@@ -22,8 +30,10 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
-    def get_first_reschedule_date(self, _: Any) -> None:
-        return None
+    if LINE >= (3, 0):
+
+        def get_first_reschedule_date(self, _: Any) -> datetime | None:
+            return self.rescheduled
 
 
 def context(try_number: int = 1) -> Any:

@@ -98,7 +98,7 @@ def test_what_is_no_task_is_refused_before_anything_is_sent(operator, sent):
 def test_wrong_options_are_refused_before_anything_is_sent(sent):
     with pytest.raises(AirflowFailException, match=r"^task_user_level: "):
         actions.RenderbusSetPriorityOperator(task_id="act", render_task_id=[7, 8], task_user_level=1).execute(
-            {}
+            context()
         )
     assert sent == []
 
@@ -117,7 +117,7 @@ def test_named_frames_are_those_of_all_the_tasks(sent):
 )
 @pytest.mark.parametrize("frames", [["2", "3"], [], "2"])
 def test_a_name_that_matches_no_frame_is_refused_before_anything_is_sent(operator, frames, sent):
-    with pytest.raises(AirflowFailException, match=r"^names: "):
+    with pytest.raises(AirflowFailException, match=r"^frames: "):
         operator(task_id="act", render_task_id=[7, 8], frames=frames).execute(context())
     assert sent == []
 

@@ -56,6 +56,10 @@ def test_all_four_files_are_uploaded(created, sent, tmp_path):
         ({"hardware": {"colour": "red"}}, "hardware: colour is no trait"),
         ({"hardware": {"ram": "much"}}, "hardware ram: a whole number is wanted"),
         ({"hardware": {"ram": 7}}, "no machine of platform 2 .*there are: .*64GB"),
+        (
+            {"hardware": {"model": "Default"}},
+            "several kinds .*: Default, 64GB, no GPU; Default, 128GB, no GPU",
+        ),
         ({"project_name": "Moon"}, "the account has no project 'Moon'"),
     ],
 )

@@ -5,9 +5,10 @@ import threading
 import pytest
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.clients.settings import Settings
-from airflow_provider_renderbus.hooks.connection import TIMEOUTS, uses_main_account
+from airflow_provider_renderbus.hooks.connection import TIMEOUTS
 from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, OF_THE_HOOK
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.provider_info import get_provider_info
@@ -23,6 +24,18 @@ def use(monkeypatch, connection, **changes):
 
 def test_calls_go_through_the_connection(connection):
     assert RenderbusHook().send(calls.query_user_profile()).user_id == 100001
+
+
+def test_a_hook_can_be_closed(connection):
+    with RenderbusHook() as hook:
+        hook.send(calls.query_user_profile())
+        pools = hook.client._session.get_adapter("http://").poolmanager.pools
+        assert pools
+    assert not pools
+    assert hook.send(calls.query_user_profile()).user_id == 100001
+    hook.close()
+    with RenderbusHook("no_such_connection"):
+        pass
 
 
 def test_the_asynchronous_client_goes_through_the_same_connection(connection):
@@ -48,10 +61,11 @@ def test_testing_a_connection_with_a_wrong_key_says_so(connection, monkeypatch):
 
 
 def test_all_that_is_wrong_with_a_connection_is_named_at_once(connection, monkeypatch):
-    use(monkeypatch, connection, login="", extra={"platfrom": "W2", "read_timeout": "long"})
+    use(monkeypatch, connection, login="", host="farm/", extra={"platfrom": "W2", "read_timeout": "long"})
     worked, message = RenderbusHook().test_connection()
     assert not worked
-    assert "access_id" in message
+    assert "login (access id): " in message
+    assert "host (domain): " in message
     assert "platfrom: no such field" in message
     assert "read_timeout" in message
 
@@ -83,6 +97,11 @@ def test_without_a_host_the_farm_is_renderbus(monkeypatch):
     assert hook.console_url(7) == "https://task.renderbus.com/"
 
 
+def test_the_entry_page_is_asked_for_as_the_farm_is(connection, monkeypatch):
+    use(monkeypatch, connection, host="127.0.0.1", port=8899, extra={"console_url": ""})
+    assert RenderbusHook().console_url(7) == "http://127.0.0.1:8899/"
+
+
 def test_the_console_address_names_the_task(connection):
     assert RenderbusHook().console_url(7) == connection["extra"]["console_url"].format(number=7)
 
@@ -92,15 +111,22 @@ def test_every_extra_is_a_setting_of_the_client_or_the_hooks_own():
     assert EXTRAS.keys() >= OF_THE_HOOK
 
 
-@pytest.mark.parametrize(
-    ("extra", "uses"),
-    [({}, False), ({"use_main_account": True}, True), ({"use_main_account": "False"}, False)],
-)
-def test_the_main_accounts_storage_is_chosen_by_connection_or_profile(connection, monkeypatch, extra, uses):
-    use(monkeypatch, connection, extra=extra)
+@pytest.mark.parametrize(("chosen", "uses"), [(True, True), ("true", True), ("False", False)])
+def test_the_connection_chooses_the_storage_without_asking_the_farm(
+    farm, connection, monkeypatch, chosen, uses
+):
+    use(monkeypatch, connection, extra={"use_main_account": chosen})
     assert RenderbusHook().uses_main_account() is uses
-    assert uses_main_account({}, shared=True)
-    assert not uses_main_account({"use_main_account": False}, shared=True)
+    assert not farm.served["query_user_profile"]
+
+
+@pytest.mark.parametrize("shared", [0, 1])
+def test_else_the_profile_chooses_the_storage(connection, monkeypatch, shared):
+    profile = read_user_profile({"userId": 1, "shareMainCapital": shared})
+    assert RenderbusHook().uses_main_account(profile) is bool(shared)
+    assert RenderbusHook().uses_main_account() is False
+    use(monkeypatch, connection, extra={"use_main_account": not shared})
+    assert RenderbusHook().uses_main_account(profile) is not bool(shared)
 
 
 def test_the_transfer_command_is_the_connections_or_the_configurations(connection, monkeypatch):

@@ -433,6 +433,24 @@ class TestTheTimeIsOver:
             submit(submitted).execute_complete(context(), {"version": 0}, **kwargs)
         assert state(submitted) == "STOP"
 
+    def test_so_does_a_deferral_by_another_version_that_lacks_what_this_one_needs(self, submitted, state):
+        trigger, kwargs = deferred(submit(submitted, timeout=0))
+        event = asyncio.run(anext(aiter(trigger.run())))
+        del kwargs["wait"]["deadline"]
+        with pytest.raises(AirflowException, match=r"without deadline.*does not run any more") as failure:
+            submit(submitted).execute_complete(context(), event.payload, **kwargs)
+        assert not isinstance(failure.value, AirflowFailException)
+        assert state(submitted) == "STOP"
+
+    def test_a_deferral_by_a_version_that_keeps_more_or_less_is_resumed(self, submitted, farm):
+        trigger, kwargs = deferred(submit(submitted))
+        farm.advance(3600)
+        event = asyncio.run(anext(aiter(trigger.run())))
+        del kwargs["wait"]["bears_arrears"]
+        kwargs["wait"]["mood"] = "good"
+        ended = submit(submitted).execute_complete(context(), event.payload, **kwargs)
+        assert ended["state"] == "FINISHED"
+
 
 def _time_out(task):
     """As Airflow does at execution_timeout."""

@@ -1,10 +1,18 @@
+import contextlib
+
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.outcomes import summary
 from airflow_provider_renderbus.links import RenderbusTaskLink
+from airflow_provider_renderbus.operators.actions import (
+    RenderbusRecommitFramesOperator,
+    RenderbusStopTaskOperator,
+)
+from airflow_provider_renderbus.operators.outputs import RenderbusListOutputsOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.events import End, Event
 from tests.airflow.context import context
@@ -35,6 +43,30 @@ def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, clie
     event = Event(End.REACHED, "", [summary(task)]).payload()
     resumed.execute_complete(context(), event, **(deferred.value.kwargs or {}))
     assert link.get_link(resumed, ti_key=waiting["ti"]) == address
+
+
+@pytest.mark.usefixtures("transfers")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (RenderbusStopTaskOperator, {}),
+        (RenderbusRecommitFramesOperator, {"frames": ["no such frame"]}),
+        (RenderbusListOutputsOperator, {}),
+        (RenderbusDownloadFramesOperator, {"folder": "no path"}),
+    ],
+)
+def test_what_is_done_to_a_task_links_it_whether_or_not_it_succeeds(kind, options, submitted, address):
+    operator = kind(task_id="act", render_task_id=submitted, **options)
+    acting = context()
+    with contextlib.suppress(AirflowFailException):
+        operator.execute(acting)
+    assert acting["ti"].pushed == {KEY: address}
+    (link,) = operator.operator_extra_links
+    assert link.get_link(operator, ti_key=acting["ti"]) == address
+
+
+def test_the_button_names_no_farm():
+    assert RenderbusTaskLink().name == "Render task"
 
 
 def test_a_list_of_tasks_links_the_first(submitted, address, client):

@@ -8,6 +8,7 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
+    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
@@ -27,7 +28,7 @@ from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import FramesDone, restored, stored
 from airflow_provider_renderbus.triggers.events import End, Event
 from tests.airflow.context import context
-from tests.airflow_version import reschedules_without_a_database
+from tests.airflow_version import can_reschedule, was_rescheduled
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -134,6 +135,13 @@ class TestFrames:
         farm.advance(3600)
         with pytest.raises(AirflowFailException, match="has no frame '999'"):
             waiting.look(RenderbusFramesSensor, **options)
+
+    @pytest.mark.parametrize("scenario", [{"renders": [{"passes": ["photon"]}]}])
+    def test_chosen_frames_may_be_listed_only_after_a_photon_pass(self, waiting, farm, submitted):
+        options = {"render_task_id": submitted, "frames": ["1", "2"]}
+        assert waiting.look(RenderbusFramesSensor, **options) is None
+        farm.advance(3600)
+        assert waiting.look(RenderbusFramesSensor, **options)["done"] == 2
 
     def test_a_photon_pass_has_no_frames_of_its_own(self):
         leaf = {"taskType": "RenderPhoton", "taskStatus": 25, "totalFrames": 1, "doneFrames": 1}
@@ -246,8 +254,20 @@ class TestModes:
     def test_soft_fail_skips_for_a_wrong_connection_too(self, monkeypatch, deferrable):
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
         sensor = RenderbusTaskSensor(task_id="wait", render_task_id=1, soft_fail=True, deferrable=deferrable)
-        with pytest.raises(AirflowSkipException, match="access_key"):
+        with pytest.raises(AirflowSkipException, match="access key"):
             sensor.execute(context())
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS)
+    def test_a_connection_that_is_not_there_fails_before_anything_is_deferred(self, kind, options):
+        sensor = kind(task_id="wait", renderbus_conn_id="renderbus_defualt", deferrable=True, **options)
+        with pytest.raises(AirflowNotFoundException, match="renderbus_defualt"):
+            sensor.execute(context())
+
+    @pytest.mark.parametrize(("kind", "options"), SENSORS)
+    def test_so_does_one_with_wrong_fields(self, kind, options, monkeypatch):
+        monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
+        with pytest.raises(AirflowFailException, match="access key"):
+            kind(task_id="wait", deferrable=True, **options).execute(context())
 
     @pytest.mark.parametrize("interval", [0, float("inf")])
     def test_an_interval_that_is_none_is_refused_before_anything_is_deferred(self, interval):
@@ -256,11 +276,26 @@ class TestModes:
         with pytest.raises(AirflowFailException, match=r"^poke_interval: "):
             sensor.execute(context())
 
-    @reschedules_without_a_database
     def test_a_sensor_can_be_rescheduled(self):
+        can_reschedule()
         sensor = RenderbusFundsSensor(task_id="wait", min_funds=1000, mode="reschedule")
         with pytest.raises(AirflowRescheduleException):
             sensor.execute(context())
+
+    def test_a_later_try_starts_again_at_its_first_look_only(self, client, submitted, tmp_path):
+        can_reschedule()
+        options = {"render_task_id": submitted, "mode": "reschedule", "cancel_on_kill": True}
+        later = context(try_number=2)
+        later["ti"].run_id = str(tmp_path)  # all tests of a process share Airflow's database
+        client.send(calls.stop_task([submitted]))
+        with pytest.raises(AirflowRescheduleException):
+            RenderbusTaskSensor(task_id="wait", **options).execute(later)
+        assert client.send(calls.query_task_info([submitted]))[submitted].status.name != "STOP"
+
+        was_rescheduled(later["ti"])
+        client.send(calls.stop_task([submitted]))
+        with pytest.raises(AirflowFailException, match="is STOP"):
+            RenderbusTaskSensor(task_id="wait", **options).execute(later)
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS)
     def test_every_option_that_an_author_sets_is_templated(self, kind, options):

@@ -214,11 +214,11 @@ def test_the_section_on_frames_by_their_names():
     )
     sub_task = answer("获取任务列表").items[0].sub_tasks[1]
     leaf = {37439351: dataclasses.replace(sub_task, id=37439351)}
-    ids, sent = drive(sequences.recommit_frames_by_name(37439351, ["6", "7-9[1]"]), [leaf], [page], [None])
-    assert ids == (11, 12, 13)
-    assert sent[2] == [{"ids": [11, 12, 13], "selectAll": 0}]
+    ids, _ = drive(sequences.frame_ids_by_name(37439351, ["6", "7-9[1]"]), [leaf], [page])
+    assert ids == {37439351: [11, 12, 13]}
+    assert calls.recommit_frames(ids=ids[37439351]).body == {"ids": [11, 12, 13], "selectAll": 0}
     with pytest.raises(ValueError, match=r"no frame '7' \(the nearest: '7-9\[1\]', '6'\)"):
-        drive(sequences.recommit_frames_by_name(37439351, ["6", "7"]), [leaf], [page])
+        drive(sequences.frame_ids_by_name(37439351, ["6", "7"]), [leaf], [page])
 
 
 def test_the_section_on_sub_tasks():

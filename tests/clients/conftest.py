@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 
 import pytest
 
@@ -39,25 +37,6 @@ class Sender:
     async def _run(self, settings, sequence):
         async with AsyncClient(settings, sleep=self._sleep) as client:
             return await client.run(sequence)
-
-    def stream(self, settings, pages, most=None):
-        """Take pages of a sequence, all or at most so many."""
-        if self.kind is Client:
-            with Client(settings, sleep=self.waits.append) as client:
-                return list(itertools.islice(client.stream(pages), most))
-        return asyncio.run(self._stream(settings, pages, most))
-
-    async def _stream(self, settings, pages, most):
-        taken = []
-        async with (
-            AsyncClient(settings, sleep=self._sleep) as client,
-            contextlib.aclosing(client.stream(pages)) as stream,
-        ):
-            async for page in stream:
-                taken.append(page)
-                if len(taken) == most:
-                    break
-        return taken
 
     async def _sleep(self, seconds):
         self.waits.append(seconds)

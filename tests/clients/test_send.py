@@ -17,6 +17,7 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
 )
 from airflow_provider_renderbus.api.signing import signature
+from airflow_provider_renderbus.clients.asynchronous import AsyncClient
 from airflow_provider_renderbus.clients.policy import RetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.scripted_server import HALF, RESET, RESET_UNREAD, SILENCE, Answer, envelope
@@ -213,6 +214,7 @@ def test_two_requests_of_a_second_never_share_a_nonce(sender, server, account):
 
 def test_the_key_is_in_no_log_and_no_error(sender, server, account, caplog):
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")
     server.script = [envelope(500), RESET, Answer(200, KEY.encode())]
     with pytest.raises(BadAnswer) as raised:
         sender.send(account, PROFILE)
@@ -220,6 +222,20 @@ def test_the_key_is_in_no_log_and_no_error(sender, server, account, caplog):
     assert KEY not in seen
     for arrival in server.arrived:
         assert arrival.headers["signature"] not in seen
+
+
+@pytest.mark.parametrize(
+    ("level", "lines"), [(logging.NOTSET, 0), (logging.INFO, 1)], ids=["by itself", "where it is asked to"]
+)
+async def test_httpx_has_a_line_for_a_request_only_where_it_is_asked_to(
+    server, account, caplog, level, lines
+):
+    caplog.set_level(logging.INFO)
+    caplog.set_level(level, "httpx")
+    server.script = [READ]
+    async with AsyncClient(account) as client:
+        await client.send(PROFILE)
+    assert [record.name for record in caplog.records] == ["httpx"] * lines
 
 
 def test_a_whole_render_on_the_farm(sender, farm, settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
@@ -46,13 +46,6 @@ class Async:
     def run(self, sequence):
         return self.runner.run(self.client.run(sequence))
 
-    def stream(self, pages):
-        async def taken():
-            async with aclosing(self.client.stream(pages)) as stream:
-                return [page async for page in stream]
-
-        return self.runner.run(taken())
-
 
 @contextmanager
 def asynchronous(settings):
@@ -67,7 +60,7 @@ class Customer:
 
     def __init__(self, farm, client, job, leaves):
         self.farm, self.job, self.leaves = farm, job, leaves
-        self.send, self.run, self.stream = client.send, client.run, client.stream
+        self.send, self.run = client.send, client.run
 
     def render(self, frames="1-4[1]", **info):
         """Create, describe and submit a task, and return its number."""
@@ -155,7 +148,7 @@ def test_a_job_from_log_in_to_its_frames(customer):
     assert {file.path: file.size for file in files} == there
     assert len(there) == 4 * customer.leaves
     assert {path.split("/")[1] for path in there} == set(task.output_names)
-    (listed,) = (each for page in customer.stream(sequences.task_pages()) for each in page.items)
+    (listed,) = customer.send(calls.get_task_list()).items
     assert listed.id == number
 
 
@@ -176,7 +169,9 @@ def test_failed_frames_are_recommitted(customer):
 def test_frames_are_recommitted_by_name_and_paid_again(customer):
     number = customer.render("1-7[1]", frames_per_task="3")
     before = customer.wait(number).cost
-    chosen = customer.run(sequences.recommit_frames_by_name(number, ["4-6[1]", "7"]))
+    ids = customer.run(sequences.frame_ids_by_name(number, ["4-6[1]", "7"]))
+    chosen = [each for of_leaf in ids.values() for each in of_leaf]
+    customer.send(calls.recommit_frames(ids=chosen))
     assert len(chosen) == 2 * customer.leaves
     assert not customer.info(number).ended
     task = customer.wait(number)
@@ -187,7 +182,8 @@ def test_frames_are_recommitted_by_name_and_paid_again(customer):
 
 def test_frames_are_stopped_by_name(customer):
     number = customer.render()
-    customer.run(sequences.stop_frames_by_name(number, ["3"]))
+    for leaf, ids in customer.run(sequences.frame_ids_by_name(number, ["3"])).items():
+        customer.send(calls.stop_frames(leaf, ids))
     task = customer.wait(number)
     assert task.progress.aborted == customer.leaves
     assert customer.each(number, "status") == done("124") | {"3": FrameStatus.ABORTED}
@@ -237,7 +233,7 @@ def test_a_job_goes_on_when_money_is_there_again(customer):
 
 def test_a_job_is_given_up_and_deleted(customer):
     def listed(**filters):
-        return [task.id for page in customer.stream(sequences.task_pages(**filters)) for task in page.items]
+        return [task.id for task in customer.send(calls.get_task_list(**filters)).items]
 
     number = customer.render()
     customer.send(calls.abandon_task([number]))

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.operators.actions import (
+    RenderbusRecommitFramesOperator,
+    RenderbusStopFramesOperator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +57,11 @@ class Case:
     @property
     def id(self) -> str:
         return f"{self.order}({', '.join(self.arguments)}){self.variant and ' ' + self.variant}"
+
+
+def frames_operator(kind: Any, frames: list[str]) -> Any:
+    """Return what an operator does to frames of task 7."""
+    return kind(task_id="act", render_task_id=7, frames=frames).act([7])
 
 
 def case(order: str, ours: Callable[[], Any], variant: str = "", **arguments: Any) -> Case:
@@ -196,7 +205,7 @@ CASES = [
     ),
     case(
         "query.get_custome_frames",
-        lambda: sequences.recommit_frames_by_name(7, ["0-1", "0-2"]),
+        lambda: frames_operator(RenderbusRecommitFramesOperator, ["0-1", "0-2"]),
         task_id=7,
         restartframes=["0-1", "0-2"],
     ),
@@ -217,7 +226,7 @@ CASES = [
     ),
     case(
         "query.frame_number_to_stop",
-        lambda: sequences.stop_frames_by_name(7, ["0-1"]),
+        lambda: frames_operator(RenderbusStopFramesOperator, ["0-1"]),
         task_id=7,
         stop_frame=["0-1"],
     ),
