@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import arguments, calls
 from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients.failures import failures
 from airflow_provider_renderbus.ends import airflow_failures, paid_once
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.healing import was_recommitted
+from airflow_provider_renderbus.operators.memory import is_first_since_clear
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.clients.sequences import Sequence
 
 
@@ -37,13 +41,21 @@ class _TasksOperator(RenderbusOperator):
     def execute(self, context: Context) -> list[int]:
         """Do it, and return the numbers."""
         given: Any = self.render_task_id
-        with airflow_failures(), paid_once():
+        with airflow_failures():
             numbers = arguments.task_numbers(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
-            self.hook.run(self.act(numbers))
+            self.carry_out(context, numbers)
         self.log.info("%s: task %s", self.done, ", ".join(map(str, numbers)))
         return numbers
+
+    def carry_out(self, context: Context, numbers: list[int]) -> None:
+        """Do it.
+
+        :param context: of the Airflow task.
+        :param numbers: the tasks' numbers.
+        """
+        self.hook.run(self.act(numbers))
 
     @abstractmethod
     def act(self, numbers: list[int]) -> Sequence[None]:
@@ -153,6 +165,10 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
     """Render frames again, and pay for them again.
 
     If the farm's answer is lost, the operator fails without Airflow's retries, for a retry could pay twice.
+    A retry that follows all the same, as after the death of a worker, first asks the farm how often the
+    frames were rendered again: not at all, and it asks for them; if that is going on, it has nothing left to
+    do; else it cannot be told whether this task has asked for it, and it fails without further retries. A
+    person who clears the task asks for the frames again.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]": each must be in every task,
@@ -162,6 +178,23 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
     """
 
     done = "Recommitted frames"
+
+    def carry_out(self, context: Context, numbers: list[int]) -> None:
+        """Ask for the frames, unless an earlier try has."""
+        with paid_once():
+            if is_first_since_clear(context) or not was_recommitted(self.hook, lambda: self.meant(numbers)):
+                super().carry_out(context, numbers)
+
+    def meant(self, numbers: list[int]) -> Sequence[list[Frame]]:
+        """Ask for the frames that are named, or for those that have failed."""
+        found: list[Frame] = []
+        if self.frames is None:
+            for number in numbers:
+                found += yield from failures(number)
+        else:
+            for leaf, ids in (yield from self.named_frames(numbers)).items():
+                found += [frame for frame in (yield from sequences.frames(leaf)) if frame.id in ids]
+        return found
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
