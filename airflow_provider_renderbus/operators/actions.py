@@ -1,17 +1,21 @@
-"""What can be done to tasks that are there, and to their frames: one call each, for one number or many."""
+"""What can be ordered about tasks that are there, and about their frames, for one number or many."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_renderbus.api import arguments, calls
+from airflow_provider_renderbus.cancelling import see_stopped
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.failures import failures
 from airflow_provider_renderbus.ends import airflow_failures, paid_once
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.healing import was_recommitted
 from airflow_provider_renderbus.operators.memory import is_first_since_clear
+from airflow_provider_renderbus.triggers.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _TasksOperator(RenderbusOperator):
-    """Does one thing to one task or to many.
+    """Orders one thing for one task or for many.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
@@ -32,25 +36,25 @@ class _TasksOperator(RenderbusOperator):
     """
 
     template_fields = (*RenderbusOperator.template_fields, "render_task_id")
-    done: str
+    order: str
 
     def __init__(self, *, render_task_id: TaskNumber | Iterable[TaskNumber] | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
 
     def execute(self, context: Context) -> list[int]:
-        """Do it, and return the numbers."""
+        """Order it, and return the numbers."""
         given: Any = self.render_task_id
         with airflow_failures():
             numbers = arguments.task_numbers(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
             self.carry_out(context, numbers)
-        self.log.info("%s: task %s", self.done, ", ".join(map(str, numbers)))
+        self.log.info("The farm was asked to %s: task %s", self.order, ", ".join(map(str, numbers)))
         return numbers
 
     def carry_out(self, context: Context, numbers: list[int]) -> None:
-        """Do it.
+        """Order it.
 
         :param context: of the Airflow task.
         :param numbers: the tasks' numbers.
@@ -63,7 +67,7 @@ class _TasksOperator(RenderbusOperator):
 
 
 class _FramesOperator(_TasksOperator):
-    """Does one thing to frames of one task or of many.
+    """Orders one thing for frames of one task or of many.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param frames: names of frames as the farm shows them (templated).
@@ -94,7 +98,7 @@ class RenderbusStartTaskOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Started"
+    order = "start"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -102,18 +106,29 @@ class RenderbusStartTaskOperator(_TasksOperator):
 
 
 class RenderbusStopTaskOperator(_TasksOperator):
-    """Stop tasks. Frames that are done stay, and the tasks can be started again.
+    """Stop tasks, and see that the farm has. Frames that are done stay, and the tasks can be started again.
+
+    Where the farm does not confirm it within 20 s the operator fails: another try stops them again.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the numbers, as a list.
     """
 
-    done = "Stopped"
+    order = "stop"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
         yield [calls.stop_task(numbers)]
+
+    def carry_out(self, context: Context, numbers: list[int]) -> None:
+        """Stop the tasks, and look until none of them works any more."""
+        super().carry_out(context, numbers)
+        stopping = see_stopped(self.hook, Stopping(numbers))
+        told = stopping.told(numbers)
+        if stopping.open:
+            raise AirflowException(told)
+        self.log.info(told)
 
 
 class RenderbusAbandonTaskOperator(_TasksOperator):
@@ -124,7 +139,7 @@ class RenderbusAbandonTaskOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Abandoned"
+    order = "abandon for good"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -139,7 +154,7 @@ class RenderbusDeleteTaskOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Deleted"
+    order = "delete"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -154,7 +169,7 @@ class RenderbusFullSpeedOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Asked for full speed"
+    order = "go on at full speed"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -177,7 +192,7 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Recommitted frames"
+    order = "render frames again"
 
     def carry_out(self, context: Context, numbers: list[int]) -> None:
         """Ask for the frames, unless an earlier try has."""
@@ -215,7 +230,7 @@ class RenderbusStopFramesOperator(_FramesOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Stopped frames"
+    order = "stop frames"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield a call for each leaf."""
@@ -239,7 +254,7 @@ class RenderbusSetPriorityOperator(_TasksOperator):
     """
 
     template_fields = (*_TasksOperator.template_fields, "task_user_level")
-    done = "Set the priority"
+    order = "set the priority"
 
     def __init__(self, *, task_user_level: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -261,7 +276,7 @@ class RenderbusSetTaskLimitOperator(_TasksOperator):
     """
 
     template_fields = (*_TasksOperator.template_fields, "task_limit")
-    done = "Set the limit of machines"
+    order = "set the limit of machines"
 
     def __init__(self, *, task_limit: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -4,11 +4,12 @@ import json
 from functools import partial
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients.blocking import Client
 from airflow_provider_renderbus.operators import actions
 from tests.airflow.context import context
 from tests.scenes import task_json
@@ -54,6 +55,38 @@ def test_stop_and_start(act, info, farm, half_done):
     act(actions.RenderbusStartTaskOperator)
     farm.advance(3600)
     assert info().status is TaskStatus.FINISHED
+
+
+class TestAStop:
+    """An order that was taken is no task that rests."""
+
+    @pytest.fixture(autouse=True)
+    def _no_time_passes(self, monkeypatch):
+        monkeypatch.setattr("airflow_provider_renderbus.cancelling.PAUSE", 0.0)
+
+    def test_one_that_does_not_come_about_is_ordered_again(self, act, info, half_done, monkeypatch):
+        """As after an order that the farm took and lost."""
+        send, lost = Client.send, []
+
+        def loses_the_first(client, call):
+            if call.name == "stop_task" and not lost:
+                lost.append(call)
+                return None
+            return send(client, call)
+
+        monkeypatch.setattr(Client, "send", loses_the_first)
+        act(actions.RenderbusStopTaskOperator)
+        assert lost
+        assert info().status is TaskStatus.STOP
+
+    def test_one_that_the_farm_does_not_confirm_fails_and_may_be_tried_again(
+        self, act, info, farm, half_done, monkeypatch
+    ):
+        monkeypatch.setattr("airflow_provider_renderbus.cancelling.STOP_WITHIN", 0.0)
+        farm.inject("state", state=5, calls=["query_task_info"])
+        with pytest.raises(AirflowException, match="could not be stopped: it may still be running") as failed:
+            act(actions.RenderbusStopTaskOperator)
+        assert not isinstance(failed.value, AirflowFailException)
 
 
 def test_abandon(act, info, farm, half_done):
