@@ -29,6 +29,7 @@ def test_the_first_snippet_is_a_dag_of_four_tasks():
     exec(SNIPPETS[0].replace("\none_shot()", "\nmade = one_shot()"), names)
     assert isinstance(names["made"], DAG)
     assert list(names["made"].task_dict) == ["create", "upload", "submit", "wait"]
+    assert names["made"].get_task("wait").cancel_on_kill
 
 
 def test_the_connections_fields_are_all_told():
