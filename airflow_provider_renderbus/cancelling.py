@@ -213,7 +213,15 @@ def stop(hook: RenderbusHook, numbers: Sequence[int], looks: int = 1) -> str:
     :param looks: how many looks in a row must show a task at rest.
     :return: what has become of them, for a message.
     """
-    stopping = Stopping(numbers, looks)
+    return see_stopped(hook, Stopping(numbers, looks)).told(numbers)
+
+
+def see_stopped(hook: RenderbusHook, stopping: Stopping) -> Stopping:
+    """Stop tasks as :func:`stop` does, and return what is left open.
+
+    :param hook: the farm's hook.
+    :param stopping: the tasks.
+    """
     deadline = time.monotonic() + STOP_WITHIN
     while pages := list(stopping.pages()):
         for page in pages:
@@ -225,4 +233,4 @@ def stop(hook: RenderbusHook, numbers: Sequence[int], looks: int = 1) -> str:
         if not stopping.pages() or time.monotonic() >= deadline:
             break
         time.sleep(PAUSE)
-    return stopping.told(numbers)
+    return stopping

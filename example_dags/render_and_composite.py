@@ -225,7 +225,9 @@ def render_and_composite() -> None:
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=create.output, producer="render_and_composite"
     )
-    rendered = RenderbusTaskSensor(task_id="rendered", render_task_id=submit.output, deferrable=True)
+    rendered = RenderbusTaskSensor(
+        task_id="rendered", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
+    )
     listed = RenderbusOutputSensor(
         task_id="listed",
         render_task_id=submit.output,

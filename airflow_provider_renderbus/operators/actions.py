@@ -1,15 +1,22 @@
-"""What can be done to tasks that are there, and to their frames: one call each, for one number or many."""
+"""What can be ordered about tasks that are there, and about their frames, for one number or many."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_renderbus.api import arguments, calls
+from airflow_provider_renderbus.cancelling import see_stopped
 from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients.failures import failures
 from airflow_provider_renderbus.ends import airflow_failures, paid_once
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.healing import was_recommitted
+from airflow_provider_renderbus.operators.memory import is_first_since_clear
+from airflow_provider_renderbus.triggers.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,11 +24,12 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.clients.sequences import Sequence
 
 
 class _TasksOperator(ConsoleLinked, RenderbusOperator):
-    """Does one thing to one task or to many.
+    """Orders one thing for one task or for many.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
@@ -29,23 +37,31 @@ class _TasksOperator(ConsoleLinked, RenderbusOperator):
     """
 
     template_fields = (*RenderbusOperator.template_fields, "render_task_id")
-    done: str
+    order: str
 
     def __init__(self, *, render_task_id: TaskNumber | Iterable[TaskNumber] | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
 
     def execute(self, context: Context) -> list[int]:
-        """Do it, and return the numbers."""
+        """Order it, and return the numbers."""
         given: Any = self.render_task_id
-        with airflow_failures(), paid_once():
+        with airflow_failures():
             numbers = arguments.task_numbers(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
             self.link_console(context, self.hook.console_url(numbers[0]))
-            self.hook.run(self.act(numbers))
-        self.log.info("%s: task %s", self.done, ", ".join(map(str, numbers)))
+            self.carry_out(context, numbers)
+        self.log.info("The farm was asked to %s: task %s", self.order, ", ".join(map(str, numbers)))
         return numbers
+
+    def carry_out(self, context: Context, numbers: list[int]) -> None:
+        """Order it.
+
+        :param context: of the Airflow task.
+        :param numbers: the tasks' numbers.
+        """
+        self.hook.run(self.act(numbers))
 
     @abstractmethod
     def act(self, numbers: list[int]) -> Sequence[None]:
@@ -53,7 +69,7 @@ class _TasksOperator(ConsoleLinked, RenderbusOperator):
 
 
 class _FramesOperator(_TasksOperator):
-    """Does one thing to frames of one task or of many.
+    """Orders one thing for frames of one task or of many.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param frames: names of frames as the farm shows them (templated).
@@ -84,7 +100,7 @@ class RenderbusStartTaskOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Started"
+    order = "start"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -92,18 +108,29 @@ class RenderbusStartTaskOperator(_TasksOperator):
 
 
 class RenderbusStopTaskOperator(_TasksOperator):
-    """Stop tasks. Frames that are done stay, and the tasks can be started again.
+    """Stop tasks, and see that the farm has. Frames that are done stay, and the tasks can be started again.
+
+    Where the farm does not confirm it within 20 s the operator fails: another try stops them again.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the numbers, as a list.
     """
 
-    done = "Stopped"
+    order = "stop"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
         yield [calls.stop_task(numbers)]
+
+    def carry_out(self, context: Context, numbers: list[int]) -> None:
+        """Stop the tasks, and look until none of them works any more."""
+        super().carry_out(context, numbers)
+        stopping = see_stopped(self.hook, Stopping(numbers))
+        told = stopping.told(numbers)
+        if stopping.open:
+            raise AirflowException(told)
+        self.log.info(told)
 
 
 class RenderbusAbandonTaskOperator(_TasksOperator):
@@ -114,7 +141,7 @@ class RenderbusAbandonTaskOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Abandoned"
+    order = "abandon for good"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -129,7 +156,7 @@ class RenderbusDeleteTaskOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Deleted"
+    order = "delete"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -144,7 +171,7 @@ class RenderbusFullSpeedOperator(_TasksOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Asked for full speed"
+    order = "go on at full speed"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -155,6 +182,10 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
     """Render frames again, and pay for them again.
 
     If the farm's answer is lost, the operator fails without Airflow's retries, for a retry could pay twice.
+    A retry that follows all the same, as after the death of a worker, first asks the farm how often the
+    frames were rendered again: not at all, and it asks for them; if that is going on, it has nothing left to
+    do; else it cannot be told whether this task has asked for it, and it fails without further retries. A
+    person who clears the task asks for the frames again.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
     :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]": each must be in every task,
@@ -163,7 +194,24 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Recommitted frames"
+    order = "render frames again"
+
+    def carry_out(self, context: Context, numbers: list[int]) -> None:
+        """Ask for the frames, unless an earlier try has."""
+        with paid_once():
+            if is_first_since_clear(context) or not was_recommitted(self.hook, lambda: self.meant(numbers)):
+                super().carry_out(context, numbers)
+
+    def meant(self, numbers: list[int]) -> Sequence[list[Frame]]:
+        """Ask for the frames that are named, or for those that have failed."""
+        found: list[Frame] = []
+        if self.frames is None:
+            for number in numbers:
+                found += yield from failures(number)
+        else:
+            for leaf, ids in (yield from self.named_frames(numbers)).items():
+                found += [frame for frame in (yield from sequences.frames(leaf)) if frame.id in ids]
+        return found
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield the call."""
@@ -184,7 +232,7 @@ class RenderbusStopFramesOperator(_FramesOperator):
     :return: the numbers, as a list.
     """
 
-    done = "Stopped frames"
+    order = "stop frames"
 
     def act(self, numbers: list[int]) -> Sequence[None]:
         """Yield a call for each leaf."""
@@ -208,7 +256,7 @@ class RenderbusSetPriorityOperator(_TasksOperator):
     """
 
     template_fields = (*_TasksOperator.template_fields, "task_user_level")
-    done = "Set the priority"
+    order = "set the priority"
 
     def __init__(self, *, task_user_level: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -230,7 +278,7 @@ class RenderbusSetTaskLimitOperator(_TasksOperator):
     """
 
     template_fields = (*_TasksOperator.template_fields, "task_limit")
-    done = "Set the limit of machines"
+    order = "set the limit of machines"
 
     def __init__(self, *, task_limit: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)

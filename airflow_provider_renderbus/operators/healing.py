@@ -1,4 +1,4 @@
-"""Rendering failed frames again, each so often as it may and no oftener, whatever gets lost on the way."""
+"""Rendering frames again, none of them oftener than it may be, whatever gets lost on the way."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
-from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.cancelling import until_begun
-from airflow_provider_renderbus.clients.failures import failures
+from airflow_provider_renderbus.clients.failures import FAILED, failures
 from airflow_provider_renderbus.operators.steps import UNTIL_SETTLED, look_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_renderbus.api.models.frames import Frame
+    from airflow_provider_renderbus.clients.sequences import Sequence as CallSequence
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 # The states after which frames can be rendered again.
 HEALABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
+_AT_REST = FAILED | {FrameStatus.DONE, FrameStatus.ABORTED}
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +51,33 @@ def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bo
     _send(hook, number, due)
     until_begun(hook, number)
     return True
+
+
+def was_recommitted(hook: RenderbusHook, meant: Callable[[], CallSequence[list[Frame]]]) -> bool:
+    """Settle whether an earlier try has had frames rendered again, by looks over 30 s.
+
+    :param hook: the farm's hook.
+    :param meant: asks for the frames; none where all is done that can be.
+    :raises ValueError: they were rendered again, and the farm cannot tell for whom.
+    """
+    frames: list[Frame] = []
+    for pause in UNTIL_SETTLED:
+        time.sleep(pause)
+        frames = hook.run(meant())
+        if not frames or any(frame.recommits for frame in frames):
+            break
+    if not any(frame.recommits for frame in frames):
+        return not frames
+    at_rest = [frame for frame in frames if frame.status in _AT_REST]
+    if len(at_rest) < len(frames) and all(frame.recommits for frame in at_rest):
+        log.info("Frames %s are being rendered again", _names(frames))
+        return True
+    counted = ", ".join(f"{frame.index} ({frame.recommits} times)" for frame in frames)
+    raise ValueError(
+        f"frames may have been rendered again by an earlier try, and would be paid once more; so often they "
+        f"were: {counted}. Look at them on the farm: mark this Airflow task success if they are as they "
+        f"should be, clear it to have them rendered again"
+    )
 
 
 def _is_broken(hook: RenderbusHook, number: int) -> bool:

@@ -67,6 +67,17 @@ def memory_of(context: Context, hook: RenderbusHook) -> Memory:
     return _Marked(context, hook) if store is None else _Stored(store, context["ti"].max_tries)
 
 
+def is_first_since_clear(context: Context) -> bool:
+    """Return whether a try is no retry: the first of all, or the first after a person's clear.
+
+    A clear raises ``max_tries`` above the tries that there were, by the task's retries.
+
+    :param context: of the Airflow task.
+    """
+    ti = context["ti"]
+    return bool(ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1)
+
+
 class _Stored:
     """The state that Airflow 3.3 keeps for each task."""
 
@@ -106,7 +117,7 @@ class _Marked:
         self._hook = hook
         self._max_tries = ti.max_tries
         # The marker of a render stays as it is, so a retry that follows a clear sees the grown number too.
-        self._is_first_since_clear = ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1
+        self._is_first_since_clear = is_first_since_clear(context)
 
     def recall(self) -> Kept | None:
         """Search the farm's list; of several renders, the one that began last counts."""

@@ -180,7 +180,7 @@ class RenderingOperator(WaitingOperator):
         """Wait for a top-up and start the render again; None where none came in time."""
         profile = self.hook.send(calls.query_user_profile())
         self.log.warning("Task %s has stopped for lack of money; waiting for a top-up", wait.number)
-        if profile.use_main_balance or profile.hide_balance:
+        if not profile.shows_means:
             self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
             return replace(wait, bears_arrears=True)
         enough = FundsEnough(_A_CENT)

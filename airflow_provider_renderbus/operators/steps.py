@@ -16,6 +16,7 @@ from airflow_provider_renderbus.api.errors import (
     UnknownTask,
     is_refusal,
 )
+from airflow_provider_renderbus.api.models.account import ONLY_ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,12 +98,11 @@ def check_funds(hook: RenderbusHook, least: Decimal) -> None:
     :raises ValueError: it cannot.
     """
     profile = hook.send(calls.query_user_profile())
-    if profile.means >= least:
-        return
     told = f"the account has {profile.means} {profile.currency}, min_funds asks for {least}"
-    if not (profile.use_main_balance or profile.hide_balance):
+    if profile.lacks(least):
         raise ValueError(f"{told}: nothing was submitted; top it up")
-    log.warning("%s; it pays from its main account or hides its figures, so this is only advice", told)
+    if profile.means < least:
+        log.warning("%s; %s", told, ONLY_ADVICE)
 
 
 def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sent: bool) -> None:

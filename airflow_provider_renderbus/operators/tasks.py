@@ -109,8 +109,8 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
     """Submit a task, which starts to spend money; wait for its end where asked to.
 
     A task that is already submitted, e.g. by an earlier try of this Airflow task, is never submitted again
-    but taken up; to render anew, clear the task that creates the number too. A later try that waits starts a
-    render again that was stopped.
+    but taken up; to render anew, clear the task that creates the number too. A later try starts a render
+    again that was stopped, unless it neither waits nor has `cancel_on_kill`.
 
     :param render_task_id: number or alias of the task (templated).
     :param producer: name of the artist, which comes back in the task's info (templated).
@@ -155,7 +155,9 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
         with airflow_failures(), self.nothing_left_running():
             number = task_number("render_task_id", self.render_task_id)
             self.check()
-            self.at_stake = [number] if is_later_try and self.wait_for_completion else []
+            # A try that may have stopped the render is followed by one that answers for it.
+            answers_for_it = is_later_try and (self.wait_for_completion or self.cancel_on_kill)
+            self.at_stake = [number] if answers_for_it else []
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_for(self.hook, number)
             submitted = known is not None and known.submitted
@@ -163,7 +165,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
                 submitted = steps.has_arrived(self.hook, number)
             if not submitted:
                 self.submit(number, self.producer, may_be_sent=is_later_try)
-            elif self.wait_for_completion and is_later_try:
+            elif answers_for_it:
                 start_again(self.hook, [number])
             else:
                 self.log.info("Task %s is already submitted", number)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import amount, count, task_number, text, texts, whole
+from airflow_provider_renderbus.api.models.account import ONLY_ADVICE
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.conditions import FilesThere, FramesDone, FundsEnough, stored
@@ -128,8 +130,8 @@ class RenderbusOutputSensor(_ConditionSensor):
 class RenderbusFundsSensor(_ConditionSensor):
     """Wait until the account can spend enough: balance, coupons and credit together.
 
-    For a sub-account that pays from its main account, or whose figures are hidden, this is only advice, and
-    the log says so.
+    A sub-account that pays from its main account, or whose figures are hidden, does not show what it has.
+    What it shows is only advice then: nothing is waited for, and a warning in the log says so.
 
     :param min_funds: how much, in the account's currency (templated).
     :param deferrable: whether to wait in the triggerer instead of on a worker.
@@ -147,3 +149,11 @@ class RenderbusFundsSensor(_ConditionSensor):
     def condition(self) -> FundsEnough:
         """Return what is waited for."""
         return FundsEnough(str(amount("min_funds", self.min_funds)))
+
+    def result(self, reached: Any) -> Any:
+        """Return what the account shows, with a warning where that is less than what is wanted."""
+        if Decimal(reached["means"]) < amount("min_funds", self.min_funds):
+            self.log.warning(
+                "The account shows %s %s; %s", reached["means"], reached["currency"], ONLY_ADVICE
+            )
+        return reached

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.models.account import ONLY_ADVICE
 from airflow_provider_renderbus.api.states import FrameStatus, Phase
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, judge
@@ -165,7 +166,7 @@ class FilesThere(Condition):
 
 @dataclass(frozen=True)
 class FundsEnough(Condition):
-    """The account can spend enough: balance, coupons and credit together.
+    """The account can spend enough, as far as it shows: balance, coupons and credit together.
 
     :param least: how much, in the account's currency, as text.
     """
@@ -187,11 +188,10 @@ class FundsEnough(Condition):
     def judge(self, answer: UserProfile) -> Look:
         """Return what an answer shows."""
         news = f"the account has {answer.means} {answer.currency}, {self.least} are wanted"
-        if answer.use_main_balance or answer.hide_balance:
-            news += "; it pays from its main account or hides its figures, so this is only advice"
+        if not answer.shows_means:
+            news += f"; {ONLY_ADVICE}"
         result = {"means": str(answer.means), "currency": answer.currency}
-        enough = answer.means >= Decimal(self.least)
-        return Look(news, Event(End.REACHED, news, result) if enough else None)
+        return Look(news, None if answer.lacks(Decimal(self.least)) else Event(End.REACHED, news, result))
 
 
 CONDITIONS: dict[str, type[Any]] = {kind.kind: kind for kind in (FramesDone, FilesThere, FundsEnough)}

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.calls import account as account_calls
+from airflow_provider_renderbus.api.models import account as account_models
 from airflow_provider_renderbus.clients.blocking import Client
 from tests.scenes import task_json
 from tests.transfer_command import transfer_command
@@ -37,6 +39,15 @@ def submitted(client, created):
     """The number of a task that is submitted."""
     client.send(calls.submit_task(created))
     return created
+
+
+@pytest.fixture
+def hidden_funds(monkeypatch):
+    """An account that does not show what it can spend."""
+    read = account_models.read_user_profile
+    monkeypatch.setattr(
+        account_calls, "read_user_profile", lambda data: read({**data, "hideBalance": 1, "rmbbalance": 0})
+    )
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow_version import LINE, assets_of, load_dags, schedule_of
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
@@ -21,6 +22,14 @@ def dags():
 def test_every_example_loads_and_knows_nothing_of_the_farm(dags, name):
     assert name in dags
     assert "renderbus.farm" not in (FOLDER / f"{name}.py").read_text("utf-8")
+
+
+def test_no_example_lets_a_killed_wait_render_on(dags):
+    sensors = [
+        task for dag in dags.values() for task in dag.tasks if task.task_type == RenderbusTaskSensor.__name__
+    ]
+    assert len(sensors) >= 2
+    assert all(sensor.cancel_on_kill for sensor in sensors)
 
 
 def test_the_nightly_render_is_one_run_a_night(dags):

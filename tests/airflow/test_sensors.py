@@ -179,6 +179,10 @@ class TestOutputs:
 
 
 class TestFunds:
+    def test_what_is_hidden_is_not_waited_for(self, hidden_funds, waiting, caplog):
+        assert waiting.look(RenderbusFundsSensor, min_funds=1000)["currency"] == "RMB"
+        assert "only advice" in caplog.text
+
     def test_enough_money(self, waiting):
         assert waiting.look(RenderbusFundsSensor, min_funds=510) == {"means": "510.0", "currency": "RMB"}
         assert waiting.look(RenderbusFundsSensor, min_funds="510.01") is None

@@ -33,6 +33,10 @@ def is_submitted(client, number):
     return client.send(calls.query_task_info([number]))[number].submitted
 
 
+def state(client, number):
+    return client.send(calls.query_task_info([number]))[number].status.name
+
+
 def test_an_answer_that_is_lost_after_the_submit_arrived(farm, client, created, slept):
     farm.inject("drop", effect=True, calls=["submit_task"], times=1)
     farm.inject("code", code=500, calls=["submit_task"], after=1)
@@ -78,6 +82,26 @@ def test_what_stays_open_is_stopped_and_left_to_another_try(farm, client, create
     assert not isinstance(failure.value, AirflowFailException)
     assert submit(created, try_number=2) == created
     assert is_submitted(client, created)
+
+
+@pytest.mark.parametrize(
+    ("options", "then"), [({}, "WAITING"), ({"cancel_on_kill": False}, "STOP")], ids=["answers", "does not"]
+)
+def test_another_try_starts_again_what_the_one_before_has_stopped(options, then, client, submitted, slept):
+    """Else it would report success on a render that its own kind has stopped."""
+    client.send(calls.stop_task([submitted]))
+    assert submit(submitted, try_number=2, **options) == submitted
+    assert state(client, submitted) == then
+
+
+def test_what_was_stopped_because_nobody_could_ask_is_started_again(farm, client, created, slept):
+    farm.inject("drop", effect=True, calls=["submit_task"], times=1)
+    farm.inject("code", code=500, calls=["query_task_info"], after=1, times=5)
+    with pytest.raises(AirflowException, match="does not run any more"):
+        submit(created)
+    assert state(client, created) == "STOP"
+    assert submit(created, try_number=2) == created
+    assert state(client, created) == "WAITING"
 
 
 def test_another_try_takes_time_before_it_sends_what_the_one_before_may_have_sent(created, slept):

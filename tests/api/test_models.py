@@ -114,6 +114,13 @@ def test_means_are_balance_coupons_and_credit():
     assert (other.means, other.currency) == (Decimal("151.93"), "USD")
 
 
+@pytest.mark.parametrize("hidden", ["useMainBalance", "hideBalance"])
+def test_nobody_is_known_to_lack_what_is_not_shown(hidden):
+    profile = {"userId": 1, "zone": 1, "rmbbalance": 5}
+    assert [read_user_profile(profile).lacks(Decimal(each)) for each in (5, 6)] == [False, True]
+    assert not read_user_profile({**profile, hidden: 1}).lacks(Decimal(6))
+
+
 def test_money_that_cannot_be_read_is_never_taken_for_none():
     assert read_user_profile({"userId": 1, "zone": 1, "rmbbalance": "500.5"}).means == Decimal("500.5")
     with pytest.raises(Unreadable, match="rmbbalance"):

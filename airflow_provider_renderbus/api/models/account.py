@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CHINA_ZONE = 1
+ONLY_ADVICE = "it pays from its main account or hides its figures, so this is only advice"
+"""What to say of `means` where the account does not show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,15 @@ class UserProfile:
         """
         balance = self.rmb_balance if self.currency == "RMB" else self.usd_balance
         return balance + self.coupon + self.credit
+
+    @property
+    def shows_means(self) -> bool:
+        """Whether `means` is what the account can spend; else it is at best advice."""
+        return not (self.use_main_balance or self.hide_balance)
+
+    def lacks(self, amount: Decimal) -> bool:
+        """Return whether the account is known to have less than an amount to spend."""
+        return self.shows_means and self.means < amount
 
 
 read_user_profile = reader(UserProfile)
