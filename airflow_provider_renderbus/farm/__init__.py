@@ -50,6 +50,6 @@ def __getattr__(name: str) -> Any:
         if missing.name not in {"numpy", "PIL"}:
             raise
         raise ImportError(
-            f"the embedded farm needs {missing.name}: pip install 'airflow-provider-renderbus[farm]'",
+            f"the embedded farm needs {missing.name}: install the extra farm (numpy and Pillow)",
             name=__name__,
         ) from missing
