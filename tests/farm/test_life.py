@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm.chance import drawn
 from airflow_provider_renderbus.farm.pages.site import Site
-from airflow_provider_renderbus.farm.pieces import LONGEST, SHORTEST, frame_seconds
 from airflow_provider_renderbus.farm.scenario import Scenario
 from airflow_provider_renderbus.farm.tasks import MOVES, Event, TaskState
 from tests.farm.caller import LOG, PROFILE, STOP, SUBMIT, Caller, job
@@ -18,11 +18,12 @@ from tests.farm.caller import LOG, PROFILE, STOP, SUBMIT, Caller, job
 LONG = 100_000
 START = 1_767_225_600
 MACHINES, QUEUE_SECONDS = Scenario().machines, Scenario().queue_seconds
+SHORTEST, LONGEST = Scenario().frame_seconds
 ORDERS = {Event.STOPPED, Event.STARTED, Event.FULL_SPEED, Event.RECOMMITTED, Event.ABANDONED}
 
 
 def durations(scene, count):
-    return [frame_seconds(scene, number) for number in range(1, count + 1)]
+    return [drawn(scene, number, 0, (SHORTEST, LONGEST)) for number in range(1, count + 1)]
 
 
 def cost(seconds):
