@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STORAGE_VARIABLE = "RENDERBUS_FARM_STORAGE"
 """The environment variable that names a farm's storage folder, in place of what is enrolled."""
 LOCAL = ("127.0.0.1", "localhost")
+"""Names by which only this machine calls itself."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
-    Show = Callable[[str], tuple[int, Mapping[str, str], bytes]]
+    Show = Callable[[str, str], tuple[int, Mapping[str, str], bytes]]
 
 LARGEST_BODY = 20 * 1024 * 1024
 MOST_DRAINED = 5 * LARGEST_BODY
@@ -35,7 +35,7 @@ class Server(ThreadingTCPServer):
 
     :param address: an IPv4 address or the name of one, and a port; port 0 takes a free one.
     :param handle: path, headers and body to status, headers and body, of POST requests.
-    :param show: path and query to the same, of GET requests.
+    :param show: path and query, and the header ``Host``, to the same, of GET requests.
     :raises OSError: the address cannot be had.
     """
 
@@ -106,7 +106,7 @@ class _Request(BaseHTTPRequestHandler):
             self._answer(*handle(self.path, dict(self.headers.items()), body))
 
     def do_GET(self) -> None:
-        self._answer(*cast("Server", self.server).show(self.path))
+        self._answer(*cast("Server", self.server).show(self.path, self.headers.get("Host", "")))
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self.close_connection = True
