@@ -36,6 +36,18 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", line)
 
 
+@pytest.fixture(scope="module")
+def set_up_once(request, tmp_path_factory):
+    """For what a module's tests share because it is costly: it fails where a second worker sets it up."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # that of all workers
+    try:
+        (folder / f"{request.module.__name__} is set up").touch(exist_ok=False)
+    except FileExistsError:
+        pytest.fail("another worker has set it up too: let each file stay with one, by --dist loadfile")
+
+
 @pytest.fixture
 def scenario():
     """How the farm is to behave: as usual, where a test says nothing else."""
