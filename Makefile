@@ -30,11 +30,11 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: .venv/installed ## render three shots in a real Airflow on the embedded farm
-	@$(BIN)/python -m demo
+demo: .venv/installed ## render three shots in a real Airflow on the embedded farm (KEEP=1: let both run on until Ctrl-C)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 demo-pipeline: .venv/installed ## send a scene, render its layers, fetch and composite the frames, likewise
-	@$(BIN)/python -m demo.pipeline
+	@$(BIN)/python -m demo.pipeline $(if $(KEEP),--keep)
 
 test: lint types pytest ## check format, lint and types, and run the tests
 

@@ -17,7 +17,7 @@ from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.blocking import Client
 from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.farm import Farm, HandClock
-from demo.airflow_instance import AirflowInstance
+from demo.airflow_instance import AirflowInstance, reading_connections_of
 from demo.processes import Programs
 from reliability.relay import Relays
 
@@ -113,7 +113,7 @@ class Stage:
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")
             self.client = ends.enter_context(self._client())
-            settings = {**self._settings(), **self.settings}
+            settings = {**reading_connections_of(self._connections_file), **self.settings}
             self.airflow = self.kind(self.folder / "airflow", self.dags, self.programs, settings, self.python)
             if self.worker_rule:
                 port = self.relays.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)
@@ -185,11 +185,3 @@ class Stage:
                 protocol=connection["extra"]["protocol"],
             )
         )
-
-    def _settings(self) -> dict[str, str]:
-        return {
-            "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
-            "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(
-                {"connections_file_path": str(self._connections_file)}
-            ),
-        }
