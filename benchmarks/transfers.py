@@ -17,12 +17,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.clients.settings import Settings
 from benchmarks import report
 from benchmarks.paired_timing import Pairs, in_pairs
+from demo.embedded_farm import settings_of
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / ".benchmarks"
@@ -127,19 +128,13 @@ def fetch_and_cp(folder: Path, count: int, size: int, rounds: int) -> Pairs:
             farm.kill()
 
 
-def _rendered(connection: dict[str, str], storage: Path, count: int, size: int) -> tuple[int, Path]:
+def _rendered(connection: dict[str, Any], storage: Path, count: int, size: int) -> tuple[int, Path]:
     """Render a task, and put the frames that it is to have into its output folder."""
-    settings = Settings(
-        domain=f"{connection['host']}:{connection['port']}",
-        access_id=connection["login"],
-        access_key=connection["password"],
-        protocol="http",
-    )
     described = {
         "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
         "scene_info": {"common": {"frames": "1", "width": "64", "height": "36"}},
     }
-    with Client(settings) as client:
+    with Client(settings_of(connection)) as client:
         number = client.send(calls.create_task()).ids[0]
         client.send(calls.upload_task_json(number, json.dumps(described)))
         client.send(calls.submit_task(number))

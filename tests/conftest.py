@@ -23,8 +23,8 @@ os.environ.update(
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME / 'airflow.db'}",
 )
 
-from airflow_provider_renderbus.clients.settings import Settings  # noqa: E402 - see above
-from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402
+from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402 - see above
+from demo.embedded_farm import settings_of  # noqa: E402
 from tests.airflow_version import WARNINGS  # noqa: E402
 
 CONN_ID = "renderbus_default"
@@ -69,13 +69,7 @@ def farm(tmp_path, scenario, pictures):
 
 @pytest.fixture
 def settings(farm):
-    connection = farm.connection()
-    return Settings(
-        domain=farm.address,
-        access_id=connection["login"],
-        access_key=connection["password"],
-        protocol="http",
-    )
+    return settings_of(farm.connection())
 
 
 @pytest.fixture
