@@ -13,7 +13,8 @@ VENDOR_PYTHON ?= 3.11
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
-PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadgroup
+# A file stays with one worker, for what its tests share is costly. In this order the longest of them begin early.
+PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 SUITE := --ignore tests/interop -m 'not browser'
 # uv does not read pip's settings: where it has no index of its own it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
@@ -29,11 +30,11 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: .venv/installed ## render three shots in a real Airflow on the embedded farm
-	@$(BIN)/python -m demo
+demo: .venv/installed ## render three shots in a real Airflow on the embedded farm (KEEP=1: let both run on until Ctrl-C)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 demo-pipeline: .venv/installed ## send a scene, render its layers, fetch and composite the frames, likewise
-	@$(BIN)/python -m demo.pipeline
+	@$(BIN)/python -m demo.pipeline $(if $(KEEP),--keep)
 
 test: lint types pytest ## check format, lint and types, and run the tests
 

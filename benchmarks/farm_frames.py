@@ -6,7 +6,6 @@ every solid of the farm, of the time that this process spends on its CPUs, other
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -21,8 +20,6 @@ from benchmarks import report
 
 LIMIT = 0.15
 """CPU seconds that a frame of 320x180 may take at most."""
-MISSED = "MISSED"
-RESULTS = Path(__file__).parents[1] / ".benchmarks"
 FRAMES = 3
 CASES: dict[str, dict[str, Any]] = {
     "320x180 PNG": {"width": 320, "height": 180},
@@ -57,24 +54,19 @@ def measure() -> list[dict[str, Any]]:
                 for frame in range(FRAMES)
             ]
             median = statistics.median(taken)
-            met = "" if not name.startswith("320x180") or median <= LIMIT else MISSED
+            met = "" if not name.startswith("320x180") or median <= LIMIT else report.MISSED
             rows.append({"case": name, "median": median, "most": max(taken), "met": met})
     return rows
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder for the JSON file (%(default)s)"
-    )
-    parser.add_argument("--check", action="store_true", help="fail where a goal is not met")
-    options = parser.parse_args()
+    options = report.parser(__doc__).parse_args()
     rows = measure()
     print(f"{'':16}{'median':>8}{'most':>8}   CPU seconds a frame")
     for row in rows:
         print(f"{row['case']:16}{row['median']:8.3f}{row['most']:8.3f}   {row['met']}")
     print(f"All figures: {report.keep(options.results, 'farm_frames', {'figures': rows})}")
-    return int(options.check and any(row["met"] == MISSED for row in rows))
+    return int(options.check and any(row["met"] == report.MISSED for row in rows))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ has ended. Prints a table and writes JSON. See docs/benchmarks.md.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
@@ -27,7 +26,6 @@ from airflow_provider_renderbus.api.signing import signature
 from airflow_provider_renderbus.farm import Farm, HandClock
 from benchmarks import report
 
-RESULTS = Path(__file__).parents[1] / ".benchmarks"
 QUERY = "/api/render/handle/queryTaskInfo/v2"
 PROFILE = "/api/render/setUp/queryUserProfile"
 CREATE = "/api/render/submit/createTask"
@@ -79,30 +77,31 @@ class Client:
 
 
 def fill(storage: Path, count: int) -> list[int]:
-    """Make the tasks over the farm's own function; returns their numbers."""
-    clock = HandClock()
-    with closing(Farm(storage, clock, scenario=SCENARIO)) as farm:
-        client = Client(farm.connection() | {"port": 0})
-
-        def call(path: str, **body: Any) -> Any:
-            answer = json.loads(farm.handle(path, client.headers(path, body), json.dumps(body).encode())[2])
-            assert answer["result"], answer
-            return answer["data"]
-
-        def make(share: int) -> list[int]:
-            made: list[int] = []
-            for _ in range(share // 100):
-                made += call(CREATE, count=100)["taskIdList"]
-            for number in made:
-                call(UPLOAD, taskId=number, content=json.dumps(TASK_JSON))
-                call(SUBMIT, taskId=number)
-            return made
-
-        numbers = make(count // 4)
+    """Make the tasks: a half that waits, a quarter that is rendered, a quarter that has ended."""
+    with closing(Farm(storage, HandClock(), scenario=SCENARIO)) as farm:
+        numbers = submitted(farm, count // 4)
         farm.advance(10_000)
-        numbers += make(count // 4)
+        numbers += submitted(farm, count // 4)
         farm.advance(100)
-        return numbers + make(count // 2)
+        return numbers + submitted(farm, count // 2)
+
+
+def submitted(farm: Farm, count: int, task_json: dict[str, Any] = TASK_JSON) -> list[int]:
+    """Submit hundreds of tasks over the farm's own function; returns their numbers."""
+    client = Client(farm.connection() | {"port": 0})
+
+    def call(path: str, **body: Any) -> Any:
+        answer = json.loads(farm.handle(path, client.headers(path, body), json.dumps(body).encode())[2])
+        assert answer["result"], answer
+        return answer["data"]
+
+    made: list[int] = []
+    for _ in range(count // 100):
+        made += call(CREATE, count=100)["taskIdList"]
+    for number in made:
+        call(UPLOAD, taskId=number, content=json.dumps(task_json))
+        call(SUBMIT, taskId=number)
+    return made
 
 
 def memory_mb(pid: int) -> float:
@@ -186,26 +185,17 @@ def measure(storage: Path, numbers: list[int], seconds: float) -> dict[str, floa
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure the embedded farm.")
+    parser = report.parser("Measure the embedded farm.")
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each load (%(default)s)")
-    parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder for the JSON file (%(default)s)"
-    )
-    parser.add_argument("--check", action="store_true", help="fail where a goal is not met")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         numbers = fill(Path(folder) / "farm", options.tasks)
         figures = measure(Path(folder) / "farm", numbers, options.seconds)
-    missed = False
-    for name, (what, goal, side) in GOALS.items():
-        met = goal is None or (figures[name] < goal if side == "below" else figures[name] > goal)
-        missed |= not met
-        told = f"{side} {goal:g}" if goal else ""
-        print(f"{what:64} {figures[name]:10.2f}  {told:12} {'' if met else 'MISSED'}")
+    met = report.goals_met((what, figures[name], goal, side) for name, (what, goal, side) in GOALS.items())
     kept = report.keep(options.results, "farm_load", {"tasks": options.tasks, "figures": figures})
     print(f"All figures: {kept}")
-    return int(options.check and missed)
+    return int(options.check and not met)
 
 
 if __name__ == "__main__":

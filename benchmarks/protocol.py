@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import functools
 import hmac
@@ -159,7 +158,8 @@ def _must_agree(what: str, ours: object, other: object) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.protocol", description=__doc__)
+    parser = report.parser(__doc__)
+    parser.prog = "python -m benchmarks.protocol"
     parser.add_argument(
         "--vendor-python",
         type=Path,
@@ -168,10 +168,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the interpreter of the vendor's client (%(default)s)",
     )
     parser.add_argument("--rounds", type=int, default=21, help="pairs a figure (%(default)s)")
-    parser.add_argument(
-        "--results", type=Path, default=_ROOT / ".benchmarks", help="folder for the JSON file (%(default)s)"
-    )
-    parser.add_argument("--check", action="store_true", help="fail where a goal is not met")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds: at least 1 is wanted, not {options.rounds}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import operator
 import os
 import platform
 import statistics
@@ -12,9 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from benchmarks.paired_timing import Pairs
+
+
+RESULTS = Path(__file__).parents[1] / ".benchmarks"
+MISSED = "MISSED"
+_SIDES = {"below": operator.lt, "above": operator.gt, "at most": operator.le, "at least": operator.ge}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,31 @@ class Figure:
     @property
     def met(self) -> bool:
         return self.goal.met(self.ratio)
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser that knows the options of all benchmarks with goals.
+
+    :param description: what is measured.
+    """
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument("--results", type=Path, default=RESULTS, help="folder of what is kept (%(default)s)")
+    options.add_argument("--check", action="store_true", help="fail where a goal is not met")
+    return options
+
+
+def goals_met(rows: Iterable[tuple[str, float, float | None, str]]) -> bool:
+    """Print figures beside their goals and return whether all are met.
+
+    :param rows: what was measured, the figure, its goal where it has one, and the side of it that is meant.
+    """
+    all_met = True
+    for what, measured, goal, side in rows:
+        met = goal is None or _SIDES[side](measured, goal)
+        all_met &= met
+        told = "" if goal is None else f"{side} {goal:g}"
+        print(f"{what:68} {measured:10.2f}  {told:14} {'' if met else MISSED}".rstrip())
+    return all_met
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -8,7 +8,6 @@ more than what is measured. Prints a table and writes JSON. See docs/benchmarks.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -17,15 +16,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.clients.settings import Settings
 from benchmarks import report
 from benchmarks.paired_timing import Pairs, in_pairs
+from demo.embedded_farm import settings_of
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / ".benchmarks"
 IN_MEMORY = Path("/dev/shm")
 SHARE_OF_CP = 0.8
 MOST_SECONDS, MOST_MB = 10.0, 300.0
@@ -127,19 +126,13 @@ def fetch_and_cp(folder: Path, count: int, size: int, rounds: int) -> Pairs:
             farm.kill()
 
 
-def _rendered(connection: dict[str, str], storage: Path, count: int, size: int) -> tuple[int, Path]:
+def _rendered(connection: dict[str, Any], storage: Path, count: int, size: int) -> tuple[int, Path]:
     """Render a task, and put the frames that it is to have into its output folder."""
-    settings = Settings(
-        domain=f"{connection['host']}:{connection['port']}",
-        access_id=connection["login"],
-        access_key=connection["password"],
-        protocol="http",
-    )
     described = {
         "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
         "scene_info": {"common": {"frames": "1", "width": "64", "height": "36"}},
     }
-    with Client(settings) as client:
+    with Client(settings_of(connection)) as client:
         number = client.send(calls.create_task()).ids[0]
         client.send(calls.upload_task_json(number, json.dumps(described)))
         client.send(calls.submit_task(number))
@@ -160,7 +153,7 @@ def _remove(*folders: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure transfers.")
+    parser = report.parser("Measure transfers.")
     parser.add_argument("--assets", type=int, default=100_000)
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--size", type=int, default=200_000, help="bytes of a frame (%(default)s)")
@@ -171,26 +164,20 @@ def main() -> int:
         default=IN_MEMORY if IN_MEMORY.is_dir() else None,
         help="where to put the files, about three times the frames (%(default)s)",
     )
-    parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="folder for the JSON file (%(default)s)"
-    )
-    parser.add_argument("--check", action="store_true", help="fail where a goal is not met")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         built = build(Path(folder) / "assets", options.assets)
         pairs = fetch_and_cp(Path(folder), options.frames, options.size, options.rounds)
     share = pairs.times_as_fast()
-    rows = [
-        (f"s to check and write an upload.json of {options.assets:,} files", built["seconds"], MOST_SECONDS),
-        ("MB of memory that it takes at most", built["memory_mb"], MOST_MB),
-        (f"share of cp's speed with {options.frames:,} frames of {options.size:,} bytes", share, SHARE_OF_CP),
-    ]
-    missed = False
-    for (what, measured, goal), at_least in zip(rows, (False, False, True), strict=True):
-        met = measured >= goal if at_least else measured < goal
-        missed |= not met
-        told = f"{'at least' if at_least else 'below'} {goal:g}"
-        print(f"{what:64} {measured:8.2f}  {told:14} {'' if met else 'MISSED'}")
+    listed = f"s to check and write an upload.json of {options.assets:,} files"
+    fetched = f"share of cp's speed with {options.frames:,} frames of {options.size:,} bytes"
+    met = report.goals_met(
+        [
+            (listed, built["seconds"], MOST_SECONDS, "below"),
+            ("MB of memory that it takes at most", built["memory_mb"], MOST_MB, "below"),
+            (fetched, share, SHARE_OF_CP, "at least"),
+        ]
+    )
     print("seconds of ours: ", ", ".join(f"{seconds:.2f}" for seconds in pairs.ours))
     print("seconds of cp -r:", ", ".join(f"{seconds:.2f}" for seconds in pairs.beside))
     figures = {
@@ -201,7 +188,7 @@ def main() -> int:
     }
     kept = report.keep(options.results, "transfers", {"figures": figures})
     print(f"All figures: {kept}")
-    return int(options.check and missed)
+    return int(options.check and not met)
 
 
 if __name__ == "__main__":

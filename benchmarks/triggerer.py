@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from demo.processes import Program
 
 PROJECT = Path(__file__).parents[1]
-RESULTS = PROJECT / ".benchmarks"
 CONN_ID = "renderbus_default"
 STOPPED = 10
 ENDED = ("success", "failed")
@@ -199,7 +198,9 @@ def main() -> int:
     parser.add_argument("--resumed", type=int, default=200, help="of them (%(default)s)")
     parser.add_argument("--interval", type=float, default=10.0, help="seconds (%(default)s)")
     parser.add_argument("--rounds", type=int, default=6, help="intervals in which all wait (%(default)s)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the file (%(default)s)")
+    parser.add_argument(
+        "--results", type=Path, default=report.RESULTS, help="folder for the file (%(default)s)"
+    )
     options = parser.parse_args()
     # Its programs end with it, whatever ends it.
     stop_on_signals()

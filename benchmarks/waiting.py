@@ -6,7 +6,6 @@ loopback. Prints a table, writes JSON and a picture. What the figures mean is to
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import tempfile
@@ -16,7 +15,6 @@ from benchmarks import report
 from benchmarks.waiting_farm import FarmProcess, fill
 from benchmarks.waiting_picture import picture
 
-RESULTS = Path(__file__).parents[1] / ".benchmarks"
 GOALS: dict[str, tuple[str, float, str]] = {
     "requests_beyond_ceiling": ("requests an interval beyond ceil(N / 100)", 0.0, "at most"),
     "plain_times_cpu": ("times the CPU: one request a trigger / ours, plain tasks", 30.0, "at least"),
@@ -31,12 +29,10 @@ GOALS: dict[str, tuple[str, float, str]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure how many renders one triggerer can wait for.")
+    parser = report.parser("Measure how many renders one triggerer can wait for.")
     parser.add_argument("--tasks", type=int, default=10_000, help="of each kind, in hundreds (%(default)s)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds (%(default)s)")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds (%(default)s)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the files (%(default)s)")
-    parser.add_argument("--check", action="store_true", help="fail where a goal is not met")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         # Airflow reads its settings where it is imported: not those of whoever runs this.
@@ -53,13 +49,9 @@ def main() -> int:
     kept = report.keep(options.results, "waiting", {**size, "figures": figures})
     drawn = kept.with_suffix(".svg")
     drawn.write_text(picture(figures, options.interval), "utf-8")
-    missed = False
-    for name, (what, goal, side) in GOALS.items():
-        met = figures[name] <= goal if side == "at most" else figures[name] >= goal
-        missed |= not met
-        print(f"{what:68} {figures[name]:10.2f}  {side} {goal:<8g} {'' if met else 'MISSED'}")
+    met = report.goals_met((what, figures[name], goal, side) for name, (what, goal, side) in GOALS.items())
     print(f"All figures: {kept}\nPicture: {drawn}")
-    return int(options.check and missed)
+    return int(options.check and not met)
 
 
 if __name__ == "__main__":

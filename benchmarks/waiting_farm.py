@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from benchmarks.farm_load import CREATE, SCENARIO, SUBMIT, TASK_JSON, UPLOAD, Client
+from benchmarks.farm_load import SCENARIO, submitted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,23 +31,7 @@ def fill(storage: Path, count: int) -> dict[str, list[int]]:
     :param count: how many of each.
     """
     with closing(Farm(storage, HandClock(), scenario=SCENARIO)) as farm:
-        client = Client(farm.connection() | {"port": 0})
-
-        def call(path: str, **body: Any) -> Any:
-            answer = json.loads(farm.handle(path, client.headers(path, body), json.dumps(body).encode())[2])
-            assert answer["result"], answer
-            return answer["data"]
-
-        def make(content: dict[str, Any]) -> list[int]:
-            made: list[int] = []
-            for _ in range(count // 100):
-                made += call(CREATE, count=100)["taskIdList"]
-            for number in made:
-                call(UPLOAD, taskId=number, content=json.dumps(content))
-                call(SUBMIT, taskId=number)
-            return made
-
-        return {"plain": make(TASK_JSON), "layered": make(LAYERED_JSON)}
+        return {"plain": submitted(farm, count), "layered": submitted(farm, count, LAYERED_JSON)}
 
 
 class FarmProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import sqlite3
@@ -39,6 +40,14 @@ def inherited_environment() -> dict[str, str]:
     """Return this process's environment for a program that talks to 127.0.0.1 only."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
     return environment | NO_PROXY | {"PYTHONUNBUFFERED": "1"}
+
+
+def reading_connections_of(file: Path) -> dict[str, str]:
+    """Return the settings by which an Airflow takes its connections from a file, as they are then."""
+    return {
+        "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(file)}),
+    }
 
 
 @dataclass

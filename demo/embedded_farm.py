@@ -14,11 +14,26 @@ from airflow_provider_renderbus.clients.settings import Settings
 from demo.airflow_instance import inherited_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from demo.processes import Programs
 
 CONNECTION_ID = "renderbus_default"
+
+
+def settings_of(connection: Mapping[str, Any]) -> Settings:
+    """Return a client's settings for an embedded farm.
+
+    :param connection: the farm's Airflow connection, as :meth:`Farm.connection` returns it.
+    """
+    return Settings(
+        domain=f"{connection['host']}:{connection['port']}",
+        access_id=connection["login"],
+        access_key=connection["password"],
+        platform=connection["extra"]["platform"],
+        protocol=connection["extra"]["protocol"],
+    )
 
 
 @dataclass(frozen=True)
@@ -64,8 +79,7 @@ class EmbeddedFarm:
     @property
     def address(self) -> str:
         """Host and port."""
-        connection = self._connection()
-        return f"{connection['host']}:{connection['port']}"
+        return settings_of(self._connection()).domain
 
     def secrets(self, client: Client) -> dict[str, str]:
         """Return the account's secrets, the key and what the farm hands out, and what each is.
@@ -82,16 +96,7 @@ class EmbeddedFarm:
 
     def client(self) -> Client:
         """Return a client of the farm."""
-        connection = self._connection()
-        return Client(
-            Settings(
-                domain=self.address,
-                access_id=connection["login"],
-                access_key=connection["password"],
-                platform=connection["extra"]["platform"],
-                protocol=connection["extra"]["protocol"],
-            )
-        )
+        return Client(settings_of(self._connection()))
 
     def _connection(self) -> dict[str, Any]:
         connection: dict[str, Any] = json.loads(self.connections_file.read_text())[CONNECTION_ID]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.blocking import Client
     from demo.airflow_instance import AirflowInstance
 
+HEAD = f"{'shot':<16}{'task':<11}{'state':<12}{'frames':>7}{'cost, RMB':>12}"
+"""What the columns of a :class:`Shot` as text are."""
+
 _PAUSE = 1.0
 _UNFINISHED = ("queued", "running")
 # What these return is read and checked.
@@ -39,7 +42,8 @@ class Shot:
     cost: Decimal
 
     def __str__(self) -> str:
-        return f"{self.name:16}{self.number:<11}{self.state:12}{self.done:3}/{self.total} {self.cost:9.2f}"
+        frames = f"{self.done}/{self.total}"
+        return f"{self.name:16}{self.number:<11}{self.state:12}{frames:>7}{self.cost:12.2f}"
 
 
 @dataclass(frozen=True)

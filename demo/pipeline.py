@@ -1,31 +1,28 @@
-"""Run the DAG render_and_composite in a real Airflow on the embedded farm, and check everything it leaves.
-
-Exit status 0 means that all of it is there; 1 that something is not; 130 and the like that it was ended by
-Ctrl-C or another signal.
-"""
+"""Run the DAG render_and_composite in a real Airflow on the embedded farm, and check everything it leaves."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageSequence
 
-from demo.__main__ import PROJECT, main, settings
-from demo.airflow_instance import AirflowInstance
 from demo.checks import Finding, check_run
-from demo.embedded_farm import EmbeddedFarm
-from demo.follow import Follower, Result
+from demo.follow import Follower
 from demo.pictures import check_picture
-from demo.processes import Programs
-from demo.report import Journal
-from demo.secrecy import check_files, check_processes, check_triggers
+from demo.play import main, play
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_provider_renderbus.clients.blocking import Client
+    from demo.airflow_instance import AirflowInstance
+    from demo.embedded_farm import EmbeddedFarm
+    from demo.follow import Result
 
 DAG_ID = "render_and_composite"
 SHOT, SIZE, FRAMES = "sh020", (320, 180), 24
@@ -39,47 +36,26 @@ WORST = 1
 """By how much a channel of a composited pixel may differ from the beauty render, of 255."""
 
 
-def run(folder: Path, speed: float) -> list[Finding]:
-    """Run the pipeline in a new folder, print what happens, and return what is not as it must be."""
-    journal = Journal()
-    journal.event("run folder", str(folder))
-    farm = EmbeddedFarm(folder / "farm", folder / "farm.log")
+def run(folder: Path, speed: float, keep: bool) -> list[Finding]:
+    """Run the pipeline in a new folder, and return what is not as it must be."""
     project = _put_project(folder / "project")
-    findings: dict[Finding, None] = {}
-    triggers: set[str] = set()
+    own = {
+        "RENDERBUS_PROJECT_FOLDER": str(project),
+        "RENDERBUS_DOWNLOAD_FOLDER": str(folder / "frames"),
+        "TMPDIR": tempfile.gettempdir(),
+    }
+    return play(folder, speed, keep, DAG_ID, own, begin, partial(check, project=project), summary)
 
-    with Programs(seconds_to_end=3.0) as programs:
-        farm.start(programs, speed)
-        journal.event("farm", f"http://{farm.address}")
-        own = {
-            "RENDERBUS_PROJECT_FOLDER": str(project),
-            "RENDERBUS_DOWNLOAD_FOLDER": str(folder / "frames"),
-            "TMPDIR": tempfile.gettempdir(),
-        }
-        dags = PROJECT / "example_dags"
-        airflow = AirflowInstance(folder / "airflow", dags, programs, settings(folder, farm) | own)
-        with airflow, farm.client() as client:
-            secrets = farm.secrets(client)
-            airflow.unpause(DAG_ID)
-            airflow.trigger(DAG_ID, "demo")
-            journal.event("Airflow", f"{airflow.url}, {DAG_ID} has begun")
-            follower = Follower(airflow, client, DAG_ID, CREATE, _RETURNING)
-            for changed in follower.follow():
-                for shot in changed:
-                    journal.say(str(shot))
-                findings |= dict.fromkeys(check_processes(programs.members(), secrets, folder))
-                triggers |= airflow.triggers()
-            result = follower.result()
-        journal.event("the run", result.state)
 
-    journal.event("processes", "ended")
-    findings |= dict.fromkeys(check(result, farm, airflow, project))
-    findings |= dict.fromkeys(check_triggers(triggers, secrets, airflow.home))
-    findings |= dict.fromkeys(check_files(folder, secrets, farm.private_files))
-    if not findings:
-        journal.event("checks", "passed")
-        print("", *(f"{name:<16}{result.returned[name, -1]}" for name in (BREAKDOWN, PREVIEW)), sep="\n")
-    return list(findings)
+def begin(airflow: AirflowInstance, farm: Client) -> Follower:
+    """Trigger the run, and return who follows it."""
+    airflow.trigger(DAG_ID, "demo")
+    return Follower(airflow, farm, DAG_ID, CREATE, _RETURNING)
+
+
+def summary(result: Result) -> str:
+    """Return the pictures' paths."""
+    return "\n".join(f"{name:<16}{result.returned[name, -1]}" for name in (BREAKDOWN, PREVIEW))
 
 
 def _put_project(folder: Path) -> Path:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.farm import Farm, HandClock
-from demo.airflow_instance import AirflowInstance
+from demo.airflow_instance import AirflowInstance, reading_connections_of
+from demo.embedded_farm import settings_of
 from demo.processes import Programs
 from reliability.relay import Relays
 
@@ -112,8 +112,8 @@ class Stage:
             self._connections: dict[str, Any] = {}
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")
-            self.client = ends.enter_context(self._client())
-            settings = {**self._settings(), **self.settings}
+            self.client = ends.enter_context(Client(settings_of(self.farm.connection())))
+            settings = {**reading_connections_of(self._connections_file), **self.settings}
             self.airflow = self.kind(self.folder / "airflow", self.dags, self.programs, settings, self.python)
             if self.worker_rule:
                 port = self.relays.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)
@@ -173,23 +173,3 @@ class Stage:
             page = self.client.send(calls.task_records(platform=2, page_num=number))
             yield from page.items
             number, last = number + 1, page.page_count
-
-    def _client(self) -> Client:
-        connection = self.farm.connection()
-        return Client(
-            Settings(
-                domain=self.farm.address,
-                access_id=connection["login"],
-                access_key=connection["password"],
-                platform=connection["extra"]["platform"],
-                protocol=connection["extra"]["protocol"],
-            )
-        )
-
-    def _settings(self) -> dict[str, str]:
-        return {
-            "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
-            "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(
-                {"connections_file_path": str(self._connections_file)}
-            ),
-        }

@@ -23,8 +23,8 @@ os.environ.update(
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME / 'airflow.db'}",
 )
 
-from airflow_provider_renderbus.clients.settings import Settings  # noqa: E402 - see above
-from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402
+from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402 - see above
+from demo.embedded_farm import settings_of  # noqa: E402
 from tests.airflow_version import WARNINGS  # noqa: E402
 
 CONN_ID = "renderbus_default"
@@ -34,6 +34,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "browser: needs Chromium")
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+
+
+@pytest.fixture(scope="module")
+def set_up_once(request, tmp_path_factory):
+    """For what a module's tests share because it is costly: it fails where a second worker sets it up."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # that of all workers
+    try:
+        (folder / f"{request.module.__name__} is set up").touch(exist_ok=False)
+    except FileExistsError:
+        pytest.fail("another worker has set it up too: let each file stay with one, by --dist loadfile")
 
 
 @pytest.fixture
@@ -57,13 +69,7 @@ def farm(tmp_path, scenario, pictures):
 
 @pytest.fixture
 def settings(farm):
-    connection = farm.connection()
-    return Settings(
-        domain=farm.address,
-        access_id=connection["login"],
-        access_key=connection["password"],
-        protocol="http",
-    )
+    return settings_of(farm.connection())
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ A request goes through these rooms, each of which knows only those after it::
                                          ─▶ register   all tasks, at hand or in the books
                                               ─▶ tasks      states, and the table of moves
                                               ─▶ pieces     a job cut into frames ─▶ task_json, ranges
-                                              ─▶ scenario   how renders go ─▶ entries
+                                              ─▶ scenario   how renders go ─▶ entries, chance
                                               ─▶ studio     pictures, made while the farm answers:
                                                             formats, tiles, passes; picture ─▶ world
                                                                  ─▶ march, scenery ─▶ solids
@@ -50,6 +50,6 @@ def __getattr__(name: str) -> Any:
         if missing.name not in {"numpy", "PIL"}:
             raise
         raise ImportError(
-            f"the embedded farm needs {missing.name}: pip install 'airflow-provider-renderbus[farm]'",
+            f"the embedded farm needs {missing.name}: install the extra farm (numpy and Pillow)",
             name=__name__,
         ) from missing

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PATH = "/farm/control"
 SECONDS = 60
+EXAMPLE = '{"top_up": "50"}'
 
 
 def give(connection: Mapping[str, Any], orders: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,15 +85,22 @@ def main() -> int:
     parser.add_argument(
         "--storage", type=Path, default=Path("renderbus-farm"), help="the farm's (%(default)s)"
     )
-    parser.add_argument("orders", nargs="?", default="{}", help="""JSON such as '{"top_up": "50"}'""")
+    parser.add_argument("orders", nargs="?", default="{}", help=f"JSON such as '{EXAMPLE}'")
     options = parser.parse_args()
     try:
         (connection,) = json.loads((options.storage / "connections.json").read_text()).values()
-        print(json.dumps(give(connection, json.loads(options.orders))))  # noqa: T201 - the program's output
+        print(json.dumps(give(connection, _read(options.orders))))  # noqa: T201 - the program's output
     except (OSError, ValueError, HTTPException) as error:
         print(f"The order was not carried out: {error}", file=sys.stderr)  # noqa: T201 - the program's output
         return 1
     return 0
+
+
+def _read(text: str) -> dict[str, Any]:
+    orders = json.loads(text)
+    if not isinstance(orders, dict):
+        raise ValueError(f"{text} is no JSON object; expected one such as {EXAMPLE}")
+    return orders
 
 
 if __name__ == "__main__":

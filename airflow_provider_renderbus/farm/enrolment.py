@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 STORAGE_VARIABLE = "RENDERBUS_FARM_STORAGE"
 """The environment variable that names a farm's storage folder, in place of what is enrolled."""
-LOCAL = ("127.0.0.1", "localhost", "::1")
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+LOCAL = ("127.0.0.1", "localhost")
+"""Names by which only this machine calls itself."""
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def storage_of(host: str, port: int) -> Path | None:
             entry = json.load(file)
     except FileNotFoundError:
         return None
-    here = (entry["host"], *LOCAL) if entry["host"] in (*LOCAL, *EVERYWHERE) else (entry["host"],)
+    here = (entry["host"], *LOCAL) if entry["host"] in (*LOCAL, EVERYWHERE) else (entry["host"],)
     return Path(entry["storage"]) if host in here else None
 
 

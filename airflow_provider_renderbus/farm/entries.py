@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ LARGEST = 10**9
 """The largest whole number where no other is told: as seconds, some thirty years."""
 
 LARGEST_SEED = 2**63 - 1
+STATE_CODE = re.compile("-?[0-9]{1,3}")
 
 
 def read_entry(where: str, entry: Any, table: Mapping[str, Reader]) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def number(least: float, most: float = math.inf) -> Reader:
 def amount(value: Any) -> Decimal:
     """Read an amount of money: a text such as "0.67", or a whole number; at most four decimals."""
     try:
-        read = Decimal(value if isinstance(value, str) or type(value) is int else "?")
+        read = Decimal(value if isinstance(value, str) or type(value) is int else "NaN")
     except InvalidOperation:
         read = Decimal("NaN")
     exponent = read.as_tuple().exponent
@@ -130,7 +132,8 @@ def span(value: Any) -> tuple[int, int]:
 
 def codes(value: Any) -> dict[int, int]:
     """Read an object of state codes to state codes."""
-    try:
-        return {int(key): int(item) for key, item in value.items() if type(item) is int or int("?")}
-    except (AttributeError, ValueError):
-        raise ValueError('state codes to state codes, such as {"0": 50}') from None
+    if not isinstance(value, dict) or any(
+        not STATE_CODE.fullmatch(str(key)) or type(item) is not int for key, item in value.items()
+    ):
+        raise ValueError('state codes to state codes, such as {"0": 50}')
+    return {int(key): item for key, item in value.items()}

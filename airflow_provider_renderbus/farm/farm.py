@@ -118,7 +118,7 @@ class Farm:
     def __enter__(self) -> Self:
         self.connections_file.unlink(missing_ok=True)
         with self._ends.pop_all() as ends:
-            server = Server((self._host, self._port), self.handle, Site(self._life).answer)
+            server = Server((self._host, self._port), self.handle, Site(self._life, self._host).answer)
             ends.callback(server.close)
             self._port = server.port
             self._desk = replace(self._desk, port=self._port)

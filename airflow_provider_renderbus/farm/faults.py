@@ -42,6 +42,8 @@ KINDS = {
 """Every kind of fault, and what the caller sees."""
 UNTOUCHED = {"status", "html", "code", "drop", "restart"}
 """Kinds that keep a call from being carried out, unless ``effect`` is true."""
+AHEAD = 3600.0
+"""Seconds by which a clock goes wrong where nothing else is said: more than the gate lets pass."""
 
 
 class Dropped(ConnectionResetError):
@@ -104,15 +106,22 @@ class Fault:
                 raise Dropped
             case "cut":
                 return status, headers, body[: len(body) // 2]
-            case "code":
-                envelope = json.loads(body) if body else {}
-                told = {"code": self.code, "message": self.message, "result": False, "data": None}
-                return status, headers, json.dumps(envelope | told, ensure_ascii=False).encode()
-            case "types" | "missing" | "state":
-                fields = ("taskStatus",) if self.fault == "state" else self.fields
-                changed = self._changed(json.loads(body), frozenset(fields))
-                return status, headers, json.dumps(changed, ensure_ascii=False).encode()
+            case "code" | "types" | "missing" | "state":
+                return status, headers, self._rewritten(body)
         return answer
+
+    def _rewritten(self, body: bytes) -> bytes:
+        """Return an envelope with what is wrong in it; what another fault has made of one stays as it is."""
+        try:
+            envelope = json.loads(body)
+        except ValueError:
+            return body
+        if self.fault == "code":
+            envelope |= {"code": self.code, "message": self.message, "result": False, "data": None}
+        else:
+            fields = ("taskStatus",) if self.fault == "state" else self.fields
+            envelope = self._changed(envelope, frozenset(fields))
+        return json.dumps(envelope, ensure_ascii=False).encode()
 
     def _changed(self, value: Any, fields: frozenset[str]) -> Any:
         if isinstance(value, list):
@@ -168,6 +177,8 @@ def read_fault(where: str, entry: Any) -> Fault:
     values = read_entry(where, entry, FAULT_KEYS)
     if "fault" not in values:
         raise ValueError(f"{where}: fault is missing; expected one of {', '.join(KINDS)}")
+    if values["fault"] == "clock":
+        values.setdefault("seconds", AHEAD)
     return Fault(**values)
 
 

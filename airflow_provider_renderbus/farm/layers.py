@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.pieces import frame_seconds
+from airflow_provider_renderbus.farm.chance import drawn
 from airflow_provider_renderbus.farm.task_json import read_jobs
 from airflow_provider_renderbus.farm.tasks import Event, Kind, Task, TaskState
 
@@ -50,7 +50,7 @@ def follow(life: Life, parent: Task) -> None:
     rest = [leaf for leaf in parent.leaves if leaf not in before]
     photons_done = all(leaf.kind is Kind.PHOTON and leaf.state is TaskState.FINISHED for leaf in rest)
     if photons_done and parent.due is None:
-        pause = frame_seconds("main pass", parent.number, life.scenario.seed, MAIN_AFTER_PHOTON)
+        pause = drawn("main pass", parent.number, life.scenario.seed, MAIN_AFTER_PHOTON)
         life.look_at(parent, life.moment + pause)
         life.touch(parent)
 

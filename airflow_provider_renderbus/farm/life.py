@@ -102,6 +102,7 @@ class Life(Register):
         """Take a frame that waits or is rendered out of the work."""
         for run in [run for run in task.running if run.frame is frame]:
             task.running.remove(run)
+            frame.seconds -= round(run.over - self.moment)
             frame.ended, frame.over = self.date(), None
             run.pictures.cancel()
             run.pictures.add_done_callback(self.studio.discard)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.farm.ranges import priority_frames
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 MAIN_STAGE = 2
 """The first stage after the priority frames."""
-SHORTEST, LONGEST = 90, 150
-"""Farm seconds that a frame takes at least and at most where no scenario says otherwise."""
 MERGE_SHARE = 0.1
 """A merged frame takes this part of a frame's time."""
 
@@ -78,16 +75,6 @@ def main_pieces(job: Job) -> tuple[Piece, ...]:
         *_cut(job, sorted(first), 0, FrameType.PRIORITY, FrameType.PRIORITY_MERGED),
         *_cut(job, rest, MAIN_STAGE, FrameType.MAIN, FrameType.MAIN_MERGED),
     )
-
-
-def frame_seconds(
-    scene: str, number: int, seed: int = 0, bounds: tuple[int, int] = (SHORTEST, LONGEST)
-) -> int:
-    """Return how many farm seconds a frame takes: always the same for a seed, a scene and a frame."""
-    shortest, longest = bounds
-    salt = f"{seed}:" if seed else ""
-    digest = blake2b(f"{salt}{scene}:{number}".encode(errors="replace"), digest_size=4).digest()
-    return shortest + int.from_bytes(digest) % (longest - shortest + 1)
 
 
 def _cut(job: Job, frames: Sequence[int], stage: int, plain: FrameType, merged: FrameType) -> Iterator[Piece]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.account import Money
+from airflow_provider_renderbus.farm.chance import drawn
 from airflow_provider_renderbus.farm.entries import (
     LARGEST_SEED,
     amount,
@@ -22,7 +23,6 @@ from airflow_provider_renderbus.farm.entries import (
     whole,
 )
 from airflow_provider_renderbus.farm.faults import Fault, read_fault
-from airflow_provider_renderbus.farm.pieces import LONGEST, SHORTEST, Piece, frame_seconds
 from airflow_provider_renderbus.farm.ranges import read_frames
 from airflow_provider_renderbus.farm.tasks import TaskState
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_renderbus.farm.entries import Reader
+    from airflow_provider_renderbus.farm.pieces import Piece
     from airflow_provider_renderbus.farm.task_json import Job
 
 ALWAYS = 1_000_000_000
@@ -107,7 +108,7 @@ class Scenario:
     seed: int = 0
     machines: int = 4
     queue_seconds: int = 60
-    frame_seconds: tuple[int, int] = (SHORTEST, LONGEST)
+    frame_seconds: tuple[int, int] = (90, 150)
     pictures: bool = True
     money: Money = field(default_factory=Money, hash=False)
     renders: tuple[Conduct, ...] = ()
@@ -122,7 +123,7 @@ class Scenario:
         """Return the farm seconds that a piece of a job takes."""
         bounds = self.conduct(job).seconds or self.frame_seconds
         name = job.stem + job.layer
-        whole_time = sum(frame_seconds(name, frame, self.seed, bounds) for frame in piece.frames)
+        whole_time = sum(drawn(name, frame, self.seed, bounds) for frame in piece.frames)
         return max(round(whole_time * piece.share), 1)
 
     def fails(self, job: Job, piece: Piece, failures: int) -> bool:
@@ -132,7 +133,7 @@ class Scenario:
             return False
         if not conduct.fail_frames.isdisjoint(piece.frames):
             return True
-        draw = frame_seconds(f"fail {job.stem}{job.layer}", piece.frames[0], self.seed, (0, ALWAYS - 1))
+        draw = drawn(f"fail {job.stem}{job.layer}", piece.frames[0], self.seed, (0, ALWAYS - 1))
         return draw < conduct.fail_share * ALWAYS
 
     def shown(self, job: Job, state: TaskState) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
-    Show = Callable[[str], tuple[int, Mapping[str, str], bytes]]
+    Show = Callable[[str, str], tuple[int, Mapping[str, str], bytes]]
 
 LARGEST_BODY = 20 * 1024 * 1024
 MOST_DRAINED = 5 * LARGEST_BODY
@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 class Server(ThreadingTCPServer):
     """Serves in threads of its own until it is closed.
 
-    :param address: host and port; port 0 takes a free one.
+    :param address: an IPv4 address or the name of one, and a port; port 0 takes a free one.
     :param handle: path, headers and body to status, headers and body, of POST requests.
-    :param show: path and query to the same, of GET requests.
+    :param show: path and query, and the header ``Host``, to the same, of GET requests.
     :raises OSError: the address cannot be had.
     """
 
@@ -43,7 +43,13 @@ class Server(ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], handle: Handle, show: Show) -> None:
-        super().__init__(address, _Request)
+        try:
+            super().__init__(address, _Request)
+        except OSError as error:
+            raise OSError(
+                f"it cannot listen on {address[0]} port {address[1]}: {error.strerror}; expected an IPv4 "
+                "address or a name of this machine, and a port that nobody has: port 0 takes a free one"
+            ) from error
         self.handle, self.show = handle, show
         self._open: set[socket.socket] = set()
         self._thread = Thread(target=self.serve_forever, args=(0.05,), name="farm-http")
@@ -100,7 +106,7 @@ class _Request(BaseHTTPRequestHandler):
             self._answer(*handle(self.path, dict(self.headers.items()), body))
 
     def do_GET(self) -> None:
-        self._answer(*cast("Server", self.server).show(self.path))
+        self._answer(*cast("Server", self.server).show(self.path, self.headers.get("Host", "")))
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self.close_connection = True

@@ -6,7 +6,7 @@ import json
 import shutil
 from contextlib import contextmanager
 
-from demo.airflow_instance import AirflowInstance
+from demo.airflow_instance import AirflowInstance, reading_connections_of
 from demo.processes import Programs
 
 
@@ -27,8 +27,7 @@ def real_airflow(folder, dags, connections, **settings):
     file.touch(0o600)
     file.write_text(json.dumps(connections))
     settings = {
-        "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(file)}),
+        **reading_connections_of(file),
         "AIRFLOW__RENDERBUS__POLL_INTERVAL": "1",
         **settings,
     }

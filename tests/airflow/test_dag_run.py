@@ -12,8 +12,8 @@ from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.farm import Farm, HandClock
+from demo.embedded_farm import settings_of
 from demo.secrecy import check_files
 from tests.airflow_command import AirflowCommand
 from tests.readme import SCENE, as_dag_file
@@ -77,14 +77,7 @@ def client_of():
     clients = []
 
     def client_of(farm):
-        connection = farm.connection()
-        settings = Settings(
-            domain=farm.address,
-            access_id=connection["login"],
-            access_key=connection["password"],
-            protocol="http",
-        )
-        clients.append(Client(settings))
+        clients.append(Client(settings_of(farm.connection())))
         return clients[-1]
 
     yield client_of

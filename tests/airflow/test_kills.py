@@ -68,15 +68,22 @@ def deferred(operator, try_number=1):
     return trigger, left.value.kwargs
 
 
-def cancelled(trigger):
+@pytest.fixture
+def cancelled(farm):
     """Cancel a trigger while it waits, as this version of Airflow does when a person acts on the task."""
 
-    async def run():
+    async def run(trigger):
         async def first():
             await anext(aiter(trigger.run()))
 
+        asked = farm.served["query_task_info"]
         waiting = asyncio.ensure_future(first())
-        await asyncio.sleep(0.2)
+        for _ in range(3000):
+            if farm.served["query_task_info"] > asked:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            pytest.fail("the trigger has not asked the farm for half a minute")
         waiting.cancel()
         if CALLS_ON_KILL:
             await asyncio.wait([waiting])
@@ -87,7 +94,7 @@ def cancelled(trigger):
             waiting.cancel()
         await asyncio.wait([waiting])
 
-    asyncio.run(run())
+    return lambda trigger: asyncio.run(run(trigger))
 
 
 @pytest.fixture
@@ -107,39 +114,41 @@ def airflow_says(monkeypatch):
 
 class TestInTheTriggerer:
     @pytest.mark.parametrize("over", ["failed", "success", "skipped", "scheduled", "queued", None])
-    def test_the_render_of_a_task_that_is_over_is_stopped(self, over, created, state, airflow_says):
+    def test_the_render_of_a_task_that_is_over_is_stopped(
+        self, over, created, state, airflow_says, cancelled
+    ):
         trigger, _ = deferred(submit(created))
         airflow_says(over)
         cancelled(trigger)
         assert state(created) == "STOP"
 
     @pytest.mark.parametrize("owned", ["running", "deferred", "restarting"])
-    def test_a_render_that_somebody_else_has_goes_on(self, owned, created, state, airflow_says):
+    def test_a_render_that_somebody_else_has_goes_on(self, owned, created, state, airflow_says, cancelled):
         trigger, _ = deferred(submit(created))
         airflow_says(owned)
         cancelled(trigger)
         assert state(created) != "STOP"
 
-    def test_an_airflow_that_does_not_answer(self, created, state, airflow_says):
+    def test_an_airflow_that_does_not_answer(self, created, state, airflow_says, cancelled):
         """It told of a kill, since 3.3; before, this may as well be the end of the triggerer."""
         trigger, _ = deferred(submit(created))
         airflow_says(OSError("gone"))
         cancelled(trigger)
         assert (state(created) == "STOP") is CALLS_ON_KILL
 
-    def test_who_does_not_want_it_is_left_alone(self, created, state, airflow_says):
+    def test_who_does_not_want_it_is_left_alone(self, created, state, airflow_says, cancelled):
         airflow_says("failed")
         cancelled(deferred(submit(created, cancel_on_kill=False))[0])
         assert state(created) != "STOP"
 
-    def test_a_farm_that_is_down_is_tried_again(self, created, state, airflow_says, farm):
+    def test_a_farm_that_is_down_is_tried_again(self, created, state, airflow_says, farm, cancelled):
         trigger, _ = deferred(submit(created))
         airflow_says("failed")
         farm.inject("status", status=503, calls=["stop_task"], times=3)
         cancelled(trigger)
         assert state(created) == "STOP"
 
-    def test_what_cannot_be_stopped_is_said_loudly(self, created, airflow_says, farm, caplog):
+    def test_what_cannot_be_stopped_is_said_loudly(self, created, airflow_says, farm, caplog, cancelled):
         trigger, _ = deferred(submit(created))
         airflow_says("failed")
         farm.inject("code", code=403, calls=["stop_task"])
@@ -185,7 +194,7 @@ class TestInTheTriggerer:
             "WAITING",
         ]
 
-    def test_a_kill_looks_no_connection_up(self, created, state, airflow_says, monkeypatch):
+    def test_a_kill_looks_no_connection_up(self, created, state, airflow_says, monkeypatch, cancelled):
         """Each look-up asks Airflow, one after the other, and on a busy machine takes seconds."""
         trigger, _ = deferred(submit(created))
         looked_up = []
@@ -201,7 +210,9 @@ class TestInTheTriggerer:
         assert state(created) == "STOP"
         assert len(looked_up) == 1
 
-    def test_a_sensor_leaves_renders_alone_unless_it_is_told_to(self, submitted, state, airflow_says):
+    def test_a_sensor_leaves_renders_alone_unless_it_is_told_to(
+        self, submitted, state, airflow_says, cancelled
+    ):
         watching = {"task_id": "wait", "render_task_id": submitted, "deferrable": True, "poke_interval": 60}
         careless, careful = (
             deferred(RenderbusTaskSensor(cancel_on_kill=cancel, **watching))[0] for cancel in (False, True)

@@ -18,10 +18,9 @@ from tests.airflow_version import LINE
 from tests.dags.money_and_healing import CASES, FRAMES_OVER_BUDGET, JOBS, MODES, RETRIES
 from tests.farm.caller import LIST, Caller
 
-pytestmark = [
-    pytest.mark.xdist_group("a whole Airflow"),
-    pytest.mark.skipif(LINE < (3, 3), reason="the Airflow that is started here is one of the newest line"),
-]
+pytestmark = pytest.mark.skipif(
+    LINE < (3, 3), reason="the Airflow that is started here is one of the newest line"
+)
 
 ROOT = Path(__file__).parents[2]
 DAGS = [ROOT / "tests" / "dags" / "money_and_healing.py", ROOT / "example_dags" / "composite_on_render.py"]
@@ -96,7 +95,7 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(set_up_once, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with ExitStack() as ends:
         farms = {

@@ -45,3 +45,11 @@ def test_the_table_says_what_was_not_met_and_the_file_holds_every_sample(tmp_pat
     assert content["figures"][1]["seconds_ours"] == [3.0]
     assert content["machine"]["cores"]
     assert content["versions"] == {"httpx": "0.28"}
+
+
+def test_figures_stand_beside_their_goals(capsys):
+    rows = [("ms", 5.0, 5.0, "at most"), ("calls a second", 9.0, None, "")]
+    assert report.goals_met(rows)
+    assert not report.goals_met([*rows, ("MB", 5.0, 5.0, "below")])
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.split() == ["MB", "5.00", "below", "5", "MISSED"]

@@ -39,7 +39,7 @@ def job(scene="sh010.blend", frames="1-4[1]", width="32", height="18", **info):
 
 def maya(layers=("beauty", "shadow"), frames="1-2[1]", **info):
     """A job whose scene has layers, each with its own common."""
-    task_json = job("shot.ma", cg_id="2001", **info)
+    task_json = job("shot.ma", cg_id="2000", **info)
     common = {"frames": frames, "width": "16", "height": "9"}
     task_json["scene_info_render"] = {
         layer: {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}

@@ -10,28 +10,43 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm.faults import FAULT_KEYS, KINDS
+from airflow_provider_renderbus.farm.account import Money
+from airflow_provider_renderbus.farm.faults import FAULT_KEYS, KINDS, read_fault
 from airflow_provider_renderbus.farm.scenario import (
     ACCOUNT_KEYS,
+    ALWAYS,
     FINDING_KEYS,
     RENDER_KEYS,
     SCENARIO_KEYS,
+    Conduct,
+    Finding,
     read_scenario,
 )
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "farm.md").read_text("utf-8")
-FIRST_CELLS = set(re.findall(r"^\| `([a-z_.-]+)`", DOCUMENT, re.MULTILINE))
+BLOCKS = re.findall(r"^\|(?: --- \|)+\n((?:\|.*\n)+)", DOCUMENT, re.MULTILINE)
+ROWS = [[[*map(str.strip, row.split("|")[1:-1])] for row in block.splitlines()] for block in BLOCKS]
+TABLES = [{key.strip("`"): cells for key, *cells in rows} for rows in ROWS]
+OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, FAULTS, FAULT, _ = TABLES
 
 
-@pytest.mark.parametrize("keys", [SCENARIO_KEYS, ACCOUNT_KEYS, RENDER_KEYS, FINDING_KEYS, KINDS])
-def test_every_key_has_a_row(keys):
-    assert set(keys) <= FIRST_CELLS
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        (SCENARIO, SCENARIO_KEYS),
+        (ACCOUNT, ACCOUNT_KEYS),
+        (RENDERS, RENDER_KEYS),
+        (FINDINGS, FINDING_KEYS),
+        (FAULTS, KINDS),
+    ],
+)
+def test_every_key_has_a_row(table, keys):
+    assert table.keys() == keys.keys()
 
 
 def test_every_key_of_a_fault_is_told():
-    assert set(FAULT_KEYS) - {"fault"} <= set(
-        re.findall(r"`([a-z_]+)`", DOCUMENT[DOCUMENT.index("## Faults") :])
-    )
+    own = {key for _, keys in FAULTS.values() for key in re.findall(r"`(\w+)`", keys)}
+    assert own | FAULT.keys() == FAULT_KEYS.keys() - {"fault"}
 
 
 def test_every_option_is_told():
@@ -41,16 +56,37 @@ def test_every_option_is_told():
         text=True,
         check=True,
     ).stdout
-    assert set(re.findall(r"--[a-z-]+", shown)) - {"--help"} <= set(re.findall(r"`(--[a-z-]+)`", DOCUMENT))
+    assert set(re.findall(r"--[a-z-]+", shown)) - {"--help"} == OPTIONS.keys()
 
 
-def test_defaults_are_those_of_the_program():
-    assert "| `machines` | 4 |" in DOCUMENT
-    usual = read_scenario({})
-    assert f"| `queue_seconds` | {usual.queue_seconds} |" in DOCUMENT
-    assert f"| `frame_seconds` | {list(usual.frame_seconds)} |" in DOCUMENT
-    for name in ACCOUNT_KEYS:
-        assert f'| `{name}` | "{getattr(usual.money, name)}" |' in DOCUMENT
+@pytest.mark.parametrize(
+    ("table", "usual"),
+    [
+        (SCENARIO, read_scenario({})),
+        (ACCOUNT, Money()),
+        (RENDERS, Conduct()),
+        (FINDINGS, Finding()),
+        (FAULT, read_fault("fault", {"fault": "drop"})),
+    ],
+)
+def test_defaults_are_those_of_the_code(table, usual):
+    told = {name: default for name, (default, _) in table.items() if default}
+    assert told
+    for name, default in told.items():
+        assert is_told(getattr(usual, name), default), name
+
+
+def test_defaults_of_a_fault_are_those_of_its_kind():
+    for kind, (_, keys) in FAULTS.items():
+        fault = read_fault("fault", {"fault": kind})
+        for name, default in re.findall(r"`(\w+)` \((.*?)\)", keys):
+            assert is_told(getattr(fault, name), default), (kind, name)
+
+
+def is_told(value, default):
+    if default == "for ever":
+        return value in {None, ALWAYS}
+    return json.loads(json.dumps(value, default=str)) == json.loads(default)
 
 
 @pytest.mark.parametrize("example", re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -105,8 +106,9 @@ def test_an_unknown_state_is_shown(caller):
     assert [caller.status(number) for _ in "ab"] == [99, 0]
 
 
-def test_the_clock_of_the_farm_goes_wrong(caller):
-    caller.farm.inject("clock", seconds=1000)
+@pytest.mark.parametrize("ahead", [{}, {"seconds": 1000}, {"seconds": -1000}])
+def test_the_clock_of_the_farm_goes_wrong(caller, ahead):
+    caller.farm.inject("clock", **ahead)
     answer = caller.ask(PROFILE)
     assert answer["code"] == 610
     assert caller.ask(PROFILE, UTCTimestamp=str(answer["serverTime"] // 1000))["code"] == 200
@@ -150,6 +152,20 @@ def test_the_farm_lives_on_after_every_fault(caller, kind):
     except Dropped:
         assert kind == "drop"
     assert caller.create() in {35000001, 35000002}
+
+
+@pytest.mark.parametrize(
+    "kinds", [*itertools.product(sorted(set(KINDS) - {"restart"}), repeat=2)], ids="+".join
+)
+def test_two_faults_strike_one_request(caller, kinds):
+    for kind in kinds:
+        caller.farm.inject(kind, times=1, seconds=0)
+    if "drop" in kinds:
+        with pytest.raises(Dropped):
+            sent(caller, CREATE)
+    else:
+        sent(caller, CREATE)
+    assert caller.ask(PROFILE)["code"] == 200
 
 
 @pytest.mark.parametrize(
@@ -204,9 +220,11 @@ def test_orders_can_be_given_by_hand(caller, tmp_path):
     given = subprocess.run([*command, '{"top_up": "1.5"}'], capture_output=True, text=True, check=True)
     assert json.loads(given.stdout)["moment"] == 0
     assert caller.call(PROFILE)["rmbbalance"] == 501.5
-    wrong = subprocess.run([*command, '{"top_up": "x"}'], capture_output=True, text=True, check=False)
-    assert (wrong.returncode, wrong.stdout) == (1, "")
-    assert "expected an amount" in wrong.stderr
+    for orders, message in (('{"top_up": "x"}', "expected an amount"), ("[1]", "[1] is no JSON object")):
+        wrong = subprocess.run([*command, orders], capture_output=True, text=True, check=False)
+        assert (wrong.returncode, wrong.stdout) == (1, "")
+        assert message in wrong.stderr
+        assert "Traceback" not in wrong.stderr
 
 
 def test_a_call_that_fails_in_the_farm_is_told_and_logged_without_secrets(caller, monkeypatch, caplog):

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm.chance import drawn
 from airflow_provider_renderbus.farm.pages.site import Site
-from airflow_provider_renderbus.farm.pieces import LONGEST, SHORTEST, frame_seconds
 from airflow_provider_renderbus.farm.scenario import Scenario
 from airflow_provider_renderbus.farm.tasks import MOVES, Event, TaskState
 from tests.farm.caller import LOG, PROFILE, STOP, SUBMIT, Caller, job
@@ -18,11 +18,12 @@ from tests.farm.caller import LOG, PROFILE, STOP, SUBMIT, Caller, job
 LONG = 100_000
 START = 1_767_225_600
 MACHINES, QUEUE_SECONDS = Scenario().machines, Scenario().queue_seconds
+SHORTEST, LONGEST = Scenario().frame_seconds
 ORDERS = {Event.STOPPED, Event.STARTED, Event.FULL_SPEED, Event.RECOMMITTED, Event.ABANDONED}
 
 
 def durations(scene, count):
-    return [frame_seconds(scene, number) for number in range(1, count + 1)]
+    return [drawn(scene, number, 0, (SHORTEST, LONGEST)) for number in range(1, count + 1)]
 
 
 def cost(seconds):
@@ -240,9 +241,9 @@ def test_frames_of_tasks_that_rest_stay_in_the_books(opened):
     numbers = [caller.submit() for _ in range(3)]
     working = caller.submit(job(task_stop_time="0", frames="1-900[1]"))
     caller.farm.advance(1000)
-    site = Site(caller.farm._life)
+    site = Site(caller.farm._life, "127.0.0.1")
     for number in (*numbers, working):
-        assert site.answer(f"/task/{number}")[0] == 200
+        assert site.answer(f"/task/{number}", "127.0.0.1")[0] == 200
     tasks = caller.farm._life.tasks
     assert [number for number in tasks if tasks[number].frames is not None] == [working]
     for number in numbers:

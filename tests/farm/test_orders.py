@@ -183,6 +183,26 @@ def test_chosen_frames_are_recommitted_and_paid_again(caller):
     assert sum(frame["couponFee"] for frame in again) == pytest.approx(info["couponConsume"])
 
 
+def test_a_recommit_is_refused_as_a_whole(caller):
+    done, gone = caller.submit(), caller.submit()
+    caller.farm.advance(100)
+    caller.call(ABANDON, taskIds=[gone])
+    caller.farm.advance(LONG)
+    ids = [frame["id"] for number in (done, gone) for frame in caller.frames(number)["items"]]
+    assert caller.refused(RECOMMIT, ids=ids, selectAll=0)[0] == 600
+    assert (caller.status(done), caller.status(gone)) == (25, 35)
+
+
+def test_a_stopped_frame_tells_how_long_it_was_rendered(caller):
+    number = caller.submit()
+    caller.farm.advance(60 + 10)
+    caller.call(STOP, taskIds=[number])
+    assert {frame["frameExecuteTime"] for frame in caller.frames(number)["items"]} == {10}
+    caller.call(START, taskIds=[number])
+    caller.farm.advance(LONG)
+    assert {frame["frameExecuteTime"] for frame in caller.frames(number)["items"]} == {100}
+
+
 def test_select_all_overrules_ids(caller):
     number = caller.submit()
     caller.farm.advance(LONG)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_renderbus.jobs.software import SOFTWARE
 from tests.farm.caller import CREATE, LIST, LOG, STOP, job
 
 ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
@@ -188,6 +189,12 @@ def test_each_storage_has_a_password_and_raysync_has_keys(caller):
     secrets = {*keys, *(account["password"] for account in accounts), caller.farm.connection()["password"]}
     assert len(secrets) == 7
     assert all(len(secret) > 40 for secret in secrets)
+
+
+def test_the_software_has_the_numbers_of_the_documents(caller):
+    listed = caller.call(*PATHS["query_software_list"])["renderInfoList"]
+    told = {software["cgId"]: software["cgName"] for software in listed}
+    assert told == {number: SOFTWARE[number] for number in told}
 
 
 def test_a_software_has_versions_with_ids(caller):

@@ -260,6 +260,26 @@ def test_nothing_secret_is_shown(caller, visitor):
             assert secret not in shown
 
 
+@pytest.mark.parametrize(
+    ("listens_on", "host", "status"),
+    [
+        ("127.0.0.1", "localhost:8899", 200),
+        ("127.0.0.1", "127.0.0.1", 200),
+        ("localhost", "LOCALHOST:80", 200),
+        ("127.0.0.1", "evil.example:8899", 404),
+        ("localhost", "127.0.0.1.evil.example", 404),
+        ("localhost", "", 404),
+        ("0.0.0.0", "farm.studio.example:8899", 200),
+    ],
+)
+def test_another_sites_name_that_leads_here_is_not_answered_to(tmp_path, listens_on, host, status):
+    with Farm(tmp_path / "farm", HandClock(), host=listens_on) as farm:
+        port = farm.connection()["port"]
+        with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as http:
+            http.request("GET", "/", headers={"Host": host})
+            assert http.getresponse().status == status
+
+
 def test_long_lists_come_in_pages(caller, visitor):
     numbers = caller.call("/api/render/submit/createTask", count=100)["taskIdList"]
     page = visitor.page("/")

@@ -62,7 +62,10 @@ def test_seeds_change_times_and_failures():
             r"renders\[0\]: fail_frames is 'a-b'; expected frames such as",
         ),
         ({"renders": [{"passes": ["x"]}]}, "passes is .* expected a list of preprocess, photon"),
-        ({"renders": [{"shown": {"0": "x"}}]}, "shown is .* expected state codes"),
+        *(
+            ({"renders": [{"shown": shown}]}, "shown is .* expected state codes")
+            for shown in ({"0": "x"}, {"0": True}, {"x": 0}, {"": 0}, [0])
+        ),
         ({"faults": [{}]}, r"faults\[0\]: fault is missing; expected one of status"),
         ({"findings": {"1": {"type": 2}}}, "findings 1: type is '2'"),
     ],

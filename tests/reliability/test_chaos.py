@@ -11,7 +11,7 @@ from reliability import chaos
 
 
 @pytest.fixture(scope="module")
-def found():
+def found(set_up_once):
     return [chaos.run(renders=40, seed=seed) for seed in (1, 2, 3)]
 
 

@@ -1,4 +1,4 @@
-"""Names that answers give to tasks and times."""
+"""The name that answers give a task beside its number."""
 
 from __future__ import annotations
 

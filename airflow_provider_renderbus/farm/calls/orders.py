@@ -77,8 +77,10 @@ def recommit_failed_frames(desk: Desk, request: Request) -> None:
 
 def recommit_frames(desk: Desk, request: Request) -> None:
     """Have chosen frames rendered again."""
-    for task, choice in _chosen(desk, request):
-        _order(desk, "recommit frames", _alive([task]), partial(orders.recommit, choice=choice))
+    chosen = _chosen(desk, request)
+    _alive([task for task, _ in chosen])
+    for task, choice in chosen:
+        _order(desk, "recommit frames", [task], partial(orders.recommit, choice=choice))
 
 
 def stop_frames(desk: Desk, request: Request) -> None:

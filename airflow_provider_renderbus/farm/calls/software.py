@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 SOFTWARE = (
     # number, name, file ending, versions, plugin, its version
-    (2000, "3ds Max", "max", ("2022", "2024"), "vray", "6.10.00"),
-    (2001, "Maya", "ma;mb", ("2023", "2024"), "mtoa", "5.3.4"),
+    (2000, "Maya", "ma;mb", ("2023", "2024"), "mtoa", "5.3.4"),
+    (2001, "3ds Max", "max", ("2022", "2024"), "vray", "6.10.00"),
     (2004, "Houdini", "hip;hiplc;hipnc", ("19.5.640", "20.0.547"), "htoa", "6.2.5.1"),
     (2005, "Cinema 4D", "c4d", ("R26", "2024"), "redshift", "3.5.16"),
     (2007, "Blender", "blend", ("2.81", "3.6", "4.2"), "sheepit", "1.0"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_provider_renderbus.farm.enclosure import Enclosure, NotAllowed, parts_of
+from airflow_provider_renderbus.farm.enrolment import LOCAL
 from airflow_provider_renderbus.farm.pages import farm_page, task_page
 
 if TYPE_CHECKING:
@@ -39,17 +40,23 @@ class Site:
     """The farm's pages.
 
     :param life: the tasks.
+    :param host: the address that the farm listens on. One that only this machine reaches answers to this
+        machine's own names alone: another site could have its name lead here, to read in its visitor's place.
     """
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, life: Life, host: str) -> None:
         self._life = life
+        self._names = LOCAL if host in LOCAL else ()
 
-    def answer(self, target: str) -> Answer:
+    def answer(self, target: str, host: str) -> Answer:
         """Answer a GET request.
 
         :param target: path and query of the URL, as the request has them.
+        :param host: the header ``Host``: the name that the browser was led here by, and the port.
         :return: HTTP status, headers and body.
         """
+        if self._names and host.partition(":")[0].lower() not in self._names:
+            return NOT_FOUND
         url = urlsplit(target)
         path, current = unquote(url.path), _page_number(url.query)
         if path == "/":
