@@ -24,7 +24,7 @@ from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.ownership import is_over
-from airflow_provider_renderbus.triggers.stopping import LOOKS_AT_REST, PAUSE, STOP_WITHIN, Stopping
+from airflow_provider_renderbus.waits.stopping import LOOKS_AT_REST, PAUSE, STOP_WITHIN, Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-    from airflow_provider_renderbus.triggers.events import Event
+    from airflow_provider_renderbus.waits.events import Event
 
 log = logging.getLogger(__name__)
 

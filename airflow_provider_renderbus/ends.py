@@ -14,7 +14,7 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
     is_refusal,
 )
-from airflow_provider_renderbus.triggers.events import End, Event
+from airflow_provider_renderbus.waits.events import End, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -36,7 +36,7 @@ def get_provider_info() -> dict[str, Any]:
             )
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],
-        "triggers": [_modules("triggers.tasks", "triggers.condition")],
+        "triggers": [_modules("triggers.tasks", "triggers.conditions")],
         "extra-links": [f"{_PACKAGE}.links.RenderbusTaskLink"],
         "connection-types": [
             {

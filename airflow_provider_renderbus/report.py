@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-    from airflow_provider_renderbus.triggers.events import Event
+    from airflow_provider_renderbus.waits.events import Event
 
 log = logging.getLogger(__name__)
 

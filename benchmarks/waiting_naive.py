@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.outcomes import FINISHED
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.triggers.events import judge
+from airflow_provider_renderbus.waits.events import judge
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.clients.asynchronous import AsyncClient
-    from airflow_provider_renderbus.triggers.events import Event
+    from airflow_provider_renderbus.waits.events import Event
 
 
 class Alone:

@@ -16,7 +16,7 @@ from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.healing import was_recommitted
 from airflow_provider_renderbus.operators.memory import is_first_since_clear
-from airflow_provider_renderbus.triggers.stopping import Stopping
+from airflow_provider_renderbus.waits.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.description import FILE_ARGUMENTS, Description
+from airflow_provider_renderbus.operators.job_files import FILE_ARGUMENTS, Description
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.providers.common.compat.sdk import XComArg
 
-    from airflow_provider_renderbus.operators.description import JobFile
+    from airflow_provider_renderbus.operators.job_files import JobFile
 
 
 class DescribedOperator(RenderbusOperator):

@@ -12,7 +12,7 @@ from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.described import DescribedOperator
 from airflow_provider_renderbus.operators.memory import memory_of
-from airflow_provider_renderbus.operators.rendering import BUDGET, RenderingOperator
+from airflow_provider_renderbus.operators.render_policy import BUDGET, RenderingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.courier import Assets, Courier
-    from airflow_provider_renderbus.operators.description import Description
+    from airflow_provider_renderbus.operators.job_files import Description
     from airflow_provider_renderbus.operators.memory import Kept, Memory
 
 # What is over for good.

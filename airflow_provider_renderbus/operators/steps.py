@@ -16,7 +16,7 @@ from airflow_provider_renderbus.api.errors import (
     UnknownTask,
     is_refusal,
 )
-from airflow_provider_renderbus.api.models.account import ONLY_ADVICE
+from airflow_provider_renderbus.waits.conditions import ONLY_ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.described import DescribedOperator
-from airflow_provider_renderbus.operators.rendering import RenderingOperator
+from airflow_provider_renderbus.operators.render_policy import RenderingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

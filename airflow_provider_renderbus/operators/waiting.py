@@ -17,12 +17,12 @@ from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.wait import Wait
+from airflow_provider_renderbus.operators.deferral import Wait
 from airflow_provider_renderbus.outlets import announce
+from airflow_provider_renderbus.poking import TaskWatch, deferral_timeout, poll_interval
 from airflow_provider_renderbus.report import in_full
-from airflow_provider_renderbus.triggers.events import End, Event, timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waiting import TaskWatch, deferral_timeout, poll_interval
+from airflow_provider_renderbus.waits.events import End, Event, timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_renderbus.api.states import TaskStatus
+    from airflow_provider_renderbus.poking import Watch
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
-    from airflow_provider_renderbus.waiting import Watch
 
 _WEEK = timedelta(days=7)
 

@@ -21,8 +21,8 @@ from airflow_provider_renderbus.api.arguments import seconds
 from airflow_provider_renderbus.cancelling import execution_deadline
 from airflow_provider_renderbus.ends import airflow_failures, conclude
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.triggers.events import End, Event
-from airflow_provider_renderbus.waiting import deferral_timeout, poll_interval
+from airflow_provider_renderbus.poking import deferral_timeout, poll_interval
+from airflow_provider_renderbus.waits.events import End, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_renderbus.poking import Watch
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
-    from airflow_provider_renderbus.waiting import Watch
 
 
 class RenderbusSensor(BaseSensorOperator):

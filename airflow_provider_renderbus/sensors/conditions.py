@@ -7,11 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import amount, count, task_number, text, texts, whole
-from airflow_provider_renderbus.api.models.account import ONLY_ADVICE
+from airflow_provider_renderbus.poking import ConditionWatch
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
-from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
-from airflow_provider_renderbus.triggers.conditions import FilesThere, FramesDone, FundsEnough, stored
-from airflow_provider_renderbus.waiting import ConditionWatch
+from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
+from airflow_provider_renderbus.waits.conditions import (
+    ONLY_ADVICE,
+    FilesThere,
+    FramesDone,
+    FundsEnough,
+    stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.arguments import TaskNumber
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-    from airflow_provider_renderbus.triggers.conditions import Condition
+    from airflow_provider_renderbus.waits.conditions import Condition
 
 
 class _ConditionSensor(RenderbusSensor):

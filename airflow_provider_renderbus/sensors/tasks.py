@@ -14,11 +14,11 @@ from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling, start_a
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.outlets import announce
+from airflow_provider_renderbus.poking import TaskWatch
 from airflow_provider_renderbus.report import in_full
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
-from airflow_provider_renderbus.triggers.events import End, Event
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waiting import TaskWatch
+from airflow_provider_renderbus.waits.events import End, Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.triggers.events import End, Event, timed_out, unable
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
+from airflow_provider_renderbus.waits.events import End, Event, timed_out, unable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

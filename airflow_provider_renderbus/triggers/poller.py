@@ -13,10 +13,10 @@ from airflow_provider_renderbus.api.errors import BadRequest, NotFound, Renderbu
 from airflow_provider_renderbus.triggers.back_off import BackOff
 from airflow_provider_renderbus.triggers.glance import glances
 from airflow_provider_renderbus.triggers.pages import Pages
-from airflow_provider_renderbus.triggers.patience import OneVoice, Patience
 from airflow_provider_renderbus.triggers.rounds import AT_ONCE, Rounds
-from airflow_provider_renderbus.triggers.watched import Watched
+from airflow_provider_renderbus.triggers.watched_task import Watched
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed, Watcher
+from airflow_provider_renderbus.waits.patience import OneVoice, Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.triggers.patience import Patience
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.waits.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.clients.sequences import Sequence
     from airflow_provider_renderbus.triggers.back_off import BackOff
-    from airflow_provider_renderbus.triggers.patience import OneVoice
+    from airflow_provider_renderbus.waits.patience import OneVoice
 
 T = TypeVar("T")
 

@@ -12,11 +12,11 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.triggers.patience import OneVoice
 from airflow_provider_renderbus.triggers.poller import Poller
 from airflow_provider_renderbus.triggers.renewing import RenewingClient
 from airflow_provider_renderbus.triggers.undisturbed import undisturbed
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.waits.patience import OneVoice
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

@@ -13,12 +13,12 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
-from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, timed_out, together
 from airflow_provider_renderbus.triggers.ownership import goes_on
-from airflow_provider_renderbus.triggers.progress import ProgressLines
 from airflow_provider_renderbus.triggers.stopping import stop
 from airflow_provider_renderbus.triggers.undisturbed import in_spite_of_cancels
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
+from airflow_provider_renderbus.waits.events import End, Event, describe, judge, timed_out, together
+from airflow_provider_renderbus.waits.progress import ProgressLines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

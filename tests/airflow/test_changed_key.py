@@ -12,8 +12,8 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.triggers.events import End, Event
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
+from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 
 # Of an account that the farm has given another one since.

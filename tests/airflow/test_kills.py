@@ -28,8 +28,8 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.triggers.events import timed_out
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
+from airflow_provider_renderbus.waits.events import timed_out
 from tests.airflow.context import TaskInstance, context
 from tests.scenes import task_json
 

@@ -14,7 +14,7 @@ from airflow_provider_renderbus.operators.outputs import RenderbusListOutputsOpe
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.triggers.events import End, Event
+from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 
 KEY = RenderbusTaskLink().xcom_key

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.operators.rendering import BUDGET
+from airflow_provider_renderbus.operators.render_policy import BUDGET
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
 from tests.airflow.whole_task import STEP, WholeTask

@@ -11,7 +11,7 @@ from airflow_provider_renderbus.operators.tasks import (
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
-from airflow_provider_renderbus.triggers.events import End, Event
+from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 from tests.scenes import task_json
 

@@ -25,8 +25,8 @@ from airflow_provider_renderbus.sensors.conditions import (
     RenderbusOutputSensor,
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.triggers.conditions import FramesDone, restored, stored
-from airflow_provider_renderbus.triggers.events import End, Event
+from airflow_provider_renderbus.waits.conditions import FramesDone, restored, stored
+from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 from tests.airflow_version import can_reschedule, was_rescheduled
 
@@ -250,7 +250,7 @@ class TestModes:
 
     def test_soft_fail_skips_for_a_failure_that_may_be_retried_too(self, client, submitted, monkeypatch):
         event = Event(End.FAILED, "some frames failed")
-        monkeypatch.setattr("airflow_provider_renderbus.waiting.TaskWatch.look", lambda _: event)
+        monkeypatch.setattr("airflow_provider_renderbus.poking.TaskWatch.look", lambda _: event)
         with pytest.raises(AirflowSkipException, match="some frames failed"):
             RenderbusTaskSensor(task_id="wait", render_task_id=submitted, soft_fail=True).execute(context())
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 from airflow_provider_renderbus.api.errors import NoAnswer, NotFound, UnknownTask
-from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT
 from airflow_provider_renderbus.triggers.poller import Poller
+from airflow_provider_renderbus.waits.patience import LOOKS_WITHOUT_IT
 from tests.triggers.fake_farm import FakeFarm, item
 from tests.triggers.hand_loop import HandLoop
 from tests.triggers.scene import DOWN, INTERVAL

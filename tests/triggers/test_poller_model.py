@@ -7,9 +7,9 @@ from hypothesis import Phase, settings, stateful
 
 from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
 from airflow_provider_renderbus.api.errors import AuthError, NotFound, UnknownTask
-from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT
 from airflow_provider_renderbus.triggers.rounds import AT_ONCE
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.waits.patience import LOOKS_WITHOUT_IT
 from tests.triggers.poller_world import A_MOMENT, HALF_A_SECOND, PollerWorld
 from tests.triggers.scene import INTERVAL, WRONG_KEY
 

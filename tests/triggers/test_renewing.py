@@ -11,12 +11,12 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import AuthError
 from airflow_provider_renderbus.hooks.renewal import OtherAccount
 from airflow_provider_renderbus.triggers import sharing
-from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
-from airflow_provider_renderbus.triggers.conditions import FundsEnough, stored
-from airflow_provider_renderbus.triggers.events import End
+from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.renewing import LOOK_UP_HOLDS, RenewingClient
 from airflow_provider_renderbus.triggers.sharing import poller_of
 from airflow_provider_renderbus.triggers.stopping import stop
+from airflow_provider_renderbus.waits.conditions import FundsEnough, stored
+from airflow_provider_renderbus.waits.events import End
 from tests.triggers.fake_farm import item
 from tests.triggers.fake_hook import FakeHook
 from tests.triggers.hand_loop import run

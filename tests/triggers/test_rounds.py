@@ -9,10 +9,10 @@ import pytest
 from airflow_provider_renderbus.api.errors import AuthError
 from airflow_provider_renderbus.api.states import FrameStatus
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
-from airflow_provider_renderbus.triggers.conditions import FramesDone, FundsEnough, stored
+from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.rounds import AT_ONCE
 from airflow_provider_renderbus.triggers.watcher import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.waits.conditions import FramesDone, FundsEnough, stored
 from tests.triggers.fake_farm import item
 from tests.triggers.scene import DOWN, INTERVAL, WRONG_KEY, scene
 

@@ -4,7 +4,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import BadRequest, NoAnswer
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.triggers.stopping import Stopping
+from airflow_provider_renderbus.waits.stopping import Stopping
 
 REFUSED = BadRequest("stop_task", 600, "")
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CHINA_ZONE = 1
-ONLY_ADVICE = "it pays from its main account or hides its figures, so this is only advice"
-"""What to say of `means` where the account does not show it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api.errors import BadAnswer, UnknownTask
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.reading import Unreadable
-from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
+from airflow_provider_renderbus.waits.patience import LOOKS_WITHOUT_IT
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.triggers.glance import Glance

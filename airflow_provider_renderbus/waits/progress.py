@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.triggers.events import describe
+from airflow_provider_renderbus.waits.events import describe
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo

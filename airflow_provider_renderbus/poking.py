@@ -14,9 +14,9 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_refusal
 from airflow_provider_renderbus.cancelling import start_again
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.triggers.events import End, Event, describe, judge, together, unable
-from airflow_provider_renderbus.triggers.patience import LOOKS_WITHOUT_IT, Patience
-from airflow_provider_renderbus.triggers.progress import ProgressLines
+from airflow_provider_renderbus.waits.events import End, Event, describe, judge, together, unable
+from airflow_provider_renderbus.waits.patience import LOOKS_WITHOUT_IT, Patience
+from airflow_provider_renderbus.waits.progress import ProgressLines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-    from airflow_provider_renderbus.triggers.conditions import Condition
+    from airflow_provider_renderbus.waits.conditions import Condition
 
 log = logging.getLogger(__name__)
 

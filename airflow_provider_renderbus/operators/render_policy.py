@@ -16,16 +16,16 @@ from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.healing import HEALABLE, recommit
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
-from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
-from airflow_provider_renderbus.triggers.conditions import FundsEnough, stored
-from airflow_provider_renderbus.triggers.events import End
-from airflow_provider_renderbus.waiting import ConditionWatch
+from airflow_provider_renderbus.poking import ConditionWatch
+from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
+from airflow_provider_renderbus.waits.conditions import FundsEnough, stored
+from airflow_provider_renderbus.waits.events import End
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_renderbus.operators.wait import Wait
-    from airflow_provider_renderbus.triggers.events import Event
+    from airflow_provider_renderbus.operators.deferral import Wait
+    from airflow_provider_renderbus.waits.events import Event
 
 # The templated fields.
 BUDGET = ("max_cost", "min_funds")
