@@ -51,6 +51,22 @@ def hidden_funds(monkeypatch):
 
 
 @pytest.fixture
+def state(client):
+    """Tells the name of the state of a task on the farm."""
+
+    def state(number):
+        return client.send(calls.query_task_info([number]))[number].status.name
+
+    return state
+
+
+@pytest.fixture
+def no_pause_before_a_stop(monkeypatch):
+    monkeypatch.setattr("airflow_provider_renderbus.triggers.stopping.PAUSE", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.cancelling.PAUSE", 0.0)
+
+
+@pytest.fixture
 def command(tmp_path):
     """The farm's transfer command."""
     return transfer_command(tmp_path / "command")
