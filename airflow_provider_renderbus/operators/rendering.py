@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 # The templated fields.
 BUDGET = ("max_cost", "min_funds")
-_A_CENT = "0.01"
+_A_CENT = Decimal("0.01")
 # The states from which a render is made to go on, which costs more.
 _GOES_ON_FOR_MONEY = {
     TaskStatus.FINISHED_TEST,
@@ -173,35 +174,41 @@ class RenderingOperator(WaitingOperator):
         if waited is None:
             return self.after(context, end, waited)
         with airflow_failures(), self.nothing_left_running():
-            goes_on = self._goes_on_funded(end, waited)
-        return self.wait_for_end(context, waited) if goes_on else self.after(context, end, waited)
+            further = self._goes_on_funded(end, waited)
+        return self.wait_for_end(context, further) if further else self.after(context, end, waited)
 
     def _funded(self, context: Context, wait: Wait) -> Wait | None:
-        """Wait for a top-up and start the render again; None where none came in time."""
+        """Wait for a top-up and start the render again; None where none came in time.
+
+        What is left may not do for a frame, or be credit that the farm does not count. So a render that has
+        stopped again waits until there is more than there was at this stop or the one before.
+        """
         profile = self.hook.send(calls.query_user_profile())
         self.log.warning("Task %s has stopped for lack of money; waiting for a top-up", wait.number)
         if not profile.shows_means:
             self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
             return replace(wait, bears_arrears=True)
-        enough = FundsEnough(_A_CENT)
+        not_enough = min(profile.means, Decimal(wait.means or 0))
+        enough = FundsEnough(str(max(not_enough, Decimal(0)) + _A_CENT))
+        wait = replace(wait, means=str(profile.means))
         if self.deferrable:
             trigger = RenderbusConditionTrigger(
                 self.renderbus_conn_id, stored(enough), wait.interval, wait.deadline
             )
             self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
-        event = self.wait_here(ConditionWatch(self.hook, enough), wait)
-        return wait if self._goes_on_funded(event, wait) else None
+        return self._goes_on_funded(self.wait_here(ConditionWatch(self.hook, enough), wait), wait)
 
-    def _goes_on_funded(self, event: Event, wait: Wait) -> bool:
+    def _goes_on_funded(self, event: Event, wait: Wait) -> Wait | None:
         """Start a render again for which money came; somebody may have done so before."""
         known = steps.look_for(self.hook, wait.number)
         if known is not None and known.status is not TaskStatus.ARREARAGE_STOP:
-            return True
-        if event.end is not End.REACHED:
-            return False
+            return wait
+        if event.end is not End.REACHED or time.time() >= wait.deadline:
+            return None
+        time.sleep(max(0.0, wait.started_at + wait.interval - time.time()))
         self.log.info("%s; starting task %s again", event.message, wait.number)
         start(self.hook, wait.number)
-        return True
+        return replace(wait, started_at=time.time())
 
     def _amount(self, name: str) -> Decimal | None:
         given = getattr(self, name)
