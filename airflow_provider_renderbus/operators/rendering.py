@@ -82,16 +82,23 @@ class RenderingOperator(WaitingOperator):
         self.recommit_attempts = whole("recommit_attempts", recommit_attempts)
         self.on_test_done = one_of("on_test_done", on_test_done, ("wait", "succeed", "full_speed"))
 
-    def check(self) -> None:
-        """Check what is known only when it is rendered, and read the connection.
+    def read_connection(self) -> None:
+        """Read the connection, for a process that is being killed cannot look it up any more.
 
-        :raises ValueError: an argument or the connection is wrong.
+        :raises ValueError: fields of the connection are wrong or missing.
         """
-        # A process that is being killed cannot look it up any more.
         _ = self.hook.settings
+
+    def check(self) -> None:
+        """Check what is known only when it is rendered.
+
+        :raises ValueError: an argument is wrong.
+        """
         self.interval()
-        self._amount("max_cost")
         self._amount("min_funds")
+        budget = self._amount("max_cost")
+        if budget is not None and budget <= 0:
+            raise ValueError(f"max_cost: an amount above 0 is wanted, not {self.max_cost!r}")
 
     def submit(self, number: int, producer: str | None, *, may_be_sent: bool) -> None:
         """Submit a task, for which the account must have the money.
@@ -121,15 +128,17 @@ class RenderingOperator(WaitingOperator):
         return self.wait(context, number, max_cost=self._amount("max_cost"), taken_up=taken_up)
 
     def succeeds(self, state: TaskStatus) -> bool:
-        """Return whether the end of a render is what was wanted."""
-        return state in FINISHED or (
-            state is TaskStatus.FINISHED_HAS_FAILED and self.failed_frames == "accept"
+        """Return whether a state in which a render has come to rest is what was wanted."""
+        return (
+            state in FINISHED
+            or (state is TaskStatus.FINISHED_HAS_FAILED and self.failed_frames == "accept")
+            or (state is TaskStatus.FINISHED_TEST and self.on_test_done == "succeed")
         )
 
     def states(self, wait: Wait) -> tuple[set[TaskStatus], set[TaskStatus] | None]:
         """Return the states that are waited for, and those that count as failed where not all others do."""
         wanted = {state for state in TaskStatus if self.succeeds(state)}
-        if self.on_test_done != "wait" and not wait.is_after_test:
+        if self.on_test_done == "full_speed" and not wait.is_after_test:
             wanted.add(TaskStatus.FINISHED_TEST)
         return wanted, _ENDS - {TaskStatus.ARREARAGE_STOP} if wait.bears_arrears else None
 
@@ -156,8 +165,6 @@ class RenderingOperator(WaitingOperator):
     def is_too_dear(self, event: Event, wait: Wait) -> bool:
         """Return whether a render came to a halt and has cost too much to make it go on."""
         if event.state not in _GOES_ON_FOR_MONEY or self.succeeds(event.state) or wait.max_cost is None:
-            return False
-        if event.state is TaskStatus.FINISHED_TEST and self.on_test_done == "succeed":
             return False
         return Decimal(event.result_of_one["cost"]) > Decimal(wait.max_cost)
 

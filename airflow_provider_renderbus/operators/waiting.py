@@ -60,8 +60,8 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.poll_interval = poll_interval
-        self.timeout = _timedelta(timeout)
-        self.max_duration = None if max_duration is None else _timedelta(max_duration)
+        self.timeout = _time("timeout", timeout)
+        self.max_duration = None if max_duration is None else _time("max_duration", max_duration)
         self.cancel_on_kill = cancel_on_kill
         self.deferrable = deferrable
 
@@ -270,5 +270,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         return result
 
 
-def _timedelta(time_: float | timedelta) -> timedelta:
-    return time_ if isinstance(time_, timedelta) else timedelta(seconds=time_)
+def _time(argument: str, value: float | timedelta) -> timedelta:
+    """Return a positive time; a render that has none would be paid and stopped at the first look."""
+    given = value.total_seconds() if isinstance(value, timedelta) else value
+    return timedelta(seconds=seconds(argument, given))

@@ -344,17 +344,17 @@ class TestTheTimeIsOver:
         with pytest.raises(
             AirflowException, match=r"the time to wait is over.*does not run any more.*http://"
         ) as failure:
-            submit(created, deferrable=False, timeout=0).execute(context())
+            submit(created, deferrable=False, timeout=1e-6).execute(context())
         assert not isinstance(failure.value, AirflowFailException)
         assert state(created) == "STOP"
 
     def test_it_goes_on_where_that_is_wanted(self, created, state):
         with pytest.raises(AirflowException, match="it was not stopped, for cancel_on_kill is off"):
-            submit(created, deferrable=False, timeout=0, cancel_on_kill=False).execute(context())
+            submit(created, deferrable=False, timeout=1e-6, cancel_on_kill=False).execute(context())
         assert state(created) == "WAITING"
 
     def test_after_a_deferral(self, created, state):
-        task = submit(created, timeout=0)
+        task = submit(created, timeout=1e-6)
         trigger, kwargs = deferred(task)
         event = asyncio.run(anext(aiter(trigger.run())))
         with pytest.raises(AirflowException, match=r"the time to wait is over.*does not run any more"):
@@ -371,14 +371,14 @@ class TestTheTimeIsOver:
         submit_date = client.send(calls.query_task_info([submitted]))[submitted].submitted_at.timestamp()
         trigger, kwargs = deferred(submit(submitted, max_duration=7200))
         assert trigger.deadline == submit_date + 7200
-        over, kwargs = deferred(submit(submitted, max_duration=-1e9))
+        over, kwargs = deferred(submit(submitted, max_duration=1e-6))
         event = asyncio.run(anext(aiter(over.run())))
         with pytest.raises(AirflowFailException, match=r"max_duration .* is over"):
             submit(submitted).execute_complete(context(), event.payload, **kwargs)
         assert state(submitted) == "STOP"
 
     def test_a_render_that_had_finished_is_not_thrown_away(self, submitted, farm):
-        _, kwargs = deferred(submit(submitted, max_duration=-1e9))
+        _, kwargs = deferred(submit(submitted, max_duration=1e-6))
         farm.advance(3600)
         event = timed_out("nothing was seen").payload()
         assert submit(submitted).execute_complete(context(), event, **kwargs)["state"] == "FINISHED"

@@ -88,6 +88,12 @@ class TestBudgets:
                 rendered(**wrong)
         assert not info().submitted
 
+    @pytest.mark.parametrize("none_left", [0, "-5"])
+    def test_a_budget_that_is_used_up_submits_nothing(self, rendered, info, none_left):
+        with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
+            rendered(max_cost=none_left)
+        assert not info().submitted
+
     def test_without_the_funds_nothing_is_submitted(self, rendered, info):
         with pytest.raises(
             AirflowFailException, match=r"has 510.* RMB, min_funds asks for 1000: nothing was"
