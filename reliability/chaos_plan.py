@@ -58,9 +58,13 @@ class Plan:
         return self.options.get(name, default)
 
     def succeeds(self, state: TaskStatus) -> bool:
-        """Return whether an end of the render is what was wanted."""
-        accepts = self.option("failed_frames") == "accept"
-        return state is TaskStatus.FINISHED or (accepts and state is TaskStatus.FINISHED_HAS_FAILED)
+        """Return whether a state in which the render has come to rest is what was wanted."""
+        wanted = {TaskStatus.FINISHED}
+        if self.option("failed_frames") == "accept":
+            wanted.add(TaskStatus.FINISHED_HAS_FAILED)
+        if self.option("on_test_done") == "succeed":
+            wanted.add(TaskStatus.FINISHED_TEST)
+        return state in wanted
 
     def task_json(self) -> dict[str, Any]:
         """Return its description for the farm."""

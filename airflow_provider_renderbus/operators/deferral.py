@@ -22,6 +22,8 @@ class Wait:
     :param recommit_may_be_sent: whether an earlier try may have asked for failed frames.
     :param is_after_test: whether the pause after the priority frames is over.
     :param bears_arrears: whether a stop for lack of money is waited out, for nobody can see the money.
+    :param means: what the account had to spend when the render last stopped for lack of it, as text, or None.
+    :param started_at: the moment at which it was last started again for money, in seconds since 1970.
     """
 
     number: int
@@ -33,6 +35,8 @@ class Wait:
     recommit_may_be_sent: bool
     is_after_test: bool = False
     bears_arrears: bool = False
+    means: str | None = None
+    started_at: float = 0.0
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Wait:

@@ -100,12 +100,16 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or take up what an earlier try has begun."""
         with airflow_failures(), self.nothing_left_running():
-            self.check()
+            self.read_connection()
             # A first try is checked before anything is asked; a later one first takes up what is there.
-            description = self.description() if context["ti"].try_number == 1 else None
+            is_first_try = context["ti"].try_number == 1
+            if is_first_try:
+                self.check()
+            description = self.description() if is_first_try else None
             memory = memory_of(context, self.hook)
             kept = memory.recall()
             self.at_stake = [kept.number] if kept else []
+            self.check()
             taken_up = None if kept is None else self._take_up(kept)
             is_begun = taken_up is not None and (
                 taken_up.submitted or steps.has_arrived(self.hook, taken_up.id)
@@ -179,6 +183,8 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             self.log.warning("Task %s of an earlier try is gone or lost on the farm; rendering anew", number)
             return None
         if kept.cleared and self.succeeds(known.status):
-            self.log.info("Task %s has finished and this task was cleared since; rendering anew", number)
+            self.log.info(
+                "Task %s is %s and this task was cleared since; rendering anew", number, known.status.name
+            )
             return None
         return known

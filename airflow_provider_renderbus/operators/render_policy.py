@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 # The templated fields.
 BUDGET = ("max_cost", "min_funds")
-_A_CENT = "0.01"
+_A_CENT = Decimal("0.01")
 # The states from which a render is made to go on, which costs more.
 _GOES_ON_FOR_MONEY = {
     TaskStatus.FINISHED_TEST,
@@ -81,16 +82,23 @@ class RenderingOperator(WaitingOperator):
         self.recommit_attempts = whole("recommit_attempts", recommit_attempts)
         self.on_test_done = one_of("on_test_done", on_test_done, ("wait", "succeed", "full_speed"))
 
-    def check(self) -> None:
-        """Check what is known only when it is rendered, and read the connection.
+    def read_connection(self) -> None:
+        """Read the connection, for a process that is being killed cannot look it up any more.
 
-        :raises ValueError: an argument or the connection is wrong.
+        :raises ValueError: fields of the connection are wrong or missing.
         """
-        # A process that is being killed cannot look it up any more.
         _ = self.hook.settings
+
+    def check(self) -> None:
+        """Check what is known only when it is rendered.
+
+        :raises ValueError: an argument is wrong.
+        """
         self.interval()
-        self._amount("max_cost")
         self._amount("min_funds")
+        budget = self._amount("max_cost")
+        if budget is not None and budget <= 0:
+            raise ValueError(f"max_cost: an amount above 0 is wanted, not {self.max_cost!r}")
 
     def submit(self, number: int, producer: str | None, *, may_be_sent: bool) -> None:
         """Submit a task, for which the account must have the money.
@@ -120,15 +128,17 @@ class RenderingOperator(WaitingOperator):
         return self.wait(context, number, max_cost=self._amount("max_cost"), taken_up=taken_up)
 
     def succeeds(self, state: TaskStatus) -> bool:
-        """Return whether the end of a render is what was wanted."""
-        return state in FINISHED or (
-            state is TaskStatus.FINISHED_HAS_FAILED and self.failed_frames == "accept"
+        """Return whether a state in which a render has come to rest is what was wanted."""
+        return (
+            state in FINISHED
+            or (state is TaskStatus.FINISHED_HAS_FAILED and self.failed_frames == "accept")
+            or (state is TaskStatus.FINISHED_TEST and self.on_test_done == "succeed")
         )
 
     def states(self, wait: Wait) -> tuple[set[TaskStatus], set[TaskStatus] | None]:
         """Return the states that are waited for, and those that count as failed where not all others do."""
         wanted = {state for state in TaskStatus if self.succeeds(state)}
-        if self.on_test_done != "wait" and not wait.is_after_test:
+        if self.on_test_done == "full_speed" and not wait.is_after_test:
             wanted.add(TaskStatus.FINISHED_TEST)
         return wanted, _ENDS - {TaskStatus.ARREARAGE_STOP} if wait.bears_arrears else None
 
@@ -156,8 +166,6 @@ class RenderingOperator(WaitingOperator):
         """Return whether a render came to a halt and has cost too much to make it go on."""
         if event.state not in _GOES_ON_FOR_MONEY or self.succeeds(event.state) or wait.max_cost is None:
             return False
-        if event.state is TaskStatus.FINISHED_TEST and self.on_test_done == "succeed":
-            return False
         return Decimal(event.result_of_one["cost"]) > Decimal(wait.max_cost)
 
     def funds_came(
@@ -173,35 +181,41 @@ class RenderingOperator(WaitingOperator):
         if waited is None:
             return self.after(context, end, waited)
         with airflow_failures(), self.nothing_left_running():
-            goes_on = self._goes_on_funded(end, waited)
-        return self.wait_for_end(context, waited) if goes_on else self.after(context, end, waited)
+            further = self._goes_on_funded(end, waited)
+        return self.wait_for_end(context, further) if further else self.after(context, end, waited)
 
     def _funded(self, context: Context, wait: Wait) -> Wait | None:
-        """Wait for a top-up and start the render again; None where none came in time."""
+        """Wait for a top-up and start the render again; None where none came in time.
+
+        What is left may not do for a frame, or be credit that the farm does not count. So a render that has
+        stopped again waits until there is more than there was at this stop or the one before.
+        """
         profile = self.hook.send(calls.query_user_profile())
         self.log.warning("Task %s has stopped for lack of money; waiting for a top-up", wait.number)
         if not profile.shows_means:
             self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
             return replace(wait, bears_arrears=True)
-        enough = FundsEnough(_A_CENT)
+        not_enough = min(profile.means, Decimal(wait.means or 0))
+        enough = FundsEnough(str(max(not_enough, Decimal(0)) + _A_CENT))
+        wait = replace(wait, means=str(profile.means))
         if self.deferrable:
             trigger = RenderbusConditionTrigger(
                 self.renderbus_conn_id, stored(enough), wait.interval, wait.deadline
             )
             self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
-        event = self.wait_here(ConditionWatch(self.hook, enough), wait)
-        return wait if self._goes_on_funded(event, wait) else None
+        return self._goes_on_funded(self.wait_here(ConditionWatch(self.hook, enough), wait), wait)
 
-    def _goes_on_funded(self, event: Event, wait: Wait) -> bool:
+    def _goes_on_funded(self, event: Event, wait: Wait) -> Wait | None:
         """Start a render again for which money came; somebody may have done so before."""
         known = steps.look_for(self.hook, wait.number)
         if known is not None and known.status is not TaskStatus.ARREARAGE_STOP:
-            return True
-        if event.end is not End.REACHED:
-            return False
+            return wait
+        if event.end is not End.REACHED or time.time() >= wait.deadline:
+            return None
+        time.sleep(max(0.0, wait.started_at + wait.interval - time.time()))
         self.log.info("%s; starting task %s again", event.message, wait.number)
         start(self.hook, wait.number)
-        return True
+        return replace(wait, started_at=time.time())
 
     def _amount(self, name: str) -> Decimal | None:
         given = getattr(self, name)

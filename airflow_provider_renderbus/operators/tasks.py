@@ -154,10 +154,11 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
         is_later_try = context["ti"].try_number > 1
         with airflow_failures(), self.nothing_left_running():
             number = task_number("render_task_id", self.render_task_id)
-            self.check()
+            self.read_connection()
             # A try that may have stopped the render is followed by one that answers for it.
             answers_for_it = is_later_try and (self.wait_for_completion or self.cancel_on_kill)
             self.at_stake = [number] if answers_for_it else []
+            self.check()
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_for(self.hook, number)
             submitted = known is not None and known.submitted

@@ -60,8 +60,8 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.poll_interval = poll_interval
-        self.timeout = _timedelta(timeout)
-        self.max_duration = None if max_duration is None else _timedelta(max_duration)
+        self.timeout = _time("timeout", timeout)
+        self.max_duration = None if max_duration is None else _time("max_duration", max_duration)
         self.cancel_on_kill = cancel_on_kill
         self.deferrable = deferrable
 
@@ -122,11 +122,19 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         return self.wait_for_end(context, wait)
 
     def wait_for_end(self, context: Context, wait: Wait) -> dict[str, Any]:
-        """Wait for the end of a render, and return its summary.
+        """Wait for the end of a render over all halts from which it goes on, and return its summary.
 
         :param context: of the Airflow task.
         :param wait: what is waited for.
         """
+        while True:
+            event = self._one_end(context, wait)
+            further = self._further(context, event, wait)
+            if further is None:
+                return self._concluded(context, event, wait)
+            wait = further
+
+    def _one_end(self, context: Context, wait: Wait) -> Event:
         wanted, failed = self.states(wait)
         if self.deferrable:
             trigger = RenderbusTaskTrigger(
@@ -149,7 +157,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             forgives_until=wait.forgives_until,
             max_cost=None if wait.max_cost is None else Decimal(wait.max_cost),
         )
-        return self.after(context, self.wait_here(watch, wait), wait)
+        return self.wait_here(watch, wait)
 
     def wait_in_triggerer(
         self, context: Context, trigger: RenderbusTrigger, method: str, wait: Wait
@@ -224,12 +232,16 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         :param event: how the waiting ended.
         :param wait: what was waited for; None where Airflow has lost it.
         """
-        further = None
-        if wait:
-            with airflow_failures(), self.nothing_left_running():
-                further = self.go_on(context, event, wait)
-        if further:
-            return self.wait_for_end(context, further)
+        further = self._further(context, event, wait)
+        return self.wait_for_end(context, further) if further else self._concluded(context, event, wait)
+
+    def _further(self, context: Context, event: Event, wait: Wait | None) -> Wait | None:
+        if wait is None:
+            return None
+        with airflow_failures(), self.nothing_left_running():
+            return self.go_on(context, event, wait)
+
+    def _concluded(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
         if wait and self.is_too_dear(event, wait):
             event = replace(event, end=End.OVER_BUDGET)
         with airflow_failures():
@@ -266,5 +278,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         return result
 
 
-def _timedelta(time_: float | timedelta) -> timedelta:
-    return time_ if isinstance(time_, timedelta) else timedelta(seconds=time_)
+def _time(argument: str, value: float | timedelta) -> timedelta:
+    """Return a positive time; a render that has none would be paid and stopped at the first look."""
+    given = value.total_seconds() if isinstance(value, timedelta) else value
+    return timedelta(seconds=seconds(argument, given))

@@ -24,7 +24,6 @@ from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waits.events import timed_out
 from tests.airflow.context import TaskInstance, context
 from tests.airflow.deferring import deferred, submit
 from tests.scenes import task_json

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -87,6 +88,12 @@ class TestBudgets:
                 rendered(**wrong)
         assert not info().submitted
 
+    @pytest.mark.parametrize("none_left", [0, "-5"])
+    def test_a_budget_that_is_used_up_submits_nothing(self, rendered, info, none_left):
+        with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
+            rendered(max_cost=none_left)
+        assert not info().submitted
+
     def test_without_the_funds_nothing_is_submitted(self, rendered, info):
         with pytest.raises(
             AirflowFailException, match=r"has 510.* RMB, min_funds asks for 1000: nothing was"
@@ -148,6 +155,36 @@ class TestArrears:
         with pytest.raises(AirflowException):
             rendered(try_number=2, on_arrears="wait", timeout=0.3)
         assert info().status.name == "ARREARAGE_STOP"
+
+
+class TestMoneyThatDoesNotDo:
+    """Some is left, and the farm stops the render for lack of it all the same."""
+
+    @pytest.fixture(autouse=True)
+    def _stopped_again_and_again(self, farm):
+        farm.inject("state", state=20, calls=["query_task_info"], after=3)
+
+    def test_it_is_tried_once_and_then_waited_for_more(self, rendered, farm):
+        with pytest.raises(AirflowException):
+            rendered(on_arrears="wait", timeout=0.5)
+        assert farm.served["start_task"] == 1
+
+    @pytest.mark.parametrize("rendered", ["worker"], indirect=True)
+    def test_starts_are_an_interval_apart(self, rendered, farm, monkeypatch):
+        """Each stop comes with more money than the one before."""
+        pauses, sleep = [], time.sleep
+
+        def sleep_and_top_up(seconds):
+            pauses.append(seconds)
+            farm.top_up("1")
+            sleep(seconds)
+
+        monkeypatch.setattr("time.sleep", sleep_and_top_up)
+        monkeypatch.setattr("airflow_provider_renderbus.cancelling._UNTIL_BEGUN", (0.0,))
+        with pytest.raises(AirflowException):
+            rendered(on_arrears="wait", timeout=1.0)
+        assert farm.served["start_task"] > 1
+        assert len([pause for pause in pauses if pause > 0.01]) >= farm.served["start_task"] - 1
 
 
 class TestHealing:

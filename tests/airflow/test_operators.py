@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
@@ -105,10 +106,17 @@ def test_submit_can_wait_on_the_worker(farm, created, monkeypatch):
 
 def test_waiting_on_the_worker_ends_at_the_time_out(created):
     submit = RenderbusSubmitTaskOperator(
-        task_id="submit", render_task_id=created, wait_for_completion=True, timeout=0
+        task_id="submit", render_task_id=created, wait_for_completion=True, timeout=1e-6
     )
     with pytest.raises(AirflowException, match="the time to wait is over"):
         submit.execute(context())
+
+
+@pytest.mark.parametrize("none", [0, -1, timedelta(0), timedelta(days=-1), "soon"])
+@pytest.mark.parametrize("name", ["timeout", "max_duration"])
+def test_a_time_that_is_none_is_named_when_the_dag_is_parsed(name, none):
+    with pytest.raises(ValueError, match=f"^{name}: a positive number of seconds is wanted"):
+        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: none})
 
 
 def test_submit_can_wait_in_the_triggerer(created, client, farm):

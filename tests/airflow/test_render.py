@@ -49,9 +49,8 @@ class Airflow:
         return found if self.store is None else {**found, "task_state_store": self.store}
 
     def operator(self, **options):
-        return RenderbusRenderOperator(
-            task_id="render", task_json=task_json(), artist="Ada", poll_interval=60, retries=2, **options
-        )
+        described = {"task_json": task_json(), "artist": "Ada", **options}
+        return RenderbusRenderOperator(task_id="render", poll_interval=60, retries=2, **described)
 
     def try_once(self, **options):
         return self.operator(**options).execute(self.context())
@@ -122,6 +121,32 @@ def test_a_person_who_clears_a_finished_render_gets_a_new_one(airflow, numbers):
     second = airflow.try_once()["number"]
     assert sorted(numbers()) == sorted([first, second])
     assert first != second
+
+
+def test_a_clear_of_a_pause_that_was_a_success_renders_anew(airflow, numbers):
+    paused = task_json()
+    paused["task_info"] |= {"pre_frames": "100", "stop_after_test": "1"}
+    options = {"task_json": paused, "on_test_done": "succeed"}
+    first = airflow.try_once(**options)
+    airflow.clear()
+    second = airflow.try_once(**options)
+    assert first["state"] == second["state"] == "FINISHED_TEST"
+    assert sorted(numbers()) == sorted([first["number"], second["number"]])
+
+
+def test_a_budget_that_is_used_up_submits_nothing(airflow, numbers):
+    for none_left in ("0", "-5"):
+        with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
+            airflow.try_once(max_cost=none_left)
+    assert numbers() == []
+    assert not airflow.farm.served["create_task"]
+
+
+def test_a_later_try_without_a_budget_stops_what_is_there(airflow, client):
+    number = begin(airflow)
+    with pytest.raises(AirflowFailException, match=r"max_cost: .*does not run any more"):
+        airflow.try_once(max_cost="-5")
+    assert client.send(calls.query_task_info([number]))[number].status is TaskStatus.STOP
 
 
 def test_a_clear_while_the_render_goes_on_takes_it_up(airflow, numbers):
@@ -210,7 +235,7 @@ def test_a_number_that_the_farm_has_forgotten_is_replaced(airflow, monkeypatch):
 
 def test_a_time_out_may_be_retried(airflow):
     with pytest.raises(AirflowException, match="time to wait is over"):
-        airflow.try_once(timeout=0)
+        airflow.try_once(timeout=1e-6)
     assert airflow.try_once()["state"] == TaskStatus.FINISHED.name
 
 

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.triggers.events import timed_out
+from airflow_provider_renderbus.waits.events import timed_out
 from tests.airflow.context import context
 from tests.airflow.deferring import deferred, submit
 from tests.scenes import task_json
@@ -28,19 +28,19 @@ def test_the_render_is_stopped(created, state):
     with pytest.raises(
         AirflowException, match=r"the time to wait is over.*does not run any more.*http://"
     ) as failure:
-        submit(created, deferrable=False, timeout=0).execute(context())
+        submit(created, deferrable=False, timeout=1e-6).execute(context())
     assert not isinstance(failure.value, AirflowFailException)
     assert state(created) == "STOP"
 
 
 def test_it_goes_on_where_that_is_wanted(created, state):
     with pytest.raises(AirflowException, match="it was not stopped, for cancel_on_kill is off"):
-        submit(created, deferrable=False, timeout=0, cancel_on_kill=False).execute(context())
+        submit(created, deferrable=False, timeout=1e-6, cancel_on_kill=False).execute(context())
     assert state(created) == "WAITING"
 
 
 def test_after_a_deferral(created, state):
-    task = submit(created, timeout=0)
+    task = submit(created, timeout=1e-6)
     trigger, kwargs = deferred(task)
     event = asyncio.run(anext(aiter(trigger.run())))
     with pytest.raises(AirflowException, match=r"the time to wait is over.*does not run any more"):
@@ -59,7 +59,7 @@ def test_the_longest_duration_counts_from_the_submit_and_is_no_matter_for_a_retr
     submit_date = client.send(calls.query_task_info([submitted]))[submitted].submitted_at.timestamp()
     trigger, kwargs = deferred(submit(submitted, max_duration=7200))
     assert trigger.deadline == submit_date + 7200
-    over, kwargs = deferred(submit(submitted, max_duration=-1e9))
+    over, kwargs = deferred(submit(submitted, max_duration=1e-6))
     event = asyncio.run(anext(aiter(over.run())))
     with pytest.raises(AirflowFailException, match=r"max_duration .* is over"):
         submit(submitted).execute_complete(context(), event.payload, **kwargs)
@@ -67,7 +67,7 @@ def test_the_longest_duration_counts_from_the_submit_and_is_no_matter_for_a_retr
 
 
 def test_a_render_that_had_finished_is_not_thrown_away(submitted, farm):
-    _, kwargs = deferred(submit(submitted, max_duration=-1e9))
+    _, kwargs = deferred(submit(submitted, max_duration=1e-6))
     farm.advance(3600)
     event = timed_out("nothing was seen").payload()
     assert submit(submitted).execute_complete(context(), event, **kwargs)["state"] == "FINISHED"
@@ -129,7 +129,7 @@ def test_an_event_of_another_version_leaves_nothing_running(submitted, state):
 
 
 def test_so_does_a_deferral_by_another_version_that_lacks_what_this_one_needs(submitted, state):
-    trigger, kwargs = deferred(submit(submitted, timeout=0))
+    trigger, kwargs = deferred(submit(submitted, timeout=1e-6))
     event = asyncio.run(anext(aiter(trigger.run())))
     del kwargs["wait"]["deadline"]
     with pytest.raises(AirflowException, match=r"without deadline.*does not run any more") as failure:
