@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from airflow_provider_renderbus.api.arguments import LARGEST_PAGE
-from airflow_provider_renderbus.triggers import back_off, pages, patience, renewing, rounds, watcher
+from airflow_provider_renderbus.triggers import back_off, pages, renewing, rounds, watcher
+from airflow_provider_renderbus.waits import patience
 from benchmarks.waiting import GOALS
 from benchmarks.waiting_picture import picture
 
