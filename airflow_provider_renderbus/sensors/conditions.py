@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import amount, count, task_number, text, texts, whole
-from airflow_provider_renderbus.api.models.account import ONLY_ADVICE
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.conditions import FilesThere, FramesDone, FundsEnough, stored
@@ -154,7 +153,5 @@ class RenderbusFundsSensor(_ConditionSensor):
     def result(self, reached: Any) -> Any:
         """Return what the account shows, with a warning where that is less than what is wanted."""
         if Decimal(reached["means"]) < amount("min_funds", self.min_funds):
-            self.log.warning(
-                "The account shows %s %s; %s", reached["means"], reached["currency"], ONLY_ADVICE
-            )
+            self.log.warning("The account does not show what it has, so this is only advice: %s", reached)
         return reached

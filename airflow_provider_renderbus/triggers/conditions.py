@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.models.account import ONLY_ADVICE
 from airflow_provider_renderbus.api.states import FrameStatus, Phase
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.triggers.events import End, Event, judge
@@ -189,7 +188,7 @@ class FundsEnough(Condition):
         """Return what an answer shows."""
         news = f"the account has {answer.means} {answer.currency}, {self.least} are wanted"
         if not answer.shows_means:
-            news += f"; {ONLY_ADVICE}"
+            news += f"; {answer.ONLY_ADVICE}"
         result = {"means": str(answer.means), "currency": answer.currency}
         return Look(news, None if answer.lacks(Decimal(self.least)) else Event(End.REACHED, news, result))
 
