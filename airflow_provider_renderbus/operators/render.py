@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.cancelling import start_again
+from airflow_provider_renderbus.cancelling import is_time_over, start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.described import DescribedOperator
@@ -157,12 +157,17 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         return result
 
     def on_kill(self) -> None:
-        """End a transfer with its children, and stop the render."""
+        """End a transfer with its children, and stop the render.
+
+        :raises SystemExit: after a signal, for Airflow 3 would let the task run on. It allows a retry.
+        """
         try:
             if self._transfers:
                 self.courier.stop()
         finally:
             super().on_kill()
+        if self._transfers and not is_time_over():
+            raise SystemExit("Killed: its transfers were ended")
 
     @functools.cached_property
     def courier(self) -> Courier:
