@@ -91,6 +91,8 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         "transfer_silence",
     )
 
+    anew = "abandon or delete its task on the farm, and clear this task"
+
     def __init__(
         self,
         *,

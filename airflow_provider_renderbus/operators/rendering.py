@@ -62,6 +62,7 @@ class RenderingOperator(WaitingOperator):
     """
 
     template_fields = (*WaitingOperator.template_fields, *BUDGET)
+    anew: str
 
     def __init__(
         self,
@@ -167,6 +168,17 @@ class RenderingOperator(WaitingOperator):
         if event.state not in _GOES_ON_FOR_MONEY or self.succeeds(event.state) or wait.max_cost is None:
             return False
         return Decimal(event.result_of_one["cost"]) > Decimal(wait.max_cost)
+
+    def with_way_out(self, event: Event) -> Event:
+        """Return the end of a render with failed frames as one for good: a retry takes the same render up."""
+        if event.end is not End.FAILED or event.state not in HEALABLE:
+            return event
+        way_out = (
+            f"A retry would find it so again, so there is none. To go on with this render, have its frames "
+            f'rendered again on the farm, or set failed_frames to "recommit" or "accept"; then clear this '
+            f"task. To render anew, {self.anew}"
+        )
+        return replace(event, end=End.FAILED_FOR_GOOD, message=f"{event.message}. {way_out}")
 
     def funds_came(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None

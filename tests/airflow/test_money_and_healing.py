@@ -193,7 +193,11 @@ class TestHealing:
         return {"renders": [{"fail_frames": "2-3", "fail_times": 1}]}
 
     def test_failed_frames_fail_it(self, rendered):
-        with pytest.raises(AirflowException, match="FINISHED_HAS_FAILED"):
+        """Without retries, which would find the same render, and with the way out."""
+        with pytest.raises(
+            AirflowFailException,
+            match=r"FINISHED_HAS_FAILED.*set failed_frames to .*To render anew, clear the task that creates",
+        ):
             rendered()
 
     def test_they_can_be_accepted(self, rendered):
