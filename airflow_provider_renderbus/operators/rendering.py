@@ -19,7 +19,7 @@ from airflow_provider_renderbus.operators.healing import HEALABLE, recommit
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 from airflow_provider_renderbus.triggers.condition import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.conditions import FundsEnough, stored
-from airflow_provider_renderbus.triggers.events import End
+from airflow_provider_renderbus.triggers.events import End, timed_out
 from airflow_provider_renderbus.waiting import ConditionWatch
 
 if TYPE_CHECKING:
@@ -194,7 +194,9 @@ class RenderingOperator(WaitingOperator):
             return self.after(context, end, waited)
         with airflow_failures(), self.nothing_left_running():
             further = self._goes_on_funded(end, waited)
-        return self.wait_for_end(context, further) if further else self.after(context, end, waited)
+        if further:
+            return self.wait_for_end(context, further)
+        return self.after(context, timed_out(end.message) if end.end is End.REACHED else end, waited)
 
     def _funded(self, context: Context, wait: Wait) -> Wait | None:
         """Wait for a top-up and start the render again; None where none came in time.

@@ -1,5 +1,6 @@
 """Budgets, arrears, failed frames, the pause after test frames: plain and layered, waiting and deferred."""
 
+import functools
 import json
 import re
 import time
@@ -168,6 +169,19 @@ class TestMoneyThatDoesNotDo:
         with pytest.raises(AirflowException):
             rendered(on_arrears="wait", timeout=0.5)
         assert farm.served["start_task"] == 1
+
+    @pytest.mark.parametrize("rendered", ["triggerer"], indirect=True)
+    def test_money_that_comes_too_late_starts_nothing(self, rendered, farm, monkeypatch):
+        """A worker may take its time to resume after the trigger has seen it."""
+        came = RenderbusSubmitTaskOperator.funds_came
+
+        def comes_late(operator, context, event, wait):
+            return came(operator, context, event, {**wait, "deadline": 0.0})
+
+        monkeypatch.setattr(RenderbusSubmitTaskOperator, "funds_came", functools.wraps(came)(comes_late))
+        with pytest.raises(AirflowException, match="time to wait is over: the account has"):
+            rendered(on_arrears="wait")
+        assert not farm.served["start_task"]
 
     @pytest.mark.parametrize("rendered", ["worker"], indirect=True)
     def test_starts_are_an_interval_apart(self, rendered, farm, monkeypatch):
