@@ -69,7 +69,7 @@ class Cancelling(BaseOperator):
         """
         if not self.cancel_on_kill:
             return
-        is_timeout = isinstance(sys.exception(), AirflowTaskTimeout)
+        is_timeout = is_time_over()
         if is_timeout and not self.at_stake:
             from airflow.providers.common.compat.sdk import get_current_context  # noqa: PLC0415 - loads much
 
@@ -146,6 +146,11 @@ class Cancelling(BaseOperator):
     def deferred_for(self, context: Context) -> Sequence[int]:
         """Return the numbers that the task was deferred for, without what was kept for its resumption."""
         raise NotImplementedError
+
+
+def is_time_over() -> bool:
+    """Return whether Airflow calls ``on_kill`` at ``execution_timeout``, and not after a signal."""
+    return isinstance(sys.exception(), AirflowTaskTimeout)
 
 
 def execution_deadline(task: BaseOperator, context: Context) -> float:

@@ -50,14 +50,29 @@ class Courier:
     :param speed_limit: KB/s; none where it is left out.
     :param silence: seconds without progress after which a transfer is ended; ``[renderbus] transfer_silence``
         where it is left out.
+    :param prefix: what stands before `speed_limit` and `silence` in the names that the author knows.
     """
 
     hook: RenderbusHook
     line: str | None = None
     speed_limit: int | str | None = None
     silence: float | str | None = None
+    prefix: str = ""
     _runner: Runner | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
+
+    def check(self, argument: str = "", folder: str | os.PathLike[str] | None = None) -> None:
+        """Check what a transfer will need, without a request: the command, the options, a folder's path.
+
+        :param argument: name of the argument that names the folder.
+        :param folder: where frames are to be fetched to; None where they are not.
+        :raises ValueError: an option is wrong.
+        :raises AirflowFailException: the command or the path is not as it must be.
+        """
+        with transfer_failures():
+            self._ready()
+            if folder is not None:
+                _absolute(argument, folder)
 
     def send(self, assets: Assets) -> dict[str, int]:
         """Send scenes and assets to the input storage; what is there unchanged is not sent again.
@@ -98,9 +113,7 @@ class Courier:
         """
         with transfer_failures():
             runner, limit = self._ready()
-            target = Path(folder)
-            if not target.is_absolute():
-                raise Refused(f"folder: an absolute path is wanted, not {str(folder)!r}")
+            target = _absolute("folder", folder)
             profile = self.hook.send(calls.query_user_profile())
             bids = self.hook.send(calls.get_transfer_bid())
             line = routes.line_of(self.hook.send(calls.get_transfer_config()), self.line)
@@ -146,9 +159,15 @@ class Courier:
 
     def _ready(self) -> tuple[Runner, int]:
         """Return what runs the command, after a look whether it can, and the speed limit."""
-        limit = FASTEST if self.speed_limit is None else arguments.whole("speed_limit", self.speed_limit)
+        limit = (
+            FASTEST
+            if self.speed_limit is None
+            else arguments.whole(f"{self.prefix}speed_limit", self.speed_limit)
+        )
         silence = conf.getfloat("renderbus", "transfer_silence", fallback=SILENCE)
-        silence = arguments.seconds("silence", silence if self.silence is None else self.silence)
+        silence = arguments.seconds(
+            f"{self.prefix}silence", silence if self.silence is None else self.silence
+        )
         command = Command.at(self.hook.transfer_command)
         self._runner = Runner(command, self._folder() / "logs", silence)
         if self._stopped:
@@ -179,6 +198,13 @@ def transfer_failures() -> Iterator[None]:
         raise (AirflowException if problem.retryable else AirflowFailException)(str(problem)) from problem
     except OSError as problem:
         raise AirflowException(f"This worker's disk: {problem}") from problem
+
+
+def _absolute(argument: str, folder: str | os.PathLike[str]) -> Path:
+    path = Path(folder)
+    if not path.is_absolute():
+        raise Refused(f"{argument}: an absolute path is wanted, not {str(folder)!r}")
+    return path
 
 
 def _listed(assets: Assets) -> list[sources.Asset]:

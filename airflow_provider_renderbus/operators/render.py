@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.cancelling import start_again
+from airflow_provider_renderbus.cancelling import is_time_over, start_again
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.described import DescribedOperator
@@ -48,6 +48,13 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         patterns, or an upload.json; nothing where it is left out (templated).
     :param download_to: absolute path of the folder to which the frames are fetched after the end; they are
         left on the farm where it is left out (templated).
+    :param download_pattern: only files whose path matches this are fetched, e.g. "*.exr"; ``*`` matches
+        slashes too (templated).
+    :param transfer_line: name of the transfer line, up and down; the farm's default line where it is left
+        out (templated).
+    :param transfer_speed_limit: KB/s; none where it is left out (templated).
+    :param transfer_silence: seconds without progress after which a transfer is ended and fails;
+        ``[renderbus] transfer_silence`` where it is left out (templated).
     :param task_user_level: priority among the account's own tasks, 50 or 60 (templated).
     :param labels: labels that the task carries on the farm's web pages (templated).
     :param artist: name of the person who made the scene (templated).
@@ -78,7 +85,13 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         "artist",
         "assets",
         "download_to",
+        "download_pattern",
+        "transfer_line",
+        "transfer_speed_limit",
+        "transfer_silence",
     )
+
+    anew = "abandon or delete its task on the farm, and clear this task"
 
     def __init__(
         self,
@@ -88,11 +101,19 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         artist: str | XComArg | None = None,
         assets: Assets | XComArg | None = None,
         download_to: str | PathLike[str] | XComArg | None = None,
+        download_pattern: str | XComArg = "*",
+        transfer_line: str | XComArg | None = None,
+        transfer_speed_limit: int | str | XComArg | None = None,
+        transfer_silence: float | str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.assets: Any = assets
         self.download_to: Any = download_to
+        self.download_pattern: Any = download_pattern
+        self.transfer_line: Any = transfer_line
+        self.transfer_speed_limit: Any = transfer_speed_limit
+        self.transfer_silence: Any = transfer_silence
         self.task_user_level = task_user_level
         self.labels: Any = labels
         self.artist: Any = artist
@@ -105,7 +126,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             is_first_try = context["ti"].try_number == 1
             if is_first_try:
                 self.check()
-            description = self.description() if is_first_try else None
+            description = self._checked_description() if is_first_try else None
             memory = memory_of(context, self.hook)
             kept = memory.recall()
             self.at_stake = [kept.number] if kept else []
@@ -118,7 +139,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
                 description = None
             else:
                 self.at_stake = []
-                description = description or self.description()
+                description = description or self._checked_description()
             number = self._create() if taken_up is None else taken_up.id
             memory.keep(number)
             self.link_console(context, self.hook.console_url(number))
@@ -132,30 +153,51 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         """Fetch the frames, and remember that the render has been handed on."""
         if self.download_to is not None:
             with airflow_failures():
-                fetched = self.courier.fetch(result["number"], self.download_to)
+                fetched = self.courier.fetch(result["number"], self.download_to, self.download_pattern)
             result = {**result, "folder": fetched["folder"]}
         memory_of(context, self.hook).hand_on(result["number"])
         return result
 
     def on_kill(self) -> None:
-        """End a transfer with its children, and stop the render."""
+        """End a transfer with its children, and stop the render.
+
+        :raises SystemExit: after a signal, for Airflow 3 would let the task run on. It allows a retry.
+        """
         try:
-            if self.assets is not None or self.download_to is not None:
+            if self._transfers:
                 self.courier.stop()
         finally:
             super().on_kill()
+        if self._transfers and not is_time_over():
+            raise SystemExit("Killed: its transfers were ended")
 
     @functools.cached_property
     def courier(self) -> Courier:
         """What carries files between this worker and the farm."""
         from airflow_provider_renderbus.operators.courier import Courier
 
-        return Courier(self.hook)
+        return Courier(
+            self.hook,
+            self.transfer_line,
+            self.transfer_speed_limit,
+            self.transfer_silence,
+            prefix="transfer_",
+        )
 
     def deferred_for(self, context: Context) -> Sequence[int]:
         """Return the number that is remembered."""
         kept = memory_of(context, self.hook).recall()
         return [kept.number] if kept else []
+
+    def _checked_description(self) -> Description:
+        """Read the files, and check what the transfers will need while nothing is paid."""
+        if self._transfers:
+            self.courier.check("download_to", self.download_to)
+        return self.description()
+
+    @property
+    def _transfers(self) -> bool:
+        return self.assets is not None or self.download_to is not None
 
     def _begin(self, number: int, description: Description, memory: Memory, *, may_be_sent: bool) -> None:
         if self.assets is not None:

@@ -20,7 +20,7 @@ from airflow_provider_renderbus.operators.waiting import WaitingOperator
 from airflow_provider_renderbus.poking import ConditionWatch
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from airflow_provider_renderbus.waits.conditions import FundsEnough, stored
-from airflow_provider_renderbus.waits.events import End
+from airflow_provider_renderbus.waits.events import End, timed_out
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -62,6 +62,7 @@ class RenderingOperator(WaitingOperator):
     """
 
     template_fields = (*WaitingOperator.template_fields, *BUDGET)
+    anew: str
 
     def __init__(
         self,
@@ -168,6 +169,17 @@ class RenderingOperator(WaitingOperator):
             return False
         return Decimal(event.result_of_one["cost"]) > Decimal(wait.max_cost)
 
+    def with_way_out(self, event: Event) -> Event:
+        """Return the end of a render with failed frames as one for good: a retry takes the same render up."""
+        if event.end is not End.FAILED or event.state not in HEALABLE:
+            return event
+        way_out = (
+            f"A retry would find it so again, so there is none. To go on with this render, have its frames "
+            f'rendered again on the farm, or set failed_frames to "recommit" or "accept"; then clear this '
+            f"task. To render anew, {self.anew}"
+        )
+        return replace(event, end=End.FAILED_FOR_GOOD, message=f"{event.message}. {way_out}")
+
     def funds_came(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
     ) -> dict[str, Any]:
@@ -182,7 +194,9 @@ class RenderingOperator(WaitingOperator):
             return self.after(context, end, waited)
         with airflow_failures(), self.nothing_left_running():
             further = self._goes_on_funded(end, waited)
-        return self.wait_for_end(context, further) if further else self.after(context, end, waited)
+        if further:
+            return self.wait_for_end(context, further)
+        return self.after(context, timed_out(end.message) if end.end is End.REACHED else end, waited)
 
     def _funded(self, context: Context, wait: Wait) -> Wait | None:
         """Wait for a top-up and start the render again; None where none came in time.

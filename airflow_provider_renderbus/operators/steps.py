@@ -16,7 +16,6 @@ from airflow_provider_renderbus.api.errors import (
     UnknownTask,
     is_refusal,
 )
-from airflow_provider_renderbus.waits.conditions import ONLY_ADVICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +101,7 @@ def check_funds(hook: RenderbusHook, least: Decimal) -> None:
     if profile.lacks(least):
         raise ValueError(f"{told}: nothing was submitted; top it up")
     if profile.means < least:
-        log.warning("%s; %s", told, ONLY_ADVICE)
+        log.warning("%s; %s", told, profile.ONLY_ADVICE)
 
 
 def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sent: bool) -> None:

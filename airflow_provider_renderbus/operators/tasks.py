@@ -135,6 +135,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
     """
 
     template_fields = (*RenderingOperator.template_fields, "render_task_id", "producer")
+    anew = "clear the task that creates the number too"
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.arguments import task_number
+from airflow_provider_renderbus.cancelling import is_time_over
 from airflow_provider_renderbus.ends import airflow_failures
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
@@ -52,8 +53,13 @@ class _TransferOperator(RenderbusOperator):
         return Courier(self.hook, self.line, self.speed_limit, self.silence)
 
     def on_kill(self) -> None:
-        """End the transfer command, with its children."""
+        """End the transfer command, with its children.
+
+        :raises SystemExit: after a signal, for Airflow 3 would let the task run on. It allows a retry.
+        """
         self.courier.stop()
+        if not is_time_over():
+            raise SystemExit("Killed: the transfer was ended")
 
 
 class RenderbusUploadAssetsOperator(_TransferOperator):

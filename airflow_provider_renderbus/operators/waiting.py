@@ -244,6 +244,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
     def _concluded(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
         if wait and self.is_too_dear(event, wait):
             event = replace(event, end=End.OVER_BUDGET)
+        event = self.with_way_out(event)
         with airflow_failures():
             if wait and event.result is None:
                 event = self._seen_at_last(self.given_up(event), wait)
@@ -268,6 +269,13 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         :param wait: what was waited for.
         """
         return False
+
+    def with_way_out(self, event: Event) -> Event:
+        """Return an end that every retry would meet again as one for good, with what a person can do.
+
+        :param event: how the waiting ended.
+        """
+        return event
 
     def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Return what the operator returns for a render that has reached what was wanted.

@@ -11,7 +11,6 @@ from airflow_provider_renderbus.poking import ConditionWatch
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from airflow_provider_renderbus.waits.conditions import (
-    ONLY_ADVICE,
     FilesThere,
     FramesDone,
     FundsEnough,
@@ -158,7 +157,5 @@ class RenderbusFundsSensor(_ConditionSensor):
     def result(self, reached: Any) -> Any:
         """Return what the account shows, with a warning where that is less than what is wanted."""
         if Decimal(reached["means"]) < amount("min_funds", self.min_funds):
-            self.log.warning(
-                "The account shows %s %s; %s", reached["means"], reached["currency"], ONLY_ADVICE
-            )
+            self.log.warning("The account does not show what it has, so this is only advice: %s", reached)
         return reached

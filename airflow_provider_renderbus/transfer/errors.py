@@ -7,7 +7,7 @@
     ├─ Refused           files that cannot be sent, or names that may not be written
     ├─ Failed            the command ended and says that another try is useless
     │  └─ NeverSent      it names files that can never be sent
-    ├─ Stopped           the transfer was told to stop
+    ├─ Stopped           the transfer was told to stop             another try goes on from there
     └─ Unfinished        some of it is left                            another try goes on from there
        └─ Silent         nothing moved for too long
 
@@ -49,7 +49,9 @@ class NeverSent(Failed):
 
 
 class Stopped(TransferError):
-    """The transfer was told to stop."""
+    """The transfer was told to stop, which a kill of the Airflow task does; another try goes on."""
+
+    retryable: ClassVar[bool] = True
 
 
 class Unfinished(TransferError):

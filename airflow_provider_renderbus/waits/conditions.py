@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.sequences import Sequence
 
-ONLY_ADVICE = "it pays from its main account or hides its figures, so this is only advice"
-"""What to say of an account's means where it does not show them."""
 _NO_NAMES: frozenset[str] = frozenset()
 
 
@@ -190,7 +188,7 @@ class FundsEnough(Condition):
         """Return what an answer shows."""
         news = f"the account has {answer.means} {answer.currency}, {self.least} are wanted"
         if not answer.shows_means:
-            news += f"; {ONLY_ADVICE}"
+            news += f"; {answer.ONLY_ADVICE}"
         result = {"means": str(answer.means), "currency": answer.currency}
         return Look(news, None if answer.lacks(Decimal(self.least)) else Event(End.REACHED, news, result))
 

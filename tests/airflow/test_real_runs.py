@@ -148,8 +148,8 @@ def test_a_top_up_is_waited_for_and_the_render_goes_on(runs, how):
 
 
 @each_way
-def test_each_try_names_the_failed_frames_with_the_end_of_their_log(runs, how):
-    assert "frame 2 failed; the end of its log" in runs.failed(f"failed.{how}", for_good=False)
+def test_a_failure_names_the_failed_frames_with_the_end_of_their_log(runs, how):
+    assert "frame 2 failed; the end of its log" in runs.failed(f"failed.{how}", for_good=True)
 
 
 @each_way

@@ -156,6 +156,22 @@ def test_a_clear_while_the_render_goes_on_takes_it_up(airflow, numbers):
     assert numbers() == [number]
 
 
+class TestFailedFrames:
+    @pytest.fixture
+    def scenario(self):
+        return {"renders": [{"fail_frames": "2", "fail_times": 1}]}
+
+    def test_the_message_tells_how_to_render_anew(self, airflow, client, numbers):
+        with pytest.raises(AirflowFailException, match="abandon or delete its task on the farm, and clear"):
+            airflow.try_once()
+        (first,) = numbers()
+        client.send(calls.abandon_task([first]))
+        airflow.clear()
+        with pytest.raises(AirflowFailException):
+            airflow.try_once()
+        assert len(numbers()) == 2
+
+
 def test_a_retry_after_a_clear_is_no_wish_for_a_new_render(airflow, numbers):
     number = begin(airflow)
     airflow.clear()

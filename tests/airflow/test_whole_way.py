@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.transfer.order import Order
 from tests.airflow.context import TaskInstance, context
 from tests.airflow.whole_task import STEP, WholeTask
 from tests.scenes import task_json
@@ -38,13 +39,15 @@ def rendered(request, farm, scene, tmp_path, monkeypatch):
         task = WholeTask(
             farm,
             lambda: RenderbusRenderOperator(
-                task_id="render",
-                task_json=task_json(),
-                assets=[str(scene.parent)],
-                download_to=str(tmp_path / "frames"),
-                deferrable=deferrable,
-                poll_interval=0.02 if deferrable else STEP,
-                **options,
+                **{
+                    "task_id": "render",
+                    "task_json": task_json(),
+                    "assets": [str(scene.parent)],
+                    "download_to": str(tmp_path / "frames"),
+                    "deferrable": deferrable,
+                    "poll_interval": 0.02 if deferrable else STEP,
+                    **options,
+                }
             ),
         )
         ti = TaskInstance(try_number)
@@ -63,6 +66,57 @@ def test_assets_go_up_and_frames_come_down(rendered, farm, scene, tmp_path):
     frames = sorted((tmp_path / "frames" / result["outputs"][0]).iterdir())
     assert [frame.name for frame in frames] == [f"sh010_{number:04}.png" for number in range(1, 5)]
     assert all(frame.read_bytes().startswith(b"\x89PNG") for frame in frames)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"download_to": "frames"}, "^download_to: an absolute path is wanted, not 'frames'"),
+        ({"transfer_silence": "long"}, "^transfer_silence: "),
+        ({"transfer_speed_limit": "fast"}, "^transfer_speed_limit: "),
+    ],
+)
+def test_what_the_transfers_will_need_is_checked_before_anything_is_paid(rendered, farm, wrong, told):
+    with pytest.raises(AirflowFailException, match=told):
+        rendered(**wrong)
+    assert not farm.served
+
+
+def test_a_missing_command_is_told_before_anything_is_paid(connect, rendered, farm):
+    connect("/no/such/rayvision_transmitter")
+    with pytest.raises(AirflowFailException, match="There is no transfer command"):
+        rendered(assets=None)
+    assert not farm.served
+
+
+def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(rendered, farm, tmp_path):
+    (tmp_path / "frames").write_text("in the way")
+    with pytest.raises(AirflowException):
+        rendered()
+    with pytest.raises(AirflowFailException, match="absolute path"):
+        rendered(try_number=2, download_to="frames")
+    assert farm.served["submit_task"] == 1
+    assert not farm.served["stop_task"]
+
+
+def test_files_travel_as_the_author_says(rendered, tmp_path, monkeypatch):
+    orders = []
+    arguments = Order.arguments
+
+    def kept(order):
+        orders.append(arguments(order))
+        return orders[-1]
+
+    monkeypatch.setattr(Order, "arguments", kept)
+    result = rendered(download_pattern="*_000[12].png", transfer_speed_limit="5000", transfer_silence="600")
+    assert len(list((tmp_path / "frames" / result["outputs"][0]).iterdir())) == 2
+    assert len(orders) == 2
+    assert all("5000" in order for order in orders)
+
+
+def test_a_line_that_there_is_not(rendered):
+    with pytest.raises(AirflowFailException, match="no line named 'CTCC'"):
+        rendered(transfer_line="CTCC")
 
 
 def test_frames_that_could_not_be_fetched_are_no_reason_to_pay_again(rendered, farm, client, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_renderbus.api.reading import (
     amount,
@@ -25,8 +25,12 @@ CHINA_ZONE = 1
 
 @dataclass(frozen=True, slots=True)
 class UserProfile:
-    """The account's profile: who it is, what it owns and what it may do."""
+    """The account's profile: who it is, what it owns and what it may do.
 
+    ``ONLY_ADVICE`` is what to say of `means` where the account does not show it.
+    """
+
+    ONLY_ADVICE: ClassVar[str] = "it pays from its main account or hides its figures, so this is only advice"
     user_id: int = required("userId", integer)
     user_name: str | None = optional("userName", text)
     main_user_id: int | None = optional("mainUserId", integer)

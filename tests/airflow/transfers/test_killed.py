@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.operators.transfers import RenderbusUploadAssetsOperator
 from tests.airflow.context import context
@@ -16,9 +16,11 @@ from tests.processes import gone
 
 def test_a_kill_before_the_beginning_begins_nothing(shot, inputs):
     operator = RenderbusUploadAssetsOperator(task_id="send", assets=str(shot))
-    operator.on_kill()
-    with pytest.raises(AirflowException, match="stopped"):
+    with pytest.raises(SystemExit, match="Killed"):
+        operator.on_kill()
+    with pytest.raises(AirflowException, match="stopped") as stopped:
         operator.execute(context())
+    assert not isinstance(stopped.value, AirflowFailException)
     assert contents(inputs) == {}
 
 
@@ -33,7 +35,7 @@ def test_a_kill_ends_the_command_with_its_children(connect, tmp_path, shot):
     operator = RenderbusUploadAssetsOperator(task_id="send", assets=str(shot))
     before = signal.signal(signal.SIGUSR1, lambda *_: operator.on_kill())
     try:
-        with pytest.raises(AirflowException, match="stopped"):
+        with pytest.raises(SystemExit, match="Killed"):
             operator.execute(context())
     finally:
         signal.signal(signal.SIGUSR1, before)
