@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import threading
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Self
@@ -71,12 +70,8 @@ def open_file(path: str | Path, folder: int | None = None, flags: int = 0) -> in
     raise NotAllowed("expected a file, not a folder, a pipe or a device")
 
 
-class Stopped(Exception):
-    """Copying was told to stop."""
-
-
 class Enclosure:
-    """A folder and what is in it. Paths are relative to it, as their parts. Threads may share it.
+    """A folder and what is in it. Paths are relative to it, as their parts.
 
     :param root: the folder. It may itself be reached through links.
     :raises OSError: there is no such folder.
@@ -84,15 +79,13 @@ class Enclosure:
 
     def __init__(self, root: Path) -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        # The folder that each thread was in last, by the thread's number.
-        self._last: dict[int, tuple[Parts, int]] = {}
+        self._last: tuple[Parts, int] = ((), self._root)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for thread in list(self._last):
-            self._forget(thread)
+        self._forget()
         os.close(self._root)
 
     def open(self, parts: Parts) -> int:
@@ -139,27 +132,23 @@ class Enclosure:
             elif not name.startswith(UNFINISHED):
                 yield (*parts, name)
 
-    def take(
-        self, source: int, parts: Parts, *, half: bool = False, stop: threading.Event | None = None
-    ) -> int:
+    def take(self, source: int, parts: Parts, *, half: bool = False) -> int:
         """Copy an open file here, under its name only when it is whole. Missing folders are made.
 
         :param half: leave out its second half, as a farm does that has a fault.
-        :param stop: ends it, between two pieces, when it is set.
         :return: bytes copied.
         :raises Changed: the file was written meanwhile.
-        :raises Stopped: it was told to stop.
         :raises OSError: it cannot be read or written.
         """
         if not parts:
             raise NotAllowed("expected the name of a file")
         folder = self._folder(parts[:-1], make=True)
         before = os.fstat(source)
-        unfinished = f"{UNFINISHED}{_OURS}-{next(_NUMBERS)}"
+        unfinished = f"{UNFINISHED}{_OURS}-{os.getpid()}-{next(_NUMBERS)}"
         target = os.open(unfinished, NEW, 0o666, dir_fd=folder)
         try:
             try:
-                size = _copied(source, target, before.st_size // (2 if half else 1), stop)
+                size = _copied(source, target, before.st_size // (2 if half else 1))
             finally:
                 os.close(target)
             _expect_same(before, os.fstat(source))
@@ -170,13 +159,9 @@ class Enclosure:
         return size
 
     def _folder(self, parts: Parts, *, make: bool = False) -> int:
-        """Return the descriptor of a folder, which is good until this thread asks for the next."""
-        if not parts:
-            return self._root
-        thread = threading.get_ident()
-        last = self._last.get(thread)
-        if last is not None and last[0] == parts:
-            return last[1]
+        """Return the descriptor of a folder, which is good until the next is asked for."""
+        if self._last[0] == parts:
+            return self._last[1]
         folder = self._root
         for part in parts:
             try:
@@ -188,13 +173,14 @@ class Enclosure:
                 if folder != self._root:
                     os.close(folder)
             folder = inner
-        self._forget(thread)
-        self._last[thread] = parts, folder
+        self._forget()
+        self._last = parts, folder
         return folder
 
-    def _forget(self, thread: int) -> None:
-        if last := self._last.pop(thread, None):
-            os.close(last[1])
+    def _forget(self) -> None:
+        if self._last[1] != self._root:
+            os.close(self._last[1])
+        self._last = (), self._root
 
 
 def _expect_same(before: os.stat_result, after: os.stat_result) -> None:
@@ -202,11 +188,9 @@ def _expect_same(before: os.stat_result, after: os.stat_result) -> None:
         raise Changed("it has changed while it was copied")
 
 
-def _copied(source: int, target: int, size: int, stop: threading.Event | None) -> int:
+def _copied(source: int, target: int, size: int) -> int:
     """Copy the first bytes of a file within the kernel, and return how many there were."""
     done = 0
     while done < size and (copied := os.sendfile(target, source, done, min(size - done, PIECE))):
         done += copied
-        if stop is not None and stop.is_set():
-            raise Stopped
     return done

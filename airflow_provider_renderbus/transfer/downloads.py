@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_renderbus.api.models.outputs import OutputFile
+    from airflow_provider_renderbus.transfer.folder import Parts
     from airflow_provider_renderbus.transfer.routes import Route
     from airflow_provider_renderbus.transfer.running import Runner
 
@@ -30,17 +31,14 @@ log = logging.getLogger(__name__)
 class Wanted(NamedTuple):
     """A file of the output storage.
 
-    :param parts: its path, from the storage's root.
+    :param path: its path from the storage's root, without a slash before it.
+    :param parts: the names that the path is made of.
     :param stamp: its size and time by the farm's listing.
     """
 
-    parts: tuple[str, ...]
+    path: str
+    parts: Parts
     stamp: Stamp
-
-    @property
-    def path(self) -> str:
-        """Its path from the storage's root, without a slash before it."""
-        return "/".join(self.parts)
 
 
 class Fetched(NamedTuple):
@@ -64,7 +62,7 @@ def wanted(listing: Iterable[OutputFile], pattern: str) -> list[Wanted]:
     :raises Refused: the farm lists a name that leads out of the folder or is none.
     """
     return [
-        Wanted(parts_of(file.path), Stamp(file.size, _moment(file.modified)))
+        Wanted("/".join(parts := parts_of(file.path)), parts, Stamp(file.size, _moment(file.modified)))
         for file in listing
         if not file.is_directory and fnmatch.fnmatchcase(file.path, pattern)
     ]
@@ -94,7 +92,13 @@ def fetch(
     :raises TransferError: not all could be fetched; those that came whole are there all the same.
     """
     with Folder(folder) as target:
-        missing = [file for file in files if not _is_there(target.stamp(file.parts), file.stamp)]
+        # Each folder is asked for once: of a first download none is there.
+        is_folder = functools.cache(target.has_folder)
+        missing = [
+            file
+            for file in files
+            if not (is_folder(file.parts[:-1]) and _is_there(target.stamp(file.parts), file.stamp))
+        ]
         size = sum(file.stamp.size or 0 for file in files)
         if missing:
             _expect_room(folder, missing)

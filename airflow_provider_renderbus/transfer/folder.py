@@ -78,6 +78,14 @@ class Folder:
         self._forget()
         os.close(self._root)
 
+    def has_folder(self, parts: Parts) -> bool:
+        """Tell whether a folder is there that can be opened."""
+        try:
+            self._folder(parts)
+        except OSError:
+            return False
+        return True
+
     def stamp(self, parts: Parts) -> Stamp | None:
         """Return size and time of a plain file, None where there is none."""
         try:

@@ -6,6 +6,7 @@ it::
 
     command ─▶ plan       which files, from where to where
             ─▶ transfer   one after the other, a line each, the exit code
+                 ─▶ crew       many files in several processes
                  ─▶ resume     which were sent before
                  ─▶ faults     what is to go wrong
 

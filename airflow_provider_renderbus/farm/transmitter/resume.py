@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-import threading
 from configparser import ConfigParser, Error
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,21 +26,16 @@ TABLE = (
 class Resume:
     """What was sent before, by storage and server path.
 
-    Threads may share it.
-
     :param path: of the database.
     :raises ValueError: it cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
-        self._one_at_a_time = threading.Lock()
         try:
             with ExitStack() as ends:
                 # Each note is committed by itself: it must outlive a command that is killed, and a second
                 # command with the same database must not wait for the end of the first.
-                self._sql = sqlite3.connect(
-                    path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-                )
+                self._sql = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
                 ends.callback(self._sql.close)
                 self._sql.execute("PRAGMA journal_mode = WAL")
                 self._sql.execute("PRAGMA synchronous = OFF")
@@ -73,8 +67,7 @@ class Resume:
 
     def _do(self, statement: str, values: tuple[object, ...]) -> Any:
         try:
-            with self._one_at_a_time:
-                return self._sql.execute(statement, values).fetchone()
+            return self._sql.execute(statement, values).fetchone()
         except sqlite3.Error as error:
             raise OSError(errno.EIO, f"the resume database fails: {error}") from None
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from itertools import count
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.farm.enclosure import CONTROL, NotAllowed, parts_of
+from airflow_provider_renderbus.farm.transmitter.crew import share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_renderbus.farm.enclosure import Enclosure
     from airflow_provider_renderbus.farm.transmitter.faults import Fault
@@ -35,8 +33,7 @@ class Exit(IntEnum):
 
 MANY = 64
 """Files from which on several are copied at once."""
-AT_ONCE = 4
-SECONDS_BETWEEN_LINES = 0.1
+AT_ONCE = min(4, os.cpu_count() or 1)
 
 FOR_EVER = {
     errno.ENOENT,
@@ -72,8 +69,8 @@ def transfer(
     """
     copying = Copying(way, len(items), target, resume, prefix, tell)
     whole = items[: fault.after] if fault else items
-    # Files with one place are copied in their order: the last of them counts.
-    if len(whole) >= MANY and len({item.target for item in whole}) == len(whole):
+    # Files with one place are copied in their order: the last of them counts. A database has one process.
+    if resume is None and len(whole) >= MANY and len({item.target for item in whole}) == len(whole):
         copying.at_once(whole)
     else:
         for item in whole:
@@ -110,12 +107,11 @@ class Copying:
         self._target, self._resume, self._prefix = target, resume, prefix
         self._tell = tell
         self._counts = count(1)
-        self._stop = threading.Event()
 
     def line(self, item: Item) -> str:
         """Copy a file, and return the line about it, without its count."""
         try:
-            what = _copy(item, self._target, self._resume, self._prefix, stop=self._stop)
+            what = _copy(item, self._target, self._resume, self._prefix)
             return f"done {{}} {what} ({shown(item.name)})"
         except (NotAllowed, OSError) as error:
             never = isinstance(error, NotAllowed) or error.errno in FOR_EVER
@@ -127,31 +123,21 @@ class Copying:
         """Give out lines, with their counts."""
         self._tell("\n".join(self._counted(line) for line in lines))
 
-    def at_once(self, items: Iterable[Item]) -> None:
-        """Copy files, several at once, and tell of them as they are done, several lines at a time."""
-        waiting, lines, lock = iter(items), list[str](), threading.Lock()
-        told = monotonic()
+    def at_once(self, items: Sequence[Item]) -> None:
+        """Copy files, several at once.
 
-        def work() -> None:
-            nonlocal told
-            for item in waiting:
-                line = self.line(item)
-                with lock:
-                    lines.append(line)
-                    if monotonic() - told > SECONDS_BETWEEN_LINES:
-                        self.tell(lines)
-                        lines.clear()
-                        told = monotonic()
+        :raises OSError: a process that copied was killed.
+        """
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            try:
-                for worker in [pool.submit(work) for _ in range(AT_ONCE)]:
-                    worker.result()
-            except BaseException:
-                self._stop.set()
-                raise
-        if lines:
-            self.tell(lines)
+        def work(number: int, tell: Callable[[str], object]) -> int:
+            for item in items[number::AT_ONCE]:
+                tell(self.line(item))
+            return min(self.left, default=Exit.DONE)
+
+        codes = share(AT_ONCE, work, self.tell)
+        if not set(codes) <= set(Exit):
+            raise OSError(f"a process that copied files has ended with {codes}")
+        self.left |= {Exit(code) for code in codes if code != Exit.DONE}
 
     def _counted(self, line: str) -> str:
         outcome, _, rest = line.partition(" {} ")
@@ -170,7 +156,6 @@ def _copy(
     prefix: str,
     *,
     half: bool = False,
-    stop: threading.Event | None = None,
 ) -> str:
     """Copy a file that is not there yet, and return what was done."""
     parts = parts_of(item.target)
@@ -181,7 +166,7 @@ def _copy(
         noted = None if half else resume
         if noted and noted.knows(name, file) and target.size(parts) == file.st_size:
             return "was there"
-        size = target.take(source, parts, half=half, stop=stop)
+        size = target.take(source, parts, half=half)
         if noted:
             noted.note(name, file)
     finally:
