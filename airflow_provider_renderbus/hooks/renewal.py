@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.clients.settings import Settings
 
+try:
+    from airflow.sdk.exceptions import AirflowRuntimeError
+except ImportError:  # Airflow 2
+    NOT_TOLD: tuple[type[Exception], ...] = (AirflowException,)
+else:
+    # What Airflow's API server cannot answer comes as the latter, which is no AirflowException.
+    NOT_TOLD = (AirflowException, AirflowRuntimeError)
+"""What Airflow raises where it does not tell a connection."""
+
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +57,7 @@ def looking_up(refusal: AuthError) -> Iterator[None]:
     """
     try:
         yield
-    except AirflowException as problem:
+    except NOT_TOLD as problem:
         raise NotLookedUp(str(problem)) from None
     except ValueError as problem:
         log.warning("After the farm has refused the access key: %s", problem)

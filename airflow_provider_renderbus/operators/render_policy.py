@@ -174,9 +174,9 @@ class RenderingOperator(WaitingOperator):
         if event.end is not End.FAILED or event.state not in HEALABLE:
             return event
         way_out = (
-            f"A retry would find it so again, so there is none. To go on with this render, have its frames "
-            f'rendered again on the farm, or set failed_frames to "recommit" or "accept"; then clear this '
-            f"task. To render anew, {self.anew}"
+            # Before 3.3 a clear of what counts as a success renders anew.
+            f"A retry would find it so again, so there is none. To go on with this render, set failed_frames "
+            f'to "recommit", or on Airflow 3.3 to "accept", and clear this task. To render anew, {self.anew}'
         )
         return replace(event, end=End.FAILED_FOR_GOOD, message=f"{event.message}. {way_out}")
 

@@ -10,6 +10,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
+from airflow_provider_renderbus.waits.conditions import ForeignCondition
 from airflow_provider_renderbus.waits.events import End, Event, timed_out, unable
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class RenderbusTrigger(BaseTrigger):
             self._check_version()
             async with poller_of(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
                 event = await self.end(poller)
-        except ForeignTrigger as problem:
+        except (ForeignTrigger, ForeignCondition) as problem:
             event = Event(End.FAILED, str(problem))
         except (RenderbusError, ValueError) as problem:
             event = unable(problem)

@@ -9,9 +9,8 @@ import time
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import AirflowException
-
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.hooks.renewal import NOT_TOLD
 from airflow_provider_renderbus.triggers.poller import Poller
 from airflow_provider_renderbus.triggers.renewing import RenewingClient
 from airflow_provider_renderbus.triggers.undisturbed import undisturbed
@@ -149,6 +148,6 @@ async def _settings(hook: RenderbusHook, interval: float) -> Settings:
     while True:
         try:
             return await undisturbed(hook.async_settings())
-        except AirflowException as problem:
+        except NOT_TOLD as problem:
             voice.warning("The connection %s cannot be looked up yet: %s", hook.renderbus_conn_id, problem)
         await asyncio.sleep(interval)

@@ -35,7 +35,7 @@ async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Sto
     stopping = Stopping({number: None for numbers in asked for number in numbers})
     deadline = time.time() + STOP_WITHIN
     with contextlib.suppress(DeadlinePassed):
-        while pages := list(stopping.pages()):
+        while time.time() < deadline and (pages := list(stopping.pages())):
             for page in pages:
                 try:
                     async with poller_of(*where, deadline, in_haste=True) as poller:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.states import FrameStatus, Phase
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.waits.events import End, Event, judge
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.sequences import Sequence
 
 _NO_NAMES: frozenset[str] = frozenset()
+
+
+class ForeignCondition(RenderbusError):
+    """A condition that another version of this provider has stored. Another try waits anew.
+
+    :param kind: what it is called.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"the trigger was stored with a condition, {self.args[0]}, which this version of the provider "
+            f"does not know; run the same version of airflow-provider-renderbus on workers and triggerers"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +218,7 @@ def stored(condition: Any) -> dict[str, Any]:
 def restored(stored_condition: dict[str, Any]) -> Condition:
     """Return a condition from what was stored with a trigger.
 
-    :raises ValueError: it is none, e.g. because it was stored by another version of this provider.
+    :raises ForeignCondition: it is none.
     """
     fields = {
         name: tuple(value) if isinstance(value, list) else value
@@ -218,10 +232,7 @@ def restored(stored_condition: dict[str, Any]) -> Condition:
             return condition
     except TypeError:
         pass
-    raise ValueError(
-        "the trigger was stored with a condition that this version of the provider does not know; run the "
-        "same version of airflow-provider-renderbus on workers and triggerers"
-    )
+    raise ForeignCondition(stored_condition.get("kind"))
 
 
 def _with_frames(task: TaskInfo) -> list[TaskInfo]:

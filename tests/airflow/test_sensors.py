@@ -2,6 +2,7 @@
 
 import asyncio
 import pkgutil
+import time
 
 import pytest
 from airflow.exceptions import AirflowRescheduleException
@@ -25,7 +26,8 @@ from airflow_provider_renderbus.sensors.conditions import (
     RenderbusOutputSensor,
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.waits.conditions import FramesDone, restored, stored
+from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
+from airflow_provider_renderbus.waits.conditions import ForeignCondition, FramesDone, restored, stored
 from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 from tests.airflow_version import can_reschedule, was_rescheduled
@@ -314,8 +316,14 @@ def test_a_condition_of_another_version_is_refused_loudly():
         restored(BaseSerialization.deserialize(BaseSerialization.serialize(stored(condition)))) == condition
     )
     for other in ({}, {"kind": "weather"}, {"kind": "frames"}, {**stored(condition), "mood": 1}):
-        with pytest.raises(ValueError, match="same version"):
+        with pytest.raises(ForeignCondition, match="same version"):
             restored(other)
+
+
+def test_a_trigger_with_a_condition_of_another_version_may_be_tried_again(connection):
+    trigger = RenderbusConditionTrigger("renderbus_default", {"kind": "weather"}, 0.1, time.time() + 60)
+    event = asyncio.run(anext(aiter(trigger.run())))
+    assert event.payload["end"] == "failed"
 
 
 def test_failures_that_a_retry_may_mend_are_plain():

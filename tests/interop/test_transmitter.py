@@ -122,7 +122,7 @@ def test_a_server_that_does_not_answer_fails_a_transfer(runnable, route, scene, 
     runner = Runner(Command.at(str(runnable)), tmp_path / "logs", SECONDS)
     with pytest.raises(Silent, match="Nothing has moved"):
         uploads.send(runner, route, sources.of_paths(scene), None)
-    frame = downloads.Wanted(("18280_scene", "a.png"), Stamp(1, None))
+    frame = downloads.Wanted("18280_scene/a.png", ("18280_scene", "a.png"), Stamp(1, None))
     with pytest.raises(TransferError):
         downloads.fetch(runner, route, [frame], tmp_path / "frames", whole="18280_scene")
     assert list((tmp_path / "frames").iterdir()) == []

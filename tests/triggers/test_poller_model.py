@@ -111,7 +111,7 @@ class PollerModel(PollerWorld):
         pages = math.ceil(most / LARGEST_PAGE)
         if not self.well_since < start - INTERVAL:
             pages += math.ceil(pages / 2)
-        pages += 2 * sum(moment >= start - A_MOMENT for moment in self.farm.failed)
+        pages += 2 * sum(moment >= start - A_MOMENT - self.lingers for moment in self.farm.failed)
         allowed = pages + self.joined_pages(start - A_MOMENT, end) + 1
         assert self.farm.requests(start, end + A_MOMENT) <= allowed
 

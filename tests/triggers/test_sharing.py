@@ -7,6 +7,7 @@ import threading
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_renderbus.hooks.renewal import NOT_TOLD
 from airflow_provider_renderbus.triggers import sharing
 from airflow_provider_renderbus.triggers.sharing import poller_of
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
@@ -91,9 +92,10 @@ def test_a_failure_to_start_reaches_every_watcher_and_the_next_one_tries_anew(ho
     run(body())
 
 
-def test_a_connection_that_cannot_be_looked_up_is_looked_up_again(hook, caplog):
+@pytest.mark.parametrize("kind", NOT_TOLD)
+def test_a_connection_that_cannot_be_looked_up_is_looked_up_again(hook, caplog, kind):
     async def body():
-        hook.problem = AirflowException("the API server is restarted")
+        hook.problem = kind.__new__(kind)
         waiting = asyncio.gather(first(1), first(2))
         await asyncio.sleep(500)
         hook.problem = None

@@ -1,10 +1,21 @@
 """Stopping many at once: what the farm refuses holds nobody else up."""
 
+import asyncio
+import logging
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import BadRequest, NoAnswer
 from airflow_provider_renderbus.clients import sequences
 from airflow_provider_renderbus.clients.blocking import Client
-from airflow_provider_renderbus.waits.stopping import Stopping
+from airflow_provider_renderbus.triggers import sharing
+from airflow_provider_renderbus.triggers import stopping as together
+from airflow_provider_renderbus.triggers.back_off import BackOff
+from airflow_provider_renderbus.triggers.rounds import Rounds
+from airflow_provider_renderbus.waits.patience import OneVoice
+from airflow_provider_renderbus.waits.stopping import STOP_WITHIN, Stopping
+from tests.triggers.hand_loop import run
 
 REFUSED = BadRequest("stop_task", 600, "")
 
@@ -34,3 +45,27 @@ def test_what_is_at_rest_is_left_alone(settings):
             client.run(stopping.round(pages[0]))
         assert not client.run(sequences.task_info(number)).submitted
     assert stopping.told([number]) == f"task {number} does not run any more"
+
+
+def test_what_goes_on_working_is_given_up_after_a_while(monkeypatch):
+    """The farm answers each time, and the task works on."""
+
+    class Client:
+        async def run(self, sequence):
+            sequence.close()
+
+    async def body():
+        rounds = Rounds(Client(), OneVoice(logging.getLogger()), BackOff(30.0, lambda: 1.0), now)
+        monkeypatch.setattr(together, "time", SimpleNamespace(time=now))
+        monkeypatch.setattr(
+            sharing, "poller_of", lambda *_, **__: nullcontext(SimpleNamespace(rounds=rounds))
+        )
+        begin = now()
+        told = await together.stop("farm", 30.0, [7])
+        assert "task 7 could not be stopped" in told
+        assert STOP_WITHIN <= now() - begin < STOP_WITHIN + 5
+
+    def now():
+        return asyncio.get_running_loop().time()
+
+    run(body())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Tell = Callable[[str], object]
 
 _PIECE = 1 << 16
-_BROKEN = 255
+_BROKEN = 1
 _SECONDS_BETWEEN_LINES = 0.1
 
 
