@@ -88,6 +88,8 @@ class Settings:
         """Return how TLS is verified, in the form that httpx takes.
 
         The first call for a set of authorities reads their file, which takes some 20 ms.
+
+        :raises ValueError: the file cannot be read, or holds no authorities.
         """
         if self.protocol == "http" or not self.verify:
             return False
@@ -96,7 +98,12 @@ class Settings:
 
 @functools.cache
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    return httpx.create_ssl_context() if ca_bundle is None else ssl.create_default_context(cafile=ca_bundle)
+    if ca_bundle is None:
+        return httpx.create_ssl_context()
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError as problem:  # ssl.SSLError is one
+        raise ValueError(f"ca_bundle: {ca_bundle} holds no authorities in PEM form: {problem}") from None
 
 
 def _is_domain(value: object) -> bool:

@@ -51,6 +51,7 @@ class Courier:
     :param silence: seconds without progress after which a transfer is ended; ``[renderbus] transfer_silence``
         where it is left out.
     :param prefix: what stands before `speed_limit` and `silence` in the names that the author knows.
+    :param folder: the author's name of the folder that frames are fetched to.
     """
 
     hook: RenderbusHook
@@ -58,21 +59,24 @@ class Courier:
     speed_limit: int | str | None = None
     silence: float | str | None = None
     prefix: str = ""
+    folder: str = "folder"
     _runner: Runner | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
-    def check(self, argument: str = "", folder: str | os.PathLike[str] | None = None) -> None:
-        """Check what a transfer will need, without a request: the command, the options, a folder's path.
+    def check(self, folder: str | os.PathLike[str] | None = None) -> None:
+        """Check what a transfer will need: the command, the options, the line where one is named, the folder.
 
-        :param argument: name of the argument that names the folder.
-        :param folder: where frames are to be fetched to; None where they are not.
+        :param folder: where frames are to be fetched to, which is made; None where they are not.
         :raises ValueError: an option is wrong.
-        :raises AirflowFailException: the command or the path is not as it must be.
+        :raises AirflowFailException: the command, the line or the path is not as it must be.
+        :raises AirflowException: the folder cannot be made.
         """
         with transfer_failures():
             self._ready()
             if folder is not None:
-                _absolute(argument, folder)
+                self._absolute(folder).mkdir(parents=True, exist_ok=True)
+            if self.line is not None:
+                routes.line_of(self.hook.send(calls.get_transfer_config()), self.line)
 
     def send(self, assets: Assets) -> dict[str, int]:
         """Send scenes and assets to the input storage; what is there unchanged is not sent again.
@@ -93,7 +97,7 @@ class Courier:
                 self.hook.send(calls.get_transfer_bid()),
                 shared=self.hook.uses_main_account(profile),
             )
-            ini = resume_ini(self._folder(), str(self.hook.settings.platform), route)
+            ini = resume_ini(self._remembered(), str(self.hook.settings.platform), route)
             sent = uploads.send(runner, route, listed, ini, limit)
         return {"files": sent.files, "bytes": sent.size}
 
@@ -113,7 +117,7 @@ class Courier:
         """
         with transfer_failures():
             runner, limit = self._ready()
-            target = _absolute("folder", folder)
+            target = self._absolute(folder)
             profile = self.hook.send(calls.query_user_profile())
             bids = self.hook.send(calls.get_transfer_bid())
             line = routes.line_of(self.hook.send(calls.get_transfer_config()), self.line)
@@ -157,6 +161,12 @@ class Courier:
             raise Refused(f"None of the {listed:,} files of task {number} matches {pattern!r}")
         return found
 
+    def _absolute(self, folder: str | os.PathLike[str]) -> Path:
+        path = Path(folder)
+        if not path.is_absolute():
+            raise Refused(f"{self.folder}: an absolute path is wanted, not {str(folder)!r}")
+        return path
+
     def _ready(self) -> tuple[Runner, int]:
         """Return what runs the command, after a look whether it can, and the speed limit."""
         limit = (
@@ -169,12 +179,12 @@ class Courier:
             f"{self.prefix}silence", silence if self.silence is None else self.silence
         )
         command = Command.at(self.hook.transfer_command)
-        self._runner = Runner(command, self._folder() / "logs", silence)
+        self._runner = Runner(command, self._remembered() / "logs", silence)
         if self._stopped:
             self._runner.stop()
         return self._runner, limit
 
-    def _folder(self) -> Path:
+    def _remembered(self) -> Path:
         """Return the folder of this connection on this worker: what was sent, and the command's logs."""
         home = os.environ.get("AIRFLOW_HOME", "~/airflow")
         top = conf.get("renderbus", "transfer_folder", fallback="") or f"{home}/renderbus"
@@ -198,13 +208,6 @@ def transfer_failures() -> Iterator[None]:
         raise (AirflowException if problem.retryable else AirflowFailException)(str(problem)) from problem
     except OSError as problem:
         raise AirflowException(f"This worker's disk: {problem}") from problem
-
-
-def _absolute(argument: str, folder: str | os.PathLike[str]) -> Path:
-    path = Path(folder)
-    if not path.is_absolute():
-        raise Refused(f"{argument}: an absolute path is wanted, not {str(folder)!r}")
-    return path
 
 
 def _listed(assets: Assets) -> list[sources.Asset]:

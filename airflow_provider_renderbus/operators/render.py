@@ -182,6 +182,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             self.transfer_speed_limit,
             self.transfer_silence,
             prefix="transfer_",
+            folder="download_to",
         )
 
     def deferred_for(self, context: Context) -> Sequence[int]:
@@ -192,7 +193,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def _checked_description(self) -> Description:
         """Read the files, and check what the transfers will need while nothing is paid."""
         if self._transfers:
-            self.courier.check("download_to", self.download_to)
+            self.courier.check(self.download_to)
         return self.description()
 
     @property

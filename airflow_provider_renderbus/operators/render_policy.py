@@ -176,7 +176,8 @@ class RenderingOperator(WaitingOperator):
         way_out = (
             # Before 3.3 a clear of what counts as a success renders anew.
             f"A retry would find it so again, so there is none. To go on with this render, set failed_frames "
-            f'to "recommit", or on Airflow 3.3 to "accept", and clear this task. To render anew, {self.anew}'
+            f'to "recommit" (with more recommit_attempts where they are used up), or on Airflow 3.3 to '
+            f'"accept", and clear this task. To render anew, {self.anew}'
         )
         return replace(event, end=End.FAILED_FOR_GOOD, message=f"{event.message}. {way_out}")
 
@@ -224,9 +225,11 @@ class RenderingOperator(WaitingOperator):
         known = steps.look_for(self.hook, wait.number)
         if known is not None and known.status is not TaskStatus.ARREARAGE_STOP:
             return wait
-        if event.end is not End.REACHED or time.time() >= wait.deadline:
+        if event.end is not End.REACHED:
             return None
-        time.sleep(max(0.0, wait.started_at + wait.interval - time.time()))
+        time.sleep(max(0.0, min(wait.started_at + wait.interval, wait.deadline) - time.time()))
+        if time.time() >= wait.deadline:
+            return None
         self.log.info("%s; starting task %s again", event.message, wait.number)
         start(self.hook, wait.number)
         return replace(wait, started_at=time.time())

@@ -37,6 +37,7 @@ class Tally:
     :param failed: the paths of files that failed and were not done afterwards, with the reasons.
     :param bytes: of the files that are done.
     :param last_lines: those that tell of no file.
+    :param moving: the last line about a file that is under way.
     """
 
     sizes: Mapping[str, int]
@@ -45,6 +46,7 @@ class Tally:
     failed: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
+    moving: str = ""
     _progress: dict[str, str] = field(default_factory=dict)
 
     def take(self, line: str) -> bool:
@@ -61,6 +63,7 @@ class Tally:
                     self.bytes += self.sizes.get(path, 0)
                 self.failed.pop(path, None)
                 self._progress.pop(path, None)
+                self.moving = ""
                 if self.arrived is not None:
                     self.arrived(path)
             case "fail":
@@ -70,6 +73,7 @@ class Tally:
             case "progress":
                 moved = line != self._progress.get(path)
                 self._progress[path] = line
+                self.moving = line.strip()[:_LONGEST]
                 return moved
             case _:
                 return False

@@ -138,7 +138,9 @@ class Runner:
                 raise Silent(_ended(how, tally))
             if now - logged >= SECONDS_BETWEEN_LOGS:
                 speed = (tally.bytes - logged_bytes) / (now - logged) / _MEGA
-                log.info("%s of %s files, %.1f MB/s", _count(tally), f"{len(tally.sizes):,}", speed)
+                # Of a large file only the command's own line tells how far it is.
+                moving = f"; {one_line(tally.moving)}" if tally.moving else ""
+                log.info("%s of %s files, %.1f MB/s%s", _count(tally), f"{len(tally.sizes):,}", speed, moving)
                 logged, logged_bytes = now, tally.bytes
 
 

@@ -121,9 +121,8 @@ class Rounds:
 
     async def _ask(self, question: _Question | None, sequence: Callable[[], Sequence[T]]) -> T:
         if question is None:
-            # It is a stop, whose time is short: it waits for nobody's back-off.
-            async with self._free:
-                return await self._client.run(sequence())
+            # It is a stop, whose time is short: it waits for nobody's back-off, nor for others' answers.
+            return await self._client.run(sequence())
         async with question.lock:
             if question.answer is None:
                 question.answer = await self._answer(sequence)

@@ -89,12 +89,25 @@ def test_a_missing_command_is_told_before_anything_is_paid(connect, rendered, fa
     assert not farm.served
 
 
-def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(rendered, farm, tmp_path):
+def test_a_line_that_there_is_not_is_told_before_anything_is_paid(rendered, farm):
+    with pytest.raises(AirflowFailException, match="no line named 'CTCC'"):
+        rendered(assets=None, transfer_line="CTCC")
+    assert not farm.served["create_task"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_paid(rendered, farm, tmp_path):
     (tmp_path / "frames").write_text("in the way")
-    with pytest.raises(AirflowException):
+    with pytest.raises(AirflowException, match="This worker's disk"):
         rendered()
-    with pytest.raises(AirflowFailException, match="absolute path"):
-        rendered(try_number=2, download_to="frames")
+    assert not farm.served
+
+
+def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(rendered, farm):
+    (farm.output_root.parents[1] / "transfer-fault").write_text("exit=10")
+    with pytest.raises(AirflowException, match="exit code 10"):
+        rendered(assets=None)
+    with pytest.raises(AirflowFailException, match=r"^download_to: an absolute path"):
+        rendered(try_number=2, assets=None, download_to="frames")
     assert farm.served["submit_task"] == 1
     assert not farm.served["stop_task"]
 

@@ -75,3 +75,10 @@ def test_the_authorities_are_read_once():
 @pytest.mark.parametrize("domain", ["localhost", "127.0.0.1:8899", "a-b.example.com", "[::1]:80", "xn--a.cn"])
 def test_a_domain_may_be_a_name_or_a_number_with_a_port(domain):
     assert Settings(**{**GOOD, "domain": domain}).domain == domain
+
+
+def test_a_ca_bundle_that_holds_no_authorities(tmp_path):
+    (tmp_path / "ca.pem").write_text("no PEM")
+    settings = Settings(**GOOD, ca_bundle=str(tmp_path / "ca.pem"))
+    with pytest.raises(ValueError, match=r"^ca_bundle: .* holds no authorities in PEM form"):
+        settings.tls()

@@ -131,6 +131,17 @@ def test_progress_of_one_large_file_is_progress(runner, order):
     runner(script, silence=60, clock=lambda: next(times)).run(order, Tally(SIZES))
 
 
+def test_the_log_tells_how_far_a_large_file_is(runner, order, caplog):
+    caplog.set_level("INFO")
+    times = iter(range(0, 10_000, 40))
+    runner(
+        "echo 'upload file progress (/a.blend) 40 %'; sleep 0.1; echo 'upload file done (/a.blend)'",
+        silence=600,
+        clock=lambda: next(times),
+    ).run(order, Tally(SIZES))
+    assert "0 files (0.0 MB) of 2 files, 0.0 MB/s; upload file progress (/a.blend) 40 %" in caplog.messages
+
+
 def test_the_log_has_a_line_now_and_then(runner, order, caplog):
     caplog.set_level("INFO")
     times = iter(range(100_000))

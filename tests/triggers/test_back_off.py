@@ -146,6 +146,21 @@ class TestAllTogether:
 
         scene(MANY, body)
 
+    def test_nor_does_it_wait_for_slow_answers(self):
+        async def body(it):
+            await questions(it, range(1, 31))
+            it.farm.open.clear()
+            await asyncio.sleep(INTERVAL)
+            it.farm.open = asyncio.Event()  # for what is asked from now on
+            it.farm.open.set()
+            start = it.loop.time()
+            stop = it.poller.rounds.repeat(partial(sequences.task_info, 2), 1.0, start + 20)
+            assert (await anext(stop)).id == 2
+            assert it.loop.time() == start
+            await stop.aclose()
+
+        scene(MANY, body)
+
     def test_turns_are_kept_when_good_times_return(self):
         async def body(it):
             heard = await questions(it, range(1, 31))

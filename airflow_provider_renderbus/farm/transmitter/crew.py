@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import traceback
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -75,6 +76,8 @@ def _begin(work: Callable[[Tell], int]) -> tuple[int, int]:
         os.close(pipe)
         with os.fdopen(said, "w", encoding="utf-8") as lines:
             code = work(_said_now_and_then(lines))
+    except Exception:  # noqa: BLE001 - nobody else can tell of it
+        traceback.print_exc()
     finally:
         os._exit(code)
 
