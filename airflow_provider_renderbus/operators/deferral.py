@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.waits.events import OtherVersion
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -45,12 +47,12 @@ class Wait:
         What only that version knows is passed over; what it did not know has its default here.
 
         :param kept: a wait as a mapping.
-        :raises ValueError: a field is missing that has no default.
+        :raises OtherVersion: a field is missing that has no default.
         """
         missing = [field.name for field in fields(cls) if field.default is MISSING and field.name not in kept]
         if missing:
-            raise ValueError(
+            raise OtherVersion(
                 f"the task was deferred by a version of the provider that this one does not know (without "
-                f"{', '.join(missing)}); run the same version of airflow-provider-renderbus on all workers"
+                f"{', '.join(missing)})"
             )
         return cls(**{field.name: kept[field.name] for field in fields(cls) if field.name in kept})

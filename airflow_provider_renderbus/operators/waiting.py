@@ -22,7 +22,7 @@ from airflow_provider_renderbus.outlets import announce
 from airflow_provider_renderbus.poking import TaskWatch, deferral_timeout, poll_interval
 from airflow_provider_renderbus.report import in_full
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waits.events import End, Event, timed_out
+from airflow_provider_renderbus.waits.events import End, Event, OtherVersion, timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -215,7 +215,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
         try:
             waited = None if wait is None else Wait.read(wait)
-        except ValueError as problem:
+        except OtherVersion as problem:
             with airflow_failures():
                 self.at_stake = self.deferred_for(context)
                 return self.given_up(Event(End.FAILED, str(problem))), None

@@ -10,28 +10,12 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
-from airflow_provider_renderbus.waits.conditions import ForeignCondition
-from airflow_provider_renderbus.waits.events import End, Event, timed_out, unable
+from airflow_provider_renderbus.waits.events import End, Event, OtherVersion, timed_out, unable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_renderbus.triggers.poller import Poller
-
-
-class ForeignTrigger(RenderbusError):
-    """A trigger that a newer version of this provider stored. Another try waits anew.
-
-    :param version: of the trigger's arguments.
-    :param newest: the newest version that is understood here.
-    """
-
-    def __str__(self) -> str:
-        version, newest = self.args
-        return (
-            f"the wait was stored with version {version} of its arguments, the triggerer understands them "
-            f"up to {newest}; run the same version of airflow-provider-renderbus on workers and triggerers"
-        )
 
 
 class RenderbusTrigger(BaseTrigger):
@@ -74,7 +58,7 @@ class RenderbusTrigger(BaseTrigger):
             self._check_version()
             async with poller_of(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
                 event = await self.end(poller)
-        except (ForeignTrigger, ForeignCondition) as problem:
+        except OtherVersion as problem:
             event = Event(End.FAILED, str(problem))
         except (RenderbusError, ValueError) as problem:
             event = unable(problem)
@@ -87,7 +71,10 @@ class RenderbusTrigger(BaseTrigger):
 
     def _check_version(self) -> None:
         if self.version > self.VERSION:
-            raise ForeignTrigger(self.version, self.VERSION)
+            raise OtherVersion(
+                f"the wait was stored with version {self.version} of its arguments, the triggerer "
+                f"understands them up to {self.VERSION}"
+            )
 
     async def cancelled(self) -> None:
         """Do what is to be done when the triggerer ends the waiting, for whatever reason."""

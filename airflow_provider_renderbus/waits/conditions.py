@@ -14,10 +14,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.states import FrameStatus, Phase
 from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.waits.events import End, Event, judge
+from airflow_provider_renderbus.waits.events import End, Event, OtherVersion, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,19 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.sequences import Sequence
 
 _NO_NAMES: frozenset[str] = frozenset()
-
-
-class ForeignCondition(RenderbusError):
-    """A condition that another version of this provider has stored. Another try waits anew.
-
-    :param kind: what it is called.
-    """
-
-    def __str__(self) -> str:
-        return (
-            f"the trigger was stored with a condition, {self.args[0]}, which this version of the provider "
-            f"does not know; run the same version of airflow-provider-renderbus on workers and triggerers"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +204,7 @@ def stored(condition: Any) -> dict[str, Any]:
 def restored(stored_condition: dict[str, Any]) -> Condition:
     """Return a condition from what was stored with a trigger.
 
-    :raises ForeignCondition: it is none.
+    :raises OtherVersion: it is none.
     """
     fields = {
         name: tuple(value) if isinstance(value, list) else value
@@ -232,7 +218,10 @@ def restored(stored_condition: dict[str, Any]) -> Condition:
             return condition
     except TypeError:
         pass
-    raise ForeignCondition(stored_condition.get("kind"))
+    raise OtherVersion(
+        f"the trigger was stored with a condition, {stored_condition.get('kind')}, which this version of the "
+        f"provider does not know"
+    )
 
 
 def _with_frames(task: TaskInfo) -> list[TaskInfo]:

@@ -19,17 +19,14 @@ if TYPE_CHECKING:
 _VERSION = 1
 
 
-class ForeignEvent(RenderbusError):
-    """An event that this version of the provider did not make. Another try waits anew.
+class OtherVersion(RenderbusError):
+    """Something that another version of this provider has stored. Another try waits anew.
 
-    :param problem: what is wrong with it.
+    :param problem: what cannot be read, and why.
     """
 
     def __str__(self) -> str:
-        return (
-            f"the triggerer sent an event that this version of the provider does not know: {self.args[0]}; "
-            f"run the same version of airflow-provider-renderbus on workers and triggerers"
-        )
+        return f"{self.args[0]}; run the same version of airflow-provider-renderbus on workers and triggerers"
 
 
 class End(enum.StrEnum):
@@ -81,21 +78,27 @@ class Event:
         """Read an event from a triggerer; one that cannot be read is a failure that may be retried."""
         try:
             return cls.read(payload)
-        except ForeignEvent as problem:
+        except OtherVersion as problem:
             return cls(End.FAILED, str(problem))
 
     @classmethod
     def read(cls, payload: Any) -> Event:
         """Read an event that came from a triggerer.
 
-        :raises ForeignEvent: it is not one, e.g. because the triggerer runs another version of this provider.
+        :raises OtherVersion: it is not one.
         """
         if not isinstance(payload, dict) or payload.get("version") != _VERSION:
-            raise ForeignEvent(f"version {_VERSION} was expected")
+            raise _unknown(f"version {_VERSION} was expected")
         end, message, result = payload.get("end"), payload.get("message"), payload.get("result")
         if end not in list(End) or not isinstance(message, str) or not isinstance(result, dict | list | None):
-            raise ForeignEvent("its end, message or result is missing")
+            raise _unknown("its end, message or result is missing")
         return cls(End(end), message, result)
+
+
+def _unknown(problem: str) -> OtherVersion:
+    return OtherVersion(
+        f"the triggerer sent an event that this version of the provider does not know: {problem}"
+    )
 
 
 def judge(

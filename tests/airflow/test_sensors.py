@@ -27,8 +27,8 @@ from airflow_provider_renderbus.sensors.conditions import (
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
-from airflow_provider_renderbus.waits.conditions import ForeignCondition, FramesDone, restored, stored
-from airflow_provider_renderbus.waits.events import End, Event
+from airflow_provider_renderbus.waits.conditions import FramesDone, restored, stored
+from airflow_provider_renderbus.waits.events import End, Event, OtherVersion
 from tests.airflow.context import context
 from tests.airflow_version import can_reschedule, was_rescheduled
 
@@ -316,7 +316,7 @@ def test_a_condition_of_another_version_is_refused_loudly():
         restored(BaseSerialization.deserialize(BaseSerialization.serialize(stored(condition)))) == condition
     )
     for other in ({}, {"kind": "weather"}, {"kind": "frames"}, {**stored(condition), "mood": 1}):
-        with pytest.raises(ForeignCondition, match="same version"):
+        with pytest.raises(OtherVersion, match="same version"):
             restored(other)
 
 
