@@ -122,15 +122,17 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         """Render, or take up what an earlier try has begun."""
         with airflow_failures(), self.nothing_left_running():
             self.read_connection()
-            # A first try is checked before anything is asked; a later one first takes up what is there.
+            # A first try is checked before anything is asked; a later one first answers for what is there.
             is_first_try = context["ti"].try_number == 1
+            description = None
             if is_first_try:
                 self.check()
-            description = self._checked_description() if is_first_try else None
+                description = self._checked_description()
             memory = memory_of(context, self.hook)
             kept = memory.recall()
             self.at_stake = [kept.number] if kept else []
-            self.check()
+            if not is_first_try:
+                self.check()
             taken_up = None if kept is None else self._take_up(kept)
             is_begun = taken_up is not None and (
                 taken_up.submitted or steps.has_arrived(self.hook, taken_up.id)
