@@ -37,7 +37,6 @@ class Tally:
     :param failed: the paths of files that failed and were not done afterwards, with the reasons.
     :param bytes: of the files that are done.
     :param last_lines: those that tell of no file.
-    :param moving: the last line about a file that is under way.
     """
 
     sizes: Mapping[str, int]
@@ -46,8 +45,12 @@ class Tally:
     failed: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
-    moving: str = ""
     _progress: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def moving(self) -> str:
+        """The last line about a file that is under way."""
+        return next(reversed(self._progress.values()), "")
 
     def take(self, line: str) -> bool:
         """Take in a line, and tell whether it shows that something has moved."""
@@ -63,17 +66,16 @@ class Tally:
                     self.bytes += self.sizes.get(path, 0)
                 self.failed.pop(path, None)
                 self._progress.pop(path, None)
-                self.moving = ""
                 if self.arrived is not None:
                     self.arrived(path)
             case "fail":
                 reason = f"{match['before']} {match['after']}".strip(" ,")
                 # Counts such as 3/12 are no reason.
                 self.failed[path] = re.sub(r"^\d+/\d+\s*", "", reason)
+                self._progress.pop(path, None)
             case "progress":
-                moved = line != self._progress.get(path)
+                moved = line != self._progress.pop(path, None)
                 self._progress[path] = line
-                self.moving = line.strip()[:_LONGEST]
                 return moved
             case _:
                 return False

@@ -139,7 +139,7 @@ class Runner:
             if now - logged >= SECONDS_BETWEEN_LOGS:
                 speed = (tally.bytes - logged_bytes) / (now - logged) / _MEGA
                 # Of a large file only the command's own line tells how far it is.
-                moving = f"; {one_line(tally.moving)}" if tally.moving else ""
+                moving = f"; {one_line(tally.moving.strip())}" if tally.moving else ""
                 log.info("%s of %s files, %.1f MB/s%s", _count(tally), f"{len(tally.sizes):,}", speed, moving)
                 logged, logged_bytes = now, tally.bytes
 
