@@ -58,12 +58,6 @@ done = Courier(hook).fetch(int(sys.argv[1]), sys.argv[2])
 print(time.perf_counter() - begin)
 assert done["files"] == int(sys.argv[3]), done
 """
-COMMAND = f"""#!{sys.executable}
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from airflow_provider_renderbus.farm.transmitter.command import main
-sys.exit(main())
-"""
 
 
 def build(folder: Path, count: int) -> dict[str, float]:
@@ -83,16 +77,12 @@ def build(folder: Path, count: int) -> dict[str, float]:
 
 def fetch_and_cp(folder: Path, count: int, size: int, rounds: int) -> Pairs:
     """Fetch frames, in turn with ``cp -r`` of the same files."""
-    command = folder / "transmitter"
-    command.write_text(COMMAND)
-    command.chmod(0o755)
     server = [sys.executable, "-m", "airflow_provider_renderbus.farm", "--port", "0", "--speed", "100000"]
     with subprocess.Popen([*server, "--storage", str(folder / "farm")], stdout=subprocess.PIPE) as farm:
         try:
             assert farm.stdout
             farm.stdout.readline()
             connection = json.loads((folder / "farm/connections.json").read_text())["renderbus_default"]
-            connection["extra"]["transfer_command"] = str(command)
             environment = os.environ | {
                 "AIRFLOW_CONN_RENDERBUS_DEFAULT": json.dumps(connection),
                 "AIRFLOW_HOME": str(folder / "airflow"),
