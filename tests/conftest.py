@@ -68,6 +68,24 @@ def farm(tmp_path, scenario, pictures):
 
 
 @pytest.fixture
+def storage(farm):
+    """The farm's storage folder."""
+    return farm.output_root.parents[1]
+
+
+@pytest.fixture
+def inputs(storage):
+    """Where scenes and assets lie on the farm."""
+    return storage / "input" / "10201-100001"
+
+
+@pytest.fixture
+def fault(storage):
+    """Orders a fault of the transfer command."""
+    return (storage / "transfer-fault").write_text
+
+
+@pytest.fixture
 def settings(farm):
     return settings_of(farm.connection())
 

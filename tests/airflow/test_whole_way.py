@@ -57,9 +57,9 @@ def rendered(request, farm, scene, tmp_path, monkeypatch):
     return rendered
 
 
-def test_assets_go_up_and_frames_come_down(rendered, farm, scene, tmp_path):
+def test_assets_go_up_and_frames_come_down(rendered, farm, inputs, scene, tmp_path):
     result = rendered()
-    (sent,) = (farm.output_root.parents[1] / "input").rglob("sh010.blend")
+    (sent,) = inputs.rglob("sh010.blend")
     assert sent.read_text() == "a scene"
     assert result["state"] == "FINISHED"
     assert result["folder"] == str(tmp_path / "frames")
@@ -102,8 +102,8 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_paid(rendered, 
     assert not farm.served
 
 
-def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(rendered, farm):
-    (farm.output_root.parents[1] / "transfer-fault").write_text("exit=10")
+def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(rendered, farm, fault):
+    fault("exit=10")
     with pytest.raises(AirflowException, match="exit code 10"):
         rendered(assets=None)
     with pytest.raises(AirflowFailException, match=r"^download_to: an absolute path"):

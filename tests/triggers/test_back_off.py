@@ -101,6 +101,14 @@ class TestAnOutage:
         scene(MANY, body)
 
 
+async def stops_at_once(it):
+    start = it.loop.time()
+    stop = it.poller.rounds.repeat(partial(sequences.task_info, 2), 1.0, start + 20)
+    assert (await anext(stop)).id == 2
+    assert it.loop.time() == start
+    await stop.aclose()
+
+
 class TestAllTogether:
     def test_a_page_without_an_answer_holds_the_questions(self):
         async def body(it):
@@ -138,11 +146,7 @@ class TestAllTogether:
             it.farm.error = NoAnswer("query_task_info", "busy", retry_after=200.0)
             await asyncio.sleep(1)
             it.farm.error = None
-            start = it.loop.time()
-            stop = it.poller.rounds.repeat(partial(sequences.task_info, 2), 1.0, start + 20)
-            assert (await anext(stop)).id == 2
-            assert it.loop.time() == start
-            await stop.aclose()
+            await stops_at_once(it)
 
         scene(MANY, body)
 
@@ -153,11 +157,7 @@ class TestAllTogether:
             await asyncio.sleep(INTERVAL)
             it.farm.open = asyncio.Event()  # for what is asked from now on
             it.farm.open.set()
-            start = it.loop.time()
-            stop = it.poller.rounds.repeat(partial(sequences.task_info, 2), 1.0, start + 20)
-            assert (await anext(stop)).id == 2
-            assert it.loop.time() == start
-            await stop.aclose()
+            await stops_at_once(it)
 
         scene(MANY, body)
 

@@ -1,4 +1,4 @@
-"""A folder with a shot, a farm's storages, and a connection with the farm's transfer command."""
+"""A folder with a shot, and a connection with the farm's transfer command."""
 
 from __future__ import annotations
 
@@ -10,22 +10,6 @@ STRANGE = ["a b.exr", 'it\'s "quoted".exr', "纹理/木头.png", "$(touch x);`y`
 @pytest.fixture(autouse=True)
 def _connection(transfers):
     """All tests here have a connection that names the command."""
-
-
-@pytest.fixture
-def storage(farm):
-    return farm.output_root.parents[1]
-
-
-@pytest.fixture
-def inputs(storage):
-    return storage / "input" / "10201-100001"
-
-
-@pytest.fixture
-def fault(storage):
-    """Order a fault of the command."""
-    return (storage / "transfer-fault").write_text
 
 
 @pytest.fixture

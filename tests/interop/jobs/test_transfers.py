@@ -47,24 +47,8 @@ def shot(tmp_path):
 
 
 @pytest.fixture
-def storage(farm):
-    return farm.output_root.parents[1]
-
-
-@pytest.fixture
-def inputs(storage):
-    return storage / "input" / "10201-100001"
-
-
-@pytest.fixture
 def configs(storage):
     return storage / "config" / "30201-100001"
-
-
-@pytest.fixture
-def fail(storage):
-    """Makes the command fail."""
-    return (storage / "transfer-fault").write_text
 
 
 def create(customer):
@@ -172,9 +156,9 @@ def test_several_uploads_at_once(customer, tmp_path, inputs):
 
 
 class TestFailures:
-    @pytest.mark.parametrize("fault", ["exit=10 after=1 times=3", "exit=1 after=2 half times=2"])
-    def test_assets_are_sent_in_the_end(self, customer, shot, inputs, fail, fault):
-        fail(fault)
+    @pytest.mark.parametrize("order", ["exit=10 after=1 times=3", "exit=1 after=2 half times=2"])
+    def test_assets_are_sent_in_the_end(self, customer, shot, inputs, fault, order):
+        fault(order)
         upload(customer, shot)
         assert contents(inputs) == shot.stored()
 
@@ -189,16 +173,16 @@ class TestFailures:
         assert contents(inputs) == stored
 
     @pytest.mark.parametrize(("code", "raised"), [(1, 200024), (9, None)])
-    def test_other_codes_are_errors(self, customer, shot, inputs, fail, code, raised):
-        fail(f"exit={code}")
+    def test_other_codes_are_errors(self, customer, shot, inputs, fault, code, raised):
+        fault(f"exit={code}")
         with pytest.raises(VendorError) as failed:
             upload(customer, shot)
         assert failed.value.code == raised
         assert contents(inputs) == {}
 
     @pytest.mark.parametrize("times", [9, 10])
-    def test_a_file_that_describes_a_task_is_tried_ten_times(self, customer, shot, configs, fail, times):
-        fail(f"exit=1 times={times}")
+    def test_a_file_that_describes_a_task_is_tried_ten_times(self, customer, shot, configs, fault, times):
+        fault(f"exit=1 times={times}")
         send = {"task_id": create(customer), "config_file_list": [str(shot.upload_json)]}
         if times < 10:
             assert customer.ask("uploads.upload_config", **send) is True
@@ -209,10 +193,10 @@ class TestFailures:
             assert failed.value.code == 20004
             assert contents(configs) == {}
 
-    def test_the_first_download_that_fails_is_an_error(self, customer, tmp_path, fail):
+    def test_the_first_download_that_fails_is_an_error(self, customer, tmp_path, fault):
         number = customer.render(layered_job("beauty", "shadow"))
         there = rendered(customer, number)
-        fail("exit=10 after=2 times=1")
+        fault("exit=10 after=2 times=1")
         with pytest.raises(VendorError) as failed:
             fetch(customer, tmp_path / "frames", number)
         assert failed.value.kind == "DownloadFailed"
