@@ -31,10 +31,10 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: .venv/installed ## render three shots in a real Airflow on the embedded farm (KEEP=1: let both run on until Ctrl-C)
-	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+	@$(BIN)/python -m dev.demo $(if $(KEEP),--keep)
 
 demo-pipeline: .venv/installed ## send a scene, render its layers, fetch and composite the frames, likewise
-	@$(BIN)/python -m demo.pipeline $(if $(KEEP),--keep)
+	@$(BIN)/python -m dev.demo.pipeline $(if $(KEEP),--keep)
 
 test: lint types pytest ## check format, lint and types, and run the tests
 
@@ -65,16 +65,16 @@ browser: .venv/installed ## try the pages of the farm and of Airflow in Chromium
 	$(BIN)/pytest -q -m browser tests
 
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
-	$(BIN)/python -m benchmarks.protocol --vendor-python .venv-vendor/bin/python
-	$(BIN)/python -m benchmarks.farm_load
-	$(BIN)/python -m benchmarks.farm_frames
-	$(BIN)/python -m benchmarks.transfers
-	$(BIN)/python -m benchmarks.import_time
-	$(BIN)/python -m benchmarks.waiting --tasks 1000 --interval 10 --outage 10
+	$(BIN)/python -m dev.benchmarks.protocol --vendor-python .venv-vendor/bin/python
+	$(BIN)/python -m dev.benchmarks.farm_load
+	$(BIN)/python -m dev.benchmarks.farm_frames
+	$(BIN)/python -m dev.benchmarks.transfers
+	$(BIN)/python -m dev.benchmarks.import_time
+	$(BIN)/python -m dev.benchmarks.waiting --tasks 1000 --interval 10 --outage 10
 
 reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow in all ways while renders run, and write docs/reliability.md (SMALL=1: a part of it, for CI)
 	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
-	@$(BIN)/python -m reliability $(if $(SMALL),--small,--write)
+	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
 
 format: .venv/installed ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .

@@ -25,8 +25,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import dag, task
 from airflow.providers.standard.operators.hitl import HITLBranchOperator
 
-from airflow_provider_renderbus.jobs.builder import task_json
-from airflow_provider_renderbus.operators.actions import (
+from airflow_provider_renderbus.operators.task_actions import (
     RenderbusAbandonTaskOperator,
     RenderbusFullSpeedOperator,
 )
@@ -36,6 +35,7 @@ from airflow_provider_renderbus.operators.tasks import (
     RenderbusUploadTaskJsonOperator,
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.task_json.builder import task_json
 
 SHOT = "sh010"
 FRAMES_FOLDER = Path(os.environ.get("RENDERBUS_FRAMES_FOLDER", "/mnt/renderbus/output"))

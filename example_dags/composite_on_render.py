@@ -18,8 +18,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Asset, dag, task
 
-from airflow_provider_renderbus.jobs.builder import task_json
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.task_json.builder import task_json
 
 SHOT = "sh010"
 FRAMES = 8

@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from demo.airflow_instance import inherited_environment
+from dev.harness.airflow_instance import inherited_environment
 from tests.airflow_version import is_leak_of_airflow
 
 if TYPE_CHECKING:

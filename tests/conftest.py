@@ -24,7 +24,7 @@ os.environ.update(
 )
 
 from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402 - see above
-from demo.embedded_farm import settings_of  # noqa: E402
+from dev.harness.embedded_farm import settings_of  # noqa: E402
 from tests.airflow_version import WARNINGS  # noqa: E402
 
 CONN_ID = "renderbus_default"

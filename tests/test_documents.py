@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api.errors import CODES, api_error, is_refusal
-from airflow_provider_renderbus.api.outcomes import Outcome, outcome
 from airflow_provider_renderbus.api.states import TASK_STATES, FrameStatus, TaskStatus
+from airflow_provider_renderbus.renders.results import Outcome, outcome
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs/states-and-errors.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The picture of the rooms holds: nothing imports upwards."""
+"""The picture of the packages in CONTRIBUTING.md is true: nothing imports upwards."""
 
 import ast
 import re
@@ -11,57 +11,51 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "airflow_provider_renderbus"
 FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
 
-# Which other rooms each room may know. A module at the top of the package is a room of its own.
-MAY_KNOW = {
+# Which packages each package may import. A module at the top of the package counts as a package of its own.
+MAY_IMPORT = {
     "__init__": set(),
     "api": set(),
+    "cancel_on_kill": {"api", "clients", "hooks", "polling", "renders"},
     "clients": {"api"},
-    "cancelling": {"api", "clients", "hooks", "triggers", "waits"},
-    "ends": {"api", "waits"},
     "farm": {"api.signing"},
+    "get_provider_info": {"__init__", "hooks"},
     "hooks": {"api", "clients"},
-    "jobs": {"api"},
     "links": set(),
     "operators": {
         "api",
-        "cancelling",
+        "cancel_on_kill",
         "clients",
-        "ends",
         "hooks",
-        "jobs",
         "links",
-        "outlets",
-        "poking",
-        "report",
+        "polling",
+        "renders",
+        "task_json",
+        "task_result",
         "transfer",
         "triggers",
-        "waits",
     },
-    "outlets": set(),
-    "provider_info": {"__init__", "hooks"},
-    "poking": {"api", "cancelling", "clients", "hooks", "waits"},
-    "report": {"api", "clients", "hooks", "waits"},
+    "polling": {"api", "cancel_on_kill", "clients", "hooks", "renders"},
+    "renders": {"api", "cancel_on_kill", "clients", "hooks", "polling"},
     "sensors": {
         "api",
-        "cancelling",
+        "cancel_on_kill",
         "clients",
-        "ends",
         "hooks",
         "links",
-        "outlets",
-        "poking",
-        "report",
+        "polling",
+        "renders",
+        "task_result",
         "triggers",
-        "waits",
     },
+    "task_json": {"api"},
+    "task_result": {"api", "renders"},
     "transfer": {"api", "clients"},
-    "triggers": {"api", "clients", "hooks", "waits"},
-    "waits": {"api", "clients"},
+    "triggers": {"api", "clients", "hooks", "polling", "renders"},
 }
-NO_AIRFLOW = {"api", "clients", "farm", "jobs", "transfer", "waits"}
+NO_AIRFLOW = {"api", "clients", "farm", "task_json", "transfer"}
 
 
-def room_of(file):
+def package_of(file):
     return file.relative_to(ROOT / PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -76,34 +70,34 @@ def imported(file):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_nothing_imports_upwards(file):
-    room = room_of(file)
+    package = package_of(file)
     for name in imported(file):
         if name == "airflow" or name.startswith("airflow."):
-            assert room not in NO_AIRFLOW, f"{room} imports {name}"
+            assert package not in NO_AIRFLOW, f"{package} imports {name}"
         if name == PACKAGE:
-            assert "__init__" in MAY_KNOW[room]
+            assert "__init__" in MAY_IMPORT[package]
         elif name.startswith(f"{PACKAGE}."):
             inner = name.removeprefix(f"{PACKAGE}.")
-            known = MAY_KNOW[room] | {room}
+            known = MAY_IMPORT[package] | {package}
             assert any(inner == other or inner.startswith(f"{other}.") for other in known), (
-                f"{room} imports {inner}"
+                f"{package} imports {inner}"
             )
 
 
 def test_api_knows_the_standard_library_only_and_no_clock():
     for file in FILES:
-        if room_of(file) == "api":
+        if package_of(file) == "api":
             for name in imported(file):
                 top = name.partition(".")[0]
                 assert top == PACKAGE or top in sys.stdlib_module_names or top == "_typeshed"
                 assert top not in {"time", "random", "os", "socket", "secrets"}, f"{file} imports {name}"
 
 
-def test_every_room_stands_in_the_table_of_the_guide():
+def test_contributing_table_lists_every_package():
     guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     told = set(re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", guide, re.MULTILINE))
-    assert told == MAY_KNOW.keys() - {"__init__"}
+    assert told == MAY_IMPORT.keys() - {"__init__"}
 
 
-def test_the_table_of_rooms_is_whole():
-    assert {room_of(file) for file in FILES} == MAY_KNOW.keys()
+def test_layer_table_covers_every_package():
+    assert {package_of(file) for file in FILES} == MAY_IMPORT.keys()

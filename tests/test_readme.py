@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
-from airflow_provider_renderbus.provider_info import get_provider_info
 from tests.readme import README, SNIPPETS
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_renderbus.provider_info import get_provider_info
+from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.transfer import command
 from tests.airflow_version import as_on_this_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_renderbus.api.reading import text
+from airflow_provider_renderbus.api.parsing import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

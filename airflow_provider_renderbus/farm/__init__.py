@@ -32,12 +32,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.clock import HandClock
     from airflow_provider_renderbus.farm.farm import Farm
+    from airflow_provider_renderbus.farm.simulation.clock import HandClock
 
 __all__ = ["Farm", "HandClock"]
 
-_HOMES = {"Farm": "farm", "HandClock": "clock"}
+_HOMES = {"Farm": "farm", "HandClock": "simulation.clock"}
 
 
 def __getattr__(name: str) -> Any:

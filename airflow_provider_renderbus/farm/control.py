@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.signing import signature
-from airflow_provider_renderbus.farm.envelope import ILLEGAL, Refused
+from airflow_provider_renderbus.farm.server.envelope import ILLEGAL, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

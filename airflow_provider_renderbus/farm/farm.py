@@ -14,29 +14,46 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_renderbus.farm import control
-from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID, open_account
-from airflow_provider_renderbus.farm.books import Books
+from airflow_provider_renderbus.farm.auth import Gate
 from airflow_provider_renderbus.farm.calls import ROUTES, Desk, Request
-from airflow_provider_renderbus.farm.clock import HandClock, RunningClock
-from airflow_provider_renderbus.farm.enrolment import enrolled
-from airflow_provider_renderbus.farm.entries import amount as read_amount
-from airflow_provider_renderbus.farm.entries import read_entry
-from airflow_provider_renderbus.farm.envelope import BAD_BODY, BROKEN, ILLEGAL, Refused, accepted, refused
-from airflow_provider_renderbus.farm.faults import Faults, read_fault
-from airflow_provider_renderbus.farm.gate import Gate
-from airflow_provider_renderbus.farm.life import Life
-from airflow_provider_renderbus.farm.pages.site import Site
-from airflow_provider_renderbus.farm.scenario import open_scenario, read_scenario
-from airflow_provider_renderbus.farm.server import Server
-from airflow_provider_renderbus.farm.storage import Storage, write_private
-from airflow_provider_renderbus.farm.studio import Studio
-from airflow_provider_renderbus.farm.timekeeper import MOVES_AT_ONCE, Timekeeper
+from airflow_provider_renderbus.farm.pages.router import Site
+from airflow_provider_renderbus.farm.pictures.frame_renderer import Studio
+from airflow_provider_renderbus.farm.server.envelope import (
+    BAD_BODY,
+    BROKEN,
+    ILLEGAL,
+    Refused,
+    accepted,
+    refused,
+)
+from airflow_provider_renderbus.farm.server.server import Server
+from airflow_provider_renderbus.farm.simulation.account import (
+    CONFIG_BID,
+    INPUT_BID,
+    OUTPUT_BID,
+    USER_ID,
+    open_account,
+)
+from airflow_provider_renderbus.farm.simulation.clock import (
+    MOVES_AT_ONCE,
+    HandClock,
+    RunningClock,
+    Timekeeper,
+)
+from airflow_provider_renderbus.farm.simulation.config_values import amount as read_amount
+from airflow_provider_renderbus.farm.simulation.config_values import read_entry
+from airflow_provider_renderbus.farm.simulation.database import Books
+from airflow_provider_renderbus.farm.simulation.faults import Faults, read_fault
+from airflow_provider_renderbus.farm.simulation.scenario import open_scenario, read_scenario
+from airflow_provider_renderbus.farm.simulation.simulation import Life
+from airflow_provider_renderbus.farm.storage.registry import enrolled
+from airflow_provider_renderbus.farm.storage.storage import Storage, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_renderbus.farm.calls import Call
-    from airflow_provider_renderbus.farm.faults import Fault
+    from airflow_provider_renderbus.farm.simulation.faults import Fault
 
     Answer = tuple[int, dict[str, str], bytes]
 

@@ -8,8 +8,8 @@ from airflow.providers.common.compat.sdk import mask_secret
 from asgiref.sync import sync_to_async
 
 from airflow_provider_renderbus.api.secret import secrets_in
-from airflow_provider_renderbus.clients.asynchronous import AsyncClient
-from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients.async_client import AsyncClient
+from airflow_provider_renderbus.clients.client import Client
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call

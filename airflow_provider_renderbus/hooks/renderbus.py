@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseHook, conf
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import console_url, read_settings, uses_main_account
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
-from airflow_provider_renderbus.hooks.renewal import looking_up, renewed
+from airflow_provider_renderbus.hooks.credential_refresh import looking_up, renewed
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.errors import AuthError
     from airflow_provider_renderbus.api.models.account import UserProfile
-    from airflow_provider_renderbus.clients.asynchronous import AsyncClient
-    from airflow_provider_renderbus.clients.blocking import Client
-    from airflow_provider_renderbus.clients.policy import RetryPolicy
-    from airflow_provider_renderbus.clients.sequences import Sequence
+    from airflow_provider_renderbus.clients.async_client import AsyncClient
+    from airflow_provider_renderbus.clients.client import Client
+    from airflow_provider_renderbus.clients.flows import Sequence
+    from airflow_provider_renderbus.clients.retry import RetryPolicy
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -97,8 +97,8 @@ class RenderbusHook(BaseHook):
 
         It is for where time is short. Once `settings` was read, it needs nothing of Airflow.
         """
-        from airflow_provider_renderbus.clients.blocking import Client
-        from airflow_provider_renderbus.clients.policy import RetryPolicy
+        from airflow_provider_renderbus.clients.client import Client
+        from airflow_provider_renderbus.clients.retry import RetryPolicy
 
         return Client(self.settings, policy=RetryPolicy(tries=1))
 
@@ -131,7 +131,7 @@ class RenderbusHook(BaseHook):
     def run(self, sequence: Sequence[T]) -> T:
         """Carry a sequence of calls out and return its result.
 
-        :param sequence: one of :mod:`airflow_provider_renderbus.clients.sequences`.
+        :param sequence: one of :mod:`airflow_provider_renderbus.clients.flows`.
         :raises ValueError: fields of the connection are wrong or missing, or the sequence says so.
         :raises RenderbusError: the farm refused or did not answer.
         """

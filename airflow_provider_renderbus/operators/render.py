@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.cancelling import is_time_over, start_again
-from airflow_provider_renderbus.ends import airflow_failures
-from airflow_provider_renderbus.operators import steps
-from airflow_provider_renderbus.operators.described import DescribedOperator
-from airflow_provider_renderbus.operators.memory import memory_of
-from airflow_provider_renderbus.operators.render_policy import BUDGET, RenderingOperator
+from airflow_provider_renderbus.cancel_on_kill import is_time_over, start_again
+from airflow_provider_renderbus.operators.base import DescribedOperator
+from airflow_provider_renderbus.operators.submitting import BUDGET, RenderingOperator
+from airflow_provider_renderbus.renders import submit as steps
+from airflow_provider_renderbus.renders.reattach import memory_of
+from airflow_provider_renderbus.task_result import airflow_failures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.operators.courier import Assets, Courier
-    from airflow_provider_renderbus.operators.job_files import Description
-    from airflow_provider_renderbus.operators.memory import Kept, Memory
+    from airflow_provider_renderbus.operators.file_transfer import Assets, Courier
+    from airflow_provider_renderbus.operators.task_files import Description
+    from airflow_provider_renderbus.renders.reattach import Kept, Memory
 
 # What is over for good.
 _LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
@@ -74,7 +74,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
     :return: number, state, frames, cost, seconds, outputs, url and failed_frames
-        (:func:`airflow_provider_renderbus.api.outcomes.summary`), and with `download_to` the folder.
+        (:func:`airflow_provider_renderbus.renders.results.summary`), and with `download_to` the folder.
     """
 
     template_fields = (
@@ -176,7 +176,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     @functools.cached_property
     def courier(self) -> Courier:
         """What carries files between this worker and the farm."""
-        from airflow_provider_renderbus.operators.courier import Courier
+        from airflow_provider_renderbus.operators.file_transfer import Courier
 
         return Courier(
             self.hook,

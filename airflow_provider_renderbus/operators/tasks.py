@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.arguments import task_number
-from airflow_provider_renderbus.cancelling import start_again
-from airflow_provider_renderbus.ends import airflow_failures
-from airflow_provider_renderbus.operators import steps
-from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.described import DescribedOperator
-from airflow_provider_renderbus.operators.render_policy import RenderingOperator
+from airflow_provider_renderbus.api.validation import task_number
+from airflow_provider_renderbus.cancel_on_kill import start_again
+from airflow_provider_renderbus.operators.base import DescribedOperator, RenderbusOperator
+from airflow_provider_renderbus.operators.submitting import RenderingOperator
+from airflow_provider_renderbus.renders import submit as steps
+from airflow_provider_renderbus.task_result import airflow_failures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskNumber
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):
@@ -131,7 +130,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
     :return: the number; with `wait_for_completion` a mapping of number, state, frames, cost, seconds,
-        outputs, url and failed_frames (:func:`airflow_provider_renderbus.api.outcomes.summary`).
+        outputs, url and failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`).
     """
 
     template_fields = (*RenderingOperator.template_fields, "render_task_id", "producer")

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
-from airflow_provider_renderbus.api.arguments import seconds
-from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling, execution_deadline
-from airflow_provider_renderbus.ends import airflow_failures, conclude
+from airflow_provider_renderbus.api.validation import seconds
+from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, execution_deadline
 from airflow_provider_renderbus.links import ConsoleLinked
-from airflow_provider_renderbus.operators import steps
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.deferral import Wait
-from airflow_provider_renderbus.outlets import announce
-from airflow_provider_renderbus.poking import TaskWatch, deferral_timeout, poll_interval
-from airflow_provider_renderbus.report import in_full
+from airflow_provider_renderbus.polling.worker import TaskWatch, deferral_timeout, poll_interval
+from airflow_provider_renderbus.renders import submit as steps
+from airflow_provider_renderbus.renders.failed_frames import in_full
+from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, timed_out
+from airflow_provider_renderbus.renders.wait_state import Wait
+from airflow_provider_renderbus.task_result import airflow_failures, announce, conclude
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waits.events import End, Event, OtherVersion, timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_renderbus.api.states import TaskStatus
-    from airflow_provider_renderbus.poking import Watch
+    from airflow_provider_renderbus.polling.worker import Watch
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 _WEEK = timedelta(days=7)

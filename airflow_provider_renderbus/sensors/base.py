@@ -17,12 +17,12 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_renderbus.api.arguments import seconds
-from airflow_provider_renderbus.cancelling import execution_deadline
-from airflow_provider_renderbus.ends import airflow_failures, conclude
+from airflow_provider_renderbus.api.validation import seconds
+from airflow_provider_renderbus.cancel_on_kill import execution_deadline
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.poking import deferral_timeout, poll_interval
-from airflow_provider_renderbus.waits.events import End, Event
+from airflow_provider_renderbus.polling.worker import deferral_timeout, poll_interval
+from airflow_provider_renderbus.renders.results import End, Event
+from airflow_provider_renderbus.task_result import airflow_failures, conclude
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_renderbus.poking import Watch
+    from airflow_provider_renderbus.polling.worker import Watch
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 

@@ -6,25 +6,25 @@ from abc import abstractmethod
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.arguments import amount, count, task_number, text, texts, whole
-from airflow_provider_renderbus.poking import ConditionWatch
-from airflow_provider_renderbus.sensors.base import RenderbusSensor
-from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
-from airflow_provider_renderbus.waits.conditions import (
+from airflow_provider_renderbus.api.validation import amount, count, task_number, text, texts, whole
+from airflow_provider_renderbus.polling.worker import ConditionWatch
+from airflow_provider_renderbus.renders.conditions import (
     FilesThere,
     FramesDone,
     FundsEnough,
     stored,
 )
+from airflow_provider_renderbus.sensors.base import RenderbusSensor
+from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import XComArg
 
-    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskNumber
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-    from airflow_provider_renderbus.waits.conditions import Condition
+    from airflow_provider_renderbus.renders.conditions import Condition
 
 
 class _ConditionSensor(RenderbusSensor):

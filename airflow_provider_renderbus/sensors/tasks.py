@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_renderbus.api.arguments import task_numbers, task_states
-from airflow_provider_renderbus.api.outcomes import FINISHED
-from airflow_provider_renderbus.cancelling import FORGIVING, Cancelling, start_again, stop
-from airflow_provider_renderbus.ends import airflow_failures
+from airflow_provider_renderbus.api.validation import task_numbers, task_states
+from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, start_again, stop
 from airflow_provider_renderbus.links import ConsoleLinked
-from airflow_provider_renderbus.outlets import announce
-from airflow_provider_renderbus.poking import TaskWatch
-from airflow_provider_renderbus.report import in_full
+from airflow_provider_renderbus.polling.worker import TaskWatch
+from airflow_provider_renderbus.renders.failed_frames import in_full
+from airflow_provider_renderbus.renders.results import FINISHED, End, Event
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
+from airflow_provider_renderbus.task_result import airflow_failures, announce
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waits.events import End, Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_renderbus.api.arguments import TaskNumber
     from airflow_provider_renderbus.api.states import TaskStatus
+    from airflow_provider_renderbus.api.validation import TaskNumber
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 
@@ -48,7 +46,7 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
     :return: number, state, frames, cost, seconds, outputs, url and failed_frames
-        (:func:`airflow_provider_renderbus.api.outcomes.summary`); a list of such for a list of tasks.
+        (:func:`airflow_provider_renderbus.renders.results.summary`); a list of such for a list of tasks.
     """
 
     template_fields = (*RenderbusSensor.template_fields, "render_task_id", "target_states", "failed_states")

@@ -8,8 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_renderbus.transfer.errors import Refused, Unfinished, told
-from airflow_provider_renderbus.transfer.names import NOT_CARRIED
+from airflow_provider_renderbus.transfer.errors import NOT_CARRIED, Refused, Unfinished, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_renderbus.transfer.endpoints import ENGINE
 from airflow_provider_renderbus.transfer.errors import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from airflow_provider_renderbus.transfer.endpoints import Route
+
 
 VENDORS_NAME = "rayvision_transmitter"
 # What the command's processes get of this one's environment. The rest can hold connections and keys.
@@ -84,3 +90,80 @@ def _expect_run_bit(path: Path) -> None:
         raise Unusable(
             f"{path} has no run bit for the worker's user; a wheel does not keep it: chmod +x {path}"
         )
+
+
+FASTEST = 1048576
+"""The largest speed limit that the command takes, in KB/s."""
+_CONNECTION_FAILURES = "2"
+_NO_RESUME = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command is to do.
+
+    :param kind: ``upload_json``, ``download_path`` or ``download_list``.
+    :param route: the way to the storage.
+    :param local: an upload.json, or the folder that is downloaded into.
+    :param remote: ``/`` for an upload.json, the path in the storage for ``download_path``, the local file
+        with a path a line for ``download_list``.
+    :param resume: ini file of the resume database, where there is one.
+    :param speed_limit: KB/s.
+    """
+
+    kind: Literal["upload_json", "download_path", "download_list"]
+    route: Route
+    local: Path
+    remote: str
+    resume: Path | None = None
+    speed_limit: int = FASTEST
+
+    def arguments(self) -> list[str]:
+        """Return the arguments after the command's own name. They go to no shell."""
+        values = {
+            "-E": ENGINE,
+            "-H": self.route.server,
+            "-P": self.route.port,
+            "-S": self.route.storage_id,
+            "-U": self.route.user_id,
+            "-T": self.kind,
+            "-L": str(self.local),
+            "-R": self.remote,
+            "-r": _CONNECTION_FAILURES,
+            # Frames keep the folders of the storage; an upload.json says itself where each file goes.
+            "-K": "false" if self.kind == "upload_json" else "true",
+            "-s": str(self.speed_limit),
+            "-C": str(self.resume) if self.resume else _NO_RESUME,
+        }
+        return [word for pair in values.items() for word in pair]
+
+
+def resume_ini(folder: Path, platform: str, route: Route) -> Path:
+    """Write the ini file that the command's ``-C`` names, and return its path.
+
+    Sections and keys are those that the vendor's Python client writes.
+
+    :param folder: of this connection on this worker, for ini file and database; made where it is missing.
+    :param platform: number of the render platform.
+    :param route: the way to the storage: what was sent to one is not in another.
+    :raises OSError: it cannot be written.
+    """
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    storage = f"{route.storage_id}-{route.user_id}"
+    settings = ConfigParser(interpolation=None)
+    settings["database"] = {"on": "true", "platform_id": platform, "type": "sqlite"}
+    settings["redis"] = {
+        "host": "127.0.0.1",
+        "port": "6379",
+        "password": "",
+        "table_index": "0",
+        "timeout": "5000",
+    }
+    settings["sqlite"] = {"db_path": str(folder / f"sent-{storage}.db"), "temporary": "false"}
+    ini = folder / f"resume-{storage}.ini"
+    # Another transfer of this connection may read it at this moment.
+    descriptor, new = tempfile.mkstemp(dir=folder)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        settings.write(file)
+    Path(new).replace(ini)
+    return ini

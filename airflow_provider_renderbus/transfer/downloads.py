@@ -10,20 +10,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_renderbus.transfer.command import FASTEST, Order
 from airflow_provider_renderbus.transfer.errors import Unfinished, told
-from airflow_provider_renderbus.transfer.folder import Folder, Stamp, parts_of
-from airflow_provider_renderbus.transfer.halfway import halfway
-from airflow_provider_renderbus.transfer.order import FASTEST, Order
-from airflow_provider_renderbus.transfer.output import Tally
+from airflow_provider_renderbus.transfer.folder import Folder, Stamp, halfway, parts_of
+from airflow_provider_renderbus.transfer.progress import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_renderbus.api.models.outputs import OutputFile
+    from airflow_provider_renderbus.transfer.endpoints import Route
     from airflow_provider_renderbus.transfer.folder import Parts
-    from airflow_provider_renderbus.transfer.routes import Route
-    from airflow_provider_renderbus.transfer.running import Runner
+    from airflow_provider_renderbus.transfer.process import Runner
 
 log = logging.getLogger(__name__)
 

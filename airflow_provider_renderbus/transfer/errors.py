@@ -16,13 +16,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.transfer.names import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
 
 MOST_TOLD = 20
 _LONGEST = 300
@@ -74,3 +75,10 @@ def one_line(text: str) -> str:
     """Return a text without line breaks and other control characters, its beginning where it is long."""
     written = CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}…"
+
+
+_NOT_ONE_LINE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+CONTROL = re.compile(f"[{_NOT_ONE_LINE}]")
+"""What breaks a line of output: control characters, line and paragraph ends, halves of characters."""
+NOT_CARRIED = re.compile(rf"[{_NOT_ONE_LINE}\\]")
+"""That, and the backslash, which is a slash on some machines."""

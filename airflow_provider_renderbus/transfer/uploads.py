@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_renderbus.transfer.assets import expect_unchanged, write_lists
-from airflow_provider_renderbus.transfer.order import FASTEST, Order
-from airflow_provider_renderbus.transfer.output import Tally
+from airflow_provider_renderbus.transfer.command import FASTEST, Order
+from airflow_provider_renderbus.transfer.progress import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_renderbus.transfer.assets import Asset
-    from airflow_provider_renderbus.transfer.routes import Route
-    from airflow_provider_renderbus.transfer.running import Runner
+    from airflow_provider_renderbus.transfer.endpoints import Route
+    from airflow_provider_renderbus.transfer.process import Runner
 
 log = logging.getLogger(__name__)
 

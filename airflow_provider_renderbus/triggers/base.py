@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
-from airflow_provider_renderbus.waits.events import End, Event, OtherVersion, timed_out, unable
+from airflow_provider_renderbus.polling.watchers import DeadlinePassed
+from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, timed_out, unable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_renderbus.triggers.poller import Poller
+    from airflow_provider_renderbus.polling.poller import Poller
 
 
 class RenderbusTrigger(BaseTrigger):
@@ -52,7 +52,7 @@ class RenderbusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: how the waiting ended."""
-        from airflow_provider_renderbus.triggers.sharing import poller_of
+        from airflow_provider_renderbus.polling.shared_poller import poller_of
 
         try:
             self._check_version()

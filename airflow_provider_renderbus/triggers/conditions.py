@@ -7,18 +7,18 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.polling.watchers import DeadlinePassed
+from airflow_provider_renderbus.renders.conditions import Frames, FramesDone, restored
+from airflow_provider_renderbus.renders.results import Event, timed_out
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
-from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
-from airflow_provider_renderbus.waits.conditions import Frames, FramesDone, restored
-from airflow_provider_renderbus.waits.events import Event, timed_out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.clients.sequences import Sequence
-    from airflow_provider_renderbus.triggers.poller import Poller
-    from airflow_provider_renderbus.waits.conditions import Condition, Look
+    from airflow_provider_renderbus.clients.flows import Sequence
+    from airflow_provider_renderbus.polling.poller import Poller
+    from airflow_provider_renderbus.renders.conditions import Condition, Look
 
 # Airflow's own `self.log` would be made anew for each of thousands of triggers.
 log = logging.getLogger(__name__)

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.polling.batched_stop import stop
+from airflow_provider_renderbus.polling.shielding import in_spite_of_cancels
+from airflow_provider_renderbus.polling.task_instance_state import goes_on
+from airflow_provider_renderbus.polling.watchers import DeadlinePassed
+from airflow_provider_renderbus.renders.progress_log import ProgressLines
+from airflow_provider_renderbus.renders.results import End, Event, describe, judge, timed_out, together
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
-from airflow_provider_renderbus.triggers.ownership import goes_on
-from airflow_provider_renderbus.triggers.stopping import stop
-from airflow_provider_renderbus.triggers.undisturbed import in_spite_of_cancels
-from airflow_provider_renderbus.triggers.watcher import DeadlinePassed
-from airflow_provider_renderbus.waits.events import End, Event, describe, judge, timed_out, together
-from airflow_provider_renderbus.waits.progress import ProgressLines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_renderbus.triggers.poller import Poller
+    from airflow_provider_renderbus.polling.poller import Poller
 
 # Airflow's own `self.log` would be made anew for each of thousands of triggers.
 log = logging.getLogger(__name__)

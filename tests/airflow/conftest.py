@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.calls import account as account_calls
 from airflow_provider_renderbus.api.models import account as account_models
-from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients.client import Client
 from tests.scenes import task_json
 from tests.transfer_command import transfer_command
 
@@ -17,7 +17,7 @@ from tests.transfer_command import transfer_command
 @pytest.fixture(autouse=True)
 def _nobody_is_gathered(monkeypatch):
     """On a real clock no test waits half a second for others to join."""
-    monkeypatch.setattr("airflow_provider_renderbus.triggers.pages.GATHERING", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.polling.page_schedule.GATHERING", 0.0)
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def state(client):
 
 @pytest.fixture
 def no_pause_before_a_stop(monkeypatch):
-    monkeypatch.setattr("airflow_provider_renderbus.triggers.stopping.PAUSE", 0.0)
-    monkeypatch.setattr("airflow_provider_renderbus.cancelling.PAUSE", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.PAUSE", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.PAUSE", 0.0)
 
 
 @pytest.fixture

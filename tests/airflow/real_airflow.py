@@ -6,8 +6,8 @@ import json
 import shutil
 from contextlib import contextmanager
 
-from demo.airflow_instance import AirflowInstance, reading_connections_of
-from demo.processes import Programs
+from dev.harness.airflow_instance import AirflowInstance, reading_connections_of
+from dev.harness.processes import Programs
 
 
 @contextmanager

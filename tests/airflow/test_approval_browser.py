@@ -6,7 +6,7 @@ from PIL import Image, ImageChops, ImageStat
 from tests.airflow.approval import DAG_ID, PICTURES, SECONDS, studio
 from tests.airflow.real_airflow import end_of, instances
 from tests.airflow_version import LINE
-from tests.farm.caller import Caller
+from tests.farm.raw_client import Caller
 
 pytestmark = [
     pytest.mark.browser,

@@ -11,9 +11,9 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.renders.results import End, Event
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
-from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 
 # Of an account that the farm has given another one since.
@@ -37,7 +37,7 @@ def connect(connection, monkeypatch, caplog):
 
 
 def about_the_key(caplog):
-    return [record.message for record in caplog.records if record.name.endswith("renewal")]
+    return [record.message for record in caplog.records if record.name.endswith("credential_refresh")]
 
 
 class TestInTheTriggerer:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm.formats import save
-from airflow_provider_renderbus.farm.passes import Pass
-from airflow_provider_renderbus.farm.picture import paint
+from airflow_provider_renderbus.farm.pictures.formats import save
+from airflow_provider_renderbus.farm.pictures.passes import Pass
+from airflow_provider_renderbus.farm.pictures.picture import paint
 
 FILE = Path(__file__).parents[2] / "example_dags/render_and_composite.py"
 

@@ -10,11 +10,11 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.farm import Farm, HandClock
-from demo.embedded_farm import settings_of
-from demo.secrecy import check_files
+from dev.harness.embedded_farm import settings_of
+from dev.harness.secret_scan import check_files
 from tests.airflow_command import AirflowCommand
 from tests.readme import SCENE, as_dag_file
 from tests.transfer_command import transfer_command

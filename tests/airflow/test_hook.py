@@ -8,11 +8,11 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.clients.settings import Settings
+from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.hooks.connection import TIMEOUTS
 from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, OF_THE_HOOK
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.poking import DEFAULT_POLL_INTERVAL
-from airflow_provider_renderbus.provider_info import get_provider_info
+from airflow_provider_renderbus.polling.worker import DEFAULT_POLL_INTERVAL
 
 
 def use(monkeypatch, connection, **changes):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from airflow_provider_renderbus.provider_info import get_provider_info
+from airflow_provider_renderbus.get_provider_info import get_provider_info
 from tests.airflow_version import DAG_FILES_IMPORT
 
 OURS = "airflow_provider_renderbus"
@@ -21,10 +21,10 @@ print(json.dumps([sorted(before), sorted(set(sys.modules) - before)]))
 """
 # The farm's answers and how they are read, the network, the files of a job, transfers, the poller, the farm.
 OF_A_RUNNING_TASK = (
-    *("api.answers", "api.calls.", "api.models", "api.reading", "api.secret", "api.signing"),
-    *("clients.asynchronous", "clients.blocking", "clients.exchange", "clients.policy", "clients.settings"),
-    *("farm", "hooks.masking", "jobs", "operators.courier", "transfer"),
-    *("triggers.glance", "triggers.poller", "triggers.sharing"),
+    *("api.envelope", "api.calls.", "api.models", "api.parsing", "api.secret", "api.signing"),
+    *("clients.async_client", "clients.client", "clients.request_flow", "clients.retry", "clients.settings"),
+    *("farm", "hooks.masking", "task_json", "operators.file_transfer", "transfer"),
+    *("polling.watched_task", "polling.poller", "polling.shared_poller"),
 )
 
 

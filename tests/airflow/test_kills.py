@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
@@ -71,7 +71,9 @@ def airflow_says(monkeypatch):
                 raise state
             return dict.fromkeys(tasks, state)
 
-        monkeypatch.setattr("airflow_provider_renderbus.triggers.ownership._state_reader", lambda: read)
+        monkeypatch.setattr(
+            "airflow_provider_renderbus.polling.task_instance_state._state_reader", lambda: read
+        )
 
     return airflow_says
 
@@ -128,7 +130,9 @@ class TestInTheTriggerer:
             asked.append(run)
             return {task: "failed" if task.map_index % 10 else "running" for task in tasks}
 
-        monkeypatch.setattr("airflow_provider_renderbus.triggers.ownership._state_reader", lambda: read)
+        monkeypatch.setattr(
+            "airflow_provider_renderbus.polling.task_instance_state._state_reader", lambda: read
+        )
         numbers = [
             each for count in (100, 100, 50) for each in client.send(calls.create_task(count=count)).ids
         ]

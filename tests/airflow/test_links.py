@@ -4,17 +4,18 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.outcomes import summary
 from airflow_provider_renderbus.links import RenderbusTaskLink
-from airflow_provider_renderbus.operators.actions import (
+from airflow_provider_renderbus.operators.task_actions import (
     RenderbusRecommitFramesOperator,
     RenderbusStopTaskOperator,
 )
-from airflow_provider_renderbus.operators.outputs import RenderbusListOutputsOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
-from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
+from airflow_provider_renderbus.operators.transfers import (
+    RenderbusDownloadFramesOperator,
+    RenderbusListOutputsOperator,
+)
+from airflow_provider_renderbus.renders.results import End, Event, summary
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 
 KEY = RenderbusTaskLink().xcom_key

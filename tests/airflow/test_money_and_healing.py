@@ -11,12 +11,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.operators.render_policy import BUDGET
+from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.operators.submitting import BUDGET
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
-from tests.airflow.whole_task import STEP, WholeTask
-from tests.farm.caller import maya
+from tests.airflow.run_to_completion import STEP, WholeTask
+from tests.farm.raw_client import maya
 from tests.scenes import task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -43,7 +43,7 @@ def rendered(request, farm, created, monkeypatch):
         monkeypatch.setattr("time.sleep", lambda seconds: farm.advance(max(seconds, STEP)))
     else:
         monkeypatch.setattr("time.sleep", farm.advance)
-        monkeypatch.setattr("airflow_provider_renderbus.triggers.stopping.PAUSE", 0.0)
+        monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.PAUSE", 0.0)
 
     def rendered(try_number=1, **options):
         deferrable = request.param == "triggerer"
@@ -194,7 +194,7 @@ class TestMoneyThatDoesNotDo:
             sleep(seconds)
 
         monkeypatch.setattr("time.sleep", sleep_and_top_up)
-        monkeypatch.setattr("airflow_provider_renderbus.cancelling._UNTIL_BEGUN", (0.0,))
+        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill._UNTIL_BEGUN", (0.0,))
         with pytest.raises(AirflowException):
             rendered(on_arrears="wait", timeout=3)
         assert farm.served["start_task"] > 1

@@ -5,14 +5,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.outcomes import summary
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
-from airflow_provider_renderbus.waits.events import End, Event
+from airflow_provider_renderbus.renders.results import End, Event, summary
 from tests.airflow.context import context
 from tests.scenes import task_json
 

@@ -16,7 +16,7 @@ from airflow_provider_renderbus.farm import Farm
 from tests.airflow.real_airflow import end_of, instances, real_airflow
 from tests.airflow_version import LINE
 from tests.dags.money_and_healing import CASES, FRAMES_OVER_BUDGET, JOBS, MODES, RETRIES
-from tests.farm.caller import LIST, Caller
+from tests.farm.raw_client import LIST, Caller
 
 pytestmark = pytest.mark.skipif(
     LINE < (3, 3), reason="the Airflow that is started here is one of the newest line"

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.context import TaskInstance, context
@@ -91,7 +91,7 @@ def die_before_the_submit(airflow, monkeypatch):
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_renderbus.operators.steps.submit", dies)
+        patch.setattr("airflow_provider_renderbus.renders.submit.submit", dies)
         with pytest.raises(SystemExit):
             airflow.try_once()
 
@@ -194,7 +194,7 @@ def test_an_answer_that_misses_the_number_once_is_no_reason_to_pay_again(airflow
         return send(hook, call)
 
     monkeypatch.setattr(RenderbusHook, "send", short)
-    monkeypatch.setattr("airflow_provider_renderbus.operators.steps.time.sleep", airflow.farm.advance)
+    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow.farm.advance)
     assert airflow.try_once()["number"] == number
     assert missed
     assert numbers() == [number]
@@ -229,7 +229,7 @@ def test_a_submit_of_an_earlier_try_that_arrives_late_is_taken_up(airflow, clien
         client.send(calls.submit_task(number))
         return False
 
-    monkeypatch.setattr("airflow_provider_renderbus.operators.steps.has_arrived", arrives)
+    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.has_arrived", arrives)
     assert airflow.try_once()["number"] == airflow.store["renderbus_render"]["number"]
     assert len(numbers()) == 1
 
@@ -244,7 +244,7 @@ def test_no_wrong_file_is_submitted(airflow, numbers):
 def test_a_number_that_the_farm_has_forgotten_is_replaced(airflow, monkeypatch):
     if airflow.store is None:
         return  # what the farm has forgotten is in no list either
-    monkeypatch.setattr("airflow_provider_renderbus.operators.steps.time.sleep", airflow.farm.advance)
+    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow.farm.advance)
     airflow.store.set("renderbus_render", {"number": 1, "max_tries": 2})
     assert airflow.try_once()["number"] != 1
 

@@ -20,6 +20,8 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoAnswer, UnknownTask
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.renders.conditions import FramesDone, restored, stored
+from airflow_provider_renderbus.renders.results import End, Event, OtherVersion
 from airflow_provider_renderbus.sensors.conditions import (
     RenderbusFramesSensor,
     RenderbusFundsSensor,
@@ -27,8 +29,6 @@ from airflow_provider_renderbus.sensors.conditions import (
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
-from airflow_provider_renderbus.waits.conditions import FramesDone, restored, stored
-from airflow_provider_renderbus.waits.events import End, Event, OtherVersion
 from tests.airflow.context import context
 from tests.airflow_version import can_reschedule, was_rescheduled
 
@@ -252,7 +252,7 @@ class TestModes:
 
     def test_soft_fail_skips_for_a_failure_that_may_be_retried_too(self, client, submitted, monkeypatch):
         event = Event(End.FAILED, "some frames failed")
-        monkeypatch.setattr("airflow_provider_renderbus.poking.TaskWatch.look", lambda _: event)
+        monkeypatch.setattr("airflow_provider_renderbus.polling.worker.TaskWatch.look", lambda _: event)
         with pytest.raises(AirflowSkipException, match="some frames failed"):
             RenderbusTaskSensor(task_id="wait", render_task_id=submitted, soft_fail=True).execute(context())
 

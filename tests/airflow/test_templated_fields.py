@@ -2,7 +2,7 @@
 
 import pytest
 
-from airflow_provider_renderbus.provider_info import get_provider_info
+from airflow_provider_renderbus.get_provider_info import get_provider_info
 
 KINDS = [
     value

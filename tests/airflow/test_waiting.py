@@ -16,8 +16,8 @@ from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoAnswer
+from airflow_provider_renderbus.renders.results import End, Event
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.waits.events import End, Event
 from tests.airflow.context import context
 
 pytestmark = pytest.mark.usefixtures("connection")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.arguments import CONFIG_FILES
 from airflow_provider_renderbus.api.states import FrameStatus
+from airflow_provider_renderbus.api.validation import CONFIG_FILES
 
 ENDPOINTS = {
     endpoint["name"]: endpoint

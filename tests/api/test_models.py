@@ -8,9 +8,9 @@ from airflow_provider_renderbus.api.models import Progress
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.frames import read_frame
 from airflow_provider_renderbus.api.models.tasks import TaskInfo, read_task
-from airflow_provider_renderbus.api.outcomes import summary
-from airflow_provider_renderbus.api.reading import Unreadable, amount, each, flag, integer, moment, text
+from airflow_provider_renderbus.api.parsing import Unreadable, amount, each, flag, integer, moment, text
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
+from airflow_provider_renderbus.renders.results import summary
 
 # A layered task as in the vendor's document: the parent stays at 0 while its leaves have finished.
 PHOTON = {

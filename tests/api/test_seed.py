@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api import calls, models
-from airflow_provider_renderbus.api.answers import read_answer
+from airflow_provider_renderbus.api.envelope import read_answer
 from airflow_provider_renderbus.api.models.page import Page
-from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients import flows as sequences
 
 DATA = Path(__file__).parents[1] / "data"
 ANSWERS = json.loads((DATA / "seed_answers.json").read_text("utf-8"))["sections"]

@@ -1,7 +1,7 @@
 import pytest
 
-from airflow_provider_renderbus.api.outcomes import Outcome, outcome
 from airflow_provider_renderbus.api.states import TASK_STATES, FrameStatus, Phase, TaskStatus, overall
+from airflow_provider_renderbus.renders.results import Outcome, outcome
 
 
 def test_every_state_stands_in_the_table():

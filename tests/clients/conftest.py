@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from airflow_provider_renderbus.clients.asynchronous import AsyncClient
-from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients.async_client import AsyncClient
+from airflow_provider_renderbus.clients.client import Client
 from tests.clients.scripted_server import ScriptedServer
 
 

@@ -17,8 +17,8 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
 )
 from airflow_provider_renderbus.api.signing import signature
-from airflow_provider_renderbus.clients.asynchronous import AsyncClient
-from airflow_provider_renderbus.clients.policy import RetryPolicy
+from airflow_provider_renderbus.clients.async_client import AsyncClient
+from airflow_provider_renderbus.clients.retry import RetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.scripted_server import HALF, RESET, RESET_UNREAD, SILENCE, Answer, envelope
 from tests.scenes import task_json

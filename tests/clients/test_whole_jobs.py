@@ -12,9 +12,9 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import UnknownTask
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
-from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.clients.asynchronous import AsyncClient
-from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients.async_client import AsyncClient
+from airflow_provider_renderbus.clients.client import Client
 from tests.scenes import task_json
 
 STEP, MOST_STEPS = 30, 200

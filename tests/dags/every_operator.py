@@ -15,8 +15,7 @@ from airflow.providers.common.compat.sdk import chain, dag, redact, task
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.operators import actions
-from airflow_provider_renderbus.operators.outputs import RenderbusListOutputsOperator
+from airflow_provider_renderbus.operators import task_actions as actions
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
@@ -25,6 +24,7 @@ from airflow_provider_renderbus.operators.tasks import (
 )
 from airflow_provider_renderbus.operators.transfers import (
     RenderbusDownloadFramesOperator,
+    RenderbusListOutputsOperator,
     RenderbusUploadAssetsOperator,
 )
 from tests.scenes import task_json

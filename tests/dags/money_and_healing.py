@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import dag
 
-from airflow_provider_renderbus.jobs.builder import task_json
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.task_json.builder import task_json
 
 FRAMES_OVER_BUDGET = 40
 RETRIES = 2

@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from tests.farm.caller import Caller
+from tests.farm.raw_client import Caller
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.farm.formats import eight_bits
-from airflow_provider_renderbus.farm.passes import Pass
-from airflow_provider_renderbus.farm.picture import paint
+from airflow_provider_renderbus.farm.pictures.formats import eight_bits
+from airflow_provider_renderbus.farm.pictures.passes import Pass
+from airflow_provider_renderbus.farm.pictures.picture import paint
 from tests.farm.browser import chromium
-from tests.farm.caller import STOP, Caller, job, maya
+from tests.farm.raw_client import STOP, Caller, job, maya
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SIZE = {"width": "320", "height": "180"}

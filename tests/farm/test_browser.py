@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_renderbus.farm import Farm, HandClock
 from tests.farm.browser import chromium
-from tests.farm.caller import job
+from tests.farm.raw_client import job
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.farm.calls import ROUTES
-from tests.farm.caller import CREATE, FILES, FRAMES, INFO, PROFILE, STOP, SUBMIT, UPLOAD, job
+from tests.farm.raw_client import CREATE, FILES, FRAMES, INFO, PROFILE, STOP, SUBMIT, UPLOAD, job
 
 ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
 

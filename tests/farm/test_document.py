@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm.account import Money
-from airflow_provider_renderbus.farm.faults import FAULT_KEYS, KINDS, read_fault
-from airflow_provider_renderbus.farm.scenario import (
+from airflow_provider_renderbus.farm.simulation.account import Money
+from airflow_provider_renderbus.farm.simulation.faults import FAULT_KEYS, KINDS, read_fault
+from airflow_provider_renderbus.farm.simulation.scenario import (
     ACCOUNT_KEYS,
     ALWAYS,
     FINDING_KEYS,

@@ -12,8 +12,8 @@ from http.client import HTTPConnection, RemoteDisconnected
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, HandClock, control
-from airflow_provider_renderbus.farm.faults import KINDS, Dropped
-from tests.farm.caller import CREATE, INFO, PROFILE, SUBMIT, Caller, job, post
+from airflow_provider_renderbus.farm.simulation.faults import KINDS, Dropped
+from tests.farm.raw_client import CREATE, INFO, PROFILE, SUBMIT, Caller, job, post
 
 
 def sent(caller, path=PROFILE, body=None):

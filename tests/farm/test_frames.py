@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, HandClock, studio
-from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS
-from airflow_provider_renderbus.farm.tiles import tiles
-from tests.farm.caller import FILES, SUBMIT, Caller, job, maya
-from tests.farm.test_pieces import SHAPES, scene
+from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm.pictures import frame_renderer as studio
+from airflow_provider_renderbus.farm.pictures.formats import tiles
+from airflow_provider_renderbus.farm.pictures.passes import FAR, HAZE, HAZE_BEGINS
+from tests.farm.raw_client import FILES, SUBMIT, Caller, job, maya
+from tests.farm.test_chunks import SHAPES, scene
 from tests.farm.test_server import wait_for
 
 LONG = 1_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.farm.caller import (
+from tests.farm.raw_client import (
     ABANDON,
     FILES,
     FULL_SPEED,

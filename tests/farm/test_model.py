@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from tests.farm.caller import (
+from tests.farm.raw_client import (
     ABANDON,
     DELETE,
     FULL_SPEED,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.farm.caller import FILES, FULL_SPEED, PROFILE, RECOMMIT, START, job, maya
+from tests.farm.raw_client import FILES, FULL_SPEED, PROFILE, RECOMMIT, START, job, maya
 
 LONG = 100_000
 POOR = {"price": "36", "coupon": "2", "balance": "5"}  # a frame of 100 s costs 1

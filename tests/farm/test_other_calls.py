@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.jobs.software import SOFTWARE
-from tests.farm.caller import CREATE, LIST, LOG, STOP, job
+from airflow_provider_renderbus.task_json.software import SOFTWARE
+from tests.farm.raw_client import CREATE, LIST, LOG, STOP, job
 
 ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
 PATHS = {endpoint["name"]: endpoint["paths"] for endpoint in ENDPOINTS}

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.farm.pages.markup import Html, html
-from airflow_provider_renderbus.farm.pages.site import FILES
+from airflow_provider_renderbus.farm.pages.elements import Html, html
+from airflow_provider_renderbus.farm.pages.router import FILES
 from airflow_provider_renderbus.farm.pages.views import FRAME_HUES, HUES, WORST_LAST
-from airflow_provider_renderbus.farm.tasks import FrameState, TaskState
-from tests.farm.caller import STOP, Caller, job, maya
+from airflow_provider_renderbus.farm.simulation.tasks import FrameState, TaskState
+from tests.farm.raw_client import STOP, Caller, job, maya
 
 VOID = {"meta", "link", "img", "rect"}
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm.formats import (
+from airflow_provider_renderbus.farm.pictures.formats import (
     DEEP,
     ENDINGS,
     LONGEST_SIDE,
     THUMBNAIL,
     save,
     save_thumbnail,
+    tiles,
 )
-from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS, Pass, pass_of
-from airflow_provider_renderbus.farm.picture import ZOOM, paint
-from airflow_provider_renderbus.farm.tiles import tiles
-from airflow_provider_renderbus.farm.world import CENTRE, EYE, TARGET
+from airflow_provider_renderbus.farm.pictures.passes import FAR, HAZE, HAZE_BEGINS, Pass, pass_of
+from airflow_provider_renderbus.farm.pictures.picture import ZOOM, paint
+from airflow_provider_renderbus.farm.pictures.scene import CENTRE, EYE, TARGET
 
 SIZE = (160, 90)
 WORST, MEAN = 1, 0.05

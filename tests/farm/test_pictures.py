@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airflow_provider_renderbus.farm import picture
-from airflow_provider_renderbus.farm.picture import paint
-from airflow_provider_renderbus.farm.scenery import PALETTES, look_of
-from airflow_provider_renderbus.farm.solids import SOLIDS
+from airflow_provider_renderbus.farm.pictures import picture
+from airflow_provider_renderbus.farm.pictures.palettes import PALETTES, look_of
+from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.pictures.sdf import SOLIDS
 
 SHOTS = ("sh010", "sh020", "sh030")
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID
-from airflow_provider_renderbus.farm.enrolment import STORAGE_VARIABLE
-from airflow_provider_renderbus.farm.formats import ENDINGS, THUMBNAIL, save
-from airflow_provider_renderbus.farm.passes import FAR, HAZE, HAZE_BEGINS, NAMES, Pass
-from airflow_provider_renderbus.farm.picture import paint
-from airflow_provider_renderbus.farm.task_json import FORMATS
+from airflow_provider_renderbus.farm.pictures.formats import ENDINGS, THUMBNAIL, save
+from airflow_provider_renderbus.farm.pictures.passes import FAR, HAZE, HAZE_BEGINS, NAMES, Pass
+from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.pictures.scene import FRAMES_A_TURN
+from airflow_provider_renderbus.farm.pictures.task_json import FORMATS
+from airflow_provider_renderbus.farm.simulation.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID
+from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE
 from airflow_provider_renderbus.farm.transmitter import faults
 from airflow_provider_renderbus.farm.transmitter.command import NAME, TYPES
 from airflow_provider_renderbus.farm.transmitter.transfer import Exit
-from airflow_provider_renderbus.farm.world import FRAMES_A_TURN
 
 FOLDER = Path(__file__).parents[2] / "docs"
 DOCUMENT = (FOLDER / "farm-pictures.md").read_text("utf-8")

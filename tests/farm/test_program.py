@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from tests.farm.caller import PROFILE, Caller, post
+from tests.farm.raw_client import PROFILE, Caller, post
 
 PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}

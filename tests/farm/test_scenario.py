@@ -7,10 +7,10 @@ import json
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.farm.pieces import main_pieces
-from airflow_provider_renderbus.farm.scenario import Scenario, open_scenario, read_scenario
-from airflow_provider_renderbus.farm.task_json import read_jobs
-from tests.farm.caller import job, maya
+from airflow_provider_renderbus.farm.pictures.task_json import read_jobs
+from airflow_provider_renderbus.farm.simulation.chunks import main_pieces
+from airflow_provider_renderbus.farm.simulation.scenario import Scenario, open_scenario, read_scenario
+from tests.farm.raw_client import job, maya
 
 
 def test_an_empty_scenario_is_the_usual_one():

@@ -9,8 +9,8 @@ from http.client import HTTPConnection
 import pytest
 
 from airflow_provider_renderbus.farm import Farm
-from airflow_provider_renderbus.farm.server import LARGEST_BODY
-from tests.farm.caller import INFO, PROFILE, STOP, Caller, job, post
+from airflow_provider_renderbus.farm.server.server import LARGEST_BODY
+from tests.farm.raw_client import INFO, PROFILE, STOP, Caller, job, post
 
 
 @pytest.fixture

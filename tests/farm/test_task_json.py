@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.farm.ranges import read_frames
-from airflow_provider_renderbus.farm.task_json import LONGEST_STEM, read_jobs
-from tests.farm.caller import job
+from airflow_provider_renderbus.farm.pictures.ranges import read_frames
+from airflow_provider_renderbus.farm.pictures.task_json import LONGEST_STEM, read_jobs
+from tests.farm.raw_client import job
 
 
 @pytest.mark.parametrize(

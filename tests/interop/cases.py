@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import sequences
-from airflow_provider_renderbus.operators.actions import (
+from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.operators.task_actions import (
     RenderbusRecommitFramesOperator,
     RenderbusStopFramesOperator,
 )

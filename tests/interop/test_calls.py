@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.call import Call
-from airflow_provider_renderbus.clients.asynchronous import AsyncClient
-from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients.async_client import AsyncClient
+from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.conftest import Sender
 from tests.interop.cases import CASES

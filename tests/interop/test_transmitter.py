@@ -14,14 +14,12 @@ import pytest
 
 from airflow_provider_renderbus.transfer import assets as sources
 from airflow_provider_renderbus.transfer import downloads, uploads
-from airflow_provider_renderbus.transfer.command import VENDORS_NAME, Command
+from airflow_provider_renderbus.transfer.command import VENDORS_NAME, Command, Order, resume_ini
+from airflow_provider_renderbus.transfer.endpoints import Route
 from airflow_provider_renderbus.transfer.errors import Failed, Silent, TransferError, Unusable
 from airflow_provider_renderbus.transfer.folder import Stamp
-from airflow_provider_renderbus.transfer.order import Order
-from airflow_provider_renderbus.transfer.output import Tally
-from airflow_provider_renderbus.transfer.resume import resume_ini
-from airflow_provider_renderbus.transfer.routes import Route
-from airflow_provider_renderbus.transfer.running import Runner
+from airflow_provider_renderbus.transfer.process import Runner
+from airflow_provider_renderbus.transfer.progress import Tally
 from tests.processes import gone
 
 IN_THE_WHEEL = "lib/python3.11/site-packages/rayvision_sync/transmission/linux"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.transfer.command import Command
-from airflow_provider_renderbus.transfer.order import Order
-from airflow_provider_renderbus.transfer.routes import Route
-from airflow_provider_renderbus.transfer.running import Runner
+from airflow_provider_renderbus.transfer.command import Command, Order
+from airflow_provider_renderbus.transfer.endpoints import Route
+from airflow_provider_renderbus.transfer.process import Runner
 
 ROUTE = Route("127.0.0.1", "8899", "10201", "100001")
 

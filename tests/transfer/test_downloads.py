@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_renderbus.api.models.outputs import read_output_file
 from airflow_provider_renderbus.transfer import downloads
 from airflow_provider_renderbus.transfer.errors import Failed, Refused, Silent, Stopped, Unfinished
-from airflow_provider_renderbus.transfer.halfway import halfway
+from airflow_provider_renderbus.transfer.folder import halfway
 from tests.transfer.conftest import ROUTE
 
 LEAF = "35000001_sh010"

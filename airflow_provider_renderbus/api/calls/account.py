@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import arguments
+from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.account import UserProfile, read_user_profile
 from airflow_provider_renderbus.api.models.hardware import HardwareConfig, read_hardware_config
 from airflow_provider_renderbus.api.models.page import Page, page_of
 from airflow_provider_renderbus.api.models.settings import UserSetting, read_user_setting
+from airflow_provider_renderbus.api.parsing import anything, each, nothing
 from airflow_provider_renderbus.api.platforms import platform_number
-from airflow_provider_renderbus.api.reading import anything, each, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskNumber
 
 _read_records = page_of(anything)
 

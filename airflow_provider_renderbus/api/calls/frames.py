@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import arguments
+from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.frames import Frame, LogPage, read_frame, read_log_page
 from airflow_provider_renderbus.api.models.page import Page, page_of
-from airflow_provider_renderbus.api.reading import anything, nothing
+from airflow_provider_renderbus.api.parsing import anything, nothing
 from airflow_provider_renderbus.api.states import FrameStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskNumber
 
 
 def query_task_frames(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import arguments
+from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.api.call import Call, without_none
-from airflow_provider_renderbus.api.reading import anything, nothing
+from airflow_provider_renderbus.api.parsing import anything, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskNumber
 
 
 def add_project(new_name: str, status: int | None = None) -> Call[None]:

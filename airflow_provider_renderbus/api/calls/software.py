@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import arguments
+from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.api.call import Call, without_none
-from airflow_provider_renderbus.api.reading import anything, nothing
+from airflow_provider_renderbus.api.parsing import anything, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

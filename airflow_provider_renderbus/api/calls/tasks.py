@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import arguments
+from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.analysis import ErrorDetail, read_error_detail
 from airflow_provider_renderbus.api.models.page import Page, page_of
 from airflow_provider_renderbus.api.models.tasks import CreatedTasks, TaskInfo, read_created_tasks, read_task
-from airflow_provider_renderbus.api.reading import each, nothing
+from airflow_provider_renderbus.api.parsing import each, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskNumber
 
 _read_page = page_of(read_task)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api import arguments
+from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.api.call import Call, without_none
 from airflow_provider_renderbus.api.models.outputs import OutputFile, read_output_file
 from airflow_provider_renderbus.api.models.transfer import (
@@ -17,10 +17,10 @@ from airflow_provider_renderbus.api.models.transfer import (
     read_transfer_bids,
     read_transfer_config,
 )
-from airflow_provider_renderbus.api.reading import each, nothing
+from airflow_provider_renderbus.api.parsing import each, nothing
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.api.arguments import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskNumber
 
 
 def upload_task_json(task_id: TaskNumber, content: str, file_name: str = "task.json") -> Call[None]:

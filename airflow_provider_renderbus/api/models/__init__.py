@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.first_use import names_from
+from airflow_provider_renderbus.api.lazy_exports import names_from
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.account import UserProfile

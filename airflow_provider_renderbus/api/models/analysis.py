@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.reading import flag, integer, moment, optional, reader, required, text
+from airflow_provider_renderbus.api.parsing import flag, integer, moment, optional, reader, required, text
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.reading import (
+from airflow_provider_renderbus.api.parsing import (
     amount,
     each,
     flag,

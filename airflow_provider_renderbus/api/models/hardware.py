@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_renderbus.api.reading import each, flag, integer, optional, reader, required, text
+from airflow_provider_renderbus.api.parsing import each, flag, integer, optional, reader, required, text
 
 ENABLED = 1
 

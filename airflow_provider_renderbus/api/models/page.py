@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from airflow_provider_renderbus.api.reading import each, integer, optional, reader, required
+from airflow_provider_renderbus.api.parsing import each, integer, optional, reader, required
 
 if TYPE_CHECKING:
     from collections.abc import Callable

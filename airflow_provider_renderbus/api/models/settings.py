@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_renderbus.api.reading import flag, integer, optional, reader, text
+from airflow_provider_renderbus.api.parsing import flag, integer, optional, reader, text
 
 
 @dataclass(frozen=True, slots=True)

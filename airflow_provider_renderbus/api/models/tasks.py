@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.reading import (
+from airflow_provider_renderbus.api.parsing import (
     amount,
     each,
     flag,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.reading import (
+from airflow_provider_renderbus.api.parsing import (
     each,
     flag,
     integer,

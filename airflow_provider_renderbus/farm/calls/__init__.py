@@ -9,14 +9,14 @@ from airflow_provider_renderbus.farm.calls import (
     account,
     frames,
     labels,
-    machines,
-    orders,
     software,
     task_info,
     tasks,
     transfer,
 )
-from airflow_provider_renderbus.farm.calls.desk import Call, Desk, Request
+from airflow_provider_renderbus.farm.calls import hardware as machines
+from airflow_provider_renderbus.farm.calls import task_control as orders
+from airflow_provider_renderbus.farm.calls.context import Call, Desk, Request
 
 _SERVED: dict[Call, tuple[str, ...]] = {
     account.query_user_profile: ("/api/render/setUp/queryUserProfile",),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.account import USER_ID, USER_NAME
+from airflow_provider_renderbus.farm.simulation.account import USER_ID, USER_NAME
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.calls.desk import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import Desk, Request
 
 OVERTIME_SECONDS = 43_200
 SECONDS_AN_HOUR = 3600

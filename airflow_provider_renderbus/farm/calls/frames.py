@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.envelope import NO_FRAME, Refused
-from airflow_provider_renderbus.farm.tasks import FAILED_FRAMES, FrameState, Kind
+from airflow_provider_renderbus.farm.server.envelope import NO_FRAME, Refused
+from airflow_provider_renderbus.farm.simulation.tasks import FAILED_FRAMES, FrameState, Kind
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.calls.desk import Desk, Request
-    from airflow_provider_renderbus.farm.tasks import Frame, Task
+    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.simulation.tasks import Frame, Task
 
 FRAME_LIMIT_MILLISECONDS = 86_400_000
 LOG_PIECE = 16_384

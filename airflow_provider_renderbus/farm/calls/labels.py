@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.envelope import NAME_TAKEN, NO_NAME, Refused
+from airflow_provider_renderbus.farm.server.envelope import NAME_TAKEN, NO_NAME, Refused
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.calls.desk import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import Desk, Request
 
 
 def add_project(desk: Desk, request: Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.tasks import Task
+    from airflow_provider_renderbus.farm.simulation.tasks import Task
 
 
 def alias(task: Task) -> str:

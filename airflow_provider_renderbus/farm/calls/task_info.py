@@ -6,17 +6,17 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.account import USER_ID, USER_NAME
-from airflow_provider_renderbus.farm.calls.desk import LARGEST_PAGE, page
+from airflow_provider_renderbus.farm.calls.context import LARGEST_PAGE, page
 from airflow_provider_renderbus.farm.calls.names import alias
-from airflow_provider_renderbus.farm.envelope import ILLEGAL, Json, Refused, to_json
-from airflow_provider_renderbus.farm.storage import FARM_ZONE
-from airflow_provider_renderbus.farm.tasks import FAILED_FRAMES, FrameState, Kind, Task, TaskState
+from airflow_provider_renderbus.farm.server.envelope import ILLEGAL, Json, Refused, to_json
+from airflow_provider_renderbus.farm.simulation.account import USER_ID, USER_NAME
+from airflow_provider_renderbus.farm.simulation.tasks import FAILED_FRAMES, FrameState, Kind, Task, TaskState
+from airflow_provider_renderbus.farm.storage.storage import FARM_ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.farm.calls.desk import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import Desk, Request
 
 TYPE_TEXTS = {
     Kind.MAIN: "render_major_picture_task",

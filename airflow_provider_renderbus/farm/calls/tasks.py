@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.account import USER_ID
-from airflow_provider_renderbus.farm.calls.desk import LARGEST_PAGE
+from airflow_provider_renderbus.farm.calls.context import LARGEST_PAGE
 from airflow_provider_renderbus.farm.calls.names import alias
-from airflow_provider_renderbus.farm.envelope import (
+from airflow_provider_renderbus.farm.pictures.task_json import read_jobs
+from airflow_provider_renderbus.farm.server.envelope import (
     BAD_TASK_JSON,
     ILLEGAL,
     MISSING,
@@ -17,14 +17,14 @@ from airflow_provider_renderbus.farm.envelope import (
     TIPS,
     Refused,
 )
-from airflow_provider_renderbus.farm.task_json import read_jobs
-from airflow_provider_renderbus.farm.tasks import TaskState
+from airflow_provider_renderbus.farm.simulation.account import USER_ID
+from airflow_provider_renderbus.farm.simulation.tasks import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.farm.calls.desk import Desk, Request
-    from airflow_provider_renderbus.farm.tasks import Task
+    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.simulation.tasks import Task
 
 TASK_JSON, TIPS_JSON = "task.json", "tips.json"
 FILE_NAMES = (TASK_JSON, "upload.json", "asset.json", TIPS_JSON)

@@ -5,13 +5,19 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID, USER_NAME
-from airflow_provider_renderbus.farm.envelope import NO_FOLDER, Refused
+from airflow_provider_renderbus.farm.server.envelope import NO_FOLDER, Refused
+from airflow_provider_renderbus.farm.simulation.account import (
+    CONFIG_BID,
+    INPUT_BID,
+    OUTPUT_BID,
+    USER_ID,
+    USER_NAME,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.farm.calls.desk import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import Desk, Request
 
 RAYSYNC_PORT = "2121"
 

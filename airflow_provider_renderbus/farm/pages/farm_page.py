@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.pages.markup import Html, amount, html, page
-from airflow_provider_renderbus.farm.pages.parts import figures, pager, task_list
+from airflow_provider_renderbus.farm.pages.components import figures, pager, task_list
+from airflow_provider_renderbus.farm.pages.elements import Html, amount, html, page
 from airflow_provider_renderbus.farm.pages.views import TASKS_A_PAGE, TaskView, shown_tasks, task_view
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.account import Money
-    from airflow_provider_renderbus.farm.life import Life
+    from airflow_provider_renderbus.farm.simulation.account import Money
+    from airflow_provider_renderbus.farm.simulation.simulation import Life
 
 EMPTY = Html('<p class="empty">No task yet. A DAG that uses the connection of this farm makes the first.</p>')
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.pages.markup import (
+from airflow_provider_renderbus.farm.pages.components import figures, pager, progress, state, task_list
+from airflow_provider_renderbus.farm.pages.elements import (
     NONE,
     Html,
     amount,
@@ -15,7 +16,6 @@ from airflow_provider_renderbus.farm.pages.markup import (
     moment,
     page,
 )
-from airflow_provider_renderbus.farm.pages.parts import figures, pager, progress, state, task_list
 from airflow_provider_renderbus.farm.pages.views import (
     FRAMES_A_PAGE,
     FrameView,
@@ -27,8 +27,8 @@ from airflow_provider_renderbus.farm.pages.views import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.life import Life
-    from airflow_provider_renderbus.farm.tasks import Task
+    from airflow_provider_renderbus.farm.simulation.simulation import Life
+    from airflow_provider_renderbus.farm.simulation.tasks import Task
 
 
 SHOT = "{range} <small>{width} &times; {height}</small>"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_renderbus.farm.tasks import (
+from airflow_provider_renderbus.farm.simulation.tasks import (
     ACTIVE,
     ENDED,
     FAILED_FRAMES,
@@ -22,8 +22,8 @@ from airflow_provider_renderbus.farm.tasks import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_renderbus.farm.life import Life
-    from airflow_provider_renderbus.farm.tasks import Frame
+    from airflow_provider_renderbus.farm.simulation.simulation import Life
+    from airflow_provider_renderbus.farm.simulation.tasks import Frame
 
 TASKS_A_PAGE = 50
 FRAMES_A_PAGE = 240

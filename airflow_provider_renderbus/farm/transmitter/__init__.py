@@ -10,5 +10,5 @@ it::
                  ─▶ resume     which were sent before
                  ─▶ faults     what is to go wrong
 
-The files of both sides are reached through :mod:`airflow_provider_renderbus.farm.enclosure`.
+The files of both sides are reached through :mod:`airflow_provider_renderbus.farm.storage.confined_folder`.
 """

@@ -10,10 +10,10 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_renderbus.farm.enclosure import Enclosure
-from airflow_provider_renderbus.farm.enrolment import STORAGE_VARIABLE, storage_of
+from airflow_provider_renderbus.farm.storage.confined_folder import Enclosure
+from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, storage_of
 from airflow_provider_renderbus.farm.transmitter.faults import FILE, VARIABLE, fault_of
-from airflow_provider_renderbus.farm.transmitter.plan import downloads, uploads
+from airflow_provider_renderbus.farm.transmitter.file_list import downloads, uploads
 from airflow_provider_renderbus.farm.transmitter.resume import open_resume
 from airflow_provider_renderbus.farm.transmitter.transfer import Exit, shown, transfer
 

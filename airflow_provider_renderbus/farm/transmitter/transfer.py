@@ -9,15 +9,15 @@ from enum import IntEnum
 from itertools import count
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.enclosure import CONTROL, NotAllowed, parts_of
-from airflow_provider_renderbus.farm.transmitter.crew import share
+from airflow_provider_renderbus.farm.storage.confined_folder import CONTROL, NotAllowed, parts_of
+from airflow_provider_renderbus.farm.transmitter.worker_pool import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_renderbus.farm.enclosure import Enclosure
+    from airflow_provider_renderbus.farm.storage.confined_folder import Enclosure
     from airflow_provider_renderbus.farm.transmitter.faults import Fault
-    from airflow_provider_renderbus.farm.transmitter.plan import Item
+    from airflow_provider_renderbus.farm.transmitter.file_list import Item
     from airflow_provider_renderbus.farm.transmitter.resume import Resume
 
 

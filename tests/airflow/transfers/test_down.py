@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.farm.storage import Storage
+from airflow_provider_renderbus.farm.storage.storage import Storage
 from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.transfer import downloads
 from tests.airflow.context import context

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from airflow_provider_renderbus.farm.enrolment import enrolled
+from airflow_provider_renderbus.farm.storage.registry import enrolled
 from airflow_provider_renderbus.farm.transmitter.command import main
 from tests.farm.transmitter.files import IDS, PORT, flags, write
 

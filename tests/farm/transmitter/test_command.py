@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm.enrolment import STORAGE_VARIABLE, storage_of
-from airflow_provider_renderbus.farm.transmitter.plan import server_path
+from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, storage_of
+from airflow_provider_renderbus.farm.transmitter.file_list import server_path
 from tests.farm.transmitter.files import PORT, content, write
 
 

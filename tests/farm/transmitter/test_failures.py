@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from airflow_provider_renderbus.farm import enclosure
+from airflow_provider_renderbus.farm.storage import confined_folder as enclosure
 from tests.farm.transmitter.files import content, everything, write
 
 
@@ -91,7 +91,7 @@ def test_a_farm_that_does_not_run_is_tried_for_ever(start, local):
 def test_a_command_killed_half_way_leaves_no_half_file(start, inputs, local, end):
     code = (
         "import os, signal, sys\n"
-        "from airflow_provider_renderbus.farm import enclosure\n"
+        "from airflow_provider_renderbus.farm.storage import confined_folder as enclosure\n"
         "from airflow_provider_renderbus.farm.transmitter import command\n"
         "def stop(target, *_):\n"
         "    os.write(target, b'half')\n"

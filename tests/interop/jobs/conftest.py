@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.clients.blocking import Client
+from airflow_provider_renderbus.clients.client import Client
 from tests.interop.jobs.customer import Customer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import sequences
+from airflow_provider_renderbus.clients import flows as sequences
 from tests.interop.jobs.test_jobs import job, layered_job
 
 MOMENTS, SECONDS = 400, 10

@@ -1,0 +1,81 @@
+"""Where the pictures are made: at once on the hand-driven clock, by a few threads on a running one.
+
+Threads are enough: numpy and zlib give up the interpreter's lock while they work, so that the farm answers
+meanwhile, and no process is left over when the farm is killed.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from PIL import Image
+
+from airflow_provider_renderbus.farm.pictures.formats import save, save_thumbnail, tiles
+from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.storage.storage import thumbnail_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from airflow_provider_renderbus.farm.pictures.task_json import Job
+
+MOST_WORKERS = 4
+
+
+class Studio:
+    """Paints frames to files.
+
+    :param scratch: the folder in which the files are made.
+    :param at_once: paint inside :meth:`order` rather than in threads.
+    :param plain: make files of one grey pixel instead of pictures, which costs next to no time.
+    """
+
+    def __init__(self, scratch: Path, *, at_once: bool, plain: bool = False) -> None:
+        workers = min(os.cpu_count() or 1, MOST_WORKERS)
+        self._scratch = scratch
+        self._plain = plain
+        self._pool = None if at_once else ThreadPoolExecutor(workers, thread_name_prefix="farm-render")
+
+    def order(self, job: Job, frames: Sequence[int], tile: str = "") -> Future[list[Path]]:
+        """Have frames painted, each with a thumbnail; the result is their paths, or why there are none.
+
+        :param tile: the number of the tile that is painted of them, "" for the whole.
+        """
+        if self._pool and frames:
+            return self._pool.submit(self._paint, job, frames, tile)
+        future: Future[list[Path]] = Future()
+        try:
+            future.set_result(self._paint(job, frames, tile))
+        except Exception as error:  # noqa: BLE001 - as in a pool's thread: it is the future's to tell
+            future.set_exception(error)
+        return future
+
+    def discard(self, pictures: Future[list[Path]]) -> None:
+        """Remove pictures that nobody wants any more."""
+        if not pictures.cancelled() and not pictures.exception():
+            for path in pictures.result():
+                path.unlink(missing_ok=True)
+                thumbnail_of(path).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Drop what is not begun and wait for what is."""
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _paint(self, job: Job, frames: Sequence[int], tile: str) -> list[Path]:
+        part = tiles(job.width, job.height, job.tiles, job.tiles_type)[int(tile) - 1] if tile else None
+        paths = []
+        for frame in frames:
+            path = self._scratch / f"{uuid4().hex}.{job.ending}"
+            if self._plain:
+                save(Image.new("L", (1, 1), 128), path)
+            else:
+                picture = paint(job.stem, frame, job.width, job.height, job.shows, part)
+                save(picture, path)
+                save_thumbnail(picture, thumbnail_of(path))
+            paths.append(path)
+        return paths

@@ -1,0 +1,1 @@
+"""The HTTP side of the embedded farm: the server and the envelope of its answers."""

@@ -1,0 +1,1 @@
+"""The life of tasks on the embedded farm: states, machines, money, time."""

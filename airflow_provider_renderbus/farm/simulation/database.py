@@ -1,0 +1,210 @@
+"""What outlives the farm's process: tasks, frames, money, nonces and files, in SQLite in the storage folder.
+
+Everything that a request or a step of time has changed is written in one transaction before the answer is
+sent, so a farm killed at any point goes on from the last answer that anybody has seen. The write-ahead log
+is not flushed to disk at each commit: what was committed survives the death of the process, and after a
+power cut the books are whole but may lack the last moments.
+
+Of the frames only those that have begun have a row: the others follow from the task's job.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sqlite3
+from collections import Counter
+from dataclasses import asdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TextIO
+
+from airflow_provider_renderbus.farm.pictures.task_json import Job
+from airflow_provider_renderbus.farm.simulation.tasks import Frame, FrameState, Kind, Task, TaskState
+from airflow_provider_renderbus.farm.storage.storage import PRIVATE_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+FORMAT = 1
+"""Changed with the tables; books of another format are not opened."""
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _counts(text: str) -> Counter[int]:
+    return Counter({int(state): count for state, count in json.loads(text).items()})
+
+
+TASK_COLUMNS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        (
+            "number", "platform", "artist", "clone_of", "parent", "level", "machines", "time_limit",
+            "hardware", "breaks", "producer", "submitted", "started", "completed", "due", "begun",
+            "first_id", "seconds",
+        ),
+        _as_is,
+    ),
+    **dict.fromkeys(("deleted", "held", "full_speed"), bool),
+    **dict.fromkeys(("by_coupon", "by_balance", "arrears"), Decimal),
+    "labels": json.loads,
+    "kind": Kind,
+    "state": TaskState,
+    "job": lambda text: Job(**json.loads(text)),
+    "counts": _counts,
+}  # fmt: skip
+"""Columns of a task, and how its value is made of what stands in the books."""
+
+FRAME_COLUMNS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("id", "seconds", "started", "ended", "over", "recommits", "failures"), _as_is),
+    **dict.fromkeys(("by_coupon", "by_balance", "arrears"), Decimal),
+    "state": FrameState,
+}
+TABLES = f"""
+    CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS tasks ({", ".join(TASK_COLUMNS)}, PRIMARY KEY (number));
+    CREATE TABLE IF NOT EXISTS frames ({", ".join(FRAME_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS files (task, name, content, PRIMARY KEY (task, name)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS nonces (second, nonce, PRIMARY KEY (second, nonce)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, date, call, tasks);
+"""
+
+
+class Books:
+    """The books of a farm. Two farms never share them.
+
+    :param path: of the file, which is made where it is missing.
+    :param lock: of the file that a running farm holds.
+    :raises ValueError: another farm is using them, or they are not this version's.
+    """
+
+    def __init__(self, path: Path, lock: Path) -> None:
+        self._lock = _locked(lock)
+        path.touch(PRIVATE_FILE)
+        self._sql = sqlite3.connect(path, check_same_thread=False)
+        try:
+            self._sql.execute("PRAGMA journal_mode = WAL")
+            self._sql.execute("PRAGMA synchronous = OFF")
+            self._sql.executescript(TABLES)
+            found = self.fact("format", FORMAT)
+            self.note("format", found)
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise ValueError(f"{path} cannot be used as the farm's books: {error}") from None
+        if found != FORMAT:
+            self.close()
+            raise ValueError(f"{path} has format {found}; expected {FORMAT}: start with an empty folder")
+
+    def close(self) -> None:
+        """Let go of the books; what was not committed is lost, as if the farm were killed."""
+        self._sql.close()
+        self._lock.close()
+
+    def commit(self) -> None:
+        """Make lasting what was written since the last time."""
+        self._sql.commit()
+
+    def fact(self, name: str, default: Any) -> Any:
+        """Return a fact that was noted by its name."""
+        row = self._sql.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def note(self, name: str, value: Any) -> None:
+        """Note a fact, of which JSON can be made."""
+        self._sql.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield all tasks in the order of their numbers, without their frames."""
+        names, readers = tuple(TASK_COLUMNS), tuple(TASK_COLUMNS.values())
+        for row in self._sql.execute(f"SELECT {', '.join(names)} FROM tasks ORDER BY number"):  # noqa: S608 - no input
+            yield Task(**{name: read(value) for name, read, value in zip(names, readers, row, strict=True)})
+
+    def frames(self, first: int, count: int) -> Iterator[dict[str, Any]]:
+        """Yield what is written about frames that have begun, by their ids."""
+        names, readers = tuple(FRAME_COLUMNS), tuple(FRAME_COLUMNS.values())
+        rows = self._sql.execute(
+            f"SELECT {', '.join(names)} FROM frames WHERE id >= ? AND id < ?",  # noqa: S608 - no input
+            (first, first + count),
+        )
+        for row in rows:
+            yield {name: read(value) for name, read, value in zip(names, readers, row, strict=True)}
+
+    def owing_frames(self) -> list[int]:
+        """Return the ids of the frames that are not paid, the oldest first."""
+        rows = self._sql.execute("SELECT id FROM frames WHERE arrears != '0' ORDER BY ended, id")
+        return [row[0] for row in rows]
+
+    def write(self, tasks: Iterable[Task], frames: Iterable[Frame]) -> None:
+        """Write tasks and frames as they are now."""
+        self._write("tasks", TASK_COLUMNS, tasks)
+        self._write("frames", FRAME_COLUMNS, frames)
+
+    def file(self, task: int, name: str) -> str | None:
+        """Return an uploaded file, None where there is none."""
+        row = self._sql.execute(
+            "SELECT content FROM files WHERE task = ? AND name = ?", (task, name)
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def keep_file(self, task: int, name: str, content: str) -> None:
+        """Keep an uploaded file, in place of one of its name."""
+        self._sql.execute("REPLACE INTO files VALUES (?, ?, ?)", (task, name, content))
+
+    def copy_files(self, origin: int, task: int) -> None:
+        """Give a task the uploaded files of another."""
+        self._sql.execute(
+            "REPLACE INTO files SELECT ?, name, content FROM files WHERE task = ?", (task, origin)
+        )
+
+    def use_nonce(self, second: int, nonce: str) -> bool:
+        """Note a nonce, and return whether it was new."""
+        return self._sql.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (second, nonce)).rowcount == 1
+
+    def forget_nonces(self, before: float) -> None:
+        """Forget the nonces of timestamps that are no longer good."""
+        self._sql.execute("DELETE FROM nonces WHERE second < ?", (before,))
+
+    def record(self, date: int, call: str, tasks: Iterable[str]) -> None:
+        """Note what a customer did, for the list of records."""
+        self._sql.execute(
+            "INSERT INTO records (date, call, tasks) VALUES (?, ?, ?)", (date, call, json.dumps(list(tasks)))
+        )
+
+    def records(self) -> list[tuple[int, int, str, str]]:
+        """Return id, date, call and aliases of what was recorded, the latest first."""
+        return self._sql.execute("SELECT id, date, call, tasks FROM records ORDER BY id DESC").fetchall()
+
+    def _write(self, table: str, columns: Iterable[str], things: Iterable[Any]) -> None:
+        names = tuple(columns)
+        marks = ", ".join("?" * len(names))
+        self._sql.executemany(
+            f"REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - no input
+            ([_written(getattr(thing, name)) for name in names] for thing in things),
+        )
+
+
+def _written(value: Any) -> Any:
+    match value:
+        case None | str() | int() | float():
+            return value
+        case Decimal():
+            return str(value) if value else "0"  # however many decimals it has, as owing_frames asks for it
+        case Job():
+            return json.dumps(asdict(value))
+    return json.dumps(value)
+
+
+def _locked(path: Path) -> TextIO:
+    """Return the lock file, held until it is closed or the process dies.
+
+    :raises ValueError: another farm holds it.
+    """
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ValueError(f"{path.parent} is in use by another farm; choose another storage folder") from None
+    return file

@@ -1,0 +1,1 @@
+"""The folders of the embedded farm: input and output storage."""

@@ -1,0 +1,244 @@
+"""What can be waited for besides a task's state: frames, files, money.
+
+A condition is a small value that can be stored with a trigger. It asks the farm a question, a sequence of
+calls that a worker's client and a triggerer's drive alike, and judges by the answer how far it has come. Many
+conditions may share an answer.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from abc import abstractmethod
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.states import FrameStatus, Phase
+from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_renderbus.api.models.account import UserProfile
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.clients.flows import Sequence
+
+_NO_NAMES: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look has shown.
+
+    :param news: a line about how far it has come; the same line again is no news.
+    :param end: how the waiting has ended, or None while it goes on.
+    """
+
+    news: str
+    end: Event | None = None
+
+
+class Condition(Protocol):
+    """Something to wait for."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def question(self) -> str:
+        """What it asks, in words: the same for all conditions that ask the same."""
+
+    @abstractmethod
+    def ask(self) -> Sequence[Any]:
+        """Ask the farm."""
+
+    @abstractmethod
+    def judge(self, answer: Any) -> Look:
+        """Return what an answer shows."""
+
+    def look(self) -> Sequence[Look]:
+        """Look once."""
+        return self.judge((yield from self.ask()))
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A task, and the names of its frames where they were asked for.
+
+    :param task: the task.
+    :param finished: the frames that are done in every leaf that has them.
+    :param there: all frames.
+    """
+
+    task: TaskInfo
+    finished: frozenset[str] = _NO_NAMES
+    there: frozenset[str] = _NO_NAMES
+
+
+@dataclass(frozen=True)
+class FramesDone(Condition):
+    """Frames of a task are done: chosen ones, or a share of all.
+
+    :param number: the task's number.
+    :param frames: names of frames, which must all be done; None where a share counts.
+    :param share: how many of all frames must be done, from 0 to 1.
+    """
+
+    kind: ClassVar[str] = "frames"
+    number: int
+    frames: tuple[str, ...] | None = None
+    share: float = 1.0
+
+    @property
+    def question(self) -> str:
+        """What it asks."""
+        return f"the frames of {self.number}" if self.frames else f"task {self.number}"
+
+    def ask(self) -> Sequence[Frames]:
+        """Ask for the task, and for its frames where some are chosen."""
+        return (yield from self.ask_about((yield from sequences.task_info(self.number))))
+
+    def ask_about(self, task: TaskInfo) -> Sequence[Frames]:
+        """Ask for a task's frames where some are chosen."""
+        if self.frames is None:
+            return Frames(task)
+        return Frames(task, *(yield from _frame_names(_with_frames(task))))
+
+    def judge(self, answer: Frames) -> Look:
+        """Return what an answer shows."""
+        task = answer.task
+        missing: frozenset[str] = _NO_NAMES
+        if self.frames is None:
+            leaves = _with_frames(task)
+            done = sum(leaf.progress.done for leaf in leaves)
+            wanted = sum(leaf.progress.total for leaf in leaves)
+            reached = wanted > 0 and done >= self.share * wanted
+        else:
+            chosen = frozenset(self.frames)
+            done, wanted, missing = len(answer.finished & chosen), len(chosen), chosen - answer.there
+            reached = done == wanted
+        news = f"task {self.number}: {done} of {wanted} frames done"
+        result = {"number": self.number, "done": done, "wanted": wanted}
+        if missing and task.status.phase is Phase.SUCCEEDED:
+            names = ", ".join(map(repr, sorted(missing)))
+            return Look(
+                news, Event(End.FAILED_FOR_GOOD, f"task {self.number} has finished and has no frame {names}")
+            )
+        return Look(news, Event(End.REACHED, news, result) if reached else _lost(task))
+
+
+@dataclass(frozen=True)
+class FilesThere(Condition):
+    """Files of a task are in the output storage.
+
+    :param number: the task's number.
+    :param pattern: which files count, matched against their paths.
+    :param count: how many there must be.
+    """
+
+    kind: ClassVar[str] = "files"
+    number: int
+    pattern: str = "*"
+    count: int = 1
+
+    @property
+    def question(self) -> str:
+        """What it asks."""
+        return f"the files of {self.number}"
+
+    def ask(self) -> Sequence[tuple[TaskInfo, list[str]]]:
+        """Ask for the task and list its files."""
+        task = yield from sequences.task_info(self.number)
+        files = yield from sequences.files_of(leaf.id for leaf in task.leaves())
+        return task, [file.path for file in files]
+
+    def judge(self, answer: tuple[TaskInfo, list[str]]) -> Look:
+        """Return what an answer shows."""
+        task, paths = answer
+        files = sum(fnmatch.fnmatchcase(path, self.pattern) for path in paths)
+        news = f"task {self.number}: {files} of {self.count} files are there"
+        result = {"number": self.number, "files": files}
+        return Look(news, Event(End.REACHED, news, result) if files >= self.count else _lost(task))
+
+
+@dataclass(frozen=True)
+class FundsEnough(Condition):
+    """The account can spend enough, as far as it shows: balance, coupons and credit together.
+
+    :param least: how much, in the account's currency, as text.
+    """
+
+    kind: ClassVar[str] = "funds"
+    least: str
+
+    @property
+    def question(self) -> str:
+        """What it asks."""
+        return "the account"
+
+    def ask(self) -> Sequence[UserProfile]:
+        """Ask for the account's profile."""
+        (profile,) = yield [calls.query_user_profile()]
+        found: UserProfile = profile
+        return found
+
+    def judge(self, answer: UserProfile) -> Look:
+        """Return what an answer shows."""
+        news = f"the account has {answer.means} {answer.currency}, {self.least} are wanted"
+        if not answer.shows_means:
+            news += f"; {answer.ONLY_ADVICE}"
+        result = {"means": str(answer.means), "currency": answer.currency}
+        return Look(news, None if answer.lacks(Decimal(self.least)) else Event(End.REACHED, news, result))
+
+
+CONDITIONS: dict[str, type[Any]] = {kind.kind: kind for kind in (FramesDone, FilesThere, FundsEnough)}
+
+
+def stored(condition: Any) -> dict[str, Any]:
+    """Return a condition as the JSON that is stored with a trigger."""
+    return {"kind": condition.kind, **asdict(condition)}
+
+
+def restored(stored_condition: dict[str, Any]) -> Condition:
+    """Return a condition from what was stored with a trigger.
+
+    :raises OtherVersion: it is none.
+    """
+    fields = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in stored_condition.items()
+        if name != "kind"
+    }
+    kind = CONDITIONS.get(stored_condition.get("kind", ""))
+    try:
+        if kind is not None:
+            condition: Condition = kind(**fields)
+            return condition
+    except TypeError:
+        pass
+    raise OtherVersion(
+        f"the trigger was stored with a condition, {stored_condition.get('kind')}, which this version of the "
+        f"provider does not know"
+    )
+
+
+def _with_frames(task: TaskInfo) -> list[TaskInfo]:
+    return [leaf for leaf in task.leaves() if not leaf.is_photon_pass]
+
+
+def _frame_names(leaves: Iterable[TaskInfo]) -> Sequence[tuple[frozenset[str], frozenset[str]]]:
+    """Return the names of the frames that are done in every leaf that has them, and of all frames."""
+    done: set[str] = set()
+    open_: set[str] = set()
+    for leaf in leaves:
+        for frame in (yield from sequences.frames(leaf.id)):
+            (done if frame.status is FrameStatus.DONE else open_).add(frame.index)
+    return frozenset(done - open_), frozenset(done | open_)
+
+
+def _lost(task: TaskInfo) -> Event | None:
+    """Return the end of waiting where the task has failed; one that has finished may still deliver."""
+    end = judge(task)
+    return None if end is None or end.end is End.REACHED else end

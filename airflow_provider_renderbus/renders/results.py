@@ -1,0 +1,238 @@
+"""What crosses from the triggerer to the worker when the waiting is over: small, checked, without secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.states import TASK_STATES, Phase, TaskStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from decimal import Decimal
+
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+
+
+FINISHED = frozenset({TaskStatus.FINISHED})
+
+STOPPED_BY_SOMEBODY = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
+
+# Ends that another try of the Airflow task cannot mend: somebody decided them, or money is missing.
+_FOR_GOOD = STOPPED_BY_SOMEBODY | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+
+
+class Outcome(enum.StrEnum):
+    """What to do about a render's state."""
+
+    WAIT = "wait"
+    REACHED = "reached"
+    FAILED = "failed"
+    FAILED_FOR_GOOD = "failed_for_good"
+
+
+def outcome(
+    status: TaskStatus,
+    wanted: Collection[TaskStatus] = FINISHED,
+    failed: Collection[TaskStatus] | None = None,
+) -> Outcome:
+    """Tell what a state means to somebody who waits.
+
+    :param status: the state of the whole task.
+    :param wanted: the states that are waited for.
+    :param failed: the states that count as failed; where it is left out, every end that is not wanted.
+    :return: REACHED for a state that is wanted, WAIT for one that may still lead there (active, or paused
+        after the priority frames), FAILED_FOR_GOOD for an end that a retry cannot mend, else FAILED.
+    """
+    if status in wanted:
+        return Outcome.REACHED
+    goes_on = status.phase in {Phase.ACTIVE, Phase.PAUSED} if failed is None else status not in failed
+    if goes_on:
+        return Outcome.WAIT
+    return Outcome.FAILED_FOR_GOOD if status in _FOR_GOOD else Outcome.FAILED
+
+
+def summary(task: TaskInfo) -> dict[str, Any]:
+    """Return what a DAG author wants to know of a render, as small JSON.
+
+    :return: ``number``; ``state``, a name of `TaskStatus`; ``frames``, counted by the farm in jobs; ``cost``
+        in the account's currency, as text so that no digit is lost; ``seconds`` from the first leaf's start
+        to the last one's end, or None before it; ``outputs``, the leaves' folders in the output storage.
+    """
+    progress = task.progress
+    return {
+        "number": task.id,
+        "state": task.status.name,
+        "frames": {
+            "total": progress.total,
+            "done": progress.done,
+            "failed": progress.failed,
+            "running": progress.running,
+            "aborted": progress.aborted,
+        },
+        "cost": str(task.cost),
+        "seconds": _seconds(task),
+        "outputs": list(task.output_names),
+    }
+
+
+def _seconds(task: TaskInfo) -> float | None:
+    leaves = tuple(task.leaves())
+    started = [leaf.started_at for leaf in leaves if leaf.started_at]
+    completed = [leaf.completed_at for leaf in leaves if leaf.completed_at]
+    if not started or len(completed) < len(leaves):
+        return None
+    return (max(completed) - min(started)).total_seconds()
+
+
+_VERSION = 1
+
+
+class OtherVersion(RenderbusError):
+    """Something that another version of this provider has stored. Another try waits anew.
+
+    :param problem: what cannot be read, and why.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; run the same version of airflow-provider-renderbus on workers and triggerers"
+
+
+class End(enum.StrEnum):
+    """How the waiting for a render ended.
+
+    STOPPED_EARLY is a stop so soon after a try took the render up that it was meant for the try before,
+    OVER_BUDGET a render that goes on and has cost more than it may.
+    """
+
+    REACHED = Outcome.REACHED.value
+    FAILED = Outcome.FAILED.value
+    FAILED_FOR_GOOD = Outcome.FAILED_FOR_GOOD.value
+    TIMED_OUT = "timed_out"
+    STOPPED_EARLY = "stopped_early"
+    OVER_BUDGET = "over_budget"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """The end of waiting.
+
+    :param end: how it ended.
+    :param message: what to tell a person.
+    :param result: what there is to return, or None where nothing was reached.
+    """
+
+    end: End
+    message: str
+    result: dict[str, Any] | list[dict[str, Any]] | None = None
+
+    @property
+    def state(self) -> TaskStatus | None:
+        """The state of the render that it is about, where it is about one."""
+        name = self.result_of_one.get("state")
+        return None if name is None else TaskStatus[name]
+
+    @property
+    def result_of_one(self) -> dict[str, Any]:
+        """The result of the first render that it is about; empty where there is none."""
+        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
+        return result if isinstance(result, dict) else {}
+
+    def payload(self) -> dict[str, Any]:
+        """Return the event as the JSON that Airflow stores."""
+        return {**dataclasses.asdict(self), "end": self.end.value, "version": _VERSION}
+
+    @classmethod
+    def received(cls, payload: Any) -> Event:
+        """Read an event from a triggerer; one that cannot be read is a failure that may be retried."""
+        try:
+            return cls.read(payload)
+        except OtherVersion as problem:
+            return cls(End.FAILED, str(problem))
+
+    @classmethod
+    def read(cls, payload: Any) -> Event:
+        """Read an event that came from a triggerer.
+
+        :raises OtherVersion: it is not one.
+        """
+        if not isinstance(payload, dict) or payload.get("version") != _VERSION:
+            raise _unknown(f"version {_VERSION} was expected")
+        end, message, result = payload.get("end"), payload.get("message"), payload.get("result")
+        if end not in list(End) or not isinstance(message, str) or not isinstance(result, dict | list | None):
+            raise _unknown("its end, message or result is missing")
+        return cls(End(end), message, result)
+
+
+def _unknown(problem: str) -> OtherVersion:
+    return OtherVersion(
+        f"the triggerer sent an event that this version of the provider does not know: {problem}"
+    )
+
+
+def judge(
+    task: TaskInfo,
+    wanted: Collection[TaskStatus] = FINISHED,
+    failed: Collection[TaskStatus] | None = None,
+    *,
+    forgiving: bool = False,
+    max_cost: Decimal | None = None,
+) -> Event | None:
+    """Return the end of waiting that a look at a task brings, or None while there is more to wait for.
+
+    :param task: the task as it is now.
+    :param wanted: the states that are waited for.
+    :param failed: the states that count as failed; all ends that are not wanted where it is left out.
+    :param forgiving: whether a stop is that of an earlier try, which the one who waits has taken over from.
+    :param max_cost: what it may cost, in the account's currency.
+    """
+    verdict = outcome(task.status, wanted, failed)
+    if verdict is Outcome.WAIT:
+        if max_cost is None or task.cost <= max_cost:
+            return None
+        return Event(End.OVER_BUDGET, f"{describe(task)}, more than the {max_cost} it may", summary(task))
+    if forgiving and verdict is Outcome.FAILED_FOR_GOOD and task.status in STOPPED_BY_SOMEBODY:
+        return Event(End.STOPPED_EARLY, describe(task), summary(task))
+    return Event(End(verdict.value), describe(task), summary(task))
+
+
+def describe(task: TaskInfo) -> str:
+    """Return a line about a task: its state, frames and cost."""
+    progress = task.progress
+    state = task.status
+    name = state.name if state is not TaskStatus.UNKNOWN else f"in state {task.status_code}"
+    line = f"task {task.id} is {name} ({TASK_STATES[state].meaning})"
+    line += f", {progress.done} of {progress.total} frames done"
+    if progress.failed:
+        line += f", {progress.failed} failed"
+    return f"{line}, cost {task.cost}"
+
+
+def unable(problem: RenderbusError | ValueError) -> Event:
+    """Return the end of waiting because the farm refuses to be asked, and will not answer otherwise later.
+
+    :param problem: what the farm refused, or what is wrong with the connection.
+    """
+    return Event(End.FAILED_FOR_GOOD, str(problem))
+
+
+def timed_out(last_seen: str | None) -> Event:
+    """Return the end of waiting because its time is over.
+
+    :param last_seen: a line about what was seen last, or None where nothing ever was.
+    """
+    return Event(End.TIMED_OUT, f"the time to wait is over: {last_seen or 'the farm could not be asked'}")
+
+
+def together(events: Sequence[Event]) -> Event:
+    """Return how waiting for all of some tasks ended: well, or like the first that did not end well.
+
+    :param events: how the waiting for each of them ended.
+    """
+    for event in events:
+        if event.end is not End.REACHED:
+            return event
+    results = [event.result for event in events if isinstance(event.result, dict)]
+    return Event(End.REACHED, "; ".join(event.message for event in events), results)

@@ -1,0 +1,114 @@
+"""Stopping renders that nobody waits for any more: what to ask, and when it is over."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
+from airflow_provider_renderbus.api.states import Phase
+from airflow_provider_renderbus.api.validation import LARGEST_PAGE
+from airflow_provider_renderbus.clients import flows as sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.clients.flows import Sequence as CallSequence
+
+log = logging.getLogger(__name__)
+
+# Seconds until it is given up and said loudly.
+STOP_WITHIN = 20.0
+PAUSE = 1.0
+# A submit may still be under way and an answer can be short of a task, so one look without it is not enough.
+LOOKS_AT_REST = 3
+# The farm may refuse to stop a task because it has just ended; the next look shows that.
+_REFUSALS = 3
+
+
+class Stopping:
+    """Tasks that are to be stopped, and those of them of which the farm has not confirmed it yet.
+
+    :param numbers: the tasks' numbers.
+    :param looks: how many looks in a row must show a task at rest: more than one where an order that starts
+        it may still be under way.
+    """
+
+    def __init__(self, numbers: Iterable[int], looks: int = 1) -> None:
+        self.open = list(numbers)
+        self._pages = [
+            self.open[first : first + LARGEST_PAGE] for first in range(0, len(self.open), LARGEST_PAGE)
+        ]
+        self._looks = looks
+        self._problem: object = "the farm has not confirmed it in time"
+        self._refusals: Counter[int] = Counter()
+        self._at_rest: Counter[int] = Counter()
+
+    def pages(self) -> list[list[int]]:
+        """Return what is open, in pages that are stopped together, but for what the farm refuses for good."""
+        pages = ([number for number in page if number in self.open] for page in self._pages)
+        self._pages = [page for page in pages if page and self._refusals[page[0]] < _REFUSALS]
+        return self._pages
+
+    def round(self, page: list[int]) -> CallSequence[None]:
+        """Stop what is at work of a page, and look what has become of it.
+
+        :param page: one of :meth:`pages`.
+        """
+        found = yield from sequences.task_infos(page)
+        working = [number for number in page if number in found and _works(found[number])]
+        if working:
+            yield [calls.stop_task(working)]
+            found |= yield from sequences.task_infos(working)
+        closed = {number for number in page if not self._is_open(number, found.get(number))}
+        self.open = [number for number in self.open if number not in closed]
+
+    def bear(self, problem: RenderbusError | ValueError, page: list[int]) -> None:
+        """Take an error in place of an answer; a page that is refused is divided, for one may be the cause.
+
+        :param problem: the error.
+        :param page: the page that it came for.
+        """
+        self._problem = problem
+        if not isinstance(problem, ValueError) and not is_refusal(problem):
+            return
+        if len(page) == 1:
+            self._refusals[page[0]] += 1
+        elif page in self._pages:
+            middle = len(page) // 2
+            self._pages.remove(page)
+            self._pages += [page[:middle], page[middle:]]
+
+    def told(self, numbers: Sequence[int]) -> str:
+        """Return what has become of tasks, and say it loudly where one may still be running.
+
+        :param numbers: the tasks' numbers.
+        """
+        still = [number for number in numbers if number in self.open]
+        if not still:
+            return f"task {_listed(numbers)} does not run any more"
+        line = (
+            f"task {_listed(still)} could not be stopped: it may still be running and cost money, "
+            f"so stop it on the farm's page"
+        )
+        log.error("%s (%s)", line, self._problem)
+        return line
+
+    def _is_open(self, number: int, task: TaskInfo | None) -> bool:
+        if task is not None and _works(task):
+            self._at_rest[number] = 0
+            return True
+        self._at_rest[number] += 1
+        is_there = task is not None and task.submitted
+        return self._at_rest[number] < (self._looks if is_there else LOOKS_AT_REST)
+
+
+def _works(task: TaskInfo) -> bool:
+    return task.submitted and task.status.phase is Phase.ACTIVE
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -1,0 +1,175 @@
+"""The steps of a render that more than one operator takes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import (
+    BadAnswer,
+    BadRequest,
+    NotSent,
+    RenderbusError,
+    UnknownTask,
+    is_refusal,
+)
+from airflow_provider_renderbus.api.validation import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+
+log = logging.getLogger(__name__)
+
+# Seconds between the looks for a task that an answer did not hold.
+_PAUSES = (2.0, 5.0, 10.0)
+# Seconds before each look by which it is settled whether a submit arrived: three looks over 30 s.
+UNTIL_SETTLED = (0.0, 15.0, 15.0)
+
+
+def look_for(hook: RenderbusHook, number: int) -> TaskInfo | None:
+    """Return what the farm tells of a task, or None where several answers in a row did not hold it.
+
+    An answer can be short of a task for a moment, and to take it for gone would be to render and pay anew.
+    """
+    known = _look_up(hook, number)
+    for pause in _PAUSES:
+        if known is not None:
+            break
+        time.sleep(pause)
+        known = _look_up(hook, number)
+    return known
+
+
+def submitted_at(hook: RenderbusHook, number: int) -> float:
+    """Return the moment at which the farm took a submit, in seconds since 1970; now where it tells none."""
+    known = look_for(hook, number)
+    moment = known.submitted_at if known else None
+    return moment.timestamp() if moment else time.time()
+
+
+def create(
+    hook: RenderbusHook,
+    count: Any = 1,
+    *,
+    task_user_level: Any,
+    labels: Sequence[str] | None,
+    artist: str | None,
+    clone_original_id: TaskNumber | None = None,
+) -> tuple[int, ...]:
+    """Create task numbers, which cost nothing until they are submitted.
+
+    :param hook: the farm's hook.
+    :param count: how many numbers.
+    :param task_user_level: priority among the account's own tasks, 50 or 60.
+    :param labels: labels that the task carries on the farm's web pages.
+    :param artist: name of the person who made the scene.
+    :param clone_original_id: number or alias of the task that is cloned.
+    :raises ValueError: an argument is not what the farm takes.
+    :raises BadAnswer: other than so many numbers came.
+    """
+    count = whole("count", count)
+    call = calls.create_task(
+        count=count,
+        task_user_level=whole("task_user_level", task_user_level),
+        labels=labels,
+        artist=artist,
+        clone_original_id=clone_original_id,
+    )
+    numbers = hook.send(call).ids
+    if len(numbers) != count:
+        raise BadAnswer(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
+    log.info("Created %s", ", ".join(f"task {number}" for number in numbers))
+    return numbers
+
+
+def check_funds(hook: RenderbusHook, least: Decimal) -> None:
+    """See to it that the account can spend enough; where it does not show its money, that is only advice.
+
+    :param hook: the farm's hook.
+    :param least: how much, in the account's currency.
+    :raises ValueError: it cannot.
+    """
+    profile = hook.send(calls.query_user_profile())
+    told = f"the account has {profile.means} {profile.currency}, min_funds asks for {least}"
+    if profile.lacks(least):
+        raise ValueError(f"{told}: nothing was submitted; top it up")
+    if profile.means < least:
+        log.warning("%s; %s", told, profile.ONLY_ADVICE)
+
+
+def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sent: bool) -> None:
+    """Submit a task that is not submitted, so that it is never paid twice.
+
+    Where it is not known whether a submit arrived, the farm is asked, and it is sent again only after the
+    farm has called the number unsubmitted three times over 30 s. If that second one is refused, the first
+    has arrived after all.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    :param producer: name of the artist, which comes back in the task's info.
+    :param may_be_sent: whether an earlier try may have sent a submit already.
+    :raises RenderbusError: the farm refused, or did not answer; another try settles it.
+    """
+    try:
+        hook.send(calls.submit_task(number, producer=producer))
+    except RenderbusError as lost:
+        if isinstance(lost, NotSent):
+            raise
+        if is_refusal(lost):
+            if may_be_sent and is_submitted(hook, number):
+                return
+            raise
+        log.warning("It is not known whether task %s was submitted; the farm is asked: %s", number, lost)
+        if not has_arrived(hook, number):
+            _submit_again(hook, number, producer)
+    log.info("Submitted task %s: %s", number, hook.console_url(number))
+
+
+def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> None:
+    log.warning("The farm still calls task %s unsubmitted; submitting it again", number)
+    try:
+        hook.send(calls.submit_task(number, producer=producer))
+    except RenderbusError as problem:
+        if isinstance(problem, BadRequest):
+            log.warning("It was refused, so the first submit counts: %s", problem)
+        elif is_refusal(problem) or isinstance(problem, NotSent) or not has_arrived(hook, number):
+            raise
+
+
+def has_arrived(hook: RenderbusHook, number: int) -> bool:
+    """Settle whether a submit that may have been sent has arrived, by three looks over 30 s.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    """
+    for pause in UNTIL_SETTLED:
+        time.sleep(pause)
+        if is_submitted(hook, number):
+            return True
+    return False
+
+
+def is_submitted(hook: RenderbusHook, number: int) -> bool:
+    """Return whether the farm calls a task submitted.
+
+    :param hook: the farm's hook.
+    :param number: the task's number.
+    :raises UnknownTask: the farm does not know the task.
+    """
+    known = look_for(hook, number)
+    if known is None:
+        raise UnknownTask(number)
+    if known.submitted:
+        log.info("Task %s was submitted by an earlier request", number)
+    return known.submitted
+
+
+def _look_up(hook: RenderbusHook, number: int) -> TaskInfo | None:
+    return hook.send(calls.query_task_info([number])).get(number)

@@ -1,0 +1,229 @@
+"""Building a task.json for Blender, Maya or Houdini, or changing one that an analysis made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_renderbus.api.call import without_none
+from airflow_provider_renderbus.task_json import fields, scenes
+from airflow_provider_renderbus.task_json.files import load, merged
+from airflow_provider_renderbus.task_json.schema import check
+from airflow_provider_renderbus.task_json.software import HOUDINI, MAYA, cg_name, cg_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+    from pathlib import PurePath
+
+    from airflow_provider_renderbus.task_json.frame_ranges import Frames
+
+# Source: the defaults of task_info in the vendor's documents and in its released client.
+DEFAULTS = {
+    "project_name": "",
+    "input_project_path": "",
+    "frames_per_task": "1",
+    "pre_frames": "000",
+    "stop_after_test": "2",
+    "job_stop_time": "259200",
+    "task_stop_time": "0",
+    "time_out": "43200",
+    "tiles": "1",
+    "tiles_type": "block",
+    "is_layer_rendering": "1",
+    "enable_layered": "0",
+    "render_layer_type": "0",
+    "is_distribute_render": "0",
+    "distribute_render_node": "3",
+    "is_picture": "0",
+    "os_name": "1",
+    "ram": "64",
+    "channel": "4",
+    "graphics_cards_num": "2",
+}
+
+
+def task_json(
+    *,
+    cg: str | int | None = None,
+    version: str | None = None,
+    scene: str | PurePath | None = None,
+    frames: Frames | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    camera: str | None = None,
+    image_format: str | None = None,
+    output: str | None = None,
+    scene_names: Sequence[str] | None = None,
+    layers: Sequence[str] | None = None,
+    renderer: str | None = None,
+    render_setup: bool | None = None,
+    rop_nodes: Sequence[str] | None = None,
+    geo_nodes: Sequence[str] | None = None,
+    plugins: Mapping[str, str] | None = None,
+    project_name: str | None = None,
+    project_path: str | PurePath | None = None,
+    frames_per_task: int | None = None,
+    pre_frames: str | None = None,
+    stop_after_test: bool | None = None,
+    job_stop_time: int | None = None,
+    task_stop_time: int | None = None,
+    time_out: int | None = None,
+    tiles: int | None = None,
+    tiles_type: Literal["block", "strip"] | None = None,
+    os_name: Literal["linux", "windows"] | None = None,
+    ram: int | None = None,
+    graphics_cards_num: int | None = None,
+    base: Mapping[str, Any] | str | PathLike[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a task.json for Blender, Maya or Houdini, or one that an analysis made, with changes.
+
+    What is left out has the farm's default, or stays as `base` has it. Account, platform, task number,
+    project id and machines are filled in before the upload (:func:`.completion.filled_in`).
+
+    :param cg: the software, by name ("Blender") or number (2007).
+    :param version: its version, e.g. "4.2".
+    :param scene: the scene file, as its path is on the machine from which it is uploaded.
+    :param frames: one frame, a text such as "1-10[2],15", or start, end and step.
+    :param width: of a frame, pixels. Maya wants it.
+    :param height: of a frame, pixels. Maya wants it.
+    :param camera: name of the camera to render; the scene's own where it is left out (Blender, Maya).
+    :param image_format: of the frames, as the software names it, e.g. "PNG" (Blender) or "exr" (Maya, whose
+        default that is).
+    :param output: the frames' path (Blender) or the prefix of their names (Maya).
+    :param scene_names: scenes of the file that are rendered (Blender).
+    :param layers: render layers; all others of `base` are switched off (Maya).
+    :param renderer: name of the renderer, e.g. "arnold" (Maya, which wants it).
+    :param render_setup: whether the layers are those of Render Setup (Maya).
+    :param rop_nodes: paths of nodes to render, e.g. "/out/mantra1"; others of `base` are switched off
+        (Houdini, which wants these or `geo_nodes`).
+    :param geo_nodes: paths of nodes to simulate (Houdini).
+    :param plugins: versions of plug-ins by their names.
+    :param project_name: the project on the farm.
+    :param project_path: the project's folder.
+    :param frames_per_task: frames that one machine renders in one go.
+    :param pre_frames: priority frames: three digits 0 or 1 for first, middle and last frame, then, if wanted,
+        a colon and frames, e.g. "101" or "000:1,3-4[1]".
+    :param stop_after_test: whether the render pauses after the priority frames until full speed is asked for.
+    :param job_stop_time: seconds that a frame may take.
+    :param task_stop_time: seconds that the whole task may take, 0 for no limit.
+    :param time_out: seconds after which the user is warned.
+    :param tiles: tiles that a frame is cut in; not together with `frames_per_task`.
+    :param tiles_type: shape of the tiles, "block" or "strip".
+    :param os_name: operating system of the machines, "linux" or "windows".
+    :param ram: memory of the machines, GB.
+    :param graphics_cards_num: GPU cards of a machine.
+    :param base: a task.json to start from: a mapping, JSON text or a path. It may be for any software, but
+        what a software other than the three renders is changed by `overrides` only.
+    :param overrides: merged into the result, object by object: it may hold anything that task.json can.
+    :raises ValueError: an argument is missing or is not what it takes, or `base` is no task.json.
+    """
+    present = {}
+    if base is not None:
+        present = load("base", base)
+        check("task.json", present)
+    number = _software_number(cg, present)
+    rendered = without_none(
+        frames=fields.frames("frames", frames),
+        width=fields.digits("width", width),
+        height=fields.digits("height", height),
+        camera=fields.text("camera", camera),
+        image_format=fields.text("image_format", image_format),
+        output=fields.text("output", output),
+        scene_names=fields.texts("scene_names", scene_names),
+        layers=fields.texts("layers", layers),
+        renderer=fields.text("renderer", renderer),
+        render_setup=fields.chosen("render_setup", render_setup, {False: "0", True: "1"}),
+        rop_nodes=fields.texts("rop_nodes", rop_nodes),
+        geo_nodes=fields.texts("geo_nodes", geo_nodes),
+    )
+    config = without_none(
+        cg_name=None if present else cg_name(number),
+        cg_version=fields.text("version", version),
+        plugins=fields.versions("plugins", plugins),
+    )
+    info = without_none(
+        cg_id=None if present else str(number),
+        input_cg_file=fields.text("scene", scene),
+        input_project_path=fields.text("project_path", project_path),
+        project_name=fields.text("project_name", project_name),
+        frames_per_task=fields.digits("frames_per_task", frames_per_task),
+        pre_frames=fields.priority_frames("pre_frames", pre_frames, rendered.get("frames")),
+        stop_after_test=fields.chosen("stop_after_test", stop_after_test, {True: "1", False: "2"}),
+        job_stop_time=fields.digits("job_stop_time", job_stop_time),
+        task_stop_time=fields.digits("task_stop_time", task_stop_time, least=0),
+        time_out=fields.digits("time_out", time_out),
+        tiles=fields.digits("tiles", tiles),
+        tiles_type=fields.chosen("tiles_type", tiles_type, {"block": "block", "strip": "strip"}),
+        render_layer_type=rendered.get("render_setup"),
+        os_name=fields.chosen("os_name", os_name, {"linux": "0", "windows": "1"}),
+        ram=fields.digits("ram", ram),
+        graphics_cards_num=fields.digits("graphics_cards_num", graphics_cards_num),
+    )
+    _check_rendered(number, rendered)
+    if not present:
+        _check_whole(number, {"version": version, "scene": scene, **rendered})
+    described = {"software_config": config, "task_info": info, **_scene(number, rendered, present)}
+    result = merged(present or _defaults(number), described)
+    _check_together(info, result["task_info"])
+    return merged(result, {} if overrides is None else load("overrides", overrides))
+
+
+def _defaults(number: int) -> dict[str, Any]:
+    # Maya cuts frames in tiles only where layers are on (the vendor's document of Maya's task.json).
+    info = {**DEFAULTS, "enable_layered": "1"} if number == MAYA else DEFAULTS
+    return {"software_config": {"plugins": {}}, "task_info": info, "additional_info": {}}
+
+
+def _software_number(cg: str | int | None, base: Mapping[str, Any]) -> int:
+    described = " or ".join(map(cg_name, scenes.DESCRIBE))
+    given = None if cg is None else cg_number("cg", cg)
+    if base:
+        cg_id = base["task_info"].get("cg_id", "")
+        number = int(cg_id) if cg_id.isdecimal() else 0
+        if given not in {None, number}:
+            raise ValueError(f"cg: base is for {cg_name(number)}, not for {cg!r}; leave cg out")
+        return number
+    if given is None:
+        raise ValueError(f"cg: {described} is wanted where there is no base")
+    if given not in scenes.DESCRIBE:
+        start = f"for {cg_name(given)} start from base, a file that an analysis made"
+        raise ValueError(f"cg: {described} is wanted; {start}")
+    return given
+
+
+def _check_rendered(number: int, rendered: Mapping[str, Any]) -> None:
+    for argument in rendered:
+        takers = [taker for taker, taken in scenes.TAKES.items() if argument in taken]
+        if number not in takers:
+            names = " and ".join(map(cg_name, takers))
+            raise ValueError(f"{argument}: it is for {names}, not for {cg_name(number)}; use overrides")
+
+
+def _check_whole(number: int, given: Mapping[str, Any]) -> None:
+    wanted = ["version", "scene", "frames"]
+    if number == MAYA:
+        wanted += ["width", "height", "renderer"]
+    if number == HOUDINI and "geo_nodes" not in given:
+        wanted += ["rop_nodes"]
+    if "width" in given or "height" in given:
+        wanted += ["width", "height"]
+    for argument in wanted:
+        if given.get(argument) is None:
+            raise ValueError(f"{argument}: it is wanted for {cg_name(number)} where there is no base")
+
+
+def _check_together(given: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    no_priority = info.get("pre_frames", "000") == "000"
+    if given.get("stop_after_test") == "1" and no_priority:
+        raise ValueError("stop_after_test: there is no frame to pause after; give pre_frames, e.g. '100'")
+    in_tiles, in_packs = (info.get(field, "1") != "1" for field in ("tiles", "frames_per_task"))
+    if in_tiles and in_packs and ("tiles" in given or "frames_per_task" in given):
+        raise ValueError("tiles: tiles and several frames_per_task exclude each other; leave one at 1")
+
+
+def _scene(number: int, rendered: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    if not rendered:
+        return {}
+    scene = scenes.DESCRIBE[number](base.get("scene_info_render") or base.get("scene_info") or {}, rendered)
+    return {"scene_info_render": scene} | ({"layers": list(scene)} if number == MAYA else {})

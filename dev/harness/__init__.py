@@ -1,0 +1,1 @@
+"""Processes, an Airflow in a folder and an embedded farm, for demo, reliability, benchmarks and tests."""

@@ -1,0 +1,1 @@
+"""Renders through random trouble, in virtual time and in one process."""

@@ -1,0 +1,55 @@
+"""docs/waiting.md tells the poller's own figures, and goals that are met."""
+
+import re
+from pathlib import Path
+
+from airflow_provider_renderbus.api.validation import LARGEST_PAGE
+from airflow_provider_renderbus.polling import circuit_breaker as back_off
+from airflow_provider_renderbus.polling import error_tolerance as patience
+from airflow_provider_renderbus.polling import page_schedule as pages
+from airflow_provider_renderbus.polling import refreshing_client as renewing
+from airflow_provider_renderbus.polling import shared_queries as rounds
+from airflow_provider_renderbus.polling import watchers as watcher
+from dev.benchmarks.waiting import GOALS
+from dev.benchmarks.waiting_picture import picture
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = (ROOT / "docs/waiting.md").read_text("utf-8")
+
+
+def rows(first_head):
+    table = DOCUMENT.partition(f"| {first_head} |")[2].partition("\n\n")[0]
+    return [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+
+
+def test_what_the_poller_does():
+    does = {what: " ".join(re.findall(r"\d+(?:\.\d+)?", how)) for what, how in rows("what happens")}
+    assert f"up to {LARGEST_PAGE} tasks in one request" in DOCUMENT
+    assert does["N tasks wait"] == f"{LARGEST_PAGE} {rounds.AT_ONCE}"
+    assert does["tasks join"] == f"{pages.GATHERING:g}"
+    waits = (1, 2, 4, 8, 2**back_off.DOUBLINGS, int(back_off.LONGEST_WAIT_WANTED))
+    assert does["the farm is down or overloaded"] == " ".join(map(str, waits))
+    assert back_off.SHARE_OF_INTERVAL == 1 / 4
+    assert does["an answer is short of a task"] == str(patience.LOOKS_WITHOUT_IT)
+    assert does["a deadline is over"] == f"{watcher.LAST_LOOK:g}"
+    assert f"at most {rounds.AT_ONCE} are asked at once" in DOCUMENT
+    assert f"holds for {renewing.LOOK_UP_HOLDS:g} s" in DOCUMENT
+
+
+def test_the_goals_are_those_of_the_benchmark_and_are_met():
+    told = rows("figure")
+    assert [(what, goal) for what, _, goal in told] == [
+        (what, f"{side} {goal:g}") for what, goal, side in GOALS.values()
+    ]
+    for (what, measured, _), (_, goal, side) in zip(told, GOALS.values(), strict=True):
+        figure = float(measured.replace(",", ""))
+        assert figure <= goal if side == "at most" else figure >= goal, what
+
+
+def test_the_picture_draws_what_was_never_told_at_the_end():
+    case = {"kind": "plain", "tasks": 100, "ours": {"cpu_seconds": 0.01}}
+    case["one_request_each"] = {"cpu_seconds": 0.1, "requests": 100}
+    drawn = picture({"by_count": [case, {**case, "tasks": 1000}], "delays_s": [1.0, 9.0, float("inf")]}, 10.0)
+    assert drawn.startswith("<svg")
+    assert "nan" not in drawn
+    assert "inf" not in drawn

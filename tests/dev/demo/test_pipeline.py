@@ -1,0 +1,85 @@
+"""What the pipeline demo finds wrong: with what was sent, fetched and composited."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from airflow_provider_renderbus.farm.pictures.formats import save
+from airflow_provider_renderbus.farm.pictures.passes import Pass
+from airflow_provider_renderbus.farm.pictures.picture import paint
+from dev.demo import pipeline
+from dev.harness.embedded_farm import EmbeddedFarm
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(pipeline, "FRAMES", 1)
+    monkeypatch.setattr(pipeline, "SIZE", (64, 36))
+
+
+@pytest.fixture
+def farm(tmp_path):
+    (tmp_path / "farm/input/10201-100001").mkdir(parents=True)
+    return EmbeddedFarm(tmp_path / "farm", tmp_path / "farm.log")
+
+
+@pytest.fixture
+def frames(tmp_path, farm):
+    """The farm's frames, and the same as they were fetched."""
+    fetched = tmp_path / "frames"
+    for top in (farm.storage / "output/20201-100001", fetched):
+        (top / "1_sh020").mkdir(parents=True)
+        for layer in pipeline.LAYERS:
+            picture = paint("sh020", 1, 64, 36, Pass(layer))
+            save(picture, top / "1_sh020" / f"sh020_{layer}_0001.png")
+    return fetched
+
+
+@pytest.fixture
+def composites(tmp_path, frames):
+    folder = tmp_path / "composites"
+    folder.mkdir()
+    (folder / "sh020_0001.png").write_bytes((frames / "1_sh020/sh020_beauty_0001.png").read_bytes())
+    return folder
+
+
+def test_nothing_is_wrong(farm, frames, composites, tmp_path):
+    project = pipeline._put_project(tmp_path / "project")
+    for name, content in pipeline.ASSETS.items():
+        path = farm.storage / "input/10201-100001" / str(project / name).lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert not list(pipeline._check_sent(farm, project))
+    assert not list(pipeline._check_fetched(farm, frames))
+    assert not list(pipeline._check_composites(frames, composites))
+
+
+def test_a_scene_that_did_not_arrive(farm, tmp_path):
+    found = list(pipeline._check_sent(farm, tmp_path / "project"))
+    assert [finding.subject for finding in found] == [
+        f"{name} in the input storage" for name in pipeline.ASSETS
+    ]
+
+
+@pytest.mark.parametrize("change", ["missing", "cut", "too many"])
+def test_frames_that_are_not_the_farms(farm, frames, change):
+    frame = frames / "1_sh020/sh020_depth_0001.png"
+    if change == "missing":
+        frame.unlink()
+    elif change == "cut":
+        frame.write_bytes(frame.read_bytes()[:-1])
+    else:
+        (frames / ".renderbus-left").write_text("")
+    assert len(list(pipeline._check_fetched(farm, frames))) == 1
+
+
+def test_a_composite_that_is_not_the_beauty_render(frames, composites):
+    path = composites / "sh020_0001.png"
+    with Image.open(path) as picture:
+        wrong = picture.copy()
+    red, green, blue = wrong.getpixel((5, 5))
+    wrong.putpixel((5, 5), (red, (green + 2) % 256, blue))
+    wrong.save(path)
+    (finding,) = pipeline._check_composites(frames, composites)
+    assert finding.found == "off by 2"

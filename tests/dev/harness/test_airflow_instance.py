@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from dev.harness.airflow_instance import AirflowInstance, inherited_environment
+from dev.harness.processes import ProgramError, Programs
+
+
+def answering(*answers):
+    """An HTTP client that gives the answers one after the other, and then the last one again and again."""
+    waiting = list(answers)
+
+    def answer(request):
+        status, body = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        return httpx.Response(status, json=body)
+
+    return httpx.Client(base_url="http://airflow", transport=httpx.MockTransport(answer))
+
+
+@pytest.fixture
+def airflow(tmp_path):
+    return AirflowInstance(
+        tmp_path / "airflow", tmp_path / "dags", Programs(), {"AIRFLOW__CORE__PARALLELISM": "9"}
+    )
+
+
+def test_nothing_of_another_airflow_or_farm_reaches_its_processes(monkeypatch, airflow):
+    for name in ("AIRFLOW_CONN_RENDERBUS_DEFAULT", "AIRFLOW__CORE__EXECUTOR", "RENDERBUS_FRAMES_FOLDER"):
+        monkeypatch.setenv(name, "the user's")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy")
+    inherited = inherited_environment()
+    assert "the user's" not in {*inherited.values(), *airflow.environment().values()}
+    assert "PYTHONDONTWRITEBYTECODE" not in inherited
+    assert inherited["NO_PROXY"] == inherited["no_proxy"] == "127.0.0.1"
+
+
+def test_given_settings_win(airflow):
+    assert airflow.environment()["AIRFLOW__CORE__PARALLELISM"] == "9"
+
+
+def test_each_instance_has_keys_of_its_own_which_all_its_processes_share(tmp_path):
+    one, other = (AirflowInstance(tmp_path / name, tmp_path, Programs()) for name in ("one", "other"))
+    for key in ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__CORE__FERNET_KEY"):
+        assert one.environment()[key] == one.environment()[key] != other.environment()[key]
+
+
+def test_a_passing_error_of_the_api_is_asked_away(airflow, monkeypatch):
+    monkeypatch.setattr(AirflowInstance._ask.retry, "sleep", lambda seconds: None)
+    with answering((500, {}), (503, {}), (200, {"dags": []})) as airflow._http:
+        assert airflow.get("/dags") == {"dags": []}
+
+
+def test_an_error_of_the_caller_is_raised_at_once(airflow):
+    with answering((404, {})) as airflow._http, pytest.raises(httpx.HTTPStatusError, match="404"):
+        airflow.get("/dags/none")
+
+
+def test_a_dag_that_cannot_be_imported_is_told_with_its_traceback(airflow):
+    problem = {"filename": "nightly.py", "stack_trace": "ZeroDivisionError: division by zero"}
+    with (
+        answering((200, {"import_errors": [problem]})) as airflow._http,
+        pytest.raises(ProgramError, match=r"nightly\.py cannot be imported:\nZeroDivisionError"),
+    ):
+        airflow.unpause("nightly")
+
+
+def test_triggers_are_read_decrypted(airflow):
+    encrypted = Fernet(airflow.environment()["AIRFLOW__CORE__FERNET_KEY"]).encrypt(b'{"numbers": [7]}')
+    with closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+        database.execute("create table trigger (kwargs text)")
+        database.execute("insert into trigger values (?), (?)", (encrypted.decode(), '{"numbers": [8]}'))
+        database.commit()
+    assert airflow.triggers() == {'{"numbers": [7]}', '{"numbers": [8]}'}

@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_renderbus.farm.pictures import task_json as farm
+from airflow_provider_renderbus.task_json.frame_ranges import (
+    FrameRange,
+    frame_numbers,
+    frames_text,
+    read_ranges,
+)
+
+
+@pytest.mark.parametrize(
+    ("frames", "text", "numbers"),
+    [
+        (7, "7-7[1]", [7]),
+        (-7, "-7--7[1]", [-7]),
+        ((1, 5), "1-5[1]", [1, 2, 3, 4, 5]),
+        ((1, 10, 4), "1-10[4]", [1, 5, 9]),
+        ([-2, 0], "-2-0[1]", [-2, -1, 0]),
+        ("3", "3-3[1]", [3]),
+        ("1-3", "1-3[1]", [1, 2, 3]),
+        ("1-10[2],15", "1-10[2],15-15[1]", [1, 3, 5, 7, 9, 15]),
+        (" 5 , 1-3[1] ,2-4[1]", "5-5[1],1-3[1],2-4[1]", [5, 1, 2, 3, 4]),
+    ],
+)
+def test_frames_are_written_in_one_way(frames, text, numbers):
+    assert frames_text("frames", frames) == text
+    assert list(frame_numbers("frames", text)) == numbers
+
+
+@pytest.mark.parametrize("frames", [None, True, 1.5, (), (1,), (1, 2, 3, 4), ("1", "2"), {1}, b"1-2"])
+def test_other_values_are_refused(frames):
+    with pytest.raises(ValueError, match=r"^frames: frames such as .* are wanted, not"):
+        frames_text("frames", frames)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1-", "1-5[1", "1-5[-1]", "1,,2", "1-99999999999", "\u0661", "1:5"]
+)
+def test_other_texts_are_refused(text):
+    with pytest.raises(ValueError, match=r"^frames: frames such as .* are wanted, not"):
+        read_ranges("frames", text)
+
+
+@pytest.mark.parametrize("frames", ["5-1", "1-5[0]", (5, 1), (1, 5, 0), (1, 5, -1)])
+def test_a_range_runs_forwards(frames):
+    with pytest.raises(ValueError, match=r"^frames: "):
+        frames_text("frames", frames)
+
+
+def test_a_slip_of_the_pen_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"^frames: at most 1000000 frames are wanted, not '1-999999999'"):
+        frame_numbers("frames", "1-999999999")
+
+
+starts = st.integers(-100_000, 100_000)
+ranges = st.builds(
+    lambda start, length, step: FrameRange(start, start + length, step),
+    starts,
+    st.integers(0, 300),
+    st.integers(1, 50),
+)
+
+
+@given(st.lists(ranges, min_size=1, max_size=5))
+def test_ranges_survive_writing_and_reading(given_ranges):
+    text = frames_text("frames", ",".join(map(str, given_ranges)))
+    assert list(read_ranges("frames", text)) == given_ranges
+    assert frame_numbers("frames", text) == farm.read_frames(text)
+
+
+@given(st.text(alphabet="0123456789-[], ", max_size=20))
+def test_a_text_is_read_as_the_farm_reads_it_or_refused(text):
+    try:
+        numbers = frame_numbers("frames", text)
+    except ValueError:
+        return
+    if len(numbers) <= farm.MOST_FRAMES:
+        assert numbers == farm.read_frames(text)

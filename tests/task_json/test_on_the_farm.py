@@ -1,0 +1,41 @@
+"""What the builder builds is taken by the embedded farm over HTTP, and renders to its end."""
+
+import itertools
+
+import pytest
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.task_json.builder import task_json
+from airflow_provider_renderbus.task_json.files import filled_in
+from tests.task_json.test_builder import BLENDER, HOUDINI, MAYA
+
+SMALL = {"frames": "1-3", "width": 32, "height": 18}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        BLENDER | {"camera": "Camera", "image_format": "PNG"},
+        BLENDER | {"pre_frames": "100", "os_name": "linux", "ram": 128},
+        MAYA | {"layers": ["beauty", "shadow"]},
+        HOUDINI,
+    ],
+    ids=["Blender", "Blender with priority frames", "Maya with two layers", "Houdini"],
+)
+def test_a_built_job_is_rendered(farm, settings, arguments):
+    with Client(settings) as client:
+        user = client.send(calls.query_user_profile()).user_id
+        number = client.send(calls.create_task()).ids[0]
+        content = filled_in(
+            task_json(**(arguments | SMALL)), task_id=number, user_id=user, platform=settings.platform
+        )
+        client.send(calls.upload_task_json(number, content))
+        client.send(calls.submit_task(number))
+        for _ in itertools.repeat(None, 100):
+            farm.advance(60)
+            task = client.send(calls.query_task_info([number]))[number]
+            if task.status is TaskStatus.FINISHED:
+                break
+    assert task.status is TaskStatus.FINISHED
