@@ -25,16 +25,14 @@ from typing import Any
 from airflow.providers.common.compat.sdk import dag, task
 from airflow.providers.standard.operators.hitl import HITLBranchOperator
 
-from airflow_provider_renderbus.operators.task_actions import (
+from airflow_provider_renderbus.operators import (
     RenderbusAbandonTaskOperator,
-    RenderbusFullSpeedOperator,
-)
-from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
+    RenderbusFullSpeedOperator,
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
-from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.sensors import RenderbusTaskSensor
 from airflow_provider_renderbus.task_json.builder import task_json
 
 SHOT = "sh010"

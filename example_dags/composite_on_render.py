@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Asset, dag, task
 
-from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.operators import RenderbusRenderOperator
 from airflow_provider_renderbus.task_json.builder import task_json
 
 SHOT = "sh010"

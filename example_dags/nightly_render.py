@@ -19,12 +19,12 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Param, dag, task, task_group
 
-from airflow_provider_renderbus.operators.tasks import (
+from airflow_provider_renderbus.operators import (
     RenderbusCreateTaskOperator,
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
-from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
+from airflow_provider_renderbus.sensors import RenderbusTaskSensor
 
 SHOTS = ("sh010", "sh020", "sh030")
 FRAMES = 24

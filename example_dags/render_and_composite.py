@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Param, dag, task
 
-from airflow_provider_renderbus.operators.tasks import (
+from airflow_provider_renderbus.operators import (
     RenderbusCreateTaskOperator,
+    RenderbusDownloadFramesOperator,
     RenderbusSubmitTaskOperator,
+    RenderbusUploadAssetsOperator,
     RenderbusUploadTaskJsonOperator,
 )
-from airflow_provider_renderbus.operators.transfers import (
-    RenderbusDownloadFramesOperator,
-    RenderbusUploadAssetsOperator,
+from airflow_provider_renderbus.sensors import (
+    RenderbusFundsSensor,
+    RenderbusOutputSensor,
+    RenderbusTaskSensor,
 )
-from airflow_provider_renderbus.sensors.conditions import RenderbusFundsSensor, RenderbusOutputSensor
-from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""Packages whose names are loaded when the first of them is used.
+"""Lets a package export names of its modules without importing the modules.
 
-A DAG file that is parsed needs neither calls nor models, and Airflow parses DAG files all the time.
+Airflow parses DAG files all the time, and parsing needs neither calls nor models nor every operator.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 
-def names_from(package: str, names: Collection[str], *modules: str) -> Callable[[str], Any]:
-    """Return a package's ``__getattr__``, which loads its modules at the first use of one of its names.
+def lazy_getattr(package: str, names: Collection[str], *modules: str) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a package that imports its modules when a name is first used.
 
-    :param package: the package's own name.
-    :param names: what it exports, each the name of something in one of the modules.
-    :param modules: its modules that hold them.
+    :param package: name of the package.
+    :param names: names that the package exports; each is defined in one of the modules.
+    :param modules: modules of the package, imported in this order until one defines the name.
     """
 
     def load(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        exports = vars(sys.modules[package])
         for module in modules:
-            found = vars(import_module(f"{package}.{module}"))
-            vars(sys.modules[package]).update({each: found[each] for each in names if each in found})
-        return vars(sys.modules[package])[name]
+            members = vars(import_module(f"{package}.{module}"))
+            exports.update({each: members[each] for each in names if each in members})
+            if name in exports:
+                break
+        return exports[name]
 
     return load

@@ -1,1 +1,51 @@
-"""What a DAG author writes to make the farm render."""
+"""Operators that make a farm render: submit, control, upload, download."""
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api.lazy_exports import lazy_getattr
+
+if TYPE_CHECKING:
+    from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+    from airflow_provider_renderbus.operators.task_actions import (
+        RenderbusAbandonTaskOperator,
+        RenderbusDeleteTaskOperator,
+        RenderbusFullSpeedOperator,
+        RenderbusRecommitFramesOperator,
+        RenderbusSetPriorityOperator,
+        RenderbusSetTaskLimitOperator,
+        RenderbusStartTaskOperator,
+        RenderbusStopFramesOperator,
+        RenderbusStopTaskOperator,
+    )
+    from airflow_provider_renderbus.operators.tasks import (
+        RenderbusCreateTaskOperator,
+        RenderbusSubmitTaskOperator,
+        RenderbusUploadTaskJsonOperator,
+    )
+    from airflow_provider_renderbus.operators.transfers import (
+        RenderbusDownloadFramesOperator,
+        RenderbusListOutputsOperator,
+        RenderbusUploadAssetsOperator,
+    )
+
+__all__ = [
+    "RenderbusAbandonTaskOperator",
+    "RenderbusCreateTaskOperator",
+    "RenderbusDeleteTaskOperator",
+    "RenderbusDownloadFramesOperator",
+    "RenderbusFullSpeedOperator",
+    "RenderbusListOutputsOperator",
+    "RenderbusRecommitFramesOperator",
+    "RenderbusRenderOperator",
+    "RenderbusSetPriorityOperator",
+    "RenderbusSetTaskLimitOperator",
+    "RenderbusStartTaskOperator",
+    "RenderbusStopFramesOperator",
+    "RenderbusStopTaskOperator",
+    "RenderbusSubmitTaskOperator",
+    "RenderbusUploadAssetsOperator",
+    "RenderbusUploadTaskJsonOperator",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_getattr(__name__, __all__, "render", "tasks", "transfers", "task_actions")

@@ -1,5 +1,6 @@
-"""A DAG file that is parsed loads nothing that only a running task needs."""
+"""Tests of what is imported when a DAG file is parsed, and of the public names."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -7,9 +8,10 @@ import sys
 import pytest
 
 from airflow_provider_renderbus.get_provider_info import get_provider_info
+from tests.airflow import public_imports
 from tests.airflow_version import DAG_FILES_IMPORT
 
-OURS = "airflow_provider_renderbus"
+PACKAGE = "airflow_provider_renderbus"
 PROGRAM = """
 import importlib, json, sys
 baseline, *modules = sys.argv[1:]
@@ -19,47 +21,89 @@ for module in modules:
     importlib.import_module(module)
 print(json.dumps([sorted(before), sorted(set(sys.modules) - before)]))
 """
-# The farm's answers and how they are read, the network, the files of a job, transfers, the poller, the farm.
-OF_A_RUNNING_TASK = (
+# The farm's responses and their parsing, the network, the files of a job, transfers, the poller, the farm.
+RUNTIME_MODULES = (
     *("api.envelope", "api.calls.", "api.models", "api.parsing", "api.secret", "api.signing"),
     *("clients.async_client", "clients.client", "clients.request_flow", "clients.retry", "clients.settings"),
     *("farm", "hooks.masking", "task_json", "operators.file_transfer", "transfer"),
     *("polling.watched_task", "polling.poller", "polling.shared_poller"),
 )
+PUBLIC_PACKAGES = ("hooks", "operators", "sensors", "triggers")
+
+
+def imports_of(*modules):
+    """Return the modules that any DAG file has loaded, and the modules that importing these adds."""
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, DAG_FILES_IMPORT, *modules]
+    before, added = json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
+    assert set(modules) <= {*before, *added}
+    return before, added
 
 
 @pytest.fixture(scope="module")
 def modules():
     info = get_provider_info()
     return [
-        name for room in ("operators", "sensors") for entry in info[room] for name in entry["python-modules"]
+        name
+        for package in ("operators", "sensors")
+        for entry in info[package]
+        for name in entry["python-modules"]
     ]
 
 
 @pytest.fixture(scope="module")
 def imported(modules):
-    """What Airflow has loaded before all operators and sensors are imported, and what they add."""
-    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, DAG_FILES_IMPORT, *modules]
-    before, added = json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
+    before, added = imports_of(*modules)
     assert set(modules) <= set(added)
     return before, added
 
 
-def packages(modules):
+def top_level(modules):
     return {module.partition(".")[0] for module in modules}
 
 
 def test_operators_and_sensors_load_no_library_that_airflow_has_not_loaded(imported):
     before, added = imported
-    assert packages(added) - packages(before) <= {OURS}
+    assert top_level(added) - top_level(before) <= {PACKAGE}
 
 
-def test_they_load_of_this_package_only_what_a_dag_file_needs(imported):
+def test_operators_and_sensors_load_no_module_that_only_a_running_task_needs(imported):
     _, added = imported
-    ours = [module.removeprefix(f"{OURS}.") for module in added if module.startswith(f"{OURS}.")]
-    assert not [module for module in ours if module.startswith(OF_A_RUNNING_TASK)]
+    ours = [module.removeprefix(f"{PACKAGE}.") for module in added if module.startswith(f"{PACKAGE}.")]
+    assert not [module for module in ours if module.startswith(RUNTIME_MODULES)]
 
 
-def test_what_only_a_running_task_needs_is_named_as_it_is_there():
-    for name in OF_A_RUNNING_TASK:
-        __import__(f"{OURS}.{name}".rstrip("."))
+def test_runtime_modules_exist():
+    for name in RUNTIME_MODULES:
+        __import__(f"{PACKAGE}.{name}".rstrip("."))
+
+
+def test_public_packages_load_none_of_their_modules():
+    packages = [f"{PACKAGE}.{name}" for name in PUBLIC_PACKAGES]
+    before, added = imports_of(*packages)
+    assert top_level(added) - top_level(before) <= {PACKAGE}
+    submodules = tuple(f"{package}." for package in packages)
+    # Airflow itself calls get_provider_info, which needs the fields of the connection form.
+    loaded = {name for name in (*before, *added) if name.startswith(submodules)}
+    assert loaded <= {f"{PACKAGE}.hooks.connection_fields"}
+
+
+@pytest.mark.parametrize("name", PUBLIC_PACKAGES)
+def test_public_package_exports_every_class_of_the_modules_that_airflow_lists(name):
+    package = importlib.import_module(f"{PACKAGE}.{name}")
+    classes = {
+        member
+        for entry in get_provider_info()[name]
+        for module in entry["python-modules"]
+        for member in vars(importlib.import_module(module)).values()
+        if isinstance(member, type)
+        and member.__module__ == module
+        and member.__name__.startswith("Renderbus")
+    }
+    assert {getattr(package, each) for each in package.__all__} == classes
+    assert package.__all__ == sorted(each.__name__ for each in classes)
+
+
+@pytest.mark.parametrize("name", PUBLIC_PACKAGES)
+def test_file_that_mypy_checks_imports_every_public_class(name):
+    package = importlib.import_module(f"{PACKAGE}.{name}")
+    assert getattr(public_imports, name.upper()) == {getattr(package, each) for each in package.__all__}

@@ -7,7 +7,7 @@ from airflow_provider_renderbus.api import calls, models
 
 
 @pytest.mark.parametrize("package", [calls, models], ids=["calls", "models"])
-def test_every_name_is_there_and_no_other(package):
+def test_package_exports_names_of_its_modules_and_no_other(package):
     assert all(
         getattr(package, name).__module__.startswith(f"{package.__name__}.") for name in package.__all__
     )
@@ -15,13 +15,13 @@ def test_every_name_is_there_and_no_other(package):
         _ = package.submit_tusk
 
 
-def test_nothing_is_loaded_before_its_first_use():
+def test_package_loads_no_module_before_a_name_is_used():
     program = """if True:
         import sys
         from airflow_provider_renderbus.api import calls, models
         def loaded():
-            rooms = (calls.__name__ + ".", models.__name__ + ".")
-            return {name for name in sys.modules if name.startswith(rooms)}
+            packages = (calls.__name__ + ".", models.__name__ + ".")
+            return {name for name in sys.modules if name.startswith(packages)}
         assert not loaded(), loaded()
         assert calls.submit_task
         assert models.__name__ + ".tasks" in loaded()

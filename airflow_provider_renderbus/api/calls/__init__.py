@@ -1,8 +1,8 @@
-"""The farm's calls, one function each, named as in the vendor's client where it has them."""
+"""The farm's calls, one function each, named as in the vendor's client if it has them."""
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.lazy_exports import names_from
+from airflow_provider_renderbus.api.lazy_exports import lazy_getattr
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.calls.account import (
@@ -120,6 +120,6 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = names_from(
+    __getattr__ = lazy_getattr(
         __name__, __all__, "account", "frames", "labels", "software", "tasks", "transfer"
     )

@@ -1,8 +1,8 @@
-"""What the farm answers, as frozen values."""
+"""Models of the farm's responses: frozen dataclasses."""
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.lazy_exports import names_from
+from airflow_provider_renderbus.api.lazy_exports import lazy_getattr
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.account import UserProfile
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = names_from(
+    __getattr__ = lazy_getattr(
         __name__,
         __all__,
         "account",
