@@ -23,7 +23,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows as sequences
-from airflow_provider_renderbus.polling.task_instance_state import is_over
+from airflow_provider_renderbus.polling.task_instance_state import is_finished
 from airflow_provider_renderbus.renders.stop import LOOKS_AT_REST, PAUSE, STOP_WITHIN, Stopping
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Cancelling(BaseOperator):
         :raises AirflowException: the Airflow task was ended meanwhile, and the renders were stopped. This
             process would be told of it only at its next heartbeat, when nothing could be stopped any more.
         """
-        if self.cancel_on_kill and self.at_stake and is_over(context["ti"]):
+        if self.cancel_on_kill and self.at_stake and is_finished(context["ti"]):
             raise AirflowException(f"Killed: {stop(self.hook, self.at_stake)}")
         self.at_stake = ()
 

@@ -13,7 +13,7 @@ from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.api.validation import amount, one_of, whole
 from airflow_provider_renderbus.cancel_on_kill import start, start_again
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
-from airflow_provider_renderbus.polling.worker import ConditionWatch
+from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders import submit as steps
 from airflow_provider_renderbus.renders.conditions import FundsEnough, stored
 from airflow_provider_renderbus.renders.recommit import HEALABLE, recommit
@@ -217,7 +217,7 @@ class RenderingOperator(WaitingOperator):
                 self.renderbus_conn_id, stored(enough), wait.interval, wait.deadline
             )
             self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
-        return self._goes_on_funded(self.wait_here(ConditionWatch(self.hook, enough), wait), wait)
+        return self._goes_on_funded(self.wait_here(ConditionWorkerPoller(self.hook, enough), wait), wait)
 
     def _goes_on_funded(self, event: Event, wait: Wait) -> Wait | None:
         """Start a render again for which money came; somebody may have done so before."""

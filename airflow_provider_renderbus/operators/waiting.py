@@ -15,7 +15,11 @@ from airflow_provider_renderbus.api.validation import seconds
 from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, execution_deadline
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.polling.worker import TaskWatch, deferral_timeout, poll_interval
+from airflow_provider_renderbus.polling.worker import (
+    TaskWorkerPoller,
+    default_poll_interval,
+    deferral_timeout,
+)
 from airflow_provider_renderbus.renders import submit as steps
 from airflow_provider_renderbus.renders.failed_frames import in_full
 from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, timed_out
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_renderbus.api.states import TaskStatus
-    from airflow_provider_renderbus.polling.worker import Watch
+    from airflow_provider_renderbus.polling.worker import WorkerPoller
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 _WEEK = timedelta(days=7)
@@ -87,7 +91,9 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         :raises ValueError: `poll_interval` is no number of seconds. What could not be deferred must be known
             before anything is submitted.
         """
-        return seconds("poll_interval", poll_interval() if self.poll_interval is None else self.poll_interval)
+        return seconds(
+            "poll_interval", default_poll_interval() if self.poll_interval is None else self.poll_interval
+        )
 
     def wait(
         self, context: Context, number: int, *, max_cost: Decimal | None, taken_up: bool
@@ -144,16 +150,16 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
                 wait.interval,
                 wait.deadline,
                 cancel_on_kill=self.cancel_on_kill,
-                forgives_until=wait.forgives_until,
+                ignore_stops_until=wait.forgives_until,
                 max_cost=wait.max_cost,
             )
             self.wait_in_triggerer(context, trigger, self.execute_complete.__name__, wait)
-        watch = TaskWatch(
+        watch = TaskWorkerPoller(
             self.hook,
             [wait.number],
             wanted,
             failed,
-            forgives_until=wait.forgives_until,
+            ignore_stops_until=wait.forgives_until,
             max_cost=None if wait.max_cost is None else Decimal(wait.max_cost),
         )
         return self.wait_here(watch, wait)
@@ -176,15 +182,15 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             timeout=deferral_timeout(wait.deadline),
         )
 
-    def wait_here(self, watch: Watch, wait: Wait) -> Event:
+    def wait_here(self, watch: WorkerPoller, wait: Wait) -> Event:
         """Look until there is an end or the time is over.
 
         :param watch: what looks.
         :param wait: what is waited for.
         """
-        while (event := watch.look()) is None:
+        while (event := watch.poll()) is None:
             if time.time() >= wait.deadline:
-                return timed_out(watch.last_seen)
+                return timed_out(watch.last_status)
             time.sleep(min(wait.interval, max(0.0, wait.deadline - time.time())))
         return event
 
@@ -258,7 +264,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
 
     def _seen_at_last(self, event: Event, wait: Wait) -> Event:
         """Return the success of a render that was given up and had finished all the same, else the event."""
-        late = TaskWatch(self.hook, [wait.number], self.states(wait)[0]).look()
+        late = TaskWorkerPoller(self.hook, [wait.number], self.states(wait)[0]).poll()
         return late if late is not None and late.end is End.REACHED else event
 
     def is_too_dear(self, event: Event, wait: Wait) -> bool:

@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Gathering(Generic[Key, Item, Result]):
+class Batcher(Generic[Key, Item, Result]):
     """Collects what is asked for under a key for half a second, and does it all together.
 
     Nothing is kept: who asks after that half second begins a new round.
@@ -51,6 +51,6 @@ class Gathering(Generic[Key, Item, Result]):
         key: Key,
         items: list[Item],
     ) -> Result:
-        await asyncio.sleep(pages.GATHERING)
+        await asyncio.sleep(pages.JOIN_WINDOW)
         del rounds[key]
         return await self._act(key, items)

@@ -16,24 +16,24 @@ T = TypeVar("T")
 
 # Between two tries while the farm is down: doubled so often from 1 s on, but no more than a quarter of an
 # interval. What has piled up is caught up with in half an interval, so all are served within one.
-DOUBLINGS, SHARE_OF_INTERVAL = 5, 0.25
+MAX_DOUBLINGS, MAX_INTERVAL_SHARE = 5, 0.25
 # Seconds between two tries where the farm asks for longer ones, at most.
-LONGEST_WAIT_WANTED = 300.0
+MAX_RETRY_AFTER = 300.0
 
 
-class BackOff:
+class CircuitBreaker:
     """Lets requests through while the farm answers, and one at a time, ever less often, while not.
 
     :param interval: seconds in which each has its turn.
-    :param distance: tells the seconds between two requests in good times; it is never asked more often.
+    :param request_interval: tells the seconds between two requests in good times; it is never asked more often.
     :ivar held_until: the moment of the event loop until which nothing is asked.
     :ivar failures: how often in a row there was no answer.
     """
 
-    def __init__(self, interval: float, distance: Callable[[], float]) -> None:
+    def __init__(self, interval: float, request_interval: Callable[[], float]) -> None:
         self._interval = interval
-        self._distance = distance
-        self.held_until = -math.inf
+        self._distance = request_interval
+        self.retry_at = -math.inf
         self.failures = 0
         self._tries = 0
         self._tries_at_failure = 0
@@ -41,26 +41,26 @@ class BackOff:
         self._probe: asyncio.Future[None] | None = None
 
     @property
-    def is_open(self) -> bool:
+    def allows_requests(self) -> bool:
         """Whether the farm may be asked now."""
-        return asyncio.get_running_loop().time() >= self.held_until and self._probe is None
+        return asyncio.get_running_loop().time() >= self.retry_at and self._probe is None
 
-    async def turn(self) -> None:
+    async def wait_turn(self) -> None:
         """Wait until the farm may be asked: those who wait come one by one, at double speed at most."""
         now = asyncio.get_running_loop().time
-        while not self.is_open:
-            if now() < self.held_until:
-                self._turn = max(self._turn + self._distance() / 2, self.held_until)
+        while not self.allows_requests:
+            if now() < self.retry_at:
+                self._turn = max(self._turn + self._distance() / 2, self.retry_at)
                 await asyncio.sleep(self._turn - now())
             else:
-                await self.probed()
+                await self.wait_for_probe()
 
-    async def probed(self) -> None:
+    async def wait_for_probe(self) -> None:
         """Wait until it is known whether the farm is back, where somebody is finding out."""
         if self._probe:
             await asyncio.wait([self._probe])
 
-    async def ask(self, request: Coroutine[Any, Any, T]) -> T:
+    async def call(self, request: Coroutine[Any, Any, T]) -> T:
         """Carry a request out, and take note of whether there was an answer.
 
         :param request: the request.
@@ -90,7 +90,7 @@ class BackOff:
             return
         self._tries_at_failure = self._tries
         self.failures += 1
-        wait = min(2.0 ** min(self.failures - 1, DOUBLINGS), self._interval * SHARE_OF_INTERVAL)
+        wait = min(2.0 ** min(self.failures - 1, MAX_DOUBLINGS), self._interval * MAX_INTERVAL_SHARE)
         wanted = (error.retry_after if isinstance(error, TransportError) else None) or 0.0
-        pause = max(wait, self._distance(), min(wanted, LONGEST_WAIT_WANTED))
-        self.held_until = max(self.held_until, asyncio.get_running_loop().time() + pause)
+        pause = max(wait, self._distance(), min(wanted, MAX_RETRY_AFTER))
+        self.retry_at = max(self.retry_at, asyncio.get_running_loop().time() + pause)

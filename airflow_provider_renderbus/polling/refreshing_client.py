@@ -10,7 +10,7 @@ from airflow_provider_renderbus.api.errors import AuthError
 from airflow_provider_renderbus.clients.async_client import AsyncSender
 from airflow_provider_renderbus.clients.retry import RetryPolicy
 from airflow_provider_renderbus.hooks.credential_refresh import looking_up, renewed
-from airflow_provider_renderbus.polling.shielding import undisturbed
+from airflow_provider_renderbus.polling.shielding import run_shielded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 # Seconds for which a look-up that has changed nothing holds: a thousand sensors that are refused one after
 # the other are not to ask Airflow a thousand times.
-LOOK_UP_HOLDS = 10.0
+LOOKUP_TTL = 10.0
 
 
 @dataclass(eq=False, slots=True)
@@ -36,7 +36,7 @@ class _Keyed:
     under_way: int = 0
 
 
-class RenewingClient(AsyncSender):
+class RefreshingClient(AsyncSender):
     """Sends calls; where the farm refuses the key, the connection is looked up once more.
 
     Where it was changed, the call is sent once more with the new settings, as all calls are from then on. The
@@ -44,15 +44,17 @@ class RenewingClient(AsyncSender):
 
     :param hook: the connection's hook.
     :param settings: the connection as it was read.
-    :param tell: is told new settings.
+    :param on_refresh: is told new settings.
     """
 
     _used: _Keyed
 
-    def __init__(self, hook: RenderbusHook, settings: Settings, tell: Callable[[Settings], None]) -> None:
+    def __init__(
+        self, hook: RenderbusHook, settings: Settings, on_refresh: Callable[[Settings], None]
+    ) -> None:
         self._hook = hook
         self._settings = settings
-        self._tell = tell
+        self._tell = on_refresh
         self._looking_up = asyncio.Lock()
         self._refused: type[AuthError] | None = None
 
@@ -92,11 +94,11 @@ class RenewingClient(AsyncSender):
                 raise self._refused(*refusal.args)
             try:
                 with looking_up(refusal):
-                    found = await undisturbed(self._hook.async_settings())
+                    found = await run_shielded(self._hook.async_settings())
                 settings = renewed(used.settings, found, refusal)
             except AuthError as final:
                 self._refused = type(final)
-                asyncio.get_running_loop().call_later(LOOK_UP_HOLDS, self._forget)
+                asyncio.get_running_loop().call_later(LOOKUP_TTL, self._forget)
                 raise
             self._used = await self._open(settings)
         self._tell(settings)

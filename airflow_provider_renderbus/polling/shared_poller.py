@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_renderbus.hooks.credential_refresh import NOT_TOLD
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.polling.error_tolerance import OneVoice
+from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
 from airflow_provider_renderbus.polling.poller import Poller
-from airflow_provider_renderbus.polling.refreshing_client import RenewingClient
-from airflow_provider_renderbus.polling.shielding import undisturbed
-from airflow_provider_renderbus.polling.watchers import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.polling.refreshing_client import RefreshingClient
+from airflow_provider_renderbus.polling.shielding import run_shielded
+from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -66,10 +66,10 @@ class _Shared:
         if not self._in_haste or renderbus_conn_id not in read:
             read[renderbus_conn_id] = await _settings(hook, interval)
         keep = functools.partial(read.__setitem__, renderbus_conn_id)
-        async with RenewingClient(hook, read[renderbus_conn_id], keep) as client:
+        async with RefreshingClient(hook, read[renderbus_conn_id], keep) as client:
             poller = Poller(client, interval)
             self._ready.set_result(poller)
-            await poller.serve()
+            await poller.run()
 
     def _over(self, serving: asyncio.Task[None]) -> None:
         """Tell all users why the poller has ended, unless nobody needs it any more."""
@@ -112,11 +112,11 @@ class _Lease:
         shared.users += 1
         ready = False
         try:
-            async with asyncio.timeout(max(0.0, self._deadline - time.time()) + LAST_LOOK):
+            async with asyncio.timeout(max(0.0, self._deadline - time.time()) + FINAL_POLL_TIMEOUT):
                 poller = await shared.poller()
             ready = True
         except TimeoutError:
-            raise DeadlinePassed from None
+            raise DeadlineExceeded from None
         finally:
             if not ready:
                 await shared.leave()
@@ -126,8 +126,8 @@ class _Lease:
         await self._shared.leave()
 
 
-def poller_of(
-    renderbus_conn_id: str, interval: float, deadline: float, *, in_haste: bool = False
+def shared_poller(
+    renderbus_conn_id: str, interval: float, deadline: float, *, use_cached_settings: bool = False
 ) -> AbstractAsyncContextManager[Poller]:
     """Lend the poller of a connection: the first who asks for it starts it, the last who is done stops it.
 
@@ -138,16 +138,16 @@ def poller_of(
     :param renderbus_conn_id: id of the connection.
     :param interval: seconds between two looks.
     :param deadline: the moment until which to wait, in seconds since 1970.
-    :param in_haste: whether the connection is taken as it was read last, where it was: for a kill.
+    :param use_cached_settings: whether the connection is taken as it was read last, where it was: for a kill.
     """
-    return _Lease((renderbus_conn_id, interval), deadline, in_haste=in_haste)
+    return _Lease((renderbus_conn_id, interval), deadline, in_haste=use_cached_settings)
 
 
 async def _settings(hook: RenderbusHook, interval: float) -> Settings:
-    voice = OneVoice(log)
+    voice = WarnOnce(log)
     while True:
         try:
-            return await undisturbed(hook.async_settings())
+            return await run_shielded(hook.async_settings())
         except NOT_TOLD as problem:
             voice.warning("The connection %s cannot be looked up yet: %s", hook.renderbus_conn_id, problem)
         await asyncio.sleep(interval)

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.polling.error_tolerance import Patience
-from airflow_provider_renderbus.polling.watchers import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.polling.error_tolerance import PollErrorHandler
+from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.clients.flows import Sequence
-    from airflow_provider_renderbus.polling.circuit_breaker import BackOff
-    from airflow_provider_renderbus.polling.error_tolerance import OneVoice
+    from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
+    from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
 
 T = TypeVar("T")
 
-AT_ONCE = 4
+MAX_CONCURRENCY = 4
 # Seconds for which an answer is as good as a new one, to those who ask the same.
-_A_MOMENT = 0.5
+_CACHE_SECONDS = 0.5
 
 
 class Client(Protocol):
@@ -53,7 +53,7 @@ class _Question:
         self.answer = None
 
 
-class Rounds:
+class SharedQueries:
     """Carries sequences of calls out, a few at once; those who ask the same share the requests.
 
     Who asks the same has its rounds at the same moments, an interval apart. Different questions have
@@ -67,56 +67,56 @@ class Rounds:
     """
 
     def __init__(
-        self, client: Client, voice: OneVoice, back_off: BackOff, clock: Callable[[], float]
+        self, client: Client, voice: WarnOnce, back_off: CircuitBreaker, clock: Callable[[], float]
     ) -> None:
         self._client = client
         self._voice = voice
         self._back_off = back_off
         self._clock = clock
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(MAX_CONCURRENCY)
         self._questions: WeakValueDictionary[str, _Question] = WeakValueDictionary()
 
     def __len__(self) -> int:
         """Return how many different questions are asked."""
         return len(self._questions)
 
-    async def repeat(
+    async def poll(
         self,
-        sequence: Callable[[], Sequence[T]],
+        make_flow: Callable[[], Sequence[T]],
         interval: float,
         deadline: float,
-        question: str | None = None,
+        key: str | None = None,
     ) -> AsyncGenerator[T]:
         """Carry a sequence of calls out again and again, and yield what it returns.
 
         A farm that cannot be reached is asked again until the deadline: not to know is not to have failed.
 
-        :param sequence: makes the sequence.
+        :param make_flow: makes the sequence.
         :param interval: seconds between two rounds; the first two are nearer together where they are shared.
         :param deadline: the moment until which to go on, in seconds since 1970.
-        :param question: the same text wherever the sequence would send the same calls, whose answer may be
+        :param key: the same text wherever the sequence would send the same calls, whose answer may be
             shared; left out where it may not, e.g. because the calls do something.
         :raises DeadlinePassed: the deadline is over; there was one more round, if the farm answered.
         :raises RenderbusError: the farm refused for good.
         """
-        patience = Patience(self._voice)
-        shared = None if question is None else self._questions.setdefault(question, _Question())
+        patience = PollErrorHandler(self._voice)
+        shared = None if key is None else self._questions.setdefault(key, _Question())
         while True:
             left = deadline - self._clock()
             try:
-                async with asyncio.timeout(max(left, 0.0) + LAST_LOOK):
-                    result = await self._ask(shared, sequence)
+                async with asyncio.timeout(max(left, 0.0) + FINAL_POLL_TIMEOUT):
+                    result = await self._ask(shared, make_flow)
             except TimeoutError:
-                raise DeadlinePassed from None
+                raise DeadlineExceeded from None
             except RenderbusError as error:
-                patience.bear(error)
+                patience.on_error(error)
             else:
-                patience.relax()
-                self._voice.relax()
+                patience.on_success()
+                self._voice.reset()
                 yield result
             if left <= 0:
-                raise DeadlinePassed
-            pause = interval if question is None else _until_turn(question, interval)
+                raise DeadlineExceeded
+            pause = interval if key is None else _until_turn(key, interval)
             await asyncio.sleep(max(0.0, min(pause, deadline - self._clock())))
 
     async def _ask(self, question: _Question | None, sequence: Callable[[], Sequence[T]]) -> T:
@@ -126,7 +126,7 @@ class Rounds:
         async with question.lock:
             if question.answer is None:
                 question.answer = await self._answer(sequence)
-                asyncio.get_running_loop().call_later(_A_MOMENT, question.forget)
+                asyncio.get_running_loop().call_later(_CACHE_SECONDS, question.forget)
             result, error = question.answer
         if error:
             raise error.with_traceback(None)
@@ -135,13 +135,13 @@ class Rounds:
 
     async def _answer(self, sequence: Callable[[], Sequence[T]]) -> tuple[T | None, RenderbusError | None]:
         while True:
-            await self._back_off.turn()
+            await self._back_off.wait_turn()
             async with self._free:
                 # The farm may have failed while this waited for others.
-                if not self._back_off.is_open:
+                if not self._back_off.allows_requests:
                     continue
                 try:
-                    return await self._back_off.ask(self._client.run(sequence())), None
+                    return await self._back_off.call(self._client.run(sequence())), None
                 except RenderbusError as error:
                     return None, error
 

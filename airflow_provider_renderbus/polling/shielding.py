@@ -15,7 +15,7 @@ T = TypeVar("T")
 _UNDER_WAY: set[asyncio.Future[Any]] = set()
 
 
-async def undisturbed(work: Coroutine[Any, Any, T]) -> T:
+async def run_shielded(work: Coroutine[Any, Any, T]) -> T:
     """Wait for a work that goes on to its end by itself where the one who waits is cancelled.
 
     It is for questions to Airflow: in 3.0 an answer that nobody fetches brings the whole triggerer down.
@@ -26,7 +26,7 @@ async def undisturbed(work: Coroutine[Any, Any, T]) -> T:
     return await asyncio.shield(doing)
 
 
-async def in_spite_of_cancels(work: Coroutine[Any, Any, None]) -> None:
+async def finish_despite_cancellation(work: Coroutine[Any, Any, None]) -> None:
     """Wait for a work to its end, however often the one who waits is cancelled.
 
     Airflow goes on to cancel a trigger every second until it has gone.

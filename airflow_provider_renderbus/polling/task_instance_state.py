@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_renderbus.polling.batching import Gathering
-from airflow_provider_renderbus.polling.shielding import undisturbed
+from airflow_provider_renderbus.polling.batching import Batcher
+from airflow_provider_renderbus.polling.shielding import run_shielded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ class _Task(NamedTuple):
     map_index: int
 
 
-async def goes_on(ti: Any) -> bool | None:
+async def is_active(ti: Any) -> bool | None:
     """Tell whether the Airflow task of a cancelled trigger goes on, so that its render is not to be stopped.
 
     After a clear, the new try can run, and even wait, before the old trigger asks.
@@ -52,7 +52,7 @@ async def goes_on(ti: Any) -> bool | None:
         return None
 
 
-def is_over(ti: Any) -> bool:
+def is_finished(ti: Any) -> bool:
     """Tell whether the task of this process was ended by somebody, of which its process hears later.
 
     :param ti: the task instance of the process.
@@ -76,10 +76,10 @@ async def _ask(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | None]:
     # A thread of its own, for the shared one may wait for what this process has closed already.
     question = sync_to_async(_state_reader(), thread_sensitive=False)
     async with asyncio.timeout(_ANSWER_WITHIN):
-        return await undisturbed(question(run, tasks))
+        return await run_shielded(question(run, tasks))
 
 
-_ask_together: Gathering[_Run, _Task, Mapping[_Task, str | None]] = Gathering(_ask)
+_ask_together: Batcher[_Run, _Task, Mapping[_Task, str | None]] = Batcher(_ask)
 
 
 def _state_reader() -> Callable[[_Run, list[_Task]], Mapping[_Task, str | None]]:

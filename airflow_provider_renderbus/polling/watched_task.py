@@ -11,8 +11,8 @@ from airflow_provider_renderbus.api.errors import BadAnswer, UnknownTask
 from airflow_provider_renderbus.api.models.page import page_of
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.parsing import Unreadable, anything, integer
-from airflow_provider_renderbus.polling.error_tolerance import LOOKS_WITHOUT_IT
-from airflow_provider_renderbus.polling.watchers import DeadlinePassed
+from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES
+from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,64 +23,64 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Watched:
+class WatchedTask:
     """A task, those who watch it, and what was seen of it last.
 
-    :param number: the task's number.
+    :param task_id: the task's number.
     :ivar look: the number of the look that was taken in last.
     :ivar missing: how many looks in a row were without it.
     """
 
-    __slots__ = ("_fingerprint", "look", "missing", "number", "watchers")
+    __slots__ = ("_fingerprint", "poll_id", "misses", "task_id", "watchers")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, task_id: int) -> None:
+        self.task_id = task_id
         self.watchers: list[Watcher] = []
-        self.look = 0
-        self.missing = 0
+        self.poll_id = 0
+        self.misses = 0
         self._fingerprint: Any = None
 
-    def take_in(self, glance: Glance | None) -> bool:
+    def update(self, glance: TaskSnapshot | None) -> bool:
         """Tell the watchers what is news to them, and return whether there was anything to read.
 
         :param glance: the task as the farm told of it, or None where its answer is short of it.
         """
         if glance is None:
-            self.missing += 1
-            if self.missing >= LOOKS_WITHOUT_IT:
-                self.end(UnknownTask(self.number))
+            self.misses += 1
+            if self.misses >= MAX_MISSES:
+                self.close(UnknownTask(self.task_id))
             read = False
         else:
-            self.missing = 0
+            self.misses = 0
             read = self._read(glance)
-        self.end_urgent()
+        self.close_final()
         return read
 
-    def end_urgent(self) -> None:
+    def close_final(self) -> None:
         """End the waiting of those who wanted one more look: they have had it."""
         for watcher in self.watchers:
-            if watcher.urgent:
-                watcher.end(DeadlinePassed())
+            if watcher.awaits_final_poll:
+                watcher.close(DeadlineExceeded())
 
-    def end(self, reason: Exception) -> None:
+    def close(self, reason: Exception) -> None:
         """End the waiting of all its watchers."""
         for watcher in self.watchers:
-            watcher.end(reason)
+            watcher.close(reason)
 
-    def _read(self, glance: Glance) -> bool:
+    def _read(self, glance: TaskSnapshot) -> bool:
         """Make a model of the task where somebody hears of it; that costs a hundred times a glance."""
-        changed = glance.fingerprint != self._fingerprint
-        if not changed and not any(watcher.eager for watcher in self.watchers):
+        changed = glance.change_key != self._fingerprint
+        if not changed and not any(watcher.needs_any_update for watcher in self.watchers):
             return False
-        self._fingerprint = glance.fingerprint
+        self._fingerprint = glance.change_key
         try:
             task = read_task(glance.item)
         except Unreadable as problem:
             if changed:
-                log.warning("%s", BadAnswer("query_task_info", f"task {self.number}: {problem}"))
+                log.warning("%s", BadAnswer("query_task_info", f"task {self.task_id}: {problem}"))
         else:
             for watcher in self.watchers:
-                watcher.hear(task)
+                watcher.notify(task)
         return True
 
 
@@ -101,33 +101,33 @@ _FIELDS = (
 _SUB_TASKS = "respRenderingTaskList"
 
 
-class Glance(NamedTuple):
+class TaskSnapshot(NamedTuple):
     """A task in a page.
 
     :param fingerprint: differs from the one before where state, frames or cost differ.
     :param item: the task as the farm wrote it.
     """
 
-    fingerprint: Any
+    change_key: Any
     item: dict[str, Any]
 
 
-def glances(numbers: Iterable[int]) -> Call[dict[int, Glance]]:
+def query_snapshots(task_ids: Iterable[int]) -> Call[dict[int, TaskSnapshot]]:
     """Ask for tasks by number; the answer holds those that the farm told of, by their number.
 
-    :param numbers: at most 100.
+    :param task_ids: at most 100.
     """
-    return dataclasses.replace(calls.query_task_info(numbers), read=_read)  # type: ignore[arg-type, return-value]  # replace() cannot change a type's parameter
+    return dataclasses.replace(calls.query_task_info(task_ids), read=_read)  # type: ignore[arg-type, return-value]  # replace() cannot change a type's parameter
 
 
 _read_page = page_of(anything)
 
 
-def _read(data: Any) -> dict[int, Glance]:
+def _read(data: Any) -> dict[int, TaskSnapshot]:
     found = {}
     for item in _read_page(data).items:
         try:
-            found[integer(item["id"])] = Glance(_fingerprint(item), item)
+            found[integer(item["id"])] = TaskSnapshot(_fingerprint(item), item)
         except (Unreadable, KeyError, TypeError):
             # It belongs to nobody who can be told; whoever asked for it learns that it is missing.
             continue

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
-LAST_LOOK = 5.0
+FINAL_POLL_TIMEOUT = 5.0
 """Seconds that the look at the deadline may take: a farm that hangs holds nobody up for longer."""
 
 
-class DeadlinePassed(Exception):
+class DeadlineExceeded(Exception):
     """The moment until which somebody wanted to wait is over."""
 
 
 class Watcher:
     """Hears of a task what is news to it, and of the end of its waiting.
 
-    :param number: the task's number.
+    :param task_id: the task's number.
     """
 
-    __slots__ = ("_end", "_news", "_seen", "_woken", "number", "timer", "urgent")
+    __slots__ = ("_end", "_news", "_seen", "_woken", "task_id", "timer", "awaits_final_poll")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, task_id: int) -> None:
+        self.task_id = task_id
         # Whether it waits for its last look.
-        self.urgent = False
+        self.awaits_final_poll = False
         self.timer: asyncio.TimerHandle | None = None
         self._seen: tuple[Any, ...] | None = None
         self._news: TaskInfo | None = None
@@ -35,11 +35,11 @@ class Watcher:
         self._woken: asyncio.Future[None] | None = None
 
     @property
-    def eager(self) -> bool:
+    def needs_any_update(self) -> bool:
         """Whether any answer matters to it: it has heard nothing yet, or looks for the last time."""
-        return self._seen is None or self.urgent
+        return self._seen is None or self.awaits_final_poll
 
-    def hear(self, task: TaskInfo) -> None:
+    def notify(self, task: TaskInfo) -> None:
         """Take in the task as it is now; where state, frames and cost are as before, it is no news."""
         news = (task.status, task.progress, task.cost)
         if news != self._seen:
@@ -47,12 +47,12 @@ class Watcher:
             self._news = task
             self._wake()
 
-    def end(self, reason: Exception) -> None:
+    def close(self, reason: Exception) -> None:
         """End the waiting, after what there is to hear."""
         self._end = self._end or reason
         self._wake()
 
-    async def next(self) -> TaskInfo:
+    async def next_update(self) -> TaskInfo:
         """Wait for news.
 
         :raises Exception: why the waiting is over.

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_refusal
 from airflow_provider_renderbus.cancel_on_kill import start_again
 from airflow_provider_renderbus.clients import flows as sequences
-from airflow_provider_renderbus.polling.error_tolerance import LOOKS_WITHOUT_IT, Patience
+from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
 from airflow_provider_renderbus.renders.progress_log import ProgressLines
 from airflow_provider_renderbus.renders.results import End, Event, describe, judge, together, unable
 
@@ -32,7 +32,7 @@ DEFAULT_POLL_INTERVAL = 30.0
 _DEFERRAL_NET = timedelta(minutes=10)
 
 
-def poll_interval() -> float:
+def default_poll_interval() -> float:
     """Return the seconds between two looks where a task sets none: ``[renderbus] poll_interval``."""
     return float(conf.getfloat("renderbus", "poll_interval", fallback=DEFAULT_POLL_INTERVAL))
 
@@ -47,24 +47,24 @@ def deferral_timeout(deadline: float) -> timedelta:
     return timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_NET
 
 
-class Watch(ABC):
+class WorkerPoller(ABC):
     """Looks at something on the farm, and writes to the task's log what is worth a line.
 
     :param hook: the farm's hook.
-    :param remembers: whether this object lives on to the next look. Where it does not, as in a sensor that is
+    :param keeps_state: whether this object lives on to the next look. Where it does not, as in a sensor that is
         rescheduled, each look would be news to it, so only the end is.
 
     `last_seen` is a line about what the last look that was answered has shown, or None where none was.
     """
 
-    last_seen: str | None = None
+    last_status: str | None = None
 
-    def __init__(self, hook: RenderbusHook, *, remembers: bool = True) -> None:
+    def __init__(self, hook: RenderbusHook, *, keeps_state: bool = True) -> None:
         self._hook = hook
-        self._remembers = remembers
-        self._patience = Patience(log)
+        self._remembers = keeps_state
+        self._patience = PollErrorHandler(log)
 
-    def look(self) -> Event | None:
+    def poll(self) -> Event | None:
         """Return how the waiting has ended, or None while it goes on.
 
         A farm that does not answer ends nothing: not to know is not to have failed.
@@ -75,14 +75,14 @@ class Watch(ABC):
             return unable(problem)
         except RenderbusError as problem:
             return self._bear(problem)
-        self._patience.relax()
+        self._patience.on_success()
         if event is not None and not self._remembers:
             log.info(event.message)
         return event
 
     def _look_with_any_key(self) -> Event | None:
         """Look, and once more where the key was changed meanwhile: a wait may last for days."""
-        look = self._look if self._remembers else self._insist
+        look = self._poll if self._remembers else self._insist
         try:
             return look()
         except AuthError as refusal:
@@ -91,17 +91,17 @@ class Watch(ABC):
 
     def _insist(self) -> Event | None:
         """Look again at once where a task is missing, for the next look will not know of this one."""
-        for _ in range(LOOKS_WITHOUT_IT - 1):
+        for _ in range(MAX_MISSES - 1):
             with contextlib.suppress(UnknownTask):
-                return self._look()
-        return self._look()
+                return self._poll()
+        return self._poll()
 
     def _bear(self, problem: RenderbusError) -> Event | None:
         """Return the end that an error brings, or None where the wait goes on."""
         if not self._remembers:
             return unable(problem) if is_refusal(problem) else None
         try:
-            self._patience.bear(problem)
+            self._patience.on_error(problem)
         except RenderbusError as refusal:
             return unable(refusal)
         return None
@@ -111,48 +111,48 @@ class Watch(ABC):
             log.info(line)
 
     @abstractmethod
-    def _look(self) -> Event | None: ...
+    def _poll(self) -> Event | None: ...
 
 
-class TaskWatch(Watch):
+class TaskWorkerPoller(WorkerPoller):
     """Looks at tasks until all have reached a state or one has failed to.
 
     :param hook: the farm's hook.
-    :param numbers: the tasks' numbers.
-    :param wanted: the states that are waited for.
-    :param failed: the states that count as failed; None for every end that is not wanted.
-    :param forgives_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
+    :param task_ids: the tasks' numbers.
+    :param target_states: the states that are waited for.
+    :param failed_states: the states that count as failed; None for every end that is not wanted.
+    :param ignore_stops_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
     :param max_cost: what each task may cost, in the account's currency.
-    :param remembers: whether this object lives on to the next look.
+    :param keeps_state: whether this object lives on to the next look.
     """
 
     def __init__(
         self,
         hook: RenderbusHook,
-        numbers: Sequence[int],
-        wanted: Collection[TaskStatus],
-        failed: Collection[TaskStatus] | None = None,
+        task_ids: Sequence[int],
+        target_states: Collection[TaskStatus],
+        failed_states: Collection[TaskStatus] | None = None,
         *,
-        forgives_until: float = 0.0,
+        ignore_stops_until: float = 0.0,
         max_cost: Decimal | None = None,
-        remembers: bool = True,
+        keeps_state: bool = True,
     ) -> None:
-        super().__init__(hook, remembers=remembers)
-        self._forgives_until = forgives_until
+        super().__init__(hook, keeps_state=keeps_state)
+        self._forgives_until = ignore_stops_until
         self._max_cost = max_cost
-        self._wanted = wanted
-        self._failed = failed
-        self._lines = {number: ProgressLines() for number in numbers}
+        self._wanted = target_states
+        self._failed = failed_states
+        self._lines = {number: ProgressLines() for number in task_ids}
         self._reached: dict[int, Event] = {}
 
-    def _look(self) -> Event | None:
+    def _poll(self) -> Event | None:
         open_ = [number for number in self._lines if number not in self._reached]
         tasks = self._hook.run(sequences.task_infos(open_))
         for number in open_:
             if number not in tasks:
                 raise UnknownTask(number)
             self._tell(self._lines[number].line(tasks[number]))
-            self.last_seen = describe(tasks[number])
+            self.last_status = describe(tasks[number])
             forgiving = time.time() < self._forgives_until
             event = judge(
                 tasks[number], self._wanted, self._failed, forgiving=forgiving, max_cost=self._max_cost
@@ -169,21 +169,21 @@ class TaskWatch(Watch):
         return together([self._reached[number] for number in self._lines])
 
 
-class ConditionWatch(Watch):
+class ConditionWorkerPoller(WorkerPoller):
     """Looks until a condition is met, or cannot be met any more.
 
     :param hook: the farm's hook.
     :param condition: what is waited for.
-    :param remembers: whether this object lives on to the next look.
+    :param keeps_state: whether this object lives on to the next look.
     """
 
-    def __init__(self, hook: RenderbusHook, condition: Condition, *, remembers: bool = True) -> None:
-        super().__init__(hook, remembers=remembers)
+    def __init__(self, hook: RenderbusHook, condition: Condition, *, keeps_state: bool = True) -> None:
+        super().__init__(hook, keeps_state=keeps_state)
         self._condition = condition
 
-    def _look(self) -> Event | None:
+    def _poll(self) -> Event | None:
         look = self._hook.run(self._condition.look())
-        if look.news != self.last_seen:
-            self.last_seen = look.news
+        if look.news != self.last_status:
+            self.last_status = look.news
             self._tell(look.news)
         return look.end

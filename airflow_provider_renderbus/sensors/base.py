@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_renderbus.api.validation import seconds
 from airflow_provider_renderbus.cancel_on_kill import execution_deadline
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.polling.worker import deferral_timeout, poll_interval
+from airflow_provider_renderbus.polling.worker import default_poll_interval, deferral_timeout
 from airflow_provider_renderbus.renders.results import End, Event
 from airflow_provider_renderbus.task_result import airflow_failures, conclude
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_renderbus.polling.worker import Watch
+    from airflow_provider_renderbus.polling.worker import WorkerPoller
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 
@@ -53,7 +53,9 @@ class RenderbusSensor(BaseSensorOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poll_interval() if poke_interval is None else poke_interval, **kwargs)
+        super().__init__(
+            poke_interval=default_poll_interval() if poke_interval is None else poke_interval, **kwargs
+        )
         self.renderbus_conn_id = renderbus_conn_id
         self.deferrable = deferrable
 
@@ -83,7 +85,7 @@ class RenderbusSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         with self.softly():
-            event = self._watch.look()
+            event = self._watch.poll()
             if event is None:
                 return PokeReturnValue(is_done=False)
             return PokeReturnValue(is_done=True, xcom_value=self.conclude(event))
@@ -114,7 +116,7 @@ class RenderbusSensor(BaseSensorOperator):
             raise AirflowSkipException(f"Skipped because of soft_fail: {problem}") from problem
 
     @abstractmethod
-    def watch(self, hook: RenderbusHook) -> Watch:
+    def watch(self, hook: RenderbusHook) -> WorkerPoller:
         """Return what looks at the farm from a worker.
 
         :raises ValueError: an argument is not what the farm takes.
@@ -137,6 +139,6 @@ class RenderbusSensor(BaseSensorOperator):
         return RenderbusHook(self.renderbus_conn_id)
 
     @functools.cached_property
-    def _watch(self) -> Watch:
+    def _watch(self) -> WorkerPoller:
         with airflow_failures():
             return self.watch(self.hook)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import amount, count, task_number, text, texts, whole
-from airflow_provider_renderbus.polling.worker import ConditionWatch
+from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders.conditions import (
     FilesThere,
     FramesDone,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class _ConditionSensor(RenderbusSensor):
     """A sensor whose waiting is for a condition."""
 
-    def watch(self, hook: RenderbusHook) -> ConditionWatch:
+    def watch(self, hook: RenderbusHook) -> ConditionWorkerPoller:
         """Return what looks at the condition from a worker."""
-        return ConditionWatch(hook, self.condition(), remembers=not self.reschedule)
+        return ConditionWorkerPoller(hook, self.condition(), keeps_state=not self.reschedule)
 
     def trigger(self, deadline: float) -> RenderbusConditionTrigger:
         """Return what waits for the condition in the triggerer."""

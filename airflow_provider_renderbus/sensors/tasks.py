@@ -11,7 +11,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_renderbus.api.validation import task_numbers, task_states
 from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, start_again, stop
 from airflow_provider_renderbus.links import ConsoleLinked
-from airflow_provider_renderbus.polling.worker import TaskWatch
+from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.failed_frames import in_full
 from airflow_provider_renderbus.renders.results import FINISHED, End, Event
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
@@ -120,14 +120,14 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
         """Return the numbers that are waited for."""
         return self._numbers()
 
-    def watch(self, hook: RenderbusHook) -> TaskWatch:
+    def watch(self, hook: RenderbusHook) -> TaskWorkerPoller:
         """Return what looks at the tasks from a worker."""
-        return TaskWatch(
+        return TaskWorkerPoller(
             hook,
             self._numbers(),
             *self._states(),
-            forgives_until=self._forgives_until,
-            remembers=not self.reschedule,
+            ignore_stops_until=self._forgives_until,
+            keeps_state=not self.reschedule,
         )
 
     def trigger(self, deadline: float) -> RenderbusTaskTrigger:
@@ -141,7 +141,7 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
             self.poke_interval,
             deadline,
             cancel_on_kill=self.cancel_on_kill,
-            forgives_until=self._forgives_until,
+            ignore_stops_until=self._forgives_until,
         )
 
     def result(self, reached: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.polling.watchers import DeadlinePassed
+from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, timed_out, unable
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ class RenderbusTrigger(BaseTrigger):
     :param deadline: the moment until which to wait, in seconds since 1970.
     :param version: of the arguments; a trigger may have been stored by another version of this provider.
 
-    `VERSION` grows when an argument gets another meaning. What an older provider stored is understood, what a
+    `ARGUMENTS_VERSION` grows when an argument gets another meaning. What an older provider stored is understood, what a
     newer one did is refused; an argument that is unknown here altogether is refused by Airflow itself.
     """
 
-    VERSION: ClassVar[int]
+    ARGUMENTS_VERSION: ClassVar[int]
 
     def __init__(self, renderbus_conn_id: str, poll_interval: float, deadline: float, version: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
@@ -44,7 +44,7 @@ class RenderbusTrigger(BaseTrigger):
         kind = type(self)
         return f"{kind.__module__}.{kind.__qualname__}", {
             "renderbus_conn_id": self.renderbus_conn_id,
-            **self.own_arguments(),
+            **self.trigger_kwargs(),
             "poll_interval": self.poll_interval,
             "deadline": self.deadline,
             "version": self.version,
@@ -52,39 +52,39 @@ class RenderbusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: how the waiting ended."""
-        from airflow_provider_renderbus.polling.shared_poller import poller_of
+        from airflow_provider_renderbus.polling.shared_poller import shared_poller
 
         try:
             self._check_version()
-            async with poller_of(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
-                event = await self.end(poller)
+            async with shared_poller(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
+                event = await self.wait(poller)
         except OtherVersion as problem:
             event = Event(End.FAILED, str(problem))
         except (RenderbusError, ValueError) as problem:
             event = unable(problem)
-        except DeadlinePassed:
+        except DeadlineExceeded:
             event = timed_out(None)
         except asyncio.CancelledError:
-            await self.cancelled()
+            await self.on_cancelled()
             raise
         yield TriggerEvent(event.payload())
 
     def _check_version(self) -> None:
-        if self.version > self.VERSION:
+        if self.version > self.ARGUMENTS_VERSION:
             raise OtherVersion(
                 f"the wait was stored with version {self.version} of its arguments, the triggerer "
-                f"understands them up to {self.VERSION}"
+                f"understands them up to {self.ARGUMENTS_VERSION}"
             )
 
-    async def cancelled(self) -> None:
+    async def on_cancelled(self) -> None:
         """Do what is to be done when the triggerer ends the waiting, for whatever reason."""
 
     @abstractmethod
-    def own_arguments(self) -> dict[str, Any]:
+    def trigger_kwargs(self) -> dict[str, Any]:
         """Return the arguments that only this kind of trigger has, as JSON."""
 
     @abstractmethod
-    async def end(self, poller: Poller) -> Event:
+    async def wait(self, poller: Poller) -> Event:
         """Wait, and return how it ended.
 
         :raises RenderbusError: the farm refused for good.

@@ -7,7 +7,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.polling.watchers import DeadlinePassed
+from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.conditions import Frames, FramesDone, restored
 from airflow_provider_renderbus.renders.results import Event, timed_out
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
@@ -34,7 +34,7 @@ class RenderbusConditionTrigger(RenderbusTrigger):
     :param version: of these arguments; a trigger may have been stored by another version of this provider.
     """
 
-    VERSION = 1
+    ARGUMENTS_VERSION = 1
 
     def __init__(
         self,
@@ -42,16 +42,16 @@ class RenderbusConditionTrigger(RenderbusTrigger):
         condition: dict[str, Any],
         poll_interval: float,
         deadline: float,
-        version: int = VERSION,
+        version: int = ARGUMENTS_VERSION,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
         self.condition = condition
 
-    def own_arguments(self) -> dict[str, Any]:
+    def trigger_kwargs(self) -> dict[str, Any]:
         """Return the arguments that only this kind of trigger has."""
         return {"condition": self.condition}
 
-    async def end(self, poller: Poller) -> Event:
+    async def wait(self, poller: Poller) -> Event:
         """Wait for the condition."""
         news = None
         try:
@@ -62,7 +62,7 @@ class RenderbusConditionTrigger(RenderbusTrigger):
                         log.info(news)
                     if look.end:
                         return look.end
-        except DeadlinePassed:
+        except DeadlineExceeded:
             pass
         return timed_out(news)
 
@@ -94,4 +94,4 @@ class RenderbusConditionTrigger(RenderbusTrigger):
     def _answers(
         self, poller: Poller, condition: Condition, ask: Callable[[], Sequence[Any]]
     ) -> AsyncGenerator[Any]:
-        return poller.rounds.repeat(ask, self.poll_interval, self.deadline, condition.question)
+        return poller.queries.poll(ask, self.poll_interval, self.deadline, condition.question)

@@ -103,9 +103,9 @@ def put_in(
     kwargs = [
         {
             "renderbus_conn_id": CONN_ID,
-            "numbers": [number],
-            "wanted": [STOPPED],
-            "failed": None,
+            "render_task_ids": [number],
+            "target_states": [STOPPED],
+            "failed_states": None,
             "poll_interval": interval,
             "deadline": deadline,
         }

@@ -32,8 +32,8 @@ class AloneTrigger(RenderbusTaskTrigger):
         if not _ALONE:
             _ALONE.append(asyncio.ensure_future(_alone(self.renderbus_conn_id)))
         alone = await asyncio.shield(_ALONE[0])
-        (number,) = self.numbers
-        event = await alone.wait(number, self.poll_interval, tuple(map(TaskStatus, self.wanted)))
+        (number,) = self.render_task_ids
+        event = await alone.wait(number, self.poll_interval, tuple(map(TaskStatus, self.target_states)))
         yield TriggerEvent(dataclasses.replace(event, result=[event.result]).payload())
 
 

@@ -17,7 +17,7 @@ from tests.transfer_command import transfer_command
 @pytest.fixture(autouse=True)
 def _nobody_is_gathered(monkeypatch):
     """On a real clock no test waits half a second for others to join."""
-    monkeypatch.setattr("airflow_provider_renderbus.polling.page_schedule.GATHERING", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.polling.page_schedule.JOIN_WINDOW", 0.0)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ class TestInTheTriggerer:
                 )
                 trigger.task_instance = TaskInstance()
                 trigger.task_instance.map_index = index
-                triggers.append(trigger._let_go(without_answer=True))
+                triggers.append(trigger._stop_on_cancel(if_unknown=True))
             before = sum(farm.served.values())
             await asyncio.gather(*triggers)
             return sum(farm.served.values()) - before

@@ -252,7 +252,9 @@ class TestModes:
 
     def test_soft_fail_skips_for_a_failure_that_may_be_retried_too(self, client, submitted, monkeypatch):
         event = Event(End.FAILED, "some frames failed")
-        monkeypatch.setattr("airflow_provider_renderbus.polling.worker.TaskWatch.look", lambda _: event)
+        monkeypatch.setattr(
+            "airflow_provider_renderbus.polling.worker.TaskWorkerPoller.poll", lambda _: event
+        )
         with pytest.raises(AirflowSkipException, match="some frames failed"):
             RenderbusTaskSensor(task_id="wait", render_task_id=submitted, soft_fail=True).execute(context())
 

@@ -24,7 +24,7 @@ class Scene:
         self.waiting = {}
 
     async def __aenter__(self):
-        self.serving = asyncio.ensure_future(self.poller.serve())
+        self.serving = asyncio.ensure_future(self.poller.run())
         return self
 
     async def __aexit__(self, *_):

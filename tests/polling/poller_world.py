@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_renderbus.api.errors import NoAnswer, NotFound, UnknownTask
 from airflow_provider_renderbus.api.validation import LARGEST_PAGE
-from airflow_provider_renderbus.polling.error_tolerance import LOOKS_WITHOUT_IT
+from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES
 from airflow_provider_renderbus.polling.poller import Poller
 from tests.polling.fake_farm import FakeFarm, item
 from tests.polling.poller_harness import DOWN, INTERVAL
@@ -107,7 +107,7 @@ class PollerWorld(stateful.RuleBasedStateMachine):
         self.loop = asyncio.get_running_loop()
         self.farm = StrictFarm(NUMBERS, self._waited_for)
         self.poller = Poller(self.farm, INTERVAL, clock=self.loop.time)
-        self.serving = asyncio.ensure_future(self.poller.serve())
+        self.serving = asyncio.ensure_future(self.poller.run())
         self.log = logging.getLogger("airflow_provider_renderbus.polling.poller")
         self.log.addFilter(self._count)
 
@@ -194,7 +194,7 @@ class PollerWorld(stateful.RuleBasedStateMachine):
             self.gone[number] = self.now
         self.wait(seconds)
 
-    @stateful.rule(number=FORGETTABLE, times=st.integers(1, LOOKS_WITHOUT_IT))
+    @stateful.rule(number=FORGETTABLE, times=st.integers(1, MAX_MISSES))
     def fall_short(self, number, times):
         """Some answers are short of a task, but no three in a row: that ends nothing."""
         if number in self.gone:

@@ -11,9 +11,9 @@ from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.polling import batched_stop as together
 from airflow_provider_renderbus.polling import shared_poller as sharing
-from airflow_provider_renderbus.polling.circuit_breaker import BackOff
-from airflow_provider_renderbus.polling.error_tolerance import OneVoice
-from airflow_provider_renderbus.polling.shared_queries import Rounds
+from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
+from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
+from airflow_provider_renderbus.polling.shared_queries import SharedQueries
 from airflow_provider_renderbus.renders.stop import STOP_WITHIN, Stopping
 from tests.polling.virtual_time_loop import run
 
@@ -55,13 +55,15 @@ def test_what_goes_on_working_is_given_up_after_a_while(monkeypatch):
             sequence.close()
 
     async def body():
-        rounds = Rounds(Client(), OneVoice(logging.getLogger()), BackOff(30.0, lambda: 1.0), now)
+        rounds = SharedQueries(
+            Client(), WarnOnce(logging.getLogger()), CircuitBreaker(30.0, lambda: 1.0), now
+        )
         monkeypatch.setattr(together, "time", SimpleNamespace(time=now))
         monkeypatch.setattr(
-            sharing, "poller_of", lambda *_, **__: nullcontext(SimpleNamespace(rounds=rounds))
+            sharing, "shared_poller", lambda *_, **__: nullcontext(SimpleNamespace(queries=rounds))
         )
         begin = now()
-        told = await together.stop("farm", 30.0, [7])
+        told = await together.stop_tasks("farm", 30.0, [7])
         assert "task 7 could not be stopped" in told
         assert STOP_WITHIN <= now() - begin < STOP_WITHIN + 5
 

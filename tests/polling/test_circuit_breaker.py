@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_renderbus.api.errors import NoAnswer
 from airflow_provider_renderbus.clients import flows as sequences
-from airflow_provider_renderbus.polling.watchers import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 from tests.polling.poller_harness import DOWN, INTERVAL, scene
 
 MANY = range(1, 1001)
@@ -21,7 +21,7 @@ async def questions(it, numbers, deadline=1e6):
 
     async def listen(number):
         sequence = partial(sequences.task_info, number)
-        async for task in it.poller.rounds.repeat(sequence, INTERVAL, deadline, f"files of {number}"):
+        async for task in it.poller.queries.poll(sequence, INTERVAL, deadline, f"files of {number}"):
             assert task.id == number
             heard[number].append(it.loop.time())
 
@@ -93,17 +93,17 @@ class TestAnOutage:
             await asyncio.sleep(INTERVAL)
             it.farm.most_under_way = 0
             it.farm.open.clear()  # now it hangs
-            await asyncio.sleep(deadline + LAST_LOOK + 0.1 - it.loop.time())
+            await asyncio.sleep(deadline + FINAL_POLL_TIMEOUT + 0.1 - it.loop.time())
             assert it.farm.most_under_way == 1
             ends = {type(it.ends(who)) for who in it.waiting if isinstance(who, tuple)}
-            assert ends == {DeadlinePassed}
+            assert ends == {DeadlineExceeded}
 
         scene(MANY, body)
 
 
 async def stops_at_once(it):
     start = it.loop.time()
-    stop = it.poller.rounds.repeat(partial(sequences.task_info, 2), 1.0, start + 20)
+    stop = it.poller.queries.poll(partial(sequences.task_info, 2), 1.0, start + 20)
     assert (await anext(stop)).id == 2
     assert it.loop.time() == start
     await stop.aclose()

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from airflow_provider_renderbus.api.errors import AuthError, NoAnswer
-from airflow_provider_renderbus.polling.shared_queries import AT_ONCE
-from airflow_provider_renderbus.polling.watchers import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
+from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 from tests.polling.fake_farm import item
 from tests.polling.poller_harness import DOWN, INTERVAL, WRONG_KEY, scene
 
@@ -89,9 +89,9 @@ class TestFailures:
             it.farm.error = NoAnswer("query_task_info", "busy", retry_after=200.0)
             it.join(*range(1, 301))
             await asyncio.sleep(200)
-            assert len(it.farm.asked) <= AT_ONCE
+            assert len(it.farm.asked) <= MAX_CONCURRENCY
             await asyncio.sleep(2)
-            assert len(it.farm.asked) <= AT_ONCE + 1
+            assert len(it.farm.asked) <= MAX_CONCURRENCY + 1
 
         scene(range(1, 301), body)
 
@@ -101,7 +101,7 @@ class TestFailures:
             it.farm.error = lambda numbers: busy if 1 in numbers else None
             it.join(*range(1, 301))
             await asyncio.sleep(100)
-            assert len(it.farm.asked) <= AT_ONCE
+            assert len(it.farm.asked) <= MAX_CONCURRENCY
 
         scene(range(1, 301), body)
 
@@ -122,7 +122,7 @@ class TestDeadlines:
         async def body(it):
             it.join(1, deadline=deadline)
             await asyncio.sleep(deadline + 1)
-            assert isinstance(it.ends(1), DeadlinePassed)
+            assert isinstance(it.ends(1), DeadlineExceeded)
             assert it.farm.asked[-1][0] >= deadline
             assert it.hears(1) == [[5, 0]]
 
@@ -143,9 +143,9 @@ class TestDeadlines:
             it.join(*range(1, 1001), deadline=100.0)
             await asyncio.sleep(1)
             it.farm.open.clear()
-            await asyncio.sleep(99 + LAST_LOOK)
+            await asyncio.sleep(99 + FINAL_POLL_TIMEOUT)
             await asyncio.sleep(0.1)
-            assert {type(it.ends(number)) for number in range(1, 1001)} == {DeadlinePassed}
+            assert {type(it.ends(number)) for number in range(1, 1001)} == {DeadlineExceeded}
 
         scene(range(1, 1001), body)
 
@@ -154,6 +154,6 @@ class TestDeadlines:
             it.farm.error = DOWN
             it.join(1, deadline=0.0)
             await asyncio.sleep(1)
-            assert isinstance(it.ends(1), DeadlinePassed)
+            assert isinstance(it.ends(1), DeadlineExceeded)
 
         scene([1], body)

@@ -7,9 +7,9 @@ from hypothesis import Phase, settings, stateful
 
 from airflow_provider_renderbus.api.errors import AuthError, NotFound, UnknownTask
 from airflow_provider_renderbus.api.validation import LARGEST_PAGE
-from airflow_provider_renderbus.polling.error_tolerance import LOOKS_WITHOUT_IT
-from airflow_provider_renderbus.polling.shared_queries import AT_ONCE
-from airflow_provider_renderbus.polling.watchers import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES
+from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
+from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 from tests.polling.poller_harness import INTERVAL, WRONG_KEY
 from tests.polling.poller_world import A_MOMENT, HALF_A_SECOND, PollerWorld
 
@@ -33,7 +33,7 @@ class PollerModel(PollerWorld):
         self.answer()
         self.wait(max(0.0, self.well_since - self.now) + INTERVAL + A_MOMENT)
         self.everybody_has_heard()
-        self.wait(LOOKS_WITHOUT_IT * INTERVAL)
+        self.wait(MAX_MISSES * INTERVAL)
 
     @stateful.invariant()
     def it_works(self):
@@ -65,19 +65,19 @@ class PollerModel(PollerWorld):
     def nobody_waits_for_ever(self):
         for waiter in self.waiters:
             in_good_times = waiter.deadline - self.well_since > 2 * INTERVAL
-            assert self.now <= waiter.deadline + (0.0 if in_good_times else LAST_LOOK) + A_MOMENT
+            assert self.now <= waiter.deadline + (0.0 if in_good_times else FINAL_POLL_TIMEOUT) + A_MOMENT
             gone = max(self.gone.get(waiter.number, math.inf), waiter.since, self.well_since)
-            assert self.now - gone <= LOOKS_WITHOUT_IT * INTERVAL + A_MOMENT
+            assert self.now - gone <= MAX_MISSES * INTERVAL + A_MOMENT
 
     @stateful.invariant()
     def who_ends_has_a_reason(self):
         for waiter, reason in self.ended:
-            if isinstance(reason, DeadlinePassed):
+            if isinstance(reason, DeadlineExceeded):
                 assert self.now >= waiter.deadline
                 self.the_last_look_was_at_the_deadline(waiter)
             elif isinstance(reason, UnknownTask):
                 looks = [moment for moment, page in self.farm.asked if waiter.number in page]
-                assert sum(self.was_gone(waiter.number, moment) for moment in looks) >= LOOKS_WITHOUT_IT
+                assert sum(self.was_gone(waiter.number, moment) for moment in looks) >= MAX_MISSES
                 assert reason.number == waiter.number
             elif isinstance(reason, NotFound):
                 assert waiter.number == self.farm.refuses
@@ -100,7 +100,7 @@ class PollerModel(PollerWorld):
 
         After trouble it may be half as much again: what has piled up is caught up with.
         """
-        assert self.farm.most_under_way <= AT_ONCE
+        assert self.farm.most_under_way <= MAX_CONCURRENCY
         end = self.now
         start = end - INTERVAL
         most = max(
@@ -119,7 +119,7 @@ class PollerModel(PollerWorld):
     def a_farm_that_is_down_is_spared(self):
         """What was under way fails; then it waits 1, 2, 4, 8 and 15 s, and again 15 s."""
         if self.now - self.down_since > INTERVAL:
-            assert self.farm.requests(self.now - INTERVAL, self.now) <= AT_ONCE + 7
+            assert self.farm.requests(self.now - INTERVAL, self.now) <= MAX_CONCURRENCY + 7
 
     def joined_pages(self, start, end):
         """The requests that joins and deadlines allow: a hundredth of those of each half second."""

@@ -11,9 +11,9 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import AuthError
 from airflow_provider_renderbus.hooks.credential_refresh import OtherAccount
 from airflow_provider_renderbus.polling import shared_poller as sharing
-from airflow_provider_renderbus.polling.batched_stop import stop
-from airflow_provider_renderbus.polling.refreshing_client import LOOK_UP_HOLDS, RenewingClient
-from airflow_provider_renderbus.polling.shared_poller import poller_of
+from airflow_provider_renderbus.polling.batched_stop import stop_tasks
+from airflow_provider_renderbus.polling.refreshing_client import LOOKUP_TTL, RefreshingClient
+from airflow_provider_renderbus.polling.shared_poller import shared_poller
 from airflow_provider_renderbus.renders.conditions import FundsEnough, stored
 from airflow_provider_renderbus.renders.results import End
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
@@ -37,7 +37,7 @@ def hook(monkeypatch, caplog):
 async def finished(number):
     """Wait until a task is finished."""
     async with (
-        poller_of("farm", INTERVAL, LATER) as poller,
+        shared_poller("farm", INTERVAL, LATER) as poller,
         contextlib.aclosing(poller.watch(number, INTERVAL, LATER)) as tasks,
     ):
         async for task in tasks:
@@ -48,8 +48,8 @@ async def finished(number):
 
 async def funds():
     trigger = RenderbusConditionTrigger("farm", stored(FundsEnough("100")), INTERVAL, LATER)
-    async with poller_of("farm", INTERVAL, LATER) as poller:
-        return (await trigger.end(poller)).end
+    async with shared_poller("farm", INTERVAL, LATER) as poller:
+        return (await trigger.wait(poller)).end
 
 
 def waiting():
@@ -122,7 +122,7 @@ class TestAChangedKey:
             wait.cancel()
             await asyncio.wait([wait])
             hook.problem = AssertionError("a kill looks no connection up")
-            assert await stop("farm", INTERVAL, [3]) == "task 3 does not run any more"
+            assert await stop_tasks("farm", INTERVAL, [3]) == "task 3 does not run any more"
 
         run(body())
 
@@ -133,7 +133,7 @@ class TestAChangedKey:
             wait.cancel()
             await asyncio.wait([wait])
             rotate(hook, access_key="second")
-            assert await stop("farm", INTERVAL, [3]) == "task 3 does not run any more"
+            assert await stop_tasks("farm", INTERVAL, [3]) == "task 3 does not run any more"
 
         run(body())
         assert hook.tries == 2
@@ -216,7 +216,7 @@ class TestARefusedKey:
 
 
 def opened(hook):
-    return RenewingClient(hook("farm"), hook.settings_of("farm"), lambda _: None)
+    return RefreshingClient(hook("farm"), hook.settings_of("farm"), lambda _: None)
 
 
 class TestTheClient:
@@ -239,7 +239,7 @@ class TestTheClient:
                     with pytest.raises(AuthError):
                         await client.send(calls.query_task_info([1]))
                     assert hook.tries == tries
-                    await asyncio.sleep(LOOK_UP_HOLDS / 2 + 0.1)
+                    await asyncio.sleep(LOOKUP_TTL / 2 + 0.1)
 
         run(body())
 

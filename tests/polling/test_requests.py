@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from airflow_provider_renderbus.polling.shared_queries import AT_ONCE
+from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
 from tests.polling.poller_harness import INTERVAL, scene
 
 
@@ -72,7 +72,7 @@ class TestRequests:
             await asyncio.sleep(10)
             it.farm.open.set()
             await asyncio.sleep(1)
-            assert it.farm.most_under_way == AT_ONCE
+            assert it.farm.most_under_way == MAX_CONCURRENCY
             assert all(it.heard.values())
 
         scene(range(1, 1001), body)

@@ -9,8 +9,8 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.hooks.credential_refresh import NOT_TOLD
 from airflow_provider_renderbus.polling import shared_poller as sharing
-from airflow_provider_renderbus.polling.shared_poller import poller_of
-from airflow_provider_renderbus.polling.watchers import DeadlinePassed
+from airflow_provider_renderbus.polling.shared_poller import shared_poller
+from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from tests.polling.fake_hook import FakeHook
 from tests.polling.virtual_time_loop import run
 
@@ -27,7 +27,7 @@ def hook(monkeypatch):
 async def first(number, conn_id="farm", interval=60.0, deadline=LATER):
     """Wait for the first news of a task and return the poller."""
     async with (
-        poller_of(conn_id, interval, deadline) as poller,
+        shared_poller(conn_id, interval, deadline) as poller,
         contextlib.aclosing(poller.watch(number, interval, deadline)) as tasks,
     ):
         assert (await anext(tasks)).id == number
@@ -68,7 +68,7 @@ def test_event_loops_do_not_mix(hook):
     found = []
 
     async def outer():
-        async with poller_of("farm", 60.0, LATER) as poller:
+        async with shared_poller("farm", 60.0, LATER) as poller:
             found.append(poller)
             thread = threading.Thread(target=lambda: found.append(run(first(1))))
             thread.start()
@@ -110,7 +110,7 @@ def test_that_goes_on_until_the_deadline_of_each(hook):
     async def body():
         hook.problem = AirflowException("the API server is gone")
         patient = asyncio.ensure_future(first(1))
-        with pytest.raises(DeadlinePassed):
+        with pytest.raises(DeadlineExceeded):
             await first(2, deadline=0.0)
         assert not patient.done()
         hook.problem = None
@@ -151,10 +151,10 @@ def test_when_the_only_one_is_cancelled_nothing_stays(hook, moment):
 def test_in_haste_a_connection_is_taken_as_it_was_read_last(hook):
     async def body():
         for _ in range(2):
-            async with poller_of("farm", 60.0, LATER, in_haste=True):
+            async with shared_poller("farm", 60.0, LATER, use_cached_settings=True):
                 pass
         assert hook.tries == 1
-        async with poller_of("farm", 60.0, LATER):
+        async with shared_poller("farm", 60.0, LATER):
             pass
         assert hook.tries == 2
 
@@ -171,7 +171,7 @@ def test_a_poller_that_breaks_tells_everybody(hook):
         assert all(isinstance(task.exception(), ExceptionGroup) for task in waiting)
 
     async def self_ending(number):
-        async with poller_of("farm", 60.0, LATER) as poller:
+        async with shared_poller("farm", 60.0, LATER) as poller:
             async for _ in poller.watch(number, 60.0, LATER):
                 pass
 

@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_renderbus.api.errors import AuthError
 from airflow_provider_renderbus.api.states import FrameStatus
 from airflow_provider_renderbus.clients import flows as sequences
-from airflow_provider_renderbus.polling.shared_queries import AT_ONCE
-from airflow_provider_renderbus.polling.watchers import LAST_LOOK, DeadlinePassed
+from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
+from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 from airflow_provider_renderbus.renders.conditions import FramesDone, FundsEnough, stored
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from tests.polling.fake_farm import item
@@ -21,7 +21,7 @@ class TestRounds:
     """Sequences of calls that are repeated for one who waits."""
 
     async def _rounds(self, it, deadline, seen):
-        async for task in it.poller.rounds.repeat(
+        async for task in it.poller.queries.poll(
             lambda: sequences.task_info(1), INTERVAL, deadline, "task 1"
         ):
             seen.append((it.loop.time(), task.id))
@@ -29,7 +29,7 @@ class TestRounds:
     def test_the_last_round_is_at_the_deadline(self):
         async def body(it):
             seen = []
-            with pytest.raises(DeadlinePassed):
+            with pytest.raises(DeadlineExceeded):
                 await self._rounds(it, 200.0, seen)
             first, second, third, fourth, last = [moment for moment, _ in seen]
             assert (first, last) == pytest.approx((0.0, 200.0))
@@ -41,9 +41,9 @@ class TestRounds:
     def test_a_farm_that_hangs_holds_no_deadline_up(self):
         async def body(it):
             it.farm.open.clear()
-            with pytest.raises(DeadlinePassed):
+            with pytest.raises(DeadlineExceeded):
                 await self._rounds(it, 100.0, [])
-            assert it.loop.time() == pytest.approx(100.0 + LAST_LOOK)
+            assert it.loop.time() == pytest.approx(100.0 + FINAL_POLL_TIMEOUT)
 
         scene([1], body)
 
@@ -93,7 +93,7 @@ class TestRounds:
     def test_calls_that_do_something_are_not_shared(self):
         async def body(it):
             for _ in range(2):
-                rounds = it.poller.rounds.repeat(lambda: sequences.task_info(1), INTERVAL, 1e6)
+                rounds = it.poller.queries.poll(lambda: sequences.task_info(1), INTERVAL, 1e6)
                 async with contextlib.aclosing(rounds):
                     assert (await anext(rounds)).id == 1
             assert len(it.farm.asked) == 2
@@ -119,19 +119,17 @@ class TestRounds:
     def test_only_so_many_questions_are_asked_at_once(self):
         async def body(it):
             it.farm.open.clear()
-            rounds = it.poller.rounds
+            rounds = it.poller.queries
             waits = [
                 asyncio.ensure_future(
-                    anext(
-                        rounds.repeat(partial(sequences.task_info, number), INTERVAL, 1e6, f"task {number}")
-                    )
+                    anext(rounds.poll(partial(sequences.task_info, number), INTERVAL, 1e6, f"task {number}"))
                 )
                 for number in range(1, 21)
             ]
             await asyncio.sleep(1)
             it.farm.open.set()
             assert [task.id for task in await asyncio.gather(*waits)] == list(range(1, 21))
-            assert it.farm.most_under_way == AT_ONCE
+            assert it.farm.most_under_way == MAX_CONCURRENCY
 
         scene(range(1, 21), body)
 
@@ -145,7 +143,7 @@ def about_frames(it):
 
 def wait_for(it, condition):
     trigger = RenderbusConditionTrigger("farm", stored(condition), INTERVAL, 1e6)
-    return asyncio.ensure_future(trigger.end(it.poller))
+    return asyncio.ensure_future(trigger.wait(it.poller))
 
 
 class TestConditions:

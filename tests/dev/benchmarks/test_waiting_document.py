@@ -25,15 +25,15 @@ def rows(first_head):
 def test_what_the_poller_does():
     does = {what: " ".join(re.findall(r"\d+(?:\.\d+)?", how)) for what, how in rows("what happens")}
     assert f"up to {LARGEST_PAGE} tasks in one request" in DOCUMENT
-    assert does["N tasks wait"] == f"{LARGEST_PAGE} {rounds.AT_ONCE}"
-    assert does["tasks join"] == f"{pages.GATHERING:g}"
-    waits = (1, 2, 4, 8, 2**back_off.DOUBLINGS, int(back_off.LONGEST_WAIT_WANTED))
+    assert does["N tasks wait"] == f"{LARGEST_PAGE} {rounds.MAX_CONCURRENCY}"
+    assert does["tasks join"] == f"{pages.JOIN_WINDOW:g}"
+    waits = (1, 2, 4, 8, 2**back_off.MAX_DOUBLINGS, int(back_off.MAX_RETRY_AFTER))
     assert does["the farm is down or overloaded"] == " ".join(map(str, waits))
-    assert back_off.SHARE_OF_INTERVAL == 1 / 4
-    assert does["an answer is short of a task"] == str(patience.LOOKS_WITHOUT_IT)
-    assert does["a deadline is over"] == f"{watcher.LAST_LOOK:g}"
-    assert f"at most {rounds.AT_ONCE} are asked at once" in DOCUMENT
-    assert f"holds for {renewing.LOOK_UP_HOLDS:g} s" in DOCUMENT
+    assert back_off.MAX_INTERVAL_SHARE == 1 / 4
+    assert does["an answer is short of a task"] == str(patience.MAX_MISSES)
+    assert does["a deadline is over"] == f"{watcher.FINAL_POLL_TIMEOUT:g}"
+    assert f"at most {rounds.MAX_CONCURRENCY} are asked at once" in DOCUMENT
+    assert f"holds for {renewing.LOOKUP_TTL:g} s" in DOCUMENT
 
 
 def test_the_goals_are_those_of_the_benchmark_and_are_met():
