@@ -25,8 +25,8 @@ class CircuitBreaker:
     """Lets requests through while the farm answers, and one at a time, ever less often, while not.
 
     :param interval: seconds in which each has its turn.
-    :param request_interval: tells the seconds between two requests in good times; it is never asked more often.
-    :ivar held_until: the moment of the event loop until which nothing is asked.
+    :param request_interval: returns the seconds between two requests while the farm answers; the lower limit.
+    :ivar retry_at: the moment of the event loop until which nothing is asked.
     :ivar failures: how often in a row there was no answer.
     """
 

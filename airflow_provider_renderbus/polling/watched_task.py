@@ -31,7 +31,7 @@ class WatchedTask:
     :ivar missing: how many looks in a row were without it.
     """
 
-    __slots__ = ("_fingerprint", "poll_id", "misses", "task_id", "watchers")
+    __slots__ = ("_fingerprint", "misses", "poll_id", "task_id", "watchers")
 
     def __init__(self, task_id: int) -> None:
         self.task_id = task_id

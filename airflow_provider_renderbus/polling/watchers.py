@@ -22,7 +22,7 @@ class Watcher:
     :param task_id: the task's number.
     """
 
-    __slots__ = ("_end", "_news", "_seen", "_woken", "task_id", "timer", "awaits_final_poll")
+    __slots__ = ("_end", "_news", "_seen", "_woken", "awaits_final_poll", "task_id", "timer")
 
     def __init__(self, task_id: int) -> None:
         self.task_id = task_id

@@ -51,7 +51,7 @@ class WorkerPoller(ABC):
     """Looks at something on the farm, and writes to the task's log what is worth a line.
 
     :param hook: the farm's hook.
-    :param keeps_state: whether this object lives on to the next look. Where it does not, as in a sensor that is
+    :param keeps_state: whether this object lives on to the next poll. If not, as in a sensor that is
         rescheduled, each look would be news to it, so only the end is.
 
     `last_seen` is a line about what the last look that was answered has shown, or None where none was.

@@ -26,8 +26,8 @@ class RenderbusTrigger(BaseTrigger):
     :param deadline: the moment until which to wait, in seconds since 1970.
     :param version: of the arguments; a trigger may have been stored by another version of this provider.
 
-    `ARGUMENTS_VERSION` grows when an argument gets another meaning. What an older provider stored is understood, what a
-    newer one did is refused; an argument that is unknown here altogether is refused by Airflow itself.
+    `ARGUMENTS_VERSION` grows when an argument changes its meaning. Older versions are read,
+    newer ones are refused; an argument that is unknown here altogether is refused by Airflow itself.
     """
 
     ARGUMENTS_VERSION: ClassVar[int]
