@@ -33,7 +33,7 @@ from airflow_provider_renderbus.operators import (
     RenderbusUploadTaskJsonOperator,
 )
 from airflow_provider_renderbus.sensors import RenderbusTaskSensor
-from airflow_provider_renderbus.task_json.builder import task_json
+from airflow_provider_renderbus.task_json import build_task_json
 
 SHOT = "sh010"
 FRAMES_FOLDER = Path(os.environ.get("RENDERBUS_FRAMES_FOLDER", "/mnt/renderbus/output"))
@@ -85,16 +85,16 @@ def approve_test_frames() -> None:
     upload = RenderbusUploadTaskJsonOperator(
         task_id="upload",
         render_task_id=create.output,
-        task_json=task_json(
-            cg="Blender",
+        task_json=build_task_json(
+            software="Blender",
             version="4.2",
             scene=f"/mnt/projects/{SHOT}.blend",
             frames="1-24",
             width=960,
             height=540,
             image_format="PNG",
-            pre_frames="111",
-            stop_after_test=True,
+            test_frames="111",
+            pause_after_test_frames=True,
         ),
     )
     test_frames = RenderbusSubmitTaskOperator(

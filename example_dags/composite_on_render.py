@@ -19,7 +19,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Asset, dag, task
 
 from airflow_provider_renderbus.operators import RenderbusRenderOperator
-from airflow_provider_renderbus.task_json.builder import task_json
+from airflow_provider_renderbus.task_json import build_task_json
 
 SHOT = "sh010"
 FRAMES = 8
@@ -38,8 +38,8 @@ def render_passes() -> None:
     """Render colour and shadow pass of the shot."""
     RenderbusRenderOperator(
         task_id="render",
-        task_json=task_json(
-            cg="Maya",
+        task_json=build_task_json(
+            software="Maya",
             version="2024",
             scene=f"/mnt/projects/{SHOT}.ma",
             frames=(1, FRAMES),

@@ -1,6 +1,13 @@
-"""The files that describe a job: building, reading, checking and completing task.json and its neighbours.
+"""The files that describe a render: built, read, validated and completed."""
 
-:mod:`.builder` builds a task.json, :mod:`.loading` reads a file however it is given, :mod:`.validation`
-checks it against the schemas that are shipped here, :mod:`.completion` fills in what only the farm and the
-connection know, and :mod:`.tips` tells which finding of an analysis stops the job.
-"""
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api.lazy_exports import names_from
+
+if TYPE_CHECKING:
+    from airflow_provider_renderbus.task_json.builder import build_task_json
+
+__all__ = ["build_task_json"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(__name__, __all__, "builder")

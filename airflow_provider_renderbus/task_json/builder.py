@@ -42,9 +42,9 @@ DEFAULTS = {
 }
 
 
-def task_json(
+def build_task_json(
     *,
-    cg: str | int | None = None,
+    software: str | int | None = None,
     version: str | None = None,
     scene: str | PurePath | None = None,
     frames: Frames | None = None,
@@ -63,16 +63,16 @@ def task_json(
     project_name: str | None = None,
     project_path: str | PurePath | None = None,
     frames_per_task: int | None = None,
-    pre_frames: str | None = None,
-    stop_after_test: bool | None = None,
-    job_stop_time: int | None = None,
-    task_stop_time: int | None = None,
-    time_out: int | None = None,
+    test_frames: str | None = None,
+    pause_after_test_frames: bool | None = None,
+    frame_timeout: int | None = None,
+    task_timeout: int | None = None,
+    warn_after: int | None = None,
     tiles: int | None = None,
     tiles_type: Literal["block", "strip"] | None = None,
     os_name: Literal["linux", "windows"] | None = None,
-    ram: int | None = None,
-    graphics_cards_num: int | None = None,
+    ram_gb: int | None = None,
+    gpu_num: int | None = None,
     base: Mapping[str, Any] | str | PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def task_json(
     What is left out has the farm's default, or stays as `base` has it. Account, platform, task number,
     project id and machines are filled in before the upload (:func:`.completion.filled_in`).
 
-    :param cg: the software, by name ("Blender") or number (2007).
+    :param software: the software, by name ("Blender") or number (2007).
     :param version: its version, e.g. "4.2".
     :param scene: the scene file, as its path is on the machine from which it is uploaded.
     :param frames: one frame, a text such as "1-10[2],15", or start, end and step.
@@ -102,17 +102,18 @@ def task_json(
     :param project_name: the project on the farm.
     :param project_path: the project's folder.
     :param frames_per_task: frames that one machine renders in one go.
-    :param pre_frames: priority frames: three digits 0 or 1 for first, middle and last frame, then, if wanted,
-        a colon and frames, e.g. "101" or "000:1,3-4[1]".
-    :param stop_after_test: whether the render pauses after the priority frames until full speed is asked for.
-    :param job_stop_time: seconds that a frame may take.
-    :param task_stop_time: seconds that the whole task may take, 0 for no limit.
-    :param time_out: seconds after which the user is warned.
+    :param test_frames: frames to render before the rest: three digits 0 or 1 for first, middle and last,
+        then optionally a colon and frames, e.g. "101" or "000:1,3-4[1]".
+    :param pause_after_test_frames: whether the render pauses after the test frames until full speed is
+        requested.
+    :param frame_timeout: seconds that a frame may take.
+    :param task_timeout: seconds that the whole task may take, 0 for no limit.
+    :param warn_after: seconds after which the user is warned.
     :param tiles: tiles that a frame is cut in; not together with `frames_per_task`.
     :param tiles_type: shape of the tiles, "block" or "strip".
     :param os_name: operating system of the machines, "linux" or "windows".
-    :param ram: memory of the machines, GB.
-    :param graphics_cards_num: GPU cards of a machine.
+    :param ram_gb: memory of the machines, GB.
+    :param gpu_num: GPU cards of a machine.
     :param base: a task.json to start from: a mapping, JSON text or a path. It may be for any software, but
         what a software other than the three renders is changed by `overrides` only.
     :param overrides: merged into the result, object by object: it may hold anything that task.json can.
@@ -122,7 +123,7 @@ def task_json(
     if base is not None:
         present = load("base", base)
         check("task.json", present)
-    number = _software_number(cg, present)
+    number = _software_number(software, present)
     rendered = without_none(
         frames=fields.frames("frames", frames),
         width=fields.digits("width", width),
@@ -148,17 +149,19 @@ def task_json(
         input_project_path=fields.text("project_path", project_path),
         project_name=fields.text("project_name", project_name),
         frames_per_task=fields.digits("frames_per_task", frames_per_task),
-        pre_frames=fields.priority_frames("pre_frames", pre_frames, rendered.get("frames")),
-        stop_after_test=fields.chosen("stop_after_test", stop_after_test, {True: "1", False: "2"}),
-        job_stop_time=fields.digits("job_stop_time", job_stop_time),
-        task_stop_time=fields.digits("task_stop_time", task_stop_time, least=0),
-        time_out=fields.digits("time_out", time_out),
+        pre_frames=fields.priority_frames("test_frames", test_frames, rendered.get("frames")),
+        stop_after_test=fields.chosen(
+            "pause_after_test_frames", pause_after_test_frames, {True: "1", False: "2"}
+        ),
+        job_stop_time=fields.digits("frame_timeout", frame_timeout),
+        task_stop_time=fields.digits("task_timeout", task_timeout, least=0),
+        time_out=fields.digits("warn_after", warn_after),
         tiles=fields.digits("tiles", tiles),
         tiles_type=fields.chosen("tiles_type", tiles_type, {"block": "block", "strip": "strip"}),
         render_layer_type=rendered.get("render_setup"),
         os_name=fields.chosen("os_name", os_name, {"linux": "0", "windows": "1"}),
-        ram=fields.digits("ram", ram),
-        graphics_cards_num=fields.digits("graphics_cards_num", graphics_cards_num),
+        ram=fields.digits("ram_gb", ram_gb),
+        graphics_cards_num=fields.digits("gpu_num", gpu_num),
     )
     _check_rendered(number, rendered)
     if not present:
@@ -175,20 +178,22 @@ def _defaults(number: int) -> dict[str, Any]:
     return {"software_config": {"plugins": {}}, "task_info": info, "additional_info": {}}
 
 
-def _software_number(cg: str | int | None, base: Mapping[str, Any]) -> int:
+def _software_number(software: str | int | None, base: Mapping[str, Any]) -> int:
     described = " or ".join(map(cg_name, scenes.DESCRIBE))
-    given = None if cg is None else cg_number("cg", cg)
+    given = None if software is None else cg_number("software", software)
     if base:
         cg_id = base["task_info"].get("cg_id", "")
         number = int(cg_id) if cg_id.isdecimal() else 0
         if given not in {None, number}:
-            raise ValueError(f"cg: base is for {cg_name(number)}, not for {cg!r}; leave cg out")
+            raise ValueError(
+                f"software: base is for {cg_name(number)}, not for {software!r}; leave software out"
+            )
         return number
     if given is None:
-        raise ValueError(f"cg: {described} is wanted where there is no base")
+        raise ValueError(f"software: {described} is wanted where there is no base")
     if given not in scenes.DESCRIBE:
         start = f"for {cg_name(given)} start from base, a file that an analysis made"
-        raise ValueError(f"cg: {described} is wanted; {start}")
+        raise ValueError(f"software: {described} is wanted; {start}")
     return given
 
 
@@ -216,7 +221,9 @@ def _check_whole(number: int, given: Mapping[str, Any]) -> None:
 def _check_together(given: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     no_priority = info.get("pre_frames", "000") == "000"
     if given.get("stop_after_test") == "1" and no_priority:
-        raise ValueError("stop_after_test: there is no frame to pause after; give pre_frames, e.g. '100'")
+        raise ValueError(
+            "pause_after_test_frames: there is no frame to pause after; give test_frames, e.g. '100'"
+        )
     in_tiles, in_packs = (info.get(field, "1") != "1" for field in ("tiles", "frames_per_task"))
     if in_tiles and in_packs and ("tiles" in given or "frames_per_task" in given):
         raise ValueError("tiles: tiles and several frames_per_task exclude each other; leave one at 1")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.providers.common.compat.sdk import dag
 
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from airflow_provider_renderbus.task_json.builder import task_json
+from airflow_provider_renderbus.task_json import build_task_json
 
 FRAMES_OVER_BUDGET = 40
 RETRIES = 2
@@ -25,20 +25,20 @@ CASES = {
     "full_speed": {"on_test_done": "full_speed"},
 }
 JOBS = {
-    "plain": {"cg": "Blender", "version": "4.2"},
-    "layered": {"cg": "Maya", "version": "2024", "renderer": "arnold", "layers": ["beauty", "shadow"]},
+    "plain": {"software": "Blender", "version": "4.2"},
+    "layered": {"software": "Maya", "version": "2024", "renderer": "arnold", "layers": ["beauty", "shadow"]},
 }
 MODES = {"waiting": False, "deferrable": True}
 
 
 def described(case, job, name):
-    return task_json(
+    return build_task_json(
         scene=f"/mnt/{name}.scene",
         frames=(1, FRAMES_OVER_BUDGET if case == "over_budget" else 8),
         width=64,
         height=36,
         **JOBS[job],
-        **({"pre_frames": "101", "stop_after_test": True} if case == "full_speed" else {}),
+        **({"test_frames": "101", "pause_after_test_frames": True} if case == "full_speed" else {}),
     )
 
 

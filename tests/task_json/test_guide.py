@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.task_json import scenes
-from airflow_provider_renderbus.task_json.builder import DEFAULTS, task_json
+from airflow_provider_renderbus.task_json.builder import DEFAULTS, build_task_json
 from airflow_provider_renderbus.task_json.schema import check
 from airflow_provider_renderbus.task_json.software import cg_name
 from tests.task_json.shapes import SCENES
@@ -22,11 +22,15 @@ ROWS = [
 
 
 def test_the_table_has_the_arguments_of_the_builder_in_their_order():
-    assert [name for names, *_ in ROWS for name in names] == list(inspect.signature(task_json).parameters)
+    assert [name for names, *_ in ROWS for name in names] == list(
+        inspect.signature(build_task_json).parameters
+    )
 
 
 def test_the_docstring_has_them_too():
-    assert re.findall(r":param (\w+):", task_json.__doc__) == list(inspect.signature(task_json).parameters)
+    assert re.findall(r":param (\w+):", build_task_json.__doc__) == list(
+        inspect.signature(build_task_json).parameters
+    )
 
 
 def test_the_table_tells_the_defaults():
@@ -42,7 +46,9 @@ def test_the_table_tells_which_software_takes_an_argument(number):
     for names, takes, _, _ in ROWS:
         if named := [cg_name(other) for other in scenes.TAKES if cg_name(other) in takes]:
             for name in names:
-                assert (name in scenes.TAKES[number]) == (cg_name(number) in named) or name == "cg", name
+                assert (name in scenes.TAKES[number]) == (cg_name(number) in named) or name == "software", (
+                    name
+                )
 
 
 def test_the_snippets_run_and_build_what_passes():

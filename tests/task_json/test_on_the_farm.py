@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.task_json.builder import task_json
+from airflow_provider_renderbus.task_json import build_task_json
 from airflow_provider_renderbus.task_json.files import filled_in
 from tests.task_json.test_builder import BLENDER, HOUDINI, MAYA
 
@@ -18,7 +18,7 @@ SMALL = {"frames": "1-3", "width": 32, "height": 18}
     "arguments",
     [
         BLENDER | {"camera": "Camera", "image_format": "PNG"},
-        BLENDER | {"pre_frames": "100", "os_name": "linux", "ram": 128},
+        BLENDER | {"test_frames": "100", "os_name": "linux", "ram_gb": 128},
         MAYA | {"layers": ["beauty", "shadow"]},
         HOUDINI,
     ],
@@ -29,7 +29,7 @@ def test_a_built_job_is_rendered(farm, settings, arguments):
         user = client.send(calls.query_user_profile()).user_id
         number = client.send(calls.create_task()).ids[0]
         content = filled_in(
-            task_json(**(arguments | SMALL)), task_id=number, user_id=user, platform=settings.platform
+            build_task_json(**(arguments | SMALL)), task_id=number, user_id=user, platform=settings.platform
         )
         client.send(calls.upload_task_json(number, content))
         client.send(calls.submit_task(number))
