@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.lazy_exports import names_from
+from airflow_provider_renderbus.api.lazy_exports import lazy_getattr
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.task_json.builder import build_task_json
@@ -10,4 +10,4 @@ if TYPE_CHECKING:
 __all__ = ["build_task_json"]
 
 if not TYPE_CHECKING:
-    __getattr__ = names_from(__name__, __all__, "builder")
+    __getattr__ = lazy_getattr(__name__, __all__, "builder")
