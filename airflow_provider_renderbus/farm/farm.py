@@ -17,7 +17,7 @@ from airflow_provider_renderbus.farm import control
 from airflow_provider_renderbus.farm.auth import Gate
 from airflow_provider_renderbus.farm.calls import ROUTES, Desk, Request
 from airflow_provider_renderbus.farm.pages.router import Site
-from airflow_provider_renderbus.farm.pictures.frame_renderer import Studio
+from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRenderer
 from airflow_provider_renderbus.farm.server.envelope import (
     BAD_BODY,
     BROKEN,
@@ -122,7 +122,7 @@ class Farm:
             ends.callback(self._books.close)
             self._storage.clear_scratch()
             self._account = open_account(self._storage.account_file)
-            self._studio = Studio(self._storage.scratch, at_once=clock is not None, plain=not read.pictures)
+            self._studio = FrameRenderer(self._storage.scratch, synchronous=clock is not None, placeholder=not read.pictures)
             ends.callback(self._studio.close)
             self._life = Life(self._books, self._storage, self._studio, read, self._clock.date)
             ends.callback(self._write)

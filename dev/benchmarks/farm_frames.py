@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_renderbus.farm.pictures.frame_renderer import Studio
-from airflow_provider_renderbus.farm.pictures.palettes import look_of
+from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRenderer
+from airflow_provider_renderbus.farm.pictures.palettes import look_for
 from airflow_provider_renderbus.farm.pictures.task_json import NO_JOB, Job
 from dev.benchmarks import report
 
@@ -34,18 +34,18 @@ CASES: dict[str, dict[str, Any]] = {
 
 def scenes() -> list[str]:
     """A scene for each solid."""
-    return list({look_of(name).solid: name for name in map("shot {}".format, range(100))}.values())
+    return list({look_for(name).solid: name for name in map("shot {}".format, range(100))}.values())
 
 
-def seconds(studio: Studio, job: Job, frame: int) -> float:
+def seconds(studio: FrameRenderer, job: Job, frame: int) -> float:
     start = time.process_time()
-    studio.order(job, (frame,)).result()
+    studio.submit(job, (frame,)).result()
     return time.process_time() - start
 
 
 def measure() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
-        studio = Studio(Path(folder), at_once=True)
+        studio = FrameRenderer(Path(folder), synchronous=True)
         rows = []
         for name, fields in CASES.items():
             taken = [

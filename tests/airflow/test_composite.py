@@ -11,7 +11,7 @@ from PIL import Image
 
 from airflow_provider_renderbus.farm.pictures.formats import save
 from airflow_provider_renderbus.farm.pictures.passes import Pass
-from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.pictures.picture import render_frame
 
 FILE = Path(__file__).parents[2] / "example_dags/render_and_composite.py"
 
@@ -32,7 +32,7 @@ def fetched(example, tmp_path, monkeypatch):
     for folder, layer in zip(outputs, example.LAYERS, strict=True):
         (tmp_path / folder).mkdir()
         for frame in (1, 2):
-            picture = paint("sh020", frame, 64, 36, Pass(layer))
+            picture = render_frame("sh020", frame, 64, 36, Pass(layer))
             save(picture, tmp_path / folder / f"sh020_{layer}_{frame:04}.png")
     return {"folder": str(tmp_path), "outputs": outputs}
 

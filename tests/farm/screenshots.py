@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.farm.pictures.formats import eight_bits
+from airflow_provider_renderbus.farm.pictures.formats import to_eight_bits
 from airflow_provider_renderbus.farm.pictures.passes import Pass
-from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.pictures.picture import render_frame
 from tests.farm.browser import chromium
 from tests.farm.raw_client import STOP, Caller, job, maya
 
@@ -63,7 +63,7 @@ def side_by_side(images, name, gap=GAP, colours=256):
 def main():
     """Make all pictures anew."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    passes = [eight_bits(paint("sh030", 3, 320, 180, one)) for one in Pass]
+    passes = [to_eight_bits(render_frame("sh030", 3, 320, 180, one)) for one in Pass]
     side_by_side(passes, "farm-passes.png", gap=8, colours=0)
     renders = [{"scene": "lobby*", "fail_frames": "5,11"}]
     with (

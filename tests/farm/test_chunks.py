@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.farm.pictures.task_json import read_jobs
+from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.simulation.chunks import main_pieces
 from tests.farm.raw_client import FILES, job
 
@@ -62,7 +62,7 @@ SHAPES = {
 @pytest.mark.parametrize("software", SHAPES)
 def test_every_scene_info_gives_its_leaves_and_frames(software):
     scene_info, expected = SHAPES[software]
-    jobs = read_jobs(scene(scene_info))
+    jobs = parse_task_json(scene(scene_info))
     assert {one.layer: [piece.index for piece in main_pieces(one)] for one in jobs} == expected
 
 
@@ -99,7 +99,7 @@ def test_a_simulation_is_one_piece_and_told_as_such(opened):
     ],
 )
 def test_frames_are_grouped_for_one_machine(frames, size, indexes):
-    (read,) = read_jobs(job(frames=frames, frames_per_task=str(size)))
+    (read,) = parse_task_json(job(frames=frames, frames_per_task=str(size)))
     pieces = main_pieces(read)
     assert [piece.index for piece in pieces] == indexes
     assert [frame for piece in pieces for frame in piece.frames] == list(read.frames)
@@ -146,9 +146,9 @@ def test_a_frame_is_not_merged_without_its_tiles(opened):
 )
 def test_what_cannot_be_cut_is_told(change, message):
     with pytest.raises(ValueError, match=message):
-        read_jobs(job(**change))
+        parse_task_json(job(**change))
 
 
 def test_a_scene_that_is_switched_off_is_told():
     with pytest.raises(ValueError, match="switched off"):
-        read_jobs(scene({"a": {"renderable": "0", "common": {"frames": "1"}}}))
+        parse_task_json(scene({"a": {"renderable": "0", "common": {"frames": "1"}}}))

@@ -13,8 +13,8 @@ from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.farm.pictures import frame_renderer as studio
-from airflow_provider_renderbus.farm.pictures.formats import tiles
-from airflow_provider_renderbus.farm.pictures.passes import FAR, HAZE, HAZE_BEGINS
+from airflow_provider_renderbus.farm.pictures.formats import split_into_tiles
+from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START
 from tests.farm.raw_client import FILES, SUBMIT, Caller, job, maya
 from tests.farm.test_chunks import SHAPES, scene
 from tests.farm.test_server import wait_for
@@ -65,7 +65,7 @@ def test_layers_are_passes_that_composite_frame_by_frame(caller):
     made = pictures(caller, number)
     for frames in zip(*(made[layer] for layer in layers), strict=True):
         beauty, colour, shadow, depth = (np.asarray(Image.open(path)).astype(float) for path in frames)
-        near = np.exp(np.maximum(depth / 65535 * FAR - HAZE_BEGINS, 0) * -HAZE)[..., None]
+        near = np.exp(np.maximum(depth / 65535 * FAR - FOG_START, 0) * -FOG_DENSITY)[..., None]
         comp = colour * (1 - (1 - shadow / 255) * near * near * (3 - 2 * near))
         assert np.abs(np.rint(comp) - beauty).max() <= 1
     assert [path.name for path in made["depth"]] == [f"shot_depth_{frame:04d}.tif" for frame in (1, 2, 3)]
@@ -88,7 +88,7 @@ def test_tiles_are_parts_of_the_frame_that_is_merged_of_them(caller, kind):
     storage = caller.farm.connections_file.parent
     name = caller.info(number)["outputFileName"]
     whole = np.asarray(Image.open(caller.farm.output_root / name / "t_0007.png")).astype(int)
-    for place, tile in enumerate(tiles(60, 41, 4, kind), 1):
+    for place, tile in enumerate(split_into_tiles(60, 41, 4, kind), 1):
         part = np.asarray(Image.open(storage / "tiles" / name / f"t_0007_{place}.png")).astype(int)
         same = np.abs(part - whole[tile.top : tile.bottom, tile.left : tile.right]) <= 2
         assert same.mean() > 0.999

@@ -4,37 +4,37 @@ import numpy as np
 import pytest
 
 from airflow_provider_renderbus.farm.pictures import picture
-from airflow_provider_renderbus.farm.pictures.palettes import PALETTES, look_of
-from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.pictures.palettes import PALETTES, look_for
+from airflow_provider_renderbus.farm.pictures.picture import render_frame
 from airflow_provider_renderbus.farm.pictures.sdf import SOLIDS
 
 SHOTS = ("sh010", "sh020", "sh030")
 
 
 def pixels(*args):
-    return np.asarray(paint(*args)).astype(int)
+    return np.asarray(render_frame(*args)).astype(int)
 
 
 @pytest.mark.parametrize("size", [(64, 36), (1, 1), (7, 200), (300, 3)])
 def test_a_picture_has_the_size_asked_for(size):
-    painted = paint("sh010", 1, *size)
+    painted = render_frame("sh010", 1, *size)
     assert (painted.size, painted.mode) == (size, "RGB")
 
 
 def test_the_same_frame_is_the_same_picture():
-    assert paint("sh010", 5, 64, 36).tobytes() == paint("sh010", 5, 64, 36).tobytes()
+    assert render_frame("sh010", 5, 64, 36).tobytes() == render_frame("sh010", 5, 64, 36).tobytes()
 
 
 def test_frames_of_a_turn_differ_and_the_next_turn_is_like_it():
-    frames = [paint("sh010", frame, 64, 36).tobytes() for frame in range(1, 26)]
+    frames = [render_frame("sh010", frame, 64, 36).tobytes() for frame in range(1, 26)]
     assert len(set(frames[:24])) == 24
     assert frames[24] == frames[0]
 
 
 def test_scenes_differ_and_those_of_the_example_in_solid_and_colours():
-    looks = [look_of(shot) for shot in SHOTS]
+    looks = [look_for(shot) for shot in SHOTS]
     assert len({look.solid for look in looks}) == len({look.palette.sky for look in looks}) == 3
-    many = {(look_of(f"shot {number}").solid, look_of(f"shot {number}").palette) for number in range(1000)}
+    many = {(look_for(f"shot {number}").solid, look_for(f"shot {number}").palette) for number in range(1000)}
     assert len(many) == len(SOLIDS) * len(PALETTES)
 
 
@@ -70,6 +70,6 @@ def test_a_picture_shows_a_lit_solid_and_its_shadow():
 
 def test_large_pictures_are_painted_in_bands_without_seams(monkeypatch):
     whole = pixels("sh020", 3, 96, 54)
-    monkeypatch.setattr(picture, "PIXELS_A_BAND", 96 * 7)
+    monkeypatch.setattr(picture, "PIXELS_PER_BAND", 96 * 7)
     differs = np.abs(pixels("sh020", 3, 96, 54) - whole).max(2) > 2
     assert differs.mean() < 0.001

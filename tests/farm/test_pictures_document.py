@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm.pictures.formats import ENDINGS, THUMBNAIL, save
-from airflow_provider_renderbus.farm.pictures.passes import FAR, HAZE, HAZE_BEGINS, NAMES, Pass
-from airflow_provider_renderbus.farm.pictures.picture import paint
-from airflow_provider_renderbus.farm.pictures.scene import FRAMES_A_TURN
-from airflow_provider_renderbus.farm.pictures.task_json import FORMATS
+from airflow_provider_renderbus.farm.pictures.formats import EXTENSIONS, THUMBNAIL_SIZE, save
+from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START, PASS_NAMES, Pass
+from airflow_provider_renderbus.farm.pictures.picture import render_frame
+from airflow_provider_renderbus.farm.pictures.scene import FRAMES_PER_TURN
+from airflow_provider_renderbus.farm.pictures.task_json import FORMAT_KEYS
 from airflow_provider_renderbus.farm.simulation.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID
 from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE
 from airflow_provider_renderbus.farm.transmitter import faults
@@ -32,13 +32,13 @@ def first_cells(heading):
 
 def test_formats_are_those_of_the_farm():
     rows = re.findall(r"^\| ([A-Z, ]+?)(?:, and every .*)? \| `(\w+)` \|$", DOCUMENT, re.MULTILINE)
-    assert {name: ending for names, ending in rows for name in names.split(", ")} == ENDINGS
-    assert all(f"`{name}`" in DOCUMENT for name in FORMATS)
+    assert {name: ending for names, ending in rows for name in names.split(", ")} == EXTENSIONS
+    assert all(f"`{name}`" in DOCUMENT for name in FORMAT_KEYS)
 
 
 def test_passes_are_those_of_the_farm():
-    assert set(re.findall(r"\w+", " ".join(first_cells("## Layers are passes")))) == set(NAMES)
-    assert f"exp(-{HAZE} * max({FAR} * depth - {HAZE_BEGINS}, 0))" in DOCUMENT
+    assert set(re.findall(r"\w+", " ".join(first_cells("## Layers are passes")))) == set(PASS_NAMES)
+    assert f"exp(-{FOG_DENSITY} * max({FAR} * depth - {FOG_START}, 0))" in DOCUMENT
 
 
 @pytest.mark.parametrize("scene", ["sh010", "sh040"])
@@ -47,7 +47,7 @@ def test_the_composite_of_the_document_is_the_beauty_pass(tmp_path, scene):
     example = {}
     exec(compile(code, "docs/farm-pictures.md", "exec"), example)
     for one in Pass:
-        save(paint(scene, 5, 160, 90, one), tmp_path / f"{one.value}.png")
+        save(render_frame(scene, 5, 160, 90, one), tmp_path / f"{one.value}.png")
     beauty = np.asarray(Image.open(tmp_path / "beauty.png")).astype(int)
     made = example["composite"](*(tmp_path / f"{name}.png" for name in ("colour", "shadow", "depth")))
     assert np.abs(np.asarray(made) - beauty).max() <= 1
@@ -77,8 +77,8 @@ TYPES_AS_TOLD = ("upload_path", "upload_json", "upload_list", "download_path", "
 
 
 def test_figures_are_those_of_the_farm():
-    assert f"({FRAMES_A_TURN}\nframes a turn)" in DOCUMENT
-    assert f"a JPEG of {THUMBNAIL[0]} pixels" in DOCUMENT
+    assert f"({FRAMES_PER_TURN}\nframes a turn)" in DOCUMENT
+    assert f"a JPEG of {THUMBNAIL_SIZE[0]} pixels" in DOCUMENT
 
 
 def test_its_pictures_are_there_and_small():

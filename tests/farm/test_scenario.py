@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.farm.pictures.task_json import read_jobs
+from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.simulation.chunks import main_pieces
 from airflow_provider_renderbus.farm.simulation.scenario import Scenario, open_scenario, read_scenario
 from tests.farm.raw_client import job, maya
@@ -27,13 +27,13 @@ def test_the_first_render_that_fits_counts():
             ]
         }
     )
-    beauty, shadow = read_jobs(maya())
-    (other,) = read_jobs(job())
+    beauty, shadow = parse_task_json(maya())
+    (other,) = parse_task_json(job())
     assert [scenario.conduct(one).broken for one in (shadow, beauty, other)] == [1, 2, 3]
 
 
 def test_seeds_change_times_and_failures():
-    (one,) = read_jobs(job(frames="1-200[1]"))
+    (one,) = parse_task_json(job(frames="1-200[1]"))
     lives = []
     for seed in (0, 0, 5):
         scenario = read_scenario({"seed": seed, "renders": [{"fail_share": 0.25}]})

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.farm.pictures.ranges import read_frames
-from airflow_provider_renderbus.farm.pictures.task_json import LONGEST_STEM, read_jobs
+from airflow_provider_renderbus.farm.pictures.ranges import parse_frames
+from airflow_provider_renderbus.farm.pictures.task_json import MAX_STEM_LENGTH, parse_task_json
 from tests.farm.raw_client import job
 
 
@@ -20,13 +20,13 @@ from tests.farm.raw_client import job
     ],
 )
 def test_frames_are_read(text, frames):
-    assert read_frames(text) == frames
+    assert parse_frames(text) == frames
 
 
 @pytest.mark.parametrize("text", ["", "a", "1-", "5-1[1]", "1-5[1", "1-5[-1]", "1-999999999999[1]", "1,,2"])
 def test_other_frames_are_refused(text):
     with pytest.raises(ValueError, match=r"^frames .*; expected"):
-        read_frames(text)
+        parse_frames(text)
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_other_frames_are_refused(text):
         ("/", "scene", "scene"),
         ("a/..", "..", "."),
         ("a\nb\ud800.blend", "a\nb\ud800.blend", "a_b_"),
-        ("x" * 300 + ".blend", "x" * 300 + ".blend", "x" * LONGEST_STEM),
+        ("x" * 300 + ".blend", "x" * 300 + ".blend", "x" * MAX_STEM_LENGTH),
     ],
 )
 def test_a_scene_is_named_by_its_file(path, scene, stem):
     task_json = job()
     task_json["task_info"]["input_cg_file"] = path
-    read = read_jobs(task_json)[0]
+    read = parse_task_json(task_json)[0]
     assert (read.scene, read.stem) == (scene, stem)
 
 
@@ -60,12 +60,12 @@ def test_a_scene_is_named_by_its_file(path, scene, stem):
     ],
 )
 def test_frames_are_found_where_each_software_puts_them(scene_info, frames):
-    assert read_jobs({"task_info": {}, "scene_info": scene_info})[0].frames == frames
+    assert parse_task_json({"task_info": {}, "scene_info": scene_info})[0].frames == frames
 
 
 def test_scene_info_counts_where_scene_info_render_is_empty():
     scene_info = {"common": {"frames": "2", "width": "64", "height": "36"}}
-    read = read_jobs({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})[0]
+    read = parse_task_json({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})[0]
     assert (read.frames, read.width, read.height) == ((2,), 64, 36)
 
 
@@ -81,7 +81,7 @@ def test_scene_info_counts_where_scene_info_render_is_empty():
 )
 def test_what_cannot_be_rendered_is_told(change, message):
     with pytest.raises(ValueError, match=message):
-        read_jobs(job(**change))[0]
+        parse_task_json(job(**change))[0]
 
 
 @pytest.mark.parametrize(("name", "longest"), [("WEBP", 16_383), ("Targa", 65_535), ("jpg", 65_500)])
@@ -90,14 +90,14 @@ def test_a_size_that_the_format_cannot_hold_is_told(name, longest, side):
     task_json = job()
     common = task_json["scene_info_render"]["common"]
     common |= {"Render_Format": name, side: str(longest)}
-    assert read_jobs(task_json)
+    assert parse_task_json(task_json)
     common[side] = str(longest + 1)
     with pytest.raises(ValueError, match=f"sides of at most {longest} "):
-        read_jobs(task_json)
-    assert read_jobs(task_json | {"scene_info_render": {"common": common | {"Render_Format": "PNG"}}})
+        parse_task_json(task_json)
+    assert parse_task_json(task_json | {"scene_info_render": {"common": common | {"Render_Format": "PNG"}}})
 
 
 @pytest.mark.parametrize("task_json", [{}, {"task_info": []}, {"task_info": {}, "scene_info": [1]}])
 def test_a_task_json_without_its_objects_is_refused(task_json):
     with pytest.raises(ValueError, match="expected the objects"):
-        read_jobs(task_json)[0]
+        parse_task_json(task_json)[0]

@@ -99,7 +99,7 @@ def _log(task: Task, frame: Frame) -> list[str]:
         FrameState.ABORTED: "aborted",
         FrameState.DONE: f"done in {frame.seconds} s",
         FrameState.ERROR: f"Error: rendering of frame {frame.piece.index} has failed",
-        FrameState.TIMEOUT: f"Error: frame {frame.piece.index} is over its time of {task.job.frame_limit} s",
+        FrameState.TIMEOUT: f"Error: frame {frame.piece.index} is over its time of {task.job.frame_timeout} s",
     }
     return [*lines, ends[frame.state]] if frame.state in ends else lines
 
@@ -128,6 +128,6 @@ def _frame_info(task: Task, frame: Frame) -> dict[str, Any]:
         "isCopy": None,
         "frameBlock": frame.piece.block,
         "taskOverTime": FRAME_LIMIT_MILLISECONDS,
-        "gopName": task.job.layer if task.job.simulation and task.kind is Kind.MAIN else None,
+        "gopName": task.job.layer if task.job.is_simulation and task.kind is Kind.MAIN else None,
         "frameRam": None,
     }

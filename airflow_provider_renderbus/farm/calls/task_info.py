@@ -128,7 +128,7 @@ def _task_info(desk: Desk, task: Task) -> dict[str, Any]:
         "couponConsume": None if is_parent else task.by_coupon,
         "qyCouponConsume": None,
         "isOpen": int(is_parent),
-        "taskType": "GopRender" if job.simulation and task.kind is Kind.MAIN else task.kind,
+        "taskType": "GopRender" if job.is_simulation and task.kind is Kind.MAIN else task.kind,
         "renderCamera": job.camera,
         "cloneParentId": task.clone_of,
         "cloneOriginalId": task.clone_of,

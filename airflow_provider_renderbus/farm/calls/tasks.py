@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.calls.context import LARGEST_PAGE
 from airflow_provider_renderbus.farm.calls.names import alias
-from airflow_provider_renderbus.farm.pictures.task_json import read_jobs
+from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.server.envelope import (
     BAD_TASK_JSON,
     ILLEGAL,
@@ -76,7 +76,7 @@ def submit_task(desk: Desk, request: Request) -> None:
         raise Refused(NO_TASK_JSON, number=task.number)
     _check_tips(desk, _object(desk.books.file(task.number, TIPS_JSON) or "{}") or {})
     try:
-        jobs = read_jobs(json.loads(content))
+        jobs = parse_task_json(json.loads(content))
     except (ValueError, RecursionError) as error:
         raise Refused(BAD_TASK_JSON, detail=error) from None
     desk.life.submit(task, jobs, producer or None)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-ENDINGS = {
+EXTENSIONS = {
     "PNG": "png",
     "JPEG": "jpg",
     "JPG": "jpg",
@@ -24,19 +24,19 @@ ENDINGS = {
     "WEBP": "webp",
 }
 """The name of a format, as task.json gives it, to the ending of its files."""
-DEFAULT = "png"
+DEFAULT_EXTENSION = "png"
 """Of a job that asks for no format, or for one that is not made here, such as OpenEXR."""
-DEEP = ("png", "tif")
+SIXTEEN_BIT = ("png", "tif")
 """Formats that hold 16 bits a channel."""
-OPTIONS: dict[str, dict[str, Any]] = {
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "jpg": {"quality": 92, "subsampling": 0},
     "tif": {"compression": "tiff_deflate"},
     "tga": {"compression": "tga_rle"},
     "webp": {"lossless": True, "method": 0},
 }
-LONGEST_SIDE = {"jpg": 65_500, "tga": 65_535, "webp": 16_383}
+MAX_SIDE = {"jpg": 65_500, "tga": 65_535, "webp": 16_383}
 """Pixels that a side may have in formats with a limit: that of libjpeg, TGA's 16 bits, WebP's 14."""
-THUMBNAIL = (192, 192)  # pixels, at most
+THUMBNAIL_SIZE = (192, 192)  # pixels, at most
 
 
 def save(image: Image.Image, path: Path) -> None:
@@ -44,7 +44,7 @@ def save(image: Image.Image, path: Path) -> None:
 
     :raises OSError: it cannot be written.
     """
-    image.save(path, **OPTIONS.get(path.suffix.removeprefix("."), {}))
+    image.save(path, **SAVE_OPTIONS.get(path.suffix.removeprefix("."), {}))
 
 
 def save_thumbnail(image: Image.Image, path: Path) -> None:
@@ -52,12 +52,12 @@ def save_thumbnail(image: Image.Image, path: Path) -> None:
 
     :raises OSError: it cannot be written.
     """
-    small = eight_bits(image)
-    small.thumbnail(THUMBNAIL)
+    small = to_eight_bits(image)
+    small.thumbnail(THUMBNAIL_SIZE)
     small.save(path, "JPEG", quality=82)
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
+def to_eight_bits(image: Image.Image) -> Image.Image:
     """Return a copy of a picture, with 8 bits a channel."""
     if image.mode != "I;16":
         return image.copy()
@@ -73,26 +73,26 @@ class Tile(NamedTuple):
     bottom: int
 
 
-def tiles(width: int, height: int, count: int, kind: str) -> list[Tile]:
+def split_into_tiles(width: int, height: int, count: int, tiles_type: str) -> list[Tile]:
     """Cut a frame in tiles, which cover it and do not overlap.
 
     :param width: of the frame, pixels.
     :param height: of the frame, pixels.
     :param count: how many tiles.
-    :param kind: ``block`` for a grid as near to square as the count allows, ``strip`` for rows.
+    :param tiles_type: ``block`` for a grid as near to square as the count allows, ``strip`` for rows.
     :return: the tiles row by row, from the upper left.
     :raises ValueError: the frame has too few pixels for them, or the kind is another.
     """
-    if kind not in {"block", "strip"}:
-        raise ValueError(f"tiles_type is {kind[:80]!r}; expected block or strip")
+    if tiles_type not in {"block", "strip"}:
+        raise ValueError(f"tiles_type is {tiles_type[:80]!r}; expected block or strip")
     across = 1
-    if kind == "block":
+    if tiles_type == "block":
         across = next((side for side in range(math.isqrt(max(count, 1)), 0, -1) if count % side == 0), 1)
     if count < 1 or across > width or count // across > height:
         raise ValueError(f"tiles is {count}; expected a number of which {width}x{height} pixels has room")
-    columns, rows = _cuts(width, across), _cuts(height, count // across)
+    columns, rows = _split(width, across), _split(height, count // across)
     return [Tile(left, top, right, bottom) for top, bottom in rows for left, right in columns]
 
 
-def _cuts(length: int, parts: int) -> list[tuple[int, int]]:
+def _split(length: int, parts: int) -> list[tuple[int, int]]:
     return [(length * part // parts, length * (part + 1) // parts) for part in range(parts)]

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from PIL import Image
 
-from airflow_provider_renderbus.farm.pictures.formats import save, save_thumbnail, tiles
-from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.pictures.formats import save, save_thumbnail, split_into_tiles
+from airflow_provider_renderbus.farm.pictures.picture import render_frame
 from airflow_provider_renderbus.farm.storage.storage import thumbnail_of
 
 if TYPE_CHECKING:
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.farm.pictures.task_json import Job
 
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 
-class Studio:
+class FrameRenderer:
     """Paints frames to files.
 
     :param scratch: the folder in which the files are made.
-    :param at_once: paint inside :meth:`order` rather than in threads.
-    :param plain: make files of one grey pixel instead of pictures, which costs next to no time.
+    :param synchronous: paint inside :meth:`order` rather than in threads.
+    :param placeholder: make files of one grey pixel instead of pictures, which costs next to no time.
     """
 
-    def __init__(self, scratch: Path, *, at_once: bool, plain: bool = False) -> None:
-        workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    def __init__(self, scratch: Path, *, synchronous: bool, placeholder: bool = False) -> None:
+        workers = min(os.cpu_count() or 1, MAX_WORKERS)
         self._scratch = scratch
-        self._plain = plain
-        self._pool = None if at_once else ThreadPoolExecutor(workers, thread_name_prefix="farm-render")
+        self._placeholder = placeholder
+        self._pool = None if synchronous else ThreadPoolExecutor(workers, thread_name_prefix="farm-render")
 
-    def order(self, job: Job, frames: Sequence[int], tile: str = "") -> Future[list[Path]]:
+    def submit(self, job: Job, frames: Sequence[int], tile: str = "") -> Future[list[Path]]:
         """Have frames painted, each with a thumbnail; the result is their paths, or why there are none.
 
         :param tile: the number of the tile that is painted of them, "" for the whole.
         """
         if self._pool and frames:
-            return self._pool.submit(self._paint, job, frames, tile)
+            return self._pool.submit(self._render, job, frames, tile)
         future: Future[list[Path]] = Future()
         try:
-            future.set_result(self._paint(job, frames, tile))
+            future.set_result(self._render(job, frames, tile))
         except Exception as error:  # noqa: BLE001 - as in a pool's thread: it is the future's to tell
             future.set_exception(error)
         return future
@@ -66,15 +66,15 @@ class Studio:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def _paint(self, job: Job, frames: Sequence[int], tile: str) -> list[Path]:
-        part = tiles(job.width, job.height, job.tiles, job.tiles_type)[int(tile) - 1] if tile else None
+    def _render(self, job: Job, frames: Sequence[int], tile: str) -> list[Path]:
+        part = split_into_tiles(job.width, job.height, job.tiles, job.tiles_type)[int(tile) - 1] if tile else None
         paths = []
         for frame in frames:
-            path = self._scratch / f"{uuid4().hex}.{job.ending}"
-            if self._plain:
+            path = self._scratch / f"{uuid4().hex}.{job.extension}"
+            if self._placeholder:
                 save(Image.new("L", (1, 1), 128), path)
             else:
-                picture = paint(job.stem, frame, job.width, job.height, job.shows, part)
+                picture = render_frame(job.stem, frame, job.width, job.height, job.render_pass, part)
                 save(picture, path)
                 save_thumbnail(picture, thumbnail_of(path))
             paths.append(path)

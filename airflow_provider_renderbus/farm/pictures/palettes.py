@@ -32,7 +32,7 @@ class Look:
 
     solid: Solid
     palette: Palette
-    begin: float
+    start_angle: float
 
 
 PALETTES = (
@@ -53,7 +53,7 @@ PALETTES = (
 SALT = b"look31"  # with it, the three shots of the example DAG look different from each other
 
 
-def look_of(scene: str) -> Look:
+def look_for(scene: str) -> Look:
     """Return the look of a scene: always the same for its name."""
     digest = blake2b(scene.encode(errors="replace"), digest_size=3, person=SALT).digest()
     return Look(SOLIDS[digest[0] % len(SOLIDS)], PALETTES[digest[1] % len(PALETTES)], digest[2] / 41)

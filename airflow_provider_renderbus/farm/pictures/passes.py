@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 FAR = 32
 """The distance that a depth pass shows white. The solid is about one unit from its middle to its end."""
-HAZE_BEGINS, HAZE = 4.4, 0.17
-DEEPEST = 0xFFFF  # white in 16 bits
+FOG_START, FOG_DENSITY = 4.4, 0.17
+MAX_DEPTH_VALUE = 0xFFFF  # white in 16 bits
 
 
 class Pass(Enum):
@@ -32,29 +32,29 @@ class Pass(Enum):
     DEPTH = "depth"
 
 
-NAMES = {one.value: one for one in Pass} | {"color": Pass.COLOUR}
+PASS_NAMES = {one.value: one for one in Pass} | {"color": Pass.COLOUR}
 
 
-def pass_of(layer: str) -> Pass:
+def pass_of_layer(layer: str) -> Pass:
     """Return what a layer shows: the pass whose name its own ends with, else beauty."""
-    return next((one for name, one in NAMES.items() if layer.lower().endswith(name)), Pass.BEAUTY)
+    return next((one for name, one in PASS_NAMES.items() if layer.lower().endswith(name)), Pass.BEAUTY)
 
 
-def clearness(distance: Array) -> Array:
+def fog_transmittance(distance: Array) -> Array:
     """Return how much haze lets through, 1 near by to 0 far away, over a distance."""
-    near = np.exp(np.maximum(distance - HAZE_BEGINS, 0) * -HAZE)
+    near = np.exp(np.maximum(distance - FOG_START, 0) * -FOG_DENSITY)
     clear: Array = near * near * (3 - 2 * near)
     return clear
 
 
 def depth_values(distance: Array) -> Array:
     """Return distances as the whole numbers, 0 to 65535, that stand in a depth pass."""
-    values: Array = np.rint(np.minimum(distance / FAR, 1) * DEEPEST)
+    values: Array = np.rint(np.minimum(distance / FAR, 1) * MAX_DEPTH_VALUE)
     return values
 
 
 def shadow_values(beauty: Array, colour: Array, distance: Array) -> Array:
     """Return the shadow pass, 0 to 1, that makes the formula true of a beauty and a colour pass."""
     darker = 1 - beauty / np.maximum(colour, 1e-6)
-    through: Array = 1 - darker / clearness(depth_values(distance) * (FAR / DEEPEST))
+    through: Array = 1 - darker / fog_transmittance(depth_values(distance) * (FAR / MAX_DEPTH_VALUE))
     return np.clip(through, 0, 1)

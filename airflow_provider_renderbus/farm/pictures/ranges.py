@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MOST_FRAMES = 20_000
+MAX_FRAMES = 20_000
 RANGE = re.compile(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:\[(\d{1,9})\])?)?")
 
 
 @lru_cache(maxsize=1024)
-def read_frames(text: str) -> tuple[int, ...]:
+def parse_frames(text: str) -> tuple[int, ...]:
     """Read frames such as ``1-10[2],15``: ranges with a step, joined by commas.
 
     :return: the numbers of the frames, each once.
@@ -27,13 +27,13 @@ def read_frames(text: str) -> tuple[int, ...]:
             raise ValueError(f"frames {text[:80]!r}; expected ranges such as 1-10[1], joined by commas")
         first = int(match[1])
         numbers = range(first, int(match[2] or first) + 1, max(int(match[3] or 1), 1))
-        if not numbers or len(numbers) + len(frames) > MOST_FRAMES:
-            raise ValueError(f"frames {text[:80]!r}; expected 1 to {MOST_FRAMES} frames, start before end")
+        if not numbers or len(numbers) + len(frames) > MAX_FRAMES:
+            raise ValueError(f"frames {text[:80]!r}; expected 1 to {MAX_FRAMES} frames, start before end")
         frames.update(dict.fromkeys(numbers))
     return tuple(frames)
 
 
-def priority_frames(text: str, frames: Sequence[int]) -> set[int]:
+def parse_priority_frames(text: str, frames: Sequence[int]) -> set[int]:
     """Read ``pre_frames``: first, middle, last as digits 0 or 1, then optional ``:`` and more frames.
 
     :raises ValueError: the text is not of this form.
@@ -43,4 +43,4 @@ def priority_frames(text: str, frames: Sequence[int]) -> set[int]:
     if len(digits) != len(places) or set(digits) - {"0", "1"}:
         raise ValueError(f"pre_frames is {text[:80]!r}; expected e.g. 101 or 000:1,3-4[1]")
     chosen = {frames[place] for place, digit in zip(places, digits, strict=True) if digit == "1"}
-    return chosen | (set(read_frames(more)) & set(frames) if more else set())
+    return chosen | (set(parse_frames(more)) & set(frames) if more else set())

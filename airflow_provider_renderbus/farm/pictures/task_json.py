@@ -6,24 +6,24 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.pictures.formats import DEEP, DEFAULT, ENDINGS, LONGEST_SIDE, tiles
-from airflow_provider_renderbus.farm.pictures.passes import Pass, pass_of
-from airflow_provider_renderbus.farm.pictures.ranges import MOST_FRAMES, priority_frames, read_frames
+from airflow_provider_renderbus.farm.pictures.formats import SIXTEEN_BIT, DEFAULT_EXTENSION, EXTENSIONS, MAX_SIDE, split_into_tiles
+from airflow_provider_renderbus.farm.pictures.passes import Pass, pass_of_layer
+from airflow_provider_renderbus.farm.pictures.ranges import MAX_FRAMES, parse_priority_frames, parse_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LARGEST_NUMBER = 10**9
-MOST_PIXELS = 64_000_000
-MOST_TILES = 1000
-MOST_LAYERS = 100
-LONGEST_STEM = 50
-LONGEST_NAME = 200  # bytes of a file's name, before the frame's number
-FORMATS = ("Render_Format", "regular_image_format", "image_format")
+MAX_INT = 10**9
+MAX_PIXELS = 64_000_000
+MAX_TILES = 1000
+MAX_LAYERS = 100
+MAX_STEM_LENGTH = 50
+MAX_NAME_BYTES = 200  # bytes of a file's name, before the frame's number
+FORMAT_KEYS = ("Render_Format", "regular_image_format", "image_format")
 """Where Blender, Cinema 4D and others say in what format they want their frames."""
-SIMULATIONS = {"geo_node", "distributedsim_node"}
+SIMULATION_LISTS = {"geo_node", "distributedsim_node"}
 """Houdini's lists whose nodes are simulated by one machine in one go."""
-PAUSE = "1"
+PAUSE_VALUE = "1"
 """``stop_after_test``: pause after the priority frames."""
 
 
@@ -62,43 +62,43 @@ class Job:
     ram: int
     warn_after: int
     layer: str = ""
-    simulation: bool = False
-    frames_per_piece: int = 1
+    is_simulation: bool = False
+    frames_per_chunk: int = 1
     tiles: int = 1
     tiles_type: str = "block"
-    ending: str = DEFAULT
-    priority: str = "000"
-    pause: bool = False
-    frame_limit: int = 0
-    task_limit: int = 0
+    extension: str = DEFAULT_EXTENSION
+    priority_frames: str = "000"
+    pause_after_priority_frames: bool = False
+    frame_timeout: int = 0
+    task_timeout: int = 0
 
     @property
     def frames(self) -> tuple[int, ...]:
         """The numbers of its frames, in the order in which they are rendered."""
-        return read_frames(self.frames_range)
+        return parse_frames(self.frames_range)
 
     @property
     def stem(self) -> str:
         """The scene's name without its ending, as it stands in the names of output files."""
-        return _in_names(self.scene.rpartition(".")[0] or self.scene)[:LONGEST_STEM]
+        return _safe_name(self.scene.rpartition(".")[0] or self.scene)[:MAX_STEM_LENGTH]
 
     @property
-    def shows(self) -> Pass:
+    def render_pass(self) -> Pass:
         """Which pass its pictures show."""
-        return pass_of(self.layer)
+        return pass_of_layer(self.layer)
 
     def file_name(self, frame: int, tile: str = "") -> str:
         """Return the name of a frame's file, or of that of one of its tiles."""
-        name = f"{self.stem}_{_in_names(self.layer)}" if self.layer else self.stem
-        name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
-        return f"{name}_{frame:04d}{tile and f'_{tile}'}.{self.ending}"
+        name = f"{self.stem}_{_safe_name(self.layer)}" if self.layer else self.stem
+        name = name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+        return f"{name}_{frame:04d}{tile and f'_{tile}'}.{self.extension}"
 
 
 NO_JOB = Job("", "", 0, 0, "", 0, "", 0, 0)
 """The job of a task that was not submitted."""
 
 
-def read_jobs(task_json: Mapping[str, Any]) -> tuple[Job, ...]:
+def parse_task_json(task_json: Mapping[str, Any]) -> tuple[Job, ...]:
     """Read a task.json.
 
     :param task_json: its content.
@@ -110,64 +110,64 @@ def read_jobs(task_json: Mapping[str, Any]) -> tuple[Job, ...]:
     scene = task_json.get("scene_info_render") or task_json.get("scene_info") or {}
     if not isinstance(info, dict) or not isinstance(scene, dict):
         raise ValueError("expected the objects task_info and scene_info_render or scene_info")
-    layers = list(_layers("", "", scene))
+    layers = list(_find_layers("", "", scene))
     if scene and not layers and _has_frames(scene):
         raise ValueError("nothing to render: every layer, node or image is switched off")
-    if len(layers) > MOST_LAYERS:
-        raise ValueError(f"{len(layers)} layers; expected at most {MOST_LAYERS}")
+    if len(layers) > MAX_LAYERS:
+        raise ValueError(f"{len(layers)} layers; expected at most {MAX_LAYERS}")
     if len(layers) < 2:  # noqa: PLR2004 - a scene of one layer is not a layered one
         layers = [("", kind, fields) for _, kind, fields in layers] or [("", "", {})]
-    return tuple(_job(info, *layer) for layer in layers)
+    return tuple(_parse_layer(info, *layer) for layer in layers)
 
 
-def _job(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping[str, Any]) -> Job:
+def _parse_layer(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping[str, Any]) -> Job:
     frames_range = str(fields.get("frames", "0"))
-    width, height = _number(fields, "width", 320), _number(fields, "height", 180)
-    if width < 1 or height < 1 or width * height > MOST_PIXELS:
-        raise ValueError(f"{width}x{height} pixels; expected 1x1 to {MOST_PIXELS} pixels in all")
-    ending = _ending(layer, fields)
-    longest = LONGEST_SIDE.get(ending, MOST_PIXELS)
+    width, height = _parse_int(fields, "width", 320), _parse_int(fields, "height", 180)
+    if width < 1 or height < 1 or width * height > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels; expected 1x1 to {MAX_PIXELS} pixels in all")
+    ending = _extension(layer, fields)
+    longest = MAX_SIDE.get(ending, MAX_PIXELS)
     if max(width, height) > longest:
         raise ValueError(f"{width}x{height} pixels; expected sides of at most {longest} in a .{ending} file")
     priority = str(info.get("pre_frames", "000"))
-    first = priority_frames(priority, read_frames(frames_range))
-    count, kind_of_tiles = _number(info, "tiles", 1, 1, MOST_TILES), str(info.get("tiles_type", "block"))
-    tiles(width, height, count, kind_of_tiles)
+    first = parse_priority_frames(priority, parse_frames(frames_range))
+    count, kind_of_tiles = _parse_int(info, "tiles", 1, 1, MAX_TILES), str(info.get("tiles_type", "block"))
+    split_into_tiles(width, height, count, kind_of_tiles)
     return Job(
         scene=re.split(r"[/\\]", str(info.get("input_cg_file", "")).rstrip("/\\"))[-1] or "scene",
         frames_range=frames_range,
         width=width,
         height=height,
         camera=str(fields.get("camera_name", "")),
-        cg_id=_number(info, "cg_id", 0),
+        cg_id=_parse_int(info, "cg_id", 0),
         project=str(info.get("project_name", "")),
-        ram=_number(info, "ram", 64),
-        warn_after=_number(info, "time_out", 43_200),
+        ram=_parse_int(info, "ram", 64),
+        warn_after=_parse_int(info, "time_out", 43_200),
         layer=layer,
-        simulation=kind in SIMULATIONS,
-        frames_per_piece=_number(info, "frames_per_task", 1, 1, MOST_FRAMES),
+        is_simulation=kind in SIMULATION_LISTS,
+        frames_per_chunk=_parse_int(info, "frames_per_task", 1, 1, MAX_FRAMES),
         tiles=count,
         tiles_type=kind_of_tiles,
-        ending=ending,
-        priority=priority,
-        pause=bool(first) and str(info.get("stop_after_test", "2")) == PAUSE,
-        frame_limit=_number(info, "job_stop_time", 259_200),
-        task_limit=_number(info, "task_stop_time", 0),
+        extension=ending,
+        priority_frames=priority,
+        pause_after_priority_frames=bool(first) and str(info.get("stop_after_test", "2")) == PAUSE_VALUE,
+        frame_timeout=_parse_int(info, "job_stop_time", 259_200),
+        task_timeout=_parse_int(info, "task_stop_time", 0),
     )
 
 
-def _ending(layer: str, fields: Mapping[str, Any]) -> str:
+def _extension(layer: str, fields: Mapping[str, Any]) -> str:
     """Return the ending of a layer's files: PNG for a format that is too shallow, or not made here."""
-    asked = next((str(fields[name]) for name in FORMATS if fields.get(name)), "")
-    ending = ENDINGS.get(asked.upper(), DEFAULT)
-    return DEFAULT if pass_of(layer) is Pass.DEPTH and ending not in DEEP else ending
+    asked = next((str(fields[name]) for name in FORMAT_KEYS if fields.get(name)), "")
+    ending = EXTENSIONS.get(asked.upper(), DEFAULT_EXTENSION)
+    return DEFAULT_EXTENSION if pass_of_layer(layer) is Pass.DEPTH and ending not in SIXTEEN_BIT else ending
 
 
-def _in_names(text: str) -> str:
+def _safe_name(text: str) -> str:
     return "".join(letter if letter.isprintable() and letter not in "/\\:" else "_" for letter in text)
 
 
-def _layers(name: str, kind: str, node: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def _find_layers(name: str, kind: str, node: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Yield name, kind and fields of all that has frames: where it stands differs from software to software.
 
     It is ``common`` (Blender, Cinema 4D, Arnold), an object a layer (Maya), or lists of nodes, images or
@@ -182,7 +182,7 @@ def _layers(name: str, kind: str, node: Any) -> Iterator[tuple[str, str, Mapping
     for key, value in node.items():
         for item in value if isinstance(value, list) else [value]:
             own = item.get("name") or item.get("node") if isinstance(item, dict) else None
-            yield from _layers(str(own or key), key, item)
+            yield from _find_layers(str(own or key), key, item)
 
 
 def _has_frames(node: Any) -> bool:
@@ -191,8 +191,8 @@ def _has_frames(node: Any) -> bool:
     return isinstance(node, list) and any(_has_frames(item) for item in node)
 
 
-def _number(
-    fields: Mapping[str, Any], name: str, default: int, least: int = 0, most: int = LARGEST_NUMBER
+def _parse_int(
+    fields: Mapping[str, Any], name: str, default: int, least: int = 0, most: int = MAX_INT
 ) -> int:
     value = fields.get(name, default)
     try:

@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.pictures.ranges import priority_frames
+from airflow_provider_renderbus.farm.pictures.ranges import parse_priority_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,9 +67,9 @@ def single_piece(kind: FrameType) -> tuple[Piece, ...]:
 @lru_cache(maxsize=256)
 def main_pieces(job: Job) -> tuple[Piece, ...]:
     """Cut a job in its pieces. A merged frame follows its tiles in the list."""
-    if job.simulation:
+    if job.is_simulation:
         return (Piece(job.frames_range, FrameType.SIMULATION, MAIN_STAGE, job.frames),)
-    first = frozenset(priority_frames(job.priority, job.frames))
+    first = frozenset(parse_priority_frames(job.priority_frames, job.frames))
     rest = [frame for frame in job.frames if frame not in first]
     return (
         *_cut(job, sorted(first), 0, FrameType.PRIORITY, FrameType.PRIORITY_MERGED),
@@ -79,7 +79,7 @@ def main_pieces(job: Job) -> tuple[Piece, ...]:
 
 def _cut(job: Job, frames: Sequence[int], stage: int, plain: FrameType, merged: FrameType) -> Iterator[Piece]:
     if job.tiles == 1:
-        for index, group in _groups(frames, job.frames_per_piece):
+        for index, group in _groups(frames, job.frames_per_chunk):
             yield Piece(index, plain, stage, group)
         return
     for frame in frames:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.pictures.ranges import read_frames
+from airflow_provider_renderbus.farm.pictures.ranges import parse_frames
 from airflow_provider_renderbus.farm.simulation.account import Money
 from airflow_provider_renderbus.farm.simulation.config_values import (
     LARGEST_SEED,
@@ -154,7 +154,7 @@ def _conduct(renders: tuple[Conduct, ...], scene: str, stem: str, layer: str) ->
 
 def _frames(value: Any) -> frozenset[int]:
     try:
-        return frozenset(read_frames(value))
+        return frozenset(parse_frames(value))
     except (TypeError, AttributeError, ValueError):
         raise ValueError("frames such as 1-10[2],15") from None
 

@@ -15,7 +15,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.pictures.task_json import read_jobs
+from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.simulation.chunks import MAIN_STAGE, FrameType
 from airflow_provider_renderbus.farm.simulation.scenario import drawn
 from airflow_provider_renderbus.farm.simulation.task_store import Register
@@ -167,7 +167,7 @@ class Life(Register):
                 continue
             if any(run.frame.piece.stage < stage for run in task.running):
                 return
-            if stage >= MAIN_STAGE and task.job.pause and not task.full_speed:
+            if stage >= MAIN_STAGE and task.job.pause_after_priority_frames and not task.full_speed:
                 if not task.running and task.move(Event.TEST_FRAMES_DONE):
                     task.due = task.begun = None
                     leaf_ended(self, task)
@@ -195,8 +195,8 @@ class Life(Register):
         self.set(task, frame, FrameState.STARTED)
         frame.started, frame.ended = self.date(), None
         frame.seconds = self.scenario.seconds(task.job, frame.piece)
-        if 0 < task.job.frame_limit < frame.seconds:
-            frame.seconds = task.job.frame_limit
+        if 0 < task.job.frame_timeout < frame.seconds:
+            frame.seconds = task.job.frame_timeout
         frame.over = self.moment + frame.seconds
         self.render(task, frame, position)
 
@@ -204,7 +204,7 @@ class Life(Register):
         """Put a machine to work on a frame that has begun."""
         fine = self._outcome(task, frame, position) is FrameState.DONE
         piece = frame.piece
-        pictures = self.studio.order(task.job, piece.frames if fine and piece.files else (), piece.block)
+        pictures = self.studio.submit(task.job, piece.frames if fine and piece.files else (), piece.block)
         over = frame.over or self.moment
         task.running.append(Run(frame, over, pictures))
         if not pictures.done():
@@ -217,7 +217,7 @@ class Life(Register):
 
     def _outcome(self, task: Task, frame: Frame, position: int) -> FrameState:
         """Return how a frame is to end, as far as job and scenario tell."""
-        if 0 < task.job.frame_limit < self.scenario.seconds(task.job, frame.piece):
+        if 0 < task.job.frame_timeout < self.scenario.seconds(task.job, frame.piece):
             return FrameState.TIMEOUT
         tiles = self.frames(task)[position - task.job.tiles : position] if frame.piece.type in MERGED else ()
         if any(tile.state is not FrameState.DONE for tile in tiles):
@@ -307,7 +307,7 @@ def go_on(life: Life, parent: Task) -> None:
     """Open the main leaves of a parent whose photon pass has ended."""
     parent.due = None
     task_json = json.loads(life.books.file(parent.number, "task.json") or "{}")
-    _open(life, parent, Kind.MAIN, read_jobs(task_json))
+    _open(life, parent, Kind.MAIN, parse_task_json(task_json))
     life.touch(parent)
 
 

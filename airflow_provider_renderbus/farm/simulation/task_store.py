@@ -24,7 +24,7 @@ from airflow_provider_renderbus.farm.simulation.tasks import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from airflow_provider_renderbus.farm.pictures.frame_renderer import Studio
+    from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRenderer
     from airflow_provider_renderbus.farm.pictures.task_json import Job
     from airflow_provider_renderbus.farm.simulation.database import Books
     from airflow_provider_renderbus.farm.simulation.scenario import Scenario
@@ -49,7 +49,7 @@ class Register(ABC):
         self,
         books: Books,
         storage: Storage,
-        studio: Studio,
+        studio: FrameRenderer,
         scenario: Scenario,
         date: Callable[[float], int],
     ) -> None:
@@ -90,7 +90,7 @@ class Register(ABC):
     def equip(self, task: Task, job: Job) -> None:
         """Give a task its job, and numbers for its frames."""
         task.frames = None  # it may have been asked for its frames before it had any
-        task.job, task.time_limit, task.first_id = job, task.time_limit or job.task_limit, self._next_id
+        task.job, task.time_limit, task.first_id = job, task.time_limit or job.task_timeout, self._next_id
         count = len(self._pieces(task))
         self._next_id += count
         task.counts = Counter({FrameState.WAITING.value: count})

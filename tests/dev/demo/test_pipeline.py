@@ -7,7 +7,7 @@ from PIL import Image
 
 from airflow_provider_renderbus.farm.pictures.formats import save
 from airflow_provider_renderbus.farm.pictures.passes import Pass
-from airflow_provider_renderbus.farm.pictures.picture import paint
+from airflow_provider_renderbus.farm.pictures.picture import render_frame
 from dev.demo import pipeline
 from dev.harness.embedded_farm import EmbeddedFarm
 
@@ -31,7 +31,7 @@ def frames(tmp_path, farm):
     for top in (farm.storage / "output/20201-100001", fetched):
         (top / "1_sh020").mkdir(parents=True)
         for layer in pipeline.LAYERS:
-            picture = paint("sh020", 1, 64, 36, Pass(layer))
+            picture = render_frame("sh020", 1, 64, 36, Pass(layer))
             save(picture, top / "1_sh020" / f"sh020_{layer}_0001.png")
     return fetched
 
