@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_renderbus.farm import control
 from airflow_provider_renderbus.farm.auth import Gate
 from airflow_provider_renderbus.farm.calls import ROUTES, Desk, Request
-from airflow_provider_renderbus.farm.pages.router import Site
+from airflow_provider_renderbus.farm.pages.router import Router
 from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRenderer
 from airflow_provider_renderbus.farm.server.envelope import (
     BAD_BODY,
@@ -46,7 +46,7 @@ from airflow_provider_renderbus.farm.simulation.database import Books
 from airflow_provider_renderbus.farm.simulation.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.simulation.scenario import open_scenario, read_scenario
 from airflow_provider_renderbus.farm.simulation.simulation import Life
-from airflow_provider_renderbus.farm.storage.registry import enrolled
+from airflow_provider_renderbus.farm.storage.registry import registered
 from airflow_provider_renderbus.farm.storage.storage import Storage, write_private
 
 if TYPE_CHECKING:
@@ -118,11 +118,13 @@ class Farm:
         with ExitStack() as ends:
             customer = [f"{bid}-{USER_ID}" for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)]
             self._storage = Storage(storage, *customer)
-            self._books = Books(self._storage.books_file, self._storage.lock_file)
+            self._books = Books(self._storage.database_file, self._storage.lock_file)
             ends.callback(self._books.close)
             self._storage.clear_scratch()
             self._account = open_account(self._storage.account_file)
-            self._studio = FrameRenderer(self._storage.scratch, synchronous=clock is not None, placeholder=not read.pictures)
+            self._studio = FrameRenderer(
+                self._storage.scratch, synchronous=clock is not None, placeholder=not read.pictures
+            )
             ends.callback(self._studio.close)
             self._life = Life(self._books, self._storage, self._studio, read, self._clock.date)
             ends.callback(self._write)
@@ -135,11 +137,11 @@ class Farm:
     def __enter__(self) -> Self:
         self.connections_file.unlink(missing_ok=True)
         with self._ends.pop_all() as ends:
-            server = Server((self._host, self._port), self.handle, Site(self._life, self._host).answer)
+            server = Server((self._host, self._port), self.handle, Router(self._life, self._host).respond)
             ends.callback(server.close)
             self._port = server.port
             self._desk = replace(self._desk, port=self._port)
-            ends.enter_context(enrolled(self._host, self._port, self._storage.root))
+            ends.enter_context(registered(self._host, self._port, self._storage.root))
             if self._hand is None:
                 self._timekeeper = Timekeeper(self._life, self._clock, self._speed)
                 ends.callback(self._timekeeper.stop)

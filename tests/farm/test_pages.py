@@ -13,8 +13,8 @@ from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.farm.pages.elements import Html, html
-from airflow_provider_renderbus.farm.pages.router import FILES
-from airflow_provider_renderbus.farm.pages.views import FRAME_HUES, HUES, WORST_LAST
+from airflow_provider_renderbus.farm.pages.router import STATIC_FILES
+from airflow_provider_renderbus.farm.pages.views import FRAME_CSS_CLASSES, TASK_CSS_CLASSES, SEVERITY
 from airflow_provider_renderbus.farm.simulation.tasks import FrameState, TaskState
 from tests.farm.raw_client import STOP, Caller, job, maya
 
@@ -187,7 +187,7 @@ def test_only_templates_are_html():
     assert html("{a}", a="{b}") == "{b}"
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", *(f"/static/{name}" for name in FILES)])
+@pytest.mark.parametrize("path", ["/", "/nothing", *(f"/static/{name}" for name in STATIC_FILES)])
 def test_headers_keep_other_sites_out(visitor, path):
     status, headers, _ = visitor.get(path)
     assert status == (404 if path == "/nothing" else 200)
@@ -321,5 +321,5 @@ def test_thumbnails_outlive_the_farm(tmp_path):
 
 
 def test_every_state_has_a_colour_and_a_place():
-    assert set(HUES) == set(WORST_LAST) == set(TaskState)
-    assert set(FRAME_HUES) == set(FrameState)
+    assert set(TASK_CSS_CLASSES) == set(SEVERITY) == set(TaskState)
+    assert set(FRAME_CSS_CLASSES) == set(FrameState)

@@ -44,7 +44,9 @@ def test_the_passes_composite_to_the_beauty_pass(tmp_path, scene, ending):
 
 
 def test_each_pass_shows_what_it_is_for():
-    beauty, colour, shadow, depth = (np.asarray(render_frame("sh030", 1, *SIZE, one)).astype(int) for one in Pass)
+    beauty, colour, shadow, depth = (
+        np.asarray(render_frame("sh030", 1, *SIZE, one)).astype(int) for one in Pass
+    )
     assert (beauty <= colour).all()
     assert (beauty < colour - 20).any()
     assert (shadow[0] == 255).all()

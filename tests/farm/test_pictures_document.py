@@ -17,8 +17,8 @@ from airflow_provider_renderbus.farm.pictures.task_json import FORMAT_KEYS
 from airflow_provider_renderbus.farm.simulation.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID
 from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE
 from airflow_provider_renderbus.farm.transmitter import faults
-from airflow_provider_renderbus.farm.transmitter.command import NAME, TYPES
-from airflow_provider_renderbus.farm.transmitter.transfer import Exit
+from airflow_provider_renderbus.farm.transmitter.command import NAME, TRANSFER_TYPES
+from airflow_provider_renderbus.farm.transmitter.transfer import ExitCode
 
 FOLDER = Path(__file__).parents[2] / "docs"
 DOCUMENT = (FOLDER / "farm-pictures.md").read_text("utf-8")
@@ -65,11 +65,11 @@ def test_folders_are_those_of_a_farm(farm):
 
 def test_the_command_is_as_told():
     assert [cell.strip("`") for cell in first_cells("While no farm runs")] == list(TYPES_AS_TOLD)
-    assert set(TYPES_AS_TOLD) == set(TYPES)
-    assert [int(code) for code in first_cells("so that a line stays a line")] == list(Exit)
+    assert set(TYPES_AS_TOLD) == set(TRANSFER_TYPES)
+    assert [int(code) for code in first_cells("so that a line stays a line")] == list(ExitCode)
     words = {cell.strip("`").partition("=")[0] for cell in first_cells("### Faults on demand")}
     assert words == {"after", "half", "silence", "exit", "times"}
-    for name in (NAME, STORAGE_VARIABLE, faults.VARIABLE, faults.FILE):
+    for name in (NAME, STORAGE_VARIABLE, faults.FAULT_VARIABLE, faults.FAULT_FILE):
         assert f"`{name}`" in DOCUMENT
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, HandClock
-from airflow_provider_renderbus.farm.pages.router import Site
+from airflow_provider_renderbus.farm.pages.router import Router
 from airflow_provider_renderbus.farm.simulation.scenario import Scenario, drawn
 from airflow_provider_renderbus.farm.simulation.tasks import MOVES, Event, TaskState
 from tests.farm.raw_client import LOG, PROFILE, STOP, SUBMIT, Caller, job
@@ -240,9 +240,9 @@ def test_frames_of_tasks_that_rest_stay_in_the_books(opened):
     numbers = [caller.submit() for _ in range(3)]
     working = caller.submit(job(task_stop_time="0", frames="1-900[1]"))
     caller.farm.advance(1000)
-    site = Site(caller.farm._life, "127.0.0.1")
+    site = Router(caller.farm._life, "127.0.0.1")
     for number in (*numbers, working):
-        assert site.answer(f"/task/{number}", "127.0.0.1")[0] == 200
+        assert site.respond(f"/task/{number}", "127.0.0.1")[0] == 200
     tasks = caller.farm._life.tasks
     assert [number for number in tasks if tasks[number].frames is not None] == [working]
     for number in numbers:

@@ -99,7 +99,8 @@ def _log(task: Task, frame: Frame) -> list[str]:
         FrameState.ABORTED: "aborted",
         FrameState.DONE: f"done in {frame.seconds} s",
         FrameState.ERROR: f"Error: rendering of frame {frame.piece.index} has failed",
-        FrameState.TIMEOUT: f"Error: frame {frame.piece.index} is over its time of {task.job.frame_timeout} s",
+        FrameState.TIMEOUT: f"Error: frame {frame.piece.index} is over its time of "
+        f"{task.job.frame_timeout} s",
     }
     return [*lines, ends[frame.state]] if frame.state in ends else lines
 

@@ -125,7 +125,7 @@ def _take_configuration(desk: Desk, task: Task) -> None:
     """Take what the transfer command has brought where nothing was uploaded by a call."""
     for name in FILE_NAMES:
         if desk.books.file(task.number, name) is None:
-            content = (desk.storage.configuration(task.number, name) or b"").decode("utf-8-sig", "replace")
+            content = (desk.storage.read_task_file(task.number, name) or b"").decode("utf-8-sig", "replace")
             if _object(content) is not None:
                 desk.books.keep_file(task.number, name, content)
 

@@ -124,20 +124,22 @@ def get_output_files(desk: Desk, request: Request) -> list[dict[str, Any]]:
     """List a folder of the output storage; of a task given by number only its one top folder."""
     storage = desk.storage
     if request.has("taskId"):
-        folder = storage.folder(desk.task(request.number("taskId")).output_name)
+        folder = storage.resolve_folder(desk.task(request.number("taskId")).output_name)
         return _entries(desk, [str(folder)] if folder else [])
     path = request.text("treePath", "/")
-    folder = storage.folder(path)
+    folder = storage.resolve_folder(path)
     if folder is None:
         raise Refused(NO_FOLDER, path=path)
-    return _entries(desk, storage.within(folder))
+    return _entries(desk, storage.list_folder(folder))
 
 
 def _entries(desk: Desk, paths: Iterable[str]) -> list[dict[str, Any]]:
     """Return what the farm tells about files, without links and what has vanished."""
     in_arrears = cache(partial(_in_arrears, desk))
     told = (
-        desk.storage.entry(path, in_arrears=in_arrears(desk.storage.name(path).split("/", 2)[1]))
+        desk.storage.file_entry(
+            path, in_arrears=in_arrears(desk.storage.customer_path(path).split("/", 2)[1])
+        )
         for path in paths
     )
     return [entry for entry in told if entry]

@@ -26,33 +26,33 @@ def html(template: str, **values: object) -> Html:
     return Html(template.format(**safe))
 
 
-def joined(parts: Iterable[Html]) -> Html:
+def join(parts: Iterable[Html]) -> Html:
     """Return pieces of HTML one after the other."""
     return Html("".join(parts))
 
 
-def page(title: str, main: Html) -> bytes:
+def render_page(title: str, main: Html) -> bytes:
     """Return a whole page.
 
     :param title: what the browser shows as its name.
     :param main: its content.
     """
-    return html(PAGE, title=title, main=main).encode()
+    return html(PAGE_TEMPLATE, title=title, main=main).encode()
 
 
-NONE = Html("&ndash;")
+DASH = Html("&ndash;")
 
 
-def amount(value: Decimal, decimals: int = 2) -> str:
+def format_amount(value: Decimal, decimals: int = 2) -> str:
     """Return an amount of money, in RMB."""
     return f"¥{value:,.{decimals}f}"
 
 
-def moment(date: int | None) -> Html:
+def time_element(milliseconds: int | None) -> Html:
     """Return a date, milliseconds since 1970, in this machine's zone; a dash for None."""
-    if date is None:
-        return NONE
-    when = datetime.fromtimestamp(date / 1000, UTC).astimezone()
+    if milliseconds is None:
+        return DASH
+    when = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
     return html(
         '<time datetime="{iso}">{time} <small>{day}</small></time>',
         iso=when.isoformat(timespec="seconds"),
@@ -61,7 +61,7 @@ def moment(date: int | None) -> Html:
     )
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time in hours, minutes and seconds, without those that are 0 at its beginning."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-PAGE = """<!DOCTYPE html>
+PAGE_TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

@@ -5,58 +5,65 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.pages.components import figures, pager, task_list
-from airflow_provider_renderbus.farm.pages.elements import Html, amount, html, page
-from airflow_provider_renderbus.farm.pages.views import TASKS_A_PAGE, TaskView, shown_tasks, task_view
+from airflow_provider_renderbus.farm.pages.components import fact_list, pager, task_list
+from airflow_provider_renderbus.farm.pages.elements import Html, format_amount, html, render_page
+from airflow_provider_renderbus.farm.pages.views import (
+    TASKS_PER_PAGE,
+    TaskView,
+    listed_tasks,
+    build_task_view,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.simulation.account import Money
     from airflow_provider_renderbus.farm.simulation.simulation import Life
 
-EMPTY = Html('<p class="empty">No task yet. A DAG that uses the connection of this farm makes the first.</p>')
+NO_TASKS = Html(
+    '<p class="empty">No task yet. A DAG that uses the connection of this farm makes the first.</p>'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FarmView:
     """The farm as a person sees it."""
 
-    money: dict[str, object]
-    owing: str
+    facts: dict[str, object]
+    highlighted: str
     tasks: list[TaskView]
     total: int
-    current: int
-    last: int
+    page_number: int
+    page_count: int
 
 
-def look(life: Life, current: int) -> FarmView | None:
+def build_view(life: Life, page_number: int) -> FarmView | None:
     """Return what a page of the farm shows; None past the last."""
-    tasks = shown_tasks(life)
-    last = max(-(-len(tasks) // TASKS_A_PAGE), 1)
-    if not 1 <= current <= last:
+    tasks = listed_tasks(life)
+    last = max(-(-len(tasks) // TASKS_PER_PAGE), 1)
+    if not 1 <= page_number <= last:
         return None
-    cut = tasks[(current - 1) * TASKS_A_PAGE : current * TASKS_A_PAGE]
-    views = [task_view(life, task) for task in cut]
+    cut = tasks[(page_number - 1) * TASKS_PER_PAGE : page_number * TASKS_PER_PAGE]
+    views = [build_task_view(life, task) for task in cut]
     owing = "Owed" if life.money.arrears else ""
     working = {"Machines at work": sum(len(task.running) for task in life.tasks.values())}
-    return FarmView(_money(life.money) | working, owing, views, len(tasks), current, last)
+    return FarmView(_money_facts(life.money) | working, owing, views, len(tasks), page_number, last)
 
 
-def show(view: FarmView) -> bytes:
+def render(view: FarmView) -> bytes:
     """Return the page."""
     main = html(
         '{figures}<h1 class="list">Tasks <small>{total}</small></h1>{tasks}{pager}',
-        figures=figures(view.money, view.owing),
+        figures=fact_list(view.facts, view.highlighted),
         total=view.total,
-        tasks=task_list(view.tasks) if view.tasks else EMPTY,
-        pager=pager("/", view.current, view.last),
+        tasks=task_list(view.tasks) if view.tasks else NO_TASKS,
+        pager=pager("/", view.page_number, view.page_count),
     )
-    return page("Render farm", main)
+    return render_page("Render farm", main)
 
 
-def _money(money: Money) -> dict[str, object]:
+def _money_facts(money: Money) -> dict[str, object]:
     shown: dict[str, object] = {
-        "Balance": amount(money.balance),
-        "Coupons": amount(money.coupon),
-        "Price of a machine": html("{price} <small>an hour</small>", price=amount(money.price)),
+        "Balance": format_amount(money.balance),
+        "Coupons": format_amount(money.coupon),
+        "Price of a machine": html("{price} <small>an hour</small>", price=format_amount(money.price)),
     }
-    return shown | ({"Owed": amount(money.arrears)} if money.arrears else {})
+    return shown | ({"Owed": format_amount(money.arrears)} if money.arrears else {})

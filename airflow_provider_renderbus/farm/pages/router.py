@@ -9,34 +9,34 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_provider_renderbus.farm.pages import farm_page, task_page
-from airflow_provider_renderbus.farm.storage.confined_folder import Enclosure, NotAllowed, parts_of
-from airflow_provider_renderbus.farm.storage.registry import LOCAL
+from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder, PathNotAllowed, split_path
+from airflow_provider_renderbus.farm.storage.registry import LOCAL_NAMES
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.simulation.simulation import Life
     from airflow_provider_renderbus.farm.simulation.tasks import Task
 
-    Answer = tuple[int, dict[str, str], bytes]
+    Response = tuple[int, dict[str, str], bytes]
 
-STATIC = Path(__file__).parent
-FILES = {"farm.css": "text/css", "farm.js": "text/javascript", "farm.svg": "image/svg+xml"}
-TASK = re.compile(r"/task/([1-9][0-9]{0,17})(?:/(thumbnail|frame|tile)/(.+))?")
+STATIC_FOLDER = Path(__file__).parent
+STATIC_FILES = {"farm.css": "text/css", "farm.js": "text/javascript", "farm.svg": "image/svg+xml"}
+_TASK_PATH = re.compile(r"/task/([1-9][0-9]{0,17})(?:/(thumbnail|frame|tile)/(.+))?")
 # Nothing but what the farm itself serves, and no script or style within a page.
-POLICY = (
+CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-NOT_FOUND: Answer = 404, {"Content-Type": "text/plain", **HEADERS}, b"not found\n"
-FRESH, KEPT = "no-store", "private, max-age=3600"
+NOT_FOUND: Response = 404, {"Content-Type": "text/plain", **HEADERS}, b"not found\n"
+NO_STORE, CACHED = "no-store", "private, max-age=3600"
 
 
-class Site:
+class Router:
     """The farm's pages.
 
     :param life: the tasks.
@@ -46,38 +46,38 @@ class Site:
 
     def __init__(self, life: Life, host: str) -> None:
         self._life = life
-        self._names = LOCAL if host in LOCAL else ()
+        self._allowed_hosts = LOCAL_NAMES if host in LOCAL_NAMES else ()
 
-    def answer(self, target: str, host: str) -> Answer:
+    def respond(self, target: str, host: str) -> Response:
         """Answer a GET request.
 
         :param target: path and query of the URL, as the request has them.
         :param host: the header ``Host``: the name that the browser was led here by, and the port.
         :return: HTTP status, headers and body.
         """
-        if self._names and host.partition(":")[0].lower() not in self._names:
+        if self._allowed_hosts and host.partition(":")[0].lower() not in self._allowed_hosts:
             return NOT_FOUND
         url = urlsplit(target)
         path, current = unquote(url.path), _page_number(url.query)
         if path == "/":
             with self._life.changed:
-                farm = farm_page.look(self._life, current)
-            return _page(farm_page.show(farm)) if farm else NOT_FOUND
+                farm = farm_page.build_view(self._life, current)
+            return _html_response(farm_page.render(farm)) if farm else NOT_FOUND
         folder, _, name = path.removeprefix("/").partition("/")
-        if folder == "static" and name in FILES:
-            return _file(FILES[name], FRESH, (STATIC / name).read_bytes())
-        match = TASK.fullmatch(path)
+        if folder == "static" and name in STATIC_FILES:
+            return _response(STATIC_FILES[name], NO_STORE, (STATIC_FOLDER / name).read_bytes())
+        match = _TASK_PATH.fullmatch(path)
         task = self._life.tasks.get(int(match[1])) if match else None
         if not match or not task or task.deleted:
             return NOT_FOUND
         if match[2]:
             return self._picture(task, match[2], match[3])
         with self._life.changed:
-            view = task_page.look(self._life, task, current)
+            view = task_page.build_view(self._life, task, current)
             self._life.let_go()
-        return _page(task_page.show(view)) if view else NOT_FOUND
+        return _html_response(task_page.render(view)) if view else NOT_FOUND
 
-    def _picture(self, task: Task, kind: str, name: str) -> Answer:
+    def _picture(self, task: Task, kind: str, name: str) -> Response:
         """Answer with the picture of a frame: a file of the task's own folder, and nothing but a picture."""
         storage = self._life.storage
         roots = {"thumbnail": storage.thumbnails, "frame": storage.output, "tile": storage.tiles}
@@ -85,17 +85,17 @@ class Site:
         if not media.startswith("image/"):
             return NOT_FOUND
         try:
-            with Enclosure(roots[kind]) as folder:
-                return _file(media, KEPT, folder.read((task.output_name, *parts_of(name))))
-        except (OSError, NotAllowed):
+            with ConfinedFolder(roots[kind]) as folder:
+                return _response(media, CACHED, folder.read((task.output_name, *split_path(name))))
+        except (OSError, PathNotAllowed):
             return NOT_FOUND
 
 
-def _page(body: bytes) -> Answer:
-    return _file("text/html; charset=utf-8", FRESH, body)
+def _html_response(body: bytes) -> Response:
+    return _response("text/html; charset=utf-8", NO_STORE, body)
 
 
-def _file(media: str, cache: str, body: bytes) -> Answer:
+def _response(media: str, cache: str, body: bytes) -> Response:
     return 200, {"Content-Type": media, "Cache-Control": cache, **HEADERS}, body
 
 

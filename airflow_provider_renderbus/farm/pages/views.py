@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.simulation.simulation import Life
     from airflow_provider_renderbus.farm.simulation.tasks import Frame
 
-TASKS_A_PAGE = 50
-FRAMES_A_PAGE = 240
-LINES = 40
-WORST_LAST = (
+TASKS_PER_PAGE = 50
+FRAMES_PER_PAGE = 240
+MAX_LOG_ENTRIES = 40
+SEVERITY = (
     TaskState.FINISHED,
     TaskState.FINISHED_HAS_STOPPED,
     TaskState.FINISHED_HAS_FAILED,
@@ -43,14 +43,14 @@ WORST_LAST = (
     TaskState.RENDERING,
 )
 """The state of a layered task is that of its leaf which comes last here."""
-HUES = {
+TASK_CSS_CLASSES = {
     **dict.fromkeys(TaskState, "stopped"),
     **dict.fromkeys(ACTIVE, "waiting"),
     **dict.fromkeys(WORKING, "running"),
     **dict.fromkeys(ENDED, "failed"),
     TaskState.FINISHED: "done",
 }
-TASK_WORDS = {
+TASK_STATE_TEXTS = {
     TaskState.STOP: "stopped",
     TaskState.ARREARAGE_STOP: "stopped: no money",
     TaskState.TIME_OUT_STOP: "stopped: over its time",
@@ -60,13 +60,13 @@ TASK_WORDS = {
     TaskState.ABANDON: "abandoned",
 }
 """States whose name does not say it in words, as in the next table."""
-FRAME_WORDS = {
+FRAME_STATE_TEXTS = {
     FrameState.STARTED: "rendering",
     FrameState.ABORTED: "stopped",
     FrameState.ERROR: "failed",
     FrameState.TIMEOUT: "over its time",
 }
-FRAME_HUES = {
+FRAME_CSS_CLASSES = {
     **dict.fromkeys(FAILED_FRAMES, "failed"),
     FrameState.WAITING: "waiting",
     FrameState.STARTED: "running",
@@ -86,15 +86,15 @@ class TaskView:
     :param shot: address of the thumbnail of its last finished frame, "" before there is one.
     """
 
-    number: int
+    task_id: int
     scene: str
     label: str
     state: str
-    hue: str
+    css_class: str
     counts: Counter[str]
     cost: Decimal
     seconds: int
-    shot: str
+    thumbnail: str
 
     @property
     def total(self) -> int:
@@ -108,7 +108,7 @@ class FrameView:
 
     name: str
     state: str
-    hue: str
+    css_class: str
     seconds: int | None
     cost: Decimal
     file: str
@@ -117,41 +117,41 @@ class FrameView:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogEntry:
     """Something that has happened, and its date in milliseconds since 1970."""
 
-    date: int
+    time: int
     text: str
 
 
-def task_view(life: Life, task: Task) -> TaskView:
+def build_task_view(life: Life, task: Task) -> TaskView:
     """Return a task as a person sees it."""
     own = life.leaves(task)
-    state = max((leaf.state for leaf in own), key=WORST_LAST.index, default=task.state)
+    state = max((leaf.state for leaf in own), key=SEVERITY.index, default=task.state)
     counts: Counter[str] = Counter()
     for leaf in own:
         for frame_state, count in leaf.counts.items():
-            counts[FRAME_HUES[FrameState(frame_state)]] += count
+            counts[FRAME_CSS_CLASSES[FrameState(frame_state)]] += count
     return TaskView(
         task.number,
         task.job.scene or "not submitted yet",
-        task.job.layer if task.kind is Kind.MAIN else _words(task.kind.name) if task.parent else "",
-        task_words(state) if task.submitted else "created",
-        HUES[state],
+        task.job.layer if task.kind is Kind.MAIN else _spell_out(task.kind.name) if task.parent else "",
+        task_state_text(state) if task.submitted else "created",
+        TASK_CSS_CLASSES[state],
         counts,
         sum((leaf.by_coupon + leaf.by_balance for leaf in own), Decimal(0)),
         sum(leaf.seconds for leaf in own),
-        next((shot for leaf in own if (shot := _last_shot(life, leaf))), ""),
+        next((shot for leaf in own if (shot := _latest_thumbnail(life, leaf))), ""),
     )
 
 
-def frame_view(task: Task, frame: Frame) -> FrameView:
+def build_frame_view(task: Task, frame: Frame) -> FrameView:
     """Return a frame as a person sees it."""
     done = frame.state is FrameState.DONE and frame.piece.files
     return FrameView(
         frame.piece.index,
-        frame_words(frame),
-        FRAME_HUES[frame.state],
+        frame_state_text(frame),
+        FRAME_CSS_CLASSES[frame.state],
         frame.seconds if frame.state is FrameState.DONE else None,
         frame.by_coupon + frame.by_balance,
         quote(task.job.file_name(frame.piece.frames[0], frame.piece.block)) if done else "",
@@ -160,46 +160,46 @@ def frame_view(task: Task, frame: Frame) -> FrameView:
     )
 
 
-def log_of(task: Task, frames: Iterable[Frame]) -> list[Line]:
+def build_log(task: Task, frames: Iterable[Frame]) -> list[LogEntry]:
     """Return what has happened to a task, the latest first."""
     lines = [
-        Line(date, text)
+        LogEntry(date, text)
         for date, text in (
             (task.submitted, "Submitted"),
             (task.started, "The first machine has begun"),
-            (task.completed, f"Ended: {task_words(task.state)}"),
+            (task.completed, f"Ended: {task_state_text(task.state)}"),
         )
         if date is not None
     ]
     for frame in frames:
         name = f"Frame {frame.piece.index}"
         if frame.started is not None:
-            lines.append(Line(frame.started, f"{name}: begun"))
+            lines.append(LogEntry(frame.started, f"{name}: begun"))
         if frame.ended is not None:
             again = f", ordered again {frame.recommits} times" if frame.recommits else ""
-            lines.append(Line(frame.ended, f"{name}: {frame_words(frame)}{again}"))
-    return sorted(lines, key=lambda line: line.date, reverse=True)[:LINES]
+            lines.append(LogEntry(frame.ended, f"{name}: {frame_state_text(frame)}{again}"))
+    return sorted(lines, key=lambda line: line.time, reverse=True)[:MAX_LOG_ENTRIES]
 
 
-def shown_tasks(life: Life) -> Sequence[Task]:
+def listed_tasks(life: Life) -> Sequence[Task]:
     """Return the tasks that the first page lists, the latest first: no leaves, none that are deleted."""
     return [task for task in reversed(life.tasks.values()) if not task.parent and not task.deleted]
 
 
-def task_words(state: TaskState) -> str:
+def task_state_text(state: TaskState) -> str:
     """Return the state of a task as a person says it."""
-    return TASK_WORDS.get(state) or _words(state.name)
+    return TASK_STATE_TEXTS.get(state) or _spell_out(state.name)
 
 
-def frame_words(frame: Frame) -> str:
+def frame_state_text(frame: Frame) -> str:
     """Return the state of a frame as a person says it."""
-    return FRAME_WORDS.get(frame.state) or _words(frame.state.name)
+    return FRAME_STATE_TEXTS.get(frame.state) or _spell_out(frame.state.name)
 
 
-def _words(name: str) -> str:
+def _spell_out(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
-def _last_shot(life: Life, task: Task) -> str:
-    file = life.storage.latest(task.output_name) if task.submitted else None
+def _latest_thumbnail(life: Life, task: Task) -> str:
+    file = life.storage.latest_file(task.output_name) if task.submitted else None
     return f"/task/{task.number}/thumbnail/{quote(file)}" if file else ""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from airflow_provider_renderbus.farm.pictures.formats import save, save_thumbnail, split_into_tiles
 from airflow_provider_renderbus.farm.pictures.picture import render_frame
-from airflow_provider_renderbus.farm.storage.storage import thumbnail_of
+from airflow_provider_renderbus.farm.storage.storage import thumbnail_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class FrameRenderer:
         if not pictures.cancelled() and not pictures.exception():
             for path in pictures.result():
                 path.unlink(missing_ok=True)
-                thumbnail_of(path).unlink(missing_ok=True)
+                thumbnail_path(path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Drop what is not begun and wait for what is."""
@@ -67,7 +67,11 @@ class FrameRenderer:
             self._pool.shutdown(cancel_futures=True)
 
     def _render(self, job: Job, frames: Sequence[int], tile: str) -> list[Path]:
-        part = split_into_tiles(job.width, job.height, job.tiles, job.tiles_type)[int(tile) - 1] if tile else None
+        part = (
+            split_into_tiles(job.width, job.height, job.tiles, job.tiles_type)[int(tile) - 1]
+            if tile
+            else None
+        )
         paths = []
         for frame in frames:
             path = self._scratch / f"{uuid4().hex}.{job.extension}"
@@ -76,6 +80,6 @@ class FrameRenderer:
             else:
                 picture = render_frame(job.stem, frame, job.width, job.height, job.render_pass, part)
                 save(picture, path)
-                save_thumbnail(picture, thumbnail_of(path))
+                save_thumbnail(picture, thumbnail_path(path))
             paths.append(path)
         return paths

@@ -28,7 +28,12 @@ DITHER = np.random.default_rng(7).random((64, 64, 1), np.float32)  # breaks up s
 
 
 def render_frame(
-    scene_name: str, frame: int, width: int, height: int, render_pass: Pass = Pass.BEAUTY, tile: Tile | None = None
+    scene_name: str,
+    frame: int,
+    width: int,
+    height: int,
+    render_pass: Pass = Pass.BEAUTY,
+    tile: Tile | None = None,
 ) -> Image.Image:
     """Paint a frame, or a part of it.
 
@@ -67,7 +72,9 @@ def _trace_band(world: Scene, width: int, height: int, band: Tile) -> Array:
     seen = trace(right, down)
     edges = np.flatnonzero(_is_edge(seen[:3].reshape(3, *grid.shape[1:])))
     if edges.size:
-        around = trace((right[edges] + SAMPLE_OFFSETS[:, :1]).ravel(), (down[edges] + SAMPLE_OFFSETS[:, 1:]).ravel())
+        around = trace(
+            (right[edges] + SAMPLE_OFFSETS[:, :1]).ravel(), (down[edges] + SAMPLE_OFFSETS[:, 1:]).ravel()
+        )
         around = around.reshape(len(seen), len(SAMPLE_OFFSETS), edges.size)
         seen[:6, edges] = around[:6].mean(1)
         seen[6, edges] = np.minimum(seen[6, edges], around[6].min(0))

@@ -55,7 +55,9 @@ class Scene:
         turned = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
         leant = np.array([[1, 0, 0], [0, lean_cos, -lean_sin], [0, lean_sin, lean_cos]])
         self._to_solid = (turned @ leant).astype(np.float32)
-        self._light, self._fill, self._up = (self._to_solid @ way for way in (LIGHT_DIRECTION, FILL_DIRECTION, UP))
+        self._light, self._fill, self._up = (
+            self._to_solid @ way for way in (LIGHT_DIRECTION, FILL_DIRECTION, UP)
+        )
         forward = normalize(TARGET - CAMERA)
         right = normalize(np.cross(UP, forward, axis=0))
         self._camera = np.hstack([right, np.cross(forward, right, axis=0), forward])
@@ -95,7 +97,8 @@ class Scene:
         if seen.any():
             found = np.flatnonzero(seen)
             rays, distance = rays[:, found], distance[found]
-            surface = self._shade_surface(origins[:, found] + rays * distance, rays, mirrored=len(result) == 3)  # noqa: PLR2004 - red, green and blue
+            points = origins[:, found] + rays * distance
+            surface = self._shade_surface(points, rays, mirrored=len(result) == 3)  # noqa: PLR2004 - red, green and blue
             result[: len(surface), found] = surface
             if len(result) > len(surface):
                 result[-1, found] = distance

@@ -58,7 +58,7 @@ class Register(ABC):
         self.moment: float = books.fact("moment", 0.0)
         self.money = _read_money(books.fact("money", {}), scenario.money)
         self._date = date
-        self._next_number: int = books.fact("next_number", max(FIRST_NUMBER, storage.last_number() + 1))
+        self._next_number: int = books.fact("next_number", max(FIRST_NUMBER, storage.last_task_id() + 1))
         self._next_id: int = books.fact("next_id", FIRST_FRAME_ID)
         self._looks: list[tuple[float, int]] = []
         self._dirty: dict[int, Task] = {}

@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
     Parts = tuple[str, ...]
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would break a line of output: control characters, line and paragraph ends, halves of characters."""
-LONGEST_NAME = 255  # bytes, the limit of Linux
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+MAX_NAME_BYTES = 255  # bytes, the limit of Linux
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Opened without waiting: somebody may have put a pipe in a file's place.
-READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-UNFINISHED = ".unfinished-"
-PIECE = 1 << 26  # bytes
+READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PARTIAL_PREFIX = ".unfinished-"
+CHUNK_SIZE = 1 << 26  # bytes
 # What a killed process of this number has left must not be in the way.
-_OURS, _NUMBERS = os.urandom(8).hex(), count()
+_PROCESS_TOKEN, _COUNTER = os.urandom(8).hex(), count()
 
 
-class NotAllowed(ValueError):
+class PathNotAllowed(ValueError):
     """A name that may not be used, with the reason."""
 
 
-class Changed(OSError):
+class FileChanged(OSError):
     """A file that was written while it was read."""
 
 
-def parts_of(path: str) -> Parts:
+def split_path(path: str) -> Parts:
     """Return the names that a path with slashes is made of; those at its beginning and end count nothing.
 
     :raises NotAllowed: one leaves the folder, is too long for a file system, or is not one line.
@@ -48,11 +48,11 @@ def parts_of(path: str) -> Parts:
     parts = tuple(part for part in path.split("/") if part not in {"", "."})
     for part in parts:
         if part == "..":
-            raise NotAllowed("'..' leaves the storage")
-        if "\\" in part or CONTROL.search(part):
-            raise NotAllowed("a name may not hold a backslash, a line break or another control character")
-        if len(part.encode()) > LONGEST_NAME:
-            raise NotAllowed(f"a name may have {LONGEST_NAME} bytes at most")
+            raise PathNotAllowed("'..' leaves the storage")
+        if "\\" in part or CONTROL_CHARACTERS.search(part):
+            raise PathNotAllowed("a name may not hold a backslash, a line break or another control character")
+        if len(part.encode()) > MAX_NAME_BYTES:
+            raise PathNotAllowed(f"a name may have {MAX_NAME_BYTES} bytes at most")
     return parts
 
 
@@ -63,14 +63,14 @@ def open_file(path: str | Path, folder: int | None = None, flags: int = 0) -> in
     :raises OSError: it cannot be read.
     :raises NotAllowed: it is no plain file.
     """
-    file = os.open(path, READ | flags, dir_fd=folder)
+    file = os.open(path, READ_FLAGS | flags, dir_fd=folder)
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
-    raise NotAllowed("expected a file, not a folder, a pipe or a device")
+    raise PathNotAllowed("expected a file, not a folder, a pipe or a device")
 
 
-class Enclosure:
+class ConfinedFolder:
     """A folder and what is in it. Paths are relative to it, as their parts.
 
     :param root: the folder. It may itself be reached through links.
@@ -85,33 +85,33 @@ class Enclosure:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._forget()
+        self._close_last()
         os.close(self._root)
 
     def open(self, parts: Parts) -> int:
         """Open a file to read it; see :func:`open_file`."""
         return open_file(parts[-1], self._folder(parts[:-1]), os.O_NOFOLLOW)
 
-    def read(self, parts: Parts, most: int = -1) -> bytes:
+    def read(self, parts: Parts, max_bytes: int = -1) -> bytes:
         """Return the content of a file.
 
-        :param most: bytes that are read at most.
+        :param max_bytes: bytes that are read at most.
         """
         with os.fdopen(self.open(parts), "rb") as file:
-            return file.read(most)
+            return file.read(max_bytes)
 
     def size(self, parts: Parts) -> int | None:
         """Return the size of a file in bytes, None where there is none."""
         try:
             file = self.open(parts)
-        except (OSError, NotAllowed):
+        except (OSError, PathNotAllowed):
             return None
         try:
             return os.fstat(file).st_size
         finally:
             os.close(file)
 
-    def files(self, parts: Parts) -> Iterator[Parts]:
+    def list_files(self, parts: Parts) -> Iterator[Parts]:
         """Yield the files in a folder and in all folders in it, sorted, with links; of a file only that.
 
         :raises OSError: there is no such file or folder.
@@ -121,37 +121,37 @@ class Enclosure:
             if not stat.S_ISDIR(top.st_mode):
                 yield parts
                 return
-        yield from self._within(parts)
+        yield from self._walk(parts)
 
-    def _within(self, parts: Parts) -> Iterator[Parts]:
+    def _walk(self, parts: Parts) -> Iterator[Parts]:
         with os.scandir(self._folder(parts)) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         for name, is_folder in found:
             if is_folder:
-                yield from self._within((*parts, name))
-            elif not name.startswith(UNFINISHED):
+                yield from self._walk((*parts, name))
+            elif not name.startswith(PARTIAL_PREFIX):
                 yield (*parts, name)
 
-    def take(self, source: int, parts: Parts, *, half: bool = False) -> int:
+    def copy_in(self, source: int, parts: Parts, *, first_half: bool = False) -> int:
         """Copy an open file here, under its name only when it is whole. Missing folders are made.
 
-        :param half: leave out its second half, as a farm does that has a fault.
+        :param first_half: leave out its second half, as a farm does that has a fault.
         :return: bytes copied.
         :raises Changed: the file was written meanwhile.
         :raises OSError: it cannot be read or written.
         """
         if not parts:
-            raise NotAllowed("expected the name of a file")
+            raise PathNotAllowed("expected the name of a file")
         folder = self._folder(parts[:-1], make=True)
         before = os.fstat(source)
-        unfinished = f"{UNFINISHED}{_OURS}-{os.getpid()}-{next(_NUMBERS)}"
-        target = os.open(unfinished, NEW, 0o666, dir_fd=folder)
+        unfinished = f"{PARTIAL_PREFIX}{_PROCESS_TOKEN}-{os.getpid()}-{next(_COUNTER)}"
+        target = os.open(unfinished, CREATE_FLAGS, 0o666, dir_fd=folder)
         try:
             try:
-                size = _copied(source, target, before.st_size // (2 if half else 1))
+                size = _copy_bytes(source, target, before.st_size // (2 if first_half else 1))
             finally:
                 os.close(target)
-            _expect_same(before, os.fstat(source))
+            _check_unchanged(before, os.fstat(source))
             os.rename(unfinished, parts[-1], src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             os.unlink(unfinished, dir_fd=folder)
@@ -168,29 +168,29 @@ class Enclosure:
                 if make:
                     with suppress(FileExistsError):
                         os.mkdir(part, dir_fd=folder)
-                inner = os.open(part, FOLDER, dir_fd=folder)
+                inner = os.open(part, FOLDER_FLAGS, dir_fd=folder)
             finally:
                 if folder != self._root:
                     os.close(folder)
             folder = inner
-        self._forget()
+        self._close_last()
         self._last = parts, folder
         return folder
 
-    def _forget(self) -> None:
+    def _close_last(self) -> None:
         if self._last[1] != self._root:
             os.close(self._last[1])
         self._last = (), self._root
 
 
-def _expect_same(before: os.stat_result, after: os.stat_result) -> None:
+def _check_unchanged(before: os.stat_result, after: os.stat_result) -> None:
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise Changed("it has changed while it was copied")
+        raise FileChanged("it has changed while it was copied")
 
 
-def _copied(source: int, target: int, size: int) -> int:
+def _copy_bytes(source: int, target: int, size: int) -> int:
     """Copy the first bytes of a file within the kernel, and return how many there were."""
     done = 0
-    while done < size and (copied := os.sendfile(target, source, done, min(size - done, PIECE))):
+    while done < size and (copied := os.sendfile(target, source, done, min(size - done, CHUNK_SIZE))):
         done += copied
     return done

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 STORAGE_VARIABLE = "RENDERBUS_FARM_STORAGE"
 """The environment variable that names a farm's storage folder, in place of what is enrolled."""
-LOCAL = ("127.0.0.1", "localhost")
+LOCAL_NAMES = ("127.0.0.1", "localhost")
 """Names by which only this machine calls itself."""
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
 
 @contextmanager
-def enrolled(host: str, port: int, storage: Path) -> Iterator[None]:
+def registered(host: str, port: int, storage: Path) -> Iterator[None]:
     """Be found, while the block lasts, as the farm at a port.
 
     :param storage: the farm's storage folder.
@@ -44,7 +44,7 @@ def enrolled(host: str, port: int, storage: Path) -> Iterator[None]:
             entry.unlink(missing_ok=True)
 
 
-def storage_of(host: str, port: int) -> Path | None:
+def find_storage(host: str, port: int) -> Path | None:
     """Return the storage folder of the farm that runs at an address, None where none does.
 
     :raises OSError: the folder with the entries is another user's.
@@ -53,16 +53,16 @@ def storage_of(host: str, port: int) -> Path | None:
         return Path(named)
     try:
         with (_folder() / f"{port}.json").open() as file:
-            if not _is_held(file):
+            if not _is_locked(file):
                 return None
             entry = json.load(file)
     except FileNotFoundError:
         return None
-    here = (entry["host"], *LOCAL) if entry["host"] in (*LOCAL, EVERYWHERE) else (entry["host"],)
+    here = (entry["host"], *LOCAL_NAMES) if entry["host"] in (*LOCAL_NAMES, ANY_ADDRESS) else (entry["host"],)
     return Path(entry["storage"]) if host in here else None
 
 
-def _is_held(file: IO[str]) -> bool:
+def _is_locked(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -16,18 +16,18 @@ from functools import lru_cache
 from stat import S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.storage.confined_folder import Enclosure, NotAllowed
+from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder, PathNotAllowed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LARGEST_CONFIGURATION = 20 * 1024 * 1024  # bytes, as of one that comes by the API
+MAX_TASK_FILE_BYTES = 20 * 1024 * 1024  # bytes, as of one that comes by the API
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 # The farm gives such times as text without a zone; its documents suggest China's.
 FARM_ZONE = timezone(timedelta(hours=8))
 
 
-def thumbnail_of(path: Path) -> Path:
+def thumbnail_path(path: Path) -> Path:
     """Return where the thumbnail of a picture in the scratch folder lies."""
     return path.with_suffix(".thumbnail")
 
@@ -55,13 +55,13 @@ class Storage:
         self.root = root = root.resolve()
         self.account_file = root / "account.json"
         self.connections_file = root / "connections.json"
-        self.books_file, self.lock_file = root / "farm.db", root / "lock"
+        self.database_file, self.lock_file = root / "farm.db", root / "lock"
         self.input = root / "input" / inputs
         self.output = root / "output" / outputs
         self.config = root / "config" / configs
         self.thumbnails, self.tiles = root / "thumbnails", root / "tiles"
-        self._before_names = len(str(self.output))
-        self._latest: dict[str, str] = {}
+        self._prefix_length = len(str(self.output))
+        self._latest_files: dict[str, str] = {}
         self.scratch = root / "scratch"
         root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         if root.stat().st_mode & ~PRIVATE_FOLDER & 0o777:
@@ -79,39 +79,39 @@ class Storage:
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
 
-    def last_number(self) -> int:
+    def last_task_id(self) -> int:
         """Return the highest task number that has output here, or 0."""
         heads = (folder.name.partition("_")[0] for folder in self.output.iterdir())
         return max((int(head) for head in heads if head.isdecimal()), default=0)
 
-    def publish(self, scratch: Path, folder: str, name: str, *, is_tile: bool = False) -> None:
+    def publish(self, path: Path, folder: str, name: str, *, is_tile: bool = False) -> None:
         """Move a finished file and its thumbnail from the scratch folder to where they are seen.
 
         :param folder: the task's output folder.
         :raises OSError: it cannot be moved.
         """
-        thumbnail = thumbnail_of(scratch)
+        thumbnail = thumbnail_path(path)
         if thumbnail.exists():
             _move(thumbnail, self.thumbnails / folder, name)
-        _move(scratch, (self.tiles if is_tile else self.output) / folder, name)
-        self._latest[folder] = name
+        _move(path, (self.tiles if is_tile else self.output) / folder, name)
+        self._latest_files[folder] = name
 
-    def latest(self, folder: str) -> str | None:
+    def latest_file(self, folder: str) -> str | None:
         """Return the name of the file last published in an output folder, None before there is one."""
-        if folder not in self._latest:
+        if folder not in self._latest_files:
             names = sorted(path.name for path in (self.thumbnails / folder).glob("*") if path.is_file())
-            self._latest[folder] = names[-1] if names else ""
-        return self._latest[folder] or None
+            self._latest_files[folder] = names[-1] if names else ""
+        return self._latest_files[folder] or None
 
-    def configuration(self, number: int, name: str) -> bytes | None:
+    def read_task_file(self, task_id: int, name: str) -> bytes | None:
         """Return a file with which the transfer command has described a task, None where there is none."""
         try:
-            with Enclosure(self.config) as config:
-                return config.read((str(number), "cfg", name), LARGEST_CONFIGURATION)
-        except (OSError, NotAllowed):
+            with ConfinedFolder(self.config) as config:
+                return config.read((str(task_id), "cfg", name), MAX_TASK_FILE_BYTES)
+        except (OSError, PathNotAllowed):
             return None
 
-    def entry(self, path: str, *, in_arrears: bool = False) -> dict[str, Any] | None:
+    def file_entry(self, path: str, *, in_arrears: bool = False) -> dict[str, Any] | None:
         """Return what the farm tells about a file or folder of the output storage.
 
         :return: None for a link, which leads out of the storage, and for what is not there any more.
@@ -130,23 +130,23 @@ class Storage:
             "fileName": name,
             "fileSize": None if is_folder else stat.st_size,
             "iconPath": None,
-            "lastModify": _told_time(int(stat.st_mtime)),
+            "lastModify": _format_time(int(stat.st_mtime)),
             "fileType": None if is_folder else ending if dot else "",
-            "filePath": self.name(path),
+            "filePath": self.customer_path(path),
             "directory": is_folder,
             "isArrears": int(in_arrears),
         }
 
-    def within(self, folder: Path) -> list[str]:
+    def list_folder(self, folder: Path) -> list[str]:
         """Return the paths of what is in a folder, sorted."""
         with os.scandir(folder) as entries:
             return sorted(entry.path for entry in entries)
 
-    def name(self, path: str) -> str:
+    def customer_path(self, path: str) -> str:
         """Return how the customer names a file or folder of the output storage."""
-        return path[self._before_names :]
+        return path[self._prefix_length :]
 
-    def folder(self, tree_path: str) -> Path | None:
+    def resolve_folder(self, tree_path: str) -> Path | None:
         """Return the folder that a customer's path names, or None where there is none.
 
         :param tree_path: a path from the root "/" of the output storage. One that leaves it names nothing.
@@ -160,7 +160,7 @@ class Storage:
 
 
 @lru_cache
-def _told_time(moment: int) -> str:
+def _format_time(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment, FARM_ZONE):%Y-%m-%d %H:%M:%S}"
 
 

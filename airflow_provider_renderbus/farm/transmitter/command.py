@@ -10,26 +10,26 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_renderbus.farm.storage.confined_folder import Enclosure
-from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, storage_of
-from airflow_provider_renderbus.farm.transmitter.faults import FILE, VARIABLE, fault_of
-from airflow_provider_renderbus.farm.transmitter.file_list import downloads, uploads
-from airflow_provider_renderbus.farm.transmitter.resume import open_resume
-from airflow_provider_renderbus.farm.transmitter.transfer import Exit, shown, transfer
+from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder
+from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, find_storage
+from airflow_provider_renderbus.farm.transmitter.faults import FAULT_FILE, FAULT_VARIABLE, load_fault
+from airflow_provider_renderbus.farm.transmitter.file_list import list_downloads, list_uploads
+from airflow_provider_renderbus.farm.transmitter.resume import open_resume_database
+from airflow_provider_renderbus.farm.transmitter.transfer import ExitCode, escape_control_characters, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 NAME = "renderbus-farm-transmitter"
-TYPES = ("upload_path", "upload_json", "upload_list", "download_path", "download_list")
+TRANSFER_TYPES = ("upload_path", "upload_json", "upload_list", "download_path", "download_list")
 STORAGES = ("input", "output", "config")
-QUESTION = "The transfer is free of charge on this farm. Go on? (y/n) "
-SECONDS_BETWEEN_TRIES = 1.0
+PROMPT = "The transfer is free of charge on this farm. Go on? (y/n) "
+RETRY_SECONDS = 1.0
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(Exit.FATAL, f"{self.prog}: {message}\n")
+        self.exit(ExitCode.FATAL, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr] # TextIO in typeshed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = _parser().parse_args(arguments)
-    sys.stdout.write(QUESTION)
+    sys.stdout.write(PROMPT)
     sys.stdout.flush()
     if sys.stdin.readline().strip().lower() != "y":
         return _fatal("the question was not answered with y")
@@ -51,36 +51,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, tell: Callable[[str], None]) -> int:
     way = options.T.partition("_")[0]
-    items = uploads(options.T, options.L, options.R, options.c, keep=options.K) if way == "upload" else []
+    items = (
+        list_uploads(options.T, options.L, options.R, options.c, keep_paths=options.K)
+        if way == "upload"
+        else []
+    )
     if options.T == "download_list":
         Path(options.R).stat()
     tell(f"\n{way} is begin")
-    root = _storage(options.H, options.P).resolve()
+    root = _wait_for_storage(options.H, options.P).resolve()
     mine = f"{options.S}-{options.U}"
     own = [root / kind / mine for kind in STORAGES]
     folder = next((folder for folder in own if folder.is_dir() and folder.resolve() == folder), None)
     if folder is None:
         sys.stderr.write(f"{NAME}: storage id {options.S} and user id {options.U} do not go together here\n")
-        return Exit.WRONG
-    fault = fault_of(root)
-    with open_resume(options.C) or nullcontext() as resume, Enclosure(folder) as storage:
+        return ExitCode.BAD_STORAGE
+    fault = load_fault(root)
+    with open_resume_database(options.C) or nullcontext() as resume, ConfinedFolder(folder) as storage:
         if way == "upload":
             return transfer(way, items, storage, resume, mine, fault, tell)
-        items = list(downloads(options.T, options.R, options.c, storage, keep=options.K))
+        items = list(list_downloads(options.T, options.R, options.c, storage, keep_paths=options.K))
         local = Path(options.L).absolute()
         local.mkdir(parents=True, exist_ok=True)
-        with Enclosure(local) as target:
+        with ConfinedFolder(local) as target:
             return transfer(way, items, target, resume, str(local), fault, tell)
 
 
-def _storage(host: str, port: int) -> Path:
+def _wait_for_storage(host: str, port: int) -> Path:
     """Return the storage folder of the farm at an address; like the vendor's command, try for ever."""
     told = False
-    while not (root := storage_of(host, port)):
+    while not (root := find_storage(host, port)):
         if not told:
             sys.stderr.write(f"{NAME}: no farm runs at {host}:{port}; trying again until it does\n")
             told = True
-        sleep(SECONDS_BETWEEN_TRIES)
+        sleep(RETRY_SECONDS)
     return root
 
 
@@ -90,45 +94,45 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         description="Copy files to and from the storage of an embedded render farm.",
         epilog=f"The storage is that of the farm running at -H and -P, or {STORAGE_VARIABLE}. "
-        f"What is to go wrong stands in {VARIABLE}, or in the file {FILE} of the storage.",
+        f"What is to go wrong stands in {FAULT_VARIABLE}, or in the file {FAULT_FILE} of the storage.",
     )
     add = parser.add_argument
     add("-E", required=True, choices=["aspera", "raysync"], help="engine")
     add("-H", required=True, help="server")
-    add("-P", required=True, type=_number, help="port")
-    add("-S", required=True, type=_id, help="storage id")
-    add("-U", required=True, type=_id, help="user id")
-    add("-T", required=True, choices=TYPES, help="type of transfer")
+    add("-P", required=True, type=_parse_int, help="port")
+    add("-S", required=True, type=_parse_id, help="storage id")
+    add("-U", required=True, type=_parse_id, help="user id")
+    add("-T", required=True, choices=TRANSFER_TYPES, help="type of transfer")
     add("-L", required=True, help="local path")
     add("-R", required=True, help="path in the storage; for download_list a local file with a path a line")
-    add("-r", type=_number, help="times a connection may fail; without effect here")
-    add("-K", type=_switch, default=True, help="keep the folder structure, true or false")
-    add("-s", type=_number, help="speed limit in KB/s; without effect here")
+    add("-r", type=_parse_int, help="times a connection may fail; without effect here")
+    add("-K", type=_parse_bool, default=True, help="keep the folder structure, true or false")
+    add("-s", type=_parse_int, help="speed limit in KB/s; without effect here")
     add("-C", default="None", help="ini file of the resume database, or None")
     add("-p", choices=["0", "1", "2"], help="network of engine raysync; without effect here")
-    add("-c", type=_cut, default=slice(None), help="entries of a list: '0 100' means 0 to 99")
+    add("-c", type=_parse_entries, default=slice(None), help="entries of a list: '0 100' means 0 to 99")
     return parser
 
 
-def _id(text: str) -> str:
+def _parse_id(text: str) -> str:
     if not (text.isascii() and text.isalnum()):
         raise argparse.ArgumentTypeError(f"{text[:80]!r}; expected letters and digits")
     return text
 
 
-def _number(text: str) -> int:
+def _parse_int(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text[:80]!r}; expected a whole number")
     return int(text)
 
 
-def _switch(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     if text not in {"true", "false"}:
         raise argparse.ArgumentTypeError(f"{text[:80]!r}; expected true or false")
     return text == "true"
 
 
-def _cut(text: str) -> slice:
+def _parse_entries(text: str) -> slice:
     words = text.split()
     if len(words) != 2 or not all(word.isdecimal() for word in words):  # noqa: PLR2004 - first and end
         raise argparse.ArgumentTypeError(f"{text[:80]!r}; expected two whole numbers, such as '0 100'")
@@ -136,8 +140,8 @@ def _cut(text: str) -> slice:
 
 
 def _fatal(reason: str) -> int:
-    sys.stderr.write(f"{NAME}: {shown(reason)}\n")
-    return Exit.FATAL
+    sys.stderr.write(f"{NAME}: {escape_control_characters(reason)}\n")
+    return ExitCode.FATAL
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-VARIABLE = "RENDERBUS_FARM_TRANSFER_FAULT"
-FILE = "transfer-fault"
-WORD = re.compile(r"(half|silence)|(after|times)=(\d{1,9})|(exit)=(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])")
+FAULT_VARIABLE = "RENDERBUS_FARM_TRANSFER_FAULT"
+FAULT_FILE = "transfer-fault"
+_WORD = re.compile(r"(half|silence)|(after|times)=(\d{1,9})|(exit)=(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,24 @@ class Fault:
 
     after: int = 0
     half: bool = False
-    silence: bool = False
+    hang: bool = False
     exit: int = 1
 
 
-def fault_of(storage: Path) -> Fault | None:
+def load_fault(storage: Path) -> Fault | None:
     """Return what is to go wrong with this transfer, and count it where it is counted.
 
     :param storage: the farm's storage folder.
     :raises ValueError: the text cannot be read.
     """
-    if text := os.environ.get(VARIABLE):
-        return _read(VARIABLE, text)[0]
-    file = storage / FILE
+    if text := os.environ.get(FAULT_VARIABLE):
+        return _parse(FAULT_VARIABLE, text)[0]
+    file = storage / FAULT_FILE
     try:
         text = file.read_text()
     except FileNotFoundError:
         return None
-    fault, times = _read(str(file), text)
+    fault, times = _parse(str(file), text)
     if times is not None and times <= 1:
         file.unlink()
     elif times is not None:
@@ -57,10 +57,10 @@ def fault_of(storage: Path) -> Fault | None:
     return None if times == 0 else fault
 
 
-def _read(where: str, text: str) -> tuple[Fault, int | None]:
+def _parse(where: str, text: str) -> tuple[Fault, int | None]:
     values: dict[str, int] = {}
     for word in text.split():
-        match = WORD.fullmatch(word)
+        match = _WORD.fullmatch(word)
         if not match:
             raise ValueError(
                 f"{where} has {word[:80]!r}; expected half, silence, exit=0 to 255, after=N files, times=N"

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     Stamp = tuple[int, int]
 
-BUSY_SECONDS = 30.0
-TABLE = (
+BUSY_TIMEOUT = 30.0
+CREATE_TABLE = (
     "CREATE TABLE IF NOT EXISTS sent (name TEXT PRIMARY KEY, size INTEGER, modified INTEGER) WITHOUT ROWID"
 )
 
 
-class Resume:
+class ResumeDatabase:
     """What was sent before, by storage and server path.
 
     :param path: of the database.
@@ -35,11 +35,11 @@ class Resume:
             with ExitStack() as ends:
                 # Each note is committed by itself: it must outlive a command that is killed, and a second
                 # command with the same database must not wait for the end of the first.
-                self._sql = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+                self._sql = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
                 ends.callback(self._sql.close)
                 self._sql.execute("PRAGMA journal_mode = WAL")
                 self._sql.execute("PRAGMA synchronous = OFF")
-                self._sql.execute(TABLE)
+                self._sql.execute(CREATE_TABLE)
                 ends.pop_all()
         except sqlite3.Error as error:
             raise ValueError(f"the resume database {path} cannot be used: {error}") from None
@@ -50,29 +50,29 @@ class Resume:
     def __exit__(self, *_: object) -> None:
         self._sql.close()
 
-    def knows(self, name: str, file: os.stat_result) -> bool:
+    def is_sent(self, name: str, file: os.stat_result) -> bool:
         """Return whether a file as it is now was sent under a name.
 
         :raises OSError: the database does not answer.
         """
-        row = self._do("SELECT size, modified FROM sent WHERE name = ?", (name,))
+        row = self._execute("SELECT size, modified FROM sent WHERE name = ?", (name,))
         return bool(row == _stamp(file))
 
-    def note(self, name: str, file: os.stat_result) -> None:
+    def mark_sent(self, name: str, file: os.stat_result) -> None:
         """Note that a file as it is now was sent under a name.
 
         :raises OSError: the database does not take it.
         """
-        self._do("REPLACE INTO sent VALUES (?, ?, ?)", (name, *_stamp(file)))
+        self._execute("REPLACE INTO sent VALUES (?, ?, ?)", (name, *_stamp(file)))
 
-    def _do(self, statement: str, values: tuple[object, ...]) -> Any:
+    def _execute(self, statement: str, values: tuple[object, ...]) -> Any:
         try:
             return self._sql.execute(statement, values).fetchone()
         except sqlite3.Error as error:
             raise OSError(errno.EIO, f"the resume database fails: {error}") from None
 
 
-def open_resume(ini: str) -> Resume | None:
+def open_resume_database(ini: str) -> ResumeDatabase | None:
     """Open the database that the ini file of ``-C`` describes; ``None`` and one that is off are none.
 
     :raises ValueError: the file or the database cannot be used.
@@ -83,13 +83,13 @@ def open_resume(ini: str) -> Resume | None:
     try:
         with Path(ini).open(encoding="utf-8-sig") as file:
             settings.read_file(file)
-        database = _database(settings, Path(ini).parent)
-        return Resume(database) if database else None
+        database = _database_path(settings, Path(ini).parent)
+        return ResumeDatabase(database) if database else None
     except (OSError, Error, ValueError) as error:
         raise ValueError(f"-C {ini} cannot be used: {error}") from None
 
 
-def _database(settings: ConfigParser, folder: Path) -> Path | None:
+def _database_path(settings: ConfigParser, folder: Path) -> Path | None:
     on = settings.getboolean("database", "on", fallback=True)
     if not on or settings.getboolean("sqlite", "temporary", fallback=False):
         return None

@@ -18,36 +18,38 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Tell = Callable[[str], object]
+    Emit = Callable[[str], object]
 
-_PIECE = 1 << 16
-_BROKEN = 1
-_SECONDS_BETWEEN_LINES = 0.1
+_CHUNK_SIZE = 1 << 16
+_FAILED = 1
+_FLUSH_SECONDS = 0.1
 
 
-def share(count: int, work: Callable[[int, Tell], int], hear: Callable[[Sequence[str]], None]) -> list[int]:
+def run_in_processes(
+    processes: int, work: Callable[[int, Emit], int], on_lines: Callable[[Sequence[str]], None]
+) -> list[int]:
     """Do work in several processes, and return their exit codes, below 0 for one that a signal has ended.
 
-    :param count: how many processes.
+    :param processes: how many processes.
     :param work: is given the number of its process, from 0 on, and where to tell lines; it returns the exit
         code.
-    :param hear: is given the lines as they come.
+    :param on_lines: is given the lines as they come.
     """
     running: list[int] = []
     rests: dict[int, bytes] = {}
     try:
         with selectors.DefaultSelector() as pipes:
-            for number in range(count):
-                process, pipe = _begin(partial(work, number))
+            for number in range(processes):
+                process, pipe = _fork(partial(work, number))
                 running.append(process)
                 rests[pipe] = b""
                 pipes.register(pipe, selectors.EVENT_READ)
             while rests:
                 for key, _ in pipes.select():
-                    piece = os.read(key.fd, _PIECE)
+                    piece = os.read(key.fd, _CHUNK_SIZE)
                     *lines, rests[key.fd] = (rests[key.fd] + piece).split(b"\n")
                     if lines:
-                        hear([line.decode() for line in lines])
+                        on_lines([line.decode() for line in lines])
                     if not piece:
                         pipes.unregister(key.fd)
                         os.close(key.fd)
@@ -64,31 +66,31 @@ def share(count: int, work: Callable[[int, Tell], int], hear: Callable[[Sequence
             os.close(pipe)
 
 
-def _begin(work: Callable[[Tell], int]) -> tuple[int, int]:
+def _fork(work: Callable[[Emit], int]) -> tuple[int, int]:
     """Begin work in a process of its own, and return its number and the pipe that its lines come from."""
     pipe, said = os.pipe()
     process = os.fork()
     if process:
         os.close(said)
         return process, pipe
-    code = _BROKEN
+    code = _FAILED
     try:
         os.close(pipe)
         with os.fdopen(said, "w", encoding="utf-8") as lines:
-            code = work(_said_now_and_then(lines))
+            code = work(_buffered(lines))
     except Exception:  # noqa: BLE001 - nobody else can tell of it
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
-def _said_now_and_then(lines: TextIO) -> Tell:
+def _buffered(lines: TextIO) -> Emit:
     told = monotonic()
 
     def tell(line: str) -> None:
         nonlocal told
         print(line, file=lines)
-        if monotonic() - told > _SECONDS_BETWEEN_LINES:
+        if monotonic() - told > _FLUSH_SECONDS:
             lines.flush()
             told = monotonic()
 

@@ -165,7 +165,7 @@ class TestAListingThatLies:
     @pytest.fixture
     def lie(self, monkeypatch):
         """Have the farm list a frame under another path."""
-        entry = Storage.entry
+        entry = Storage.file_entry
 
         def lie(path):
             def lies(storage, file, **how):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from airflow_provider_renderbus.farm.storage.registry import enrolled
+from airflow_provider_renderbus.farm.storage.registry import registered
 from airflow_provider_renderbus.farm.transmitter.command import main
 from tests.farm.transmitter.files import IDS, PORT, flags, write
 
@@ -21,7 +21,7 @@ def storage(tmp_path, monkeypatch):
     for kind, bid in IDS.items():
         (root / kind / f"{bid}-100001").mkdir(parents=True)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with enrolled("127.0.0.1", PORT, root):
+    with registered("127.0.0.1", PORT, root):
         yield root
 
 

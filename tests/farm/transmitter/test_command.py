@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, storage_of
+from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, find_storage
 from airflow_provider_renderbus.farm.transmitter.file_list import server_path
 from tests.farm.transmitter.files import PORT, content, write
 
@@ -149,18 +149,18 @@ def test_ids_that_do_not_go_together_are_wrong(run, storage, local):
 
 
 def test_only_a_farm_that_runs_is_found(storage, tmp_path, monkeypatch):
-    assert storage_of("127.0.0.1", PORT) == storage_of("localhost", PORT) == storage
-    assert storage_of("10.0.0.7", PORT) is storage_of("127.0.0.1", 1) is None
+    assert find_storage("127.0.0.1", PORT) == find_storage("localhost", PORT) == storage
+    assert find_storage("10.0.0.7", PORT) is find_storage("127.0.0.1", 1) is None
     entry = next(tmp_path.glob("renderbus-farms-*/*.json"))
     left_behind = entry.read_text()
     entry.unlink()
     entry.write_text(left_behind)
-    assert storage_of("127.0.0.1", PORT) is None
+    assert find_storage("127.0.0.1", PORT) is None
     monkeypatch.setenv(STORAGE_VARIABLE, "/somewhere")
-    assert storage_of("127.0.0.1", PORT) == Path("/somewhere")
+    assert find_storage("127.0.0.1", PORT) == Path("/somewhere")
 
 
 def test_a_folder_of_enrolments_open_to_others_is_not_trusted(storage, tmp_path):
     next(tmp_path.glob("renderbus-farms-*")).chmod(0o777)
     with pytest.raises(OSError, match="not this user's alone"):
-        storage_of("127.0.0.1", PORT)
+        find_storage("127.0.0.1", PORT)
