@@ -14,7 +14,7 @@ from PIL import Image
 from airflow_provider_renderbus.farm import Farm, HandClock
 from airflow_provider_renderbus.farm.pages.elements import Html, html
 from airflow_provider_renderbus.farm.pages.router import STATIC_FILES
-from airflow_provider_renderbus.farm.pages.views import FRAME_CSS_CLASSES, TASK_CSS_CLASSES, SEVERITY
+from airflow_provider_renderbus.farm.pages.views import FRAME_CSS_CLASSES, SEVERITY, TASK_CSS_CLASSES
 from airflow_provider_renderbus.farm.simulation.tasks import FrameState, TaskState
 from tests.farm.raw_client import STOP, Caller, job, maya
 

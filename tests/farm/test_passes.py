@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm.pictures.formats import (
-    SIXTEEN_BIT,
     EXTENSIONS,
     MAX_SIDE,
+    SIXTEEN_BIT,
     THUMBNAIL_SIZE,
     save,
     save_thumbnail,
@@ -17,7 +17,7 @@ from airflow_provider_renderbus.farm.pictures.formats import (
 )
 from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START, Pass, pass_of_layer
 from airflow_provider_renderbus.farm.pictures.picture import ZOOM, render_frame
-from airflow_provider_renderbus.farm.pictures.scene import CENTRE, CAMERA, TARGET
+from airflow_provider_renderbus.farm.pictures.scene import CAMERA, CENTRE, TARGET
 
 SIZE = (160, 90)
 WORST, MEAN = 1, 0.05

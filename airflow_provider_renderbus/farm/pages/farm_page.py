@@ -10,8 +10,8 @@ from airflow_provider_renderbus.farm.pages.elements import Html, format_amount, 
 from airflow_provider_renderbus.farm.pages.views import (
     TASKS_PER_PAGE,
     TaskView,
-    listed_tasks,
     build_task_view,
+    listed_tasks,
 )
 
 if TYPE_CHECKING:

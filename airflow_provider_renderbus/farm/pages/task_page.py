@@ -19,8 +19,8 @@ from airflow_provider_renderbus.farm.pages.elements import (
     format_duration,
     html,
     join,
-    time_element,
     render_page,
+    time_element,
 )
 from airflow_provider_renderbus.farm.pages.views import (
     FRAMES_PER_PAGE,

@@ -14,13 +14,13 @@ import numpy as np
 from airflow_provider_renderbus.farm.pictures.palettes import look_for
 from airflow_provider_renderbus.farm.pictures.passes import fog_transmittance
 from airflow_provider_renderbus.farm.pictures.ray_marching import (
-    vec3,
+    ambient_occlusion,
     dot,
     march,
-    soft_shadow,
-    normals,
-    ambient_occlusion,
     normalize,
+    normals,
+    soft_shadow,
+    vec3,
 )
 
 if TYPE_CHECKING:

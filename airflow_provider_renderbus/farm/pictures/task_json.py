@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.pictures.formats import (
-    SIXTEEN_BIT,
     DEFAULT_EXTENSION,
     EXTENSIONS,
     MAX_SIDE,
+    SIXTEEN_BIT,
     split_into_tiles,
 )
 from airflow_provider_renderbus.farm.pictures.passes import Pass, pass_of_layer
-from airflow_provider_renderbus.farm.pictures.ranges import MAX_FRAMES, parse_priority_frames, parse_frames
+from airflow_provider_renderbus.farm.pictures.ranges import MAX_FRAMES, parse_frames, parse_priority_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
