@@ -137,11 +137,11 @@ def test_a_frame_is_not_merged_without_its_tiles(opened):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pre_frames": "1"}, "pre_frames is '1'"),
-        ({"pre_frames": "000:x"}, "frames 'x'"),
-        ({"tiles": "0"}, "tiles is 0; expected 1 to 1000"),
-        ({"frames_per_task": "-1"}, "frames_per_task is -1"),
-        ({"task_stop_time": "9" * 30}, "task_stop_time is"),
+        ({"pre_frames": "1"}, "pre_frames: must be like .*, got '1'"),
+        ({"pre_frames": "000:x"}, "frames: must be ranges .*, got 'x'"),
+        ({"tiles": "0"}, "tiles: must be 1 to 1000, got 0"),
+        ({"frames_per_task": "-1"}, "frames_per_task: must be .*, got -1"),
+        ({"task_stop_time": "9" * 30}, "task_stop_time: must be"),
     ],
 )
 def test_what_cannot_be_cut_is_told(change, message):
@@ -150,5 +150,5 @@ def test_what_cannot_be_cut_is_told(change, message):
 
 
 def test_a_scene_that_is_switched_off_is_told():
-    with pytest.raises(ValueError, match="switched off"):
+    with pytest.raises(ValueError, match="is disabled"):
         parse_task_json(scene({"a": {"renderable": "0", "common": {"frames": "1"}}}))

@@ -1,4 +1,4 @@
-"""docs/farm.md tells what the farm does: every key, fault and option, and its examples run."""
+"""docs/farm.md lists every key, fault and option with its default, and its examples run."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, FAULTS, FAULT, _ = TABLES
         (FAULTS, KINDS),
     ],
 )
-def test_every_key_has_a_row(table, keys):
+def test_document_table_lists_every_key(table, keys):
     assert table.keys() == keys.keys()
 
 
-def test_every_key_of_a_fault_is_told():
+def test_document_lists_every_fault_key():
     own = {key for _, keys in FAULTS.values() for key in re.findall(r"`(\w+)`", keys)}
     assert own | FAULT.keys() == FAULT_KEYS.keys() - {"fault"}
 
 
-def test_every_option_is_told():
-    shown = subprocess.run(
+def test_document_lists_every_option():
+    help_text = subprocess.run(
         [sys.executable, "-m", "airflow_provider_renderbus.farm", "--help"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert set(re.findall(r"--[a-z-]+", shown)) - {"--help"} == OPTIONS.keys()
+    assert set(re.findall(r"--[a-z-]+", help_text)) - {"--help"} == OPTIONS.keys()
 
 
 @pytest.mark.parametrize(
-    ("table", "usual"),
+    ("table", "default_value"),
     [
         (SCENARIO, read_scenario({})),
         (ACCOUNT, Money()),
@@ -69,32 +69,32 @@ def test_every_option_is_told():
         (FAULT, read_fault("fault", {"fault": "drop"})),
     ],
 )
-def test_defaults_are_those_of_the_code(table, usual):
-    told = {name: default for name, (default, _) in table.items() if default}
-    assert told
-    for name, default in told.items():
-        assert is_told(getattr(usual, name), default), name
+def test_document_defaults_match_code(table, default_value):
+    documented = {name: default for name, (default, _) in table.items() if default}
+    assert documented
+    for name, default in documented.items():
+        assert is_documented(getattr(default_value, name), default), name
 
 
-def test_defaults_of_a_fault_are_those_of_its_kind():
+def test_document_fault_defaults_match_code():
     for kind, (_, keys) in FAULTS.items():
         fault = read_fault("fault", {"fault": kind})
         for name, default in re.findall(r"`(\w+)` \((.*?)\)", keys):
-            assert is_told(getattr(fault, name), default), (kind, name)
+            assert is_documented(getattr(fault, name), default), (kind, name)
 
 
-def is_told(value, default):
+def is_documented(value, default):
     if default == "for ever":
         return value in {None, ALWAYS}
     return json.loads(json.dumps(value, default=str)) == json.loads(default)
 
 
 @pytest.mark.parametrize("example", re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL))
-def test_scenarios_are_scenarios(example):
+def test_document_scenario_examples_are_valid(example):
     read_scenario(json.loads(example))
 
 
 @pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL))
-def test_examples_run(example, tmp_path, monkeypatch):
+def test_document_python_examples_run(example, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     exec(compile(example, "docs/farm.md", "exec"), {"__name__": "example"})

@@ -1,4 +1,4 @@
-"""Passes that composite to the beauty pass, tiles that join, and the files of both."""
+"""Render passes composite to the beauty pass, tiles join without seams, and both are written to files."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from airflow_provider_renderbus.farm.pictures.picture import ZOOM, render_frame
 from airflow_provider_renderbus.farm.pictures.scene import CAMERA, CENTRE, TARGET
 
 SIZE = (160, 90)
-WORST, MEAN = 1, 0.05
-"""By how much a composite of 8-bit passes may differ from the beauty pass, of 255."""
+MAX_ERROR, MAX_MEAN_ERROR = 1, 0.05
+"""Allowed differences between a composite of 8-bit passes and the beauty pass, of 255."""
 
 
 def values(path):
-    """A picture's numbers as 0 to 1, read as a compositor reads them: by Pillow and numpy alone."""
+    """Pixel values of an image, 0 to 1, read with Pillow and numpy only, as a compositor would."""
     image = Image.open(path)
     return np.asarray(image) / (65535 if image.mode == "I;16" else 255)
 
 
 @pytest.mark.parametrize("scene", ["sh010", "sh020", "sh030", "barn", "衣帽间", "e"])
-@pytest.mark.parametrize("ending", SIXTEEN_BIT)
-def test_the_passes_composite_to_the_beauty_pass(tmp_path, scene, ending):
-    for shown in Pass:
-        save(render_frame(scene, 7, *SIZE, shown), tmp_path / f"{shown.value}.{ending}")
-    beauty, colour, shadow, depth = (values(tmp_path / f"{one.value}.{ending}") for one in Pass)
+@pytest.mark.parametrize("extension", SIXTEEN_BIT)
+def test_passes_composited_give_beauty_pass(tmp_path, scene, extension):
+    for render_pass in Pass:
+        save(render_frame(scene, 7, *SIZE, render_pass), tmp_path / f"{render_pass.value}.{extension}")
+    beauty, colour, shadow, depth = (values(tmp_path / f"{each.value}.{extension}") for each in Pass)
     near = np.exp(np.maximum(depth * FAR - FOG_START, 0) * -FOG_DENSITY)
-    clear = (near * near * (3 - 2 * near))[..., None]
-    error = np.abs(np.rint(colour * (1 - (1 - shadow) * clear) * 255) - beauty * 255)
-    assert error.max() <= WORST
-    assert error.mean() <= MEAN
+    transmittance = (near * near * (3 - 2 * near))[..., None]
+    error = np.abs(np.rint(colour * (1 - (1 - shadow) * transmittance) * 255) - beauty * 255)
+    assert error.max() <= MAX_ERROR
+    assert error.mean() <= MAX_MEAN_ERROR
 
 
-def test_each_pass_shows_what_it_is_for():
+def test_render_frame_each_pass_has_its_values():
     beauty, colour, shadow, depth = (
-        np.asarray(render_frame("sh030", 1, *SIZE, one)).astype(int) for one in Pass
+        np.asarray(render_frame("sh030", 1, *SIZE, each)).astype(int) for each in Pass
     )
     assert (beauty <= colour).all()
     assert (beauty < colour - 20).any()
@@ -62,7 +62,7 @@ def test_each_pass_shows_what_it_is_for():
 
 
 @pytest.mark.parametrize(
-    ("layer", "shown"),
+    ("layer", "expected"),
     [
         ("beauty", Pass.BEAUTY),
         ("masterLayer", Pass.BEAUTY),
@@ -73,25 +73,25 @@ def test_each_pass_shows_what_it_is_for():
         ("", Pass.BEAUTY),
     ],
 )
-def test_a_layer_shows_the_pass_of_its_name(layer, shown):
-    assert pass_of_layer(layer) is shown
+def test_pass_of_layer_name_ends_with_pass(layer, expected):
+    assert pass_of_layer(layer) is expected
 
 
-@pytest.mark.parametrize("shown", Pass, ids=lambda shown: shown.value)
-@pytest.mark.parametrize(("count", "kind"), [(1, "block"), (5, "block"), (6, "block"), (4, "strip")])
-def test_tiles_join_without_a_seam(shown, count, kind):
-    whole = np.asarray(render_frame("sh020", 5, 97, 53, shown)).astype(int)
+@pytest.mark.parametrize("render_pass", Pass, ids=lambda each: each.value)
+@pytest.mark.parametrize(("count", "tiles_type"), [(1, "block"), (5, "block"), (6, "block"), (4, "strip")])
+def test_render_frame_tiles_join_without_seam(render_pass, count, tiles_type):
+    whole = np.asarray(render_frame("sh020", 5, 97, 53, render_pass)).astype(int)
     joined = np.full_like(whole, -1)
-    for tile in split_into_tiles(97, 53, count, kind):
-        part = np.asarray(render_frame("sh020", 5, 97, 53, shown, tile))
+    for tile in split_into_tiles(97, 53, count, tiles_type):
+        part = np.asarray(render_frame("sh020", 5, 97, 53, render_pass, tile))
         assert (joined[tile.top : tile.bottom, tile.left : tile.right] == -1).all()
         joined[tile.top : tile.bottom, tile.left : tile.right] = part
-    differs = np.abs(joined - whole) > (65535 if shown is Pass.DEPTH else 255) * 0.01
+    differs = np.abs(joined - whole) > (65535 if render_pass is Pass.DEPTH else 255) * 0.01
     assert differs.mean() < 0.001
     assert not differs.all(axis=tuple(range(1, differs.ndim))).any()
 
 
-def test_blocks_are_a_grid_and_strips_are_rows():
+def test_split_into_tiles_block_is_grid_and_strip_is_rows():
     assert [tuple(tile) for tile in split_into_tiles(100, 50, 4, "block")] == [
         (0, 0, 50, 25),
         (50, 0, 100, 25),
@@ -102,38 +102,38 @@ def test_blocks_are_a_grid_and_strips_are_rows():
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "count", "kind"),
+    ("width", "height", "count", "tiles_type"),
     [(10, 10, 0, "block"), (10, 10, -4, "strip"), (10, 10, 11, "strip"), (1, 1, 4, "block"), (9, 9, 1, "x")],
 )
-def test_tiles_that_cannot_be_are_refused(width, height, count, kind):
+def test_split_into_tiles_impossible_split_raises(width, height, count, tiles_type):
     with pytest.raises(ValueError, match=r"^tiles"):
-        split_into_tiles(width, height, count, kind)
+        split_into_tiles(width, height, count, tiles_type)
 
 
-@pytest.mark.parametrize("ending", sorted(set(EXTENSIONS.values())))
-def test_a_picture_is_in_the_format_of_its_ending(tmp_path, ending):
-    painted = render_frame("sh010", 3, *SIZE)
-    path = tmp_path / f"frame.{ending}"
-    save(painted, path)
+@pytest.mark.parametrize("extension", sorted(set(EXTENSIONS.values())))
+def test_save_extension_decides_format(tmp_path, extension):
+    rendered = render_frame("sh010", 3, *SIZE)
+    path = tmp_path / f"frame.{extension}"
+    save(rendered, path)
     with Image.open(path) as read:
         assert (read.size, read.mode) == (SIZE, "RGB")
-        assert EXTENSIONS[read.format] == ending
-        error = np.abs(np.asarray(read).astype(int) - np.asarray(painted))
-    assert error.mean() < (2 if ending == "jpg" else 1e-9)
+        assert EXTENSIONS[read.format] == extension
+        error = np.abs(np.asarray(read).astype(int) - np.asarray(rendered))
+    assert error.mean() < (2 if extension == "jpg" else 1e-9)
 
 
-@pytest.mark.parametrize("ending", MAX_SIDE)
-def test_a_format_holds_the_longest_side_and_no_longer_one(tmp_path, ending):
-    path, longest = tmp_path / f"frame.{ending}", MAX_SIDE[ending]
-    save(Image.new("RGB", (longest, 1)), path)
+@pytest.mark.parametrize("extension", MAX_SIDE)
+def test_save_max_side_fits_and_one_more_raises(tmp_path, extension):
+    path, max_side = tmp_path / f"frame.{extension}", MAX_SIDE[extension]
+    save(Image.new("RGB", (max_side, 1)), path)
     with pytest.raises((OSError, OverflowError, ValueError)):
-        save(Image.new("RGB", (longest + 1, 1)), path)
+        save(Image.new("RGB", (max_side + 1, 1)), path)
 
 
-@pytest.mark.parametrize("shown", Pass, ids=lambda shown: shown.value)
+@pytest.mark.parametrize("render_pass", Pass, ids=lambda each: each.value)
 @pytest.mark.parametrize("size", [(400, 225), (90, 400), (3, 2)])
-def test_a_thumbnail_is_small_and_of_the_same_shape(tmp_path, shown, size):
-    save_thumbnail(render_frame("sh010", 3, *size, shown), tmp_path / "small")
+def test_save_thumbnail_is_small_with_same_aspect_ratio(tmp_path, render_pass, size):
+    save_thumbnail(render_frame("sh010", 3, *size, render_pass), tmp_path / "small")
     with Image.open(tmp_path / "small") as read:
         assert read.format == "JPEG"
         assert max(read.size) == min(max(size), THUMBNAIL_SIZE[0])

@@ -16,30 +16,30 @@ def pixels(*args):
 
 
 @pytest.mark.parametrize("size", [(64, 36), (1, 1), (7, 200), (300, 3)])
-def test_a_picture_has_the_size_asked_for(size):
-    painted = render_frame("sh010", 1, *size)
-    assert (painted.size, painted.mode) == (size, "RGB")
+def test_render_frame_any_size_has_that_size(size):
+    image = render_frame("sh010", 1, *size)
+    assert (image.size, image.mode) == (size, "RGB")
 
 
-def test_the_same_frame_is_the_same_picture():
+def test_render_frame_same_arguments_same_pixels():
     assert render_frame("sh010", 5, 64, 36).tobytes() == render_frame("sh010", 5, 64, 36).tobytes()
 
 
-def test_frames_of_a_turn_differ_and_the_next_turn_is_like_it():
+def test_render_frame_one_turn_differs_and_repeats():
     frames = [render_frame("sh010", frame, 64, 36).tobytes() for frame in range(1, 26)]
     assert len(set(frames[:24])) == 24
     assert frames[24] == frames[0]
 
 
-def test_scenes_differ_and_those_of_the_example_in_solid_and_colours():
+def test_look_for_scene_names_give_all_looks():
     looks = [look_for(shot) for shot in SHOTS]
     assert len({look.solid for look in looks}) == len({look.palette.sky for look in looks}) == 3
-    many = {(look_for(f"shot {number}").solid, look_for(f"shot {number}").palette) for number in range(1000)}
-    assert len(many) == len(SOLIDS) * len(PALETTES)
+    looks = {(look_for(f"shot {number}").solid, look_for(f"shot {number}").palette) for number in range(1000)}
+    assert len(looks) == len(SOLIDS) * len(PALETTES)
 
 
 @pytest.mark.parametrize("solid", SOLIDS, ids=lambda solid: solid.__name__)
-def test_a_solid_fits_in_its_ball_and_hides_something(solid):
+def test_solid_fits_in_unit_sphere_and_is_not_empty(solid):
     points = np.random.default_rng(1).normal(size=(3, 20_000)).astype(np.float32)
     points /= np.linalg.norm(points, axis=0)
     assert solid(*(points * np.float32(1.02))).min() > 0
@@ -48,19 +48,19 @@ def test_a_solid_fits_in_its_ball_and_hides_something(solid):
 
 
 @pytest.mark.parametrize("solid", SOLIDS, ids=lambda solid: solid.__name__)
-def test_no_ray_can_step_through_a_solid(solid):
-    """A signed distance grows by no more than the way gone; where it does, a ray would jump the surface."""
+def test_solid_distance_never_oversteps_surface(solid):
+    """A signed distance must not grow faster than the step; if it did, a ray could skip the surface."""
     random = np.random.default_rng(3)
     points = random.uniform(-1, 1, (3, 50_000)).astype(np.float32)
-    ways = random.normal(size=points.shape).astype(np.float32)
-    ways /= np.linalg.norm(ways, axis=0)
+    steps = random.normal(size=points.shape).astype(np.float32)
+    steps /= np.linalg.norm(steps, axis=0)
     reach = np.abs(solid(*points))
     inside = solid(*points) < 0
-    crossed = (solid(*(points + ways * reach * np.float32(0.98))) < -0.01) & ~inside
+    crossed = (solid(*(points + steps * reach * np.float32(0.98))) < -0.01) & ~inside
     assert crossed.mean() < 0.001
 
 
-def test_a_picture_shows_a_lit_solid_and_its_shadow():
+def test_render_frame_shows_lit_solid_and_shadow():
     image = pixels("sh030", 1, 160, 90)
     assert image.std() > 15
     brightness = image.sum(2)
@@ -68,7 +68,7 @@ def test_a_picture_shows_a_lit_solid_and_its_shadow():
     assert floor.min() < 0.75 * np.median(floor)
 
 
-def test_large_pictures_are_painted_in_bands_without_seams(monkeypatch):
+def test_render_frame_small_bands_have_no_seams(monkeypatch):
     whole = pixels("sh020", 3, 96, 54)
     monkeypatch.setattr(picture, "PIXELS_PER_BAND", 96 * 7)
     differs = np.abs(pixels("sh020", 3, 96, 54) - whole).max(2) > 2

@@ -1,4 +1,4 @@
-"""docs/farm-pictures.md tells the truth about pictures, storage, transfer command and pages."""
+"""The tables and examples of docs/farm-pictures.md match the code."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ FOLDER = Path(__file__).parents[2] / "docs"
 DOCUMENT = (FOLDER / "farm-pictures.md").read_text("utf-8")
 
 
-def first_cells(heading):
-    """The first cells of the first table under a heading."""
-    table = re.search(r"\n(?:\|.*\n)+", DOCUMENT[DOCUMENT.index(heading) :])[0]
+def first_cells(text):
+    """First cells of the first table after a text."""
+    table = re.search(r"\n(?:\|.*\n)+", DOCUMENT[DOCUMENT.index(text) :])[0]
     return [row.split(" | ")[0].strip("| ") for row in table.strip().splitlines()][2:]
 
 
-def test_formats_are_those_of_the_farm():
+def test_document_lists_all_formats():
     rows = re.findall(r"^\| ([A-Z, ]+?)(?:, and every .*)? \| `(\w+)` \|$", DOCUMENT, re.MULTILINE)
-    assert {name: ending for names, ending in rows for name in names.split(", ")} == EXTENSIONS
+    assert {name: extension for names, extension in rows for name in names.split(", ")} == EXTENSIONS
     assert all(f"`{name}`" in DOCUMENT for name in FORMAT_KEYS)
 
 
-def test_passes_are_those_of_the_farm():
+def test_document_lists_all_passes_and_fog_formula():
     assert set(re.findall(r"\w+", " ".join(first_cells("## Layers are passes")))) == set(PASS_NAMES)
     assert f"exp(-{FOG_DENSITY} * max({FAR} * depth - {FOG_START}, 0))" in DOCUMENT
 
 
 @pytest.mark.parametrize("scene", ["sh010", "sh040"])
-def test_the_composite_of_the_document_is_the_beauty_pass(tmp_path, scene):
+def test_document_composite_example_gives_beauty_pass(tmp_path, scene):
     code = re.search(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[1]
     example = {}
     exec(compile(code, "docs/farm-pictures.md", "exec"), example)
-    for one in Pass:
-        save(render_frame(scene, 5, 160, 90, one), tmp_path / f"{one.value}.png")
+    for each in Pass:
+        save(render_frame(scene, 5, 160, 90, each), tmp_path / f"{each.value}.png")
     beauty = np.asarray(Image.open(tmp_path / "beauty.png")).astype(int)
-    made = example["composite"](*(tmp_path / f"{name}.png" for name in ("colour", "shadow", "depth")))
-    assert np.abs(np.asarray(made) - beauty).max() <= 1
+    composite = example["composite"](*(tmp_path / f"{name}.png" for name in ("colour", "shadow", "depth")))
+    assert np.abs(np.asarray(composite) - beauty).max() <= 1
 
 
-def test_folders_are_those_of_a_farm(farm):
+def test_document_lists_storage_folders(farm):
     root = farm.connections_file.parent
     names = re.findall(r"`([^`]+)/`", " ".join(first_cells("## Storage")))
     assert names[:3] == [
@@ -63,9 +63,9 @@ def test_folders_are_those_of_a_farm(farm):
     assert all((root / name).is_dir() for name in names)
 
 
-def test_the_command_is_as_told():
-    assert [cell.strip("`") for cell in first_cells("While no farm runs")] == list(TYPES_AS_TOLD)
-    assert set(TYPES_AS_TOLD) == set(TRANSFER_TYPES)
+def test_document_lists_command_types_exit_codes_and_faults():
+    assert [cell.strip("`") for cell in first_cells("While no farm runs")] == list(DOCUMENTED_TYPES)
+    assert set(DOCUMENTED_TYPES) == set(TRANSFER_TYPES)
     assert [int(code) for code in first_cells("so that a line stays a line")] == list(ExitCode)
     words = {cell.strip("`").partition("=")[0] for cell in first_cells("### Faults on demand")}
     assert words == {"after", "half", "silence", "exit", "times"}
@@ -73,15 +73,15 @@ def test_the_command_is_as_told():
         assert f"`{name}`" in DOCUMENT
 
 
-TYPES_AS_TOLD = ("upload_path", "upload_json", "upload_list", "download_path", "download_list")
+DOCUMENTED_TYPES = ("upload_path", "upload_json", "upload_list", "download_path", "download_list")
 
 
-def test_figures_are_those_of_the_farm():
+def test_document_figures_match_constants():
     assert f"({FRAMES_PER_TURN}\nframes a turn)" in DOCUMENT
     assert f"a JPEG of {THUMBNAIL_SIZE[0]} pixels" in DOCUMENT
 
 
-def test_its_pictures_are_there_and_small():
-    shown = re.findall(r"!\[.+\]\((.+)\)", DOCUMENT)
-    assert len(shown) == 4
-    assert all((FOLDER / path).stat().st_size < 150_000 for path in shown)
+def test_document_pictures_exist_and_are_small():
+    links = re.findall(r"!\[.+\]\((.+)\)", DOCUMENT)
+    assert len(links) == 4
+    assert all((FOLDER / path).stat().st_size < 150_000 for path in links)

@@ -19,13 +19,13 @@ from tests.farm.raw_client import job
         ("5,1-3[1], 2-4[1]", (5, 1, 2, 3, 4)),
     ],
 )
-def test_frames_are_read(text, frames):
+def test_parse_frames_valid_range_returns_numbers(text, frames):
     assert parse_frames(text) == frames
 
 
 @pytest.mark.parametrize("text", ["", "a", "1-", "5-1[1]", "1-5[1", "1-5[-1]", "1-999999999999[1]", "1,,2"])
-def test_other_frames_are_refused(text):
-    with pytest.raises(ValueError, match=r"^frames .*; expected"):
+def test_parse_frames_invalid_range_raises(text):
+    with pytest.raises(ValueError, match=r"^frames: must be .*, got"):
         parse_frames(text)
 
 
@@ -43,11 +43,11 @@ def test_other_frames_are_refused(text):
         ("x" * 300 + ".blend", "x" * 300 + ".blend", "x" * MAX_STEM_LENGTH),
     ],
 )
-def test_a_scene_is_named_by_its_file(path, scene, stem):
+def test_parse_task_json_scene_path_gives_scene_and_stem(path, scene, stem):
     task_json = job()
     task_json["task_info"]["input_cg_file"] = path
-    read = parse_task_json(task_json)[0]
-    assert (read.scene, read.stem) == (scene, stem)
+    parsed = parse_task_json(task_json)[0]
+    assert (parsed.scene, parsed.stem) == (scene, stem)
 
 
 @pytest.mark.parametrize(
@@ -59,45 +59,45 @@ def test_a_scene_is_named_by_its_file(path, scene, stem):
         ({}, (0,)),
     ],
 )
-def test_frames_are_found_where_each_software_puts_them(scene_info, frames):
+def test_parse_task_json_software_layouts_give_frames(scene_info, frames):
     assert parse_task_json({"task_info": {}, "scene_info": scene_info})[0].frames == frames
 
 
-def test_scene_info_counts_where_scene_info_render_is_empty():
+def test_parse_task_json_empty_scene_info_render_uses_scene_info():
     scene_info = {"common": {"frames": "2", "width": "64", "height": "36"}}
-    read = parse_task_json({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})[0]
-    assert (read.frames, read.width, read.height) == ((2,), 64, 36)
+    parsed = parse_task_json({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})[0]
+    assert (parsed.frames, parsed.width, parsed.height) == ((2,), 64, 36)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"width": "0"}, "0x18 pixels"),
-        ({"width": "1000000", "height": "1000000"}, "1000000x1000000 pixels"),
-        ({"width": "wide"}, "width is 'wide'"),
-        ({"cg_id": "Blender"}, "cg_id is 'Blender'"),
-        ({"ram": None}, "ram is 'None'"),
+        ({"width": "0"}, "size: must be .*, got 0x18"),
+        ({"width": "1000000", "height": "1000000"}, "size: must be .*, got 1000000x1000000"),
+        ({"width": "wide"}, "width: must be an integer, got 'wide'"),
+        ({"cg_id": "Blender"}, "cg_id: must be an integer, got 'Blender'"),
+        ({"ram": None}, "ram: must be an integer, got 'None'"),
     ],
 )
-def test_what_cannot_be_rendered_is_told(change, message):
+def test_parse_task_json_invalid_value_raises(change, message):
     with pytest.raises(ValueError, match=message):
         parse_task_json(job(**change))[0]
 
 
-@pytest.mark.parametrize(("name", "longest"), [("WEBP", 16_383), ("Targa", 65_535), ("jpg", 65_500)])
+@pytest.mark.parametrize(("image_format", "max_side"), [("WEBP", 16_383), ("Targa", 65_535), ("jpg", 65_500)])
 @pytest.mark.parametrize("side", ["width", "height"])
-def test_a_size_that_the_format_cannot_hold_is_told(name, longest, side):
+def test_parse_task_json_side_over_format_limit_raises(image_format, max_side, side):
     task_json = job()
     common = task_json["scene_info_render"]["common"]
-    common |= {"Render_Format": name, side: str(longest)}
+    common |= {"Render_Format": image_format, side: str(max_side)}
     assert parse_task_json(task_json)
-    common[side] = str(longest + 1)
-    with pytest.raises(ValueError, match=f"sides of at most {longest} "):
+    common[side] = str(max_side + 1)
+    with pytest.raises(ValueError, match=f"size: must be at most {max_side} pixels per side "):
         parse_task_json(task_json)
     assert parse_task_json(task_json | {"scene_info_render": {"common": common | {"Render_Format": "PNG"}}})
 
 
 @pytest.mark.parametrize("task_json", [{}, {"task_info": []}, {"task_info": {}, "scene_info": [1]}])
-def test_a_task_json_without_its_objects_is_refused(task_json):
-    with pytest.raises(ValueError, match="expected the objects"):
+def test_parse_task_json_missing_objects_raises(task_json):
+    with pytest.raises(ValueError, match="must have the objects"):
         parse_task_json(task_json)[0]

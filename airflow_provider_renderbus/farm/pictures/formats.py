@@ -1,4 +1,4 @@
-"""The files of pictures: the formats that a job may ask for, and thumbnails."""
+"""Image formats, thumbnails and tiles of rendered frames."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ EXTENSIONS = {
     "TGA": "tga",
     "WEBP": "webp",
 }
-"""The name of a format, as task.json gives it, to the ending of its files."""
+"""File name extension by format name in task.json."""
 DEFAULT_EXTENSION = "png"
-"""Of a job that asks for no format, or for one that is not made here, such as OpenEXR."""
+"""The extension if task.json names no format, or one that the farm does not write, such as OpenEXR."""
 SIXTEEN_BIT = ("png", "tif")
-"""Formats that hold 16 bits a channel."""
+"""Extensions of formats with 16 bits per channel."""
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "jpg": {"quality": 92, "subsampling": 0},
     "tif": {"compression": "tiff_deflate"},
@@ -35,22 +35,22 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "webp": {"lossless": True, "method": 0},
 }
 MAX_SIDE = {"jpg": 65_500, "tga": 65_535, "webp": 16_383}
-"""Pixels that a side may have in formats with a limit: that of libjpeg, TGA's 16 bits, WebP's 14."""
-THUMBNAIL_SIZE = (192, 192)  # pixels, at most
+"""Maximum pixels per side, for formats with a limit: libjpeg, TGA (16 bits), WebP (14 bits)."""
+THUMBNAIL_SIZE = (192, 192)  # pixels, maximum
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Write a picture in the format of the path's ending.
+    """Write an image in the format of the path's extension.
 
-    :raises OSError: it cannot be written.
+    :raises OSError: the file cannot be written.
     """
     image.save(path, **SAVE_OPTIONS.get(path.suffix.removeprefix("."), {}))
 
 
 def save_thumbnail(image: Image.Image, path: Path) -> None:
-    """Write a picture small, as JPEG.
+    """Write a JPEG thumbnail of an image.
 
-    :raises OSError: it cannot be written.
+    :raises OSError: the file cannot be written.
     """
     small = to_eight_bits(image)
     small.thumbnail(THUMBNAIL_SIZE)
@@ -58,14 +58,14 @@ def save_thumbnail(image: Image.Image, path: Path) -> None:
 
 
 def to_eight_bits(image: Image.Image) -> Image.Image:
-    """Return a copy of a picture, with 8 bits a channel."""
+    """Return a copy of an image with 8 bits per channel."""
     if image.mode != "I;16":
         return image.copy()
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 class Tile(NamedTuple):
-    """A part of a frame, pixels from its upper left corner; right and bottom are the first beyond it."""
+    """A rectangle of a frame, in pixels from the upper left corner; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -74,24 +74,27 @@ class Tile(NamedTuple):
 
 
 def split_into_tiles(width: int, height: int, count: int, tiles_type: str) -> list[Tile]:
-    """Cut a frame in tiles, which cover it and do not overlap.
+    """Split a frame into tiles that cover it without overlap.
 
-    :param width: of the frame, pixels.
-    :param height: of the frame, pixels.
-    :param count: how many tiles.
-    :param tiles_type: ``block`` for a grid as near to square as the count allows, ``strip`` for rows.
+    :param width: width of the frame in pixels.
+    :param height: height of the frame in pixels.
+    :param count: number of tiles.
+    :param tiles_type: ``block`` for a grid as close to square as the count allows, ``strip`` for rows.
     :return: the tiles row by row, from the upper left.
-    :raises ValueError: the frame has too few pixels for them, or the kind is another.
+    :raises ValueError: the frame has too few pixels, or tiles_type is unknown.
     """
     if tiles_type not in {"block", "strip"}:
-        raise ValueError(f"tiles_type is {tiles_type[:80]!r}; expected block or strip")
-    across = 1
+        raise ValueError(f"tiles_type: must be block or strip, got {tiles_type[:80]!r}")
+    columns = 1
     if tiles_type == "block":
-        across = next((side for side in range(math.isqrt(max(count, 1)), 0, -1) if count % side == 0), 1)
-    if count < 1 or across > width or count // across > height:
-        raise ValueError(f"tiles is {count}; expected a number of which {width}x{height} pixels has room")
-    columns, rows = _split(width, across), _split(height, count // across)
-    return [Tile(left, top, right, bottom) for top, bottom in rows for left, right in columns]
+        columns = next((side for side in range(math.isqrt(max(count, 1)), 0, -1) if count % side == 0), 1)
+    if count < 1 or columns > width or count // columns > height:
+        raise ValueError(f"tiles: must be a number of tiles that {width}x{height} pixels allow, got {count}")
+    return [
+        Tile(left, top, right, bottom)
+        for top, bottom in _split(height, count // columns)
+        for left, right in _split(width, columns)
+    ]
 
 
 def _split(length: int, parts: int) -> list[tuple[int, int]]:

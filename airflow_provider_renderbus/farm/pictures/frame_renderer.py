@@ -1,7 +1,7 @@
-"""Where the pictures are made: at once on the hand-driven clock, by a few threads on a running one.
+"""Renders frames to files: synchronously with a manual clock, in a few threads with a running one.
 
-Threads are enough: numpy and zlib give up the interpreter's lock while they work, so that the farm answers
-meanwhile, and no process is left over when the farm is killed.
+Threads suffice because numpy and zlib release the interpreter lock, so the farm keeps answering requests. A
+killed farm leaves no render process behind.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MAX_WORKERS = 4
 
 
 class FrameRenderer:
-    """Paints frames to files.
+    """Renders frames to files.
 
-    :param scratch: the folder in which the files are made.
-    :param synchronous: paint inside :meth:`order` rather than in threads.
-    :param placeholder: make files of one grey pixel instead of pictures, which costs next to no time.
+    :param scratch: folder for the files.
+    :param synchronous: render inside :meth:`submit` instead of in threads.
+    :param placeholder: write one grey pixel instead of a picture, which takes almost no time.
     """
 
     def __init__(self, scratch: Path, *, synchronous: bool, placeholder: bool = False) -> None:
@@ -41,44 +41,41 @@ class FrameRenderer:
         self._pool = None if synchronous else ThreadPoolExecutor(workers, thread_name_prefix="farm-render")
 
     def submit(self, job: Job, frames: Sequence[int], tile: str = "") -> Future[list[Path]]:
-        """Have frames painted, each with a thumbnail; the result is their paths, or why there are none.
+        """Render frames, each with a thumbnail; the future holds the paths of the files or the error.
 
-        :param tile: the number of the tile that is painted of them, "" for the whole.
+        :param tile: number of the tile to render, "" for whole frames.
         """
         if self._pool and frames:
             return self._pool.submit(self._render, job, frames, tile)
         future: Future[list[Path]] = Future()
         try:
             future.set_result(self._render(job, frames, tile))
-        except Exception as error:  # noqa: BLE001 - as in a pool's thread: it is the future's to tell
+        except Exception as error:  # noqa: BLE001 - as in a thread of the pool, the future holds the error
             future.set_exception(error)
         return future
 
     def discard(self, pictures: Future[list[Path]]) -> None:
-        """Remove pictures that nobody wants any more."""
+        """Delete the files of a submit whose result is no longer needed."""
         if not pictures.cancelled() and not pictures.exception():
             for path in pictures.result():
                 path.unlink(missing_ok=True)
                 thumbnail_path(path).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Drop what is not begun and wait for what is."""
+        """Cancel queued frames and wait for running ones."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
     def _render(self, job: Job, frames: Sequence[int], tile: str) -> list[Path]:
-        part = (
-            split_into_tiles(job.width, job.height, job.tiles, job.tiles_type)[int(tile) - 1]
-            if tile
-            else None
-        )
+        all_tiles = split_into_tiles(job.width, job.height, job.tiles, job.tiles_type)
+        rectangle = all_tiles[int(tile) - 1] if tile else None
         paths = []
         for frame in frames:
             path = self._scratch / f"{uuid4().hex}.{job.extension}"
             if self._placeholder:
                 save(Image.new("L", (1, 1), 128), path)
             else:
-                picture = render_frame(job.stem, frame, job.width, job.height, job.render_pass, part)
+                picture = render_frame(job.stem, frame, job.width, job.height, job.render_pass, rectangle)
                 save(picture, path)
                 save_thumbnail(picture, thumbnail_path(path))
             paths.append(path)

@@ -1,4 +1,4 @@
-"""What a scene looks like: its solid and its colours, chosen by the scene's name."""
+"""Palettes and looks: the solid and the colours of a scene, chosen by the scene's name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The colours of a scene: red, green and blue of linear light, 0 to 1.
+    """The colours of a scene: linear red, green and blue, 0 to 1.
 
-    :param main: of the solid.
-    :param accent: of the bands on the solid.
-    :param ground: of the floor.
-    :param sky: of the backdrop, into which the floor fades.
+    :param main: colour of the solid.
+    :param accent: colour of the bands on the solid.
+    :param ground: colour of the floor.
+    :param sky: colour of the backdrop, into which the floor fades.
     """
 
     main: Colour
@@ -28,7 +28,7 @@ class Palette:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A scene's solid and palette, and the angle, in radians, at which its turn begins."""
+    """The solid and the palette of a scene, and the start angle of its turn in radians."""
 
     solid: Solid
     palette: Palette
@@ -50,10 +50,10 @@ PALETTES = (
 )
 
 
-SALT = b"look31"  # with it, the three shots of the example DAG look different from each other
+SALT = b"look31"  # chosen so that the three shots of the example DAG differ
 
 
 def look_for(scene: str) -> Look:
-    """Return the look of a scene: always the same for its name."""
+    """Return the look of a scene. The same name always gives the same look."""
     digest = blake2b(scene.encode(errors="replace"), digest_size=3, person=SALT).digest()
     return Look(SOLIDS[digest[0] % len(SOLIDS)], PALETTES[digest[1] % len(PALETTES)], digest[2] / 41)

@@ -1,10 +1,10 @@
-"""Passes: what a layer shows of a frame, and how the beauty pass comes together from the others.
+"""Render passes, and the formula that composites the beauty pass from the others.
 
-``colour`` is the picture without the light's shadow, ``shadow`` what the shadow leaves of it, as a factor for
-each channel, ``depth`` the distance from the eye. Haze lies between the eye and what it sees, and weakens the
-shadow; so, with values from 0 to 1 as they stand in the files::
+``colour`` is the picture without the shadow of the light, ``shadow`` the factor by which the shadow darkens
+each channel, ``depth`` the distance from the camera. Fog between the camera and the surface weakens the
+shadow. With values from 0 to 1, as in the files::
 
-    beauty = colour * (1 - (1 - shadow) * clearness(depth * FAR))
+    beauty = colour * (1 - (1 - shadow) * fog_transmittance(depth * FAR))
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.pictures.sdf import Array
 
 FAR = 32
-"""The distance that a depth pass shows white. The solid is about one unit from its middle to its end."""
+"""The distance that is white in a depth pass. The solid has a radius of about 1."""
 FOG_START, FOG_DENSITY = 4.4, 0.17
 MAX_DEPTH_VALUE = 0xFFFF  # white in 16 bits
 
 
 class Pass(Enum):
-    """What a picture shows."""
+    """A render pass."""
 
     BEAUTY = "beauty"
     COLOUR = "colour"
@@ -32,29 +32,29 @@ class Pass(Enum):
     DEPTH = "depth"
 
 
-PASS_NAMES = {one.value: one for one in Pass} | {"color": Pass.COLOUR}
+PASS_NAMES = {each.value: each for each in Pass} | {"color": Pass.COLOUR}
 
 
 def pass_of_layer(layer: str) -> Pass:
-    """Return what a layer shows: the pass whose name its own ends with, else beauty."""
-    return next((one for name, one in PASS_NAMES.items() if layer.lower().endswith(name)), Pass.BEAUTY)
+    """Return the pass whose name is the end of the layer's name, else beauty."""
+    return next((each for name, each in PASS_NAMES.items() if layer.lower().endswith(name)), Pass.BEAUTY)
 
 
 def fog_transmittance(distance: Array) -> Array:
-    """Return how much haze lets through, 1 near by to 0 far away, over a distance."""
+    """Return the transmittance of the fog at a distance: 1 near the camera, 0 far away."""
     near = np.exp(np.maximum(distance - FOG_START, 0) * -FOG_DENSITY)
-    clear: Array = near * near * (3 - 2 * near)
-    return clear
+    transmittance: Array = near * near * (3 - 2 * near)
+    return transmittance
 
 
 def depth_values(distance: Array) -> Array:
-    """Return distances as the whole numbers, 0 to 65535, that stand in a depth pass."""
+    """Return distances as integers of a depth pass, 0 to 65535."""
     values: Array = np.rint(np.minimum(distance / FAR, 1) * MAX_DEPTH_VALUE)
     return values
 
 
 def shadow_values(beauty: Array, colour: Array, distance: Array) -> Array:
-    """Return the shadow pass, 0 to 1, that makes the formula true of a beauty and a colour pass."""
-    darker = 1 - beauty / np.maximum(colour, 1e-6)
-    through: Array = 1 - darker / fog_transmittance(depth_values(distance) * (FAR / MAX_DEPTH_VALUE))
-    return np.clip(through, 0, 1)
+    """Return the shadow pass, 0 to 1, with which the formula gives the beauty pass from the colour pass."""
+    darkening = 1 - beauty / np.maximum(colour, 1e-6)
+    shadow: Array = 1 - darkening / fog_transmittance(depth_values(distance) * (FAR / MAX_DEPTH_VALUE))
+    return np.clip(shadow, 0, 1)

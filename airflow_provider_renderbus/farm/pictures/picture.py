@@ -1,7 +1,7 @@
-"""Frames as pictures: of the pass and the part that are asked for.
+"""Renders one pass of a frame, or of one of its tiles, to an image.
 
-Each pixel is traced once, and one on an edge, where the eye sees it, four times more. Rows are painted in
-bands, so that a large frame takes little more memory than a small one.
+Each pixel is traced once, a pixel on an edge four more times (anti-aliasing). Rows are rendered in bands, so
+a large frame takes little more memory than a small one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.farm.pictures.sdf import Array
 
-ZOOM = 0.335  # half the picture's height, at distance 1 from the eye
-PIXELS_PER_BAND = 1 << 15  # more no longer fit a processor's cache, and take twice the time
-EDGE_THRESHOLD = 0.035  # difference to a neighbour, of 1, from which a pixel is on an edge
+ZOOM = 0.335  # half the height of the picture at distance 1 from the camera
+PIXELS_PER_BAND = 1 << 15  # more do not fit into the processor cache and take twice the time
+EDGE_THRESHOLD = 0.035  # difference to a neighbour, 0 to 1, that makes a pixel an edge
 SAMPLE_OFFSETS = np.array([(-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375)], np.float32)
-DITHER = np.random.default_rng(7).random((64, 64, 1), np.float32)  # breaks up steps of 8-bit colour
+DITHER = np.random.default_rng(7).random((64, 64, 1), np.float32)  # hides the steps between 8-bit colours
 
 
 def render_frame(
@@ -35,29 +35,28 @@ def render_frame(
     render_pass: Pass = Pass.BEAUTY,
     tile: Tile | None = None,
 ) -> Image.Image:
-    """Paint a frame, or a part of it.
+    """Render a frame or a tile.
 
-    :param scene_name: the scene's name, on which solid and colours depend.
-    :param frame: the frame's number, on which the turn depends.
-    :param width: of the frame, pixels.
-    :param height: of the frame, pixels.
-    :param render_pass: which pass.
-    :param tile: the part that is painted, in place of the whole frame.
-    :return: RGB, 8 bits a channel; of the depth pass grey, 16 bits. Always the same for the same arguments.
+    :param scene_name: name of the scene, which decides solid and colours.
+    :param frame: frame number, which decides the turn.
+    :param width: width of the frame in pixels.
+    :param height: height of the frame in pixels.
+    :param render_pass: the pass to render.
+    :param tile: the tile to render instead of the whole frame.
+    :return: RGB with 8 bits per channel, or 16-bit grey for the depth pass. Deterministic.
     """
-    world = Scene(scene_name, frame)
+    scene = Scene(scene_name, frame)
     left, top, right, bottom = tile or Tile(0, 0, width, height)
     rows = max(PIXELS_PER_BAND // (right - left), 1)
     bands = (Tile(left, row, right, min(row + rows, bottom)) for row in range(top, bottom, rows))
-    return Image.fromarray(
-        np.concatenate([_pass_pixels(render_pass, _trace_band(world, width, height, b), b) for b in bands])
-    )
+    pixels = [_pass_pixels(render_pass, _trace_band(scene, width, height, band), band) for band in bands]
+    return Image.fromarray(np.concatenate(pixels))
 
 
-def _trace_band(world: Scene, width: int, height: int, band: Tile) -> Array:
-    """Return what :meth:`World.seen` sees in a band, shape (7, rows, columns), colours as display values.
+def _trace_band(scene: Scene, width: int, height: int, band: Tile) -> Array:
+    """Return :meth:`Scene.trace` of a band as shape (7, rows, columns), colours as display values.
 
-    One pixel more on each side shows where its edges are.
+    One more pixel on each side is traced to find the edges.
     """
     left, top = max(band.left - 1, 0), max(band.top - 1, 0)
     grid = np.mgrid[top : min(band.bottom + 1, height), left : min(band.right + 1, width)].astype(np.float32)
@@ -65,35 +64,35 @@ def _trace_band(world: Scene, width: int, height: int, band: Tile) -> Array:
     scale = 2 * ZOOM / height
 
     def trace(right: Array, down: Array) -> Array:
-        seen = world.trace((right - (width - 1) / 2) * scale, ((height - 1) / 2 - down) * scale)
-        seen[:6] = _tone_map(seen[:6])
-        return seen
+        traced = scene.trace((right - (width - 1) / 2) * scale, ((height - 1) / 2 - down) * scale)
+        traced[:6] = _tone_map(traced[:6])
+        return traced
 
-    seen = trace(right, down)
-    edges = np.flatnonzero(_is_edge(seen[:3].reshape(3, *grid.shape[1:])))
+    traced = trace(right, down)
+    edges = np.flatnonzero(_is_edge(traced[:3].reshape(3, *grid.shape[1:])))
     if edges.size:
-        around = trace(
+        samples = trace(
             (right[edges] + SAMPLE_OFFSETS[:, :1]).ravel(), (down[edges] + SAMPLE_OFFSETS[:, 1:]).ravel()
         )
-        around = around.reshape(len(seen), len(SAMPLE_OFFSETS), edges.size)
-        seen[:6, edges] = around[:6].mean(1)
-        seen[6, edges] = np.minimum(seen[6, edges], around[6].min(0))
+        samples = samples.reshape(len(traced), len(SAMPLE_OFFSETS), edges.size)
+        traced[:6, edges] = samples[:6].mean(1)
+        traced[6, edges] = np.minimum(traced[6, edges], samples[6].min(0))
     top, left = band.top - top, band.left - left
     height, width = band.bottom - band.top, band.right - band.left
-    return seen.reshape(len(seen), *grid.shape[1:])[:, top : top + height, left : left + width]
+    return traced.reshape(len(traced), *grid.shape[1:])[:, top : top + height, left : left + width]
 
 
-def _pass_pixels(shown: Pass, seen: Array, band: Tile) -> NDArray[np.uint8 | np.uint16]:
-    """Return one pass of what was traced, as the numbers that stand in the file."""
-    beauty, colour, distance = seen[:3], seen[3:6], seen[6]
-    if shown is Pass.DEPTH:
+def _pass_pixels(render_pass: Pass, traced: Array, band: Tile) -> NDArray[np.uint8 | np.uint16]:
+    """Return one pass of a traced band as the values of the file."""
+    beauty, colour, distance = traced[:3], traced[3:6], traced[6]
+    if render_pass is Pass.DEPTH:
         return depth_values(distance).astype(np.uint16)
-    if shown is Pass.SHADOW:
+    if render_pass is Pass.SHADOW:
         return np.rint(shadow_values(beauty, colour, distance) * 255).astype(np.uint8).transpose(1, 2, 0)
     down, right = np.arange(band.top, band.bottom), np.arange(band.left, band.right)
-    grain = DITHER[down[:, None] % len(DITHER), right % len(DITHER)]
-    light = beauty if shown is Pass.BEAUTY else colour
-    return (light.transpose(1, 2, 0) * 255 + grain * 0.999).astype(np.uint8)
+    dither = DITHER[down[:, None] % len(DITHER), right % len(DITHER)]
+    values = beauty if render_pass is Pass.BEAUTY else colour
+    return (values.transpose(1, 2, 0) * 255 + dither * 0.999).astype(np.uint8)
 
 
 def _is_edge(colours: Array) -> NDArray[np.bool_]:
@@ -108,7 +107,7 @@ def _is_edge(colours: Array) -> NDArray[np.bool_]:
 
 
 def _tone_map(light: Array) -> Array:
-    """Return linear light as display values, 0 to 1, with Narkowicz's curve for highlights (2015)."""
+    """Return linear light as display values, 0 to 1, with Narkowicz's ACES curve (2015)."""
     light = light * 0.66
-    rolled = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
-    return np.clip(rolled, 0, 1) ** (1 / 2.2)
+    mapped = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
+    return np.clip(mapped, 0, 1) ** (1 / 2.2)

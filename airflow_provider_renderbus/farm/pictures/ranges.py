@@ -1,4 +1,4 @@
-"""Frame numbers as task.json writes them."""
+"""Parses frame ranges and priority frames of task.json."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_FRAMES = 20_000
-RANGE = re.compile(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:\[(\d{1,9})\])?)?")
+_RANGE = re.compile(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:\[(\d{1,9})\])?)?")
 
 
 @lru_cache(maxsize=1024)
 def parse_frames(text: str) -> tuple[int, ...]:
-    """Read frames such as ``1-10[2],15``: ranges with a step, joined by commas.
+    """Parse frames such as ``1-10[2],15``: ranges with a step, joined by commas.
 
-    :return: the numbers of the frames, each once.
-    :raises ValueError: the text is not of this form, or names more than 20,000 frames.
+    :return: the frame numbers, each once.
+    :raises ValueError: the text has another form or names more than 20,000 frames.
     """
     frames: dict[int, None] = {}
     for part in text.split(","):
-        match = RANGE.fullmatch(part.strip())
+        match = _RANGE.fullmatch(part.strip())
         if not match:
-            raise ValueError(f"frames {text[:80]!r}; expected ranges such as 1-10[1], joined by commas")
+            raise ValueError(f"frames: must be ranges such as 1-10[1] joined by commas, got {text[:80]!r}")
         first = int(match[1])
         numbers = range(first, int(match[2] or first) + 1, max(int(match[3] or 1), 1))
         if not numbers or len(numbers) + len(frames) > MAX_FRAMES:
-            raise ValueError(f"frames {text[:80]!r}; expected 1 to {MAX_FRAMES} frames, start before end")
+            raise ValueError(f"frames: must be 1 to {MAX_FRAMES} frames, start before end, got {text[:80]!r}")
         frames.update(dict.fromkeys(numbers))
     return tuple(frames)
 
 
 def parse_priority_frames(text: str, frames: Sequence[int]) -> set[int]:
-    """Read ``pre_frames``: first, middle, last as digits 0 or 1, then optional ``:`` and more frames.
+    """Parse ``pre_frames``: first, middle, last as digits 0 or 1, then optionally ``:`` and more frames.
 
-    :raises ValueError: the text is not of this form.
+    :raises ValueError: the text has another form.
     """
     digits, _, more = text.partition(":")
-    places = (0, (len(frames) - 1) // 2, -1)
-    if len(digits) != len(places) or set(digits) - {"0", "1"}:
-        raise ValueError(f"pre_frames is {text[:80]!r}; expected e.g. 101 or 000:1,3-4[1]")
-    chosen = {frames[place] for place, digit in zip(places, digits, strict=True) if digit == "1"}
-    return chosen | (set(parse_frames(more)) & set(frames) if more else set())
+    positions = (0, (len(frames) - 1) // 2, -1)
+    if len(digits) != len(positions) or set(digits) - {"0", "1"}:
+        raise ValueError(f"pre_frames: must be like 101 or 000:1,3-4[1], got {text[:80]!r}")
+    selected = {frames[index] for index, digit in zip(positions, digits, strict=True) if digit == "1"}
+    return selected | (set(parse_frames(more)) & set(frames) if more else set())

@@ -1,4 +1,4 @@
-"""What the farm reads from an uploaded task.json: the layers of a scene, their frames, and how large."""
+"""Parses an uploaded task.json into jobs: the layers of a scene, their frames and sizes."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ MAX_PIXELS = 64_000_000
 MAX_TILES = 1000
 MAX_LAYERS = 100
 MAX_STEM_LENGTH = 50
-MAX_NAME_BYTES = 200  # bytes of a file's name, before the frame's number
+MAX_NAME_BYTES = 200  # of a file name, without frame number and extension
 FORMAT_KEYS = ("Render_Format", "regular_image_format", "image_format")
-"""Where Blender, Cinema 4D and others say in what format they want their frames."""
+"""Keys under which Blender, Cinema 4D and others name the image format."""
 SIMULATION_LISTS = {"geo_node", "distributedsim_node"}
-"""Houdini's lists whose nodes are simulated by one machine in one go."""
+"""Houdini's lists of simulation nodes. One machine renders all frames of such a node as one task."""
 PAUSE_VALUE = "1"
-"""``stop_after_test``: pause after the priority frames."""
+"""The value of ``stop_after_test`` that pauses after the priority frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one layer of a scene asks for; most scenes have one.
+    """The job of one layer of a scene. Most scenes have one layer.
 
-    :param scene: the name of the scene file, with its ending.
-    :param frames_range: the frames as task.json gives them.
-    :param width: of a frame, pixels.
-    :param height: of a frame, pixels.
-    :param camera: the camera that is rendered, "" where none is named.
-    :param cg_id: the number of the software.
-    :param project: the project's name.
-    :param ram: memory of a machine, GB.
-    :param warn_after: seconds after which the user is warned.
-    :param layer: the layer's name, "" in a scene of one layer.
-    :param simulation: one machine makes all frames in one go.
-    :param frames_per_piece: frames rendered by one machine in one go.
-    :param tiles: tiles a frame is cut in.
-    :param tiles_type: how: ``block`` or ``strip``.
-    :param ending: of its picture files, which tells their format.
-    :param priority: the priority frames as task.json gives them.
-    :param pause: pause after the priority frames.
-    :param frame_limit: seconds that a frame may take, 0 for any time.
-    :param task_limit: seconds that the whole task may take, 0 for any time.
+    :param scene: file name of the scene.
+    :param frames_range: the frames as in task.json.
+    :param width: width of a frame in pixels.
+    :param height: height of a frame in pixels.
+    :param camera: name of the camera, "" if task.json names none.
+    :param cg_id: id of the software.
+    :param project: name of the project.
+    :param ram: memory of a machine in GB.
+    :param warn_after: seconds after which the farm warns the user.
+    :param layer: name of the layer, "" in a scene of one layer.
+    :param is_simulation: whether one machine renders all frames as one task.
+    :param frames_per_chunk: frames that one machine renders as one task.
+    :param tiles: number of tiles per frame.
+    :param tiles_type: ``block`` or ``strip``.
+    :param extension: extension of the output files, which decides their format.
+    :param priority_frames: the priority frames as in task.json.
+    :param pause_after_priority_frames: whether the task pauses when they are done.
+    :param frame_timeout: maximum seconds per frame, 0 for no limit.
+    :param task_timeout: maximum seconds for the whole task, 0 for no limit.
     """
 
     scene: str
@@ -80,65 +80,67 @@ class Job:
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """The numbers of its frames, in the order in which they are rendered."""
+        """Frame numbers in render order."""
         return parse_frames(self.frames_range)
 
     @property
     def stem(self) -> str:
-        """The scene's name without its ending, as it stands in the names of output files."""
+        """Name of the scene without extension, as in the names of output files."""
         return _safe_name(self.scene.rpartition(".")[0] or self.scene)[:MAX_STEM_LENGTH]
 
     @property
     def render_pass(self) -> Pass:
-        """Which pass its pictures show."""
+        """The pass that the layer renders."""
         return pass_of_layer(self.layer)
 
     def file_name(self, frame: int, tile: str = "") -> str:
-        """Return the name of a frame's file, or of that of one of its tiles."""
+        """Return the file name of a frame or of one of its tiles."""
         name = f"{self.stem}_{_safe_name(self.layer)}" if self.layer else self.stem
         name = name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
         return f"{name}_{frame:04d}{tile and f'_{tile}'}.{self.extension}"
 
 
 NO_JOB = Job("", "", 0, 0, "", 0, "", 0, 0)
-"""The job of a task that was not submitted."""
+"""The job of a task that is not submitted."""
 
 
 def parse_task_json(task_json: Mapping[str, Any]) -> tuple[Job, ...]:
-    """Read a task.json.
+    """Parse a task.json.
 
-    :param task_json: its content.
-    :return: a job for each layer, node or image that is to be rendered. A scene without frames is one
-        frame, one without a size is rendered in 320x180.
-    :raises ValueError: it cannot be rendered; the message says why.
+    :param task_json: content of the file.
+    :return: one job per layer, node or image to render. A scene without frames has frame 0; a scene without a
+        size is rendered in 320x180.
+    :raises ValueError: the task cannot be rendered; the message says why.
     """
     info = task_json.get("task_info")
     scene = task_json.get("scene_info_render") or task_json.get("scene_info") or {}
     if not isinstance(info, dict) or not isinstance(scene, dict):
-        raise ValueError("expected the objects task_info and scene_info_render or scene_info")
+        raise ValueError("task.json: must have the objects task_info and scene_info_render or scene_info")
     layers = list(_find_layers("", "", scene))
     if scene and not layers and _has_frames(scene):
-        raise ValueError("nothing to render: every layer, node or image is switched off")
+        raise ValueError("nothing to render: every layer, node or image is disabled")
     if len(layers) > MAX_LAYERS:
-        raise ValueError(f"{len(layers)} layers; expected at most {MAX_LAYERS}")
+        raise ValueError(f"layers: must be at most {MAX_LAYERS}, got {len(layers)}")
     if len(layers) < 2:  # noqa: PLR2004 - a scene of one layer is not a layered one
-        layers = [("", kind, fields) for _, kind, fields in layers] or [("", "", {})]
+        layers = [("", list_name, fields) for _, list_name, fields in layers] or [("", "", {})]
     return tuple(_parse_layer(info, *layer) for layer in layers)
 
 
-def _parse_layer(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping[str, Any]) -> Job:
+def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Mapping[str, Any]) -> Job:
     frames_range = str(fields.get("frames", "0"))
     width, height = _parse_int(fields, "width", 320), _parse_int(fields, "height", 180)
     if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise ValueError(f"{width}x{height} pixels; expected 1x1 to {MAX_PIXELS} pixels in all")
-    ending = _extension(layer, fields)
-    longest = MAX_SIDE.get(ending, MAX_PIXELS)
-    if max(width, height) > longest:
-        raise ValueError(f"{width}x{height} pixels; expected sides of at most {longest} in a .{ending} file")
+        raise ValueError(f"size: must be 1x1 to {MAX_PIXELS} pixels in total, got {width}x{height}")
+    extension = _extension(layer, fields)
+    max_side = MAX_SIDE.get(extension, MAX_PIXELS)
+    if max(width, height) > max_side:
+        raise ValueError(
+            f"size: must be at most {max_side} pixels per side in a .{extension} file, got {width}x{height}"
+        )
     priority = str(info.get("pre_frames", "000"))
     first = parse_priority_frames(priority, parse_frames(frames_range))
-    count, kind_of_tiles = _parse_int(info, "tiles", 1, 1, MAX_TILES), str(info.get("tiles_type", "block"))
-    split_into_tiles(width, height, count, kind_of_tiles)
+    count, tiles_type = _parse_int(info, "tiles", 1, 1, MAX_TILES), str(info.get("tiles_type", "block"))
+    split_into_tiles(width, height, count, tiles_type)
     return Job(
         scene=re.split(r"[/\\]", str(info.get("input_cg_file", "")).rstrip("/\\"))[-1] or "scene",
         frames_range=frames_range,
@@ -150,11 +152,11 @@ def _parse_layer(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping
         ram=_parse_int(info, "ram", 64),
         warn_after=_parse_int(info, "time_out", 43_200),
         layer=layer,
-        is_simulation=kind in SIMULATION_LISTS,
+        is_simulation=list_name in SIMULATION_LISTS,
         frames_per_chunk=_parse_int(info, "frames_per_task", 1, 1, MAX_FRAMES),
         tiles=count,
-        tiles_type=kind_of_tiles,
-        extension=ending,
+        tiles_type=tiles_type,
+        extension=extension,
         priority_frames=priority,
         pause_after_priority_frames=bool(first) and str(info.get("stop_after_test", "2")) == PAUSE_VALUE,
         frame_timeout=_parse_int(info, "job_stop_time", 259_200),
@@ -163,32 +165,35 @@ def _parse_layer(info: Mapping[str, Any], layer: str, kind: str, fields: Mapping
 
 
 def _extension(layer: str, fields: Mapping[str, Any]) -> str:
-    """Return the ending of a layer's files: PNG for a format that is too shallow, or not made here."""
-    asked = next((str(fields[name]) for name in FORMAT_KEYS if fields.get(name)), "")
-    ending = EXTENSIONS.get(asked.upper(), DEFAULT_EXTENSION)
-    return DEFAULT_EXTENSION if pass_of_layer(layer) is Pass.DEPTH and ending not in SIXTEEN_BIT else ending
+    """Return the file extension of a layer: PNG if the format is unsupported or too shallow for depth."""
+    image_format = next((str(fields[name]) for name in FORMAT_KEYS if fields.get(name)), "")
+    extension = EXTENSIONS.get(image_format.upper(), DEFAULT_EXTENSION)
+    if pass_of_layer(layer) is Pass.DEPTH and extension not in SIXTEEN_BIT:
+        return DEFAULT_EXTENSION
+    return extension
 
 
 def _safe_name(text: str) -> str:
     return "".join(letter if letter.isprintable() and letter not in "/\\:" else "_" for letter in text)
 
 
-def _find_layers(name: str, kind: str, node: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield name, kind and fields of all that has frames: where it stands differs from software to software.
+def _find_layers(name: str, list_name: str, node: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield name, list name and fields of every node with frames.
 
-    It is ``common`` (Blender, Cinema 4D, Arnold), an object a layer (Maya), or lists of nodes, images or
-    jobs (Houdini, Clarisse, Unreal). What says ``renderable`` or ``render`` 0 is left out with all in it.
+    These are ``common`` (Blender, Cinema 4D, Arnold), one object per layer (Maya), or lists of nodes, images
+    or jobs (Houdini, Clarisse, Unreal). A node with ``renderable`` or ``render`` 0 is skipped with all its
+    children.
     """
     if not isinstance(node, dict) or "0" in {str(node.get("renderable", 1)), str(node.get("render", 1))}:
         return
     common = node.get("common")
     if "frames" in node or isinstance(common, dict):
-        yield name, kind, common if isinstance(common, dict) else node
+        yield name, list_name, common if isinstance(common, dict) else node
         return
     for key, value in node.items():
         for item in value if isinstance(value, list) else [value]:
-            own = item.get("name") or item.get("node") if isinstance(item, dict) else None
-            yield from _find_layers(str(own or key), key, item)
+            item_name = item.get("name") or item.get("node") if isinstance(item, dict) else None
+            yield from _find_layers(str(item_name or key), key, item)
 
 
 def _has_frames(node: Any) -> bool:
@@ -198,13 +203,13 @@ def _has_frames(node: Any) -> bool:
 
 
 def _parse_int(
-    fields: Mapping[str, Any], name: str, default: int, least: int = 0, most: int = MAX_INT
+    fields: Mapping[str, Any], name: str, default: int, minimum: int = 0, maximum: int = MAX_INT
 ) -> int:
     value = fields.get(name, default)
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is {str(value)[:80]!r}; expected a whole number") from None
-    if not least <= number <= most:
-        raise ValueError(f"{name} is {number}; expected {least} to {most}")
+        raise ValueError(f"{name}: must be an integer, got {str(value)[:80]!r}") from None
+    if not minimum <= number <= maximum:
+        raise ValueError(f"{name}: must be {minimum} to {maximum}, got {number}")
     return number
