@@ -1,4 +1,4 @@
-"""Stopping renders through the poller of a connection, for many triggers at once."""
+"""Stops the renders of many triggers in batches, through the poller of their connection."""
 
 from __future__ import annotations
 
@@ -14,37 +14,53 @@ from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.stop import PAUSE, STOP_WITHIN, Stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_provider_renderbus.polling.poller import Poller
 
 
 async def stop_tasks(renderbus_conn_id: str, interval: float, task_ids: Sequence[int]) -> str:
-    """Stop tasks through the poller of a connection, until the farm confirms it or the time is over.
+    """Stop tasks until the farm confirms it or the time is over, and return a message on the result.
 
     :param renderbus_conn_id: id of the connection.
-    :param interval: seconds between two looks of that poller.
-    :param task_ids: the tasks' numbers.
-    :return: what has become of them, for a message.
+    :param interval: the poll interval in seconds of the poller to use.
+    :param task_ids: ids of the tasks.
     """
-    stopping = await _stop_together((renderbus_conn_id, interval), task_ids)
-    return stopping.told(task_ids)
+    request = await _batched_stop((renderbus_conn_id, interval), task_ids)
+    return request.told(task_ids)
 
 
-async def _stop_all(where: tuple[str, float], asked: list[Sequence[int]]) -> Stopping:
+async def _stop_batch(key: tuple[str, float], batch: list[Sequence[int]]) -> Stopping:
+    # Loads the models, which triggers do without while a DAG is parsed.
     from airflow_provider_renderbus.polling.shared_poller import shared_poller
 
-    stopping = Stopping({number: None for numbers in asked for number in numbers})
-    deadline = time.time() + STOP_WITHIN
+    lease = partial(shared_poller, *key, use_cached_settings=True)
+    return await run_stop({task_id: None for task_ids in batch for task_id in task_ids}, lease, time.time)
+
+
+async def run_stop(
+    task_ids: Iterable[int],
+    lease: Callable[[float], contextlib.AbstractAsyncContextManager[Poller]],
+    clock: Callable[[], float],
+) -> Stopping:
+    """Stop tasks until the farm confirms it or the time is over.
+
+    :param lease: returns a context manager for a poller, given a deadline.
+    :param clock: returns the seconds since 1970.
+    """
+    request = Stopping(task_ids)
+    deadline = clock() + STOP_WITHIN
     with contextlib.suppress(DeadlineExceeded):
-        while time.time() < deadline and (pages := list(stopping.pages())):
+        while clock() < deadline and (pages := list(request.pages())):
             for page in pages:
                 try:
-                    async with shared_poller(*where, deadline, use_cached_settings=True) as poller:
-                        await anext(poller.queries.poll(partial(stopping.round, page), PAUSE, deadline))
-                except (RenderbusError, ValueError) as problem:
-                    stopping.bear(problem, page)
-            if stopping.pages():
+                    async with lease(deadline) as poller:
+                        await anext(poller.queries.poll(partial(request.round, page), PAUSE, deadline))
+                except (RenderbusError, ValueError) as error:
+                    request.bear(error, page)
+            if request.pages():
                 await asyncio.sleep(PAUSE)
-    return stopping
+    return request
 
 
-_stop_together: Batcher[tuple[str, float], Sequence[int], Stopping] = Batcher(_stop_all)
+_batched_stop: Batcher[tuple[str, float], Sequence[int], Stopping] = Batcher(_stop_batch)

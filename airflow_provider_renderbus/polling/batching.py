@@ -1,4 +1,4 @@
-"""Doing at once what many triggers ask for, e.g. when a DAG run of a thousand renders is killed."""
+"""Batches requests of many triggers, e.g. when a DAG run of a thousand renders is killed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow_provider_renderbus.polling import page_schedule as pages
+from airflow_provider_renderbus.polling import page_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,40 +17,29 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Key, Item, Result]):
-    """Collects what is asked for under a key for half a second, and does it all together.
+    """Collects the items of a key for half a second and handles them in one batch. Results are not cached.
 
-    Nothing is kept: who asks after that half second begins a new round.
-
-    :param act: does it, given the key and all that was asked for.
+    :param handle_batch: called with the key and all items; its result is the result of each item.
     """
 
-    def __init__(self, act: Callable[[Key, list[Item]], Awaitable[Result]]) -> None:
-        self._act = act
-        self._rounds: WeakKeyDictionary[
+    def __init__(self, handle_batch: Callable[[Key, list[Item]], Awaitable[Result]]) -> None:
+        self._handle_batch = handle_batch
+        self._open_batches: WeakKeyDictionary[
             asyncio.AbstractEventLoop, dict[Key, tuple[list[Item], asyncio.Future[Result]]]
         ] = WeakKeyDictionary()
 
     async def __call__(self, key: Key, item: Item) -> Result:
-        """Return the result of the round that an item is part of.
+        """Add an item to the batch of its key and return the result of that batch."""
+        open_batches = self._open_batches.setdefault(asyncio.get_running_loop(), {})
+        if key not in open_batches:
 
-        :param key: what the item is asked for.
-        :param item: what is asked for.
-        """
-        rounds = self._rounds.setdefault(asyncio.get_running_loop(), {})
-        if key not in rounds:
-            items: list[Item] = []
-            rounds[key] = items, asyncio.ensure_future(self._round(rounds, key, items))
-        items, round_ = rounds[key]
+            async def run_batch() -> Result:
+                await asyncio.sleep(page_schedule.JOIN_WINDOW)
+                items, _ = open_batches.pop(key)
+                return await self._handle_batch(key, items)
+
+            open_batches[key] = [], asyncio.ensure_future(run_batch())
+        items, result = open_batches[key]
         items.append(item)
-        # One who is cancelled must not take the others' answer.
-        return await asyncio.shield(round_)
-
-    async def _round(
-        self,
-        rounds: dict[Key, tuple[list[Item], asyncio.Future[Result]]],
-        key: Key,
-        items: list[Item],
-    ) -> Result:
-        await asyncio.sleep(pages.JOIN_WINDOW)
-        del rounds[key]
-        return await self._act(key, items)
+        # A caller that is cancelled must not cancel the batch of the others.
+        return await asyncio.shield(result)

@@ -1,4 +1,4 @@
-"""Which errors a wait bears: not to know is not to have failed."""
+"""Errors that a wait tolerates: a failed poll is not a failed render."""
 
 from __future__ import annotations
 
@@ -9,60 +9,61 @@ from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, i
 if TYPE_CHECKING:
     from typing import Any
 
-# A page can be short of a task for a moment; one that is missing this often in a row is not there.
+# Polls in a row after which a missing task counts as unknown: a page can lack a task for a moment.
 MAX_MISSES = 3
 
 
 class WarningLogger(Protocol):
-    """Where warnings go."""
+    """The part of a logger that a wait uses."""
 
     def warning(self, message: str, *arguments: Any) -> None:
-        """Write a warning."""
+        """Log a warning."""
 
 
 class WarnOnce:
-    """Writes one warning for many who are troubled by the same, until one of them has an answer.
+    """Logs the first warning only, until a success resets it: thousands of waits fail for the same reason.
 
-    :param log: where it is written.
+    :param log: the logger.
     """
 
     def __init__(self, log: WarningLogger) -> None:
         self._log = log
-        self._told = False
+        self._warned = False
 
     def warning(self, message: str, *arguments: Any) -> None:
-        """Write a warning, unless one was written already."""
-        if not self._told:
+        """Log a warning unless one was logged since the last reset."""
+        if not self._warned:
             self._log.warning(message, *arguments)
-        self._told = True
+        self._warned = True
 
     def reset(self) -> None:
-        """Take note of an answer."""
-        self._told = False
+        """Log the next warning again."""
+        self._warned = False
 
 
 class PollErrorHandler:
-    """Bears what is no answer, says so once, and gives up where the farm refuses for good.
+    """Tolerates errors that a later poll may not meet, and logs the first of them.
 
-    :param log: where it says so.
+    :param log: the logger.
+    :param subject: what is polled, for the log, e.g. ``Render 35``.
     """
 
-    def __init__(self, log: WarningLogger) -> None:
-        self._voice = WarnOnce(log)
-        self._missing = 0
+    def __init__(self, log: WarningLogger, subject: str) -> None:
+        self._warn_once = WarnOnce(log)
+        self._subject = subject
+        self._misses = 0
 
     def on_error(self, error: RenderbusError) -> None:
-        """Take an error in place of an answer.
+        """Log a failed poll.
 
-        :raises RenderbusError: the same error, where asking again will not help.
+        :raises RenderbusError: the same error if the next polls would meet it too.
         """
-        self._missing = self._missing + 1 if isinstance(error, UnknownTask) else 0
-        gone = self._missing >= MAX_MISSES
-        if gone or (is_refusal(error) and not self._missing):
+        self._misses = self._misses + 1 if isinstance(error, UnknownTask) else 0
+        if self._misses >= MAX_MISSES or (is_refusal(error) and not self._misses):
             raise error
-        self._voice.warning("There is no answer; the farm will be asked again until there is: %s", error)
+        self._warn_once.warning("%s: poll failed, polling continues: %s", self._subject, error)
 
     def on_success(self) -> None:
-        """Take note of an answer."""
-        self._voice.reset()
-        self._missing = 0
+        """Reset the warning and the count of misses."""
+        self._warn_once.reset()
+        self._misses = 0

@@ -1,4 +1,4 @@
-"""Which tasks to ask for next, and when: full pages, spread evenly over the interval."""
+"""Decides which tasks to poll next, and when: full pages, spread evenly over the poll interval."""
 
 from __future__ import annotations
 
@@ -7,96 +7,97 @@ from collections import OrderedDict
 
 from airflow_provider_renderbus.api.validation import LARGEST_PAGE
 
-# Seconds in which those that join are gathered, so that they share requests and hear within a second.
+# Seconds for which new tasks are collected, so that they share requests and get their first answer in a
+# second.
 JOIN_WINDOW = 0.5
 
 
 class PageSchedule:
-    """Numbers in the order in which they were asked for last; the next page is the head of this queue.
+    """A queue of task ids in the order of their last poll; the next page is the head of the queue.
 
-    With N numbers there are P = ceil(N / 100) pages an interval, at equal distances and of equal size: each
-    number has its turn once an interval. Pages are cut anew each time, so nothing is left to compact when
-    numbers leave. A number that is in a hurry, because it has just joined, is asked for at the end of the
-    half second in which it said so, together with the others that did.
+    N tasks make P = ceil(N / 100) pages per interval, of equal size and at equal distances, so each task is
+    polled once per interval. A page is cut when it is due, so removed tasks leave no gaps. Urgent tasks, e.g.
+    new ones, are polled together at the end of the join window that the first of them opened.
 
-    It knows no clock and waits for nothing: every method is told the time.
+    The schedule has no clock and never waits: every method that depends on the time takes it as `now`.
 
-    :param interval: seconds in which each number has its turn.
+    :param interval: seconds between two polls of a task.
     """
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
-        self._asked: OrderedDict[int, float] = OrderedDict()
-        self._hurried: dict[int, None] = {}
-        self._gathered_at = math.inf
-        self._last_turn = -math.inf
+        # The time of the last poll by task id; minus infinity if that poll failed.
+        self._queue: OrderedDict[int, float] = OrderedDict()
+        self._urgent: dict[int, None] = {}
+        self._urgent_due = math.inf
+        self._last_due = -math.inf
 
     def __len__(self) -> int:
-        """Return how many numbers there are."""
-        return len(self._asked)
+        """Return the number of tasks."""
+        return len(self._queue)
 
     @property
     def page_count(self) -> int:
-        """How many pages there are."""
-        return math.ceil(len(self._asked) / LARGEST_PAGE)
+        """The number of pages per interval."""
+        return math.ceil(len(self._queue) / LARGEST_PAGE)
 
     @property
     def page_interval(self) -> float:
         """The seconds between two pages."""
         return self._interval / max(1, self.page_count)
 
-    def add(self, number: int, now: float) -> None:
-        """Take a number in, in a hurry; one that is in already is only hurried."""
-        if not self._asked:
-            self._last_turn = now
-        self._asked.setdefault(number, now)
-        self.expedite(number, now)
+    def add(self, task_id: int, now: float) -> None:
+        """Add a task as urgent; a task that is there already becomes urgent."""
+        if not self._queue:
+            self._last_due = now
+        self._queue.setdefault(task_id, now)
+        self.expedite(task_id, now)
 
-    def remove(self, number: int) -> None:
-        """Forget a number."""
-        del self._asked[number]
-        self._hurried.pop(number, None)
+    def remove(self, task_id: int) -> None:
+        """Remove a task."""
+        del self._queue[task_id]
+        self._urgent.pop(task_id, None)
 
-    def expedite(self, number: int, now: float) -> None:
-        """Ask for a number soon, whenever its turn is."""
-        if not self._hurried:
-            self._gathered_at = now + min(JOIN_WINDOW, self._interval)
-        self._hurried[number] = None
+    def expedite(self, task_id: int, now: float) -> None:
+        """Make a task urgent."""
+        if not self._urgent:
+            self._urgent_due = now + min(JOIN_WINDOW, self._interval)
+        self._urgent[task_id] = None
 
-    def requeue(self, numbers: list[int]) -> None:
-        """Put numbers that got no answer first."""
-        for number in reversed(numbers):
-            if number in self._asked:
-                self._asked[number] = -math.inf
-                self._asked.move_to_end(number, last=False)
+    def requeue(self, task_ids: list[int]) -> None:
+        """Move tasks whose poll failed to the head of the queue."""
+        for task_id in reversed(task_ids):
+            if task_id in self._queue:
+                self._queue[task_id] = -math.inf
+                self._queue.move_to_end(task_id, last=False)
 
     def next_due(self) -> float:
-        """Return when the next page is due; infinity where there is nothing to ask for."""
-        gathered = self._gathered_at if self._hurried else math.inf
-        return min(gathered, self._next_turn())
+        """Return when the next page is due; infinity if there are no tasks."""
+        return min(self._urgent_due if self._urgent else math.inf, self._next_regular())
 
     def pop_due(self, now: float) -> list[int] | None:
-        """Return the next page that is due, or None."""
+        """Return the page that is due and move its tasks to the end of the queue; None if none is due."""
         if now < self.next_due():
             return None
-        if self._hurried and now >= self._gathered_at:
-            page = list(self._hurried)[:LARGEST_PAGE]
+        if self._urgent and now >= self._urgent_due:
+            page = list(self._urgent)[:LARGEST_PAGE]
         else:
-            turn = self._next_turn()
-            # A turn that comes a little late does not delay the ones after it.
-            self._last_turn = turn if now - turn < self.page_interval else now
-            size = math.ceil(len(self._asked) / self.page_count)
-            page = [number for number, _ in zip(self._asked, range(size), strict=False)]
-        for number in page:
-            self._hurried.pop(number, None)
-            self._asked[number] = now
-            self._asked.move_to_end(number)
+            due = self._next_regular()
+            # A page that is a little late does not delay the pages after it.
+            self._last_due = due if now - due < self.page_interval else now
+            size = math.ceil(len(self._queue) / self.page_count)
+            page = [task_id for task_id, _ in zip(self._queue, range(size), strict=False)]
+        for task_id in page:
+            self._urgent.pop(task_id, None)
+            self._queue[task_id] = now
+            self._queue.move_to_end(task_id)
         return page
 
-    def _next_turn(self) -> float:
-        if not self._asked:
+    def _next_regular(self) -> float:
+        """Return when the next page is due that is not urgent."""
+        if not self._queue:
             return math.inf
-        overdue = next(iter(self._asked.values())) + self._interval
-        turn = min(self._last_turn + self.page_interval, overdue)
-        # What has piled up, e.g. in an outage, is caught up with at no more than double speed.
-        return max(turn, self._last_turn + self.page_interval / 2)
+        overdue = next(iter(self._queue.values())) + self._interval
+        due = min(self._last_due + self.page_interval, overdue)
+        # A backlog, e.g. after an outage, is worked off at double speed at most.
+        return max(due, self._last_due + self.page_interval / 2)

@@ -1,4 +1,4 @@
-"""Looking at many tasks again and again, with a hundredth of the requests."""
+"""Polls the tasks of many waits with a hundredth of the requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.api.errors import BadRequest, NotFound, RenderbusError
+from airflow_provider_renderbus.api.validation import task_number
 from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
 from airflow_provider_renderbus.polling.error_tolerance import PollErrorHandler, WarnOnce
 from airflow_provider_renderbus.polling.page_schedule import PageSchedule
@@ -26,107 +26,120 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# So many tasks are read before the event loop has its turn.
-_READ_AT_ONCE = 10
+# Tasks that are parsed before the event loop may do something else.
+_PARSE_BATCH = 10
 
 
 class Poller:
-    """Looks at tasks for all who wait for them; works while :meth:`serve` runs.
+    """Polls tasks while :meth:`run` runs, and notifies those who wait for them of changes.
 
-    :param client: the farm's client. It tries once: what fails is asked again in the next look.
-    :param interval: seconds between two looks at a task.
-    :param clock: tells the seconds since 1970.
-    :ivar rounds: asks what is not about one task's state, frames or cost.
+    :param client: sends each call once: what fails is part of the next poll.
+    :param interval: the poll interval in seconds.
+    :param subject: whose renders these are, for the log.
+    :param clock: returns the seconds since 1970.
+    :ivar queries: polls what is not the status, frames or cost of a task.
     """
 
-    def __init__(self, client: Client, interval: float, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: Client,
+        interval: float,
+        *,
+        subject: str = "Renders",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._client = client
         self._interval = interval
+        self._subject = subject
         self._clock = clock
-        self._pages = PageSchedule(interval)
+        self._schedule = PageSchedule(interval)
         self._watched: dict[int, WatchedTask] = {}
-        self._free = asyncio.Semaphore(MAX_CONCURRENCY)
-        self._woken = asyncio.Event()
-        self._voice = WarnOnce(log)
-        self._patience = PollErrorHandler(self._voice)
-        self._back_off = CircuitBreaker(interval, self._distance)
-        self.queries = SharedQueries(client, self._voice, self._back_off, clock)
-        self._looks = 0
-        self._broken: Exception | None = None
+        self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
+        self._wakeup = asyncio.Event()
+        self._warn_once = WarnOnce(log)
+        self._errors = PollErrorHandler(self._warn_once, subject)
+        self._breaker = CircuitBreaker(interval, self._request_interval)
+        self.queries = SharedQueries(client, self._warn_once, subject, self._breaker, clock)
+        self._poll_count = 0
+        self._failure: Exception | None = None
 
     async def watch(self, task_id: int, interval: float, deadline: float) -> AsyncGenerator[TaskInfo]:
-        """Yield a task as it is now, and again whenever its state, its frames or its cost have changed.
+        """Yield a task now, and again whenever its status, frames or cost have changed.
 
-        :param task_id: the task's number.
-        :param interval: seconds between two looks: those of this poller.
-        :param deadline: the moment until which to wait, in seconds since 1970.
-        :raises DeadlinePassed: the deadline is over; the farm was looked at once more, if it answered.
-        :raises RenderbusError: the farm refused for good, or knows no such task.
+        :param task_id: id of the task.
+        :param interval: the poll interval in seconds, which must be that of the poller.
+        :param deadline: when to end the wait, in seconds since 1970.
+        :raises DeadlineExceeded: the deadline has passed; the task was polled once more if the farm answered.
+        :raises RenderbusError: the farm refused in a way that a later poll would meet too, or lacks the task.
         :raises ValueError: an argument is wrong.
         """
         if interval != self._interval:
-            raise ValueError(f"interval: this poller looks every {self._interval:g} s, not {interval:g} s")
-        # A number that is none would take its whole page down.
-        watcher = Watcher(arguments.task_number("number", task_id))
-        self._join(watcher, deadline)
+            raise ValueError(f"interval: must be {self._interval:g} s like the poller's, got {interval:g} s")
+        # The farm would refuse a whole page because of an invalid id.
+        watcher = Watcher(task_number("task_id", task_id))
+        self._add(watcher, deadline)
         try:
             while True:
                 yield await watcher.next_update()
         finally:
-            self._leave(watcher)
+            self._remove(watcher)
 
     async def run(self) -> None:
-        """Look at what is watched, until cancelled."""
+        """Poll the watched tasks until cancelled."""
         loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as looks:
+        async with asyncio.TaskGroup() as polls:
             while True:
-                await self._page_due()
-                await self._back_off.wait_for_probe()
-                await self._free.acquire()
-                page = self._pages.pop_due(loop.time()) if self._back_off.allows_requests else None
-                look = looks.create_task(self._look(page or []))
-                look.add_done_callback(lambda _: self._free.release())
-                if self._back_off.failures:
-                    # While the farm is down, one request at a time finds out whether it is back.
-                    await asyncio.wait([look])
+                await self._wait_for_page()
+                await self._breaker.wait_for_probe()
+                await self._slots.acquire()
+                page = self._schedule.pop_due(loop.time()) if self._breaker.allows_requests else None
+                poll = polls.create_task(self._poll_page(page or []))
+                poll.add_done_callback(lambda _: self._slots.release())
+                if self._breaker.failures:
+                    # During an outage one request at a time probes the farm.
+                    await asyncio.wait([poll])
 
-    async def _page_due(self) -> None:
+    async def _wait_for_page(self) -> None:
         loop = asyncio.get_running_loop()
-        while loop.time() < (due := max(self._pages.next_due(), self._back_off.retry_at)):
-            self._woken.clear()
+        while loop.time() < (due := max(self._schedule.next_due(), self._breaker.retry_at)):
+            self._wakeup.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
-                    await self._woken.wait()
+                    await self._wakeup.wait()
 
-    def _distance(self) -> float:
-        """Return the seconds between two requests in good times, pages and questions together."""
-        return self._interval / max(1, self._pages.page_count + len(self.queries))
+    def _request_interval(self) -> float:
+        """Return the seconds between two requests in normal operation, pages and queries together."""
+        return self._interval / max(1, self._schedule.page_count + len(self.queries))
 
     def fail(self, reason: Exception) -> None:
-        """End the waiting of all, of those too that are still to come."""
-        self._broken = reason
-        self._end_all(reason)
+        """End all waits, and those that begin later, with an error."""
+        self._failure = reason
+        self._fail_all(reason)
 
-    def _join(self, watcher: Watcher, deadline: float) -> None:
+    def _fail_all(self, reason: Exception) -> None:
+        for watched in self._watched.values():
+            watched.close(reason)
+
+    def _add(self, watcher: Watcher, deadline: float) -> None:
         self._watched.setdefault(watcher.task_id, WatchedTask(watcher.task_id)).watchers.append(watcher)
-        self._pages.add(watcher.task_id, asyncio.get_running_loop().time())
-        self._woken.set()
+        self._schedule.add(watcher.task_id, asyncio.get_running_loop().time())
+        self._wakeup.set()
         self._set_timer(watcher, deadline)
-        if self._broken:
-            watcher.close(self._broken)
+        if self._failure:
+            watcher.close(self._failure)
 
-    def _leave(self, watcher: Watcher) -> None:
+    def _remove(self, watcher: Watcher) -> None:
         if watcher.timer:
             watcher.timer.cancel()
         watched = self._watched[watcher.task_id]
         watched.watchers.remove(watcher)
         if not watched.watchers:
             del self._watched[watcher.task_id]
-            self._pages.remove(watcher.task_id)
-            self._woken.set()
+            self._schedule.remove(watcher.task_id)
+            self._wakeup.set()
 
     def _set_timer(self, watcher: Watcher, deadline: float) -> None:
-        """Wake a watcher for its last look; anew where this machine's clock was set back meanwhile."""
+        """Request the final poll at the deadline; set the timer again if the clock was set back meanwhile."""
         loop = asyncio.get_running_loop()
         left = deadline - self._clock()
         if left > 0:
@@ -134,69 +147,64 @@ class Poller:
             return
         watcher.awaits_final_poll = True
         watcher.timer = loop.call_later(FINAL_POLL_TIMEOUT, watcher.close, DeadlineExceeded())
-        self._pages.expedite(watcher.task_id, loop.time())
-        self._woken.set()
+        self._schedule.expedite(watcher.task_id, loop.time())
+        self._wakeup.set()
 
-    async def _look(self, numbers: list[int]) -> None:
-        numbers = [number for number in numbers if number in self._watched]
-        if not numbers:
+    async def _poll_page(self, task_ids: list[int]) -> None:
+        task_ids = [task_id for task_id in task_ids if task_id in self._watched]
+        if not task_ids:
             return
-        self._looks += 1
-        look = self._looks
+        self._poll_count += 1
+        poll_id = self._poll_count
         try:
-            found = await self._back_off.call(self._client.send(query_snapshots(numbers)))
+            snapshots = await self._breaker.call(self._client.send(query_snapshots(task_ids)))
         except (BadRequest, NotFound) as refusal:
-            await self._divide(numbers, refusal)
+            await self._bisect(task_ids, refusal)
         except RenderbusError as error:
-            self._fall_back(numbers, error)
+            self._handle_error(task_ids, error)
         else:
-            self._patience.on_success()
-            self._voice.reset()
-            await self._tell(numbers, look, found)
+            self._errors.on_success()
+            self._warn_once.reset()
+            await self._dispatch(task_ids, poll_id, snapshots)
 
-    async def _divide(self, numbers: list[int], refusal: RenderbusError) -> None:
-        """Find the number for which a page was refused: it concerns nobody else."""
-        if len(numbers) == 1:
-            for watched in self._still_watched(numbers):
+    async def _bisect(self, task_ids: list[int], refusal: RenderbusError) -> None:
+        """Find the task that a page was refused for, and end the waits for it alone."""
+        if len(task_ids) == 1:
+            for watched in self._still_watched(task_ids):
                 watched.close(refusal)
             return
-        middle = len(numbers) // 2
-        await self._look(numbers[:middle])
-        await self._look(numbers[middle:])
+        middle = len(task_ids) // 2
+        await self._poll_page(task_ids[:middle])
+        await self._poll_page(task_ids[middle:])
 
-    def _fall_back(self, numbers: list[int], error: RenderbusError) -> None:
-        """Bear that a look failed: its numbers are the first to be asked for again."""
+    def _handle_error(self, task_ids: list[int], error: RenderbusError) -> None:
         try:
-            self._patience.on_error(error)
+            self._errors.on_error(error)
         except RenderbusError as refusal:
-            self._end_all(refusal)
+            self._fail_all(refusal)
             return
-        self._pages.requeue(numbers)
-        for watched in self._still_watched(numbers):
+        self._schedule.requeue(task_ids)
+        for watched in self._still_watched(task_ids):
             watched.close_final()
 
-    async def _tell(self, numbers: list[int], look: int, found: dict[int, TaskSnapshot]) -> None:
+    async def _dispatch(self, task_ids: list[int], poll_id: int, snapshots: dict[int, TaskSnapshot]) -> None:
         missing = []
-        read = 0
-        for number in numbers:
-            watched = self._watched.get(number)
-            # It may have been left, or a later look may have overtaken this one.
-            if watched is None or watched.poll_id > look:
+        parsed = 0
+        for task_id in task_ids:
+            watched = self._watched.get(task_id)
+            # Its watchers may have left, or a later poll may have been answered before this one.
+            if watched is None or watched.poll_id > poll_id:
                 continue
-            watched.poll_id = look
-            read += watched.update(found.get(number))
+            watched.poll_id = poll_id
+            parsed += watched.update(snapshots.get(task_id))
             if watched.misses:
                 missing.append(watched)
-            if read == _READ_AT_ONCE:
-                read = 0
+            if parsed == _PARSE_BATCH:
+                parsed = 0
                 await asyncio.sleep(0)
         if any(watched.misses == 1 for watched in missing):
-            short_of = [watched.task_id for watched in missing]
-            log.warning("The farm's answer is short of %s; they will be asked for again", short_of)
+            missing_ids = [watched.task_id for watched in missing]
+            log.warning("%s: the farm's answer lacks %s, polling continues", self._subject, missing_ids)
 
-    def _still_watched(self, numbers: list[int]) -> list[WatchedTask]:
-        return [self._watched[number] for number in numbers if number in self._watched]
-
-    def _end_all(self, reason: Exception) -> None:
-        for watched in self._watched.values():
-            watched.close(reason)
+    def _still_watched(self, task_ids: list[int]) -> list[WatchedTask]:
+        return [self._watched[task_id] for task_id in task_ids if task_id in self._watched]

@@ -1,4 +1,4 @@
-"""A client that goes on where the access key of its connection is changed."""
+"""A client that looks its connection up again when the farm refuses the access key."""
 
 from __future__ import annotations
 
@@ -22,95 +22,96 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Seconds for which a look-up that has changed nothing holds: a thousand sensors that are refused one after
-# the other are not to ask Airflow a thousand times.
+# Seconds for which a look-up without a change is valid: a thousand sensors that are refused one after the
+# other must not query Airflow a thousand times.
 LOOKUP_TTL = 10.0
 
 
 @dataclass(eq=False, slots=True)
-class _Keyed:
-    """A client, its settings, and how many of its calls are under way."""
+class _ActiveClient:
+    """A client, its settings and the number of its calls in flight."""
 
     client: AsyncClient
     settings: Settings
-    under_way: int = 0
+    in_flight: int = 0
 
 
 class RefreshingClient(AsyncSender):
-    """Sends calls; where the farm refuses the key, the connection is looked up once more.
+    """An asynchronous context manager that sends calls, with new credentials if the connection has changed.
 
-    Where it was changed, the call is sent once more with the new settings, as all calls are from then on. The
-    old client is closed when the last of its calls is over. An asynchronous context manager.
+    When the farm refuses the access key, the connection is looked up again. If it has changed, the call is
+    sent again with the new settings, and so are all later calls. The old client is closed after its last
+    call.
 
-    :param hook: the connection's hook.
-    :param settings: the connection as it was read.
-    :param on_refresh: is told new settings.
+    :param hook: the hook of the connection.
+    :param settings: the settings to begin with.
+    :param on_refresh: called with new settings.
     """
 
-    _used: _Keyed
+    _active: _ActiveClient
 
     def __init__(
         self, hook: RenderbusHook, settings: Settings, on_refresh: Callable[[Settings], None]
     ) -> None:
         self._hook = hook
         self._settings = settings
-        self._tell = on_refresh
-        self._looking_up = asyncio.Lock()
-        self._refused: type[AuthError] | None = None
+        self._on_refresh = on_refresh
+        self._lock = asyncio.Lock()
+        self._refusal: type[AuthError] | None = None
 
     async def __aenter__(self) -> Self:
-        self._used = await self._open(self._settings)
+        self._active = await self._open(self._settings)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._used.client.close()
+        await self._active.client.close()
 
     async def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
-        :raises RenderbusError: what went wrong; `AuthError` only after the connection was looked up.
+        :raises RenderbusError: the error of the call; `AuthError` only after a look-up of the connection.
         """
-        used = self._used
+        active = self._active
         try:
-            return await self._send(used, call)
-        except AuthError as refusal:
-            await self._renew(used, refusal)
-        return await self._send(self._used, call)
+            return await self._send(active, call)
+        except AuthError as error:
+            await self._refresh(active, error)
+        return await self._send(self._active, call)
 
-    async def _send(self, used: _Keyed, call: Call[T]) -> T:
-        used.under_way += 1
+    async def _send(self, active: _ActiveClient, call: Call[T]) -> T:
+        active.in_flight += 1
         try:
-            return await used.client.send(call)
+            return await active.client.send(call)
         finally:
-            used.under_way -= 1
-            await self._close(used)
+            active.in_flight -= 1
+            await self._close_if_replaced(active)
 
-    async def _renew(self, used: _Keyed, refusal: AuthError) -> None:
-        """Go on with a changed connection, or raise why not; one look-up is for all who were refused."""
-        async with self._looking_up:
-            if used is not self._used:
+    async def _refresh(self, active: _ActiveClient, error: AuthError) -> None:
+        """Replace the client if the connection has changed, else raise. Refused calls share a look-up."""
+        async with self._lock:
+            if active is not self._active:
                 return
-            if self._refused:
-                raise self._refused(*refusal.args)
+            if self._refusal:
+                raise self._refusal(*error.args)
             try:
-                with looking_up(refusal):
-                    found = await run_shielded(self._hook.async_settings())
-                settings = renewed(used.settings, found, refusal)
+                with looking_up(error):
+                    new = await run_shielded(self._hook.async_settings())
+                settings = renewed(active.settings, new, error)
             except AuthError as final:
-                self._refused = type(final)
-                asyncio.get_running_loop().call_later(LOOKUP_TTL, self._forget)
+                self._refusal = type(final)
+                asyncio.get_running_loop().call_later(LOOKUP_TTL, self._expire_refusal)
                 raise
-            self._used = await self._open(settings)
-        self._tell(settings)
-        await self._close(used)
+            self._active = await self._open(settings)
+        self._on_refresh(settings)
+        await self._close_if_replaced(active)
 
-    def _forget(self) -> None:
-        self._refused = None
+    def _expire_refusal(self) -> None:
+        self._refusal = None
 
-    async def _close(self, used: _Keyed) -> None:
-        if used is not self._used and not used.under_way:
-            await used.client.close()
+    async def _close_if_replaced(self, active: _ActiveClient) -> None:
+        if active is not self._active and not active.in_flight:
+            await active.client.close()
 
-    async def _open(self, settings: Settings) -> _Keyed:
-        # The poller itself looks again: tries within a look would only hold it up.
-        return _Keyed(await self._hook.async_client(RetryPolicy(tries=1), settings), settings)
+    async def _open(self, settings: Settings) -> _ActiveClient:
+        # The poller polls again: retries within a poll would only delay it.
+        return _ActiveClient(await self._hook.async_client(RetryPolicy(tries=1), settings), settings)

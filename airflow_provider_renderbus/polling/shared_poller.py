@@ -1,4 +1,4 @@
-"""Which poller to wait with: one for all triggers of a connection and an interval in an event loop."""
+"""Shares one poller among all triggers with the same connection, poll interval and event loop."""
 
 from __future__ import annotations
 
@@ -27,89 +27,89 @@ log = logging.getLogger(__name__)
 _Key: TypeAlias = tuple[str, float]
 
 
-class _Shared:
-    """A poller in use: who shares it, and the task in which its client lives.
+class _SharedPoller:
+    """A running poller, the asyncio task in which its client lives, and the number of its users.
 
-    :param key: the connection's id and the interval.
-    :param in_haste: whether the connection is taken as it was read last.
+    :param key: the connection id and the poll interval.
     """
 
-    def __init__(self, key: _Key, *, in_haste: bool) -> None:
-        self.users = 0
+    def __init__(self, key: _Key, *, use_cached_settings: bool) -> None:
+        self.ref_count = 0
         self._key = key
-        self._in_haste = in_haste
+        self._use_cached_settings = use_cached_settings
         self._ready: asyncio.Future[Poller] = asyncio.get_running_loop().create_future()
-        self._serving = asyncio.ensure_future(self._serve())
-        self._serving.add_done_callback(self._over)
+        self._task = asyncio.ensure_future(self._run())
+        self._task.add_done_callback(self._on_done)
 
     async def poller(self) -> Poller:
-        """Return the poller as soon as it is there.
+        """Wait until the poller has started.
 
         :raises Exception: why it could not be started.
         """
-        # One who gives up waiting must not take the poller from the others.
+        # A user that is cancelled must not cancel the start for the others.
         return self._ready.result() if self._ready.done() else await asyncio.shield(self._ready)
 
-    async def leave(self) -> None:
-        """Need it no longer: the last one ends its looks and closes its connections."""
-        self.users -= 1
-        if self.users:
+    async def release(self) -> None:
+        """Give the poller up; the last user stops it and closes its connections."""
+        self.ref_count -= 1
+        if self.ref_count:
             return
-        self._forget()
-        self._serving.cancel()
-        await asyncio.wait([self._serving])
+        self._unregister()
+        self._task.cancel()
+        await asyncio.wait([self._task])
 
-    async def _serve(self) -> None:
-        renderbus_conn_id, interval = self._key
-        hook = RenderbusHook(renderbus_conn_id)
-        read = _READ.setdefault(asyncio.get_running_loop(), {})
-        if not self._in_haste or renderbus_conn_id not in read:
-            read[renderbus_conn_id] = await _settings(hook, interval)
-        keep = functools.partial(read.__setitem__, renderbus_conn_id)
-        async with RefreshingClient(hook, read[renderbus_conn_id], keep) as client:
-            poller = Poller(client, interval)
+    async def _run(self) -> None:
+        conn_id, interval = self._key
+        hook = RenderbusHook(conn_id)
+        cache = _SETTINGS_CACHE.setdefault(asyncio.get_running_loop(), {})
+        if not self._use_cached_settings or conn_id not in cache:
+            cache[conn_id] = await _look_up_settings(hook, interval)
+        on_refresh = functools.partial(cache.__setitem__, conn_id)
+        async with RefreshingClient(hook, cache[conn_id], on_refresh) as client:
+            poller = Poller(client, interval, subject=f"Connection {conn_id}")
             self._ready.set_result(poller)
             await poller.run()
 
-    def _over(self, serving: asyncio.Task[None]) -> None:
-        """Tell all users why the poller has ended, unless nobody needs it any more."""
-        self._forget()
-        reason = None if serving.cancelled() else serving.exception()
-        if not isinstance(reason, Exception):
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        """Pass the error that ended the poller to all users."""
+        self._unregister()
+        error = None if task.cancelled() else task.exception()
+        if not isinstance(error, Exception):
             self._ready.cancel()
         elif self._ready.done():
-            self._ready.result().fail(reason)
+            self._ready.result().fail(error)
         else:
-            self._ready.set_exception(reason)
+            self._ready.set_exception(error)
 
-    def _forget(self) -> None:
-        pollers = _POLLERS.get(self._serving.get_loop(), {})
+    def _unregister(self) -> None:
+        pollers = _POLLERS.get(self._task.get_loop(), {})
         if pollers.get(self._key) is self:
             del pollers[self._key]
 
 
-_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _Shared]] = WeakKeyDictionary()
-# Connections as they were read last: a trigger that is killed has no time to look one up.
-_READ: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Settings]] = WeakKeyDictionary()
+_POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _SharedPoller]] = WeakKeyDictionary()
+# Settings of the last look-up by connection id: a trigger that is killed has no time for another one.
+_SETTINGS_CACHE: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Settings]] = WeakKeyDictionary()
 
 
 class _Lease:
-    """The time for which somebody uses a poller; a class, for a generator would take 500 bytes more each."""
+    """A use of a shared poller. A class, because a generator takes 500 bytes more per wait."""
 
-    __slots__ = ("_deadline", "_in_haste", "_key", "_shared")
+    __slots__ = ("_deadline", "_key", "_shared", "_use_cached_settings")
 
-    def __init__(self, key: _Key, deadline: float, *, in_haste: bool) -> None:
+    def __init__(self, key: _Key, deadline: float, *, use_cached_settings: bool) -> None:
         self._key = key
         self._deadline = deadline
-        self._in_haste = in_haste
+        self._use_cached_settings = use_cached_settings
 
     async def __aenter__(self) -> Poller:
         pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
         shared = pollers.get(self._key)
         if shared is None:
-            shared = pollers[self._key] = _Shared(self._key, in_haste=self._in_haste)
+            shared = _SharedPoller(self._key, use_cached_settings=self._use_cached_settings)
+            pollers[self._key] = shared
         self._shared = shared
-        shared.users += 1
+        shared.ref_count += 1
         ready = False
         try:
             async with asyncio.timeout(max(0.0, self._deadline - time.time()) + FINAL_POLL_TIMEOUT):
@@ -119,35 +119,42 @@ class _Lease:
             raise DeadlineExceeded from None
         finally:
             if not ready:
-                await shared.leave()
+                await shared.release()
         return poller
 
     async def __aexit__(self, *_: object) -> None:
-        await self._shared.leave()
+        await self._shared.release()
 
 
 def shared_poller(
     renderbus_conn_id: str, interval: float, deadline: float, *, use_cached_settings: bool = False
 ) -> AbstractAsyncContextManager[Poller]:
-    """Lend the poller of a connection: the first who asks for it starts it, the last who is done stops it.
+    """Return a context manager for a shared poller: the first user starts it, the last one stops it.
 
-    A connection that cannot be looked up, e.g. because Airflow's API server is restarted, is looked up again
-    until the deadline: the render goes on all the while. Entering the block raises `ValueError` where fields
-    of the connection are wrong or missing, and `DeadlinePassed` where it could not be looked up in time.
+    A connection that cannot be looked up, e.g. because Airflow's API server restarts, is looked up again
+    until the deadline, since the render continues meanwhile. Entering the context raises `ValueError` if
+    fields of the connection are wrong or missing, and `DeadlineExceeded` if it could not be looked up in
+    time.
 
     :param renderbus_conn_id: id of the connection.
-    :param interval: seconds between two looks.
-    :param deadline: the moment until which to wait, in seconds since 1970.
-    :param use_cached_settings: whether the connection is taken as it was read last, where it was: for a kill.
+    :param interval: the poll interval in seconds.
+    :param deadline: when the wait ends, in seconds since 1970.
+    :param use_cached_settings: whether to use the settings of the last look-up, if there was one: after a
+        kill.
     """
-    return _Lease((renderbus_conn_id, interval), deadline, in_haste=use_cached_settings)
+    return _Lease((renderbus_conn_id, interval), deadline, use_cached_settings=use_cached_settings)
 
 
-async def _settings(hook: RenderbusHook, interval: float) -> Settings:
-    voice = WarnOnce(log)
+async def _look_up_settings(hook: RenderbusHook, interval: float) -> Settings:
+    warn_once = WarnOnce(log)
     while True:
         try:
             return await run_shielded(hook.async_settings())
-        except NOT_TOLD as problem:
-            voice.warning("The connection %s cannot be looked up yet: %s", hook.renderbus_conn_id, problem)
+        except NOT_TOLD as error:
+            warn_once.warning(
+                "Connection %s: look-up failed, trying again every %g s: %s",
+                hook.renderbus_conn_id,
+                interval,
+                error,
+            )
         await asyncio.sleep(interval)

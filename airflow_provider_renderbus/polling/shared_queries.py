@@ -1,4 +1,4 @@
-"""Asking the same again and again, for those whose questions do not fit into a page of tasks."""
+"""Polls what does not fit into a page of tasks, e.g. files and funds; equal queries share their requests."""
 
 from __future__ import annotations
 
@@ -22,63 +22,70 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_CONCURRENCY = 4
-# Seconds for which an answer is as good as a new one, to those who ask the same.
+# Seconds for which a result is shared with those who poll the same.
 _CACHE_SECONDS = 0.5
 
 
 class Client(Protocol):
-    """Whatever sends calls without blocking."""
+    """Sends calls without blocking."""
 
-    async def send(self, call: Call[T]) -> T:
+    async def send(self, call: Call[T], /) -> T:
         """Send a call and return its result."""
 
-    async def run(self, sequence: Sequence[T]) -> T:
-        """Carry a sequence of calls out and return its result."""
+    async def run(self, flow: Sequence[T], /) -> T:
+        """Send the calls of a flow and return its result."""
 
 
-class _Question:
-    """What some ask at the same time: the first sends the requests, the answer is everybody's.
+class _CachedQuery:
+    """A query of several waits: one of them sends the requests, all get the result.
 
-    :ivar answer: the result or the error, for a moment.
+    :ivar result: the result or the error while it is shared.
     """
 
-    __slots__ = ("__weakref__", "answer", "lock")
+    __slots__ = ("__weakref__", "lock", "result")
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.answer: tuple[Any, RenderbusError | None] | None = None
+        self.result: tuple[Any, RenderbusError | None] | None = None
 
-    def forget(self) -> None:
-        """Drop the answer: who comes now asks anew."""
-        self.answer = None
+    def invalidate(self) -> None:
+        """Drop the result, so that the next wait sends requests again."""
+        self.result = None
 
 
 class SharedQueries:
-    """Carries sequences of calls out, a few at once; those who ask the same share the requests.
+    """Polls flows of calls, at most :data:`MAX_CONCURRENCY` at once.
 
-    Who asks the same has its rounds at the same moments, an interval apart. Different questions have
-    different moments, so that the farm sees no burst. While it does not answer, questions wait for it
-    together with all else that the poller asks.
+    Waits with the same key poll at the same moments and share the requests. Different keys have different
+    moments, so that the farm gets no bursts. The circuit breaker is that of the poller: an outage blocks
+    queries and pages together.
 
-    :param client: the farm's client.
-    :param voice: says once for all that there is no answer.
-    :param back_off: tells when the farm may be asked.
-    :param clock: tells the seconds since 1970.
+    :param client: sends each call once.
+    :param warn_once: logs failed polls once for all waits of the poller.
+    :param subject: whose renders these are, for the log.
+    :param breaker: decides when requests may be sent.
+    :param clock: returns the seconds since 1970.
     """
 
     def __init__(
-        self, client: Client, voice: WarnOnce, back_off: CircuitBreaker, clock: Callable[[], float]
+        self,
+        client: Client,
+        warn_once: WarnOnce,
+        subject: str,
+        breaker: CircuitBreaker,
+        clock: Callable[[], float],
     ) -> None:
         self._client = client
-        self._voice = voice
-        self._back_off = back_off
+        self._warn_once = warn_once
+        self._subject = subject
+        self._breaker = breaker
         self._clock = clock
-        self._free = asyncio.Semaphore(MAX_CONCURRENCY)
-        self._questions: WeakValueDictionary[str, _Question] = WeakValueDictionary()
+        self._slots = asyncio.Semaphore(MAX_CONCURRENCY)
+        self._queries: WeakValueDictionary[str, _CachedQuery] = WeakValueDictionary()
 
     def __len__(self) -> int:
-        """Return how many different questions are asked."""
-        return len(self._questions)
+        """Return the number of different keys."""
+        return len(self._queries)
 
     async def poll(
         self,
@@ -87,66 +94,66 @@ class SharedQueries:
         deadline: float,
         key: str | None = None,
     ) -> AsyncGenerator[T]:
-        """Carry a sequence of calls out again and again, and yield what it returns.
+        """Run a flow again and again and yield its results. Failed polls are tolerated until the deadline.
 
-        A farm that cannot be reached is asked again until the deadline: not to know is not to have failed.
-
-        :param make_flow: makes the sequence.
-        :param interval: seconds between two rounds; the first two are nearer together where they are shared.
-        :param deadline: the moment until which to go on, in seconds since 1970.
-        :param key: the same text wherever the sequence would send the same calls, whose answer may be
-            shared; left out where it may not, e.g. because the calls do something.
-        :raises DeadlinePassed: the deadline is over; there was one more round, if the farm answered.
-        :raises RenderbusError: the farm refused for good.
+        :param make_flow: returns the flow.
+        :param interval: seconds between two polls; with a key, the first two are closer together.
+        :param deadline: when to end, in seconds since 1970.
+        :param key: equal for flows that send the same calls and may share a result; None if they change
+            something on the farm.
+        :raises DeadlineExceeded: the deadline has passed; there was one more poll if the farm answered.
+        :raises RenderbusError: the farm refused in a way that a later poll would meet too.
         """
-        patience = PollErrorHandler(self._voice)
-        shared = None if key is None else self._questions.setdefault(key, _Question())
+        errors = PollErrorHandler(self._warn_once, self._subject)
+        query = None if key is None else self._queries.setdefault(key, _CachedQuery())
         while True:
             left = deadline - self._clock()
             try:
                 async with asyncio.timeout(max(left, 0.0) + FINAL_POLL_TIMEOUT):
-                    result = await self._ask(shared, make_flow)
+                    result = await self._run(query, make_flow)
             except TimeoutError:
                 raise DeadlineExceeded from None
             except RenderbusError as error:
-                patience.on_error(error)
+                errors.on_error(error)
             else:
-                patience.on_success()
-                self._voice.reset()
+                errors.on_success()
+                self._warn_once.reset()
                 yield result
             if left <= 0:
                 raise DeadlineExceeded
-            pause = interval if key is None else _until_turn(key, interval)
+            pause = interval if key is None else _seconds_to_slot(key, interval)
             await asyncio.sleep(max(0.0, min(pause, deadline - self._clock())))
 
-    async def _ask(self, question: _Question | None, sequence: Callable[[], Sequence[T]]) -> T:
-        if question is None:
-            # It is a stop, whose time is short: it waits for nobody's back-off, nor for others' answers.
-            return await self._client.run(sequence())
-        async with question.lock:
-            if question.answer is None:
-                question.answer = await self._answer(sequence)
-                asyncio.get_running_loop().call_later(_CACHE_SECONDS, question.forget)
-            result, error = question.answer
+    async def _run(self, query: _CachedQuery | None, make_flow: Callable[[], Sequence[T]]) -> T:
+        if query is None:
+            # A stop, whose time is short: neither the circuit breaker nor other queries delay it.
+            return await self._client.run(make_flow())
+        async with query.lock:
+            if query.result is None:
+                query.result = await self._run_when_allowed(make_flow)
+                asyncio.get_running_loop().call_later(_CACHE_SECONDS, query.invalidate)
+            result, error = query.result
         if error:
             raise error.with_traceback(None)
-        answer: T = result
-        return answer
+        value: T = result
+        return value
 
-    async def _answer(self, sequence: Callable[[], Sequence[T]]) -> tuple[T | None, RenderbusError | None]:
+    async def _run_when_allowed(
+        self, make_flow: Callable[[], Sequence[T]]
+    ) -> tuple[T | None, RenderbusError | None]:
         while True:
-            await self._back_off.wait_turn()
-            async with self._free:
-                # The farm may have failed while this waited for others.
-                if not self._back_off.allows_requests:
+            await self._breaker.wait_turn()
+            async with self._slots:
+                # The breaker may have opened while this waited for a slot.
+                if not self._breaker.allows_requests:
                     continue
                 try:
-                    return await self._back_off.call(self._client.run(sequence())), None
+                    return await self._breaker.call(self._client.run(make_flow())), None
                 except RenderbusError as error:
                     return None, error
 
 
-def _until_turn(question: str, interval: float) -> float:
-    """Return the seconds until the next of a question's moments."""
-    shift = zlib.crc32(question.encode()) % 1000 / 1000 * interval
-    return interval - (asyncio.get_running_loop().time() - shift) % interval
+def _seconds_to_slot(key: str, interval: float) -> float:
+    """Return the seconds until the next moment at which a key is polled."""
+    offset = zlib.crc32(key.encode()) % 1000 / 1000 * interval
+    return interval - (asyncio.get_running_loop().time() - offset) % interval

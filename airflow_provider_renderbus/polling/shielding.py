@@ -1,4 +1,4 @@
-"""Work that a cancellation must not cut short."""
+"""Coroutines that a cancellation of their caller does not interrupt."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# An event loop itself keeps no task from being collected.
-_UNDER_WAY: set[asyncio.Future[Any]] = set()
+# An event loop keeps only weak references to its tasks.
+_background_tasks: set[asyncio.Future[Any]] = set()
 
 
-async def run_shielded(work: Coroutine[Any, Any, T]) -> T:
-    """Wait for a work that goes on to its end by itself where the one who waits is cancelled.
+async def run_shielded(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine, which runs to its end in the background if the caller is cancelled.
 
-    It is for questions to Airflow: in 3.0 an answer that nobody fetches brings the whole triggerer down.
+    Used for requests to Airflow: in Airflow 3.0 an answer that nobody reads ends the whole triggerer.
     """
-    doing = asyncio.ensure_future(work)
-    _UNDER_WAY.add(doing)
-    doing.add_done_callback(_UNDER_WAY.discard)
-    return await asyncio.shield(doing)
+    task = asyncio.ensure_future(coroutine)
+    _background_tasks.add(task)
+    task.add_done_callback(_background_tasks.discard)
+    return await asyncio.shield(task)
 
 
-async def finish_despite_cancellation(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for a work to its end, however often the one who waits is cancelled.
+async def finish_despite_cancellation(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Await a coroutine to its end, however often the caller is cancelled.
 
-    Airflow goes on to cancel a trigger every second until it has gone.
+    Airflow 3 cancels a trigger again every second until it has ended.
     """
-    doing = asyncio.ensure_future(work)
-    while not doing.done():
+    task = asyncio.ensure_future(coroutine)
+    while not task.done():
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(doing)
+            await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""What Airflow says of a task whose trigger is cancelled, or whose process is about to hand over."""
+"""Reads the state of Airflow task instances, which decides who may stop a render."""
 
 from __future__ import annotations
 
@@ -14,100 +14,98 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A newer try has the render, or another triggerer.
-_GOES_ON = {"running", "deferred", "restarting"}
-_OVER = {"failed", "success", "skipped", "removed"}
-# Seconds that Airflow may take to answer: on a busy machine the first question to a triggerer takes many.
-# With those for stopping it is less than the minute in which a newer try takes a stop for an old one.
-_ANSWER_WITHIN = 30.0
+# A newer try or another triggerer waits for the render.
+_ACTIVE = {"running", "deferred", "restarting"}
+_FINISHED = {"failed", "success", "skipped", "removed"}
+# Seconds: on a busy machine the first request of a triggerer to Airflow takes many. Together with the
+# time-out of a stop it is less than the minute in which a newer try takes a stop for that of an older one.
+_QUERY_TIMEOUT = 30.0
 
 
-class _Run(NamedTuple):
-    """A DAG run."""
-
+class _DagRunKey(NamedTuple):
     dag_id: str
     run_id: str
 
 
-class _Task(NamedTuple):
-    """A task of a DAG run; its map index is -1 where it is not mapped."""
+class _TaskKey(NamedTuple):
+    """Identifies a task instance in a DAG run; the map index is -1 if the task is not mapped."""
 
     task_id: str
     map_index: int
 
 
 async def is_active(ti: Any) -> bool | None:
-    """Tell whether the Airflow task of a cancelled trigger goes on, so that its render is not to be stopped.
+    """Return whether the task instance of a cancelled trigger is still active and needs its render.
 
-    After a clear, the new try can run, and even wait, before the old trigger asks.
+    After a clear, the new try can run or even be deferred before the old trigger is cancelled.
 
-    :param ti: the task instance, as the triggerer gave it to the trigger.
-    :return: None where Airflow does not answer.
+    :param ti: the task instance that the triggerer gave to the trigger.
+    :return: None if Airflow does not answer.
     """
     try:
-        run, task = _named(ti)
-        return (await _ask_together(run, task)).get(task) in _GOES_ON
-    except Exception as problem:  # noqa: BLE001 - whatever Airflow raises means that it does not answer
-        log.warning("Airflow does not tell whether the task goes on: %r", problem)
+        run, task = _keys_of(ti)
+        return (await _batched_query(run, task)).get(task) in _ACTIVE
+    except Exception as error:  # noqa: BLE001 - whatever Airflow raises means that it does not answer
+        log.warning("The state of the Airflow task is unknown, Airflow does not answer: %r", error)
         return None
 
 
 def is_finished(ti: Any) -> bool:
-    """Tell whether the task of this process was ended by somebody, of which its process hears later.
+    """Return whether the task instance of this process was ended from outside; the signal may come later.
 
     :param ti: the task instance of the process.
-    :return: False also where Airflow does not answer.
+    :return: False also if Airflow does not answer.
     """
     try:
-        run, task = _named(ti)
-        return _state_reader()(run, [task]).get(task) in _OVER
+        run, task = _keys_of(ti)
+        return _state_reader()(run, [task]).get(task) in _FINISHED
     except Exception:  # whatever Airflow raises means that it does not answer
-        log.debug("Airflow does not tell whether the task was ended", exc_info=True)
+        log.debug("The state of the Airflow task is unknown, Airflow does not answer", exc_info=True)
         return False
 
 
-def _named(ti: Any) -> tuple[_Run, _Task]:
-    return _Run(ti.dag_id, ti.run_id), _Task(ti.task_id, ti.map_index)
+def _keys_of(ti: Any) -> tuple[_DagRunKey, _TaskKey]:
+    return _DagRunKey(ti.dag_id, ti.run_id), _TaskKey(ti.task_id, ti.map_index)
 
 
-async def _ask(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | None]:
+async def _query(run: _DagRunKey, tasks: list[_TaskKey]) -> Mapping[_TaskKey, str | None]:
     from asgiref.sync import sync_to_async
 
-    # A thread of its own, for the shared one may wait for what this process has closed already.
-    question = sync_to_async(_state_reader(), thread_sensitive=False)
-    async with asyncio.timeout(_ANSWER_WITHIN):
-        return await run_shielded(question(run, tasks))
+    # In a thread of its own: the shared one may wait for something that this process has closed already.
+    read = sync_to_async(_state_reader(), thread_sensitive=False)
+    async with asyncio.timeout(_QUERY_TIMEOUT):
+        return await run_shielded(read(run, tasks))
 
 
-_ask_together: Batcher[_Run, _Task, Mapping[_Task, str | None]] = Batcher(_ask)
+_batched_query: Batcher[_DagRunKey, _TaskKey, Mapping[_TaskKey, str | None]] = Batcher(_query)
 
 
-def _state_reader() -> Callable[[_Run, list[_Task]], Mapping[_Task, str | None]]:
-    """Return what reads the states of tasks of a DAG run on this version of Airflow."""
+def _state_reader() -> Callable[[_DagRunKey, list[_TaskKey]], Mapping[_TaskKey, str | None]]:
+    """Return the function that reads states of task instances in this version of Airflow."""
     try:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     except ImportError:
         return _states_in_database
 
-    def states(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | None]:
+    def states_from_api(run: _DagRunKey, tasks: list[_TaskKey]) -> Mapping[_TaskKey, str | None]:
         indexes = {task.map_index for task in tasks}
-        told = RuntimeTaskInstance.get_task_states(
+        states = RuntimeTaskInstance.get_task_states(
             run.dag_id,
-            # Those of all indexes come in one answer where more than one is asked for.
+            # Without an index, the answer has the states of all indexes.
             map_index=indexes.pop() if len(indexes) == 1 else None,
             task_ids=sorted({task.task_id for task in tasks}),
             run_ids=[run.run_id],
         ).get(run.run_id, {})
         return {
-            task: told.get(task.task_id if task.map_index < 0 else f"{task.task_id}_{task.map_index}")
+            task: states.get(task.task_id if task.map_index < 0 else f"{task.task_id}_{task.map_index}")
             for task in tasks
         }
 
-    return states
+    return states_from_api
 
 
-def _states_in_database(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | None]:
-    """Read the states as Airflow 2 lets its triggerer and workers do."""
+def _states_in_database(run: _DagRunKey, tasks: list[_TaskKey]) -> Mapping[_TaskKey, str | None]:
+    """Read the states from the database, as Airflow 2 allows its triggerer and workers to."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
@@ -117,4 +115,4 @@ def _states_in_database(run: _Run, tasks: list[_Task]) -> Mapping[_Task, str | N
             .filter_by(**run._asdict())
             .filter(TaskInstance.task_id.in_({task.task_id for task in tasks}))
         )
-        return {_Task(task_id, map_index): state for task_id, map_index, state in rows}
+        return {_TaskKey(task_id, map_index): state for task_id, map_index, state in rows}

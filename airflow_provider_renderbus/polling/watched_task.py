@@ -1,4 +1,4 @@
-"""A task that is watched, and what is compared of it in the raw JSON of each poll."""
+"""A polled task with its watchers, and the part of the raw JSON that decides whether the task has changed."""
 
 from __future__ import annotations
 
@@ -24,57 +24,56 @@ log = logging.getLogger(__name__)
 
 
 class WatchedTask:
-    """A task, those who watch it, and what was seen of it last.
+    """A task and its watchers.
 
-    :param task_id: the task's number.
-    :ivar look: the number of the look that was taken in last.
-    :ivar missing: how many looks in a row were without it.
+    :ivar poll_id: the latest poll that the task was updated from.
+    :ivar misses: polls in a row that lacked the task.
     """
 
-    __slots__ = ("_fingerprint", "misses", "poll_id", "task_id", "watchers")
+    __slots__ = ("_change_key", "misses", "poll_id", "task_id", "watchers")
 
     def __init__(self, task_id: int) -> None:
         self.task_id = task_id
         self.watchers: list[Watcher] = []
         self.poll_id = 0
         self.misses = 0
-        self._fingerprint: Any = None
+        self._change_key: Any = None
 
-    def update(self, glance: TaskSnapshot | None) -> bool:
-        """Tell the watchers what is news to them, and return whether there was anything to read.
+    def update(self, snapshot: TaskSnapshot | None) -> bool:
+        """Notify the watchers if the task has changed, and return whether a model was parsed.
 
-        :param glance: the task as the farm told of it, or None where its answer is short of it.
+        :param snapshot: None if the poll lacked the task.
         """
-        if glance is None:
+        parsed = False
+        if snapshot is None:
             self.misses += 1
             if self.misses >= MAX_MISSES:
                 self.close(UnknownTask(self.task_id))
-            read = False
         else:
             self.misses = 0
-            read = self._read(glance)
+            parsed = self._notify(snapshot)
         self.close_final()
-        return read
+        return parsed
 
     def close_final(self) -> None:
-        """End the waiting of those who wanted one more look: they have had it."""
+        """End the wait of those whose deadline has passed: this was their final poll."""
         for watcher in self.watchers:
             if watcher.awaits_final_poll:
                 watcher.close(DeadlineExceeded())
 
     def close(self, reason: Exception) -> None:
-        """End the waiting of all its watchers."""
+        """End the wait of all watchers."""
         for watcher in self.watchers:
             watcher.close(reason)
 
-    def _read(self, glance: TaskSnapshot) -> bool:
-        """Make a model of the task where somebody hears of it; that costs a hundred times a glance."""
-        changed = glance.change_key != self._fingerprint
+    def _notify(self, snapshot: TaskSnapshot) -> bool:
+        """Parse the task if a watcher needs it; a model costs a hundred times a snapshot."""
+        changed = snapshot.change_key != self._change_key
         if not changed and not any(watcher.needs_any_update for watcher in self.watchers):
             return False
-        self._fingerprint = glance.change_key
+        self._change_key = snapshot.change_key
         try:
-            task = read_task(glance.item)
+            task = read_task(snapshot.item)
         except Unreadable as problem:
             if changed:
                 log.warning("%s", BadAnswer("query_task_info", f"task {self.task_id}: {problem}"))
@@ -102,10 +101,10 @@ _SUB_TASKS = "respRenderingTaskList"
 
 
 class TaskSnapshot(NamedTuple):
-    """A task in a page.
+    """A task in the farm's answer.
 
-    :param fingerprint: differs from the one before where state, frames or cost differ.
-    :param item: the task as the farm wrote it.
+    :param change_key: differs from that of another snapshot if status, frames or cost differ.
+    :param item: the task's JSON.
     """
 
     change_key: Any
@@ -113,10 +112,7 @@ class TaskSnapshot(NamedTuple):
 
 
 def query_snapshots(task_ids: Iterable[int]) -> Call[dict[int, TaskSnapshot]]:
-    """Ask for tasks by number; the answer holds those that the farm told of, by their number.
-
-    :param task_ids: at most 100.
-    """
+    """Query up to 100 tasks; the result has the snapshot of each task in the answer by its id."""
     return dataclasses.replace(calls.query_task_info(task_ids), read=_read)  # type: ignore[arg-type, return-value]  # replace() cannot change a type's parameter
 
 
@@ -124,19 +120,19 @@ _read_page = page_of(anything)
 
 
 def _read(data: Any) -> dict[int, TaskSnapshot]:
-    found = {}
+    snapshots = {}
     for item in _read_page(data).items:
         try:
-            found[integer(item["id"])] = TaskSnapshot(_fingerprint(item), item)
+            snapshots[integer(item["id"])] = TaskSnapshot(_change_key(item), item)
         except (Unreadable, KeyError, TypeError):
-            # It belongs to nobody who can be told; whoever asked for it learns that it is missing.
+            # Without an id it cannot be assigned to a task, which then counts as missing.
             continue
-    return found
+    return snapshots
 
 
-def _fingerprint(item: Any) -> Any:
+def _change_key(item: Any) -> Any:
     if type(item) is list:
-        return tuple(map(_fingerprint, item))
+        return tuple(map(_change_key, item))
     if type(item) is not dict:
         return item
-    return (*map(item.get, _FIELDS), _fingerprint(item.get(_SUB_TASKS)))
+    return (*map(item.get, _FIELDS), _change_key(item.get(_SUB_TASKS)))

@@ -1,4 +1,4 @@
-"""Somebody who waits for a task."""
+"""Subscribers to the updates of a task."""
 
 from __future__ import annotations
 
@@ -9,63 +9,64 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
 FINAL_POLL_TIMEOUT = 5.0
-"""Seconds that the look at the deadline may take: a farm that hangs holds nobody up for longer."""
+"""Seconds that the poll at a deadline may take: a farm that hangs delays a deadline by no more."""
 
 
 class DeadlineExceeded(Exception):
-    """The moment until which somebody wanted to wait is over."""
+    """The deadline of a wait has passed."""
 
 
 class Watcher:
-    """Hears of a task what is news to it, and of the end of its waiting.
+    """Receives the updates of a task, and the reason when the wait ends.
 
-    :param task_id: the task's number.
+    :param task_id: id of the task.
+    :ivar awaits_final_poll: whether its deadline has passed and only the final poll is missing.
+    :ivar timer: of its deadline.
     """
 
-    __slots__ = ("_end", "_news", "_seen", "_woken", "awaits_final_poll", "task_id", "timer")
+    __slots__ = ("_end_reason", "_last", "_pending", "_waiter", "awaits_final_poll", "task_id", "timer")
 
     def __init__(self, task_id: int) -> None:
         self.task_id = task_id
-        # Whether it waits for its last look.
         self.awaits_final_poll = False
         self.timer: asyncio.TimerHandle | None = None
-        self._seen: tuple[Any, ...] | None = None
-        self._news: TaskInfo | None = None
-        self._end: Exception | None = None
-        self._woken: asyncio.Future[None] | None = None
+        self._last: tuple[Any, ...] | None = None
+        self._pending: TaskInfo | None = None
+        self._end_reason: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     @property
     def needs_any_update(self) -> bool:
-        """Whether any answer matters to it: it has heard nothing yet, or looks for the last time."""
-        return self._seen is None or self.awaits_final_poll
+        """Whether it needs even an unchanged task: it has no update yet, or awaits its final poll."""
+        return self._last is None or self.awaits_final_poll
 
     def notify(self, task: TaskInfo) -> None:
-        """Take in the task as it is now; where state, frames and cost are as before, it is no news."""
-        news = (task.status, task.progress, task.cost)
-        if news != self._seen:
-            self._seen = news
-            self._news = task
+        """Deliver a task, unless its status, frames and cost are those of the last update."""
+        key = (task.status, task.progress, task.cost)
+        if key != self._last:
+            self._last = key
+            self._pending = task
             self._wake()
 
     def close(self, reason: Exception) -> None:
-        """End the waiting, after what there is to hear."""
-        self._end = self._end or reason
+        """End the wait after the pending update."""
+        self._end_reason = self._end_reason or reason
         self._wake()
 
     async def next_update(self) -> TaskInfo:
-        """Wait for news.
+        """Wait for an update.
 
-        :raises Exception: why the waiting is over.
+        :raises Exception: why the wait has ended.
         """
-        while self._news is None:
-            if self._end:
-                # Many may be told the same reason: each begins its own trace.
-                raise self._end.with_traceback(None)
-            self._woken = asyncio.get_running_loop().create_future()
-            await self._woken
-        task, self._news = self._news, None
+        while self._pending is None:
+            if self._end_reason:
+                # Many watchers may raise the same exception: each starts with its own traceback.
+                raise self._end_reason.with_traceback(None)
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        task, self._pending = self._pending, None
         return task
 
     def _wake(self) -> None:
-        if self._woken and not self._woken.done():
-            self._woken.set_result(None)
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)

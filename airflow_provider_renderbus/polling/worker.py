@@ -1,4 +1,4 @@
-"""Waiting on a worker: one look at a time."""
+"""Polls on a worker, one request at a time."""
 
 from __future__ import annotations
 
@@ -29,85 +29,82 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_POLL_INTERVAL = 30.0
-_DEFERRAL_NET = timedelta(minutes=10)
+_DEFERRAL_MARGIN = timedelta(minutes=10)
 
 
 def default_poll_interval() -> float:
-    """Return the seconds between two looks where a task sets none: ``[renderbus] poll_interval``."""
+    """Return the seconds between polls when a task does not set them: ``[renderbus] poll_interval``."""
     return float(conf.getfloat("renderbus", "poll_interval", fallback=DEFAULT_POLL_INTERVAL))
 
 
 def deferral_timeout(deadline: float) -> timedelta:
     """Return the time-out of a deferral whose trigger waits until a deadline.
 
-    Airflow's own time-out loses the trigger's report, so it only stands behind the deadline.
+    The trigger's own result is lost if Airflow's time-out comes first, so it comes ten minutes later.
 
     :param deadline: in seconds since 1970.
     """
-    return timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_NET
+    return timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_MARGIN
 
 
 class WorkerPoller(ABC):
-    """Looks at something on the farm, and writes to the task's log what is worth a line.
+    """Polls the farm and logs changes.
 
-    :param hook: the farm's hook.
-    :param keeps_state: whether this object lives on to the next poll. If not, as in a sensor that is
-        rescheduled, each look would be news to it, so only the end is.
-
-    `last_seen` is a line about what the last look that was answered has shown, or None where none was.
+    :param hook: the hook of the connection.
+    :param subject: what is polled, for the log.
+    :param keeps_state: whether this object lives until the next poll. If not, as in a sensor in reschedule
+        mode, every poll would look like a change, so only the end is logged.
+    :ivar last_status: a line about the last poll that was answered, or None before it.
     """
 
     last_status: str | None = None
 
-    def __init__(self, hook: RenderbusHook, *, keeps_state: bool = True) -> None:
+    def __init__(self, hook: RenderbusHook, subject: str, *, keeps_state: bool) -> None:
         self._hook = hook
-        self._remembers = keeps_state
-        self._patience = PollErrorHandler(log)
+        self._keeps_state = keeps_state
+        self._errors = PollErrorHandler(log, subject)
 
     def poll(self) -> Event | None:
-        """Return how the waiting has ended, or None while it goes on.
-
-        A farm that does not answer ends nothing: not to know is not to have failed.
-        """
+        """Return how the wait has ended, or None while it continues, also if the farm does not answer."""
         try:
-            event = self._look_with_any_key()
-        except ValueError as problem:
-            return unable(problem)
-        except RenderbusError as problem:
-            return self._bear(problem)
-        self._patience.on_success()
-        if event is not None and not self._remembers:
+            event = self._poll_refreshing_key()
+        except ValueError as error:
+            return unable(error)
+        except RenderbusError as error:
+            return self._handle_error(error)
+        self._errors.on_success()
+        if event is not None and not self._keeps_state:
             log.info(event.message)
         return event
 
-    def _look_with_any_key(self) -> Event | None:
-        """Look, and once more where the key was changed meanwhile: a wait may last for days."""
-        look = self._poll if self._remembers else self._insist
+    def _poll_refreshing_key(self) -> Event | None:
+        """Poll, and again with a new access key if the connection has changed: a wait may last for days."""
+        poll = self._poll if self._keeps_state else self._poll_until_found
         try:
-            return look()
-        except AuthError as refusal:
-            self._hook.renew(refusal)
-        return look()
+            return poll()
+        except AuthError as error:
+            self._hook.renew(error)
+        return poll()
 
-    def _insist(self) -> Event | None:
-        """Look again at once where a task is missing, for the next look will not know of this one."""
+    def _poll_until_found(self) -> Event | None:
+        """Poll again at once if a task is missing: misses cannot be counted over polls without state."""
         for _ in range(MAX_MISSES - 1):
             with contextlib.suppress(UnknownTask):
                 return self._poll()
         return self._poll()
 
-    def _bear(self, problem: RenderbusError) -> Event | None:
-        """Return the end that an error brings, or None where the wait goes on."""
-        if not self._remembers:
-            return unable(problem) if is_refusal(problem) else None
+    def _handle_error(self, error: RenderbusError) -> Event | None:
+        """Return how an error ends the wait, or None if the wait continues."""
+        if not self._keeps_state:
+            return unable(error) if is_refusal(error) else None
         try:
-            self._patience.on_error(problem)
+            self._errors.on_error(error)
         except RenderbusError as refusal:
             return unable(refusal)
         return None
 
-    def _tell(self, line: str | None) -> None:
-        if line and self._remembers:
+    def _log(self, line: str | None) -> None:
+        if line and self._keeps_state:
             log.info(line)
 
     @abstractmethod
@@ -115,15 +112,15 @@ class WorkerPoller(ABC):
 
 
 class TaskWorkerPoller(WorkerPoller):
-    """Looks at tasks until all have reached a state or one has failed to.
+    """Polls tasks until all have reached a target state or one has failed.
 
-    :param hook: the farm's hook.
-    :param task_ids: the tasks' numbers.
-    :param target_states: the states that are waited for.
-    :param failed_states: the states that count as failed; None for every end that is not wanted.
-    :param ignore_stops_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
-    :param max_cost: what each task may cost, in the account's currency.
-    :param keeps_state: whether this object lives on to the next look.
+    :param hook: the hook of the connection.
+    :param task_ids: ids of the tasks.
+    :param target_states: the states to wait for.
+    :param failed_states: the states that count as failed; None for every terminal state that is no target.
+    :param ignore_stops_until: a stop before this time, in seconds since 1970, is that of an earlier try.
+    :param max_cost: budget of each task, in the account's currency.
+    :param keeps_state: whether this object lives until the next poll.
     """
 
     def __init__(
@@ -137,53 +134,57 @@ class TaskWorkerPoller(WorkerPoller):
         max_cost: Decimal | None = None,
         keeps_state: bool = True,
     ) -> None:
-        super().__init__(hook, keeps_state=keeps_state)
-        self._forgives_until = ignore_stops_until
+        super().__init__(hook, f"Render {', '.join(map(str, task_ids))}", keeps_state=keeps_state)
+        self._ignore_stops_until = ignore_stops_until
         self._max_cost = max_cost
-        self._wanted = target_states
-        self._failed = failed_states
-        self._lines = {number: ProgressLines() for number in task_ids}
-        self._reached: dict[int, Event] = {}
+        self._target_states = target_states
+        self._failed_states = failed_states
+        self._progress_logs = {task_id: ProgressLines() for task_id in task_ids}
+        self._finished: dict[int, Event] = {}
 
     def _poll(self) -> Event | None:
-        open_ = [number for number in self._lines if number not in self._reached]
-        tasks = self._hook.run(sequences.task_infos(open_))
-        for number in open_:
-            if number not in tasks:
-                raise UnknownTask(number)
-            self._tell(self._lines[number].line(tasks[number]))
-            self.last_status = describe(tasks[number])
-            forgiving = time.time() < self._forgives_until
+        pending = [task_id for task_id in self._progress_logs if task_id not in self._finished]
+        tasks = self._hook.run(sequences.task_infos(pending))
+        for task_id in pending:
+            if task_id not in tasks:
+                raise UnknownTask(task_id)
+            self._log(self._progress_logs[task_id].line(tasks[task_id]))
+            self.last_status = describe(tasks[task_id])
             event = judge(
-                tasks[number], self._wanted, self._failed, forgiving=forgiving, max_cost=self._max_cost
+                tasks[task_id],
+                self._target_states,
+                self._failed_states,
+                forgiving=time.time() < self._ignore_stops_until,
+                max_cost=self._max_cost,
             )
-            if event is not None and event.end is End.STOPPED_EARLY:
-                start_again(self._hook, [number])
+            if event is None:
                 continue
-            if event is not None and event.end is not End.REACHED:
+            if event.end is End.STOPPED_EARLY:
+                start_again(self._hook, [task_id])
+            elif event.end is End.REACHED:
+                self._finished[task_id] = event
+            else:
                 return event
-            if event is not None:
-                self._reached[number] = event
-        if len(self._reached) < len(self._lines):
+        if len(self._finished) < len(self._progress_logs):
             return None
-        return together([self._reached[number] for number in self._lines])
+        return together([self._finished[task_id] for task_id in self._progress_logs])
 
 
 class ConditionWorkerPoller(WorkerPoller):
-    """Looks until a condition is met, or cannot be met any more.
+    """Polls until a condition is met or cannot be met any more.
 
-    :param hook: the farm's hook.
-    :param condition: what is waited for.
-    :param keeps_state: whether this object lives on to the next look.
+    :param hook: the hook of the connection.
+    :param condition: the condition.
+    :param keeps_state: whether this object lives until the next poll.
     """
 
     def __init__(self, hook: RenderbusHook, condition: Condition, *, keeps_state: bool = True) -> None:
-        super().__init__(hook, keeps_state=keeps_state)
+        super().__init__(hook, condition.question, keeps_state=keeps_state)
         self._condition = condition
 
     def _poll(self) -> Event | None:
         look = self._hook.run(self._condition.look())
         if look.news != self.last_status:
             self.last_status = look.news
-            self._tell(look.news)
+            self._log(look.news)
         return look.end

@@ -1,4 +1,4 @@
-"""What all triggers of the farm share."""
+"""The base class of the triggers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class RenderbusTrigger(BaseTrigger):
-    """Waits through the poller of a connection and yields one event: how the waiting ended.
+    """Waits through the shared poller of a connection and yields one event, the result of the wait.
+
+    `ARGUMENTS_VERSION` increases when an argument changes its meaning. Arguments of an older version are
+    read, those of a newer one are refused; Airflow itself refuses arguments that do not exist.
 
     :param renderbus_conn_id: id of the connection.
-    :param poll_interval: seconds between two looks.
-    :param deadline: the moment until which to wait, in seconds since 1970.
-    :param version: of the arguments; a trigger may have been stored by another version of this provider.
-
-    `ARGUMENTS_VERSION` grows when an argument changes its meaning. Older versions are read,
-    newer ones are refused; an argument that is unknown here altogether is refused by Airflow itself.
+    :param poll_interval: seconds between polls.
+    :param deadline: when to end the wait, in seconds since 1970.
+    :param version: version of the arguments; another version of this provider may have stored them.
     """
 
     ARGUMENTS_VERSION: ClassVar[int]
@@ -40,9 +40,9 @@ class RenderbusTrigger(BaseTrigger):
         self.version = version
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the trigger's class and arguments, as Airflow stores them."""
-        kind = type(self)
-        return f"{kind.__module__}.{kind.__qualname__}", {
+        """Return the class and the arguments of the trigger, as Airflow stores them."""
+        cls = type(self)
+        return f"{cls.__module__}.{cls.__qualname__}", {
             "renderbus_conn_id": self.renderbus_conn_id,
             **self.trigger_kwargs(),
             "poll_interval": self.poll_interval,
@@ -51,17 +51,18 @@ class RenderbusTrigger(BaseTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: how the waiting ended."""
+        """Yield one event, the result of the wait."""
+        # Loads the models, which triggers do without while a DAG is parsed.
         from airflow_provider_renderbus.polling.shared_poller import shared_poller
 
         try:
             self._check_version()
             async with shared_poller(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
                 event = await self.wait(poller)
-        except OtherVersion as problem:
-            event = Event(End.FAILED, str(problem))
-        except (RenderbusError, ValueError) as problem:
-            event = unable(problem)
+        except OtherVersion as error:
+            event = Event(End.FAILED, str(error))
+        except (RenderbusError, ValueError) as error:
+            event = unable(error)
         except DeadlineExceeded:
             event = timed_out(None)
         except asyncio.CancelledError:
@@ -77,15 +78,15 @@ class RenderbusTrigger(BaseTrigger):
             )
 
     async def on_cancelled(self) -> None:
-        """Do what is to be done when the triggerer ends the waiting, for whatever reason."""
+        """Clean up when the triggerer cancels the wait, for whatever reason."""
 
     @abstractmethod
     def trigger_kwargs(self) -> dict[str, Any]:
-        """Return the arguments that only this kind of trigger has, as JSON."""
+        """Return the arguments that only this class has, as JSON."""
 
     @abstractmethod
     async def wait(self, poller: Poller) -> Event:
-        """Wait, and return how it ended.
+        """Wait and return the result.
 
-        :raises RenderbusError: the farm refused for good.
+        :raises RenderbusError: the farm refused in a way that a later poll would meet too.
         """

@@ -1,4 +1,4 @@
-"""Waiting for frames, files or money."""
+"""The trigger of sensors that wait for frames, files or funds."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.polling.poller import Poller
     from airflow_provider_renderbus.renders.conditions import Condition, Look
 
-# Airflow's own `self.log` would be made anew for each of thousands of triggers.
+# Airflow's `self.log` would create a logger for each of thousands of triggers.
 log = logging.getLogger(__name__)
 
 
 class RenderbusConditionTrigger(RenderbusTrigger):
-    """Waits until a condition is met, cannot be met any more, or the deadline is over.
+    """Waits until a condition is met or cannot be met any more, or the deadline passes.
 
     :param renderbus_conn_id: id of the connection.
-    :param condition: the condition, as `stored` made it.
-    :param poll_interval: seconds between two looks.
-    :param deadline: the moment until which to wait, in seconds since 1970.
-    :param version: of these arguments; a trigger may have been stored by another version of this provider.
+    :param condition: the condition as JSON, as made by `stored`.
+    :param poll_interval: seconds between polls.
+    :param deadline: when to end the wait, in seconds since 1970.
+    :param version: version of these arguments; another version of this provider may have stored them.
     """
 
     ARGUMENTS_VERSION = 1
@@ -48,50 +48,51 @@ class RenderbusConditionTrigger(RenderbusTrigger):
         self.condition = condition
 
     def trigger_kwargs(self) -> dict[str, Any]:
-        """Return the arguments that only this kind of trigger has."""
+        """Return the arguments that only this class has."""
         return {"condition": self.condition}
 
     async def wait(self, poller: Poller) -> Event:
         """Wait for the condition."""
-        news = None
+        last_message = None
         try:
-            async with contextlib.aclosing(self._looks(poller)) as looks:
-                async for look in looks:
-                    if look.news != news:
-                        news = look.news
-                        log.info(news)
-                    if look.end:
-                        return look.end
+            async with contextlib.aclosing(self._evaluations(poller)) as evaluations:
+                async for evaluation in evaluations:
+                    if evaluation.news != last_message:
+                        last_message = evaluation.news
+                        log.info(last_message)
+                    if evaluation.end:
+                        return evaluation.end
         except DeadlineExceeded:
             pass
-        return timed_out(news)
+        return timed_out(last_message)
 
-    async def _looks(self, poller: Poller) -> AsyncGenerator[Look]:
-        """Yield what there is to see, as often as there may be something new."""
+    async def _evaluations(self, poller: Poller) -> AsyncGenerator[Look]:
+        """Evaluate the condition whenever its result may have changed."""
         condition = restored(self.condition)
         if isinstance(condition, FramesDone):
-            # Frames are done when the task's counters change, and the poller sees a hundred tasks at once.
-            # Only the names of chosen frames take a request more.
+            # Frames are done when the counters of the task change, which are part of a page of a hundred
+            # tasks. Only the names of frames take another request.
             tasks = poller.watch(condition.number, self.poll_interval, self.deadline)
             async with contextlib.aclosing(tasks):
                 async for task in tasks:
-                    yield condition.judge(await self._frames(poller, condition, task))
+                    yield condition.judge(await self._fetch_frames(poller, condition, task))
                     if condition.frames and task.ended:
-                        # Its counters will not change any more, but its list of frames may be late.
+                        # The counters will not change any more, but the list of frames may be late.
                         break
-        async with contextlib.aclosing(self._answers(poller, condition, condition.ask)) as answers:
-            async for answer in answers:
-                yield condition.judge(answer)
+        results = self._fetch_repeatedly(poller, condition, condition.ask)
+        async with contextlib.aclosing(results):
+            async for result in results:
+                yield condition.judge(result)
 
-    async def _frames(self, poller: Poller, condition: FramesDone, task: TaskInfo) -> Frames:
+    async def _fetch_frames(self, poller: Poller, condition: FramesDone, task: TaskInfo) -> Frames:
         if condition.frames is None:
             return Frames(task)
-        ask = functools.partial(condition.ask_about, task)
-        async with contextlib.aclosing(self._answers(poller, condition, ask)) as answers:
-            frames: Frames = await anext(answers)
+        results = self._fetch_repeatedly(poller, condition, functools.partial(condition.ask_about, task))
+        async with contextlib.aclosing(results):
+            frames: Frames = await anext(results)
             return frames
 
-    def _answers(
-        self, poller: Poller, condition: Condition, ask: Callable[[], Sequence[Any]]
+    def _fetch_repeatedly(
+        self, poller: Poller, condition: Condition, make_flow: Callable[[], Sequence[Any]]
     ) -> AsyncGenerator[Any]:
-        return poller.queries.poll(ask, self.poll_interval, self.deadline, condition.question)
+        return poller.queries.poll(make_flow, self.poll_interval, self.deadline, condition.question)

@@ -1,4 +1,4 @@
-"""Waiting for tasks to reach a state."""
+"""The trigger of operators and sensors that wait for renders to reach a state."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.polling.poller import Poller
 
-# Airflow's own `self.log` would be made anew for each of thousands of triggers.
+# Airflow's `self.log` would create a logger for each of thousands of triggers.
 log = logging.getLogger(__name__)
 
 
 class RenderbusTaskTrigger(RenderbusTrigger):
-    """Waits until tasks have all reached a state, one has failed to, or the deadline is over.
+    """Waits until all renders have reached a target state, one has failed, or the deadline passes.
 
     :param renderbus_conn_id: id of the connection.
-    :param render_task_ids: the tasks' numbers.
-    :param target_states: codes of the states that are waited for.
-    :param failed_states: codes of the states that count as failed; None for every end that is not wanted.
-    :param poll_interval: seconds between two looks.
-    :param deadline: the moment until which to wait, in seconds since 1970.
-    :param cancel_on_kill: whether the tasks are stopped when the Airflow task is killed.
-    :param ignore_stops_until: until this moment, in seconds since 1970, a stop is that of an earlier try.
-    :param max_cost: what each task may cost, in the account's currency, as text; one that goes on and has
-        cost more is stopped at once.
-    :param version: of these arguments; a trigger may have been stored by another version of this provider.
+    :param render_task_ids: ids of the renders.
+    :param target_states: codes of the states to wait for.
+    :param failed_states: codes of the states that count as failed; None for every terminal state that is no
+        target.
+    :param poll_interval: seconds between polls.
+    :param deadline: when to end the wait, in seconds since 1970.
+    :param cancel_on_kill: whether the renders are stopped when the Airflow task is killed.
+    :param ignore_stops_until: a stop before this time, in seconds since 1970, is that of an earlier try.
+    :param max_cost: budget of each render, in the account's currency, as text; one that has cost more before
+        it has ended is stopped at once.
+    :param version: version of these arguments; another version of this provider may have stored them.
     """
 
     ARGUMENTS_VERSION = 2
@@ -69,7 +70,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         self.max_cost = max_cost
 
     def trigger_kwargs(self) -> dict[str, Any]:
-        """Return the arguments that only this kind of trigger has."""
+        """Return the arguments that only this class has."""
         return {
             "render_task_ids": self.render_task_ids,
             "target_states": self.target_states,
@@ -80,81 +81,89 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         }
 
     async def on_kill(self) -> None:
-        """Stop the tasks: a person or the scheduler has ended the Airflow task (Airflow 3.3 and later)."""
+        """Stop the renders: a user or the scheduler has ended the Airflow task (Airflow 3.3 and later)."""
         await self._stop_on_cancel(if_unknown=True)
 
     async def on_cancelled(self) -> None:
-        """Stop the tasks where this may be a kill: before Airflow 3.3 nothing else tells of one.
+        """Stop the renders if this may be a kill: before Airflow 3.3 a kill is a cancellation like any other.
 
-        It may as well be the end of this triggerer, in which Airflow soon answers no more.
+        It may also be the shutdown of this triggerer, in which Airflow soon stops answering.
         """
         if not hasattr(BaseTrigger, "on_kill"):
             await self._stop_on_cancel(if_unknown=False)
 
     async def _stop_on_cancel(self, *, if_unknown: bool) -> None:
-        """Stop the tasks unless the Airflow task goes on.
+        """Stop the renders unless the Airflow task is still active.
 
-        :param if_unknown: whether to stop them where Airflow does not tell.
+        :param if_unknown: whether to stop them if Airflow does not answer.
         """
         if self.cancel_on_kill:
-            await finish_despite_cancellation(self._stop_unless_owned(without_answer=if_unknown))
+            await finish_despite_cancellation(self._stop_unless_active(if_unknown=if_unknown))
 
-    async def _stop_unless_owned(self, *, without_answer: bool) -> None:
-        owned = await is_active(self.task_instance)
-        if owned or (owned is None and not without_answer):
+    async def _stop_unless_active(self, *, if_unknown: bool) -> None:
+        active = await is_active(self.task_instance)
+        if active or (active is None and not if_unknown):
+            ids = ", ".join(map(str, self.render_task_ids))
             log.info(
-                "Another try or triggerer waits for task %s now", ", ".join(map(str, self.render_task_ids))
+                "Render %s: not stopped, another try or triggerer %s for it",
+                ids,
+                "waits" if active else "may wait",
             )
             return
-        log.warning("Killed: %s", await self._stop())
+        log.warning("The Airflow task was killed: %s", await self._stop())
 
     async def _stop(self) -> str:
         return await stop_tasks(self.renderbus_conn_id, self.poll_interval, self.render_task_ids)
 
     async def wait(self, poller: Poller) -> Event:
-        """Wait for all the tasks; the first that fails ends the waiting."""
+        """Wait for all renders; the first one that fails ends the wait."""
         if len(self.render_task_ids) == 1:
             # The usual case, of which there may be thousands, needs no asyncio task of its own.
-            return await self._given_up(together([await self._end_of(self.render_task_ids[0], poller)]))
-        watching = [asyncio.ensure_future(self._end_of(number, poller)) for number in self.render_task_ids]
+            return await self._stop_on_timeout(
+                together([await self._wait_for_task(self.render_task_ids[0], poller)])
+            )
+        waits = [
+            asyncio.ensure_future(self._wait_for_task(task_id, poller)) for task_id in self.render_task_ids
+        ]
         try:
-            for ended in asyncio.as_completed(watching):
-                event = await ended
+            for done in asyncio.as_completed(waits):
+                event = await done
                 if event.end not in {End.REACHED, End.TIMED_OUT}:
                     return event
         finally:
-            for watch in watching:
-                watch.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
-        return await self._given_up(together([watch.result() for watch in watching]))
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return await self._stop_on_timeout(together([wait.result() for wait in waits]))
 
-    async def _given_up(self, event: Event) -> Event:
-        """Stop tasks whose time is over at once, for the worker that hears of it may have to wait."""
+    async def _stop_on_timeout(self, event: Event) -> Event:
+        """Stop the renders at once: the worker that gets the event may have to wait for a slot."""
         if event.end is End.TIMED_OUT and self.cancel_on_kill:
             log.warning("%s: %s", event.message, await self._stop())
         return event
 
-    async def _end_of(self, number: int, poller: Poller) -> Event:
-        wanted = tuple(map(TaskStatus, self.target_states))
-        failed = None if self.failed_states is None else tuple(map(TaskStatus, self.failed_states))
+    async def _wait_for_task(self, task_id: int, poller: Poller) -> Event:
+        target_states = tuple(map(TaskStatus, self.target_states))
+        failed_states = None if self.failed_states is None else tuple(map(TaskStatus, self.failed_states))
         max_cost = None if self.max_cost is None else Decimal(self.max_cost)
-        lines = ProgressLines()
-        last = None
-        watch = poller.watch(number, self.poll_interval, self.deadline)
+        progress_log = ProgressLines()
+        last_status = None
         try:
-            async with contextlib.aclosing(watch) as tasks:
+            async with contextlib.aclosing(poller.watch(task_id, self.poll_interval, self.deadline)) as tasks:
                 async for task in tasks:
-                    if line := lines.line(task):
+                    if line := progress_log.line(task):
                         log.info(line)
-                    forgiving = time.time() < self.ignore_stops_until
-                    if event := judge(task, wanted, failed, forgiving=forgiving, max_cost=max_cost):
+                    ignore_stops = time.time() < self.ignore_stops_until
+                    if event := judge(
+                        task, target_states, failed_states, forgiving=ignore_stops, max_cost=max_cost
+                    ):
                         if event.end is End.OVER_BUDGET:
-                            # The worker that hears of it may have to wait for its turn.
+                            # At once: the worker that gets the event may have to wait for a slot.
                             log.warning("%s: %s", event.message, await self._stop())
                         return event
-                    last = describe(task)
-                    # The wait for the next news may be long, and a model is large.
+                    last_status = describe(task)
+                    # The wait for the next update may be long, and a model is large.
                     del task, line
         except DeadlineExceeded:
             pass
-        return timed_out(last)
+        return timed_out(last_status)

@@ -66,7 +66,7 @@ class TestOnAWorker:
 
         monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.run", no_answer)
         assert not sensor(submitted).poke(context()).is_done
-        assert "the farm will be asked again" in caplog.text
+        assert "polling continues" in caplog.text
 
     def test_the_whole_sensor_waits_and_returns(self, farm, submitted, monkeypatch):
         monkeypatch.setattr("time.sleep", farm.advance)

@@ -112,7 +112,7 @@ class PollerWorld(stateful.RuleBasedStateMachine):
         self.log.addFilter(self._count)
 
     def _count(self, record):
-        self.warnings += "There is no answer" in record.msg
+        self.warnings += "poll failed" in record.msg
         return False
 
     def teardown(self):

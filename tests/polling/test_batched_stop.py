@@ -9,8 +9,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import BadRequest, NoAnswer
 from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.polling import batched_stop as together
-from airflow_provider_renderbus.polling import shared_poller as sharing
+from airflow_provider_renderbus.polling.batched_stop import run_stop
 from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
 from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
 from airflow_provider_renderbus.polling.shared_queries import SharedQueries
@@ -47,27 +46,22 @@ def test_what_is_at_rest_is_left_alone(settings):
     assert stopping.told([number]) == f"task {number} does not run any more"
 
 
-def test_what_goes_on_working_is_given_up_after_a_while(monkeypatch):
-    """The farm answers each time, and the task works on."""
-
+def test_run_stop_task_keeps_running_gives_up_after_stop_timeout():
     class Client:
-        async def run(self, sequence):
-            sequence.close()
+        """Answers each time; the task continues."""
 
-    async def body():
-        rounds = SharedQueries(
-            Client(), WarnOnce(logging.getLogger()), CircuitBreaker(30.0, lambda: 1.0), now
-        )
-        monkeypatch.setattr(together, "time", SimpleNamespace(time=now))
-        monkeypatch.setattr(
-            sharing, "shared_poller", lambda *_, **__: nullcontext(SimpleNamespace(queries=rounds))
-        )
-        begin = now()
-        told = await together.stop_tasks("farm", 30.0, [7])
-        assert "task 7 could not be stopped" in told
-        assert STOP_WITHIN <= now() - begin < STOP_WITHIN + 5
+        async def run(self, flow):
+            flow.close()
 
     def now():
         return asyncio.get_running_loop().time()
+
+    async def body():
+        breaker = CircuitBreaker(30.0, lambda: 1.0)
+        queries = SharedQueries(Client(), WarnOnce(logging.getLogger()), "Renders", breaker, now)
+        start = now()
+        request = await run_stop([7], lambda _: nullcontext(SimpleNamespace(queries=queries)), now)
+        assert "task 7 could not be stopped" in request.told([7])
+        assert STOP_WITHIN <= now() - start < STOP_WITHIN + 5
 
     run(body())

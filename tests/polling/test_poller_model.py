@@ -135,7 +135,7 @@ class PollerModel(PollerWorld):
     @stateful.invariant()
     def nobody_is_asked_for_in_vain(self):
         assert not self.farm.strangers
-        assert len(self.poller._pages) == len(self._waited_for())
+        assert len(self.poller._schedule) == len(self._waited_for())
 
     @stateful.invariant()
     def an_outage_is_told_once(self):

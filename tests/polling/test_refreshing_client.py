@@ -211,7 +211,7 @@ class TestARefusedKey:
 
         run(body())
         assert of_the_key(caplog) == [CHANGED]
-        (warning,) = [line for line in caplog.messages if "no answer" in line]
+        (warning,) = [line for line in caplog.messages if "poll failed" in line]
         assert "cannot be looked up: the API server is restarted" in warning
 
 

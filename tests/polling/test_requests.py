@@ -91,7 +91,7 @@ class TestRequests:
 
 def test_another_interval_is_refused():
     async def body(it):
-        with pytest.raises(ValueError, match=r"^interval: this poller looks every 60 s, not 5 s"):
+        with pytest.raises(ValueError, match=r"^interval: must be 60 s like the poller's, got 5 s"):
             await anext(it.poller.watch(1, 5.0, 1.0))
 
     scene([1], body)

@@ -137,8 +137,8 @@ class TestMissing:
             assert sum(task.done() for task in it.waiting.values()) == 1
 
         scene(range(1, 251), body)
-        assert [line for line in caplog.messages if "short of" in line] == [
-            "The farm's answer is short of [123]; they will be asked for again"
+        assert [line for line in caplog.messages if "lacks" in line] == [
+            "Renders: the farm's answer lacks [123], polling continues"
         ]
 
     def test_one_that_comes_back_starts_anew(self):
