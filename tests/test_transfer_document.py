@@ -30,4 +30,4 @@ def test_all_settings_of_transfers_are_told():
 def test_the_command_is_got_as_the_error_says():
     for part in ("rayvision-sync==3.1.8", "rayvision_sync/transmission/linux", "aspera/ascp"):
         assert part in DOCUMENT
-        assert part in command._HOW_TO_GET_IT
+        assert part in command._INSTALL_HINT

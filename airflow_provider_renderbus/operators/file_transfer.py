@@ -18,14 +18,14 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api import validation as arguments
 from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.task_json import schema as validation
-from airflow_provider_renderbus.task_json.files import load
+from airflow_provider_renderbus.task_json.files import load_json
 from airflow_provider_renderbus.transfer import assets as sources
 from airflow_provider_renderbus.transfer import downloads, uploads
 from airflow_provider_renderbus.transfer import endpoints as routes
-from airflow_provider_renderbus.transfer.command import FASTEST, Command, resume_ini
-from airflow_provider_renderbus.transfer.errors import Refused, TransferError, Unfinished
-from airflow_provider_renderbus.transfer.folder import parts_of
-from airflow_provider_renderbus.transfer.process import Runner
+from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, Command, write_resume_ini
+from airflow_provider_renderbus.transfer.errors import InvalidFiles, TransferError, TransferIncomplete
+from airflow_provider_renderbus.transfer.folder import split_path
+from airflow_provider_renderbus.transfer.process import TransferRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,7 +60,7 @@ class Courier:
     silence: float | str | None = None
     prefix: str = ""
     folder: str = "folder"
-    _runner: Runner | None = field(default=None, init=False)
+    _runner: TransferRunner | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
     def check(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -76,7 +76,7 @@ class Courier:
             if folder is not None:
                 self._absolute(folder).mkdir(parents=True, exist_ok=True)
             if self.line is not None:
-                routes.line_of(self.hook.send(calls.get_transfer_config()), self.line)
+                routes.select_line(self.hook.send(calls.get_transfer_config()), self.line)
 
     def send(self, assets: Assets) -> dict[str, int]:
         """Send scenes and assets to the input storage; what is there unchanged is not sent again.
@@ -91,14 +91,14 @@ class Courier:
             runner, limit = self._ready()
             listed = _listed(assets)
             profile = self.hook.send(calls.query_user_profile())
-            route = routes.to_input(
-                routes.line_of(self.hook.send(calls.get_transfer_config()), self.line),
+            route = routes.input_endpoint(
+                routes.select_line(self.hook.send(calls.get_transfer_config()), self.line),
                 profile,
                 self.hook.send(calls.get_transfer_bid()),
-                shared=self.hook.uses_main_account(profile),
+                main_account=self.hook.uses_main_account(profile),
             )
-            ini = resume_ini(self._remembered(), str(self.hook.settings.platform), route)
-            sent = uploads.send(runner, route, listed, ini, limit)
+            ini = write_resume_ini(self._remembered(), str(self.hook.settings.platform), route)
+            sent = uploads.upload(runner, route, listed, ini, limit)
         return {"files": sent.files, "bytes": sent.size}
 
     def fetch(
@@ -120,57 +120,61 @@ class Courier:
             target = self._absolute(folder)
             profile = self.hook.send(calls.query_user_profile())
             bids = self.hook.send(calls.get_transfer_bid())
-            line = routes.line_of(self.hook.send(calls.get_transfer_config()), self.line)
-            done: list[downloads.Fetched] = []
+            line = routes.select_line(self.hook.send(calls.get_transfer_config()), self.line)
+            done: list[downloads.DownloadResult] = []
             outputs: list[str] = []
             for leaf, files, everything in self._frames(number, pattern):
-                route = routes.from_output(line, profile, bids, leaf)
+                route = routes.output_endpoint(line, profile, bids, leaf)
                 whole = leaf.output_file_name if everything else None
-                done.append(downloads.fetch(runner, route, files, target, whole=whole, speed_limit=limit))
+                done.append(
+                    downloads.download(
+                        runner, route, files, target, storage_folder=whole, speed_limit_kb_per_s=limit
+                    )
+                )
                 outputs += dict.fromkeys(file.parts[0] for file in files)
         return {
             "folder": str(target),
             "outputs": outputs,
             "files": sum(each.files for each in done),
             "bytes": sum(each.size for each in done),
-            "there_before": sum(each.there_before for each in done),
+            "there_before": sum(each.already_present for each in done),
         }
 
     def stop(self) -> None:
         """End what is running, with its children, and begin nothing more. For ``on_kill``."""
         self._stopped = True
         if self._runner is not None:
-            self._runner.stop()
+            self._runner.cancel()
 
-    def _frames(self, number: int, pattern: str) -> list[tuple[TaskInfo, list[downloads.Wanted], bool]]:
+    def _frames(self, number: int, pattern: str) -> list[tuple[TaskInfo, list[downloads.RemoteFile], bool]]:
         """List the wanted files of each leaf, and tell whether they are all that its folder holds."""
         task = self.hook.run(sequences.task_info(number))
         found = []
         listed = 0
         for leaf in task.leaves():
             listing = self.hook.run(sequences.files_of([leaf.id]))
-            files = downloads.wanted(listing, pattern)
+            files = downloads.select_files(listing, pattern)
             listed += len(listing)
             if files:
-                top = parts_of(leaf.output_file_name)[0] if leaf.output_file_name else None
+                top = split_path(leaf.output_file_name)[0] if leaf.output_file_name else None
                 everything = len(files) == len(listing) and all(file.parts[0] == top for file in files)
                 found.append((leaf, files, everything))
         if not listed:
-            raise Unfinished(f"The farm lists no files of task {number} (yet)")
+            raise TransferIncomplete(f"The farm lists no files of task {number} (yet)")
         if not found:
-            raise Refused(f"None of the {listed:,} files of task {number} matches {pattern!r}")
+            raise InvalidFiles(f"None of the {listed:,} files of task {number} matches {pattern!r}")
         return found
 
     def _absolute(self, folder: str | os.PathLike[str]) -> Path:
         path = Path(folder)
         if not path.is_absolute():
-            raise Refused(f"{self.folder}: an absolute path is wanted, not {str(folder)!r}")
+            raise InvalidFiles(f"{self.folder}: an absolute path is wanted, not {str(folder)!r}")
         return path
 
-    def _ready(self) -> tuple[Runner, int]:
+    def _ready(self) -> tuple[TransferRunner, int]:
         """Return what runs the command, after a look whether it can, and the speed limit."""
         limit = (
-            FASTEST
+            MAX_SPEED_KB_PER_S
             if self.speed_limit is None
             else arguments.whole(f"{self.prefix}speed_limit", self.speed_limit)
         )
@@ -178,10 +182,10 @@ class Courier:
         silence = arguments.seconds(
             f"{self.prefix}silence", silence if self.silence is None else self.silence
         )
-        command = Command.at(self.hook.transfer_command)
-        self._runner = Runner(command, self._remembered() / "logs", silence)
+        command = Command.find(self.hook.transfer_command)
+        self._runner = TransferRunner(command, self._remembered() / "logs", silence)
         if self._stopped:
-            self._runner.stop()
+            self._runner.cancel()
         return self._runner, limit
 
     def _remembered(self) -> Path:
@@ -214,8 +218,8 @@ def _listed(assets: Assets) -> list[sources.Asset]:
     path = os.fspath(assets) if isinstance(assets, str | os.PathLike) else None
     given = assets if isinstance(assets, Mapping) else path
     if isinstance(given, Mapping) or (given or "").endswith(".json"):
-        content = load("upload.json", given or "")
-        for warning in validation.check("upload.json", content):
+        content = load_json("upload.json", given or "")
+        for warning in validation.validate("upload.json", content):
             log.warning(warning)
-        return sources.of_upload_json(content)
-    return sources.of_paths(path or assets)
+        return sources.assets_from_upload_json(content)
+    return sources.assets_from_paths(path or assets)

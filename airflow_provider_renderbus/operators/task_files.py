@@ -61,7 +61,7 @@ class Description:
         :raises ValueError: a file is missing or wrong; the places and what is wanted there are named.
         """
         from airflow_provider_renderbus.task_json import schema as validation
-        from airflow_provider_renderbus.task_json.files import load
+        from airflow_provider_renderbus.task_json.files import load_json
 
         unknown = sorted(set(hardware or {}) - set(_TRAITS))
         if unknown:
@@ -75,8 +75,8 @@ class Description:
             content = given.get(argument)
             if content is None and name != _TASK:
                 continue
-            files[name] = load(argument, "" if content is None else content)
-            for warning in validation.check(name, files[name]):
+            files[name] = load_json(argument, "" if content is None else content)
+            for warning in validation.validate(name, files[name]):
                 log.warning(warning)
         return cls(files, project_name, traits)
 
@@ -89,12 +89,12 @@ class Description:
         :raises ValueError: the farm has no such project or machines, or enforces a finding in tips.json;
             nothing is uploaded then.
         """
-        from airflow_provider_renderbus.task_json.files import filled_in
+        from airflow_provider_renderbus.task_json.files import complete_task_json
 
         self._check_tips(hook)
         profile = hook.send(calls.query_user_profile())
         texts = {name: json.dumps(content, ensure_ascii=False) for name, content in self.files.items()}
-        texts[_TASK] = filled_in(
+        texts[_TASK] = complete_task_json(
             self.files[_TASK],
             task_id=number,
             user_id=profile.user_id,
@@ -115,7 +115,7 @@ class Description:
         found = self.files.get(_TIPS)
         if found:
             details = hook.send(calls.query_error_detail(codes=found))
-            for line in tips.check(found, details):
+            for line in tips.check_findings(found, details):
                 log.warning(line)
 
     def _project_id(self, hook: RenderbusHook) -> int | None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_renderbus.api.call import without_none
 from airflow_provider_renderbus.task_json import fields, scenes
-from airflow_provider_renderbus.task_json.files import load, merged
-from airflow_provider_renderbus.task_json.schema import check
-from airflow_provider_renderbus.task_json.software import HOUDINI, MAYA, cg_name, cg_number
+from airflow_provider_renderbus.task_json.files import deep_merge, load_json
+from airflow_provider_renderbus.task_json.schema import validate
+from airflow_provider_renderbus.task_json.software import HOUDINI, MAYA, software_id, software_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,55 +121,55 @@ def build_task_json(
     """
     present = {}
     if base is not None:
-        present = load("base", base)
-        check("task.json", present)
+        present = load_json("base", base)
+        validate("task.json", present)
     number = _software_number(software, present)
     rendered = without_none(
         frames=fields.frames("frames", frames),
-        width=fields.digits("width", width),
-        height=fields.digits("height", height),
-        camera=fields.text("camera", camera),
-        image_format=fields.text("image_format", image_format),
-        output=fields.text("output", output),
-        scene_names=fields.texts("scene_names", scene_names),
-        layers=fields.texts("layers", layers),
-        renderer=fields.text("renderer", renderer),
-        render_setup=fields.chosen("render_setup", render_setup, {False: "0", True: "1"}),
-        rop_nodes=fields.texts("rop_nodes", rop_nodes),
-        geo_nodes=fields.texts("geo_nodes", geo_nodes),
+        width=fields.int_text("width", width),
+        height=fields.int_text("height", height),
+        camera=fields.str_or_path("camera", camera),
+        image_format=fields.str_or_path("image_format", image_format),
+        output=fields.str_or_path("output", output),
+        scene_names=fields.str_list("scene_names", scene_names),
+        layers=fields.str_list("layers", layers),
+        renderer=fields.str_or_path("renderer", renderer),
+        render_setup=fields.choice_text("render_setup", render_setup, {False: "0", True: "1"}),
+        rop_nodes=fields.str_list("rop_nodes", rop_nodes),
+        geo_nodes=fields.str_list("geo_nodes", geo_nodes),
     )
     config = without_none(
-        cg_name=None if present else cg_name(number),
-        cg_version=fields.text("version", version),
-        plugins=fields.versions("plugins", plugins),
+        cg_name=None if present else software_name(number),
+        cg_version=fields.str_or_path("version", version),
+        plugins=fields.plugin_versions("plugins", plugins),
     )
     info = without_none(
         cg_id=None if present else str(number),
-        input_cg_file=fields.text("scene", scene),
-        input_project_path=fields.text("project_path", project_path),
-        project_name=fields.text("project_name", project_name),
-        frames_per_task=fields.digits("frames_per_task", frames_per_task),
-        pre_frames=fields.priority_frames("test_frames", test_frames, rendered.get("frames")),
-        stop_after_test=fields.chosen(
+        input_cg_file=fields.str_or_path("scene", scene),
+        input_project_path=fields.str_or_path("project_path", project_path),
+        project_name=fields.str_or_path("project_name", project_name),
+        frames_per_task=fields.int_text("frames_per_task", frames_per_task),
+        pre_frames=fields.test_frames("test_frames", test_frames, rendered.get("frames")),
+        stop_after_test=fields.choice_text(
             "pause_after_test_frames", pause_after_test_frames, {True: "1", False: "2"}
         ),
-        job_stop_time=fields.digits("frame_timeout", frame_timeout),
-        task_stop_time=fields.digits("task_timeout", task_timeout, least=0),
-        time_out=fields.digits("warn_after", warn_after),
-        tiles=fields.digits("tiles", tiles),
-        tiles_type=fields.chosen("tiles_type", tiles_type, {"block": "block", "strip": "strip"}),
+        job_stop_time=fields.int_text("frame_timeout", frame_timeout),
+        task_stop_time=fields.int_text("task_timeout", task_timeout, least=0),
+        time_out=fields.int_text("warn_after", warn_after),
+        tiles=fields.int_text("tiles", tiles),
+        tiles_type=fields.choice_text("tiles_type", tiles_type, {"block": "block", "strip": "strip"}),
         render_layer_type=rendered.get("render_setup"),
-        os_name=fields.chosen("os_name", os_name, {"linux": "0", "windows": "1"}),
-        ram=fields.digits("ram_gb", ram_gb),
-        graphics_cards_num=fields.digits("gpu_num", gpu_num),
+        os_name=fields.choice_text("os_name", os_name, {"linux": "0", "windows": "1"}),
+        ram=fields.int_text("ram_gb", ram_gb),
+        graphics_cards_num=fields.int_text("gpu_num", gpu_num),
     )
     _check_rendered(number, rendered)
     if not present:
         _check_whole(number, {"version": version, "scene": scene, **rendered})
     described = {"software_config": config, "task_info": info, **_scene(number, rendered, present)}
-    result = merged(present or _defaults(number), described)
+    result = deep_merge(present or _defaults(number), described)
     _check_together(info, result["task_info"])
-    return merged(result, {} if overrides is None else load("overrides", overrides))
+    return deep_merge(result, {} if overrides is None else load_json("overrides", overrides))
 
 
 def _defaults(number: int) -> dict[str, Any]:
@@ -179,30 +179,30 @@ def _defaults(number: int) -> dict[str, Any]:
 
 
 def _software_number(software: str | int | None, base: Mapping[str, Any]) -> int:
-    described = " or ".join(map(cg_name, scenes.DESCRIBE))
-    given = None if software is None else cg_number("software", software)
+    described = " or ".join(map(software_name, scenes.SCENE_BUILDERS))
+    given = None if software is None else software_id("software", software)
     if base:
         cg_id = base["task_info"].get("cg_id", "")
         number = int(cg_id) if cg_id.isdecimal() else 0
         if given not in {None, number}:
             raise ValueError(
-                f"software: base is for {cg_name(number)}, not for {software!r}; leave software out"
+                f"software: base is for {software_name(number)}, not for {software!r}; leave software out"
             )
         return number
     if given is None:
         raise ValueError(f"software: {described} is wanted where there is no base")
-    if given not in scenes.DESCRIBE:
-        start = f"for {cg_name(given)} start from base, a file that an analysis made"
+    if given not in scenes.SCENE_BUILDERS:
+        start = f"for {software_name(given)} start from base, a file that an analysis made"
         raise ValueError(f"software: {described} is wanted; {start}")
     return given
 
 
 def _check_rendered(number: int, rendered: Mapping[str, Any]) -> None:
     for argument in rendered:
-        takers = [taker for taker, taken in scenes.TAKES.items() if argument in taken]
+        takers = [taker for taker, taken in scenes.SUPPORTED_ARGUMENTS.items() if argument in taken]
         if number not in takers:
-            names = " and ".join(map(cg_name, takers))
-            raise ValueError(f"{argument}: it is for {names}, not for {cg_name(number)}; use overrides")
+            names = " and ".join(map(software_name, takers))
+            raise ValueError(f"{argument}: it is for {names}, not for {software_name(number)}; use overrides")
 
 
 def _check_whole(number: int, given: Mapping[str, Any]) -> None:
@@ -215,7 +215,7 @@ def _check_whole(number: int, given: Mapping[str, Any]) -> None:
         wanted += ["width", "height"]
     for argument in wanted:
         if given.get(argument) is None:
-            raise ValueError(f"{argument}: it is wanted for {cg_name(number)} where there is no base")
+            raise ValueError(f"{argument}: it is wanted for {software_name(number)} where there is no base")
 
 
 def _check_together(given: Mapping[str, Any], info: Mapping[str, Any]) -> None:
@@ -232,5 +232,7 @@ def _check_together(given: Mapping[str, Any], info: Mapping[str, Any]) -> None:
 def _scene(number: int, rendered: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     if not rendered:
         return {}
-    scene = scenes.DESCRIBE[number](base.get("scene_info_render") or base.get("scene_info") or {}, rendered)
+    scene = scenes.SCENE_BUILDERS[number](
+        base.get("scene_info_render") or base.get("scene_info") or {}, rendered
+    )
     return {"scene_info_render": scene} | ({"layers": list(scene)} if number == MAYA else {})

@@ -11,7 +11,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.task_json.frame_ranges import PRIORITY, frame_numbers, frames_text
+from airflow_provider_renderbus.task_json.frame_ranges import (
+    TEST_FRAMES_PATTERN,
+    format_frames,
+    frame_numbers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,13 +23,13 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.task_json.frame_ranges import Frames
 
 
-def text(argument: str, value: str | PurePath | None) -> str | None:
+def str_or_path(argument: str, value: str | PurePath | None) -> str | None:
     """Return a text or a path."""
     given = str(value) if isinstance(value, PurePath) else value
     return None if given is None else arguments.text(argument, given)
 
 
-def texts(argument: str, values: Iterable[str] | None) -> list[str] | None:
+def str_list(argument: str, values: Iterable[str] | None) -> list[str] | None:
     """Return a list of texts, at least one."""
     if values is None:
         return None
@@ -35,14 +39,14 @@ def texts(argument: str, values: Iterable[str] | None) -> list[str] | None:
     return given
 
 
-def digits(argument: str, value: int | None, least: int = 1) -> str | None:
+def int_text(argument: str, value: int | None, least: int = 1) -> str | None:
     """Return a whole number, at least `least`."""
     if value is not None and (type(value) is not int or value < least):
         raise ValueError(f"{argument}: a whole number of at least {least} is wanted, not {value!r}")
     return None if value is None else str(value)
 
 
-def chosen(argument: str, value: Any, written: Mapping[Any, str]) -> str | None:
+def choice_text(argument: str, value: Any, written: Mapping[Any, str]) -> str | None:
     """Return how a value that is one of a few is written."""
     if value is None:
         return None
@@ -51,7 +55,7 @@ def chosen(argument: str, value: Any, written: Mapping[Any, str]) -> str | None:
     return written[value]
 
 
-def versions(argument: str, value: Mapping[str, str] | None) -> dict[str, str] | None:
+def plugin_versions(argument: str, value: Mapping[str, str] | None) -> dict[str, str] | None:
     """Return versions by name."""
     if value is None:
         return None
@@ -66,14 +70,14 @@ def versions(argument: str, value: Mapping[str, str] | None) -> dict[str, str] |
 
 def frames(argument: str, value: Frames | None) -> str | None:
     """Return frames as ranges."""
-    return None if value is None else frames_text(argument, value)
+    return None if value is None else format_frames(argument, value)
 
 
-def priority_frames(argument: str, value: str | None, job_frames: str | None) -> str | None:
+def test_frames(argument: str, value: str | None, job_frames: str | None) -> str | None:
     """Return priority frames, which are frames of the job where those are known."""
     if value is None:
         return None
-    match = PRIORITY.fullmatch(value) if isinstance(value, str) else None
+    match = TEST_FRAMES_PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         wanted = "three digits 0 or 1 and, if wanted, a colon and frames, such as '101' or '000:1,3-4[1]',"
         raise ValueError(f"{argument}: {wanted} are wanted, not {value!r}")

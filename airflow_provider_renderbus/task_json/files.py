@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.hardware import HardwareConfig
 
 
-def load(name: str, given: Mapping[str, Any] | str | PathLike[str]) -> dict[str, Any]:
+def load_json(name: str, given: Mapping[str, Any] | str | PathLike[str]) -> dict[str, Any]:
     """Return a job's file as a dict of its own, which holds nothing but JSON.
 
     :param name: what the file is called in messages, e.g. "upload.json" or the name of an argument.
@@ -35,7 +35,7 @@ def load(name: str, given: Mapping[str, Any] | str | PathLike[str]) -> dict[str,
     elif hasattr(given, "__fspath__"):
         content = _parsed(name, _read(name, Path(given)))
     if not isinstance(content, dict):
-        raise ValueError(f"{name}: a JSON object is wanted, not {kind(content)}")
+        raise ValueError(f"{name}: a JSON object is wanted, not {json_type(content)}")
     return content
 
 
@@ -69,7 +69,7 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def filled_in(
+def complete_task_json(
     task_json: Mapping[str, Any] | str,
     *,
     task_id: int,
@@ -91,10 +91,10 @@ def filled_in(
         and ``graphics_cards_num``, likewise.
     :raises ValueError: it is no JSON object, or has no object `task_info`.
     """
-    described = load("task_json", task_json)
+    described = load_json("task_json", task_json)
     info = described.get("task_info")
     if not isinstance(info, dict):
-        there = "none" if info is None else kind(info)
+        there = "none" if info is None else json_type(info)
         raise ValueError(f"task_json: an object task_info is wanted in it, there is {there}")
     # Every value in task_info is text on the farm, numbers too.
     info |= {"task_id": str(task_id), "user_id": str(user_id), "platform": str(platform)}
@@ -118,11 +118,11 @@ def _machines(hardware: Sequence[HardwareConfig]) -> dict[str, Any]:
     )
 
 
-MOST_PLACES = 3
+MAX_EXAMPLES = 3
 """Texts told of one finding: an analysis lists each file of thousands."""
 
 
-def check(tips: Mapping[str, Any], details: Iterable[ErrorDetail]) -> tuple[str, ...]:
+def check_findings(tips: Mapping[str, Any], details: Iterable[ErrorDetail]) -> tuple[str, ...]:
     """Check what an analysis found against what the farm says about it.
 
     :param tips: the content of tips.json: a text or a list of texts by code.
@@ -148,12 +148,12 @@ def check(tips: Mapping[str, Any], details: Iterable[ErrorDetail]) -> tuple[str,
 
 def _line(code: str, found: list[str], about: ErrorDetail | None) -> str:
     description = about.description if about is not None and about.description else "not described"
-    line = f"tips.json: {code}: {one_line(description)}"
+    line = f"tips.json: {code}: {collapse_whitespace(description)}"
     if found:
-        more = f" and {len(found) - MOST_PLACES} more" if len(found) > MOST_PLACES else ""
-        line += f"; found: {', '.join(map(one_line, found[:MOST_PLACES]))}{more}"
+        more = f" and {len(found) - MAX_EXAMPLES} more" if len(found) > MAX_EXAMPLES else ""
+        line += f"; found: {', '.join(map(collapse_whitespace, found[:MAX_EXAMPLES]))}{more}"
     if about is not None and about.solution:
-        line += f"; to do: {one_line(about.solution)}"
+        line += f"; to do: {collapse_whitespace(about.solution)}"
     return line
 
 
@@ -171,7 +171,7 @@ _KINDS = {
 }
 
 
-def kind(value: Any) -> str:
+def json_type(value: Any) -> str:
     """Return what a value is, e.g. "a list"."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -184,12 +184,12 @@ def excerpt(value: Any) -> str:
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}…"
 
 
-def one_line(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """Return a text without line breaks."""
     return " ".join(text.split())
 
 
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def deep_merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object with the fields of both; `over` wins, and objects in both are merged in turn.
 
     Lists and other values are replaced, never merged. Neither argument is changed.
@@ -201,7 +201,7 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for field, value in over.items():
         if isinstance(value, Mapping):
             present = result.get(field)
-            result[field] = merged(present if isinstance(present, Mapping) else {}, value)
+            result[field] = deep_merge(present if isinstance(present, Mapping) else {}, value)
         else:
             result[field] = value
     return result

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 Frames: TypeAlias = int | str | tuple[int, int] | tuple[int, int, int]
 """One frame, a text, or start, end and step."""
 
-MOST_FRAMES = 1_000_000
+MAX_FRAMES = 1_000_000
 """More than this is taken for a slip of the pen; the farm's own limit is not documented."""
-WANTED = "frames such as '1-24[1]', '1-10[2],15', 7, (1, 24) or (1, 24, 2)"
+FORMAT_HELP = "frames such as '1-24[1]', '1-10[2],15', 7, (1, 24) or (1, 24, 2)"
 
-PRIORITY = re.compile(r"[01]{3}(?::(.+))?")
+TEST_FRAMES_PATTERN = re.compile(r"[01]{3}(?::(.+))?")
 """Priority frames: first, middle and last as digits, then frames."""
 _RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9})(?:\[([0-9]{1,9})\])?)?")
 
@@ -33,7 +33,7 @@ class FrameRange(NamedTuple):
         return range(self.start, self.end + 1, self.step)
 
 
-def read_ranges(argument: str, text: str) -> tuple[FrameRange, ...]:
+def parse_ranges(argument: str, text: str) -> tuple[FrameRange, ...]:
     """Read frames such as ``1-10[2],15``.
 
     :param argument: what the frames are called in messages.
@@ -42,8 +42,8 @@ def read_ranges(argument: str, text: str) -> tuple[FrameRange, ...]:
         than 1,000,000.
     """
     ranges = tuple(_read_range(argument, part.strip()) for part in text.split(","))
-    if sum(len(each.numbers) for each in ranges) > MOST_FRAMES:
-        raise ValueError(f"{argument}: at most {MOST_FRAMES} frames are wanted, not {text[:60]!r}")
+    if sum(len(each.numbers) for each in ranges) > MAX_FRAMES:
+        raise ValueError(f"{argument}: at most {MAX_FRAMES} frames are wanted, not {text[:60]!r}")
     return ranges
 
 
@@ -54,10 +54,10 @@ def frame_numbers(argument: str, text: str) -> tuple[int, ...]:
     :param text: the frames, e.g. ``1-10[2],15``.
     :raises ValueError: see :func:`read_ranges`.
     """
-    return tuple(dict.fromkeys(number for each in read_ranges(argument, text) for number in each.numbers))
+    return tuple(dict.fromkeys(number for each in parse_ranges(argument, text) for number in each.numbers))
 
 
-def frames_text(argument: str, frames: Frames) -> str:
+def format_frames(argument: str, frames: Frames) -> str:
     """Return frames as task.json writes them, e.g. ``1-10[2],15-15[1]``.
 
     :param argument: what the frames are called in messages.
@@ -72,14 +72,14 @@ def frames_text(argument: str, frames: Frames) -> str:
     ):
         given = str(FrameRange(*given))
     if not isinstance(given, str):
-        raise ValueError(f"{argument}: {WANTED} are wanted, not {frames!r}")
-    return ",".join(map(str, read_ranges(argument, given)))
+        raise ValueError(f"{argument}: {FORMAT_HELP} are wanted, not {frames!r}")
+    return ",".join(map(str, parse_ranges(argument, given)))
 
 
 def _read_range(argument: str, text: str) -> FrameRange:
     match = _RANGE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{argument}: {WANTED} are wanted, not {text[:60]!r}")
+        raise ValueError(f"{argument}: {FORMAT_HELP} are wanted, not {text[:60]!r}")
     start = int(match[1])
     found = FrameRange(start, int(match[2] or start), int(match[3] or 1))
     if found.step < 1 or found.end < found.start:

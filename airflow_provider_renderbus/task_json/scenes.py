@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.task_json.files import merged
-from airflow_provider_renderbus.task_json.frame_ranges import read_ranges
+from airflow_provider_renderbus.task_json.files import deep_merge
+from airflow_provider_renderbus.task_json.frame_ranges import parse_ranges
 from airflow_provider_renderbus.task_json.software import BLENDER, HOUDINI, MAYA
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _HOUDINI_NODES = {"rop_nodes": ("rop_node", RENDER), "geo_nodes": ("geo_node", S
 
 def blender(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
     """Describe a scene of Blender."""
-    return merged(scene, {"common": _renamed(given, _BLENDER_FIELDS)})
+    return deep_merge(scene, {"common": _renamed(given, _BLENDER_FIELDS)})
 
 
 def maya(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def maya(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
     layers = given.get("layers")
     fields: dict[str, Any] = {"common": _renamed(given, _MAYA_FIELDS)}
     if "frames" in given:
-        ranges = read_ranges("frames", given["frames"])
+        ranges = parse_ranges("frames", given["frames"])
         start, end = min(each.start for each in ranges), max(each.end for each in ranges)
         fields["common"] |= {"start": str(start), "end": str(end), "by_frame": str(ranges[0].step)}
     cameras = [given["camera"]] if "camera" in given else []
@@ -60,9 +60,9 @@ def maya(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
         fields["common"]["render_camera"] = [*cameras]
     if layers is not None:
         fields["renderable"] = "1"
-        scene = {name: merged(layer, {"renderable": "0"}) for name, layer in scene.items()}
+        scene = {name: deep_merge(layer, {"renderable": "0"}) for name, layer in scene.items()}
     chosen = layers or scene or ["defaultRenderLayer"]
-    return {**scene, **{name: merged(scene.get(name) or _new_layer(cameras), fields) for name in chosen}}
+    return {**scene, **{name: deep_merge(scene.get(name) or _new_layer(cameras), fields) for name in chosen}}
 
 
 def houdini(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,9 +81,9 @@ def houdini(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("rop_nodes: base renders no node; give rop_nodes or geo_nodes")
     for argument, names in (named or {"rop_nodes": rendering}).items():
         field, option = _HOUDINI_NODES[argument]
-        nodes = {name: merged(node, {"render": "0"}) for name, node in _by_name(described[field])}
+        nodes = {name: deep_merge(node, {"render": "0"}) for name, node in _by_name(described[field])}
         for name in names:
-            nodes[name] = merged(nodes.get(name) or {"node": name, "option": option}, fields)
+            nodes[name] = deep_merge(nodes.get(name) or {"node": name, "option": option}, fields)
         described[field] = list(nodes.values())
     return described
 
@@ -101,14 +101,14 @@ def _renamed(given: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, A
     return {field: given[argument] for argument, field in fields.items() if argument in given}
 
 
-DESCRIBE: Mapping[int, Callable[[Scene, Mapping[str, Any]], dict[str, Any]]] = {
+SCENE_BUILDERS: Mapping[int, Callable[[Scene, Mapping[str, Any]], dict[str, Any]]] = {
     BLENDER: blender,
     MAYA: maya,
     HOUDINI: houdini,
 }
 """The software whose scenes can be described, with what describes them."""
 
-TAKES = {
+SUPPORTED_ARGUMENTS = {
     BLENDER: (*_BLENDER_FIELDS,),
     MAYA: (*_MAYA_FIELDS, "camera", "layers", "render_setup"),
     HOUDINI: (*_HOUDINI_FIELDS, *_HOUDINI_NODES),

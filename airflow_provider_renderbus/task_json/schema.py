@@ -13,14 +13,14 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import CONFIG_FILES, one_of
-from airflow_provider_renderbus.task_json.files import MISSING, excerpt, kind
+from airflow_provider_renderbus.task_json.files import MISSING, excerpt, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from jsonschema import ValidationError
 
-MOST_TOLD = 20
+MAX_REPORTED = 20
 """Places told of one file, wrong ones and doubtful ones each."""
 
 _TYPES = {
@@ -37,7 +37,7 @@ _FORMATS = {
 _FIELD = re.compile(r"[A-Za-z_]\w*")
 
 
-def check(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
+def validate(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
     """Check a job's file.
 
     :param name: task.json, upload.json, asset.json or tips.json.
@@ -55,7 +55,7 @@ def check(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
     doubtful: list[ValidationError] = []
     for error in validator.iter_errors(content):
         (doubtful if error.validator in keywords.WARNINGS else wrong).append(error)
-        if len(wrong) > MOST_TOLD:
+        if len(wrong) > MAX_REPORTED:
             break
     if wrong:
         raise ValueError("\n".join(_cut(name, _lines(name, wrong))))
@@ -81,7 +81,7 @@ def _lines(name: str, errors: Iterable[ValidationError]) -> list[str]:
 
 
 def _cut(name: str, lines: list[str]) -> list[str]:
-    return lines if len(lines) <= MOST_TOLD else [*lines[:MOST_TOLD], f"{name}: … and more"]
+    return lines if len(lines) <= MAX_REPORTED else [*lines[:MAX_REPORTED], f"{name}: … and more"]
 
 
 def _told(error: ValidationError) -> str:
@@ -90,7 +90,7 @@ def _told(error: ValidationError) -> str:
     match error.validator:
         case "type":
             types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-            there = "it is missing" if error.instance is MISSING else f"not {kind(error.instance)}"
+            there = "it is missing" if error.instance is MISSING else f"not {json_type(error.instance)}"
             return f"{' or '.join(_TYPES[each] for each in types)} is wanted, {there}"
         case "format":
             return f"{excerpt(error.instance)} is not known; known are {_FORMATS[schema['format']]}"

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import create
 
 from airflow_provider_renderbus.task_json.files import MISSING, excerpt
-from airflow_provider_renderbus.task_json.frame_ranges import PRIORITY, read_ranges
+from airflow_provider_renderbus.task_json.frame_ranges import TEST_FRAMES_PATTERN, parse_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -55,13 +55,13 @@ def _formats() -> FormatChecker:
 
 
 def _are_frames(value: object) -> bool:
-    return not isinstance(value, str) or bool(read_ranges("frames", value))
+    return not isinstance(value, str) or bool(parse_ranges("frames", value))
 
 
 def _are_priority_frames(value: object) -> bool:
     if not isinstance(value, str):
         return True
-    match = PRIORITY.fullmatch(value)
+    match = TEST_FRAMES_PATTERN.fullmatch(value)
     return match is not None and (match[1] is None or _are_frames(match[1]))
 
 

@@ -27,7 +27,7 @@ SOFTWARE = {
 }
 
 
-def cg_number(argument: str, value: int | str) -> int:
+def software_id(argument: str, value: int | str) -> int:
     """Return a software's number, given as such (2007 or "2007") or by its name ("Blender").
 
     Of a name, letters and digits count, in either case: "cinema4d" is Cinema 4D.
@@ -46,7 +46,7 @@ def cg_number(argument: str, value: int | str) -> int:
     return number
 
 
-def cg_name(number: int) -> str:
+def software_name(number: int) -> str:
     """Return a software's name, or its number as text where it is not known."""
     return SOFTWARE.get(number, f"software {number}")
 

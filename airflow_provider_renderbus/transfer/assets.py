@@ -8,15 +8,20 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_renderbus.transfer.errors import NOT_CARRIED, Refused, Unfinished, told
+from airflow_provider_renderbus.transfer.errors import (
+    FORBIDDEN_CHARACTERS,
+    InvalidFiles,
+    TransferIncomplete,
+    join_limited,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-ENTRIES_A_LIST = 20_000
+FILES_PER_LIST = 20_000
 """Files in one upload.json: the command reads all of it before it sends anything."""
-_ENTRIES_AT_ONCE = 5_000
+_FILES_PER_WRITE = 5_000
 
 
 class Asset(NamedTuple):
@@ -34,7 +39,7 @@ class Asset(NamedTuple):
     modified: int
 
 
-def of_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Asset]:
+def assets_from_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Asset]:
     """Return the files that paths name, each once, with the places that the vendor's rule gives them.
 
     Of a POSIX path that is the path itself, so that a scene finds its assets under the names it knows. Links
@@ -56,10 +61,10 @@ def of_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
             found |= dict.fromkeys(_files(os.path.normpath(path), problems))
     if not given:
         problems.append("at least one file, folder or pattern is wanted")
-    return _checked(((path, path) for path in found), problems)
+    return _validate(((path, path) for path in found), problems)
 
 
-def of_upload_json(content: Mapping[str, Any]) -> list[Asset]:
+def assets_from_upload_json(content: Mapping[str, Any]) -> list[Asset]:
     """Return the files that an upload.json lists, each once.
 
     :param content: of the file, already held against its schema.
@@ -70,7 +75,7 @@ def of_upload_json(content: Mapping[str, Any]) -> list[Asset]:
     problems: list[str] = []
     if not entries:
         problems.append("upload.json lists no file")
-    return _checked(dict.fromkeys((entry["local"], entry["server"]) for entry in entries), problems)
+    return _validate(dict.fromkeys((entry["local"], entry["server"]) for entry in entries), problems)
 
 
 def write_lists(assets: Sequence[Asset], folder: Path) -> Iterator[tuple[Path, Sequence[Asset]]]:
@@ -79,15 +84,15 @@ def write_lists(assets: Sequence[Asset], folder: Path) -> Iterator[tuple[Path, S
     :param assets: the files.
     :param folder: where to; an upload.json lies there only until the next is asked for.
     """
-    for start in range(0, len(assets), ENTRIES_A_LIST):
-        listed = assets[start : start + ENTRIES_A_LIST]
+    for start in range(0, len(assets), FILES_PER_LIST):
+        listed = assets[start : start + FILES_PER_LIST]
         path = folder / "upload.json"
         with path.open("w", encoding="utf-8") as file:
             file.write('{"asset": [')
-            for at in range(0, len(listed), _ENTRIES_AT_ONCE):
+            for at in range(0, len(listed), _FILES_PER_WRITE):
                 pairs = [
                     {"local": asset.local, "server": asset.server}
-                    for asset in listed[at : at + _ENTRIES_AT_ONCE]
+                    for asset in listed[at : at + _FILES_PER_WRITE]
                 ]
                 # The list's brackets are left out: the pieces make one list.
                 file.write(f"{',' if at else ''}{json.dumps(pairs, ensure_ascii=False)[1:-1]}")
@@ -95,7 +100,7 @@ def write_lists(assets: Sequence[Asset], folder: Path) -> Iterator[tuple[Path, S
         yield path, listed
 
 
-def expect_unchanged(assets: Iterable[Asset]) -> None:
+def raise_if_changed(assets: Iterable[Asset]) -> None:
     """Look whether files are as they were when they were checked.
 
     :raises Unfinished: some have changed, so that the farm may hold half of each state; another try sends
@@ -103,7 +108,7 @@ def expect_unchanged(assets: Iterable[Asset]) -> None:
     """
     changed = [asset.local for asset in assets if _state(asset.local) != (asset.size, asset.modified)]
     if changed:
-        raise Unfinished(f"Files have changed while they were sent: {told(changed)}")
+        raise TransferIncomplete(f"Files have changed while they were sent: {join_limited(changed)}")
 
 
 def _state(path: str) -> tuple[int, int] | None:
@@ -116,17 +121,17 @@ def _state(path: str) -> tuple[int, int] | None:
 
 def _files(path: str, problems: list[str]) -> Iterator[str]:
     if os.path.lexists(path):
-        yield from _within(path, problems, ())
+        yield from _walk(path, problems, ())
         return
     # Path.glob reads ** differently from one line of Python to the next.
     matches = sorted(glob.iglob(path, recursive=True, include_hidden=True))  # noqa: PTH207
     if not matches:
         problems.append(f"{path!r}: there is nothing of that name, and nothing matches it")
     for match in matches:
-        yield from _within(match, problems, ())
+        yield from _walk(match, problems, ())
 
 
-def _within(path: str, problems: list[str], around: tuple[tuple[int, int], ...]) -> Iterator[str]:
+def _walk(path: str, problems: list[str], around: tuple[tuple[int, int], ...]) -> Iterator[str]:
     """Yield the files of a folder, or the file. A folder that holds itself by a link is walked once."""
     try:
         found = os.stat(path)  # noqa: PTH116 - see above
@@ -143,12 +148,12 @@ def _within(path: str, problems: list[str], around: tuple[tuple[int, int], ...])
         return
     for inner, is_folder in inside:
         if is_folder:
-            yield from _within(inner, problems, (*around, own))
+            yield from _walk(inner, problems, (*around, own))
         else:
             yield inner
 
 
-def _checked(pairs: Iterable[tuple[str, str]], problems: list[str]) -> list[Asset]:
+def _validate(pairs: Iterable[tuple[str, str]], problems: list[str]) -> list[Asset]:
     assets: list[Asset] = []
     places: dict[str, str] = {}
     for local, server in pairs:
@@ -172,13 +177,13 @@ def _checked(pairs: Iterable[tuple[str, str]], problems: list[str]) -> list[Asse
     if not assets and not problems:
         problems.append("the folders hold no file")
     if problems:
-        raise Refused(f"Nothing was sent. {told(problems)}")
+        raise InvalidFiles(f"Nothing was sent. {join_limited(problems)}")
     return assets
 
 
 def _name_problem(local: str, server: str) -> str:
     for what, path in (("its path", local), ("its place in the storage", server)):
-        if NOT_CARRIED.search(path):
+        if FORBIDDEN_CHARACTERS.search(path):
             return f"{what} holds a backslash, a line break or another character that cannot be sent"
         if ".." in path and ".." in path.split("/"):
             return f"{what} holds '..'"

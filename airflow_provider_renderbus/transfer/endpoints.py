@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.transfer.errors import Unusable
+from airflow_provider_renderbus.transfer.errors import TransferSetupError
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.account import UserProfile
@@ -19,7 +19,7 @@ _ID = re.compile(r"[0-9A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class StorageEndpoint:
     """The way to one storage of one user.
 
     :param server: host name or address.
@@ -38,10 +38,12 @@ class Route:
         for name, pattern in (("server", _SERVER), ("port", _ID), ("storage_id", _ID), ("user_id", _ID)):
             value = getattr(self, name)
             if not pattern.fullmatch(value):
-                raise Unusable(f"The farm tells {value[:80]!r} as the {name.replace('_', ' ')} of a transfer")
+                raise TransferSetupError(
+                    f"The farm tells {value[:80]!r} as the {name.replace('_', ' ')} of a transfer"
+                )
 
 
-def line_of(config: TransferConfig, name: str | None = None) -> EngineLine:
+def select_line(config: TransferConfig, name: str | None = None) -> EngineLine:
     """Return the line to transfer over.
 
     The engine is known by its name: the farm's own choice (`isDefault`) can be one that the command does not
@@ -57,28 +59,32 @@ def line_of(config: TransferConfig, name: str | None = None) -> EngineLine:
             return line
     wanted = f"line named {name!r}" if name else "default line"
     there = ", ".join(repr(line.name) for line in lines) or "none"
-    raise Unusable(f"The engine {ENGINE} has no {wanted}; its lines are: {there}")
+    raise TransferSetupError(f"The engine {ENGINE} has no {wanted}; its lines are: {there}")
 
 
-def to_input(line: EngineLine, profile: UserProfile, bids: TransferBids, *, shared: bool) -> Route:
+def input_endpoint(
+    line: EngineLine, profile: UserProfile, bids: TransferBids, *, main_account: bool
+) -> StorageEndpoint:
     """Return the way to the storage of scenes and assets.
 
     :param line: the line to transfer over.
     :param profile: of the account.
     :param bids: the account's storages.
-    :param shared: whether a sub-account's scenes go to its main account's storage.
+    :param main_account: whether a sub-account's scenes go to its main account's storage.
     :raises Unusable: the farm does not tell of the storage or its user.
     """
     storage, user = (
-        (bids.parent_input_bid, profile.main_user_id) if shared else (bids.input_bid, profile.user_id)
+        (bids.parent_input_bid, profile.main_user_id) if main_account else (bids.input_bid, profile.user_id)
     )
     if not storage or not user:
-        whose = "main account's storage" if shared else "account's storage"
-        raise Unusable(f"The farm names no id of the {whose} for scenes, or no user of it")
-    return Route(line.server, line.port, storage, str(user))
+        whose = "main account's storage" if main_account else "account's storage"
+        raise TransferSetupError(f"The farm names no id of the {whose} for scenes, or no user of it")
+    return StorageEndpoint(line.server, line.port, storage, str(user))
 
 
-def from_output(line: EngineLine, profile: UserProfile, bids: TransferBids, leaf: TaskInfo) -> Route:
+def output_endpoint(
+    line: EngineLine, profile: UserProfile, bids: TransferBids, leaf: TaskInfo
+) -> StorageEndpoint:
     """Return the way to the frames of a leaf task.
 
     The leaf's own storage and user come first, so that a main account can fetch a sub-account's frames.
@@ -93,5 +99,7 @@ def from_output(line: EngineLine, profile: UserProfile, bids: TransferBids, leaf
     of_sub_users = {each.user_id: each.output_bid for each in bids.sub_user_outputs}
     storage = leaf.bid or of_sub_users.get(user) or bids.output_bid
     if not storage:
-        raise Unusable(f"The farm names no id of the storage that holds the frames of task {leaf.id}")
-    return Route(line.server, line.port, storage, user)
+        raise TransferSetupError(
+            f"The farm names no id of the storage that holds the frames of task {leaf.id}"
+        )
+    return StorageEndpoint(line.server, line.port, storage, user)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-MOST_TOLD = 20
+MAX_LISTED = 20
 _LONGEST = 300
 
 
@@ -33,52 +33,52 @@ class TransferError(RenderbusError):
     """The root of what goes wrong with a transfer."""
 
 
-class Unusable(TransferError):
+class TransferSetupError(TransferError):
     """The transfer command cannot be run, or there is nowhere to send to."""
 
 
-class Refused(TransferError):
+class InvalidFiles(TransferError):
     """Files that cannot be sent as they are, or names that may not be written."""
 
 
-class Failed(TransferError):
+class TransferFailed(TransferError):
     """The command ended with an exit code that another try would meet too."""
 
 
-class NeverSent(Failed):
+class PermanentTransferFailure(TransferFailed):
     """The command names files that can never be sent."""
 
 
-class Stopped(TransferError):
+class TransferCancelled(TransferError):
     """The transfer was told to stop, which a kill of the Airflow task does; another try goes on."""
 
     retryable: ClassVar[bool] = True
 
 
-class Unfinished(TransferError):
+class TransferIncomplete(TransferError):
     """Some of the files are left; another try goes on where this one ended."""
 
     retryable: ClassVar[bool] = True
 
 
-class Silent(Unfinished):
+class TransferStalled(TransferIncomplete):
     """Nothing moved for longer than is allowed, so the command was ended."""
 
 
-def told(things: Sequence[str]) -> str:
+def join_limited(things: Sequence[str]) -> str:
     """Return things for a message on one line: only the first where there are many."""
-    text = "; ".join(one_line(thing) for thing in things[:MOST_TOLD])
-    return f"{text} and {len(things) - MOST_TOLD:,} more" if len(things) > MOST_TOLD else text
+    text = "; ".join(one_line(thing) for thing in things[:MAX_LISTED])
+    return f"{text} and {len(things) - MAX_LISTED:,} more" if len(things) > MAX_LISTED else text
 
 
 def one_line(text: str) -> str:
     """Return a text without line breaks and other control characters, its beginning where it is long."""
-    written = CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    written = CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}…"
 
 
 _NOT_ONE_LINE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
-CONTROL = re.compile(f"[{_NOT_ONE_LINE}]")
+CONTROL_CHARACTERS = re.compile(f"[{_NOT_ONE_LINE}]")
 """What breaks a line of output: control characters, line and paragraph ends, halves of characters."""
-NOT_CARRIED = re.compile(rf"[{_NOT_ONE_LINE}\\]")
+FORBIDDEN_CHARACTERS = re.compile(rf"[{_NOT_ONE_LINE}\\]")
 """That, and the backslash, which is a slash on some machines."""

@@ -17,21 +17,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from airflow_provider_renderbus.transfer.errors import NOT_CARRIED, Refused, one_line
+from airflow_provider_renderbus.transfer.errors import FORBIDDEN_CHARACTERS, InvalidFiles, one_line
 
 if TYPE_CHECKING:
     Parts = tuple[str, ...]
     from collections.abc import Iterator
 
 
-ONE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Opens a folder, and no link to one."""
-HIDDEN = ".renderbus-"
+STAGING_PREFIX = ".renderbus-"
 """Begins the names of folders of this provider's own, which no file of a storage may have."""
 _LONGEST_NAME = 255  # bytes, the limit of Linux
 
 
-class Stamp(NamedTuple):
+class FileStat(NamedTuple):
     """What tells that a file is the one that is wanted.
 
     :param size: bytes, where the listing tells them.
@@ -42,7 +42,7 @@ class Stamp(NamedTuple):
     modified: float | None
 
 
-def parts_of(path: str) -> Parts:
+def split_path(path: str) -> Parts:
     """Return the names that a path of the storage is made of.
 
     :raises Refused: one of them leaves the folder, or is none that is written here.
@@ -50,20 +50,22 @@ def parts_of(path: str) -> Parts:
     parts = tuple(part for part in path.split("/") if part)
     # Asked first, for it is thirty times as fast and says of nearly every path that it is fine.
     plain = path.isprintable() and "\\" not in path
-    if not (plain or not NOT_CARRIED.search(path)) or not all(map(_can_be_written, parts)):
-        raise Refused(f"The storage lists {one_line(path)!r}, a name that is not written on this machine")
+    if not (plain or not FORBIDDEN_CHARACTERS.search(path)) or not all(map(_is_valid_name, parts)):
+        raise InvalidFiles(
+            f"The storage lists {one_line(path)!r}, a name that is not written on this machine"
+        )
     if not parts or parts[0].startswith("-"):
-        raise Refused(f"The storage lists {one_line(path)!r}, which is no name of a file")
+        raise InvalidFiles(f"The storage lists {one_line(path)!r}, which is no name of a file")
     return parts
 
 
-def _can_be_written(name: str) -> bool:
-    if name in {".", ".."} or name.startswith(HIDDEN):
+def _is_valid_name(name: str) -> bool:
+    if name in {".", ".."} or name.startswith(STAGING_PREFIX):
         return False
     return len(name) <= _LONGEST_NAME // 4 or len(name.encode()) <= _LONGEST_NAME
 
 
-class Folder:
+class SafeFolder:
     """A folder and what is in it. Paths are relative to it, as their parts.
 
     :param path: the folder, which is made where it is missing. It may itself be reached through links.
@@ -80,29 +82,29 @@ class Folder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._forget()
+        self._close_last()
         os.close(self._root)
 
     def has_folder(self, parts: Parts) -> bool:
         """Tell whether a folder is there that can be opened."""
         try:
-            self._folder(parts)
+            self._open(parts)
         except OSError:
             return False
         return True
 
-    def stamp(self, parts: Parts) -> Stamp | None:
+    def stat(self, parts: Parts) -> FileStat | None:
         """Return size and time of a plain file, None where there is none."""
         try:
-            found = os.stat(parts[-1], dir_fd=self._folder(parts[:-1]), follow_symlinks=False)
+            found = os.stat(parts[-1], dir_fd=self._open(parts[:-1]), follow_symlinks=False)
         except OSError:
             return None
         # A second name of a file could be one outside of the folder.
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             return None
-        return Stamp(found.st_size, found.st_mtime)
+        return FileStat(found.st_size, found.st_mtime)
 
-    def take(self, other: Folder, parts: Parts, modified: float | None) -> None:
+    def move_in(self, other: SafeFolder, parts: Parts, modified: float | None) -> None:
         """Move a file here from the same place in another folder of the same file system.
 
         :param other: the other folder.
@@ -111,19 +113,19 @@ class Folder:
         :raises Refused: a link or a file stands where a folder is wanted, or the other way round.
         :raises OSError: it cannot be moved.
         """
-        source = other._folder(parts[:-1])
+        source = other._open(parts[:-1])
         try:
-            target = self._folder(parts[:-1], make=True)
+            target = self._open(parts[:-1], make=True)
             if modified is not None:
                 os.utime(parts[-1], (modified, modified), dir_fd=source, follow_symlinks=False)
             os.rename(parts[-1], parts[-1], src_dir_fd=source, dst_dir_fd=target)
         except (NotADirectoryError, IsADirectoryError) as problem:
-            raise Refused(
+            raise InvalidFiles(
                 f"{self.path / '/'.join(parts)} is not written: a link or a file stands where a folder is "
                 f"wanted, or a folder where a file is ({problem.strerror}); move it away"
             ) from None
 
-    def _folder(self, parts: Parts, *, make: bool = False) -> int:
+    def _open(self, parts: Parts, *, make: bool = False) -> int:
         """Return the descriptor of a folder, which is good until the next is asked for."""
         if self._last[0] == parts:
             return self._last[1]
@@ -133,38 +135,38 @@ class Folder:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, dir_fd=folder)
-                inner = os.open(part, ONE_FOLDER, dir_fd=folder)
+                inner = os.open(part, OPEN_DIRECTORY, dir_fd=folder)
             finally:
                 if folder != self._root:
                     os.close(folder)
             folder = inner
-        self._forget()
+        self._close_last()
         self._last = parts, folder
         return folder
 
-    def _forget(self) -> None:
+    def _close_last(self) -> None:
         if self._last[1] != self._root:
             os.close(self._last[1])
         self._last = (), self._root
 
 
 _LOCK = "lock"
-_NEW = 60.0  # seconds in which a worker has surely locked what it has made
+_STALE_AFTER = 60.0  # seconds in which a worker has surely locked what it has made
 
 
-class Halfway(NamedTuple):
+class StagingFolder(NamedTuple):
     """A hidden folder.
 
     :param files: what is fetched comes into it.
     :param list: where the list of wanted files can be written, out of the way of all of them.
     """
 
-    files: Folder
+    files: SafeFolder
     list: Path
 
 
 @contextmanager
-def halfway(folder: Path) -> Iterator[Halfway]:
+def staging_folder(folder: Path) -> Iterator[StagingFolder]:
     """Make a hidden folder in a folder; it is removed at the end.
 
     What a worker has left that was killed is removed too: it is known by its lock, which ends with its
@@ -172,16 +174,16 @@ def halfway(folder: Path) -> Iterator[Halfway]:
 
     :raises OSError: it cannot be made.
     """
-    for left in folder.glob(f"{HIDDEN}*"):
+    for left in folder.glob(f"{STAGING_PREFIX}*"):
         with suppress(FileNotFoundError):  # another worker was faster
-            if time.time() - left.lstat().st_mtime > _NEW:
+            if time.time() - left.lstat().st_mtime > _STALE_AFTER:
                 with _locked(left) as is_left:
                     if is_left:
                         shutil.rmtree(left, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=HIDDEN, dir=folder))
+    path = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
     try:
-        with _locked(path), Folder(path / "files") as files:
-            yield Halfway(files, path / "list")
+        with _locked(path), SafeFolder(path / "files") as files:
+            yield StagingFolder(files, path / "list")
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -190,7 +192,7 @@ def halfway(folder: Path) -> Iterator[Halfway]:
 def _locked(path: Path) -> Iterator[bool]:
     """Hold the lock of a hidden folder, and tell whether it could be had."""
     try:
-        folder = os.open(path, ONE_FOLDER)
+        folder = os.open(path, OPEN_DIRECTORY)
         try:
             # A file, for NFS carries no locks of folders to other machines.
             lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)

@@ -17,39 +17,39 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.transfer import watchdog as guard
 from airflow_provider_renderbus.transfer.errors import (
-    Failed,
-    NeverSent,
-    Silent,
-    Stopped,
-    Unfinished,
-    Unusable,
+    PermanentTransferFailure,
+    TransferCancelled,
+    TransferFailed,
+    TransferIncomplete,
+    TransferSetupError,
+    TransferStalled,
+    join_limited,
     one_line,
-    told,
 )
-from airflow_provider_renderbus.transfer.progress import tells_of_a_file
+from airflow_provider_renderbus.transfer.progress import is_file_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from airflow_provider_renderbus.transfer.command import Command, Order
-    from airflow_provider_renderbus.transfer.progress import Tally
+    from airflow_provider_renderbus.transfer.command import Command, TransferArguments
+    from airflow_provider_renderbus.transfer.progress import TransferProgress
 
 log = logging.getLogger(__name__)
 
 # The vendor's Python client reads 10 and 11, the command's own help tells of 1 and 255.
-DONE, AGAIN, NEVER = 0, {1, 10}, 11
-SECONDS_BETWEEN_LOGS = 30.0
-MOST_HEARD = 50
+EXIT_OK, EXIT_RETRYABLE, EXIT_PERMANENT = 0, {1, 10}, 11
+LOG_INTERVAL = 30.0
+MAX_LOGGED_LINES = 50
 """Different lines of the command, but those about files, that are logged of a run."""
-_SIGNALS = range(guard.SIGNALLED + 1, guard.SIGNALLED + signal.NSIG)
+_SIGNALS = range(guard.SIGNAL_BASE + 1, guard.SIGNAL_BASE + signal.NSIG)
 _PIECE = 1 << 16
 _LONGEST_WAIT = 1.0
 _MEGA = 1e6
 
 
 @dataclass
-class Runner:
+class TransferRunner:
     """Runs the transfer command, one order after the other.
 
     :param command: the command.
@@ -61,12 +61,12 @@ class Runner:
 
     command: Command
     logs: Path
-    silence: float
+    stall_timeout: float
     clock: Callable[[], float] = time.monotonic
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
-    def run(self, order: Order, tally: Tally) -> None:
+    def run(self, order: TransferArguments, tally: TransferProgress) -> None:
         """Carry an order out.
 
         :param order: what the command is to do.
@@ -80,22 +80,22 @@ class Runner:
         """
         code = self._code_of(order, tally)
         if self._stopped:
-            raise Stopped(f"The transfer was stopped after {_count(tally)}")
-        _conclude(code, tally)
+            raise TransferCancelled(f"The transfer was stopped after {_count(tally)}")
+        _raise_for_exit_code(code, tally)
         log.info("%s: done, %s", order.kind, _count(tally))
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """End the command with its children, now and for every later order. It may be called by a signal."""
         self._stopped = True
         if (process := self._process) is not None:
             _kill(process)
 
-    def _code_of(self, order: Order, tally: Tally) -> int:
+    def _code_of(self, order: TransferArguments, tally: TransferProgress) -> int:
         self.logs.mkdir(0o700, parents=True, exist_ok=True)
-        guarded = [sys.executable, "-I", "-S", guard.__file__, str(self.command.libraries)]
+        guarded = [sys.executable, "-I", "-S", guard.__file__, str(self.command.library_folder)]
         try:
             process = subprocess.Popen(  # noqa: S603 - a list, no shell
-                [*guarded, str(self.command.path), *order.arguments()],
+                [*guarded, str(self.command.path), *order.argv()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -104,7 +104,7 @@ class Runner:
                 start_new_session=True,
             )
         except OSError as problem:
-            raise Unusable(f"{self.command.path} cannot be started: {problem.strerror}") from None
+            raise TransferSetupError(f"{self.command.path} cannot be started: {problem.strerror}") from None
         self._process = process
         try:
             if not self._stopped:
@@ -118,27 +118,27 @@ class Runner:
             process.wait()
         return process.returncode
 
-    def _watch(self, process: subprocess.Popen[bytes], tally: Tally) -> None:
+    def _watch(self, process: subprocess.Popen[bytes], tally: TransferProgress) -> None:
         """Take in the command's lines until it ends."""
         logged = moved = self.clock()
         logged_bytes = 0
         heard: set[str] = set()
-        for line in _lines(process, min(_LONGEST_WAIT, self.silence)):
+        for line in _lines(process, min(_LONGEST_WAIT, self.stall_timeout)):
             now = self.clock()
-            if line is not None and tally.take(line):
+            if line is not None and tally.feed(line):
                 moved = now
-            elif line is not None and len(heard) < MOST_HEARD and not tells_of_a_file(line):
+            elif line is not None and len(heard) < MAX_LOGGED_LINES and not is_file_line(line):
                 # Complaints come again and again.
                 if line not in heard:
                     log.info("%s", one_line(line.strip()))
                 heard.add(line)
-            if now - moved >= self.silence:
+            if now - moved >= self.stall_timeout:
                 how = f"Nothing has moved for {now - moved:.0f} s, so the transfer command was ended"
-                raise Silent(_ended(how, tally))
-            if now - logged >= SECONDS_BETWEEN_LOGS:
+                raise TransferStalled(_ended(how, tally))
+            if now - logged >= LOG_INTERVAL:
                 speed = (tally.bytes - logged_bytes) / (now - logged) / _MEGA
                 # Of a large file only the command's own line tells how far it is.
-                moving = f"; {one_line(tally.moving.strip())}" if tally.moving else ""
+                moving = f"; {one_line(tally.current_line.strip())}" if tally.current_line else ""
                 log.info("%s of %s files, %.1f MB/s%s", _count(tally), f"{len(tally.sizes):,}", speed, moving)
                 logged, logged_bytes = now, tally.bytes
 
@@ -180,29 +180,29 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _conclude(code: int, tally: Tally) -> None:
-    if code == DONE and not tally.failed:
+def _raise_for_exit_code(code: int, tally: TransferProgress) -> None:
+    if code == EXIT_OK and not tally.failed:
         return
-    if code == NEVER:
-        raise NeverSent(_ended("Some files can never be transferred", tally))
-    if code == DONE or code in AGAIN:
-        raise Unfinished(_ended(f"Some files are left (exit code {code})", tally))
+    if code == EXIT_PERMANENT:
+        raise PermanentTransferFailure(_ended("Some files can never be transferred", tally))
+    if code == EXIT_OK or code in EXIT_RETRYABLE:
+        raise TransferIncomplete(_ended(f"Some files are left (exit code {code})", tally))
     if code < 0 or code in _SIGNALS:
-        number = -code if code < 0 else code - guard.SIGNALLED
-        raise Unfinished(_ended(f"The transfer command was killed by signal {number}", tally))
-    raise Failed(_ended(f"The transfer command ended with exit code {code}", tally))
+        number = -code if code < 0 else code - guard.SIGNAL_BASE
+        raise TransferIncomplete(_ended(f"The transfer command was killed by signal {number}", tally))
+    raise TransferFailed(_ended(f"The transfer command ended with exit code {code}", tally))
 
 
-def _ended(how: str, tally: Tally) -> str:
+def _ended(how: str, tally: TransferProgress) -> str:
     failed = [f"{path}: {reason}" if reason else path for path, reason in tally.failed.items()]
-    named = f"; failed: {told(failed)}" if failed else ""
+    named = f"; failed: {join_limited(failed)}" if failed else ""
     return f"{how}, after {_count(tally)}{named}. Its last lines: {_quoted(tally)}"
 
 
-def _count(tally: Tally) -> str:
+def _count(tally: TransferProgress) -> str:
     files = len(tally.done)
     return f"{files:,} file{'' if files == 1 else 's'} ({tally.bytes / _MEGA:,.1f} MB)"
 
 
-def _quoted(tally: Tally) -> str:
+def _quoted(tally: TransferProgress) -> str:
     return " / ".join(one_line(line.strip()) for line in tally.last_lines) or "none"

@@ -22,13 +22,13 @@ _LAST_LINES = 8
 _LONGEST = 500
 
 
-def tells_of_a_file(line: str) -> bool:
+def is_file_line(line: str) -> bool:
     """Tell whether a line is about a file, of which there are many."""
     return _FILE.match(line) is not None
 
 
 @dataclass(slots=True)
-class Tally:
+class TransferProgress:
     """What a run of the command has done so far.
 
     :param sizes: bytes of each file that is transferred, by the path that its line shows.
@@ -40,7 +40,7 @@ class Tally:
     """
 
     sizes: Mapping[str, int]
-    arrived: Callable[[str], object] | None = None
+    on_file_done: Callable[[str], object] | None = None
     done: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
@@ -48,11 +48,11 @@ class Tally:
     _progress: dict[str, str] = field(default_factory=dict)
 
     @property
-    def moving(self) -> str:
+    def current_line(self) -> str:
         """The last line about a file that is under way."""
         return next(reversed(self._progress.values()), "")
 
-    def take(self, line: str) -> bool:
+    def feed(self, line: str) -> bool:
         """Take in a line, and tell whether it shows that something has moved."""
         match = _FILE.match(line)
         if match is None:
@@ -66,8 +66,8 @@ class Tally:
                     self.bytes += self.sizes.get(path, 0)
                 self.failed.pop(path, None)
                 self._progress.pop(path, None)
-                if self.arrived is not None:
-                    self.arrived(path)
+                if self.on_file_done is not None:
+                    self.on_file_done(path)
             case "fail":
                 reason = f"{match['before']} {match['after']}".strip(" ,")
                 # Counts such as 3/12 are no reason.

@@ -7,21 +7,21 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_renderbus.transfer.assets import expect_unchanged, write_lists
-from airflow_provider_renderbus.transfer.command import FASTEST, Order
-from airflow_provider_renderbus.transfer.progress import Tally
+from airflow_provider_renderbus.transfer.assets import raise_if_changed, write_lists
+from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, TransferArguments
+from airflow_provider_renderbus.transfer.progress import TransferProgress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_renderbus.transfer.assets import Asset
-    from airflow_provider_renderbus.transfer.endpoints import Route
-    from airflow_provider_renderbus.transfer.process import Runner
+    from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
+    from airflow_provider_renderbus.transfer.process import TransferRunner
 
 log = logging.getLogger(__name__)
 
 
-class Sent(NamedTuple):
+class UploadResult(NamedTuple):
     """What is in the input storage now.
 
     :param files: how many.
@@ -32,9 +32,13 @@ class Sent(NamedTuple):
     size: int
 
 
-def send(
-    runner: Runner, route: Route, assets: Sequence[Asset], resume: Path | None, speed_limit: int = FASTEST
-) -> Sent:
+def upload(
+    runner: TransferRunner,
+    route: StorageEndpoint,
+    assets: Sequence[Asset],
+    resume: Path | None,
+    speed_limit: int = MAX_SPEED_KB_PER_S,
+) -> UploadResult:
     """Send files to the input storage. What the resume database knows as sent is left out by the command.
 
     :param runner: runs the command.
@@ -48,7 +52,7 @@ def send(
     log.info("Sending %s files, %.1f MB", f"{len(assets):,}", size / 1e6)
     with tempfile.TemporaryDirectory(prefix="renderbus-") as folder:
         for upload_json, listed in write_lists(assets, Path(folder)):
-            order = Order("upload_json", route, upload_json, "/", resume, speed_limit)
-            runner.run(order, Tally({asset.local: asset.size for asset in listed}))
-            expect_unchanged(listed)
-    return Sent(len(assets), size)
+            order = TransferArguments("upload_json", route, upload_json, "/", resume, speed_limit)
+            runner.run(order, TransferProgress({asset.local: asset.size for asset in listed}))
+            raise_if_changed(listed)
+    return UploadResult(len(assets), size)

@@ -15,7 +15,7 @@ import sys
 import threading
 
 CANNOT_START = 126
-SIGNALLED = 128
+SIGNAL_BASE = 128
 """Added to a signal's number it is the exit code of a command that the signal has ended, as in a shell."""
 _ANSWER = b"y\n"
 
@@ -30,12 +30,12 @@ def main() -> None:
     except OSError as problem:
         os.write(1, f"{command[0]} cannot be started: {problem.strerror}\n".encode(errors="replace"))
         os._exit(CANNOT_START)
-    threading.Thread(target=_end_with_the_worker, daemon=True).start()
+    threading.Thread(target=_kill_group_on_eof, daemon=True).start()
     child.communicate(_ANSWER)
-    os._exit(child.returncode if child.returncode >= 0 else SIGNALLED - child.returncode)
+    os._exit(child.returncode if child.returncode >= 0 else SIGNAL_BASE - child.returncode)
 
 
-def _end_with_the_worker() -> None:
+def _kill_group_on_eof() -> None:
     while os.read(0, 1024):
         pass
     os.killpg(0, signal.SIGKILL)

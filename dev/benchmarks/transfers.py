@@ -35,10 +35,10 @@ import json, resource, sys, tempfile, time
 from pathlib import Path
 from airflow_provider_renderbus.transfer import assets
 begin = time.perf_counter()
-found = assets.of_paths([sys.argv[1]])
+found = assets.assets_from_paths([sys.argv[1]])
 with tempfile.TemporaryDirectory() as folder:
     written = sum(len(listed) for _, listed in assets.write_lists(found, Path(folder)))
-assets.expect_unchanged(found)
+assets.raise_if_changed(found)
 seconds = time.perf_counter() - begin
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({"files": written, "seconds": seconds, "memory_mb": memory}))

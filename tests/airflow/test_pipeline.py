@@ -7,7 +7,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from airflow_provider_renderbus.transfer.command import Order
+from airflow_provider_renderbus.transfer.command import TransferArguments
 from tests.airflow.context import TaskInstance, context
 from tests.airflow.run_to_completion import STEP, WholeTask
 from tests.scenes import task_json
@@ -114,13 +114,13 @@ def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(re
 
 def test_files_travel_as_the_author_says(rendered, tmp_path, monkeypatch):
     orders = []
-    arguments = Order.arguments
+    arguments = TransferArguments.argv
 
     def kept(order):
         orders.append(arguments(order))
         return orders[-1]
 
-    monkeypatch.setattr(Order, "arguments", kept)
+    monkeypatch.setattr(TransferArguments, "argv", kept)
     result = rendered(download_pattern="*_000[12].png", transfer_speed_limit="5000", transfer_silence="600")
     assert len(list((tmp_path / "frames" / result["outputs"][0]).iterdir())) == 2
     assert len(orders) == 2

@@ -14,12 +14,22 @@ import pytest
 
 from airflow_provider_renderbus.transfer import assets as sources
 from airflow_provider_renderbus.transfer import downloads, uploads
-from airflow_provider_renderbus.transfer.command import VENDORS_NAME, Command, Order, resume_ini
-from airflow_provider_renderbus.transfer.endpoints import Route
-from airflow_provider_renderbus.transfer.errors import Failed, Silent, TransferError, Unusable
-from airflow_provider_renderbus.transfer.folder import Stamp
-from airflow_provider_renderbus.transfer.process import Runner
-from airflow_provider_renderbus.transfer.progress import Tally
+from airflow_provider_renderbus.transfer.command import (
+    VENDORS_NAME,
+    Command,
+    TransferArguments,
+    write_resume_ini,
+)
+from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
+from airflow_provider_renderbus.transfer.errors import (
+    TransferError,
+    TransferFailed,
+    TransferSetupError,
+    TransferStalled,
+)
+from airflow_provider_renderbus.transfer.folder import FileStat
+from airflow_provider_renderbus.transfer.process import TransferRunner
+from airflow_provider_renderbus.transfer.progress import TransferProgress
 from tests.processes import gone
 
 IN_THE_WHEEL = "lib/python3.11/site-packages/rayvision_sync/transmission/linux"
@@ -46,10 +56,10 @@ def route():
     """The way to a port that is ours and closed."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        yield Route("127.0.0.1", str(taken.getsockname()[1]), "10201", "100001")
+        yield StorageEndpoint("127.0.0.1", str(taken.getsockname()[1]), "10201", "100001")
 
 
-class Lines(Tally):
+class Lines(TransferProgress):
     """Keeps every line, and the processes that run while the lines come."""
 
     def __init__(self):
@@ -57,10 +67,10 @@ class Lines(Tally):
         self.lines = []
         self.running = set()
 
-    def take(self, line):
+    def feed(self, line):
         self.lines.append(line)
         self.running.update(psutil.Process().children(recursive=True))
-        return super().take(line)
+        return super().feed(line)
 
 
 @pytest.fixture
@@ -69,7 +79,7 @@ def said(runnable, tmp_path):
 
     def said(order):
         lines = Lines()
-        runner = Runner(Command.at(str(runnable)), tmp_path / "logs", SECONDS)
+        runner = TransferRunner(Command.find(str(runnable)), tmp_path / "logs", SECONDS)
         with pytest.raises(TransferError) as failed:
             runner.run(order, lines)
         assert len(lines.running) > 1
@@ -89,20 +99,20 @@ def scene(tmp_path):
 
 def test_as_installed_it_cannot_be_run_and_that_is_told(folder):
     (folder / VENDORS_NAME).chmod(0o644)
-    with pytest.raises(Unusable, match=r"rayvision_transmitter has no run bit"):
-        Command.at(str(folder / VENDORS_NAME))
+    with pytest.raises(TransferSetupError, match=r"rayvision_transmitter has no run bit"):
+        Command.find(str(folder / VENDORS_NAME))
     (folder / VENDORS_NAME).chmod(0o755)
     (folder / "aspera/ascp").chmod(0o644)
-    with pytest.raises(Unusable, match=r"aspera/ascp has no run bit"):
-        Command.at(str(folder / VENDORS_NAME))
+    with pytest.raises(TransferSetupError, match=r"aspera/ascp has no run bit"):
+        Command.find(str(folder / VENDORS_NAME))
 
 
 def test_assets_are_about_to_be_sent(said, route, scene, tmp_path):
-    ((upload_json, _),) = sources.write_lists(sources.of_paths(scene), tmp_path)
-    ini = resume_ini(tmp_path / NAME / "remembered", "2", route)
-    lines, ended = said(Order("upload_json", route, upload_json, "/", ini))
+    ((upload_json, _),) = sources.write_lists(sources.assets_from_paths(scene), tmp_path)
+    ini = write_resume_ini(tmp_path / NAME / "remembered", "2", route)
+    lines, ended = said(TransferArguments("upload_json", route, upload_json, "/", ini))
     assert "upload is begin" in lines
-    assert not isinstance(ended, Failed)
+    assert not isinstance(ended, TransferFailed)
     assert (tmp_path / NAME / "remembered" / f"sent-{route.storage_id}-{route.user_id}.db").exists()
 
 
@@ -112,15 +122,15 @@ def test_frames_are_about_to_be_fetched(said, route, tmp_path, kind):
     names = tmp_path / NAME / "list"
     names.write_text("18280_scene/a.png\n")
     remote = "18280_scene" if kind == "download_path" else str(names)
-    lines, _ = said(Order(kind, route, tmp_path / NAME, remote))
+    lines, _ = said(TransferArguments(kind, route, tmp_path / NAME, remote))
     assert "download is begin" in lines
 
 
 def test_a_server_that_does_not_answer_fails_a_transfer(runnable, route, scene, tmp_path):
-    runner = Runner(Command.at(str(runnable)), tmp_path / "logs", SECONDS)
-    with pytest.raises(Silent, match="Nothing has moved"):
-        uploads.send(runner, route, sources.of_paths(scene), None)
-    frame = downloads.Wanted("18280_scene/a.png", ("18280_scene", "a.png"), Stamp(1, None))
+    runner = TransferRunner(Command.find(str(runnable)), tmp_path / "logs", SECONDS)
+    with pytest.raises(TransferStalled, match="Nothing has moved"):
+        uploads.upload(runner, route, sources.assets_from_paths(scene), None)
+    frame = downloads.RemoteFile("18280_scene/a.png", ("18280_scene", "a.png"), FileStat(1, None))
     with pytest.raises(TransferError):
-        downloads.fetch(runner, route, [frame], tmp_path / "frames", whole="18280_scene")
+        downloads.download(runner, route, [frame], tmp_path / "frames", storage_folder="18280_scene")
     assert list((tmp_path / "frames").iterdir()) == []

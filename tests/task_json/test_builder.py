@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_renderbus.task_json import build_task_json, builder, scenes
-from airflow_provider_renderbus.task_json.schema import check
-from airflow_provider_renderbus.task_json.software import SOFTWARE, cg_number
+from airflow_provider_renderbus.task_json.schema import validate
+from airflow_provider_renderbus.task_json.software import SOFTWARE, software_id
 from tests.task_json.shapes import SCENES, described
 
 BLENDER = {"software": "Blender", "version": "4.2", "scene": "/mnt/sh010.blend", "frames": "1-24[1]"}
@@ -148,7 +148,7 @@ def test_arguments_are_written_as_text():
 
 @pytest.mark.parametrize("arguments", [BLENDER, MAYA, HOUDINI], ids=["Blender", "Maya", "Houdini"])
 def test_what_is_built_passes_without_a_warning(arguments):
-    assert check("task.json", build_task_json(**arguments, test_frames="100", tiles=16)) == ()
+    assert validate("task.json", build_task_json(**arguments, test_frames="100", tiles=16)) == ()
 
 
 @given(
@@ -165,7 +165,7 @@ def test_what_is_built_passes_without_a_warning(arguments):
 def test_whatever_is_built_passes(arguments, start, length, step, width, height, more):
     size_and_frames = {"frames": (start, start + length, step), "width": width, "height": height}
     content = build_task_json(**(arguments | size_and_frames | more))
-    for warning in check("task.json", content):
+    for warning in validate("task.json", content):
         assert warning.startswith("task.json: $.task_info.ram: ")
     assert json.loads(json.dumps(content)) == content
 
@@ -174,7 +174,7 @@ def test_whatever_is_built_passes(arguments, start, length, step, width, height,
 def test_software_has_a_number_and_a_name(number):
     name = SOFTWARE[number]
     for given_name in (number, str(number), name, name.upper(), name.replace(" ", "")):
-        assert cg_number("software", given_name) == number
+        assert software_id("software", given_name) == number
 
 
 @pytest.mark.parametrize("software", ["Povray", "", 0, 2099, True, 2007.0, None])
@@ -182,7 +182,7 @@ def test_other_software_is_refused(software):
     with pytest.raises(
         ValueError, match=r"^software: a software's name or number is wanted, one of Maya \(2000\), "
     ):
-        cg_number("software", software)
+        software_id("software", software)
 
 
 @pytest.mark.parametrize(
@@ -345,4 +345,6 @@ def test_the_base_counts_where_arguments_are_checked_together():
 
 def test_each_argument_about_the_scene_is_one_of_the_builder():
     parameters = inspect.signature(build_task_json).parameters
-    assert {argument for taken in scenes.TAKES.values() for argument in taken} <= parameters.keys()
+    assert {
+        argument for taken in scenes.SUPPORTED_ARGUMENTS.values() for argument in taken
+    } <= parameters.keys()

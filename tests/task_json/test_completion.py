@@ -3,8 +3,8 @@ import json
 import pytest
 
 from airflow_provider_renderbus.api.models.hardware import HardwareConfig
-from airflow_provider_renderbus.task_json.files import filled_in
-from airflow_provider_renderbus.task_json.schema import check
+from airflow_provider_renderbus.task_json.files import complete_task_json
+from airflow_provider_renderbus.task_json.schema import validate
 from tests.task_json.shapes import described
 
 KNOWN = {"task_id": 35736251, "user_id": 10001136, "platform": 2}
@@ -13,8 +13,8 @@ GPUS = HardwareConfig(id=21, platform=21, ram="128GB", gpu_num="2*GPU")
 
 
 def info(task_json=None, **more):
-    completed = json.loads(filled_in(task_json or described("2007 Blender"), **KNOWN, **more))
-    assert check("task.json", completed) == ()
+    completed = json.loads(complete_task_json(task_json or described("2007 Blender"), **KNOWN, **more))
+    assert validate("task.json", completed) == ()
     return completed["task_info"]
 
 
@@ -40,7 +40,7 @@ def test_a_file_is_completed(tmp_path):
 def test_names_in_any_script_stay_readable():
     given = described("2007 Blender")
     given["task_info"]["input_cg_file"] = "/mnt/衣帽间.blend"
-    assert "衣帽间" in filled_in(given, **KNOWN)
+    assert "衣帽间" in complete_task_json(given, **KNOWN)
 
 
 def test_the_project_is_filled_in():
@@ -75,4 +75,4 @@ def test_machines_without_gpu_leave_the_number_of_cards():
 )
 def test_what_cannot_be_completed_is_refused(given, told):
     with pytest.raises(ValueError, match=f"^{told}"):
-        filled_in(given, **KNOWN)
+        complete_task_json(given, **KNOWN)

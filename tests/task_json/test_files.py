@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import pytest
 
-from airflow_provider_renderbus.task_json.files import load
+from airflow_provider_renderbus.task_json.files import load_json
 
 CONTENT = {"task_info": {"input_cg_file": "/mnt/衣帽间.blend"}}
 
@@ -19,23 +19,23 @@ def file(tmp_path):
 @pytest.mark.parametrize("as_given", [Path, str, lambda path: f" {path}\n"])
 def test_a_file_is_read(file, as_given, mark):
     file.write_text(mark + json.dumps(CONTENT, ensure_ascii=False), "utf-8")
-    assert load("task.json", as_given(file)) == CONTENT
+    assert load_json("task.json", as_given(file)) == CONTENT
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_json_text_is_read(mark):
-    assert load("task.json", mark + json.dumps(CONTENT)) == CONTENT
+    assert load_json("task.json", mark + json.dumps(CONTENT)) == CONTENT
 
 
 @pytest.mark.parametrize("given", [CONTENT, MappingProxyType(CONTENT)])
 def test_a_mapping_is_copied(given):
-    loaded = load("task.json", given)
+    loaded = load_json("task.json", given)
     loaded["task_info"]["ram"] = "64"
     assert given == {"task_info": {"input_cg_file": "/mnt/衣帽间.blend"}}
 
 
 def test_a_mapping_becomes_json():
-    assert load("tips.json", {35001: ("a", "b")}) == {"35001": ["a", "b"]}
+    assert load_json("tips.json", {35001: ("a", "b")}) == {"35001": ["a", "b"]}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_mapping_becomes_json():
 )
 def test_what_is_no_json_object_is_refused(given, told):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared below
-        load("upload.json", given)
+        load_json("upload.json", given)
     assert str(caught.value).startswith(f"upload.json: {told}")
     assert len(str(caught.value)) < 200
 
@@ -66,15 +66,15 @@ def test_a_missing_file_is_told(file):
     with pytest.raises(
         ValueError, match=r"^task.json: .*/task\.json cannot be read: No such file or directory$"
     ):
-        load("task.json", file)
+        load_json("task.json", file)
 
 
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(ValueError, match=r"^task.json: .* cannot be read: Is a directory$"):
-        load("task.json", tmp_path)
+        load_json("task.json", tmp_path)
 
 
 def test_a_file_in_another_encoding_is_told(file):
     file.write_bytes('{"a": "é"}'.encode("latin-1"))
     with pytest.raises(ValueError, match=r"^task.json: .*/task\.json is not UTF-8: .* at byte 7$"):
-        load("task.json", file)
+        load_json("task.json", file)

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from airflow_provider_renderbus.farm.pictures import task_json as farm
 from airflow_provider_renderbus.task_json.frame_ranges import (
     FrameRange,
+    format_frames,
     frame_numbers,
-    frames_text,
-    read_ranges,
+    parse_ranges,
 )
 
 
@@ -26,14 +26,14 @@ from airflow_provider_renderbus.task_json.frame_ranges import (
     ],
 )
 def test_frames_are_written_in_one_way(frames, text, numbers):
-    assert frames_text("frames", frames) == text
+    assert format_frames("frames", frames) == text
     assert list(frame_numbers("frames", text)) == numbers
 
 
 @pytest.mark.parametrize("frames", [None, True, 1.5, (), (1,), (1, 2, 3, 4), ("1", "2"), {1}, b"1-2"])
 def test_other_values_are_refused(frames):
     with pytest.raises(ValueError, match=r"^frames: frames such as .* are wanted, not"):
-        frames_text("frames", frames)
+        format_frames("frames", frames)
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_other_values_are_refused(frames):
 )
 def test_other_texts_are_refused(text):
     with pytest.raises(ValueError, match=r"^frames: frames such as .* are wanted, not"):
-        read_ranges("frames", text)
+        parse_ranges("frames", text)
 
 
 @pytest.mark.parametrize("frames", ["5-1", "1-5[0]", (5, 1), (1, 5, 0), (1, 5, -1)])
 def test_a_range_runs_forwards(frames):
     with pytest.raises(ValueError, match=r"^frames: "):
-        frames_text("frames", frames)
+        format_frames("frames", frames)
 
 
 def test_a_slip_of_the_pen_is_refused_at_once():
@@ -66,8 +66,8 @@ ranges = st.builds(
 
 @given(st.lists(ranges, min_size=1, max_size=5))
 def test_ranges_survive_writing_and_reading(given_ranges):
-    text = frames_text("frames", ",".join(map(str, given_ranges)))
-    assert list(read_ranges("frames", text)) == given_ranges
+    text = format_frames("frames", ",".join(map(str, given_ranges)))
+    assert list(parse_ranges("frames", text)) == given_ranges
     assert frame_numbers("frames", text) == farm.parse_frames(text)
 
 

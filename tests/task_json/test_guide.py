@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_renderbus.task_json import scenes
 from airflow_provider_renderbus.task_json.builder import DEFAULTS, build_task_json
-from airflow_provider_renderbus.task_json.schema import check
-from airflow_provider_renderbus.task_json.software import cg_name
+from airflow_provider_renderbus.task_json.schema import validate
+from airflow_provider_renderbus.task_json.software import software_name
 from tests.task_json.shapes import SCENES
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "task-json.md").read_text("utf-8")
@@ -41,14 +41,16 @@ def test_the_table_tells_the_defaults():
         assert DEFAULTS[field] == (value[field] if isinstance(value, dict) else value), field
 
 
-@pytest.mark.parametrize("number", scenes.TAKES)
+@pytest.mark.parametrize("number", scenes.SUPPORTED_ARGUMENTS)
 def test_the_table_tells_which_software_takes_an_argument(number):
     for names, takes, _, _ in ROWS:
-        if named := [cg_name(other) for other in scenes.TAKES if cg_name(other) in takes]:
+        if named := [
+            software_name(other) for other in scenes.SUPPORTED_ARGUMENTS if software_name(other) in takes
+        ]:
             for name in names:
-                assert (name in scenes.TAKES[number]) == (cg_name(number) in named) or name == "software", (
-                    name
-                )
+                assert (name in scenes.SUPPORTED_ARGUMENTS[number]) == (
+                    software_name(number) in named
+                ) or name == "software", name
 
 
 def test_the_snippets_run_and_build_what_passes():
@@ -57,7 +59,7 @@ def test_the_snippets_run_and_build_what_passes():
         exec(compile(snippet, "task-json.md", "exec"), names)
         for value in names.values():
             if isinstance(value, dict) and "task_info" in value:
-                check("task.json", value)
+                validate("task.json", value)
 
 
 def test_the_messages_are_those_that_come():
@@ -68,7 +70,7 @@ def test_the_messages_are_those_that_come():
         "scene_info_render": {"x": {}},
     }
     with pytest.raises(ValueError, match=r"^task.json: ") as caught:
-        check("task.json", content)
+        validate("task.json", content)
     assert str(caught.value) == told
 
 

@@ -8,7 +8,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.task_json import build_task_json
-from airflow_provider_renderbus.task_json.files import filled_in
+from airflow_provider_renderbus.task_json.files import complete_task_json
 from tests.task_json.test_builder import BLENDER, HOUDINI, MAYA
 
 SMALL = {"frames": "1-3", "width": 32, "height": 18}
@@ -28,7 +28,7 @@ def test_a_built_job_is_rendered(farm, settings, arguments):
     with Client(settings) as client:
         user = client.send(calls.query_user_profile()).user_id
         number = client.send(calls.create_task()).ids[0]
-        content = filled_in(
+        content = complete_task_json(
             build_task_json(**(arguments | SMALL)), task_id=number, user_id=user, platform=settings.platform
         )
         client.send(calls.upload_task_json(number, content))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_renderbus.api.validation import CONFIG_FILES
-from airflow_provider_renderbus.task_json.schema import check
+from airflow_provider_renderbus.task_json.schema import validate
 from airflow_provider_renderbus.task_json.software import SOFTWARE
 from tests.task_json.shapes import SCENES, described
 
@@ -39,7 +39,7 @@ def changed(content, path, value):
 
 def refusal(name, content):
     with pytest.raises(ValueError, match=f"^{name}: ") as caught:
-        check(name, content)
+        validate(name, content)
     return str(caught.value).replace(f"{name}: ", "").splitlines()
 
 
@@ -51,16 +51,16 @@ def test_the_schemas_are_schemas(name):
 @pytest.mark.parametrize("field", ["scene_info_render", "scene_info"])
 @pytest.mark.parametrize("software", SCENES)
 def test_the_shape_of_every_software_passes_without_a_warning(software, field):
-    assert check("task.json", described(software, field)) == ()
+    assert validate("task.json", described(software, field)) == ()
 
 
 @pytest.mark.parametrize("software", SCENES)
 def test_where_scene_info_render_is_empty_scene_info_counts(software):
-    assert check("task.json", described(software, "scene_info") | {"scene_info_render": {}}) == ()
+    assert validate("task.json", described(software, "scene_info") | {"scene_info_render": {}}) == ()
 
 
 def test_a_scene_that_does_not_count_is_not_judged():
-    assert check("task.json", described(BLENDER) | {"scene_info": {"common": 1}}) == ()
+    assert validate("task.json", described(BLENDER) | {"scene_info": {"common": 1}}) == ()
 
 
 def test_the_known_software_is_that_of_the_table():
@@ -248,17 +248,17 @@ def test_every_wrong_place_is_told():
     ],
 )
 def test_what_is_not_known_passes_with_a_warning(path, value, told):
-    (warning,) = check("task.json", changed(described(BLENDER), path, value))
+    (warning,) = validate("task.json", changed(described(BLENDER), path, value))
     assert warning.startswith(f"task.json: $.{'.'.join(path)}: {told}")
 
 
 def test_what_is_filled_in_later_may_be_a_number():
     content = changed(described(BLENDER), ["task_info", "task_id"], 28474141)
-    assert check("task.json", changed(content, ["task_info", "user_id"], 100150764)) == ()
+    assert validate("task.json", changed(content, ["task_info", "user_id"], 100150764)) == ()
 
 
 def test_a_long_value_is_not_told_whole():
-    (warning,) = check("task.json", changed(described(BLENDER), ["task_info", "pre_frames"], "9" * 10_000))
+    (warning,) = validate("task.json", changed(described(BLENDER), ["task_info", "pre_frames"], "9" * 10_000))
     assert len(warning) < 250
 
 
@@ -266,7 +266,7 @@ def test_only_twenty_places_are_told():
     assert len(refusal("upload.json", {"asset": [1] * 1000})) == 21
     doubtful = {f"field_{number}": "1" for number in range(30)}
     content = changed(described(BLENDER), ["task_info"], {"cg_id": "2007", "input_cg_file": "x", **doubtful})
-    warnings = check("task.json", content)
+    warnings = validate("task.json", content)
     assert len(warnings) == 21
     assert warnings[-1] == "task.json: … and more"
 
@@ -276,7 +276,7 @@ def test_only_twenty_places_are_told():
 )
 def test_an_upload_json_passes(scene):
     assert (
-        check("upload.json", {"asset": [{"local": "D:/a", "server": "/D/a"}], "scene": scene, "vrmap": []})
+        validate("upload.json", {"asset": [{"local": "D:/a", "server": "/D/a"}], "scene": scene, "vrmap": []})
         == ()
     )
 
@@ -303,19 +303,21 @@ def test_a_wrong_upload_json_is_refused(content, told):
 
 def test_two_files_for_one_place_are_doubtful():
     twice = {"local": "a", "server": "/x"}
-    warnings = check("upload.json", {"asset": [twice, twice, {"local": "b", "server": "/x"}]})
+    warnings = validate("upload.json", {"asset": [twice, twice, {"local": "b", "server": "/x"}]})
     assert warnings == ("upload.json: $.asset[2].server: '/x' is the place of another local file too",)
 
 
 def test_a_field_of_its_own_in_every_entry_is_told_once():
     files_ = [{"local": f"{number}", "server": f"/{number}", "md5": "x"} for number in range(100)]
-    assert check("upload.json", {"asset": files_}) == ("upload.json: $.asset[0].md5: no such field is known",)
+    assert validate("upload.json", {"asset": files_}) == (
+        "upload.json: $.asset[0].md5: no such field is known",
+    )
 
 
 def test_a_hundred_thousand_files_are_checked_in_two_seconds():
     files_ = [{"local": f"D:/a/{number}.png", "server": f"/D/a/{number}.png"} for number in range(100_000)]
     began = time.process_time()
-    assert check("upload.json", {"asset": files_}) == ()
+    assert validate("upload.json", {"asset": files_}) == ()
     assert time.process_time() - began < 2
 
 
@@ -328,7 +330,7 @@ def test_a_hundred_thousand_files_are_checked_in_two_seconds():
     ],
 )
 def test_tips_and_assets_pass(name, content):
-    assert check(name, content) == ()
+    assert validate(name, content) == ()
 
 
 def test_tips_are_texts_by_code():
@@ -336,12 +338,12 @@ def test_tips_are_texts_by_code():
         "$['1'][1]: a text is wanted, not a number",
         "$['2']: a list or a text is wanted, not an object",
     ]
-    assert check("tips.json", {"e1": "x"}) == ("tips.json: $: 'e1' is not known; known are whole numbers",)
+    assert validate("tips.json", {"e1": "x"}) == ("tips.json: $: 'e1' is not known; known are whole numbers",)
 
 
 def test_another_file_is_refused():
     with pytest.raises(ValueError, match=r"^name: one of 'task.json'"):
-        check("notes.json", {})
+        validate("notes.json", {})
 
 
 json_values = st.recursive(
@@ -356,14 +358,14 @@ entries = st.dictionaries(st.sampled_from(["local", "server", "hash", "x"]), jso
 def test_nothing_but_a_value_error_ever_comes_out(content):
     for name in CONFIG_FILES:
         with contextlib.suppress(ValueError):
-            check(name, content)
+            validate(name, content)
 
 
 @given(st.lists(entries | json_values, max_size=6), entries)
 def test_another_validator_refuses_the_same_files(assets, scene):
     content = {"asset": assets, "scene": scene}
     try:
-        check("upload.json", content)
+        validate("upload.json", content)
         passed = True
     except ValueError:
         passed = False
@@ -379,7 +381,7 @@ def test_another_validator_refuses_the_same_task_json(software, info, fields):
     content = described(software) | fields
     content["task_info"] = content["task_info"] | info
     try:
-        check("task.json", content)
+        validate("task.json", content)
         passed = True
     except ValueError:
         passed = False

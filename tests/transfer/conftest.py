@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.transfer.command import Command, Order
-from airflow_provider_renderbus.transfer.endpoints import Route
-from airflow_provider_renderbus.transfer.process import Runner
+from airflow_provider_renderbus.transfer.command import Command, TransferArguments
+from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
+from airflow_provider_renderbus.transfer.process import TransferRunner
 
-ROUTE = Route("127.0.0.1", "8899", "10201", "100001")
+ROUTE = StorageEndpoint("127.0.0.1", "8899", "10201", "100001")
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def stand_in(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-        return Command.at(str(path))
+        return Command.find(str(path))
 
     return stand_in
 
@@ -29,12 +29,12 @@ def stand_in(tmp_path):
 def runner(stand_in, tmp_path):
     """Make what runs a script."""
 
-    def runner(script, silence=60.0, **how):
-        return Runner(stand_in(script), tmp_path / "logs", silence, **how)
+    def runner(script, stall_timeout=60.0, **how):
+        return TransferRunner(stand_in(script), tmp_path / "logs", stall_timeout, **how)
 
     return runner
 
 
 @pytest.fixture
 def order(tmp_path):
-    return Order("upload_json", ROUTE, tmp_path / "upload.json", "/")
+    return TransferArguments("upload_json", ROUTE, tmp_path / "upload.json", "/")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.transfer import assets as sources
-from airflow_provider_renderbus.transfer.errors import Refused, Unfinished
+from airflow_provider_renderbus.transfer.errors import InvalidFiles, TransferIncomplete
 
 ROOT = Path(__file__).parents[2]
 STRANGE = [
@@ -48,7 +48,7 @@ ALL = ["cache/.hidden", "cache/deep/er/smoke.vdb", "sh010.ma", "textures/a.exr",
 
 
 def test_a_folder_with_all_folders_in_it(shot):
-    found = sources.of_paths([shot])
+    found = sources.assets_from_paths([shot])
     assert names(found, shot) == ALL
     assert all(asset.server == asset.local and asset.size == 7 for asset in found)
 
@@ -64,17 +64,17 @@ def test_a_folder_with_all_folders_in_it(shot):
     ],
 )
 def test_files_folders_and_patterns_name_each_file_once(shot, patterns, wanted):
-    assert names(sources.of_paths([f"{shot}/{pattern}" for pattern in patterns]), shot) == wanted
+    assert names(sources.assets_from_paths([f"{shot}/{pattern}" for pattern in patterns]), shot) == wanted
 
 
 def test_one_path_is_a_list_of_one(shot):
-    assert names(sources.of_paths(str(shot / "sh010.ma")), shot) == ["sh010.ma"]
+    assert names(sources.assets_from_paths(str(shot / "sh010.ma")), shot) == ["sh010.ma"]
 
 
 def test_names_of_all_kinds(tmp_path):
     for name in STRANGE:
         put(tmp_path / "s" / name)
-    found = sources.of_paths([tmp_path / "s"])
+    found = sources.assets_from_paths([tmp_path / "s"])
     assert sorted(names(found, tmp_path / "s")) == sorted(STRANGE)
     ((path, _),) = [
         (each.read_text("utf-8"), listed) for each, listed in sources.write_lists(found, tmp_path)
@@ -89,12 +89,14 @@ def test_links_are_followed_and_a_folder_in_itself_is_walked_once(shot, tmp_path
     (shot / "library").symlink_to(tmp_path / "library")
     (shot / "cache/again").symlink_to(shot)
     (shot / "link.ma").symlink_to(shot / "sh010.ma")
-    assert names(sources.of_paths(shot), shot) == sorted([*ALL, "library/wood.exr", "link.ma"])
+    assert names(sources.assets_from_paths(shot), shot) == sorted([*ALL, "library/wood.exr", "link.ma"])
 
 
 def refused(given):
-    with pytest.raises(Refused, match=r"^Nothing was sent\. ") as failed:
-        sources.of_upload_json(given) if isinstance(given, dict) else sources.of_paths(given)
+    with pytest.raises(InvalidFiles, match=r"^Nothing was sent\. ") as failed:
+        sources.assets_from_upload_json(given) if isinstance(given, dict) else sources.assets_from_paths(
+            given
+        )
     assert "\n" not in str(failed.value)
     return str(failed.value)
 
@@ -159,13 +161,13 @@ def test_a_name_that_is_not_utf_8(tmp_path):
 
 AS_NOBODY = """
 import os, sys
-from airflow_provider_renderbus.transfer.assets import of_paths
-from airflow_provider_renderbus.transfer.errors import Refused
+from airflow_provider_renderbus.transfer.assets import assets_from_paths
+from airflow_provider_renderbus.transfer.errors import InvalidFiles
 os.setgid(65534)
 os.setuid(65534)
 try:
-    of_paths(sys.argv[1:])
-except Refused as problem:
+    assets_from_paths(sys.argv[1:])
+except InvalidFiles as problem:
     print(problem)
 """
 
@@ -193,19 +195,19 @@ def test_an_upload_json_keeps_its_places_and_its_scene(shot):
     scene, texture = str(shot / "sh010.ma"), str(shot / "textures/a.exr")
     entry = {"local": texture, "server": "D/shots/a.exr"}
     content = {"asset": [entry, entry], "scene": {"local": scene, "server": "/D/shots/sh010.ma"}}
-    found = sources.of_upload_json(content)
+    found = sources.assets_from_upload_json(content)
     assert [(each.local, each.server) for each in found] == [
         (texture, "D/shots/a.exr"),
         (scene, "/D/shots/sh010.ma"),
     ]
     content["scene"] = [content["scene"], {"local": scene, "server": "/elsewhere.ma"}]
-    assert len(sources.of_upload_json(content)) == 3
+    assert len(sources.assets_from_upload_json(content)) == 3
 
 
 def test_a_very_long_list_is_split(shot, tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "ENTRIES_A_LIST", 2)
-    monkeypatch.setattr(sources, "_ENTRIES_AT_ONCE", 1)
-    found = sources.of_paths(shot)
+    monkeypatch.setattr(sources, "FILES_PER_LIST", 2)
+    monkeypatch.setattr(sources, "_FILES_PER_WRITE", 1)
+    found = sources.assets_from_paths(shot)
     lists = [
         (json.loads(path.read_text("utf-8")), listed) for path, listed in sources.write_lists(found, tmp_path)
     ]
@@ -216,8 +218,8 @@ def test_a_very_long_list_is_split(shot, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("change", ["content", "time", "gone"])
 def test_a_file_that_changes_is_named(shot, change):
-    found = sources.of_paths(shot)
-    sources.expect_unchanged(found)
+    found = sources.assets_from_paths(shot)
+    sources.raise_if_changed(found)
     scene = shot / "sh010.ma"
     if change == "content":
         scene.write_text("longer content")
@@ -225,5 +227,5 @@ def test_a_file_that_changes_is_named(shot, change):
         os.utime(scene, (1, 1))
     else:
         scene.unlink()
-    with pytest.raises(Unfinished, match=r"have changed while they were sent: .*/sh010\.ma$"):
-        sources.expect_unchanged(found)
+    with pytest.raises(TransferIncomplete, match=r"have changed while they were sent: .*/sh010\.ma$"):
+        sources.raise_if_changed(found)

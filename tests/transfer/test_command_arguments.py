@@ -10,18 +10,18 @@ from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.models.transfer import read_transfer_bids, read_transfer_config
 from airflow_provider_renderbus.transfer import endpoints as routes
-from airflow_provider_renderbus.transfer.command import Order
-from airflow_provider_renderbus.transfer.errors import Unusable
+from airflow_provider_renderbus.transfer.command import TransferArguments
+from airflow_provider_renderbus.transfer.errors import TransferSetupError
 from tests.transfer.conftest import ROUTE
 
 
 def pairs(order):
-    words = order.arguments()
+    words = order.argv()
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def test_assets_are_sent_as_the_vendors_client_does():
-    order = Order(
+    order = TransferArguments(
         "upload_json", ROUTE, Path('/tmp/it\'s "here" 纹理/upload.json'), "/", Path("/r/resume.ini")
     )
     assert pairs(order) == {
@@ -42,7 +42,7 @@ def test_assets_are_sent_as_the_vendors_client_does():
 
 @pytest.mark.parametrize("kind", ["download_path", "download_list"])
 def test_frames_are_fetched_with_their_folders(kind):
-    order = Order(kind, ROUTE, Path("/frames"), "18280_scene", speed_limit=500)
+    order = TransferArguments(kind, ROUTE, Path("/frames"), "18280_scene", speed_limit_kb_per_s=500)
     found = pairs(order)
     assert (found["-T"], found["-L"], found["-R"]) == (kind, "/frames", "18280_scene")
     assert (found["-K"], found["-C"], found["-s"]) == ("true", "None", "500")
@@ -70,23 +70,23 @@ class TestLines:
     )
 
     def test_the_default_line_of_the_engine_that_is_called_aspera(self):
-        assert routes.line_of(self.CONFIG).server == "10.0.0.2"
+        assert routes.select_line(self.CONFIG).server == "10.0.0.2"
 
     def test_a_line_by_its_name(self):
-        assert routes.line_of(self.CONFIG, "CMCC").name == "CMCC"
+        assert routes.select_line(self.CONFIG, "CMCC").name == "CMCC"
 
     @pytest.mark.parametrize("name", [None, "CTCC"])
     def test_a_line_that_there_is_not(self, name):
-        with pytest.raises(Unusable, match="its lines are: 'CMCC'"):
-            routes.line_of(config(("ASPERA", {}, [line("CMCC")])), name)
+        with pytest.raises(TransferSetupError, match="its lines are: 'CMCC'"):
+            routes.select_line(config(("ASPERA", {}, [line("CMCC")])), name)
 
     def test_no_engine(self):
-        with pytest.raises(Unusable, match="its lines are: none"):
-            routes.line_of(config(("Raysync", {}, [line("CTCC", default=1)])))
+        with pytest.raises(TransferSetupError, match="its lines are: none"):
+            routes.select_line(config(("Raysync", {}, [line("CTCC", default=1)])))
 
 
 class TestStorages:
-    LINE = routes.line_of(TestLines.CONFIG)
+    LINE = routes.select_line(TestLines.CONFIG)
     PROFILE = read_user_profile({"userId": 100009, "mainUserId": 100001})
     BIDS = read_transfer_bids(
         {
@@ -100,20 +100,20 @@ class TestStorages:
 
     def output(self, **leaf):
         leaf = read_task({"id": 18280, "taskStatus": 25, **leaf})
-        route = routes.from_output(self.LINE, self.PROFILE, self.BIDS, leaf)
+        route = routes.output_endpoint(self.LINE, self.PROFILE, self.BIDS, leaf)
         return route.storage_id, route.user_id
 
     def test_an_accounts_own_scenes(self):
-        route = routes.to_input(self.LINE, self.PROFILE, self.BIDS, shared=False)
-        assert route == routes.Route("10.0.0.2", "10221", "10209", "100009")
+        route = routes.input_endpoint(self.LINE, self.PROFILE, self.BIDS, main_account=False)
+        assert route == routes.StorageEndpoint("10.0.0.2", "10221", "10209", "100009")
 
     def test_scenes_that_go_to_the_main_account(self):
-        route = routes.to_input(self.LINE, self.PROFILE, self.BIDS, shared=True)
+        route = routes.input_endpoint(self.LINE, self.PROFILE, self.BIDS, main_account=True)
         assert (route.storage_id, route.user_id) == ("10201", "100001")
 
     def test_a_main_account_that_is_not_told(self):
-        with pytest.raises(Unusable, match="main account's storage"):
-            routes.to_input(self.LINE, read_user_profile({"userId": 1}), self.BIDS, shared=True)
+        with pytest.raises(TransferSetupError, match="main account's storage"):
+            routes.input_endpoint(self.LINE, read_user_profile({"userId": 1}), self.BIDS, main_account=True)
 
     def test_frames_lie_where_the_leaf_says(self):
         assert self.output(bid="20255", userId=100055) == ("20255", "100055")
@@ -128,5 +128,5 @@ class TestStorages:
         "bad", [{"server": "-C"}, {"server": "a b"}, {"port": "$(x)"}, {"storage_id": "--"}, {"user_id": ""}]
     )
     def test_what_could_be_taken_for_something_else_becomes_no_argument(self, bad):
-        with pytest.raises(Unusable, match="The farm tells"):
-            routes.Route(**{"server": "h", "port": "1", "storage_id": "2", "user_id": "3"} | bad)
+        with pytest.raises(TransferSetupError, match="The farm tells"):
+            routes.StorageEndpoint(**{"server": "h", "port": "1", "storage_id": "2", "user_id": "3"} | bad)

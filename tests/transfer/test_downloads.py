@@ -8,8 +8,14 @@ import pytest
 
 from airflow_provider_renderbus.api.models.outputs import read_output_file
 from airflow_provider_renderbus.transfer import downloads
-from airflow_provider_renderbus.transfer.errors import Failed, Refused, Silent, Stopped, Unfinished
-from airflow_provider_renderbus.transfer.folder import halfway
+from airflow_provider_renderbus.transfer.errors import (
+    InvalidFiles,
+    TransferCancelled,
+    TransferFailed,
+    TransferIncomplete,
+    TransferStalled,
+)
+from airflow_provider_renderbus.transfer.folder import staging_folder
 from tests.transfer.conftest import ROUTE
 
 LEAF = "35000001_sh010"
@@ -38,7 +44,7 @@ def listed(*files, modified=WHEN):
 
 
 def wanted(*files, pattern="*", **how):
-    return downloads.wanted(listed(*files, **how), pattern)
+    return downloads.select_files(listed(*files, **how), pattern)
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def fetch(runner, frames):
     """Fetch files with a script, which finds the folder in $L and the remote path or list in $R."""
 
     def fetch(script, files, whole=LEAF, **how):
-        return downloads.fetch(runner(FIND + script, **how), ROUTE, files, frames, whole=whole)
+        return downloads.download(runner(FIND + script, **how), ROUTE, files, frames, storage_folder=whole)
 
     return fetch
 
@@ -71,7 +77,7 @@ DONE = f"echo 'download file done (/{LEAF}/a.png)'"
 
 def test_a_whole_folder(fetch, frames):
     result = fetch(f"{WRITE}; [ $T $R = 'download_path {LEAF}' ]".replace("$T $R", '"$T $R"'), wanted(*TWO))
-    assert result == downloads.Fetched(2, 6, 0)
+    assert result == downloads.DownloadResult(2, 6, 0)
     assert content(frames) == {f"{LEAF}/a.png": "1234", f"{LEAF}/deep/b.png": "12"}
     assert (frames / LEAF / "a.png").stat().st_mtime == SECONDS
     assert nothing_is_left(frames)
@@ -79,7 +85,7 @@ def test_a_whole_folder(fetch, frames):
 
 def test_what_is_there_is_not_fetched_again(fetch, frames):
     fetch(WRITE, wanted(*TWO))
-    assert fetch("exit 9", wanted(*TWO)) == downloads.Fetched(2, 6, 2)
+    assert fetch("exit 9", wanted(*TWO)) == downloads.DownloadResult(2, 6, 2)
 
 
 @pytest.mark.parametrize("change", ["size", "time", "gone", "link", "second name"])
@@ -101,7 +107,7 @@ def test_what_is_not_the_listed_file_is_fetched_by_its_name(fetch, frames, tmp_p
             frame.hardlink_to(elsewhere)
     script = f'[ "$T $(cat "$R")" = "download_list {LEAF}/deep/b.png" ] || exit 9; mkdir -p {LEAF}/deep'
     result = fetch(f"{script}; printf ab > {LEAF}/deep/b.png", wanted(*TWO))
-    assert result.there_before == 1
+    assert result.already_present == 1
     assert frame.read_text() == "ab"
     assert elsewhere.read_text() == "my"
 
@@ -109,12 +115,14 @@ def test_what_is_not_the_listed_file_is_fetched_by_its_name(fetch, frames, tmp_p
 def test_chosen_files(fetch, frames):
     files = wanted(*TWO, pattern="*/b.*")
     script = f'[ "$T $(cat "$R")" = "download_list {LEAF}/deep/b.png" ] || exit 9; {WRITE}'
-    assert fetch(script, files, whole=None) == downloads.Fetched(1, 2, 0)
+    assert fetch(script, files, whole=None) == downloads.DownloadResult(1, 2, 0)
     assert content(frames) == {f"{LEAF}/deep/b.png": "12"}
 
 
 def test_a_listing_that_lies_about_sizes(fetch, frames):
-    with pytest.raises(Unfinished, match=rf"1 of 2 files .* {LEAF}/a\.png: 5 bytes are listed, 4 came"):
+    with pytest.raises(
+        TransferIncomplete, match=rf"1 of 2 files .* {LEAF}/a\.png: 5 bytes are listed, 4 came"
+    ):
         fetch(WRITE, wanted((f"/{LEAF}/a.png", 5), TWO[1]))
     assert content(frames) == {f"{LEAF}/deep/b.png": "12"}
     assert nothing_is_left(frames)
@@ -123,28 +131,33 @@ def test_a_listing_that_lies_about_sizes(fetch, frames):
 def test_a_listing_without_sizes_and_times(fetch, frames):
     files = wanted((TWO[0][0], None), (TWO[1][0], None), modified=None)
     assert fetch(WRITE, files).files == 2
-    assert fetch(WRITE.replace("1234", "123"), files).there_before == 0
+    assert fetch(WRITE.replace("1234", "123"), files).already_present == 0
     assert content(frames)[f"{LEAF}/a.png"] == "123"
 
 
 @pytest.mark.parametrize("modified", ["yesterday", "2026-13-45 00:00:00", ""])
 def test_a_listing_with_times_that_are_none(fetch, modified):
     fetch(WRITE, wanted(*TWO, modified=modified))
-    assert fetch("exit 9", wanted(*TWO, modified=modified)).there_before == 2
+    assert fetch("exit 9", wanted(*TWO, modified=modified)).already_present == 2
 
 
 def test_a_file_that_is_listed_and_does_not_come(fetch, frames):
-    with pytest.raises(Unfinished, match=r"a\.png: not there"):
+    with pytest.raises(TransferIncomplete, match=r"a\.png: not there"):
         fetch(WRITE + f"; rm {LEAF}/a.png", wanted(*TWO))
 
 
 @pytest.mark.parametrize(
     ("end", "error"),
-    [("exit 10", Unfinished), ("exit 255", Failed), ("kill -9 $$", Unfinished), ("sleep 600", Silent)],
+    [
+        ("exit 10", TransferIncomplete),
+        ("exit 255", TransferFailed),
+        ("kill -9 $$", TransferIncomplete),
+        ("sleep 600", TransferStalled),
+    ],
 )
 def test_only_what_the_command_calls_done_is_kept_where_it_fails(fetch, frames, end, error):
     with pytest.raises(error):
-        fetch(f"{WRITE}; {DONE}; {end}", wanted(*TWO), silence=0.3)
+        fetch(f"{WRITE}; {DONE}; {end}", wanted(*TWO), stall_timeout=0.3)
     assert content(frames) == {f"{LEAF}/a.png": "1234"}
     assert nothing_is_left(frames)
 
@@ -176,7 +189,7 @@ def test_what_a_killed_worker_left_is_removed(fetch, frames):
 
 def test_what_another_worker_uses_stays(fetch, frames):
     frames.mkdir()
-    with halfway(frames) as used:
+    with staging_folder(frames) as used:
         os.utime(used.list.parent, (1, 1))
         fetch(WRITE, wanted(*TWO))
         assert used.files.path.is_dir()
@@ -201,7 +214,7 @@ def test_names_of_all_kinds(runner, frames, tmp_path):
     for name in STRANGE:
         (source / LEAF / name).write_text("1234")
     files = wanted(*[(f"/{LEAF}/{name}", 4) for name in STRANGE])
-    downloads.fetch(runner(f'{FIND} cp -r {source}/. "$L"'), ROUTE, files, frames, whole=LEAF)
+    downloads.download(runner(f'{FIND} cp -r {source}/. "$L"'), ROUTE, files, frames, storage_folder=LEAF)
     assert sorted(content(frames / LEAF)) == sorted(STRANGE)
 
 
@@ -223,7 +236,7 @@ def test_names_of_all_kinds(runner, frames, tmp_path):
     ],
 )
 def test_names_that_are_not_written(path):
-    with pytest.raises(Refused, match=r"^The storage lists '.*name") as failed:
+    with pytest.raises(InvalidFiles, match=r"^The storage lists '.*name") as failed:
         wanted((path, 1))
     assert "\n" not in str(failed.value)
 
@@ -245,17 +258,17 @@ class TestNothingOutside:
         assert (outside / "a.png").stat().st_nlink == 1
 
     def test_a_folder_of_the_command_that_is_a_link(self, fetch, outside, frames):
-        with pytest.raises(Unfinished, match="not there"):
+        with pytest.raises(TransferIncomplete, match="not there"):
             fetch(f"ln -s {outside} {LEAF}", wanted((f"/{LEAF}/a.png", 4)))
         assert content(frames) == {}
 
     def test_a_file_of_the_command_that_is_a_link(self, fetch, outside, frames):
-        with pytest.raises(Unfinished, match="not there"):
+        with pytest.raises(TransferIncomplete, match="not there"):
             fetch(f"mkdir {LEAF}; ln -s {outside}/a.png {LEAF}/a.png", wanted((f"/{LEAF}/a.png", 4)))
         assert content(frames) == {}
 
     def test_a_file_of_the_command_that_is_another_ones_second_name(self, fetch, outside, frames):
-        with pytest.raises(Unfinished, match="not there"):
+        with pytest.raises(TransferIncomplete, match="not there"):
             fetch(
                 f"mkdir {LEAF}; ln {outside}/a.png {LEAF}/a.png; echo 'download file done (x)'",
                 wanted((f"/{LEAF}/a.png", 4)),
@@ -265,7 +278,9 @@ class TestNothingOutside:
     def test_a_folder_in_the_way_that_is_a_link(self, fetch, outside, frames):
         frames.mkdir()
         (frames / LEAF).symlink_to(outside)
-        with pytest.raises(Refused, match=r"35000001_sh010/a\.png is not written: a link or a file stands"):
+        with pytest.raises(
+            InvalidFiles, match=r"35000001_sh010/a\.png is not written: a link or a file stands"
+        ):
             fetch(WRITE, wanted(*TWO))
 
     def test_a_file_in_the_way_that_is_a_link(self, fetch, outside, frames):
@@ -277,13 +292,13 @@ class TestNothingOutside:
 
     def test_a_folder_in_a_files_place(self, fetch, frames):
         (frames / LEAF / "a.png").mkdir(parents=True)
-        with pytest.raises(Refused, match=r"a folder where a file is"):
+        with pytest.raises(InvalidFiles, match=r"a folder where a file is"):
             fetch(WRITE, wanted(*TWO))
 
     def test_a_file_in_a_folders_place(self, fetch, frames):
         frames.mkdir()
         (frames / LEAF).write_text("")
-        with pytest.raises(Refused, match=r"a link or a file stands where a folder is"):
+        with pytest.raises(InvalidFiles, match=r"a link or a file stands where a folder is"):
             fetch(WRITE, wanted(*TWO))
 
     def test_files_that_were_not_asked_for_are_not_kept(self, fetch, frames):
@@ -299,18 +314,18 @@ def test_the_folder_itself_may_be_reached_through_a_link(fetch, frames, tmp_path
 
 
 def test_no_room_is_told_before_anything_moves(fetch, frames):
-    with pytest.raises(Unfinished, match=r"has no room: 1,000,000,000,000\.0 MB are wanted"):
+    with pytest.raises(TransferIncomplete, match=r"has no room: 1,000,000,000,000\.0 MB are wanted"):
         fetch("exit 9", wanted((f"/{LEAF}/a.png", 10**18)))
 
 
 def test_a_stop_leaves_nothing_half(runner, frames):
     run = runner("sleep 600")
-    run.stop()
-    with pytest.raises(Stopped):
-        downloads.fetch(run, ROUTE, wanted(*TWO), frames, whole=LEAF)
+    run.cancel()
+    with pytest.raises(TransferCancelled):
+        downloads.download(run, ROUTE, wanted(*TWO), frames, storage_folder=LEAF)
     assert content(frames) == {}
     assert nothing_is_left(frames)
 
 
 def test_nothing_wanted_runs_nothing(fetch):
-    assert fetch("exit 9", []) == downloads.Fetched(0, 0, 0)
+    assert fetch("exit 9", []) == downloads.DownloadResult(0, 0, 0)

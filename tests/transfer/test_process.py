@@ -15,14 +15,14 @@ import pytest
 
 from airflow_provider_renderbus.transfer import process as running
 from airflow_provider_renderbus.transfer.errors import (
-    Failed,
-    NeverSent,
-    Silent,
-    Stopped,
-    Unfinished,
-    Unusable,
+    PermanentTransferFailure,
+    TransferCancelled,
+    TransferFailed,
+    TransferIncomplete,
+    TransferSetupError,
+    TransferStalled,
 )
-from airflow_provider_renderbus.transfer.progress import Tally
+from airflow_provider_renderbus.transfer.progress import TransferProgress
 from tests.processes import gone
 
 SIZES = {"/a.blend": 1_000_000, "/b (2).exr": 2_000_000}
@@ -42,15 +42,15 @@ def test_the_question_is_answered_and_the_lines_are_counted(runner, order):
         "echo 'upload is begin'; echo 'upload file done 1/2 1000000 bytes (/a.blend)'\n"
         "echo 'upload file begin (/b (2).exr)'; echo 'upload file done (/b (2).exr)'"
     )
-    tally = Tally(SIZES)
+    tally = TransferProgress(SIZES)
     runner(script).run(order, tally)
     assert tally.done == set(SIZES)
     assert tally.bytes == 3_000_000
 
 
 def test_each_argument_arrives_as_one(runner, order, tmp_path):
-    runner(f'printf "%s\\0" "$@" > {tmp_path}/words').run(order, Tally({}))
-    assert (tmp_path / "words").read_text().split("\0")[:-1] == order.arguments()
+    runner(f'printf "%s\\0" "$@" > {tmp_path}/words').run(order, TransferProgress({}))
+    assert (tmp_path / "words").read_text().split("\0")[:-1] == order.argv()
 
 
 def test_its_libraries_are_for_the_command_alone(runner, order, tmp_path):
@@ -58,7 +58,7 @@ def test_its_libraries_are_for_the_command_alone(runner, order, tmp_path):
         f"echo $LD_LIBRARY_PATH > {tmp_path}/own; tr '\\0' '\\n' < /proc/$PPID/environ > {tmp_path}/guards"
     )
     run = runner(script)
-    run.run(order, Tally({}))
+    run.run(order, TransferProgress({}))
     assert (tmp_path / "own").read_text() == f"{run.command.path.parent}\n"
     assert "LD_LIBRARY_PATH" not in (tmp_path / "guards").read_text()
 
@@ -66,32 +66,36 @@ def test_its_libraries_are_for_the_command_alone(runner, order, tmp_path):
 @pytest.mark.parametrize(
     ("code", "error", "message"),
     [
-        (1, Unfinished, "exit code 1"),
-        (10, Unfinished, "exit code 10"),
-        (11, NeverSent, r"can never be transferred, .* failed: /b \(2\)\.exr: No such file\. "),
-        (137, Unfinished, "killed by signal 9"),
-        *[(code, Failed, f"exit code {code}") for code in range(2, 10)],
-        *[(code, Failed, f"exit code {code}") for code in (12, 126, 127, 254, 255)],
+        (1, TransferIncomplete, "exit code 1"),
+        (10, TransferIncomplete, "exit code 10"),
+        (
+            11,
+            PermanentTransferFailure,
+            r"can never be transferred, .* failed: /b \(2\)\.exr: No such file\. ",
+        ),
+        (137, TransferIncomplete, "killed by signal 9"),
+        *[(code, TransferFailed, f"exit code {code}") for code in range(2, 10)],
+        *[(code, TransferFailed, f"exit code {code}") for code in (12, 126, 127, 254, 255)],
     ],
 )
 def test_every_exit_code_is_an_error_of_its_kind(runner, order, code, error, message):
     script = "upload file done (/a.blend)\\nupload file fail 2/2 No such file (/b (2).exr)\\n"
     with pytest.raises(error, match=message) as failed:
-        runner(lines_to(script, code)).run(order, Tally(SIZES))
+        runner(lines_to(script, code)).run(order, TransferProgress(SIZES))
     assert type(failed.value) is error
-    assert failed.value.retryable == (error is Unfinished)
+    assert failed.value.retryable == (error is TransferIncomplete)
     assert "after 1 file (1.0 MB)" in str(failed.value)
     assert "/b (2).exr" in str(failed.value)
 
 
 def test_a_success_that_names_failed_files_is_none(runner, order):
-    with pytest.raises(Unfinished, match=r"/a\.blend: error-5"):
-        runner(lines_to("upload file fail (/a.blend), error-5\\n", 0)).run(order, Tally(SIZES))
+    with pytest.raises(TransferIncomplete, match=r"/a\.blend: error-5"):
+        runner(lines_to("upload file fail (/a.blend), error-5\\n", 0)).run(order, TransferProgress(SIZES))
 
 
 def test_a_file_that_is_done_in_the_end_has_not_failed(runner, order):
     script = "upload file fail (/a.blend)\\nupload file done (/a.blend)\\n"
-    tally = Tally(SIZES)
+    tally = TransferProgress(SIZES)
     runner(lines_to(script, 0)).run(order, tally)
     assert tally.failed == {}
 
@@ -99,13 +103,13 @@ def test_a_file_that_is_done_in_the_end_has_not_failed(runner, order):
 def test_a_command_that_is_no_program(runner, order, stand_in):
     run = runner("")
     run.command.path.write_bytes(b"\x7fELF nothing")
-    with pytest.raises(Failed, match="cannot be started: Exec format error"):
-        run.run(order, Tally({}))
+    with pytest.raises(TransferFailed, match="cannot be started: Exec format error"):
+        run.run(order, TransferProgress({}))
 
 
 def test_a_command_that_is_killed_half_way(runner, order):
-    with pytest.raises(Unfinished, match=r"killed by signal 9, after 1 file"):
-        runner("echo 'upload file done (/a.blend)'; kill -9 $$").run(order, Tally(SIZES))
+    with pytest.raises(TransferIncomplete, match=r"killed by signal 9, after 1 file"):
+        runner("echo 'upload file done (/a.blend)'; kill -9 $$").run(order, TransferProgress(SIZES))
 
 
 @pytest.mark.parametrize(
@@ -120,15 +124,15 @@ def test_a_command_that_is_killed_half_way(runner, order):
     ids=["silent", "complains", "stands still", "two stand still", "begins again"],
 )
 def test_a_command_that_gets_nowhere_is_ended(runner, order, script):
-    with pytest.raises(Silent, match=r"Nothing has moved for .* s, .* after 0 files") as failed:
-        runner(script, silence=0.3).run(order, Tally(SIZES))
+    with pytest.raises(TransferStalled, match=r"Nothing has moved for .* s, .* after 0 files") as failed:
+        runner(script, stall_timeout=0.3).run(order, TransferProgress(SIZES))
     assert failed.value.retryable
 
 
 def test_progress_of_one_large_file_is_progress(runner, order):
     times = iter(range(0, 10_000, 50))
     script = 'for n in 1 2 3 4 5 6 7 8; do echo "upload file progress (/a.blend) progress: $n"; done'
-    runner(script, silence=60, clock=lambda: next(times)).run(order, Tally(SIZES))
+    runner(script, stall_timeout=60, clock=lambda: next(times)).run(order, TransferProgress(SIZES))
 
 
 def test_the_log_tells_how_far_a_large_file_is(runner, order, caplog):
@@ -136,9 +140,9 @@ def test_the_log_tells_how_far_a_large_file_is(runner, order, caplog):
     times = iter(range(0, 10_000, 40))
     runner(
         "echo 'upload file progress (/a.blend) 40 %'; sleep 0.1; echo 'upload file done (/a.blend)'",
-        silence=600,
+        stall_timeout=600,
         clock=lambda: next(times),
-    ).run(order, Tally(SIZES))
+    ).run(order, TransferProgress(SIZES))
     assert "0 files (0.0 MB) of 2 files, 0.0 MB/s; upload file progress (/a.blend) 40 %" in caplog.messages
 
 
@@ -146,7 +150,9 @@ def test_the_log_has_a_line_now_and_then(runner, order, caplog):
     caplog.set_level("INFO")
     times = iter(range(100_000))
     script = 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "upload file done (/f$i)"; done'
-    runner(script, clock=lambda: next(times)).run(order, Tally({f"/f{i}": 1_000_000 for i in range(1, 301)}))
+    runner(script, clock=lambda: next(times)).run(
+        order, TransferProgress({f"/f{i}": 1_000_000 for i in range(1, 301)})
+    )
     messages = [record.getMessage() for record in caplog.records]
     assert 5 <= len(messages) <= 12
     assert messages[0] == "30 files (30.0 MB) of 300 files, 1.0 MB/s"
@@ -158,8 +164,8 @@ def test_what_else_the_command_says_is_logged_once(runner, order, caplog):
     script = (
         "for n in 1 2 3; do echo 'ascp: no connection'; echo 'upload file begin (/a)'; done; seq 100; exit 3"
     )
-    with pytest.raises(Failed):
-        runner(script).run(order, Tally(SIZES))
+    with pytest.raises(TransferFailed):
+        runner(script).run(order, TransferProgress(SIZES))
     messages = [record.getMessage() for record in caplog.records]
     assert messages == ["ascp: no connection", *map(str, range(1, 50))]
 
@@ -168,21 +174,21 @@ def test_lines_of_any_kind_are_taken(runner, order):
     script = (
         "printf 'upload file progress\\r\\rupload file done (/a.blend)\\r\\n\\377\\376 %070000d' 7; exit 3"
     )
-    with pytest.raises(Failed, match=r"\\xff\\xfe") as failed:
-        runner(script).run(order, Tally(SIZES))
+    with pytest.raises(TransferFailed, match=r"\\xff\\xfe") as failed:
+        runner(script).run(order, TransferProgress(SIZES))
     assert "after 1 file" in str(failed.value)
     assert len(str(failed.value)) < 2_000
     assert "\n" not in str(failed.value)
 
 
 def test_names_with_line_breaks_stay_in_one_line_of_a_message(runner, order):
-    tally = Tally({})
-    tally.take("upload file fail (/a\x1b[31m)")
-    with pytest.raises(NeverSent, match=r"/a\\x1b\[31m"):
-        running._conclude(11, tally)
+    tally = TransferProgress({})
+    tally.feed("upload file fail (/a\x1b[31m)")
+    with pytest.raises(PermanentTransferFailure, match=r"/a\\x1b\[31m"):
+        running._raise_for_exit_code(11, tally)
 
 
-class Numbers(Tally):
+class Numbers(TransferProgress):
     """Takes the processes' numbers, and does something when both are there."""
 
     def __init__(self, then):
@@ -190,11 +196,11 @@ class Numbers(Tally):
         self.numbers = []
         self.then = then
 
-    def take(self, line):
+    def feed(self, line):
         self.numbers.append(int(line.split()[1]))
         if len(self.numbers) == 2:
             self.then()
-        return super().take(line)
+        return super().feed(line)
 
 
 class Interrupted(BaseException):
@@ -207,25 +213,25 @@ def interrupt():
 
 def test_stop_ends_the_command_with_its_children(runner, order):
     run = runner(WITH_A_CHILD)
-    tally = Numbers(run.stop)
-    with pytest.raises(Stopped):
+    tally = Numbers(run.cancel)
+    with pytest.raises(TransferCancelled):
         run.run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
 def test_stop_from_another_thread(runner, order):
     run = runner(WITH_A_CHILD)
-    tally = Numbers(lambda: threading.Thread(target=run.stop).start())
-    with pytest.raises(Stopped):
+    tally = Numbers(lambda: threading.Thread(target=run.cancel).start())
+    with pytest.raises(TransferCancelled):
         run.run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
 def test_what_is_stopped_begins_nothing_more(runner, order, tmp_path):
     run = runner(f"touch {tmp_path}/ran")
-    run.stop()
-    with pytest.raises(Stopped):
-        run.run(order, Tally({}))
+    run.cancel()
+    with pytest.raises(TransferCancelled):
+        run.run(order, TransferProgress({}))
 
 
 def test_an_exception_ends_the_command_with_its_children(runner, order):
@@ -237,14 +243,14 @@ def test_an_exception_ends_the_command_with_its_children(runner, order):
 
 def test_silence_ends_the_command_with_its_children(runner, order):
     tally = Numbers(lambda: None)
-    with pytest.raises(Silent):
-        runner(WITH_A_CHILD, silence=0.3).run(order, tally)
+    with pytest.raises(TransferStalled):
+        runner(WITH_A_CHILD, stall_timeout=0.3).run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
 def test_a_child_that_outlives_the_command_is_ended(runner, order):
     tally = Numbers(lambda: None)
-    runner(WITH_A_CHILD.replace("wait", "sleep 0.2"), silence=5).run(order, tally)
+    runner(WITH_A_CHILD.replace("wait", "sleep 0.2"), stall_timeout=5).run(order, tally)
     assert all(map(gone, tally.numbers))
 
 
@@ -252,18 +258,19 @@ WORKER = """
 import sys
 from pathlib import Path
 from airflow_provider_renderbus.transfer.command import Command
-from airflow_provider_renderbus.transfer.progress import Tally
+from airflow_provider_renderbus.transfer.progress import TransferProgress
 from tests.processes import gone
-from airflow_provider_renderbus.transfer.process import Runner
-from tests.transfer.test_command_arguments import Order, ROUTE
+from airflow_provider_renderbus.transfer.process import TransferRunner
+from tests.transfer.test_command_arguments import ROUTE, TransferArguments
 
-class Told(Tally):
-    def take(self, line):
+class Told(TransferProgress):
+    def feed(self, line):
         print(line, flush=True)
         return True
 
 logs = Path(sys.argv[2])
-Runner(Command.at(sys.argv[1]), logs, 600).run(Order("upload_json", ROUTE, logs, "/"), Told({}))
+runner = TransferRunner(Command.find(sys.argv[1]), logs, 600)
+runner.run(TransferArguments("upload_json", ROUTE, logs, "/"), Told({}))
 """
 
 
@@ -291,13 +298,13 @@ def test_a_machine_without_processes_is_told(runner, order, monkeypatch):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(running.subprocess, "Popen", none_left)
-    with pytest.raises(Unusable, match="cannot be started: Resource temporarily unavailable"):
-        runner("").run(order, Tally({}))
+    with pytest.raises(TransferSetupError, match="cannot be started: Resource temporarily unavailable"):
+        runner("").run(order, TransferProgress({}))
 
 
 def test_no_process_is_left_over(runner, order):
     before = set(psutil.Process().children(recursive=True))
     begin = time.monotonic()
-    runner("exit 0").run(order, Tally({}))
+    runner("exit 0").run(order, TransferProgress({}))
     assert set(psutil.Process().children(recursive=True)) <= before
     assert time.monotonic() - begin < 10

@@ -172,7 +172,7 @@ class TestAListingThatLies:
                 told = entry(storage, file, **how)
                 return told | {"filePath": path} if file.endswith("2.png") else told
 
-            monkeypatch.setattr(Storage, "entry", lies)
+            monkeypatch.setattr(Storage, "file_entry", lies)
 
         return lie
 

@@ -64,7 +64,7 @@ class TestUp:
         assert not any(key in content for content in contents(folder).values())
 
     def test_a_long_list_is_sent_in_pieces(self, shot, inputs, monkeypatch):
-        monkeypatch.setattr(sources, "ENTRIES_A_LIST", 4)
+        monkeypatch.setattr(sources, "FILES_PER_LIST", 4)
         assert upload(str(shot))["files"] == 9
         assert contents(inputs) == sent(shot)
 
