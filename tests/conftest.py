@@ -23,7 +23,7 @@ os.environ.update(
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME / 'airflow.db'}",
 )
 
-from airflow_provider_renderbus.farm import Farm, HandClock  # noqa: E402 - see above
+from airflow_provider_renderbus.farm import Farm, ManualClock  # noqa: E402 - see above
 from dev.harness.embedded_farm import settings_of  # noqa: E402
 from tests.airflow_version import WARNINGS  # noqa: E402
 
@@ -63,7 +63,7 @@ def pictures():
 @pytest.fixture
 def farm(tmp_path, scenario, pictures):
     """A farm whose time stands still until a test advances it."""
-    with Farm(tmp_path / "farm", HandClock(), scenario={"pictures": pictures, **scenario}) as running:
+    with Farm(tmp_path / "farm", ManualClock(), scenario={"pictures": pictures, **scenario}) as running:
         yield running
 
 

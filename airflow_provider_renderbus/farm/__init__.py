@@ -1,31 +1,31 @@
-"""A render farm on this machine: the protocol of Renderbus and Fox Renderfarm, jobs that live, real frames.
+"""The embedded farm: Renderbus and Fox Renderfarm on this machine, with jobs that progress and real frames.
 
-``python -m airflow_provider_renderbus.farm`` starts it; in a test, ``with Farm(folder, HandClock()) as farm``
-serves it on a free port and :meth:`Farm.advance` lets its time pass. It needs the extra ``farm``. All that it
-keeps lies in its storage folder, ``renderbus-farm`` in the current folder where none is named. docs/farm.md
-tells how it is used, what it can be made to do, and what it does where the farm's documents are silent.
+``python -m airflow_provider_renderbus.farm`` starts it. In a test, ``with Farm(folder, ManualClock()) as farm``
+serves it on a free port, and :meth:`Farm.advance` lets its time pass. It needs the extra ``farm``. Everything
+that it stores lies in its storage folder. docs/farm.md describes its use, its scenarios and faults, and what it
+does if the farm's documents are silent.
 
-A request goes through these rooms, each of which knows only those after it::
+A request passes through these modules, from left to right; an indented module is used by the one above it::
 
-    server ─▶ farm.handle ─▶ faults     what goes wrong with the answer, on demand
-                          ─▶ gate       who asks: signature, timestamp, nonce
-                          ─▶ calls      what is asked: fields in, the farm's JSON out
-                               ─▶ orders     what customers order about tasks under way
-                                    ─▶ life       what happens to tasks, at moments that it is told;
-                                                  layers: parents, leaves and passes
-                                         ─▶ register   all tasks, at hand or in the books
-                                              ─▶ tasks      states, and the table of moves
-                                              ─▶ pieces     a job cut into frames ─▶ task_json, ranges
-                                              ─▶ scenario   how renders go ─▶ entries, chance
-                                              ─▶ studio     pictures, made while the farm answers:
-                                                            formats, tiles, passes; picture ─▶ world
-                                                                 ─▶ march, scenery ─▶ solids
-                                              ─▶ account, storage, books (SQLite)
-    envelope: the form of all answers, and every reason for a refusal
-    control:  orders to a running farm from another process
+    server/server ─▶ farm ─▶ simulation/faults   what goes wrong with the answer, on demand
+                          ─▶ auth                signature, timestamp, nonce
+                          ─▶ calls/              one function per call: fields in, the farm's JSON out
+                               ─▶ simulation/task_control   stop, start, recommit and other orders
+                                    ─▶ simulation/simulation     what happens to tasks as time advances
+                                         ─▶ simulation/task_store   all tasks, in memory and in the database
+                                              ─▶ simulation/{tasks, chunks, scenario, account, database}
+                                              ─▶ pictures/        task.json read, frames rendered
+                                              ─▶ storage/         the storage folder
 
-A browser goes from server to pages. transmitter is a command of its own: it finds the storage by enrolment.
-Files that others name are reached through enclosure. docs/farm-pictures.md tells about all of these.
+``server``       the HTTP server, the envelope of all answers, every error code
+``calls``        the calls of the protocol, their paths and the reading of their fields
+``simulation``   task states and the table of transitions, time, money, scenario, faults, SQLite
+``pictures``     task.json as jobs, frame ranges, and the renderer of the frames
+``storage``      the folders of frames and scenes, access confined to one folder, the registry of farms
+``pages``        the web console, served to browsers
+``transmitter``  the transfer command, a program of its own, which finds the storage by the registry
+``control``      commands to a running farm from another process
+
 """
 
 from importlib import import_module
@@ -33,23 +33,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.farm import Farm
-    from airflow_provider_renderbus.farm.simulation.clock import HandClock
+    from airflow_provider_renderbus.farm.simulation.clock import ManualClock
 
-__all__ = ["Farm", "HandClock"]
+__all__ = ["Farm", "ManualClock"]
 
-_HOMES = {"Farm": "farm", "HandClock": "simulation.clock"}
+_MODULES = {"Farm": "farm", "ManualClock": "simulation.clock"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: the transfer command, which is in this package too, needs nothing of it."""
-    if name not in _HOMES:
+    """Import a public name on first use: the transfer command, also in this package, needs neither extra."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    except ModuleNotFoundError as missing:
-        if missing.name not in {"numpy", "PIL"}:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in {"numpy", "PIL"}:
             raise
         raise ImportError(
-            f"the embedded farm needs {missing.name}: install the extra farm (numpy and Pillow)",
+            f"the embedded farm needs {error.name}: install the extra farm (numpy and Pillow)",
             name=__name__,
-        ) from missing
+        ) from error

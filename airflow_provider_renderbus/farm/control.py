@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.signing import signature
-from airflow_provider_renderbus.farm.server.envelope import ILLEGAL, Refused
+from airflow_provider_renderbus.farm.server.envelope import ILLEGAL_PARAMETER, ApiRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ SECONDS = 60
 EXAMPLE = '{"top_up": "50"}'
 
 
-def give(connection: Mapping[str, Any], orders: Mapping[str, Any]) -> dict[str, Any]:
+def send_command(connection: Mapping[str, Any], orders: Mapping[str, Any]) -> dict[str, Any]:
     """Give orders to a farm.
 
     :param connection: the farm's Airflow connection, as :meth:`Farm.connection` returns it.
@@ -59,7 +59,7 @@ def give(connection: Mapping[str, Any], orders: Mapping[str, Any]) -> dict[str, 
     return data
 
 
-def carry_out(farm: Farm, orders: Mapping[str, Any]) -> None:
+def run_commands(farm: Farm, orders: Mapping[str, Any]) -> None:
     """Carry out orders that the account's owner has given.
 
     :raises Refused: with code 600, an order is unknown or its value cannot be used.
@@ -74,7 +74,9 @@ def carry_out(farm: Farm, orders: Mapping[str, Any]) -> None:
         try:
             known[name](value)
         except (KeyError, TypeError, ValueError) as error:
-            raise Refused(ILLEGAL, field=name, expected=f"one of {', '.join(known)}; {error}") from None
+            raise ApiRefusal(
+                ILLEGAL_PARAMETER, field=name, expected=f"one of {', '.join(known)}; {error}"
+            ) from None
 
 
 def main() -> int:
@@ -89,7 +91,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         (connection,) = json.loads((options.storage / "connections.json").read_text()).values()
-        print(json.dumps(give(connection, _read(options.orders))))  # noqa: T201 - the program's output
+        print(json.dumps(send_command(connection, _read(options.orders))))  # noqa: T201 - the program's output
     except (OSError, ValueError, HTTPException) as error:
         print(f"The order was not carried out: {error}", file=sys.stderr)  # noqa: T201 - the program's output
         return 1

@@ -14,17 +14,17 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_renderbus.farm import control
-from airflow_provider_renderbus.farm.auth import Gate
-from airflow_provider_renderbus.farm.calls import ROUTES, Desk, Request
+from airflow_provider_renderbus.farm.auth import Authenticator
+from airflow_provider_renderbus.farm.calls import ROUTES, CallContext, Request
 from airflow_provider_renderbus.farm.pages.router import Router
 from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRenderer
 from airflow_provider_renderbus.farm.server.envelope import (
-    BAD_BODY,
-    BROKEN,
-    ILLEGAL,
-    Refused,
-    accepted,
-    refused,
+    ILLEGAL_PARAMETER,
+    INTERNAL_ERROR,
+    INVALID_BODY,
+    ApiRefusal,
+    error_response,
+    success_response,
 )
 from airflow_provider_renderbus.farm.server.server import Server
 from airflow_provider_renderbus.farm.simulation.account import (
@@ -35,17 +35,17 @@ from airflow_provider_renderbus.farm.simulation.account import (
     open_account,
 )
 from airflow_provider_renderbus.farm.simulation.clock import (
-    MOVES_AT_ONCE,
-    HandClock,
-    RunningClock,
-    Timekeeper,
+    STEPS_PER_LOCK,
+    ClockThread,
+    ManualClock,
+    ScaledClock,
 )
-from airflow_provider_renderbus.farm.simulation.config_values import amount as read_amount
-from airflow_provider_renderbus.farm.simulation.config_values import read_entry
-from airflow_provider_renderbus.farm.simulation.database import Books
+from airflow_provider_renderbus.farm.simulation.config_values import money_amount as read_amount
+from airflow_provider_renderbus.farm.simulation.config_values import parse_object
+from airflow_provider_renderbus.farm.simulation.database import Database
 from airflow_provider_renderbus.farm.simulation.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.simulation.scenario import open_scenario, read_scenario
-from airflow_provider_renderbus.farm.simulation.simulation import Life
+from airflow_provider_renderbus.farm.simulation.simulation import Simulation
 from airflow_provider_renderbus.farm.storage.registry import registered
 from airflow_provider_renderbus.farm.storage.storage import Storage, write_private
 
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
 CONNECTION_ID = "renderbus_default"
 TRANSFER_COMMAND = "renderbus-farm-transmitter"
 PLATFORM = "2"
-PLATFORM_NUMBER = re.compile("[0-9]{1,9}")
-LAST_PORT = 65_535
-MOST_SECONDS = 1e9
+PLATFORM_PATTERN = re.compile("[0-9]{1,9}")
+MAX_PORT = 65_535
+MAX_ADVANCE = 1e9
 """Farm seconds by which a clock is moved at once: some thirty years."""
 JSON_TYPE = {"Content-Type": "application/json;charset=UTF-8"}
 
@@ -93,61 +93,67 @@ class Farm:
     def __init__(
         self,
         storage: Path,
-        clock: HandClock | None = None,
+        clock: ManualClock | None = None,
         speed: float = 60.0,
         host: str = "127.0.0.1",
         port: int = 0,
         scenario: Mapping[str, Any] | Path | None = None,
         restart: Callable[[int], None] | None = None,
     ) -> None:
-        if not 0 <= port <= LAST_PORT:
-            raise ValueError(f"port is {port}; expected 0 to {LAST_PORT}")
-        self._hand = clock
-        self._clock = clock or RunningClock(speed)
+        if not 0 <= port <= MAX_PORT:
+            raise ValueError(f"port is {port}; expected 0 to {MAX_PORT}")
+        self._manual_clock = clock
+        self._clock = clock or ScaledClock(speed)
         self._speed = speed
         self._host, self._port = host, port
         read = open_scenario(scenario) if isinstance(scenario, Path) else read_scenario(scenario or {})
-        self.served: Counter[str] = Counter()
+        self.request_counts: Counter[str] = Counter()
         """How many requests have come in for each call, by its name."""
         self._restart = restart
         for fault in read.faults:
-            self._check(fault)
-        self._ended = Event()
-        self._timekeeper: Timekeeper | None = None
-        self._ends = ExitStack()
+            self._check_fault(fault)
+        self._closing = Event()
+        self._clock_thread: ClockThread | None = None
+        self._exit_stack = ExitStack()
         with ExitStack() as ends:
             customer = [f"{bid}-{USER_ID}" for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)]
             self._storage = Storage(storage, *customer)
-            self._books = Books(self._storage.database_file, self._storage.lock_file)
-            ends.callback(self._books.close)
+            self._database = Database(self._storage.database_file, self._storage.lock_file)
+            ends.callback(self._database.close)
             self._storage.clear_scratch()
             self._account = open_account(self._storage.account_file)
-            self._studio = FrameRenderer(
+            self._frame_renderer = FrameRenderer(
                 self._storage.scratch, synchronous=clock is not None, placeholder=not read.pictures
             )
-            ends.callback(self._studio.close)
-            self._life = Life(self._books, self._storage, self._studio, read, self._clock.date)
+            ends.callback(self._frame_renderer.close)
+            self._simulation = Simulation(
+                self._database, self._storage, self._frame_renderer, read, self._clock.to_epoch_ms
+            )
             ends.callback(self._write)
-            self._clock.resume(self._life.moment)
-            self._gate = Gate(self._account, self._books)
+            self._clock.restore(self._simulation.now)
+            self._authenticator = Authenticator(self._account, self._database)
             self._faults = Faults(read.faults)
-            self._desk = Desk(self._life, self._storage, self._clock, self._books, read, self._account, host)
-            self._ends = ends.pop_all()
+            self._context = CallContext(
+                self._simulation, self._storage, self._clock, self._database, read, self._account, host
+            )
+            self._exit_stack = ends.pop_all()
 
     def __enter__(self) -> Self:
         self.connections_file.unlink(missing_ok=True)
-        with self._ends.pop_all() as ends:
-            server = Server((self._host, self._port), self.handle, Router(self._life, self._host).respond)
+        with self._exit_stack.pop_all() as ends:
+            server = Server(
+                (self._host, self._port), self.handle, Router(self._simulation, self._host).respond
+            )
             ends.callback(server.close)
             self._port = server.port
-            self._desk = replace(self._desk, port=self._port)
+            self._context = replace(self._context, port=self._port)
             ends.enter_context(registered(self._host, self._port, self._storage.root))
-            if self._hand is None:
-                self._timekeeper = Timekeeper(self._life, self._clock, self._speed)
-                ends.callback(self._timekeeper.stop)
-            ends.callback(self._ended.set)
+            if self._manual_clock is None:
+                self._clock_thread = ClockThread(self._simulation, self._clock, self._speed)
+                ends.callback(self._clock_thread.stop)
+            ends.callback(self._closing.set)
             write_private(self.connections_file, json.dumps({CONNECTION_ID: self.connection()}))
-            self._ends = ends.pop_all()
+            self._exit_stack = ends.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,7 +161,7 @@ class Farm:
 
     def close(self) -> None:
         """End the farm. Its storage can be used by another one then, which goes on where this one was."""
-        self._ends.close()
+        self._exit_stack.close()
 
     @property
     def address(self) -> str:
@@ -193,14 +199,14 @@ class Farm:
 
         :raises ValueError: the farm has a running clock, or the seconds are negative or above 1e9.
         """
-        if self._hand is None or not 0 <= seconds <= MOST_SECONDS:
+        if self._manual_clock is None or not 0 <= seconds <= MAX_ADVANCE:
             raise ValueError(
-                f"{seconds} seconds; expected 0 to {MOST_SECONDS:g}, and a farm made with a HandClock"
+                f"{seconds} seconds; expected 0 to {MAX_ADVANCE:g}, and a farm made with a ManualClock"
             )
-        with self._life.changed:
-            self._hand.move(seconds)
-            self._life.run(self._hand.now())
-            self._life.write()
+        with self._simulation.lock:
+            self._manual_clock.advance(seconds)
+            self._simulation.advance_to(self._manual_clock.now())
+            self._simulation.write()
 
     def inject(self, fault: str, **how: Any) -> None:
         """Make something go wrong from now on.
@@ -209,12 +215,12 @@ class Farm:
         :param how: its keys, as in a scenario.
         :raises ValueError: there is no such kind or key, or a value is wrong.
         """
-        with self._life.changed:
-            self._faults.add(self._check(read_fault("fault", {"fault": fault, **how})))
+        with self._simulation.lock:
+            self._faults.add(self._check_fault(read_fault("fault", {"fault": fault, **how})))
 
     def clear_faults(self) -> None:
         """Put an end to all faults."""
-        with self._life.changed:
+        with self._simulation.lock:
             self._faults.clear()
 
     def top_up(self, amount: str) -> None:
@@ -223,10 +229,10 @@ class Farm:
         :param amount: RMB as text, such as "50.00".
         :raises ValueError: it is not an amount.
         """
-        read = read_entry("top_up", {"amount": amount}, {"amount": read_amount})["amount"]
-        with self._life.changed:
-            self._life.top_up(read)
-            self._life.write()
+        read = parse_object("top_up", {"amount": amount}, {"amount": read_amount})["amount"]
+        with self._simulation.lock:
+            self._simulation.top_up(read)
+            self._simulation.write()
 
     def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a request.
@@ -240,79 +246,79 @@ class Farm:
         """
         head = {name.lower(): value for name, value in headers.items()}
         if path == control.PATH:
-            return self._answer(self._control, path, head, body, self._clock.wall())
+            return self._answer(self._control, path, head, body, self._clock.unix_time())
         call = ROUTES.get(path)
         if call is None:
             return 404, {"Content-Type": "text/plain"}, b"not found\n"
-        with self._life.changed:
-            self.served[call.__name__] += 1
-            struck = self._faults.strike(call.__name__)
+        with self._simulation.lock:
+            self.request_counts[call.__name__] += 1
+            struck = self._faults.match(call.__name__)
         return (
-            self._struck(struck, call, path, head, body)
+            self._answer_with_faults(struck, call, path, head, body)
             if struck
-            else self._answer(call, path, head, body, self._clock.wall())
+            else self._answer(call, path, head, body, self._clock.unix_time())
         )
 
-    def _struck(
+    def _answer_with_faults(
         self, struck: list[Fault], call: Call, path: str, head: Mapping[str, str], body: bytes
     ) -> Answer:
-        wall = self._clock.wall() + sum(fault.seconds for fault in struck if fault.fault == "clock")
+        wall = self._clock.unix_time() + sum(fault.seconds for fault in struck if fault.fault == "clock")
         delays = [fault for fault in struck if fault.fault == "delay"]
-        self._ended.wait(sum(fault.seconds for fault in delays if not fault.effect))
-        answer: Answer = 200, JSON_TYPE, accepted(None, wall)
-        if all(fault.carried_out for fault in struck):
+        self._closing.wait(sum(fault.seconds for fault in delays if not fault.executes_call))
+        answer: Answer = 200, JSON_TYPE, success_response(None, wall)
+        if all(fault.runs_call for fault in struck):
             answer = self._answer(call, path, head, body, wall)
-        self._ended.wait(sum(fault.seconds for fault in delays if fault.effect))
+        self._closing.wait(sum(fault.seconds for fault in delays if fault.executes_call))
         for fault in struck:
             if fault.fault == "restart" and self._restart:
                 self._restart(self._port)
-            answer = fault.strike(answer)
+            answer = fault.apply(answer)
         return answer
 
-    def _check(self, fault: Fault) -> Fault:
+    def _check_fault(self, fault: Fault) -> Fault:
         if fault.fault == "restart" and not self._restart:
             raise ValueError("fault is 'restart'; expected another: only the farm as a program can be killed")
         return fault
 
     def _answer(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Answer:
         try:
-            return 200, JSON_TYPE, accepted(self._data(call, path, head, body, wall), wall)
-        except Refused as reason:
+            return 200, JSON_TYPE, success_response(self._execute(call, path, head, body, wall), wall)
+        except ApiRefusal as reason:
             why = reason
         except Exception:
             log.exception("%s has failed", path)
-            why = Refused(BROKEN)
-        return 200, JSON_TYPE, refused(why, wall, chinese=head.get("languageflag") == "0")
+            why = ApiRefusal(INTERNAL_ERROR)
+        return 200, JSON_TYPE, error_response(why, wall, chinese=head.get("languageflag") == "0")
 
-    def _data(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Any:
+    def _execute(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Any:
         """Return what a call answers, or raise why it is refused."""
-        if self._timekeeper and self._timekeeper.failed:
-            raise Refused(BROKEN)
-        fields = _read(body)
-        with self._life.changed:
+        if self._clock_thread and self._clock_thread.failed:
+            raise ApiRefusal(INTERNAL_ERROR)
+        fields = _parse_body(body)
+        with self._simulation.lock:
             try:
-                self._gate.check(path, head, fields, head.get("host", self.address), wall)
-                self._life.run(self._clock.now(), MOVES_AT_ONCE)
-                return call(self._desk, _request(fields, head["platform"]))
+                self._authenticator.authenticate(path, head, fields, head.get("host", self.address), wall)
+                self._simulation.advance_to(self._clock.now(), STEPS_PER_LOCK)
+                return call(self._context, _request(fields, head["platform"]))
             finally:
-                self._life.write()
+                self._simulation.write()
 
-    def _control(self, _: Desk, request: Request) -> dict[str, Any]:
-        control.carry_out(self, request.body)
-        return {"served": dict(self.served), "moment": self._life.moment}
+    def _control(self, _: CallContext, request: Request) -> dict[str, Any]:
+        control.run_commands(self, request.body)
+        return {"request_counts": dict(self.request_counts), "now": self._simulation.now}
 
     def _write(self) -> None:
-        with self._life.changed:
-            self._life.write()
+        with self._simulation.lock:
+            self._simulation.write()
 
 
 def _request(fields: Mapping[str, Any], platform: str) -> Request:
-    if not PLATFORM_NUMBER.fullmatch(platform):
-        raise Refused(ILLEGAL, field="platform", expected="a number")
+    if not PLATFORM_PATTERN.fullmatch(platform):
+        raise ApiRefusal(ILLEGAL_PARAMETER, field="platform", expected="a number")
     return Request(fields, int(platform))
 
 
-def _read(body: bytes) -> dict[str, Any]:
+def _parse_body(body: bytes) -> dict[str, Any]:
     """Return the fields of a body, which may be empty.
 
     :raises Refused: with code 400, it is not a JSON object.
@@ -320,7 +326,7 @@ def _read(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
-        raise Refused(BAD_BODY, detail=type(error).__name__) from None
+        raise ApiRefusal(INVALID_BODY, detail=type(error).__name__) from None
     if not isinstance(fields, dict):
-        raise Refused(BAD_BODY, detail="expected a JSON object")
+        raise ApiRefusal(INVALID_BODY, detail="expected a JSON object")
     return fields

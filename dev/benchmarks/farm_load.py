@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_renderbus.api.signing import signature
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.benchmarks import report
 
 QUERY = "/api/render/handle/queryTaskInfo/v2"
@@ -78,7 +78,7 @@ class Client:
 
 def fill(storage: Path, count: int) -> list[int]:
     """Make the tasks: a half that waits, a quarter that is rendered, a quarter that has ended."""
-    with closing(Farm(storage, HandClock(), scenario=SCENARIO)) as farm:
+    with closing(Farm(storage, ManualClock(), scenario=SCENARIO)) as farm:
         numbers = submitted(farm, count // 4)
         farm.advance(10_000)
         numbers += submitted(farm, count // 4)

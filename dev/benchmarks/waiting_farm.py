@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.benchmarks.farm_load import SCENARIO, submitted
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def fill(storage: Path, count: int) -> dict[str, list[int]]:
     :param storage: the farm's folder.
     :param count: how many of each.
     """
-    with closing(Farm(storage, HandClock(), scenario=SCENARIO)) as farm:
+    with closing(Farm(storage, ManualClock(), scenario=SCENARIO)) as farm:
         return {"plain": submitted(farm, count), "layered": submitted(farm, count, LAYERED_JSON)}
 
 

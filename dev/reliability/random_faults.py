@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 COLUMNS = ("mode", "render")
 # Shares of all requests to the farm, in percent; what a retry inside the client cannot mend costs a try.
 _FAULTS: tuple[dict[str, Any], ...] = (
-    {"fault": "drop", "share": 0.04, "effect": True},
-    {"fault": "drop", "share": 0.04},
-    {"fault": "status", "share": 0.04, "status": 500},
-    {"fault": "code", "share": 0.02, "code": 1000, "effect": True},
-    {"fault": "delay", "share": 0.05, "seconds": 1},
+    {"fault": "drop", "probability": 0.04, "executes_call": True},
+    {"fault": "drop", "probability": 0.04},
+    {"fault": "status", "probability": 0.04, "status": 500},
+    {"fault": "code", "probability": 0.02, "code": 1000, "executes_call": True},
+    {"fault": "delay", "probability": 0.05, "seconds": 1},
 )
 _SETTINGS = {
     "AIRFLOW__CORE__PARALLELISM": "10",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.harness.airflow_instance import AirflowInstance, reading_connections_of
 from dev.harness.embedded_farm import settings_of
 from dev.harness.processes import Programs
@@ -106,7 +106,7 @@ class Stage:
             self.programs = ends.enter_context(Programs(seconds_to_end=5.0))
             self.relays = ends.enter_context(Relays())
             clock: dict[str, Any] = (
-                {"clock": HandClock(time.time())} if self.speed is None else {"speed": self.speed}
+                {"clock": ManualClock(time.time())} if self.speed is None else {"speed": self.speed}
             )
             self.farm = ends.enter_context(Farm(self.folder / "farm", scenario=_SCENARIO, **clock))
             self._connections: dict[str, Any] = {}

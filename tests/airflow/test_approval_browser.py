@@ -44,7 +44,7 @@ def test_the_frames_are_seen_the_button_is_pressed_and_the_render_goes_on(runnin
         difference = ImageChops.difference(seen, frame.convert("RGB").resize(seen.size))
     assert max(ImageStat.Stat(difference).mean) < 5
     assert caller.status(number) == PAUSED
-    assert running.farm.served[FULL_SPEED] == 0
+    assert running.farm.request_counts[FULL_SPEED] == 0
 
     browser.press("[data-testid='hitl-option-Approve']")
     assert end_of(running.airflow, DAG_ID, "approved", SECONDS) == "success"

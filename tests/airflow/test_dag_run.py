@@ -12,7 +12,7 @@ from airflow_provider_renderbus.api.secret import secrets_in
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows as sequences
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.harness.embedded_farm import settings_of
 from dev.harness.secret_scan import check_files
 from tests.airflow_command import AirflowCommand
@@ -34,7 +34,7 @@ def farm(tmp_path_factory):
 @pytest.fixture(scope="module")
 def still_farm(tmp_path_factory):
     """A farm on which nothing goes on by itself."""
-    with Farm(tmp_path_factory.mktemp("farm") / "storage", HandClock(), scenario=NO_PICTURES) as running:
+    with Farm(tmp_path_factory.mktemp("farm") / "storage", ManualClock(), scenario=NO_PICTURES) as running:
         yield running
 
 

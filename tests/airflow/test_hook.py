@@ -117,7 +117,7 @@ def test_the_connection_chooses_the_storage_without_asking_the_farm(
 ):
     use(monkeypatch, connection, extra={"use_main_account": chosen})
     assert RenderbusHook().uses_main_account() is uses
-    assert not farm.served["query_user_profile"]
+    assert not farm.request_counts["query_user_profile"]
 
 
 @pytest.mark.parametrize("shared", [0, 1])

@@ -40,10 +40,10 @@ def cancelled(farm):
         async def first():
             await anext(aiter(trigger.run()))
 
-        asked = farm.served["query_task_info"]
+        asked = farm.request_counts["query_task_info"]
         waiting = asyncio.ensure_future(first())
         for _ in range(3000):
-            if farm.served["query_task_info"] > asked:
+            if farm.request_counts["query_task_info"] > asked:
                 break
             await asyncio.sleep(0.01)
         else:
@@ -149,9 +149,9 @@ class TestInTheTriggerer:
                 trigger.task_instance = TaskInstance()
                 trigger.task_instance.map_index = index
                 triggers.append(trigger._stop_on_cancel(if_unknown=True))
-            before = sum(farm.served.values())
+            before = sum(farm.request_counts.values())
             await asyncio.gather(*triggers)
-            return sum(farm.served.values()) - before
+            return sum(farm.request_counts.values()) - before
 
         assert asyncio.run(kill_all()) == 9  # three pages: look, stop, look
         assert len(asked) == 1

@@ -148,7 +148,7 @@ class TestArrears:
 
         when_the_money_is_out(pay_and_start)
         assert rendered(on_arrears="wait", min_funds="0.05")["state"] == "FINISHED"
-        assert farm.served["start_task"] == 1
+        assert farm.request_counts["start_task"] == 1
 
     def test_it_is_waited_for_within_the_deadline(self, rendered, info):
         with pytest.raises(AirflowFailException, match="ARREARAGE_STOP"):
@@ -168,7 +168,7 @@ class TestMoneyThatDoesNotDo:
     def test_it_is_tried_once_and_then_waited_for_more(self, rendered, farm):
         with pytest.raises(AirflowException):
             rendered(on_arrears="wait", timeout=2)
-        assert farm.served["start_task"] <= 1
+        assert farm.request_counts["start_task"] <= 1
 
     @pytest.mark.parametrize("rendered", ["triggerer"], indirect=True)
     def test_money_that_comes_too_late_starts_nothing(self, rendered, farm, monkeypatch):
@@ -181,7 +181,7 @@ class TestMoneyThatDoesNotDo:
         monkeypatch.setattr(RenderbusSubmitTaskOperator, "funds_came", functools.wraps(came)(comes_late))
         with pytest.raises(AirflowException, match="time to wait is over: the account has"):
             rendered(on_arrears="wait")
-        assert not farm.served["start_task"]
+        assert not farm.request_counts["start_task"]
 
     @pytest.mark.parametrize("rendered", ["worker"], indirect=True)
     def test_starts_are_an_interval_apart(self, rendered, farm, monkeypatch):
@@ -197,8 +197,8 @@ class TestMoneyThatDoesNotDo:
         monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill._UNTIL_BEGUN", (0.0,))
         with pytest.raises(AirflowException):
             rendered(on_arrears="wait", timeout=3)
-        assert farm.served["start_task"] > 1
-        assert len([pause for pause in pauses if pause > 0.01]) >= farm.served["start_task"] - 1
+        assert farm.request_counts["start_task"] > 1
+        assert len([pause for pause in pauses if pause > 0.01]) >= farm.request_counts["start_task"] - 1
 
 
 class TestHealing:
@@ -226,7 +226,7 @@ class TestHealing:
         assert again == {"2", "3"}
 
     def test_a_lost_answer_is_settled_by_the_farms_own_count(self, rendered, client, created, farm):
-        farm.inject("drop", effect=True, calls=["recommit_frames"], times=1)
+        farm.inject("drop", executes_call=True, calls=["recommit_frames"], times=1)
         assert rendered(failed_frames="recommit")["state"] == "FINISHED"
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
 
@@ -261,7 +261,7 @@ class TestWhatCannotBeHealed:
 class TestWhatBreaksAsAWhole:
     @pytest.fixture
     def scenario(self):
-        return {"renders": [{"broken": 1}]}
+        return {"renders": [{"crashes": 1}]}
 
     def test_it_has_no_frame_to_render_again(self, rendered):
         with pytest.raises(AirflowException, match="is FAILED"):

@@ -79,27 +79,27 @@ def test_assets_go_up_and_frames_come_down(rendered, farm, inputs, scene, tmp_pa
 def test_what_the_transfers_will_need_is_checked_before_anything_is_paid(rendered, farm, wrong, told):
     with pytest.raises(AirflowFailException, match=told):
         rendered(**wrong)
-    assert not farm.served
+    assert not farm.request_counts
 
 
 def test_a_missing_command_is_told_before_anything_is_paid(connect, rendered, farm):
     connect("/no/such/rayvision_transmitter")
     with pytest.raises(AirflowFailException, match="There is no transfer command"):
         rendered(assets=None)
-    assert not farm.served
+    assert not farm.request_counts
 
 
 def test_a_line_that_there_is_not_is_told_before_anything_is_paid(rendered, farm):
     with pytest.raises(AirflowFailException, match="no line named 'CTCC'"):
         rendered(assets=None, transfer_line="CTCC")
-    assert not farm.served["create_task"]
+    assert not farm.request_counts["create_task"]
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_anything_is_paid(rendered, farm, tmp_path):
     (tmp_path / "frames").write_text("in the way")
     with pytest.raises(AirflowException, match="This worker's disk"):
         rendered()
-    assert not farm.served
+    assert not farm.request_counts
 
 
 def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(rendered, farm, fault):
@@ -108,8 +108,8 @@ def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(re
         rendered(assets=None)
     with pytest.raises(AirflowFailException, match=r"^download_to: an absolute path"):
         rendered(try_number=2, assets=None, download_to="frames")
-    assert farm.served["submit_task"] == 1
-    assert not farm.served["stop_task"]
+    assert farm.request_counts["submit_task"] == 1
+    assert not farm.request_counts["stop_task"]
 
 
 def test_files_travel_as_the_author_says(rendered, tmp_path, monkeypatch):

@@ -176,9 +176,9 @@ def test_full_speed_follows_the_test_frames(runs, how):
 
 
 def test_each_render_is_submitted_once_and_full_speed_asked_for_once(runs):
-    assert runs.farms["renderbus_default"].served["submit_task"] == 5 * len(HOWS) + 1
-    assert runs.farms["renderbus_default"].served["full_speed"] == len(HOWS)
-    assert runs.farms["topped_up"].served["submit_task"] == len(HOWS)
+    assert runs.farms["renderbus_default"].request_counts["submit_task"] == 5 * len(HOWS) + 1
+    assert runs.farms["renderbus_default"].request_counts["full_speed"] == len(HOWS)
+    assert runs.farms["topped_up"].request_counts["submit_task"] == len(HOWS)
 
 
 def test_a_render_sets_its_compositing_going_and_tells_what_it_made(runs):

@@ -139,7 +139,7 @@ def test_a_budget_that_is_used_up_submits_nothing(airflow, numbers):
         with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
             airflow.try_once(max_cost=none_left)
     assert numbers() == []
-    assert not airflow.farm.served["create_task"]
+    assert not airflow.farm.request_counts["create_task"]
 
 
 def test_a_later_try_without_a_budget_stops_what_is_there(airflow, client):
@@ -269,10 +269,10 @@ def test_what_another_try_does_is_what_the_document_says(code, does, airflow, fa
     number = begin(airflow)
     farm.advance(30 if code != 25 else 3600)
     farm.inject("state", state=code, calls=["query_task_info", "get_task_list"])
-    served = farm.served.copy()
+    served = farm.request_counts.copy()
     with contextlib.suppress(TaskDeferred, AirflowException):
         airflow.try_once(deferrable=True)
-    made = {call: count - served[call] for call, count in farm.served.items()}
+    made = {call: count - served[call] for call, count in farm.request_counts.items()}
     started, anew = made.get("start_task", 0), len(set(numbers()) - {number})
     assert (bool(started), bool(anew)) == {
         "waits for it": (False, False),

@@ -38,7 +38,7 @@ def state(client, number):
 
 
 def test_an_answer_that_is_lost_after_the_submit_arrived(farm, client, created, slept):
-    farm.inject("drop", effect=True, calls=["submit_task"], times=1)
+    farm.inject("drop", executes_call=True, calls=["submit_task"], times=1)
     farm.inject("code", code=500, calls=["submit_task"], after=1)
     assert submit(created) == created
     assert is_submitted(client, created)
@@ -69,7 +69,7 @@ def test_a_second_submit_that_lacks_money_is_no_proof_of_the_first(farm, created
 
 def test_a_second_submit_whose_answer_is_lost_is_settled_too(farm, client, created, slept):
     farm.inject("drop", calls=["submit_task"], times=1)
-    farm.inject("drop", effect=True, calls=["submit_task"], times=1, after=1)
+    farm.inject("drop", executes_call=True, calls=["submit_task"], times=1, after=1)
     farm.inject("code", code=500, calls=["submit_task"], after=2)
     assert submit(created) == created
     assert is_submitted(client, created)
@@ -95,7 +95,7 @@ def test_another_try_starts_again_what_the_one_before_has_stopped(options, then,
 
 
 def test_what_was_stopped_because_nobody_could_ask_is_started_again(farm, client, created, slept):
-    farm.inject("drop", effect=True, calls=["submit_task"], times=1)
+    farm.inject("drop", executes_call=True, calls=["submit_task"], times=1)
     farm.inject("code", code=500, calls=["query_task_info"], after=1, times=5)
     with pytest.raises(AirflowException, match="does not run any more"):
         submit(created)

@@ -151,7 +151,7 @@ class TestARetryOfARecommit:
     def test_what_is_being_rendered_again_is_done_with(self, recommit, farm):
         recommit()
         recommit(try_number=2)
-        assert farm.served["recommit_frames"] == 1
+        assert farm.request_counts["recommit_frames"] == 1
 
     def test_what_has_ended_since_may_be_done_with_and_is_left_to_a_person(self, recommit, farm, info):
         recommit()
@@ -173,7 +173,7 @@ class TestARetryOfARecommit:
         farm.advance(3600)
         monkeypatch.setattr("tests.airflow.context.TaskInstance.max_tries", 3)
         recommit(try_number=2)
-        assert farm.served["recommit_frames"] == 2
+        assert farm.request_counts["recommit_frames"] == 2
 
 
 class TestFailedFrames:
@@ -197,4 +197,4 @@ class TestFailedFrames:
         farm.advance(3600)
         act(actions.RenderbusRecommitFramesOperator, try_number=2)
         act(actions.RenderbusRecommitFramesOperator, try_number=3)
-        assert farm.served["recommit_failed_frames"] == 1
+        assert farm.request_counts["recommit_failed_frames"] == 1

@@ -146,7 +146,7 @@ class TestInTheTriggerer:
         with pytest.raises(AirflowException, match="same version") as raised:
             sensor(submitted).execute_complete(context(), event.payload())
         assert not isinstance(raised.value, AirflowFailException)
-        assert not farm.served["query_task_info"]
+        assert not farm.request_counts["query_task_info"]
 
     def test_what_an_older_version_stored_is_understood(self, farm, submitted):
         farm.advance(3600)

@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from tests.farm.raw_client import Caller
 
 
@@ -19,7 +19,7 @@ def opened(tmp_path):
     with ExitStack() as ends:
 
         def opened(storage=tmp_path / "farm", **scenario):
-            farm = Farm(storage, HandClock(), scenario={"pictures": False, **scenario})
+            farm = Farm(storage, ManualClock(), scenario={"pictures": False, **scenario})
             return Caller(ends.enter_context(closing(farm)))
 
         yield opened

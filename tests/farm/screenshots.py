@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pictures.formats import to_eight_bits
 from airflow_provider_renderbus.farm.pictures.passes import Pass
 from airflow_provider_renderbus.farm.pictures.picture import render_frame
@@ -68,7 +68,7 @@ def main():
     renders = [{"scene": "lobby*", "fail_frames": "5,11"}]
     with (
         tempfile.TemporaryDirectory() as folder,
-        Farm(Path(folder) / "farm", HandClock(time.time()), scenario={"renders": renders}) as farm,
+        Farm(Path(folder) / "farm", ManualClock(time.time()), scenario={"renders": renders}) as farm,
         chromium(f"{folder}/chromium") as browser,
     ):
         task = f"http://{farm.address}/task/{night(Caller(farm))}"

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from tests.farm.raw_client import CREATE, PROFILE, Caller
 
 NOON = 1_800_000_000
@@ -28,7 +28,7 @@ def wall():
 
 @pytest.fixture
 def caller(tmp_path, wall):
-    with closing(Farm(tmp_path / "farm", HandClock(wall=wall))) as farm:
+    with closing(Farm(tmp_path / "farm", ManualClock(unix_time=wall))) as farm:
         yield Caller(farm)
 
 
@@ -123,7 +123,7 @@ def test_a_body_that_nobody_can_have_signed_is_refused(caller, body):
 
 
 def test_hand_driven_time_makes_no_signature_old(tmp_path):
-    with closing(Farm(tmp_path / "farm", HandClock())) as farm:
+    with closing(Farm(tmp_path / "farm", ManualClock())) as farm:
         farm.advance(86_400)
         assert Caller(farm).ask(PROFILE)["code"] == 200
 

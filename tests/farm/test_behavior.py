@@ -11,7 +11,7 @@ LONG = 100_000
 
 
 def test_tips_with_an_enforced_error_refuse_the_task(opened):
-    caller = opened(findings={"777": {"type": 1, "enforced": False}, "778": {"text": "缺少相机"}})
+    caller = opened(findings={"777": {"type": 1, "blocking": False}, "778": {"text": "缺少相机"}})
     number = caller.create()
     caller.upload(number, job())
     for code, refused in (
@@ -38,7 +38,7 @@ def test_tips_with_an_enforced_error_refuse_the_task(opened):
 
 
 def test_a_scene_that_breaks_down_fails_before_its_first_frame(opened):
-    caller = opened(renders=[{"broken": 1}])
+    caller = opened(renders=[{"crashes": 1}])
     number = caller.submit()
     caller.farm.advance(LONG)
     assert (caller.status(number), caller.info(number)["renderConsume"]) == (45, 0)
@@ -49,7 +49,7 @@ def test_a_scene_that_breaks_down_fails_before_its_first_frame(opened):
 
 
 def test_states_are_shown_as_the_scenario_says(opened):
-    caller = opened(renders=[{"scene": "sh01?", "shown": {"0": 50, "5": 100, "25": 99}}])
+    caller = opened(renders=[{"scene": "sh01?", "reported_as": {"0": 50, "5": 100, "25": 99}}])
     number, other = caller.submit(), caller.submit(job("sh020.blend"))
     seen = []
     for seconds in (0, 60, LONG):
@@ -59,5 +59,5 @@ def test_states_are_shown_as_the_scenario_says(opened):
 
 
 def test_only_the_states_that_the_vendors_client_knows_are_shown_by_default():
-    shown = {Scenario().shown(NO_JOB, state) for state in TaskState}
+    shown = {Scenario().reported_status(NO_JOB, state) for state in TaskState}
     assert shown == {0, 5, 8, 10, 20, 23, 25, 30, 35, 40, 45}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from tests.farm.browser import chromium
 from tests.farm.raw_client import job
 
@@ -74,11 +74,11 @@ def test_the_pages_fit_a_phone_and_a_desk(browser, caller, width):
 
 
 def test_a_farm_that_ends_is_told_and_one_that_is_back_is_seen(browser, tmp_path):
-    with Farm(tmp_path / "again", HandClock()) as farm:
+    with Farm(tmp_path / "again", ManualClock()) as farm:
         browser.open(f"http://{farm.address}/")
         port = farm.connection()["port"]
     browser.until("document.body.classList.contains('is-lost')")
-    with Farm(tmp_path / "again", HandClock(), port=port):
+    with Farm(tmp_path / "again", ManualClock(), port=port):
         browser.until("!document.body.classList.contains('is-lost')")
     browser.open("about:blank")
     browser.errors.clear()  # the requests that nobody answered

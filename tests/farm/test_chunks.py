@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
-from airflow_provider_renderbus.farm.simulation.chunks import main_pieces
+from airflow_provider_renderbus.farm.simulation.chunks import main_chunks
 from tests.farm.raw_client import FILES, job
 
 
@@ -63,7 +63,7 @@ SHAPES = {
 def test_every_scene_info_gives_its_leaves_and_frames(software):
     scene_info, expected = SHAPES[software]
     jobs = parse_task_json(scene(scene_info))
-    assert {one.layer: [piece.index for piece in main_pieces(one)] for one in jobs} == expected
+    assert {one.layer: [piece.name for piece in main_chunks(one)] for one in jobs} == expected
 
 
 @pytest.mark.parametrize("software", SHAPES)
@@ -100,8 +100,8 @@ def test_a_simulation_is_one_piece_and_told_as_such(opened):
 )
 def test_frames_are_grouped_for_one_machine(frames, size, indexes):
     (read,) = parse_task_json(job(frames=frames, frames_per_task=str(size)))
-    pieces = main_pieces(read)
-    assert [piece.index for piece in pieces] == indexes
+    pieces = main_chunks(read)
+    assert [piece.name for piece in pieces] == indexes
     assert [frame for piece in pieces for frame in piece.frames] == list(read.frames)
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from airflow_provider_renderbus.farm import Farm
 from airflow_provider_renderbus.farm.simulation.clock import (
-    CALLERS_TURN,
-    LONGEST_WAIT,
-    RunningClock,
-    Timekeeper,
+    MAX_WAIT,
+    MIN_IDLE,
+    ClockThread,
+    ScaledClock,
 )
 from tests.farm.raw_client import PROFILE, Caller
 
@@ -33,9 +33,9 @@ class Life:
     """A life whose next move is due at a moment."""
 
     def __init__(self, due):
-        self.due, self.changed = due, Waits()
+        self.due, self.lock = due, Waits()
 
-    def run(self, until, most):
+    def advance_to(self, until, max_steps):
         return self.due
 
     def write(self):
@@ -44,21 +44,21 @@ class Life:
 
 @pytest.mark.parametrize(
     ("due", "seconds"),
-    [(None, LONGEST_WAIT), (-5.0, CALLERS_TURN), (2.0**53, LONGEST_WAIT), (1e300, LONGEST_WAIT)],
+    [(None, MAX_WAIT), (-5.0, MIN_IDLE), (2.0**53, MAX_WAIT), (1e300, MAX_WAIT)],
 )
 def test_no_wait_is_longer_than_a_lock_can_wait(due, seconds):
     life = Life(due)
-    Timekeeper(life, RunningClock(1.0), 1.0)._thread.join()
-    assert life.changed.kept == [seconds]
+    ClockThread(life, ScaledClock(1.0), 1.0)._thread.join()
+    assert life.lock.kept == [seconds]
     assert seconds < TIMEOUT_MAX
 
 
 def test_time_that_fails_says_so_and_no_call_is_answered_as_if_it_ran(tmp_path, monkeypatch, caplog):
     farm = Farm(tmp_path / "farm")
     with monkeypatch.context() as patch:
-        patch.setattr(farm._life, "run", lambda *_: 1 / 0)
+        patch.setattr(farm._simulation, "advance_to", lambda *_: 1 / 0)
         farm.__enter__()
-        farm._timekeeper._thread.join()
+        farm._clock_thread._thread.join()
     with closing(farm):
         assert "time stands still" in caplog.text
         assert "ZeroDivisionError" in caplog.text

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm.simulation.account import Money
-from airflow_provider_renderbus.farm.simulation.faults import FAULT_KEYS, KINDS, read_fault
+from airflow_provider_renderbus.farm.simulation.account import Funds
+from airflow_provider_renderbus.farm.simulation.faults import FAULT_KEYS, FAULT_KINDS, read_fault
 from airflow_provider_renderbus.farm.simulation.scenario import (
     ACCOUNT_KEYS,
-    ALWAYS,
     FINDING_KEYS,
     RENDER_KEYS,
     SCENARIO_KEYS,
-    Conduct,
+    UNLIMITED,
     Finding,
+    RenderBehavior,
     read_scenario,
 )
 
@@ -37,7 +37,7 @@ OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, FAULTS, FAULT, _ = TABLES
         (ACCOUNT, ACCOUNT_KEYS),
         (RENDERS, RENDER_KEYS),
         (FINDINGS, FINDING_KEYS),
-        (FAULTS, KINDS),
+        (FAULTS, FAULT_KINDS),
     ],
 )
 def test_document_table_lists_every_key(table, keys):
@@ -63,8 +63,8 @@ def test_document_lists_every_option():
     ("table", "default_value"),
     [
         (SCENARIO, read_scenario({})),
-        (ACCOUNT, Money()),
-        (RENDERS, Conduct()),
+        (ACCOUNT, Funds()),
+        (RENDERS, RenderBehavior()),
         (FINDINGS, Finding()),
         (FAULT, read_fault("fault", {"fault": "drop"})),
     ],
@@ -85,7 +85,7 @@ def test_document_fault_defaults_match_code():
 
 def is_documented(value, default):
     if default == "for ever":
-        return value in {None, ALWAYS}
+        return value in {None, UNLIMITED}
     return json.loads(json.dumps(value, default=str)) == json.loads(default)
 
 

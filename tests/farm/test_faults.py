@@ -11,8 +11,8 @@ from http.client import HTTPConnection, RemoteDisconnected
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock, control
-from airflow_provider_renderbus.farm.simulation.faults import KINDS, Dropped
+from airflow_provider_renderbus.farm import Farm, ManualClock, control
+from airflow_provider_renderbus.farm.simulation.faults import FAULT_KINDS, ConnectionDropped
 from tests.farm.raw_client import CREATE, INFO, PROFILE, SUBMIT, Caller, job, post
 
 
@@ -31,7 +31,7 @@ def test_a_status_is_no_envelope_and_can_say_when_to_come_again(caller):
 
 def test_a_call_can_be_carried_out_nevertheless(caller):
     for fault in ("status", "html", "code"):
-        caller.farm.inject(fault, effect=True, times=1)
+        caller.farm.inject(fault, executes_call=True, times=1)
         sent(caller, CREATE)
     assert caller.create() == 35000004
 
@@ -45,8 +45,8 @@ def test_a_page_comes_in_place_of_an_answer(caller):
 
 @pytest.mark.parametrize(("effect", "next_number"), [(False, 35000001), (True, 35000002)])
 def test_the_connection_is_dropped_before_or_after_the_call_took_effect(caller, effect, next_number):
-    caller.farm.inject("drop", effect=effect, times=1, calls=["create_task"])
-    with pytest.raises(Dropped):
+    caller.farm.inject("drop", executes_call=effect, times=1, calls=["create_task"])
+    with pytest.raises(ConnectionDropped):
         sent(caller, CREATE)
     assert caller.create() == next_number
 
@@ -116,10 +116,12 @@ def test_the_clock_of_the_farm_goes_wrong(caller, ahead):
 
 @pytest.mark.parametrize("effect", [False, True])
 def test_an_answer_comes_late(caller, effect, monkeypatch):
-    caller.farm.inject("delay", seconds=2.5, effect=effect, times=1)
+    caller.farm.inject("delay", seconds=2.5, executes_call=effect, times=1)
     seen = []
     monkeypatch.setattr(
-        caller.farm._ended, "wait", lambda seconds: seen.append((seconds, len(caller.farm._life.tasks)))
+        caller.farm._closing,
+        "wait",
+        lambda seconds: seen.append((seconds, len(caller.farm._simulation.tasks))),
     )
     caller.create()
     assert seen == ([(0, 0), (2.5, 1)] if effect else [(2.5, 0), (0, 1)])
@@ -137,31 +139,31 @@ def test_faults_strike_chosen_calls_so_often(caller):
 def test_a_seed_repeats_what_chance_decides(tmp_path):
     runs = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        scenario = {"faults": [{"fault": "status", "share": 0.3, "seed": seed}]}
-        with closing(Farm(tmp_path / name, HandClock(), scenario=scenario)) as farm:
+        scenario = {"faults": [{"fault": "status", "probability": 0.3, "seed": seed}]}
+        with closing(Farm(tmp_path / name, ManualClock(), scenario=scenario)) as farm:
             runs.append([sent(Caller(farm))[0] for _ in range(100)])
     assert runs[0] == runs[1] != runs[2]
     assert 15 < runs[0].count(503) < 45
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"restart"}))
+@pytest.mark.parametrize("kind", sorted(set(FAULT_KINDS) - {"restart"}))
 def test_the_farm_lives_on_after_every_fault(caller, kind):
     caller.farm.inject(kind, times=1, seconds=0)
     try:
         sent(caller, CREATE)
-    except Dropped:
+    except ConnectionDropped:
         assert kind == "drop"
     assert caller.create() in {35000001, 35000002}
 
 
 @pytest.mark.parametrize(
-    "kinds", [*itertools.product(sorted(set(KINDS) - {"restart"}), repeat=2)], ids="+".join
+    "kinds", [*itertools.product(sorted(set(FAULT_KINDS) - {"restart"}), repeat=2)], ids="+".join
 )
 def test_two_faults_strike_one_request(caller, kinds):
     for kind in kinds:
         caller.farm.inject(kind, times=1, seconds=0)
     if "drop" in kinds:
-        with pytest.raises(Dropped):
+        with pytest.raises(ConnectionDropped):
             sent(caller, CREATE)
     else:
         sent(caller, CREATE)
@@ -176,7 +178,7 @@ def test_two_faults_strike_one_request(caller, kinds):
         ("status", {"status": 99}, "status is '99'; expected a whole number from 200 to 599"),
         ("drop", {"often": 1}, "unknown key 'often'"),
         ("drop", {"calls": "all"}, "calls is 'all'; expected a list of texts"),
-        ("drop", {"share": 2}, "share is '2'; expected a number from 0 to 1"),
+        ("drop", {"probability": 2}, "probability is '2'; expected a number from 0 to 1"),
     ],
 )
 def test_a_wrong_fault_is_told(caller, fault, how, message):
@@ -188,16 +190,16 @@ def test_orders_come_from_another_process_with_the_accounts_key(caller):
     connection = caller.farm.connection()
     number = caller.submit(job())
     orders = {"inject": {"fault": "code", "times": 1, "calls": ["query_*"]}, "top_up": "50", "advance": 60}
-    told = control.give(connection, orders)
-    assert (told["moment"], told["served"]["submit_task"]) == (60, 1)
+    told = control.send_command(connection, orders)
+    assert (told["now"], told["request_counts"]["submit_task"]) == (60, 1)
     assert caller.ask(PROFILE)["code"] == 1000
     assert caller.call(PROFILE)["rmbbalance"] == 550
     assert caller.status(number) == 5
-    control.give(connection, {"inject": {"fault": "code"}})
-    control.give(connection, {"clear_faults": True})
+    control.send_command(connection, {"inject": {"fault": "code"}})
+    control.send_command(connection, {"clear_faults": True})
     assert caller.status(number) == 5
     with pytest.raises(ValueError, match="signature is invalid"):
-        control.give({**connection, "password": "wrong"}, {"top_up": "50"})
+        control.send_command({**connection, "password": "wrong"}, {"top_up": "50"})
     for orders in (
         {"burn": 1},
         {"inject": {"fault": "fire"}},
@@ -206,7 +208,7 @@ def test_orders_come_from_another_process_with_the_accounts_key(caller):
         {"advance": "x"},
     ):
         with pytest.raises(ValueError, match="refuses the order"):
-            control.give(connection, orders)
+            control.send_command(connection, orders)
 
 
 def test_orders_can_be_given_by_hand(caller, tmp_path):
@@ -218,7 +220,7 @@ def test_orders_can_be_given_by_hand(caller, tmp_path):
         str(tmp_path / "farm"),
     ]
     given = subprocess.run([*command, '{"top_up": "1.5"}'], capture_output=True, text=True, check=True)
-    assert json.loads(given.stdout)["moment"] == 0
+    assert json.loads(given.stdout)["now"] == 0
     assert caller.call(PROFILE)["rmbbalance"] == 501.5
     for orders, message in (('{"top_up": "x"}', "expected an amount"), ("[1]", "[1] is no JSON object")):
         wrong = subprocess.run([*command, orders], capture_output=True, text=True, check=False)
@@ -228,7 +230,7 @@ def test_orders_can_be_given_by_hand(caller, tmp_path):
 
 
 def test_a_call_that_fails_in_the_farm_is_told_and_logged_without_secrets(caller, monkeypatch, caplog):
-    monkeypatch.setattr(caller.farm._life, "create", lambda *_: 1 / 0)
+    monkeypatch.setattr(caller.farm._simulation, "create", lambda *_: 1 / 0)
     code, message = caller.refused(CREATE)
     assert (code, message) == (500, "The farm itself has failed: see its log")
     assert "ZeroDivisionError" in caplog.text

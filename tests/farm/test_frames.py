@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pictures import frame_renderer as studio
 from airflow_provider_renderbus.farm.pictures.formats import split_into_tiles
 from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START
@@ -146,7 +146,7 @@ def send(farm, kind, local, remote, bid, tmp_path, keep="false"):
 
 def test_a_job_goes_there_and_its_frames_come_back_by_the_transfer_command(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with Farm(tmp_path / "farm", HandClock()) as farm:
+    with Farm(tmp_path / "farm", ManualClock()) as farm:
         caller = Caller(farm)
         config = caller.call("/api/render/transfer/getConfig")
         (line,) = next(e for e in config["resqEngines"] if e["engineName"] == "Aspera")["respTaskEngineLines"]

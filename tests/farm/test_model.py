@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from tests.farm.raw_client import (
     ABANDON,
     DELETE,
@@ -40,8 +40,8 @@ SCENARIO = {
     "renders": [
         {"scene": "photon*", "passes": ["photon"], "cost": str(COST)},
         {"scene": "prepared*", "passes": ["preprocess", "photon"], "cost": str(COST)},
-        {"scene": "broken*", "broken": 1, "cost": str(COST)},
-        {"fail_share": 0.2, "fail_times": 2, "cost": str(COST)},
+        {"scene": "broken*", "crashes": 1, "cost": str(COST)},
+        {"failure_rate": 0.2, "fail_times": 2, "cost": str(COST)},
     ],
 }
 JOBS = {
@@ -64,7 +64,7 @@ class Customers(RuleBasedStateMachine):
     @initialize(kinds=st.lists(st.sampled_from(sorted(JOBS)), min_size=1, max_size=3))
     def open(self, kinds):
         self.folder = Path(tempfile.mkdtemp())
-        self.clock = HandClock()
+        self.clock = ManualClock()
         self.paid_in = Decimal(0)
         self._open()
         self.numbers = [self.caller.submit(JOBS[kind]) for kind in kinds]
@@ -159,10 +159,10 @@ class Customers(RuleBasedStateMachine):
     def wait_for_the_end(self):
         self.caller.farm.advance(1_000_000)
         for number, info in self.tasks().items():
-            task = self.caller.farm._life.tasks[number]
+            task = self.caller.farm._simulation.tasks[number]
             assert info["taskStatus"] not in WORKING
             waits = info["taskStatus"] == 0 and info["submitDate"] and not info["isOpen"]
-            assert not waits or task.held, "a task waits and nobody will wake it"
+            assert not waits or task.on_hold, "a task waits and nobody will wake it"
 
     def frames(self, number):
         answer = self.caller.ask("/api/render/handle/queryTaskFrames", {"taskId": number})

@@ -63,7 +63,7 @@ def test_what_the_money_did_not_cover_is_owed_until_it_is_paid(opened):
     assert caller.info(number)["taskArrears"] == 0
     assert caller.frames(number)["items"][2]["arrearsFee"] is None
     assert exact(caller.call(PROFILE)["rmbbalance"]) == Decimal("9.8004")
-    assert caller.farm._books.owing_frames() == []
+    assert caller.farm._database.unpaid_frames() == []
 
 
 def test_credit_is_used_before_anything_is_owed(opened):
@@ -122,16 +122,16 @@ def test_only_an_amount_is_paid_in(opened, amount):
 def test_a_top_up_pays_the_oldest_arrears_first(opened):
     """Work stops with the first frame that is owed, so two of them are made by hand."""
     caller = opened()
-    life = caller.farm._life
+    life = caller.farm._simulation
     numbers = [caller.submit(), caller.submit()]
     caller.farm.advance(LONG)
     for number, ended in zip(numbers, (2000, 1000), strict=True):
         task = life.tasks[number]
         frame = life.frames(task)[0]
-        frame.ended, frame.arrears, task.arrears = ended, Decimal(2), Decimal(2)
-        life.set(task, frame, frame.state)
-    life.money.balance = Decimal(-4)
+        frame.ended_at, frame.unpaid, task.unpaid = ended, Decimal(2), Decimal(2)
+        life.set_frame_state(task, frame, frame.state)
+    life.funds.balance = Decimal(-4)
     for amount, owed in (("1", [2, 1]), ("2", [1, None]), ("9", [None, None])):
         caller.farm.top_up(amount)
         assert [caller.frames(number)["items"][0]["arrearsFee"] for number in numbers] == owed
-    assert life.books.owing_frames() == []
+    assert life.database.unpaid_frames() == []

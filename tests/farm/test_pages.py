@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pages.elements import Html, html
 from airflow_provider_renderbus.farm.pages.router import STATIC_FILES
 from airflow_provider_renderbus.farm.pages.views import FRAME_CSS_CLASSES, SEVERITY, TASK_CSS_CLASSES
@@ -273,7 +273,7 @@ def test_nothing_secret_is_shown(caller, visitor):
     ],
 )
 def test_another_sites_name_that_leads_here_is_not_answered_to(tmp_path, listens_on, host, status):
-    with Farm(tmp_path / "farm", HandClock(), host=listens_on) as farm:
+    with Farm(tmp_path / "farm", ManualClock(), host=listens_on) as farm:
         port = farm.connection()["port"]
         with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as http:
             http.request("GET", "/", headers={"Host": host})
@@ -300,7 +300,7 @@ def test_a_deleted_task_is_gone(caller, visitor):
 
 def test_what_is_owed_stands_out(tmp_path):
     money = {"coupon": "0", "balance": "0.01"}
-    with Farm(tmp_path / "farm", HandClock(), scenario={"account": money}) as farm:
+    with Farm(tmp_path / "farm", ManualClock(), scenario={"account": money}) as farm:
         caller = Caller(farm)
         number = caller.submit()
         farm.advance(1000)
@@ -310,11 +310,11 @@ def test_what_is_owed_stands_out(tmp_path):
 
 
 def test_thumbnails_outlive_the_farm(tmp_path):
-    with Farm(tmp_path / "farm", HandClock()) as farm:
+    with Farm(tmp_path / "farm", ManualClock()) as farm:
         number = Caller(farm).submit()
         farm.advance(1000)
         shown = Visitor(farm).page("/").pictures
-    with Farm(tmp_path / "farm", HandClock()) as farm:
+    with Farm(tmp_path / "farm", ManualClock()) as farm:
         visitor = Visitor(farm)
         assert visitor.page("/").pictures == shown
         assert len(visitor.page(f"/task/{number}").pictures) == 5

@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock, control
+from airflow_provider_renderbus.farm import Farm, ManualClock, control
 from tests.farm.raw_client import FRAMES, INFO, PROFILE, STOP, SUBMIT, UPLOAD, Caller, job, maya, post
 
 LONG = 100_000
@@ -24,7 +24,7 @@ PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm"]
 
 def everything(caller):
     """All that a customer can see of tasks, frames and money."""
-    numbers = sorted(caller.farm._life.tasks)
+    numbers = sorted(caller.farm._simulation.tasks)
     return (
         caller.call(PROFILE),
         caller.call(INFO, taskIds=numbers)["items"],
@@ -95,7 +95,7 @@ def test_a_nonce_is_remembered_over_a_restart(opened, tmp_path):
 
 
 def test_one_clock_can_serve_one_farm_after_the_other(tmp_path):
-    clock = HandClock()
+    clock = ManualClock()
     for _ in "ab":
         with closing(Farm(tmp_path / "farm", clock)) as farm:
             number = Caller(farm).submit()
@@ -105,15 +105,15 @@ def test_one_clock_can_serve_one_farm_after_the_other(tmp_path):
 
 
 def test_two_farms_never_share_a_storage(tmp_path):
-    first = Farm(tmp_path / "farm", HandClock())
+    first = Farm(tmp_path / "farm", ManualClock())
     with closing(first), pytest.raises(ValueError, match="in use by another farm"):
-        Farm(tmp_path / "farm", HandClock())
-    Farm(tmp_path / "farm", HandClock()).close()
+        Farm(tmp_path / "farm", ManualClock())
+    Farm(tmp_path / "farm", ManualClock()).close()
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but long enough to be looked at as one", None])
 def test_books_of_others_are_told(tmp_path, content):
-    Farm(tmp_path / "farm", HandClock()).close()
+    Farm(tmp_path / "farm", ManualClock()).close()
     path = tmp_path / "farm" / "farm.db"
     if content:
         path.write_bytes(content)
@@ -121,10 +121,10 @@ def test_books_of_others_are_told(tmp_path, content):
         with closing(sqlite3.connect(path)) as sql:
             sql.execute("UPDATE facts SET value = '99' WHERE name = 'format'")
             sql.commit()
-    with pytest.raises(ValueError, match=r"cannot be used|expected 1"):
-        Farm(tmp_path / "farm", HandClock())
+    with pytest.raises(ValueError, match=r"cannot be used|expected 2"):
+        Farm(tmp_path / "farm", ManualClock())
     path.unlink()
-    Farm(tmp_path / "farm", HandClock()).close()
+    Farm(tmp_path / "farm", ManualClock()).close()
 
 
 class Remote(Caller):
@@ -206,8 +206,8 @@ def test_a_farm_can_be_killed_and_started_again_at_a_request(start, effect):
     process, caller = start(60)
     number = caller.create()
     caller.upload(number, job())
-    restart = {"fault": "restart", "calls": ["submit_task"], "times": 1, "effect": effect}
-    control.give(caller.connection(), {"inject": restart})
+    restart = {"fault": "restart", "calls": ["submit_task"], "times": 1, "executes_call": effect}
+    control.send_command(caller.connection(), {"inject": restart})
     with pytest.raises((ConnectionError, HTTPException)):
         caller.call(SUBMIT, taskId=number)
     for _ in range(50_000):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from tests.farm.raw_client import PROFILE, Caller, post
 
 PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm"]
@@ -111,7 +111,7 @@ def mode(path):
 
 def test_the_storage_is_the_owners_alone(tmp_path):
     storage = tmp_path / "deep" / "storage"
-    with Farm(storage, HandClock()) as farm:
+    with Farm(storage, ManualClock()) as farm:
         assert mode(storage) == 0o700
         assert mode(storage / "account.json") == mode(storage / "connections.json") == 0o600
         assert json.loads((storage / "connections.json").read_text()) == {
@@ -135,13 +135,13 @@ def test_the_connection_is_what_airflow_reads(farm):
 def test_id_and_key_are_made_once(tmp_path):
     logins = set()
     for name in ("one", "one", "two"):
-        with closing(Farm(tmp_path / name, HandClock())) as farm:
+        with closing(Farm(tmp_path / name, ManualClock())) as farm:
             logins.add((farm.connection()["login"], farm.connection()["password"]))
     assert len(logins) == 2
 
 
 def test_an_old_connection_is_gone_before_the_port_is_bound(farm, tmp_path):
-    taken = Farm(tmp_path / "other", HandClock(), port=farm.connection()["port"])
+    taken = Farm(tmp_path / "other", ManualClock(), port=farm.connection()["port"])
     taken.connections_file.write_text("old")
     with pytest.raises(OSError, match=r"port \d+: Address already in use; .* port 0 takes a free one"), taken:
         pass
@@ -158,7 +158,7 @@ def test_a_folder_of_others_is_not_taken(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "not json"])
 def test_a_broken_account_is_told(tmp_path, text):
-    Farm(tmp_path, HandClock()).close()
+    Farm(tmp_path, ManualClock()).close()
     (tmp_path / "account.json").write_text(text)
     with pytest.raises(ValueError, match="is not an account"):
-        Farm(tmp_path, HandClock())
+        Farm(tmp_path, ManualClock())

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
-from airflow_provider_renderbus.farm.simulation.chunks import main_pieces
+from airflow_provider_renderbus.farm.simulation.chunks import main_chunks
 from airflow_provider_renderbus.farm.simulation.scenario import Scenario, open_scenario, read_scenario
 from tests.farm.raw_client import job, maya
 
@@ -21,23 +21,23 @@ def test_the_first_render_that_fits_counts():
     scenario = read_scenario(
         {
             "renders": [
-                {"scene": "shot.ma", "layer": "sha*", "broken": 1},
-                {"scene": "shot", "broken": 2},
-                {"broken": 3},
+                {"scene": "shot.ma", "layer": "sha*", "crashes": 1},
+                {"scene": "shot", "crashes": 2},
+                {"crashes": 3},
             ]
         }
     )
     beauty, shadow = parse_task_json(maya())
     (other,) = parse_task_json(job())
-    assert [scenario.conduct(one).broken for one in (shadow, beauty, other)] == [1, 2, 3]
+    assert [scenario.behavior_for(one).crashes for one in (shadow, beauty, other)] == [1, 2, 3]
 
 
 def test_seeds_change_times_and_failures():
     (one,) = parse_task_json(job(frames="1-200[1]"))
     lives = []
     for seed in (0, 0, 5):
-        scenario = read_scenario({"seed": seed, "renders": [{"fail_share": 0.25}]})
-        pieces = main_pieces(one)
+        scenario = read_scenario({"seed": seed, "renders": [{"failure_rate": 0.25}]})
+        pieces = main_chunks(one)
         lives.append([(scenario.seconds(one, piece), scenario.fails(one, piece, 0)) for piece in pieces])
     assert lives[0] == lives[1] != lives[2]
     assert 25 < sum(fails for _, fails in lives[0]) < 75
@@ -53,7 +53,10 @@ def test_seeds_change_times_and_failures():
         ({"frame_seconds": [9, 10**14]}, "frame_seconds is .* expected two whole numbers"),
         ({"frame_seconds": [9, 1]}, "frame_seconds is .* expected two whole numbers"),
         ({"pictures": 1}, "pictures is '1'; expected true or false"),
-        ({"account": {"price": 0.67}}, "account: price is '0.67'; expected an amount from 0 as text"),
+        (
+            {"account": {"price": 0.67}},
+            "account: price is '0.67'; expected an amount from 0 as text",
+        ),
         ({"account": {"price": "1e20"}}, "account: price"),
         ({"renders": {}}, "renders is .* expected a list"),
         ({"renders": [{}, {"cost": "x"}]}, r"renders\[1\]: cost is 'x'"),
@@ -63,7 +66,7 @@ def test_seeds_change_times_and_failures():
         ),
         ({"renders": [{"passes": ["x"]}]}, "passes is .* expected a list of preprocess, photon"),
         *(
-            ({"renders": [{"shown": shown}]}, "shown is .* expected state codes")
+            ({"renders": [{"reported_as": shown}]}, "reported_as is .* expected state codes")
             for shown in ({"0": "x"}, {"0": True}, {"x": 0}, {"": 0}, [0])
         ),
         ({"faults": [{}]}, r"faults\[0\]: fault is missing; expected one of status"),
@@ -77,7 +80,7 @@ def test_what_is_wrong_in_a_scenario_is_told(scenario, message):
 
 def test_only_the_program_can_be_killed_by_a_scenario(tmp_path):
     with pytest.raises(ValueError, match="only the farm as a program"):
-        Farm(tmp_path / "farm", HandClock(), scenario={"faults": [{"fault": "restart"}]})
+        Farm(tmp_path / "farm", ManualClock(), scenario={"faults": [{"fault": "restart"}]})
 
 
 def test_a_scenario_file_is_told_by_its_path(tmp_path):
@@ -87,6 +90,6 @@ def test_a_scenario_file_is_told_by_its_path(tmp_path):
     for text in ("{", '{"seed": "x"}', "[" * 100_000):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"night\.json: "):
-            Farm(tmp_path / "farm", HandClock(), scenario=path)
+            Farm(tmp_path / "farm", ManualClock(), scenario=path)
     with pytest.raises(OSError, match=r"none\.json"):
-        Farm(tmp_path / "farm", HandClock(), scenario=tmp_path / "none.json")
+        Farm(tmp_path / "farm", ManualClock(), scenario=tmp_path / "none.json")

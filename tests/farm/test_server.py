@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 import pytest
 
 from airflow_provider_renderbus.farm import Farm
-from airflow_provider_renderbus.farm.server.server import LARGEST_BODY
+from airflow_provider_renderbus.farm.server.server import MAX_BODY_BYTES
 from tests.farm.raw_client import INFO, PROFILE, STOP, Caller, job, post
 
 
@@ -46,10 +46,10 @@ def test_other_methods_are_not_found(http):
 
 
 def test_a_body_too_large_is_refused_and_the_farm_lives_on(caller, http):
-    status, body = post(http, PROFILE, {}, b" " * (LARGEST_BODY + 1))
+    status, body = post(http, PROFILE, {}, b" " * (MAX_BODY_BYTES + 1))
     answer = json.loads(body)
     assert (status, answer["code"], answer["data"]) == (413, 400, None)
-    assert answer["message"] == f"The body cannot be used: expected at most {LARGEST_BODY} bytes"
+    assert answer["message"] == f"The body cannot be used: expected at most {MAX_BODY_BYTES} bytes"
     assert post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")[0] == 200
 
 

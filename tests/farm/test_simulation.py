@@ -8,21 +8,27 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pages.router import Router
-from airflow_provider_renderbus.farm.simulation.scenario import Scenario, drawn
-from airflow_provider_renderbus.farm.simulation.tasks import MOVES, Event, TaskState
+from airflow_provider_renderbus.farm.simulation.scenario import Scenario, seeded_randint
+from airflow_provider_renderbus.farm.simulation.tasks import TRANSITIONS, TaskEvent, TaskState
 from tests.farm.raw_client import LOG, PROFILE, STOP, SUBMIT, Caller, job
 
 LONG = 100_000
 START = 1_767_225_600
 MACHINES, QUEUE_SECONDS = Scenario().machines, Scenario().queue_seconds
 SHORTEST, LONGEST = Scenario().frame_seconds
-ORDERS = {Event.STOPPED, Event.STARTED, Event.FULL_SPEED, Event.RECOMMITTED, Event.ABANDONED}
+ORDERS = {
+    TaskEvent.STOPPED,
+    TaskEvent.STARTED,
+    TaskEvent.FULL_SPEED,
+    TaskEvent.RECOMMITTED,
+    TaskEvent.ABANDONED,
+}
 
 
 def durations(scene, count):
-    return [drawn(scene, number, 0, (SHORTEST, LONGEST)) for number in range(1, count + 1)]
+    return [seeded_randint(scene, number, 0, (SHORTEST, LONGEST)) for number in range(1, count + 1)]
 
 
 def cost(seconds):
@@ -59,10 +65,10 @@ def test_a_task_waits_renders_and_finishes(caller):
     assert info["renderDuration"] == sum(durations("sh010", 4))
 
 
-def test_one_step_and_many_lead_to_the_same_life(tmp_path):
+def test_one_step_and_many_lead_to_the_same_simulation(tmp_path):
     ends = []
     for name, steps in (("one", [3000]), ("many", [7] * 430)):
-        with closing(Farm(tmp_path / name, HandClock())) as farm:
+        with closing(Farm(tmp_path / name, ManualClock())) as farm:
             caller = Caller(farm)
             number = caller.submit(job(frames="1-12[1]"))
             for seconds in steps:
@@ -72,14 +78,14 @@ def test_one_step_and_many_lead_to_the_same_life(tmp_path):
     assert ends[0] == ends[1]
 
 
-def test_moves_in_portions_lead_to_the_same_life(opened, tmp_path):
+def test_moves_in_portions_lead_to_the_same_simulation(opened, tmp_path):
     ends = []
     for most in (1, 10_000):
         caller = opened(tmp_path / str(most))
         numbers = [caller.submit(job(frames="1-6[1]")) for _ in range(3)]
-        life = caller.farm._life
-        with life.changed:
-            while (due := life.run(3000, most)) is not None:
+        life = caller.farm._simulation
+        with life.lock:
+            while (due := life.advance_to(3000, most)) is not None:
                 assert due <= 3000
         ends.append([caller.info(number) for number in numbers])
     assert ends[0] == ends[1]
@@ -188,7 +194,7 @@ def test_a_frame_that_cannot_be_painted_fails(caller):
 
 def test_numbers_go_on_after_those_that_have_output(tmp_path):
     for books in tmp_path, None:
-        with closing(Farm(tmp_path, HandClock())) as farm:
+        with closing(Farm(tmp_path, ManualClock())) as farm:
             last = Caller(farm).submit()
             farm.advance(1000)
         if books:
@@ -197,14 +203,14 @@ def test_numbers_go_on_after_those_that_have_output(tmp_path):
 
 
 def test_no_move_but_an_order_leads_out_of_an_end():
-    by_itself = {begin for begin, event in MOVES if event not in ORDERS}
+    by_itself = {begin for begin, event in TRANSITIONS if event not in ORDERS}
     assert by_itself == {TaskState.WAITING, TaskState.RENDERING, TaskState.PRE_RENDERING}
-    assert {event for _, event in MOVES} == set(Event)
-    assert set(TaskState) - {begin for begin, _ in MOVES} == {TaskState.ABANDON}
+    assert {event for _, event in TRANSITIONS} == set(TaskEvent)
+    assert set(TaskState) - {begin for begin, _ in TRANSITIONS} == {TaskState.ABANDON}
     reached, todo = {TaskState.WAITING}, [TaskState.WAITING]
     while todo:
         state = todo.pop()
-        following = {end for (begin, _), end in MOVES.items() if begin is state} - reached
+        following = {end for (begin, _), end in TRANSITIONS.items() if begin is state} - reached
         reached |= following
         todo += following
     assert reached == set(TaskState)
@@ -225,7 +231,7 @@ def test_time_does_not_go_back(caller, seconds):
 
 
 def test_a_running_clock_cannot_be_driven(tmp_path):
-    with closing(Farm(tmp_path / "farm")) as farm, pytest.raises(ValueError, match="HandClock"):
+    with closing(Farm(tmp_path / "farm")) as farm, pytest.raises(ValueError, match="ManualClock"):
         farm.advance(1)
 
 
@@ -235,15 +241,15 @@ def test_a_speed_that_is_none_is_refused(tmp_path, speed):
         Farm(tmp_path / "farm", speed=speed)
 
 
-def test_frames_of_tasks_that_rest_stay_in_the_books(opened):
+def test_frames_of_tasks_that_rest_stay_in_the_database(opened):
     caller = opened()
     numbers = [caller.submit() for _ in range(3)]
     working = caller.submit(job(task_stop_time="0", frames="1-900[1]"))
     caller.farm.advance(1000)
-    site = Router(caller.farm._life, "127.0.0.1")
+    site = Router(caller.farm._simulation, "127.0.0.1")
     for number in (*numbers, working):
         assert site.respond(f"/task/{number}", "127.0.0.1")[0] == 200
-    tasks = caller.farm._life.tasks
+    tasks = caller.farm._simulation.tasks
     assert [number for number in tasks if tasks[number].frames is not None] == [working]
     for number in numbers:
         first = caller.frames(number)["items"][0]["id"]

@@ -221,7 +221,7 @@ def test_frames_under_way_are_not_recommitted(caller):
 
 @pytest.mark.parametrize(("shown", "status"), [({}, 30), ({"70": 70}, 70)])
 def test_stopped_frames_are_missing_at_the_end(opened, shown, status):
-    caller = opened(frame_seconds=[100, 100], renders=[{"shown": shown}])
+    caller = opened(frame_seconds=[100, 100], renders=[{"reported_as": shown}])
     number = caller.submit(job(frames="1-9[1]"))
     caller.farm.advance(60)
     frames = caller.frames(number)["items"]

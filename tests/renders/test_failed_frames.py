@@ -13,7 +13,7 @@ from tests.scenes import task_json
 
 @pytest.fixture
 def scenario():
-    return {"renders": [{"fail_share": 1}], "pictures": False}
+    return {"renders": [{"failure_rate": 1}], "pictures": False}
 
 
 def test_all_failed_frames_are_named_and_the_first_have_their_logs(farm, settings):

@@ -16,7 +16,7 @@ from airflow_provider_renderbus.farm.calls import (
 )
 from airflow_provider_renderbus.farm.calls import hardware as machines
 from airflow_provider_renderbus.farm.calls import task_control as orders
-from airflow_provider_renderbus.farm.calls.context import Call, Desk, Request
+from airflow_provider_renderbus.farm.calls.context import Call, CallContext, Request
 
 _SERVED: dict[Call, tuple[str, ...]] = {
     account.query_user_profile: ("/api/render/setUp/queryUserProfile",),
@@ -91,4 +91,4 @@ _SERVED: dict[Call, tuple[str, ...]] = {
 ROUTES: dict[str, Call] = {path: call for call, paths in _SERVED.items() for path in paths}
 """Path to the function that answers it, which has the call's name."""
 
-__all__ = ["ROUTES", "Call", "Desk", "Request"]
+__all__ = ["ROUTES", "Call", "CallContext", "Request"]

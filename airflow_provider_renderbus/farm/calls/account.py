@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.farm.simulation.account import USER_ID, USER_NAME
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
 OVERTIME_SECONDS = 43_200
-SECONDS_AN_HOUR = 3600
+SECONDS_PER_HOUR = 3600
 
 
-def query_user_profile(desk: Desk, request: Request) -> dict[str, Any]:
+def query_user_profile(desk: CallContext, request: Request) -> dict[str, Any]:
     """Tell who the customer is, and what money it has."""
-    money = desk.life.money
+    money = desk.simulation.funds
     return {
         "userId": USER_ID,
         "userName": USER_NAME,
@@ -66,9 +66,9 @@ def query_user_profile(desk: Desk, request: Request) -> dict[str, Any]:
     }
 
 
-def query_user_setting(desk: Desk, _request: Request) -> dict[str, Any]:
+def query_user_setting(desk: CallContext, _request: Request) -> dict[str, Any]:
     """Tell the customer's settings."""
-    seconds = desk.books.fact("overtime_seconds", OVERTIME_SECONDS)
+    seconds = desk.database.get_value("overtime_seconds", OVERTIME_SECONDS)
     return {
         "infoStatus": None,
         "accountType": None,
@@ -83,7 +83,7 @@ def query_user_setting(desk: Desk, _request: Request) -> dict[str, Any]:
         "assfileSwitchFlag": 0,
         "manuallyStartAnalysisFlag": 0,
         "downloadDisable": 0,
-        "taskOverTime": seconds // SECONDS_AN_HOUR,
+        "taskOverTime": seconds // SECONDS_PER_HOUR,
         "taskOverTimeSec": seconds,
         "ignoreMapFlag": 0,
         "isVrayLicense": 0,
@@ -93,12 +93,12 @@ def query_user_setting(desk: Desk, _request: Request) -> dict[str, Any]:
     }
 
 
-def update_user_setting(desk: Desk, request: Request) -> None:
+def update_user_setting(desk: CallContext, request: Request) -> None:
     """Set the seconds after which the customer is warned of a task."""
-    desk.books.note("overtime_seconds", request.number("taskOverTimeSec"))
+    desk.database.set_value("overtime_seconds", request.integer("taskOverTimeSec"))
 
 
-def task_records(desk: Desk, request: Request) -> dict[str, Any]:
+def task_records(desk: CallContext, request: Request) -> dict[str, Any]:
     """Tell what the customer ordered, the latest first. The dates asked for are not looked at."""
     _dates(request)
     records = [
@@ -106,17 +106,17 @@ def task_records(desk: Desk, request: Request) -> dict[str, Any]:
             "id": number,
             "userId": USER_ID,
             "userName": USER_NAME,
-            "platform": request.number("platform"),
+            "platform": request.integer("platform"),
             "operateType": call,
             "operateTime": date,
             "taskIds": tasks,
         }
-        for number, date, call, tasks in desk.books.records()
+        for number, date, call, tasks in desk.database.operations()
     ]
     return request.page(records)
 
 
-def login_records(desk: Desk, request: Request) -> dict[str, Any]:
+def login_records(desk: CallContext, request: Request) -> dict[str, Any]:
     """Tell who logged in: always the one that asks, from this machine."""
     _dates(request)
     record = {
@@ -125,11 +125,11 @@ def login_records(desk: Desk, request: Request) -> dict[str, Any]:
         "userName": USER_NAME,
         "ip": "127.0.0.1",
         "loginStatus": "1",
-        "loginTime": int(desk.clock.wall() * 1000),
+        "loginTime": int(desk.clock.unix_time() * 1000),
     }
     return request.page([record])
 
 
 def _dates(request: Request) -> None:
     for name in ("startDate", "endDate"):
-        request.text(name)
+        request.string(name)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.server.envelope import ILLEGAL, Refused
+from airflow_provider_renderbus.farm.server.envelope import ILLEGAL_PARAMETER, ApiRefusal
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
 KEYSHOT = 2012
 CPU, GPU = 1, 2
@@ -27,14 +27,14 @@ CONFIGS: tuple[tuple[int, int, str, str, str | None, tuple[int, ...], list[int]]
 )
 
 
-def list_hardware_configs(desk: Desk, request: Request) -> list[dict[str, Any]]:
+def list_hardware_configs(desk: CallContext, request: Request) -> list[dict[str, Any]]:
     """Tell the hardware that can be chosen. Tasks are named as texts; what they have is marked."""
-    request.choice("cloneTask", "false", "true")
+    request.one_of("cloneTask", "false", "true")
     chosen = set()
-    for number in request.texts("taskIds", []):
+    for number in request.strings("taskIds", []):
         if not number.isdecimal():
-            raise Refused(ILLEGAL, field="taskIds", expected="task numbers as texts")
-        chosen.update(desk.task(int(number)).hardware.split(","))
+            raise ApiRefusal(ILLEGAL_PARAMETER, field="taskIds", expected="task numbers as texts")
+        chosen.update(desk.task(int(number)).hardware_ids.split(","))
     return [
         {
             "id": number,
@@ -56,29 +56,31 @@ def list_hardware_configs(desk: Desk, request: Request) -> list[dict[str, Any]]:
     ]
 
 
-def edit_task_hardware_config(desk: Desk, request: Request) -> None:
+def edit_task_hardware_config(desk: CallContext, request: Request) -> None:
     """Choose other hardware for tasks."""
     tasks = desk.tasks(request)
-    ids = request.texts("hardwareConfigIds")
+    ids = request.strings("hardwareConfigIds")
     for name in ("model", "gpuNum", "ram"):
-        request.text(name)
+        request.string(name)
     if not ids or not {str(config[0]) for config in CONFIGS}.issuperset(ids):
-        raise Refused(ILLEGAL, field="hardwareConfigIds", expected="ids of list_hardware_configs as texts")
+        raise ApiRefusal(
+            ILLEGAL_PARAMETER, field="hardwareConfigIds", expected="ids of list_hardware_configs as texts"
+        )
     for task in tasks:
-        for each in desk.life.family(task):
-            each.hardware = ",".join(ids)
-            desk.life.touch(each)
+        for each in desk.simulation.with_leaves(task):
+            each.hardware_ids = ",".join(ids)
+            desk.simulation.mark_dirty(each)
 
 
-def query_platforms(_desk: Desk, request: Request) -> list[dict[str, Any]]:
+def query_platforms(_desk: CallContext, request: Request) -> list[dict[str, Any]]:
     """Tell the platforms of a zone; both zones have the same ones here."""
-    request.number("zone", most=2)
+    request.integer("zone", maximum=2)
     return [
         {"platform": platform, "name": name, "type": kind, "status": 1, "taskPrefix": prefix, "isShow": 1}
         for platform, name, kind, prefix in PLATFORMS
     ]
 
 
-def get_pack_nodes(_desk: Desk, _request: Request) -> list[dict[str, Any]]:
+def get_pack_nodes(_desk: CallContext, _request: Request) -> list[dict[str, Any]]:
     """Tell the machines reserved for the customer: one group."""
     return [{"packNodeId": 1, "packName": "night"}]

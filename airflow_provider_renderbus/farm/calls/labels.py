@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.server.envelope import NAME_TAKEN, NO_NAME, Refused
+from airflow_provider_renderbus.farm.server.envelope import NAME_EXISTS, NAME_NOT_FOUND, ApiRefusal
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
 
-def add_project(desk: Desk, request: Request) -> None:
+def add_project(desk: CallContext, request: Request) -> None:
     """Add a project; a known name is refused with 503."""
-    name, status = request.text("newName"), request.choice("status", 1, 0)
+    name, status = request.string("newName"), request.one_of("status", 1, 0)
     projects = _projects(desk)
     if any(project["projectName"] == name for project in projects):
-        raise Refused(NAME_TAKEN, name=name)
+        raise ApiRefusal(NAME_EXISTS, name=name)
     number = max((project["projectId"] for project in projects), default=0) + 1
-    desk.books.note("projects", [*projects, {"projectId": number, "projectName": name, "status": status}])
+    desk.database.set_value(
+        "projects", [*projects, {"projectId": number, "projectName": name, "status": status}]
+    )
 
 
-def delete_project(desk: Desk, request: Request) -> None:
+def delete_project(desk: CallContext, request: Request) -> None:
     """Delete a project."""
-    name, projects = request.text("delName"), _projects(desk)
+    name, projects = request.string("delName"), _projects(desk)
     rest = [project for project in projects if project["projectName"] != name]
     if len(rest) == len(projects):
-        raise Refused(NO_NAME, name=name)
-    desk.books.note("projects", rest)
+        raise ApiRefusal(NAME_NOT_FOUND, name=name)
+    desk.database.set_value("projects", rest)
 
 
-def get_project_list(desk: Desk, _request: Request) -> dict[str, Any]:
+def get_project_list(desk: CallContext, _request: Request) -> dict[str, Any]:
     """Tell the customer's projects."""
     return {
         "projectNameList": [
@@ -39,30 +41,30 @@ def get_project_list(desk: Desk, _request: Request) -> dict[str, Any]:
     }
 
 
-def list_projects(desk: Desk, request: Request) -> dict[str, Any]:
+def list_projects(desk: CallContext, request: Request) -> dict[str, Any]:
     """Tell the customer's projects; it has no sub-accounts, so every flag gives the same."""
-    request.choice("flag", 0, 1, 2)
+    request.one_of("flag", 0, 1, 2)
     return get_project_list(desk, request)
 
 
-def add_task_label(desk: Desk, request: Request) -> None:
+def add_task_label(desk: CallContext, request: Request) -> None:
     """Give tasks a label; one that has it keeps it once."""
-    label = request.text("label")
+    label = request.string("label")
     for task in desk.tasks(request):
         if label not in task.labels:
             task.labels.append(label)
-            desk.life.touch(task)
+            desk.simulation.mark_dirty(task)
 
 
-def delete_task_label(desk: Desk, request: Request) -> None:
+def delete_task_label(desk: CallContext, request: Request) -> None:
     """Take labels from tasks. Labels have no ids here, so the ids are not looked at."""
-    names = request.texts("labelNames")
-    request.numbers("labelIds", [])
+    names = request.strings("labelNames")
+    request.integers("labelIds", [])
     for task in desk.tasks(request):
         task.labels = [label for label in task.labels if label not in names]
-        desk.life.touch(task)
+        desk.simulation.mark_dirty(task)
 
 
-def _projects(desk: Desk) -> list[dict[str, Any]]:
-    projects: list[dict[str, Any]] = desk.books.fact("projects", [])
+def _projects(desk: CallContext) -> list[dict[str, Any]]:
+    projects: list[dict[str, Any]] = desk.database.get_value("projects", [])
     return projects

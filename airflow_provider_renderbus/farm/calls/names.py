@@ -10,4 +10,4 @@ if TYPE_CHECKING:
 
 def alias(task: Task) -> str:
     """Return a task's alias: its platform and its number."""
-    return f"{task.platform}W{task.number}"
+    return f"{task.platform}W{task.id}"

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.server.envelope import ILLEGAL, MISSING, NAME_TAKEN, NO_NAME, Refused
+from airflow_provider_renderbus.farm.server.envelope import (
+    ILLEGAL_PARAMETER,
+    MISSING_PARAMETER,
+    NAME_EXISTS,
+    NAME_NOT_FOUND,
+    ApiRefusal,
+)
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
 SOFTWARE = (
     # number, name, file ending, versions, plugin, its version
@@ -22,7 +28,7 @@ SOFTWARE = (
 ENV_FIELDS = ("cgId", "cgName", "cgVersion", "editName", "renderSystem", "renderLayerType", "projectPath")
 
 
-def query_software_list(_desk: Desk, _request: Request) -> dict[str, Any]:
+def query_software_list(_desk: CallContext, _request: Request) -> dict[str, Any]:
     """Tell which software the farm renders."""
     return {
         "isAutoCommit": 2,
@@ -42,10 +48,10 @@ def query_software_list(_desk: Desk, _request: Request) -> dict[str, Any]:
     }
 
 
-def query_software_detail(_desk: Desk, request: Request) -> dict[str, Any]:
+def query_software_detail(_desk: CallContext, request: Request) -> dict[str, Any]:
     """Tell the versions and plugins of a software; one that is not rendered has none."""
-    wanted = request.number("cgId")
-    request.choice("osName", "windows", "linux")
+    wanted = request.integer("cgId")
+    request.one_of("osName", "windows", "linux")
     plugins, versions = [], []
     for cg_id, name, _, own_versions, plugin, plugin_version in SOFTWARE:
         if cg_id == wanted:
@@ -61,46 +67,46 @@ def query_software_detail(_desk: Desk, request: Request) -> dict[str, Any]:
     return {"cgPlugin": plugins, "cgVersion": versions}
 
 
-def add_render_env(desk: Desk, request: Request) -> dict[str, Any]:
+def add_render_env(desk: CallContext, request: Request) -> dict[str, Any]:
     """Keep a new render environment; a known name is refused with 503."""
     env, envs = _read_env(request), _envs(desk)
     if env["editName"] in envs:
-        raise Refused(NAME_TAKEN, name=env["editName"])
+        raise ApiRefusal(NAME_EXISTS, name=env["editName"])
     env["isDefault"] = int(not any(other["cgId"] == env["cgId"] for other in envs.values()))
-    desk.books.note("render_envs", envs | {env["editName"]: env})
+    desk.database.set_value("render_envs", envs | {env["editName"]: env})
     return {"editName": env["editName"]}
 
 
-def edit_render_env(desk: Desk, request: Request) -> None:
+def edit_render_env(desk: CallContext, request: Request) -> None:
     """Change a render environment."""
     env = _read_env(request)
-    envs, known = _known(desk, env["editName"])
-    desk.books.note("render_envs", envs | {env["editName"]: known | env})
+    envs, known = _find_env(desk, env["editName"])
+    desk.database.set_value("render_envs", envs | {env["editName"]: known | env})
 
 
-def delete_render_env(desk: Desk, request: Request) -> None:
+def delete_render_env(desk: CallContext, request: Request) -> None:
     """Delete a render environment."""
-    envs, known = _known(desk, request.text("editName"))
-    desk.books.note("render_envs", {name: env for name, env in envs.items() if env is not known})
+    envs, known = _find_env(desk, request.string("editName"))
+    desk.database.set_value("render_envs", {name: env for name, env in envs.items() if env is not known})
 
 
-def set_default_render_env(desk: Desk, request: Request) -> None:
+def set_default_render_env(desk: CallContext, request: Request) -> None:
     """Make a render environment the default of its software."""
-    envs, known = _known(desk, request.text("editName"))
+    envs, known = _find_env(desk, request.string("editName"))
     for env in envs.values():
         if env["cgId"] == known["cgId"]:
             env["isDefault"] = int(env is known)
-    desk.books.note("render_envs", envs)
+    desk.database.set_value("render_envs", envs)
 
 
-def get_render_env(desk: Desk, request: Request) -> list[dict[str, Any]]:
+def get_render_env(desk: CallContext, request: Request) -> list[dict[str, Any]]:
     """Tell the render environments for some software and a system."""
-    system = request.choice("osName", 1, 0)
-    wanted = set(request.texts("cgIds", []))
+    system = request.one_of("osName", 1, 0)
+    wanted = set(request.strings("cgIds", []))
     if request.has("cgId"):
-        wanted.add(str(request.number("cgId")))
+        wanted.add(str(request.integer("cgId")))
     if not wanted:
-        raise Refused(MISSING, field="cgId / cgIds")
+        raise ApiRefusal(MISSING_PARAMETER, field="cgId / cgIds")
     return [
         env for env in _envs(desk).values() if str(env["cgId"]) in wanted and env["renderSystem"] == system
     ]
@@ -108,24 +114,24 @@ def get_render_env(desk: Desk, request: Request) -> list[dict[str, Any]]:
 
 def _read_env(request: Request) -> dict[str, Any]:
     for name in ("cgName", "cgVersion"):
-        request.text(name)
-    if not request.text("editName"):
-        raise Refused(ILLEGAL, field="editName", expected="a name")
-    request.number("cgId")
-    request.choice("renderSystem", 1, 0)
-    request.number("renderLayerType", 0, least=0)
-    request.text("projectPath", "")
-    plugins = [{"pluginId": number} for number in request.numbers("pluginIds")]
+        request.string(name)
+    if not request.string("editName"):
+        raise ApiRefusal(ILLEGAL_PARAMETER, field="editName", expected="a name")
+    request.integer("cgId")
+    request.one_of("renderSystem", 1, 0)
+    request.integer("renderLayerType", 0, minimum=0)
+    request.string("projectPath", "")
+    plugins = [{"pluginId": number} for number in request.integers("pluginIds")]
     return {name: request.body.get(name) for name in ENV_FIELDS} | {"respUserPluginInfos": plugins}
 
 
-def _envs(desk: Desk) -> dict[str, dict[str, Any]]:
-    envs: dict[str, dict[str, Any]] = desk.books.fact("render_envs", {})
+def _envs(desk: CallContext) -> dict[str, dict[str, Any]]:
+    envs: dict[str, dict[str, Any]] = desk.database.get_value("render_envs", {})
     return envs
 
 
-def _known(desk: Desk, name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def _find_env(desk: CallContext, name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     envs = _envs(desk)
     if name not in envs:
-        raise Refused(NO_NAME, name=name)
+        raise ApiRefusal(NAME_NOT_FOUND, name=name)
     return envs, envs[name]

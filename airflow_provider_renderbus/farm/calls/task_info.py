@@ -6,136 +6,142 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.calls.context import LARGEST_PAGE, page
+from airflow_provider_renderbus.farm.calls.context import MAX_PAGE_SIZE, page
 from airflow_provider_renderbus.farm.calls.names import alias
-from airflow_provider_renderbus.farm.server.envelope import ILLEGAL, Json, Refused, to_json
+from airflow_provider_renderbus.farm.server.envelope import ILLEGAL_PARAMETER, ApiRefusal, RawJson, to_json
 from airflow_provider_renderbus.farm.simulation.account import USER_ID, USER_NAME
-from airflow_provider_renderbus.farm.simulation.tasks import FAILED_FRAMES, FrameState, Kind, Task, TaskState
+from airflow_provider_renderbus.farm.simulation.tasks import (
+    FAILED_FRAMES,
+    FrameState,
+    Task,
+    TaskState,
+    TaskType,
+)
 from airflow_provider_renderbus.farm.storage.storage import FARM_ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
-TYPE_TEXTS = {
-    Kind.MAIN: "render_major_picture_task",
-    Kind.PARENT: None,
-    Kind.PREPROCESS: "pre_render_task",
-    Kind.PHOTON: "render_photons_task",
+TASK_TYPE_TEXTS = {
+    TaskType.MAIN: "render_major_picture_task",
+    TaskType.PARENT: None,
+    TaskType.PREPROCESS: "pre_render_task",
+    TaskType.PHOTON: "render_photons_task",
 }
 
 
-def query_task_info(desk: Desk, request: Request) -> Json:
+def query_task_info(desk: CallContext, request: Request) -> RawJson:
     """Tell about tasks. Numbers unknown are left out, and all beyond the first 100 silently cut."""
-    tasks = desk.life.tasks
-    numbers = list(dict.fromkeys(request.numbers("taskIds")))
-    found = [tasks[number] for number in numbers if number in tasks][:LARGEST_PAGE]
+    tasks = desk.simulation.tasks
+    numbers = list(dict.fromkeys(request.integers("taskIds")))
+    found = [tasks[number] for number in numbers if number in tasks][:MAX_PAGE_SIZE]
     return _page(desk, page(found))
 
 
-def get_task_list(desk: Desk, request: Request) -> Json:
+def get_task_list(desk: CallContext, request: Request) -> RawJson:
     """List submitted tasks, the latest first; ``recycleFlag`` 1 lists those that were deleted."""
-    states = set(request.numbers("statusList", []))
-    keyword = request.text("searchKeyword", "")
+    states = set(request.integers("statusList", []))
+    keyword = request.string("searchKeyword", "")
     begin, end = _date(request, "startTime"), _date(request, "endTime")
-    deleted = request.choice("recycleFlag", 0, 1) == 1
+    deleted = request.one_of("recycleFlag", 0, 1) == 1
     found = [
         task
-        for task in reversed(desk.life.tasks.values())
-        if task.submitted is not None
-        and not task.parent
+        for task in reversed(desk.simulation.tasks.values())
+        if task.submitted_at is not None
+        and not task.parent_id
         and task.deleted == deleted
-        and (not states or desk.scenario.shown(task.job, task.state) in states)
-        and (not keyword or keyword in task.job.scene or keyword in str(task.number))
-        and (begin is None or task.submitted >= begin)
-        and (end is None or task.submitted <= end)
+        and (not states or desk.scenario.reported_status(task.job, task.state) in states)
+        and (not keyword or keyword in task.job.scene or keyword in str(task.id))
+        and (begin is None or task.submitted_at >= begin)
+        and (end is None or task.submitted_at <= end)
     ]
     return _page(desk, request.page(found))
 
 
-def _page(desk: Desk, cut: dict[str, Any]) -> Json:
+def _page(desk: CallContext, cut: dict[str, Any]) -> RawJson:
     """Return a page of tasks as JSON, of which the parts are kept until a task changes."""
-    items = ", ".join([_told(desk, task) for task in cut.pop("items")])
-    return Json(f'{to_json(cut)[:-1]}, "items": [{items}]}}')
+    items = ", ".join([_cached_json(desk, task) for task in cut.pop("items")])
+    return RawJson(f'{to_json(cut)[:-1]}, "items": [{items}]}}')
 
 
-def _told(desk: Desk, task: Task) -> str:
-    if task.told is None:
+def _cached_json(desk: CallContext, task: Task) -> str:
+    if task.cached_json is None:
         info = to_json(_task_info(desk, task))
-        if task.kind is Kind.PARENT:
-            leaves = ", ".join([_told(desk, leaf) for leaf in task.leaves])
+        if task.type is TaskType.PARENT:
+            leaves = ", ".join([_cached_json(desk, leaf) for leaf in task.leaves])
             info = f'{info[:-1]}, "respRenderingTaskList": [{leaves}]}}'
-        task.told = info
-    return task.told
+        task.cached_json = info
+    return task.cached_json
 
 
 def _date(request: Request, name: str) -> int | None:
     """Return a time given as text as milliseconds since 1970; the farm's zone is meant."""
-    text = request.text(name, "")
+    text = request.string(name, "")
     if not text:
         return None
     try:
         read = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=FARM_ZONE)
     except ValueError:
-        raise Refused(ILLEGAL, field=name, expected="yyyy-MM-dd HH:mm:ss") from None
+        raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="yyyy-MM-dd HH:mm:ss") from None
     return int(read.timestamp() * 1000)
 
 
-def _states(desk: Desk, tasks: Iterable[Task]) -> list[int]:
-    return [desk.scenario.shown(task.job, task.state) for task in tasks]
+def _states(desk: CallContext, tasks: Iterable[Task]) -> list[int]:
+    return [desk.scenario.reported_status(task.job, task.state) for task in tasks]
 
 
-def _task_info(desk: Desk, task: Task) -> dict[str, Any]:
-    job, counts, is_parent = task.job, task.counts, task.kind is Kind.PARENT
-    state = desk.scenario.shown(job, task.state)
-    before = _states(desk, [leaf for leaf in task.leaves if leaf.kind is Kind.PREPROCESS])
+def _task_info(desk: CallContext, task: Task) -> dict[str, Any]:
+    job, counts, is_parent = task.job, task.frame_counts, task.type is TaskType.PARENT
+    state = desk.scenario.reported_status(job, task.state)
+    before = _states(desk, [leaf for leaf in task.leaves if leaf.type is TaskType.PREPROCESS])
     info = {
         "sceneName": job.scene,
-        "id": task.number,
+        "id": task.id,
         "taskAlias": alias(task),
         "taskStatus": state,
         "statusText": f"render_task_status_{state}",
         "preTaskStatus": before[0] if before else None,
         "preStatusText": f"render_task_status_{before[0]}" if before else None,
-        "totalFrames": task.total,
+        "totalFrames": task.total_frames,
         "abortFrames": None if is_parent else counts[FrameState.ABORTED],
         "executingFrames": None if is_parent else counts[FrameState.STARTED],
         "doneFrames": None if is_parent else counts[FrameState.DONE],
         "failedFrames": sum(counts[failed] for failed in FAILED_FRAMES),
         "framesRange": job.frames_range,
         "projectName": job.project,
-        "renderConsume": None if is_parent else task.by_balance + task.by_coupon,
-        "taskArrears": task.arrears,
-        "submitDate": task.submitted,
-        "startTime": task.started,
-        "completedDate": task.completed,
+        "renderConsume": None if is_parent else task.paid_by_balance + task.paid_by_coupon,
+        "taskArrears": task.unpaid,
+        "submitDate": task.submitted_at,
+        "startTime": task.started_at,
+        "completedDate": task.completed_at,
         "renderDuration": None if is_parent else task.seconds,
         "userName": USER_NAME,
         "producer": task.producer or task.artist,
         "taskLevel": 81,
-        "taskUserLevel": task.level,
-        "taskLimit": task.machines or desk.scenario.machines,
+        "taskUserLevel": task.user_level,
+        "taskLimit": task.max_machines or desk.scenario.machines,
         "taskOverTime": job.warn_after,
         "overTimeStop": task.time_limit,
         "userId": USER_ID,
-        "outputFileName": None if task.submitted is None or is_parent else task.output_name,
-        "munuTaskId": "" if is_parent else str(task.number),
-        "munuTaskIds": "" if is_parent else str(task.number),
-        "layerParentId": task.parent,
+        "outputFileName": None if task.submitted_at is None or is_parent else task.output_folder,
+        "munuTaskId": "" if is_parent else str(task.id),
+        "munuTaskIds": "" if is_parent else str(task.id),
+        "layerParentId": task.parent_id,
         "cgId": job.cg_id,
-        "userAccountConsume": None if is_parent else task.by_balance,
-        "couponConsume": None if is_parent else task.by_coupon,
+        "userAccountConsume": None if is_parent else task.paid_by_balance,
+        "couponConsume": None if is_parent else task.paid_by_coupon,
         "qyCouponConsume": None,
         "isOpen": int(is_parent),
-        "taskType": "GopRender" if job.is_simulation and task.kind is Kind.MAIN else task.kind,
+        "taskType": "GopRender" if job.is_simulation and task.type is TaskType.MAIN else task.type,
         "renderCamera": job.camera,
         "cloneParentId": task.clone_of,
         "cloneOriginalId": task.clone_of,
         "shareMainCapital": 0,
         "taskRam": job.ram,
         "layerName": "" if is_parent else job.layer,
-        "taskTypeText": TYPE_TEXTS[task.kind],
+        "taskTypeText": TASK_TYPE_TEXTS[task.type],
         "locationOutput": "",
         "isDelete": int(not task.deleted),
         "channel": 4,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.server.envelope import NO_FOLDER, Refused
+from airflow_provider_renderbus.farm.server.envelope import FOLDER_NOT_FOUND, ApiRefusal
 from airflow_provider_renderbus.farm.simulation.account import (
     CONFIG_BID,
     INPUT_BID,
@@ -17,12 +17,12 @@ from airflow_provider_renderbus.farm.simulation.account import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.farm.calls.context import Desk, Request
+    from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
 RAYSYNC_PORT = "2121"
 
 
-def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
+def get_transfer_bid(_desk: CallContext, _request: Request) -> dict[str, Any]:
     """Tell the ids of the customer's storages."""
     return {
         "config_bid": CONFIG_BID,
@@ -33,7 +33,7 @@ def get_transfer_bid(_desk: Desk, _request: Request) -> dict[str, Any]:
     }
 
 
-def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
+def get_transfer_config(desk: CallContext, _request: Request) -> dict[str, Any]:
     """Tell the engines and lines by which the storages are reached.
 
     The passwords are for show: what moves files here asks for none.
@@ -78,9 +78,9 @@ def get_transfer_config(desk: Desk, _request: Request) -> dict[str, Any]:
     }
 
 
-def get_server_info(desk: Desk, request: Request) -> dict[str, Any]:
+def get_server_info(desk: CallContext, request: Request) -> dict[str, Any]:
     """Tell where the RaySync server is; every zone has the same."""
-    request.choice("zone", 1, 2)
+    request.one_of("zone", 1, 2)
     return {
         "clientVersion": "3.2.8.2",
         "protocolVersion": "3.2.8.2",
@@ -95,7 +95,7 @@ def get_server_info(desk: Desk, request: Request) -> dict[str, Any]:
     }
 
 
-def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
+def get_raysync_user_key(desk: CallContext, request: Request) -> dict[str, Any]:
     """Tell the keys for the RaySync server, which this farm does not have: they open nothing."""
     return {
         "channel": 2,
@@ -108,7 +108,7 @@ def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
         "zone": 1,
         "phone": "",
         "email": "",
-        "loginTime": int(desk.clock.wall() * 1000),
+        "loginTime": int(desk.clock.unix_time() * 1000),
         "infoStatus": 0,
         "accountType": 2,
         "shareMainCapital": 0,
@@ -120,20 +120,20 @@ def get_raysync_user_key(desk: Desk, request: Request) -> dict[str, Any]:
     }
 
 
-def get_output_files(desk: Desk, request: Request) -> list[dict[str, Any]]:
+def get_output_files(desk: CallContext, request: Request) -> list[dict[str, Any]]:
     """List a folder of the output storage; of a task given by number only its one top folder."""
     storage = desk.storage
     if request.has("taskId"):
-        folder = storage.resolve_folder(desk.task(request.number("taskId")).output_name)
+        folder = storage.resolve_folder(desk.task(request.integer("taskId")).output_folder)
         return _entries(desk, [str(folder)] if folder else [])
-    path = request.text("treePath", "/")
+    path = request.string("treePath", "/")
     folder = storage.resolve_folder(path)
     if folder is None:
-        raise Refused(NO_FOLDER, path=path)
+        raise ApiRefusal(FOLDER_NOT_FOUND, path=path)
     return _entries(desk, storage.list_folder(folder))
 
 
-def _entries(desk: Desk, paths: Iterable[str]) -> list[dict[str, Any]]:
+def _entries(desk: CallContext, paths: Iterable[str]) -> list[dict[str, Any]]:
     """Return what the farm tells about files, without links and what has vanished."""
     in_arrears = cache(partial(_in_arrears, desk))
     told = (
@@ -145,8 +145,8 @@ def _entries(desk: Desk, paths: Iterable[str]) -> list[dict[str, Any]]:
     return [entry for entry in told if entry]
 
 
-def _in_arrears(desk: Desk, top_folder: str) -> bool:
+def _in_arrears(desk: CallContext, top_folder: str) -> bool:
     """Return whether money is owed for what is in a folder, which bears its task's number."""
     number = top_folder.partition("_")[0]
-    task = desk.life.tasks.get(int(number)) if number.isdecimal() else None
-    return bool(task and task.arrears)
+    task = desk.simulation.tasks.get(int(number)) if number.isdecimal() else None
+    return bool(task and task.unpaid)

@@ -15,8 +15,8 @@ from airflow_provider_renderbus.farm.pages.views import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.simulation.account import Money
-    from airflow_provider_renderbus.farm.simulation.simulation import Life
+    from airflow_provider_renderbus.farm.simulation.account import Funds
+    from airflow_provider_renderbus.farm.simulation.simulation import Simulation
 
 NO_TASKS = Html(
     '<p class="empty">No task yet. A DAG that uses the connection of this farm makes the first.</p>'
@@ -35,7 +35,7 @@ class FarmView:
     page_count: int
 
 
-def build_view(life: Life, page_number: int) -> FarmView | None:
+def build_view(life: Simulation, page_number: int) -> FarmView | None:
     """Return what a page of the farm shows; None past the last."""
     tasks = listed_tasks(life)
     last = max(-(-len(tasks) // TASKS_PER_PAGE), 1)
@@ -43,9 +43,9 @@ def build_view(life: Life, page_number: int) -> FarmView | None:
         return None
     cut = tasks[(page_number - 1) * TASKS_PER_PAGE : page_number * TASKS_PER_PAGE]
     views = [build_task_view(life, task) for task in cut]
-    owing = "Owed" if life.money.arrears else ""
-    working = {"Machines at work": sum(len(task.running) for task in life.tasks.values())}
-    return FarmView(_money_facts(life.money) | working, owing, views, len(tasks), page_number, last)
+    owing = "Owed" if life.funds.unpaid else ""
+    working = {"Machines at work": sum(len(task.running_frames) for task in life.tasks.values())}
+    return FarmView(_money_facts(life.funds) | working, owing, views, len(tasks), page_number, last)
 
 
 def render(view: FarmView) -> bytes:
@@ -60,10 +60,10 @@ def render(view: FarmView) -> bytes:
     return render_page("Render farm", main)
 
 
-def _money_facts(money: Money) -> dict[str, object]:
+def _money_facts(money: Funds) -> dict[str, object]:
     shown: dict[str, object] = {
         "Balance": format_amount(money.balance),
         "Coupons": format_amount(money.coupon),
         "Price of a machine": html("{price} <small>an hour</small>", price=format_amount(money.price)),
     }
-    return shown | ({"Owed": format_amount(money.arrears)} if money.arrears else {})
+    return shown | ({"Owed": format_amount(money.unpaid)} if money.unpaid else {})

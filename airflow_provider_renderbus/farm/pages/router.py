@@ -13,7 +13,7 @@ from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFold
 from airflow_provider_renderbus.farm.storage.registry import LOCAL_NAMES
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.simulation.simulation import Life
+    from airflow_provider_renderbus.farm.simulation.simulation import Simulation
     from airflow_provider_renderbus.farm.simulation.tasks import Task
 
     Response = tuple[int, dict[str, str], bytes]
@@ -44,7 +44,7 @@ class Router:
         machine's own names alone: another site could have its name lead here, to read in its visitor's place.
     """
 
-    def __init__(self, life: Life, host: str) -> None:
+    def __init__(self, life: Simulation, host: str) -> None:
         self._life = life
         self._allowed_hosts = LOCAL_NAMES if host in LOCAL_NAMES else ()
 
@@ -60,7 +60,7 @@ class Router:
         url = urlsplit(target)
         path, current = unquote(url.path), _page_number(url.query)
         if path == "/":
-            with self._life.changed:
+            with self._life.lock:
                 farm = farm_page.build_view(self._life, current)
             return _html_response(farm_page.render(farm)) if farm else NOT_FOUND
         folder, _, name = path.removeprefix("/").partition("/")
@@ -72,9 +72,9 @@ class Router:
             return NOT_FOUND
         if match[2]:
             return self._picture(task, match[2], match[3])
-        with self._life.changed:
+        with self._life.lock:
             view = task_page.build_view(self._life, task, current)
-            self._life.let_go()
+            self._life.evict()
         return _html_response(task_page.render(view)) if view else NOT_FOUND
 
     def _picture(self, task: Task, kind: str, name: str) -> Response:
@@ -86,7 +86,7 @@ class Router:
             return NOT_FOUND
         try:
             with ConfinedFolder(roots[kind]) as folder:
-                return _response(media, CACHED, folder.read((task.output_name, *split_path(name))))
+                return _response(media, CACHED, folder.read((task.output_folder, *split_path(name))))
         except (OSError, PathNotAllowed):
             return NOT_FOUND
 

@@ -33,7 +33,7 @@ from airflow_provider_renderbus.farm.pages.views import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.farm.simulation.simulation import Life
+    from airflow_provider_renderbus.farm.simulation.simulation import Simulation
     from airflow_provider_renderbus.farm.simulation.tasks import Task
 
 
@@ -54,14 +54,14 @@ class TaskPageView:
     page_count: int
 
 
-def build_view(life: Life, task: Task, page_number: int) -> TaskPageView | None:
+def build_view(life: Simulation, task: Task, page_number: int) -> TaskPageView | None:
     """Return what a page of a task shows; None past the last."""
     frames = life.frames(task)
     last = max(-(-len(frames) // FRAMES_PER_PAGE), 1)
     if not 1 <= page_number <= last:
         return None
     cut = frames[(page_number - 1) * FRAMES_PER_PAGE : page_number * FRAMES_PER_PAGE]
-    parent = life.tasks.get(task.parent)
+    parent = life.tasks.get(task.parent_id)
     view, job = build_task_view(life, task), task.job
     facts: dict[str, object] = {
         "Cost": format_amount(view.cost),
@@ -69,8 +69,8 @@ def build_view(life: Life, task: Task, page_number: int) -> TaskPageView | None:
         "Frames": html(FRAMES_FACT, range=job.frames_range, width=job.width, height=job.height)
         if job.width
         else DASH,
-        "Submitted": time_element(task.submitted),
-        "Ended": time_element(max((leaf.completed or 0 for leaf in life.leaves(task)), default=0) or None),
+        "Submitted": time_element(task.submitted_at),
+        "Ended": time_element(max((leaf.completed_at or 0 for leaf in life.leaves(task)), default=0) or None),
     }
     return TaskPageView(
         view,

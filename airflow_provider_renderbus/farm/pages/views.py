@@ -14,15 +14,15 @@ from airflow_provider_renderbus.farm.simulation.tasks import (
     FAILED_FRAMES,
     WORKING,
     FrameState,
-    Kind,
     Task,
     TaskState,
+    TaskType,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_renderbus.farm.simulation.simulation import Life
+    from airflow_provider_renderbus.farm.simulation.simulation import Simulation
     from airflow_provider_renderbus.farm.simulation.tasks import Frame
 
 TASKS_PER_PAGE = 50
@@ -124,22 +124,26 @@ class LogEntry:
     text: str
 
 
-def build_task_view(life: Life, task: Task) -> TaskView:
+def build_task_view(life: Simulation, task: Task) -> TaskView:
     """Return a task as a person sees it."""
     own = life.leaves(task)
     state = max((leaf.state for leaf in own), key=SEVERITY.index, default=task.state)
     counts: Counter[str] = Counter()
     for leaf in own:
-        for frame_state, count in leaf.counts.items():
+        for frame_state, count in leaf.frame_counts.items():
             counts[FRAME_CSS_CLASSES[FrameState(frame_state)]] += count
     return TaskView(
-        task.number,
+        task.id,
         task.job.scene or "not submitted yet",
-        task.job.layer if task.kind is Kind.MAIN else _spell_out(task.kind.name) if task.parent else "",
-        task_state_text(state) if task.submitted else "created",
+        task.job.layer
+        if task.type is TaskType.MAIN
+        else _spell_out(task.type.name)
+        if task.parent_id
+        else "",
+        task_state_text(state) if task.submitted_at else "created",
         TASK_CSS_CLASSES[state],
         counts,
-        sum((leaf.by_coupon + leaf.by_balance for leaf in own), Decimal(0)),
+        sum((leaf.paid_by_coupon + leaf.paid_by_balance for leaf in own), Decimal(0)),
         sum(leaf.seconds for leaf in own),
         next((shot for leaf in own if (shot := _latest_thumbnail(life, leaf))), ""),
     )
@@ -147,16 +151,16 @@ def build_task_view(life: Life, task: Task) -> TaskView:
 
 def build_frame_view(task: Task, frame: Frame) -> FrameView:
     """Return a frame as a person sees it."""
-    done = frame.state is FrameState.DONE and frame.piece.files
+    done = frame.state is FrameState.DONE and frame.chunk.has_files
     return FrameView(
-        frame.piece.index,
+        frame.chunk.name,
         frame_state_text(frame),
         FRAME_CSS_CLASSES[frame.state],
         frame.seconds if frame.state is FrameState.DONE else None,
-        frame.by_coupon + frame.by_balance,
-        quote(task.job.file_name(frame.piece.frames[0], frame.piece.block)) if done else "",
-        bool(frame.piece.block),
-        frame.ended or 0,
+        frame.paid_by_coupon + frame.paid_by_balance,
+        quote(task.job.file_name(frame.chunk.frames[0], frame.chunk.tile)) if done else "",
+        bool(frame.chunk.tile),
+        frame.ended_at or 0,
     )
 
 
@@ -165,25 +169,25 @@ def build_log(task: Task, frames: Iterable[Frame]) -> list[LogEntry]:
     lines = [
         LogEntry(date, text)
         for date, text in (
-            (task.submitted, "Submitted"),
-            (task.started, "The first machine has begun"),
-            (task.completed, f"Ended: {task_state_text(task.state)}"),
+            (task.submitted_at, "Submitted"),
+            (task.started_at, "The first machine has begun"),
+            (task.completed_at, f"Ended: {task_state_text(task.state)}"),
         )
         if date is not None
     ]
     for frame in frames:
-        name = f"Frame {frame.piece.index}"
-        if frame.started is not None:
-            lines.append(LogEntry(frame.started, f"{name}: begun"))
-        if frame.ended is not None:
+        name = f"Frame {frame.chunk.name}"
+        if frame.started_at is not None:
+            lines.append(LogEntry(frame.started_at, f"{name}: begun"))
+        if frame.ended_at is not None:
             again = f", ordered again {frame.recommits} times" if frame.recommits else ""
-            lines.append(LogEntry(frame.ended, f"{name}: {frame_state_text(frame)}{again}"))
+            lines.append(LogEntry(frame.ended_at, f"{name}: {frame_state_text(frame)}{again}"))
     return sorted(lines, key=lambda line: line.time, reverse=True)[:MAX_LOG_ENTRIES]
 
 
-def listed_tasks(life: Life) -> Sequence[Task]:
+def listed_tasks(life: Simulation) -> Sequence[Task]:
     """Return the tasks that the first page lists, the latest first: no leaves, none that are deleted."""
-    return [task for task in reversed(life.tasks.values()) if not task.parent and not task.deleted]
+    return [task for task in reversed(life.tasks.values()) if not task.parent_id and not task.deleted]
 
 
 def task_state_text(state: TaskState) -> str:
@@ -200,6 +204,6 @@ def _spell_out(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
-def _latest_thumbnail(life: Life, task: Task) -> str:
-    file = life.storage.latest_file(task.output_name) if task.submitted else None
-    return f"/task/{task.number}/thumbnail/{quote(file)}" if file else ""
+def _latest_thumbnail(life: Simulation, task: Task) -> str:
+    file = life.storage.latest_file(task.output_folder) if task.submitted_at else None
+    return f"/task/{task.id}/thumbnail/{quote(file)}" if file else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class ErrorCode:
     """Why the farm refuses a call: its code, and the message in the two languages of the farm."""
 
     code: int
@@ -20,37 +20,47 @@ class Reason:
     english: str
 
 
-BAD_BODY = Reason(400, "请求体无效: {detail}", "The body cannot be used: {detail}")
-ILLEGAL = Reason(600, "参数 {field} 非法: 应为 {expected}", "Illegal parameter {field}: expected {expected}")
-MISSING = Reason(601, "缺少参数 {field}", "Missing parameter {field}")
-UNKNOWN_ACCOUNT = Reason(602, "未登录: accessId 无效", "Not logged in: the access id is unknown")
-NONCE_USED = Reason(603, "非法请求: nonce 已被使用", "Illegal request: the nonce was used before")
-EXPIRED = Reason(610, "签名已过期", "The signature has expired: set the clock, serverTime tells the time")
-BAD_SIGNATURE = Reason(611, "签名无效", "The signature is invalid")
-NO_TASK = Reason(404, "任务 {number} 不存在", "There is no task {number}")
-NO_FOLDER = Reason(404, "目录 {path} 不存在", "There is no folder {path}")
-NO_TASK_JSON = Reason(601, "任务 {number} 缺少 task.json", "Task {number} has no task.json: upload it first")
+INVALID_BODY = ErrorCode(400, "请求体无效: {detail}", "The body cannot be used: {detail}")
+ILLEGAL_PARAMETER = ErrorCode(
+    600, "参数 {field} 非法: 应为 {expected}", "Illegal parameter {field}: expected {expected}"
+)
+MISSING_PARAMETER = ErrorCode(601, "缺少参数 {field}", "Missing parameter {field}")
+UNKNOWN_ACCOUNT = ErrorCode(602, "未登录: accessId 无效", "Not logged in: the access id is unknown")
+NONCE_USED = ErrorCode(603, "非法请求: nonce 已被使用", "Illegal request: the nonce was used before")
+SIGNATURE_EXPIRED = ErrorCode(
+    610, "签名已过期", "The signature has expired: set the clock, serverTime tells the time"
+)
+BAD_SIGNATURE = ErrorCode(611, "签名无效", "The signature is invalid")
+TASK_NOT_FOUND = ErrorCode(404, "任务 {number} 不存在", "There is no task {number}")
+FOLDER_NOT_FOUND = ErrorCode(404, "目录 {path} 不存在", "There is no folder {path}")
+TASK_JSON_MISSING = ErrorCode(
+    601, "任务 {number} 缺少 task.json", "Task {number} has no task.json: upload it first"
+)
 # Chosen by this farm: no document says how a second submit is refused. 600 is never retried by a client.
-NOT_NEW = Reason(600, "任务 {number} 已提交或已停止", "Task {number} was submitted or stopped before")
-GONE = Reason(600, "任务 {number} 已放弃", "Task {number} was abandoned: it cannot run again")
-TIPS = Reason(600, "分析有错误 {codes}: {text}", "The analysis has errors that stop the job: {codes}: {text}")
-NAME_TAKEN = Reason(503, "名称 {name} 已存在", "The name {name} exists")
-NO_NAME = Reason(404, "名称 {name} 不存在", "There is no {name}")
-NO_FRAME = Reason(404, "帧 {number} 不存在", "There is no frame {number}")
-BAD_TASK_JSON = Reason(600, "task.json 无效: {detail}", "task.json cannot be rendered: {detail}")
+ALREADY_SUBMITTED = ErrorCode(
+    600, "任务 {number} 已提交或已停止", "Task {number} was submitted or stopped before"
+)
+TASK_ABANDONED = ErrorCode(600, "任务 {number} 已放弃", "Task {number} was abandoned: it cannot run again")
+ANALYSIS_ERRORS = ErrorCode(
+    600, "分析有错误 {codes}: {text}", "The analysis has errors that stop the job: {codes}: {text}"
+)
+NAME_EXISTS = ErrorCode(503, "名称 {name} 已存在", "The name {name} exists")
+NAME_NOT_FOUND = ErrorCode(404, "名称 {name} 不存在", "There is no {name}")
+FRAME_NOT_FOUND = ErrorCode(404, "帧 {number} 不存在", "There is no frame {number}")
+INVALID_TASK_JSON = ErrorCode(600, "task.json 无效: {detail}", "task.json cannot be rendered: {detail}")
 
 # Chosen by this farm: what goes wrong in the farm itself.
-BROKEN = Reason(500, "农场内部错误: 见其日志", "The farm itself has failed: see its log")
+INTERNAL_ERROR = ErrorCode(500, "农场内部错误: 见其日志", "The farm itself has failed: see its log")
 
 
-class Refused(Exception):
+class ApiRefusal(Exception):
     """A call is refused.
 
     :param reason: why.
     :param facts: the fields that the reason's messages name.
     """
 
-    def __init__(self, reason: Reason, **facts: object) -> None:
+    def __init__(self, reason: ErrorCode, **facts: object) -> None:
         self.code = reason.code
         self.chinese = reason.chinese.format(**facts)
         self.english = reason.english.format(**facts)
@@ -58,7 +68,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
+class RawJson:
     """Data that is JSON already."""
 
     text: str
@@ -66,10 +76,10 @@ class Json:
 
 def to_json(data: Any) -> str:
     """Return data as JSON; Decimal amounts become numbers."""
-    return data.text if isinstance(data, Json) else json.dumps(data, ensure_ascii=False, default=float)
+    return data.text if isinstance(data, RawJson) else json.dumps(data, ensure_ascii=False, default=float)
 
 
-def accepted(data: Any, wall: float) -> bytes:
+def success_response(data: Any, wall: float) -> bytes:
     """Return the answer to a call that was carried out.
 
     :param data: what the call answers.
@@ -78,7 +88,7 @@ def accepted(data: Any, wall: float) -> bytes:
     return _envelope(200, "success", data, wall)
 
 
-def refused(why: Refused, wall: float, *, chinese: bool) -> bytes:
+def error_response(why: ApiRefusal, wall: float, *, chinese: bool) -> bytes:
     """Return the answer to a call that was refused.
 
     :param wall: the farm's time, Unix seconds.

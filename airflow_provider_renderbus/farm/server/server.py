@@ -13,7 +13,7 @@ from socketserver import ThreadingTCPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_renderbus.farm.server.envelope import BAD_BODY, Refused, refused
+from airflow_provider_renderbus.farm.server.envelope import INVALID_BODY, ApiRefusal, error_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
     Show = Callable[[str, str], tuple[int, Mapping[str, str], bytes]]
 
-LARGEST_BODY = 20 * 1024 * 1024
-MOST_DRAINED = 5 * LARGEST_BODY
+MAX_BODY_BYTES = 20 * 1024 * 1024
+MAX_DRAINED_BYTES = 5 * MAX_BODY_BYTES
 """Bytes of a body too large that are still read, so that the caller gets to see the answer."""
-PIECE = 64 * 1024
-LENGTH = re.compile(r"[0-9]{1,18}")
+CHUNK_SIZE = 64 * 1024
+CONTENT_LENGTH_PATTERN = re.compile(r"[0-9]{1,18}")
 
 log = logging.getLogger(__name__)
 
@@ -34,24 +34,24 @@ class Server(ThreadingTCPServer):
     """Serves in threads of its own until it is closed.
 
     :param address: an IPv4 address or the name of one, and a port; port 0 takes a free one.
-    :param handle: path, headers and body to status, headers and body, of POST requests.
-    :param show: path and query, and the header ``Host``, to the same, of GET requests.
+    :param handle_post: path, headers and body to status, headers and body, of POST requests.
+    :param handle_get: path and query, and the header ``Host``, to the same, of GET requests.
     :raises OSError: the address cannot be had.
     """
 
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], handle: Handle, show: Show) -> None:
+    def __init__(self, address: tuple[str, int], handle_post: Handle, handle_get: Show) -> None:
         try:
-            super().__init__(address, _Request)
+            super().__init__(address, _RequestHandler)
         except OSError as error:
             raise OSError(
                 f"it cannot listen on {address[0]} port {address[1]}: {error.strerror}; expected an IPv4 "
                 "address or a name of this machine, and a port that nobody has: port 0 takes a free one"
             ) from error
-        self.handle, self.show = handle, show
-        self._open: set[socket.socket] = set()
+        self.handle_post, self.handle_get = handle_post, handle_get
+        self._connections: set[socket.socket] = set()
         self._thread = Thread(target=self.serve_forever, args=(0.05,), name="farm-http")
         self._thread.start()
 
@@ -64,7 +64,7 @@ class Server(ThreadingTCPServer):
         """End: take no more requests, end the open connections and wait for their threads."""
         self.shutdown()
         self._thread.join()
-        for connection in list(self._open):
+        for connection in list(self._connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -73,13 +73,13 @@ class Server(ThreadingTCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Note the connection, which is ended with the server."""
-        self._open.add(request)
+        self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         """Forget the connection."""
         super().shutdown_request(request)
-        self._open.discard(request)
+        self._connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Tell of an error, unless the caller has only hung up."""
@@ -87,35 +87,35 @@ class Server(ThreadingTCPServer):
             super().handle_error(request, client_address)
 
 
-class _Request(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = PIECE
+    wbufsize = CHUNK_SIZE
     timeout = 75  # seconds that a connection may be idle
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if not LENGTH.fullmatch(length):
+        if not CONTENT_LENGTH_PATTERN.fullmatch(length):
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "expected a body with a Content-Length")
-        elif int(length) > LARGEST_BODY:
-            self._drain(min(int(length), MOST_DRAINED))
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LARGEST_BODY} bytes")
+        elif int(length) > MAX_BODY_BYTES:
+            self._drain(min(int(length), MAX_DRAINED_BYTES))
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {MAX_BODY_BYTES} bytes")
         else:
             body = self.rfile.read(int(length))
-            handle = cast("Server", self.server).handle
+            handle = cast("Server", self.server).handle_post
             self._answer(*handle(self.path, dict(self.headers.items()), body))
 
     def do_GET(self) -> None:
-        self._answer(*cast("Server", self.server).show(self.path, self.headers.get("Host", "")))
+        self._answer(*cast("Server", self.server).handle_get(self.path, self.headers.get("Host", "")))
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         self.close_connection = True
         chinese = self.headers.get("languageFlag") == "0"
-        body = refused(Refused(BAD_BODY, detail=detail), time.time(), chinese=chinese)
+        body = error_response(ApiRefusal(INVALID_BODY, detail=detail), time.time(), chinese=chinese)
         self._answer(status, {"Content-Type": "application/json", "Connection": "close"}, body)
 
     def _drain(self, length: int) -> None:
-        while length > 0 and (piece := self.rfile.read(min(length, PIECE))):
+        while length > 0 and (piece := self.rfile.read(min(length, CHUNK_SIZE))):
             length -= len(piece)
 
     def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:

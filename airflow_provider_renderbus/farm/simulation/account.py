@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 USER_ID = 100001
 USER_NAME = "embedded-farm"
 INPUT_BID, OUTPUT_BID, CONFIG_BID = "10201", "20201", "30201"
-CENT_OF_A_CENT = Decimal("0.0001")
-SECONDS_AN_HOUR = 3600
+COST_PRECISION = Decimal("0.0001")
+SECONDS_PER_HOUR = 3600
 
 
 @dataclass(slots=True)
-class Money:
+class Funds:
     """What the customer has and pays. Amounts are RMB.
 
     :param price: what an hour of a machine costs.
@@ -38,13 +38,13 @@ class Money:
     credit: Decimal = Decimal(0)
 
     @property
-    def gone(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether nothing is left to pay with."""
         return self.coupon <= 0 and self.balance + self.credit <= 0
 
     def cost(self, seconds: int) -> Decimal:
         """Return what a machine costs for a time in seconds, to four decimals."""
-        return (self.price * seconds / SECONDS_AN_HOUR).quantize(CENT_OF_A_CENT, ROUND_HALF_UP)
+        return (self.price * seconds / SECONDS_PER_HOUR).quantize(COST_PRECISION, ROUND_HALF_UP)
 
     def charge(self, cost: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Take an amount, from the coupons first.
@@ -54,13 +54,13 @@ class Money:
         """
         by_coupon = min(cost, self.coupon)
         by_balance = cost - by_coupon
-        owed = self.arrears
+        owed = self.unpaid
         self.coupon -= by_coupon
         self.balance -= by_balance
-        return by_coupon, by_balance, self.arrears - owed
+        return by_coupon, by_balance, self.unpaid - owed
 
     @property
-    def arrears(self) -> Decimal:
+    def unpaid(self) -> Decimal:
         """What is owed beyond the credit."""
         return max(-self.balance - self.credit, Decimal(0))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAIN_STAGE = 2
 """The first stage after the priority frames."""
-MERGE_SHARE = 0.1
+MERGE_TIME_FRACTION = 0.1
 """A merged frame takes this part of a frame's time."""
 
 
@@ -38,7 +38,7 @@ class FrameType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Chunk:
     """What a machine renders in one go.
 
     :param index: its name, ``frameIndex``.
@@ -50,45 +50,47 @@ class Piece:
     :param block: the number of its tile, ``frameBlock``.
     """
 
-    index: str
+    name: str
     type: FrameType
     stage: int
     frames: tuple[int, ...]
-    share: float = 1.0
-    files: bool = True
-    block: str = ""
+    time_fraction: float = 1.0
+    has_files: bool = True
+    tile: str = ""
 
 
-def single_piece(kind: FrameType) -> tuple[Piece, ...]:
+def single_chunk(kind: FrameType) -> tuple[Chunk, ...]:
     """Return the pieces of a pass that prepares: it is one step and makes no file."""
-    return (Piece("0", kind, MAIN_STAGE, (0,), files=False),)
+    return (Chunk("0", kind, MAIN_STAGE, (0,), has_files=False),)
 
 
 @lru_cache(maxsize=256)
-def main_pieces(job: Job) -> tuple[Piece, ...]:
+def main_chunks(job: Job) -> tuple[Chunk, ...]:
     """Cut a job in its pieces. A merged frame follows its tiles in the list."""
     if job.is_simulation:
-        return (Piece(job.frames_range, FrameType.SIMULATION, MAIN_STAGE, job.frames),)
+        return (Chunk(job.frames_range, FrameType.SIMULATION, MAIN_STAGE, job.frames),)
     first = frozenset(parse_priority_frames(job.priority_frames, job.frames))
     rest = [frame for frame in job.frames if frame not in first]
     return (
-        *_cut(job, sorted(first), 0, FrameType.PRIORITY, FrameType.PRIORITY_MERGED),
-        *_cut(job, rest, MAIN_STAGE, FrameType.MAIN, FrameType.MAIN_MERGED),
+        *_split(job, sorted(first), 0, FrameType.PRIORITY, FrameType.PRIORITY_MERGED),
+        *_split(job, rest, MAIN_STAGE, FrameType.MAIN, FrameType.MAIN_MERGED),
     )
 
 
-def _cut(job: Job, frames: Sequence[int], stage: int, plain: FrameType, merged: FrameType) -> Iterator[Piece]:
+def _split(
+    job: Job, frames: Sequence[int], stage: int, plain: FrameType, merged: FrameType
+) -> Iterator[Chunk]:
     if job.tiles == 1:
-        for index, group in _groups(frames, job.frames_per_chunk):
-            yield Piece(index, plain, stage, group)
+        for index, group in _group_frames(frames, job.frames_per_chunk):
+            yield Chunk(index, plain, stage, group)
         return
     for frame in frames:
         for tile in range(1, job.tiles + 1):
-            yield Piece(f"{frame}-{tile}", plain, stage, (frame,), 1 / job.tiles, block=str(tile))
-        yield Piece(str(frame), merged, stage + 1, (frame,), MERGE_SHARE)
+            yield Chunk(f"{frame}-{tile}", plain, stage, (frame,), 1 / job.tiles, tile=str(tile))
+        yield Chunk(str(frame), merged, stage + 1, (frame,), MERGE_TIME_FRACTION)
 
 
-def _groups(frames: Sequence[int], size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _group_frames(frames: Sequence[int], size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Cut frames into groups of a size, each of an even step, and name each: ``6`` or ``7-9[1]``."""
     start = 0
     while start < len(frames):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_renderbus.farm.simulation.simulation import Life
+    from airflow_provider_renderbus.farm.simulation.simulation import Simulation
 
 
 class Clock(Protocol):
@@ -19,24 +19,24 @@ class Clock(Protocol):
     def now(self) -> float:
         """Return the farm seconds that have passed while the farm was running."""
 
-    def wall(self) -> float:
+    def unix_time(self) -> float:
         """Return Unix seconds: the time by which callers sign, and the farm's ``serverTime``."""
 
-    def resume(self, moment: float) -> None:
+    def restore(self, now: float) -> None:
         """Go on from a moment that the farm had come to before, so that none comes twice."""
 
-    def date(self, moment: float) -> int:
+    def to_epoch_ms(self, farm_time: float) -> int:
         """Return the date of a moment as the farm's answers give it.
 
-        :param moment: farm seconds, as from :meth:`now`.
+        :param farm_time: farm seconds, as from :meth:`now`.
         :return: milliseconds since 1970.
         """
 
 
-LEAST_SPEED, MOST_SPEED = 1e-6, 1e6
+MIN_SPEED, MAX_SPEED = 1e-6, 1e6
 
 
-class RunningClock:
+class ScaledClock:
     """Farm time that runs by itself.
 
     Dates are on the callers' calendar: a farm that has run for an hour at speed 60 is not 59 hours ahead of
@@ -47,9 +47,9 @@ class RunningClock:
     """
 
     def __init__(self, speed: float) -> None:
-        if not LEAST_SPEED <= speed <= MOST_SPEED:
+        if not MIN_SPEED <= speed <= MAX_SPEED:
             raise ValueError(
-                f"speed is {speed}; expected farm seconds a second, {LEAST_SPEED:f} to {MOST_SPEED:.0f}"
+                f"speed is {speed}; expected farm seconds a second, {MIN_SPEED:f} to {MAX_SPEED:.0f}"
             )
         self._speed = speed
         self._opened = time.time()
@@ -60,73 +60,73 @@ class RunningClock:
         """See :meth:`Clock.now`."""
         return self._begin + (time.monotonic() - self._start) * self._speed
 
-    def wall(self) -> float:
-        """See :meth:`Clock.wall`."""
+    def unix_time(self) -> float:
+        """See :meth:`Clock.unix_time`."""
         return time.time()
 
-    def resume(self, moment: float) -> None:
-        """See :meth:`Clock.resume`."""
-        self._begin = moment
+    def restore(self, now: float) -> None:
+        """See :meth:`Clock.restore`."""
+        self._begin = now
 
-    def date(self, moment: float) -> int:
-        """See :meth:`Clock.date`."""
-        return round((self._opened + (moment - self._begin) / self._speed) * 1000)
+    def to_epoch_ms(self, farm_time: float) -> int:
+        """See :meth:`Clock.to_epoch_ms`."""
+        return round((self._opened + (farm_time - self._begin) / self._speed) * 1000)
 
 
-class HandClock:
+class ManualClock:
     """Farm time that stands still until :meth:`Farm.advance` moves it.
 
     :param start: the date at which it begins, Unix seconds.
-    :param wall: the clock by which callers sign. It is not moved by hand, so that a client with the machine's
-        clock is still in time after the farm has gone a day ahead.
+    :param unix_time: the clock by which callers sign. :meth:`advance` does not move it: the requests of a
+        client that signs by the machine's clock stay valid.
     """
 
-    def __init__(self, start: float = 1_767_225_600, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, start: float = 1_767_225_600, unix_time: Callable[[], float] = time.time) -> None:
         self._start = start
-        self._wall = wall
+        self._wall = unix_time
         self._passed = 0.0
 
     def now(self) -> float:
         """See :meth:`Clock.now`."""
         return self._passed
 
-    def wall(self) -> float:
-        """See :meth:`Clock.wall`."""
+    def unix_time(self) -> float:
+        """See :meth:`Clock.unix_time`."""
         return self._wall()
 
-    def resume(self, moment: float) -> None:
-        """See :meth:`Clock.resume`. A clock that is ahead already stays there."""
-        self._passed = max(self._passed, moment)
+    def restore(self, now: float) -> None:
+        """See :meth:`Clock.restore`. A clock that is ahead already stays there."""
+        self._passed = max(self._passed, now)
 
-    def date(self, moment: float) -> int:
-        """See :meth:`Clock.date`."""
-        return round((self._start + moment) * 1000)
+    def to_epoch_ms(self, farm_time: float) -> int:
+        """See :meth:`Clock.to_epoch_ms`."""
+        return round((self._start + farm_time) * 1000)
 
-    def move(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Let farm seconds pass. It makes nothing happen: that is :meth:`Farm.advance`."""
         self._passed += seconds
 
 
-MOVES_AT_ONCE = 100
+STEPS_PER_LOCK = 100
 """Tasks looked at before callers get their turn: some ten milliseconds of work."""
-CALLERS_TURN = 0.001
+MIN_IDLE = 0.001
 """Seconds for which time leaves the farm to its callers at least, before it goes on."""
-LONGEST_WAIT = 3600.0
+MAX_WAIT = 3600.0
 """Seconds until the next look at the clock at most: a lock cannot be waited for as long as a task may be."""
 
 log = logging.getLogger(__name__)
 
 
-class Timekeeper:
+class ClockThread:
     """Makes every move when it is due, from the beginning until it is stopped.
 
-    :param life: whose moves.
+    :param simulation: whose moves.
     :param clock: tells how far time has come.
     :param speed: farm seconds that pass in a second.
     """
 
-    def __init__(self, life: Life, clock: Clock, speed: float) -> None:
-        self._life, self._clock, self._speed = life, clock, speed
+    def __init__(self, simulation: Simulation, clock: Clock, speed: float) -> None:
+        self._life, self._clock, self._speed = simulation, clock, speed
         self._stopped = False
         self.failed = False
         """Whether time stands still because a move has failed."""
@@ -135,23 +135,23 @@ class Timekeeper:
 
     def stop(self) -> None:
         """Let no more time pass, and wait for the move that is being made."""
-        with self._life.changed:
+        with self._life.lock:
             self._stopped = True
-            self._life.changed.notify_all()
+            self._life.lock.notify_all()
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            with self._life.changed:
+            with self._life.lock:
                 while not self._stopped:
-                    due = self._life.run(self._clock.now(), MOVES_AT_ONCE)
+                    due = self._life.advance_to(self._clock.now(), STEPS_PER_LOCK)
                     self._life.write()
-                    self._life.changed.wait(self._until(due))
+                    self._life.lock.wait(self._until(due))
         except Exception:
             self.failed = True
             log.critical("the farm's time stands still: start the farm again", exc_info=True)
 
     def _until(self, due: float | None) -> float:
         if due is None:
-            return LONGEST_WAIT
-        return min(max((due - self._clock.now()) / self._speed, CALLERS_TURN), LONGEST_WAIT)
+            return MAX_WAIT
+        return min(max((due - self._clock.now()) / self._speed, MIN_IDLE), MAX_WAIT)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    Reader = Callable[[Any], Any]
+    Parser = Callable[[Any], Any]
 
 
-LARGEST = 10**9
+MAX_INT = 10**9
 """The largest whole number where no other is told: as seconds, some thirty years."""
 
-LARGEST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 STATE_CODE = re.compile("-?[0-9]{1,3}")
 
 
-def read_entry(where: str, entry: Any, table: Mapping[str, Reader]) -> dict[str, Any]:
+def parse_object(where: str, entry: Any, table: Mapping[str, Parser]) -> dict[str, Any]:
     """Read a JSON object.
 
     :param where: what it is, for errors.
@@ -45,7 +45,7 @@ def read_entry(where: str, entry: Any, table: Mapping[str, Reader]) -> dict[str,
     return values
 
 
-def whole(least: int, most: int = LARGEST) -> Reader:
+def int_in(least: int, most: int = MAX_INT) -> Parser:
     """Return the reader of whole numbers in a range."""
     bounds = f"a whole number from {least} to {most}"
 
@@ -57,7 +57,7 @@ def whole(least: int, most: int = LARGEST) -> Reader:
     return read
 
 
-def number(least: float, most: float = math.inf) -> Reader:
+def float_in(least: float, most: float = math.inf) -> Parser:
     """Return the reader of numbers in a range."""
     bounds = f"a number from {least:g}" + (f" to {most:g}" if most < math.inf else "")
 
@@ -69,7 +69,7 @@ def number(least: float, most: float = math.inf) -> Reader:
     return read
 
 
-def amount(value: Any) -> Decimal:
+def money_amount(value: Any) -> Decimal:
     """Read an amount of money: a text such as "0.67", or a whole number; at most four decimals."""
     try:
         read = Decimal(value if isinstance(value, str) or type(value) is int else "NaN")
@@ -81,21 +81,21 @@ def amount(value: Any) -> Decimal:
     return read
 
 
-def text(value: Any) -> str:
+def string(value: Any) -> str:
     """Read a text."""
     if not isinstance(value, str):
         raise ValueError("a text")
     return value
 
 
-def switch(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
 
 
-def one_of(*choices: str) -> Reader:
+def one_of(*choices: str) -> Parser:
     """Return the reader of one of some texts."""
 
     def read(value: Any) -> str:
@@ -106,7 +106,7 @@ def one_of(*choices: str) -> Reader:
     return read
 
 
-def texts(*choices: str) -> Reader:
+def strings(*choices: str) -> Parser:
     """Return the reader of a list of texts, each of the choices where there are any."""
 
     def read(value: Any) -> tuple[str, ...]:
@@ -119,18 +119,18 @@ def texts(*choices: str) -> Reader:
     return read
 
 
-def span(value: Any) -> tuple[int, int]:
+def int_range(value: Any) -> tuple[int, int]:
     """Read a pair of whole numbers, the first not above the second."""
     if (
         not isinstance(value, list)
         or [type(item) for item in value] != [int, int]
-        or not 1 <= value[0] <= value[1] <= LARGEST
+        or not 1 <= value[0] <= value[1] <= MAX_INT
     ):
-        raise ValueError(f"two whole numbers from 1 to {LARGEST}, the least and the most, such as [90, 150]")
+        raise ValueError(f"two whole numbers from 1 to {MAX_INT}, the least and the most, such as [90, 150]")
     return value[0], value[1]
 
 
-def codes(value: Any) -> dict[int, int]:
+def state_map(value: Any) -> dict[int, int]:
     """Read an object of state codes to state codes."""
     if not isinstance(value, dict) or any(
         not STATE_CODE.fullmatch(str(key)) or type(item) is not int for key, item in value.items()

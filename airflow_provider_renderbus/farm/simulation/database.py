@@ -19,60 +19,62 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
 from airflow_provider_renderbus.farm.pictures.task_json import Job
-from airflow_provider_renderbus.farm.simulation.tasks import Frame, FrameState, Kind, Task, TaskState
+from airflow_provider_renderbus.farm.simulation.tasks import Frame, FrameState, Task, TaskState, TaskType
 from airflow_provider_renderbus.farm.storage.storage import PRIVATE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-FORMAT = 1
+SCHEMA_VERSION = 2
 """Changed with the tables; books of another format are not opened."""
 
 
-def _as_is(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
-def _counts(text: str) -> Counter[int]:
+def _parse_counts(text: str) -> Counter[int]:
     return Counter({int(state): count for state, count in json.loads(text).items()})
 
 
 TASK_COLUMNS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         (
-            "number", "platform", "artist", "clone_of", "parent", "level", "machines", "time_limit",
-            "hardware", "breaks", "producer", "submitted", "started", "completed", "due", "begun",
-            "first_id", "seconds",
+            "id", "platform", "artist", "clone_of", "parent_id", "user_level", "max_machines", "time_limit",
+            "hardware_ids", "crashes", "producer", "submitted_at", "started_at", "completed_at",
+            "next_event_at", "working_since", "first_frame_id", "seconds",
         ),
-        _as_is,
+        _identity,
     ),
-    **dict.fromkeys(("deleted", "held", "full_speed"), bool),
-    **dict.fromkeys(("by_coupon", "by_balance", "arrears"), Decimal),
+    **dict.fromkeys(("deleted", "on_hold", "full_speed"), bool),
+    **dict.fromkeys(("paid_by_coupon", "paid_by_balance", "unpaid"), Decimal),
     "labels": json.loads,
-    "kind": Kind,
+    "type": TaskType,
     "state": TaskState,
     "job": lambda text: Job(**json.loads(text)),
-    "counts": _counts,
+    "frame_counts": _parse_counts,
 }  # fmt: skip
 """Columns of a task, and how its value is made of what stands in the books."""
 
 FRAME_COLUMNS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("id", "seconds", "started", "ended", "over", "recommits", "failures"), _as_is),
-    **dict.fromkeys(("by_coupon", "by_balance", "arrears"), Decimal),
+    **dict.fromkeys(
+        ("id", "seconds", "started_at", "ended_at", "finishes_at", "recommits", "failures"), _identity
+    ),
+    **dict.fromkeys(("paid_by_coupon", "paid_by_balance", "unpaid"), Decimal),
     "state": FrameState,
 }
 TABLES = f"""
     CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS tasks ({", ".join(TASK_COLUMNS)}, PRIMARY KEY (number));
+    CREATE TABLE IF NOT EXISTS tasks ({", ".join(TASK_COLUMNS)}, PRIMARY KEY (id));
     CREATE TABLE IF NOT EXISTS frames ({", ".join(FRAME_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS files (task, name, content, PRIMARY KEY (task, name)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS files (task_id, name, content, PRIMARY KEY (task_id, name)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS nonces (second, nonce, PRIMARY KEY (second, nonce)) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, date, call, tasks);
+    CREATE TABLE IF NOT EXISTS operations (id INTEGER PRIMARY KEY, epoch_ms, operation, aliases);
 """
 
 
-class Books:
+class Database:
     """The books of a farm. Two farms never share them.
 
     :param path: of the file, which is made where it is missing.
@@ -81,21 +83,23 @@ class Books:
     """
 
     def __init__(self, path: Path, lock: Path) -> None:
-        self._lock = _locked(lock)
+        self._lock = _acquire_lock(lock)
         path.touch(PRIVATE_FILE)
         self._sql = sqlite3.connect(path, check_same_thread=False)
         try:
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute("PRAGMA synchronous = OFF")
             self._sql.executescript(TABLES)
-            found = self.fact("format", FORMAT)
-            self.note("format", found)
+            found = self.get_value("format", SCHEMA_VERSION)
+            self.set_value("format", found)
         except sqlite3.DatabaseError as error:
             self.close()
             raise ValueError(f"{path} cannot be used as the farm's books: {error}") from None
-        if found != FORMAT:
+        if found != SCHEMA_VERSION:
             self.close()
-            raise ValueError(f"{path} has format {found}; expected {FORMAT}: start with an empty folder")
+            raise ValueError(
+                f"{path} has format {found}; expected {SCHEMA_VERSION}: start with an empty folder"
+            )
 
     def close(self) -> None:
         """Let go of the books; what was not committed is lost, as if the farm were killed."""
@@ -106,19 +110,19 @@ class Books:
         """Make lasting what was written since the last time."""
         self._sql.commit()
 
-    def fact(self, name: str, default: Any) -> Any:
+    def get_value(self, name: str, default: Any) -> Any:
         """Return a fact that was noted by its name."""
         row = self._sql.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row else default
 
-    def note(self, name: str, value: Any) -> None:
+    def set_value(self, name: str, value: Any) -> None:
         """Note a fact, of which JSON can be made."""
         self._sql.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
     def tasks(self) -> Iterator[Task]:
         """Yield all tasks in the order of their numbers, without their frames."""
         names, readers = tuple(TASK_COLUMNS), tuple(TASK_COLUMNS.values())
-        for row in self._sql.execute(f"SELECT {', '.join(names)} FROM tasks ORDER BY number"):  # noqa: S608 - no input
+        for row in self._sql.execute(f"SELECT {', '.join(names)} FROM tasks ORDER BY id"):  # noqa: S608 - no input
             yield Task(**{name: read(value) for name, read, value in zip(names, readers, row, strict=True)})
 
     def frames(self, first: int, count: int) -> Iterator[dict[str, Any]]:
@@ -131,9 +135,9 @@ class Books:
         for row in rows:
             yield {name: read(value) for name, read, value in zip(names, readers, row, strict=True)}
 
-    def owing_frames(self) -> list[int]:
+    def unpaid_frames(self) -> list[int]:
         """Return the ids of the frames that are not paid, the oldest first."""
-        rows = self._sql.execute("SELECT id FROM frames WHERE arrears != '0' ORDER BY ended, id")
+        rows = self._sql.execute("SELECT id FROM frames WHERE unpaid != '0' ORDER BY ended_at, id")
         return [row[0] for row in rows]
 
     def write(self, tasks: Iterable[Task], frames: Iterable[Frame]) -> None:
@@ -141,21 +145,22 @@ class Books:
         self._write("tasks", TASK_COLUMNS, tasks)
         self._write("frames", FRAME_COLUMNS, frames)
 
-    def file(self, task: int, name: str) -> str | None:
+    def load_file(self, task_id: int, name: str) -> str | None:
         """Return an uploaded file, None where there is none."""
         row = self._sql.execute(
-            "SELECT content FROM files WHERE task = ? AND name = ?", (task, name)
+            "SELECT content FROM files WHERE task_id = ? AND name = ?", (task_id, name)
         ).fetchone()
         return str(row[0]) if row else None
 
-    def keep_file(self, task: int, name: str, content: str) -> None:
+    def save_file(self, task_id: int, name: str, content: str) -> None:
         """Keep an uploaded file, in place of one of its name."""
-        self._sql.execute("REPLACE INTO files VALUES (?, ?, ?)", (task, name, content))
+        self._sql.execute("REPLACE INTO files VALUES (?, ?, ?)", (task_id, name, content))
 
-    def copy_files(self, origin: int, task: int) -> None:
+    def copy_files(self, from_task_id: int, to_task_id: int) -> None:
         """Give a task the uploaded files of another."""
         self._sql.execute(
-            "REPLACE INTO files SELECT ?, name, content FROM files WHERE task = ?", (task, origin)
+            "REPLACE INTO files SELECT ?, name, content FROM files WHERE task_id = ?",
+            (to_task_id, from_task_id),
         )
 
     def use_nonce(self, second: int, nonce: str) -> bool:
@@ -166,26 +171,29 @@ class Books:
         """Forget the nonces of timestamps that are no longer good."""
         self._sql.execute("DELETE FROM nonces WHERE second < ?", (before,))
 
-    def record(self, date: int, call: str, tasks: Iterable[str]) -> None:
+    def log_operation(self, epoch_ms: int, operation: str, aliases: Iterable[str]) -> None:
         """Note what a customer did, for the list of records."""
         self._sql.execute(
-            "INSERT INTO records (date, call, tasks) VALUES (?, ?, ?)", (date, call, json.dumps(list(tasks)))
+            "INSERT INTO operations (epoch_ms, operation, aliases) VALUES (?, ?, ?)",
+            (epoch_ms, operation, json.dumps(list(aliases))),
         )
 
-    def records(self) -> list[tuple[int, int, str, str]]:
+    def operations(self) -> list[tuple[int, int, str, str]]:
         """Return id, date, call and aliases of what was recorded, the latest first."""
-        return self._sql.execute("SELECT id, date, call, tasks FROM records ORDER BY id DESC").fetchall()
+        return self._sql.execute(
+            "SELECT id, epoch_ms, operation, aliases FROM operations ORDER BY id DESC"
+        ).fetchall()
 
     def _write(self, table: str, columns: Iterable[str], things: Iterable[Any]) -> None:
         names = tuple(columns)
         marks = ", ".join("?" * len(names))
         self._sql.executemany(
             f"REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - no input
-            ([_written(getattr(thing, name)) for name in names] for thing in things),
+            ([_to_sql(getattr(thing, name)) for name in names] for thing in things),
         )
 
 
-def _written(value: Any) -> Any:
+def _to_sql(value: Any) -> Any:
     match value:
         case None | str() | int() | float():
             return value
@@ -196,7 +204,7 @@ def _written(value: Any) -> Any:
     return json.dumps(value)
 
 
-def _locked(path: Path) -> TextIO:
+def _acquire_lock(path: Path) -> TextIO:
     """Return the lock file, held until it is closed or the process dies.
 
     :raises ValueError: another farm holds it.

@@ -9,24 +9,24 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.simulation.config_values import (
-    LARGEST_SEED,
-    number,
+    MAX_SEED,
+    boolean,
+    float_in,
+    int_in,
     one_of,
-    read_entry,
-    switch,
-    text,
-    texts,
-    whole,
+    parse_object,
+    string,
+    strings,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_renderbus.farm.simulation.config_values import Reader
+    from airflow_provider_renderbus.farm.simulation.config_values import Parser
 
     Answer = tuple[int, dict[str, str], bytes]
 
-KINDS = {
+FAULT_KINDS = {
     "status": "an HTTP status with a text that is no envelope, and Retry-After where it is given",
     "html": "an HTML page",
     "code": "an envelope with another code than 200",
@@ -40,13 +40,13 @@ KINDS = {
     "clock": "the farm's clock goes wrong",
 }
 """Every kind of fault, and what the caller sees."""
-UNTOUCHED = {"status", "html", "code", "drop", "restart"}
+BLOCKING = {"status", "html", "code", "drop", "restart"}
 """Kinds that keep a call from being carried out, unless ``effect`` is true."""
-AHEAD = 3600.0
+DEFAULT_CLOCK_SKEW = 3600.0
 """Seconds by which a clock goes wrong where nothing else is said: more than the gate lets pass."""
 
 
-class Dropped(ConnectionResetError):
+class ConnectionDropped(ConnectionResetError):
     """The connection is to be closed without an answer, as the scenario says."""
 
 
@@ -74,9 +74,9 @@ class Fault:
     calls: tuple[str, ...] = ("*",)
     times: int | None = None
     after: int = 0
-    share: float = 1.0
+    probability: float = 1.0
     seed: int = 0
-    effect: bool = False
+    executes_call: bool = False
     status: int = 503
     retry_after: str = ""
     seconds: float = 1.0
@@ -86,11 +86,11 @@ class Fault:
     message: str = "fault"
 
     @property
-    def carried_out(self) -> bool:
+    def runs_call(self) -> bool:
         """Whether the call that it strikes is carried out."""
-        return self.effect or self.fault not in UNTOUCHED
+        return self.executes_call or self.fault not in BLOCKING
 
-    def strike(self, answer: Answer) -> Answer:
+    def apply(self, answer: Answer) -> Answer:
         """Return what becomes of an answer.
 
         :raises Dropped: nothing.
@@ -103,14 +103,14 @@ class Fault:
             case "html":
                 return 200, {"Content-Type": "text/html"}, b"<html><body><h1>Maintenance</h1></body></html>\n"
             case "drop":
-                raise Dropped
+                raise ConnectionDropped
             case "cut":
                 return status, headers, body[: len(body) // 2]
             case "code" | "types" | "missing" | "state":
-                return status, headers, self._rewritten(body)
+                return status, headers, self._rewrite(body)
         return answer
 
-    def _rewritten(self, body: bytes) -> bytes:
+    def _rewrite(self, body: bytes) -> bytes:
         """Return an envelope with what is wrong in it; what another fault has made of one stays as it is."""
         try:
             envelope = json.loads(body)
@@ -120,18 +120,18 @@ class Fault:
             envelope |= {"code": self.code, "message": self.message, "result": False, "data": None}
         else:
             fields = ("taskStatus",) if self.fault == "state" else self.fields
-            envelope = self._changed(envelope, frozenset(fields))
+            envelope = self._corrupt(envelope, frozenset(fields))
         return json.dumps(envelope, ensure_ascii=False).encode()
 
-    def _changed(self, value: Any, fields: frozenset[str]) -> Any:
+    def _corrupt(self, value: Any, fields: frozenset[str]) -> Any:
         if isinstance(value, list):
-            return [self._changed(item, fields) for item in value]
+            return [self._corrupt(item, fields) for item in value]
         if not isinstance(value, dict):
             return value
         changed = {}
         for name, item in value.items():
             if name not in fields:
-                changed[name] = self._changed(item, fields)
+                changed[name] = self._corrupt(item, fields)
             elif self.fault == "state":
                 changed[name] = self.state
             elif self.fault == "types":
@@ -151,21 +151,21 @@ def _other_type(value: Any) -> Any:
             return {"value": value}
 
 
-FAULT_KEYS: dict[str, Reader] = {
-    "fault": one_of(*KINDS),
-    "calls": texts(),
-    "times": whole(1),
-    "after": whole(0),
-    "share": number(0, 1),
-    "seed": whole(0, LARGEST_SEED),
-    "effect": switch,
-    "status": whole(200, 599),
-    "retry_after": text,
-    "seconds": number(-1e9, 1e9),
-    "fields": texts(),
-    "state": whole(-128, 127),
-    "code": whole(0),
-    "message": text,
+FAULT_KEYS: dict[str, Parser] = {
+    "fault": one_of(*FAULT_KINDS),
+    "calls": strings(),
+    "times": int_in(1),
+    "after": int_in(0),
+    "probability": float_in(0, 1),
+    "seed": int_in(0, MAX_SEED),
+    "executes_call": boolean,
+    "status": int_in(200, 599),
+    "retry_after": string,
+    "seconds": float_in(-1e9, 1e9),
+    "fields": strings(),
+    "state": int_in(-128, 127),
+    "code": int_in(0),
+    "message": string,
 }
 
 
@@ -174,11 +174,11 @@ def read_fault(where: str, entry: Any) -> Fault:
 
     :raises ValueError: it has no kind, an unknown key or a wrong value.
     """
-    values = read_entry(where, entry, FAULT_KEYS)
+    values = parse_object(where, entry, FAULT_KEYS)
     if "fault" not in values:
-        raise ValueError(f"{where}: fault is missing; expected one of {', '.join(KINDS)}")
+        raise ValueError(f"{where}: fault is missing; expected one of {', '.join(FAULT_KINDS)}")
     if values["fault"] == "clock":
-        values.setdefault("seconds", AHEAD)
+        values.setdefault("seconds", DEFAULT_CLOCK_SKEW)
     return Fault(**values)
 
 
@@ -186,38 +186,38 @@ class Faults:
     """The faults in force. Each counts the requests that it fits, so two runs with a seed go alike."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self._waiting: list[_Counted] = [_Counted(fault) for fault in faults]
+        self._waiting: list[_ArmedFault] = [_ArmedFault(fault) for fault in faults]
 
     def add(self, fault: Fault) -> None:
         """Put a fault in force."""
-        self._waiting.append(_Counted(fault))
+        self._waiting.append(_ArmedFault(fault))
 
     def clear(self) -> None:
         """Put all faults out of force."""
         self._waiting.clear()
 
-    def strike(self, call: str) -> list[Fault]:
+    def match(self, call: str) -> list[Fault]:
         """Return the faults that strike the next request of a call."""
-        struck = [counted.fault for counted in self._waiting if counted.counts(call)]
-        self._waiting = [counted for counted in self._waiting if counted.left != 0]
+        struck = [counted.fault for counted in self._waiting if counted.matches(call)]
+        self._waiting = [counted for counted in self._waiting if counted.remaining != 0]
         return struck
 
 
-class _Counted:
+class _ArmedFault:
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        self.left = fault.times
-        self._let_through = fault.after
+        self.remaining = fault.times
+        self._skips_left = fault.after
         self._random = Random(fault.seed)  # noqa: S311 - repeatable on purpose
 
-    def counts(self, call: str) -> bool:
+    def matches(self, call: str) -> bool:
         if not any(fnmatchcase(call, pattern) for pattern in self.fault.calls):
             return False
-        if self._let_through:
-            self._let_through -= 1
+        if self._skips_left:
+            self._skips_left -= 1
             return False
-        if self._random.random() >= self.fault.share:
+        if self._random.random() >= self.fault.probability:
             return False
-        if self.left is not None:
-            self.left -= 1
+        if self.remaining is not None:
+            self.remaining -= 1
         return True

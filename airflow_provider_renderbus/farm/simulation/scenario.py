@@ -10,18 +10,18 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.pictures.ranges import parse_frames
-from airflow_provider_renderbus.farm.simulation.account import Money
+from airflow_provider_renderbus.farm.simulation.account import Funds
 from airflow_provider_renderbus.farm.simulation.config_values import (
-    LARGEST_SEED,
-    amount,
-    codes,
-    number,
-    read_entry,
-    span,
-    switch,
-    text,
-    texts,
-    whole,
+    MAX_SEED,
+    boolean,
+    float_in,
+    int_in,
+    int_range,
+    money_amount,
+    parse_object,
+    state_map,
+    string,
+    strings,
 )
 from airflow_provider_renderbus.farm.simulation.faults import Fault, read_fault
 from airflow_provider_renderbus.farm.simulation.tasks import TaskState
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_renderbus.farm.pictures.task_json import Job
-    from airflow_provider_renderbus.farm.simulation.chunks import Piece
-    from airflow_provider_renderbus.farm.simulation.config_values import Reader
+    from airflow_provider_renderbus.farm.simulation.chunks import Chunk
+    from airflow_provider_renderbus.farm.simulation.config_values import Parser
 
 
-ALWAYS = 1_000_000_000
+UNLIMITED = 1_000_000_000
 PASSES = ("preprocess", "photon")
-SHOWN = {TaskState.FINISHED_HAS_STOPPED: TaskState.FINISHED_HAS_FAILED}
+REPORTED_AS = {TaskState.FINISHED_HAS_STOPPED: TaskState.FINISHED_HAS_FAILED}
 """States that are shown as another one, because the vendor's client does not know them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class RenderBehavior:
     """How the renders of some scenes go.
 
     :param scene: pattern of the scene's name, with or without its ending.
@@ -63,11 +63,11 @@ class Conduct:
     seconds: tuple[int, int] | None = None
     cost: Decimal | None = None
     fail_frames: frozenset[int] = frozenset()
-    fail_share: float = 0.0
-    fail_times: int = ALWAYS
+    failure_rate: float = 0.0
+    fail_times: int = UNLIMITED
     passes: tuple[str, ...] = ()
-    shown: Mapping[int, int] = field(default_factory=dict, hash=False)
-    broken: int = 0
+    reported_as: Mapping[int, int] = field(default_factory=dict, hash=False)
+    crashes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Finding:
     """
 
     type: int = 1
-    enforced: bool = True
+    blocking: bool = True
     text: str = ""
     solution: str = ""
 
@@ -111,45 +111,45 @@ class Scenario:
     queue_seconds: int = 60
     frame_seconds: tuple[int, int] = (90, 150)
     pictures: bool = True
-    money: Money = field(default_factory=Money, hash=False)
-    renders: tuple[Conduct, ...] = ()
+    funds: Funds = field(default_factory=Funds, hash=False)
+    renders: tuple[RenderBehavior, ...] = ()
     faults: tuple[Fault, ...] = field(default=(), hash=False)
     findings: Mapping[str, Finding] = field(default_factory=lambda: dict(FINDINGS), hash=False)
 
-    def conduct(self, job: Job) -> Conduct:
+    def behavior_for(self, job: Job) -> RenderBehavior:
         """Return how a job's renders go."""
-        return _conduct(self.renders, job.scene, job.stem, job.layer)
+        return _find_behavior(self.renders, job.scene, job.stem, job.layer)
 
-    def seconds(self, job: Job, piece: Piece) -> int:
+    def seconds(self, job: Job, piece: Chunk) -> int:
         """Return the farm seconds that a piece of a job takes."""
-        bounds = self.conduct(job).seconds or self.frame_seconds
+        bounds = self.behavior_for(job).seconds or self.frame_seconds
         name = job.stem + job.layer
-        whole_time = sum(drawn(name, frame, self.seed, bounds) for frame in piece.frames)
-        return max(round(whole_time * piece.share), 1)
+        whole_time = sum(seeded_randint(name, frame, self.seed, bounds) for frame in piece.frames)
+        return max(round(whole_time * piece.time_fraction), 1)
 
-    def fails(self, job: Job, piece: Piece, failures: int) -> bool:
+    def fails(self, job: Job, piece: Chunk, failures: int) -> bool:
         """Return whether a piece that has failed so often fails again."""
-        conduct = self.conduct(job)
+        conduct = self.behavior_for(job)
         if failures >= conduct.fail_times:
             return False
         if not conduct.fail_frames.isdisjoint(piece.frames):
             return True
-        draw = drawn(f"fail {job.stem}{job.layer}", piece.frames[0], self.seed, (0, ALWAYS - 1))
-        return draw < conduct.fail_share * ALWAYS
+        draw = seeded_randint(f"fail {job.stem}{job.layer}", piece.frames[0], self.seed, (0, UNLIMITED - 1))
+        return draw < conduct.failure_rate * UNLIMITED
 
-    def shown(self, job: Job, state: TaskState) -> int:
+    def reported_status(self, job: Job, state: TaskState) -> int:
         """Return the code as which a state is shown."""
-        return self.conduct(job).shown.get(state, SHOWN.get(state, state))
+        return self.behavior_for(job).reported_as.get(state, REPORTED_AS.get(state, state))
 
 
 @lru_cache(maxsize=4096)
-def _conduct(renders: tuple[Conduct, ...], scene: str, stem: str, layer: str) -> Conduct:
+def _find_behavior(renders: tuple[RenderBehavior, ...], scene: str, stem: str, layer: str) -> RenderBehavior:
     for conduct in renders:
         if fnmatchcase(layer, conduct.layer) and (
             fnmatchcase(scene, conduct.scene) or fnmatchcase(stem, conduct.scene)
         ):
             return conduct
-    return Conduct()
+    return RenderBehavior()
 
 
 def _frames(value: Any) -> frozenset[int]:
@@ -171,35 +171,35 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-SCENARIO_KEYS: dict[str, Reader] = {
-    "seed": whole(0, LARGEST_SEED),
-    "machines": whole(1, 1000),
-    "queue_seconds": whole(0),
-    "frame_seconds": span,
-    "pictures": switch,
+SCENARIO_KEYS: dict[str, Parser] = {
+    "seed": int_in(0, MAX_SEED),
+    "machines": int_in(1, 1000),
+    "queue_seconds": int_in(0),
+    "frame_seconds": int_range,
+    "pictures": boolean,
     "account": _object,
     "renders": _list,
     "faults": _list,
     "findings": _object,
 }
-ACCOUNT_KEYS: dict[str, Reader] = dict.fromkeys(("price", "coupon", "balance", "credit"), amount)
-RENDER_KEYS: dict[str, Reader] = {
-    "scene": text,
-    "layer": text,
-    "seconds": span,
-    "cost": amount,
+ACCOUNT_KEYS: dict[str, Parser] = dict.fromkeys(("price", "coupon", "balance", "credit"), money_amount)
+RENDER_KEYS: dict[str, Parser] = {
+    "scene": string,
+    "layer": string,
+    "seconds": int_range,
+    "cost": money_amount,
     "fail_frames": _frames,
-    "fail_share": number(0, 1),
-    "fail_times": whole(1),
-    "passes": texts(*PASSES),
-    "shown": codes,
-    "broken": whole(0),
+    "failure_rate": float_in(0, 1),
+    "fail_times": int_in(1),
+    "passes": strings(*PASSES),
+    "reported_as": state_map,
+    "crashes": int_in(0),
 }
-FINDING_KEYS: dict[str, Reader] = {
-    "type": whole(0, 1),
-    "enforced": switch,
-    "text": text,
-    "solution": text,
+FINDING_KEYS: dict[str, Parser] = {
+    "type": int_in(0, 1),
+    "blocking": boolean,
+    "text": string,
+    "solution": string,
 }
 
 
@@ -208,19 +208,19 @@ def read_scenario(given: Mapping[str, Any]) -> Scenario:
 
     :raises ValueError: it has an unknown key or a wrong value; the message says where and what is expected.
     """
-    values = read_entry("scenario", given, SCENARIO_KEYS)
-    money = replace(Money(), **read_entry("account", values.pop("account", {}), ACCOUNT_KEYS))
+    values = parse_object("scenario", given, SCENARIO_KEYS)
+    money = replace(Funds(), **parse_object("account", values.pop("account", {}), ACCOUNT_KEYS))
     findings = {
-        code: Finding(**read_entry(f"findings {code}", entry, FINDING_KEYS))
+        code: Finding(**parse_object(f"findings {code}", entry, FINDING_KEYS))
         for code, entry in values.pop("findings", {}).items()
     }
     renders = [
-        Conduct(**read_entry(f"renders[{place}]", entry, RENDER_KEYS))
+        RenderBehavior(**parse_object(f"renders[{place}]", entry, RENDER_KEYS))
         for place, entry in enumerate(values.pop("renders", []))
     ]
     faults = [read_fault(f"faults[{place}]", entry) for place, entry in enumerate(values.pop("faults", []))]
     return Scenario(
-        **values, money=money, renders=tuple(renders), faults=tuple(faults), findings=FINDINGS | findings
+        **values, funds=money, renders=tuple(renders), faults=tuple(faults), findings=FINDINGS | findings
     )
 
 
@@ -236,7 +236,7 @@ def open_scenario(path: Path) -> Scenario:
         raise ValueError(f"{path}: {error}") from None
 
 
-def drawn(what: str, number: int, seed: int, bounds: tuple[int, int]) -> int:
+def seeded_randint(what: str, number: int, seed: int, bounds: tuple[int, int]) -> int:
     """Draw a whole number.
 
     :param what: what it is drawn for.

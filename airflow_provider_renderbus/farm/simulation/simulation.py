@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.simulation.chunks import MAIN_STAGE, FrameType
-from airflow_provider_renderbus.farm.simulation.scenario import drawn
-from airflow_provider_renderbus.farm.simulation.task_store import Register
+from airflow_provider_renderbus.farm.simulation.scenario import seeded_randint
+from airflow_provider_renderbus.farm.simulation.task_store import TaskStore
 from airflow_provider_renderbus.farm.simulation.tasks import (
     FAILED_FRAMES,
     OPEN_FRAMES,
     WORKING,
-    Event,
     Frame,
     FrameState,
-    Kind,
-    Run,
+    RunningFrame,
     Task,
+    TaskEvent,
     TaskState,
+    TaskType,
 )
 
 if TYPE_CHECKING:
@@ -40,284 +40,298 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.pictures.task_json import Job
 
 
-MERGED = {FrameType.PRIORITY_MERGED, FrameType.MAIN_MERGED}
+MERGED_TYPES = {FrameType.PRIORITY_MERGED, FrameType.MAIN_MERGED}
 
 log = logging.getLogger(__name__)
 
 
-class Life(Register):
+class Simulation(TaskStore):
     """All tasks of the farm, and what happens to them.
 
     Hold ``changed`` around every use: pictures come in from other threads, and notify it.
     """
 
-    def run(self, until: float, most: float = math.inf) -> float | None:
+    def advance_to(self, until: float, max_steps: float = math.inf) -> float | None:
         """Make every move that is due, or as many as are wanted at once.
 
         :param until: how far time has come, farm seconds.
-        :param most: how many tasks to look at.
+        :param max_steps: how many tasks to look at.
         :return: the moment at which the next move is due, None where none is.
         """
-        while self._looks and self._looks[0][0] <= until:
-            if most <= 0:
-                return self._looks[0][0]
-            most -= 1
-            due, number = heapq.heappop(self._looks)
-            self.moment = max(self.moment, due)
+        while self._event_queue and self._event_queue[0][0] <= until:
+            if max_steps <= 0:
+                return self._event_queue[0][0]
+            max_steps -= 1
+            due, number = heapq.heappop(self._event_queue)
+            self.now = max(self.now, due)
             task = self.tasks[number]
-            if task.due is not None and task.due <= self.moment:  # else the look was overtaken by an order
+            if (
+                task.next_event_at is not None and task.next_event_at <= self.now
+            ):  # else the look was overtaken by an order
                 self._step(task)
-        self.moment = max(self.moment, until)
-        return self._looks[0][0] if self._looks else None
+        self.now = max(self.now, until)
+        return self._event_queue[0][0] if self._event_queue else None
 
     def submit(self, task: Task, jobs: tuple[Job, ...], producer: str | None) -> None:
         """Begin the life of a new task: from here on it costs money."""
-        passes = self.scenario.conduct(jobs[0]).passes
-        task.producer, task.submitted, task.job = producer, self.date(), jobs[0]
+        passes = self.scenario.behavior_for(jobs[0]).passes
+        task.producer, task.submitted_at, task.job = producer, self.now_epoch_ms(), jobs[0]
         if len(jobs) == 1 and not passes:
-            self.equip(task, jobs[0])
-            self.queue(task)
+            self.assign_job(task, jobs[0])
+            self.enqueue(task)
         else:
-            open_parent(self, task, jobs, passes)
-        self.touch(task)
+            start_layered(self, task, jobs, passes)
+        self.mark_dirty(task)
 
-    def queue(self, task: Task) -> None:
+    def enqueue(self, task: Task) -> None:
         """Have a task wait for machines."""
-        task.held = False
-        self.look_at(task, self.moment + self.scenario.queue_seconds)
+        task.on_hold = False
+        self.schedule(task, self.now + self.scenario.queue_seconds)
 
-    def halt(self, task: Task, event: Event) -> bool:
+    def terminate(self, task: Task, event: TaskEvent) -> bool:
         """End a task before its time: its frames that are not done are aborted and cost nothing.
 
         :return: whether the event means anything to the task's state.
         """
-        if not task.move(event):
+        if not task.transition(event):
             return False
-        task.due = task.begun = None
-        task.completed = self.date() if task.submitted else None
+        task.next_event_at = task.working_since = None
+        task.completed_at = self.now_epoch_ms() if task.submitted_at else None
         for frame in self.frames(task):
             if frame.state in OPEN_FRAMES:
                 self.abort(task, frame)
-        self.touch(task)
-        leaf_ended(self, task)
+        self.mark_dirty(task)
+        on_leaf_finished(self, task)
         return True
 
     def abort(self, task: Task, frame: Frame) -> None:
         """Take a frame that waits or is rendered out of the work."""
-        for run in [run for run in task.running if run.frame is frame]:
-            task.running.remove(run)
-            frame.seconds -= round(run.over - self.moment)
-            frame.ended, frame.over = self.date(), None
+        for run in [run for run in task.running_frames if run.frame is frame]:
+            task.running_frames.remove(run)
+            frame.seconds -= round(run.finishes_at - self.now)
+            frame.ended_at, frame.finishes_at = self.now_epoch_ms(), None
             run.pictures.cancel()
-            run.pictures.add_done_callback(self.studio.discard)
-        self.set(task, frame, FrameState.ABORTED)
-        if task.state not in WORKING or task.running:
+            run.pictures.add_done_callback(self.frame_renderer.discard)
+        self.set_frame_state(task, frame, FrameState.ABORTED)
+        if task.state not in WORKING or task.running_frames:
             return
-        self.look_at(task, self.moment)
+        self.schedule(task, self.now)
 
     def _step(self, task: Task) -> None:
-        if task.kind is Kind.PARENT:
-            go_on(self, task)
+        if task.type is TaskType.PARENT:
+            start_main_pass(self, task)
             return
         if task.state is TaskState.WAITING:
-            self._begin(task)
+            self._start_task(task)
         if task.state in WORKING:
             self.frames(task)
         while run := next(
-            (run for run in task.running if run.over <= self.moment and run.pictures.done()), None
+            (run for run in task.running_frames if run.finishes_at <= self.now and run.pictures.done()), None
         ):
-            task.running.remove(run)
-            self._end(task, run)
-        if task.deadline is not None and task.deadline <= self.moment:
-            self.halt(task, Event.TIME_OVER)
+            task.running_frames.remove(run)
+            self._finish_frame(task, run)
+        if task.deadline is not None and task.deadline <= self.now:
+            self.terminate(task, TaskEvent.TIME_LIMIT_REACHED)
         if task.state in WORKING:
-            self._take_up(task)
-        self._plan(task)
-        self.touch(task)
+            self._assign_machines(task)
+        self._schedule_next(task)
+        self.mark_dirty(task)
 
-    def _plan(self, task: Task) -> None:
+    def _schedule_next(self, task: Task) -> None:
         """Note when a working task moves next. A picture that is late has it looked at when it comes."""
         if task.state not in WORKING:
             return
-        pending = [run.over for run in task.running]
+        pending = [run.finishes_at for run in task.running_frames]
         if task.deadline is not None:
             pending.append(task.deadline)
-        ahead = [moment for moment in pending if moment > self.moment]
+        ahead = [moment for moment in pending if moment > self.now]
         if ahead:
-            self.look_at(task, min(ahead))
-        task.due = min(pending)
+            self.schedule(task, min(ahead))
+        task.next_event_at = min(pending)
 
-    def _begin(self, task: Task) -> None:
-        if self.money.gone:
-            self.halt(task, Event.MONEY_GONE)
-        elif task.breaks < self.scenario.conduct(task.job).broken:
-            task.breaks += 1
-            self.halt(task, Event.BROKEN)
-        elif task.move(Event.PREPROCESSING if task.kind is Kind.PREPROCESS else Event.MACHINES_READY):
-            task.started = task.started or self.date()
-            task.begun = self.moment
+    def _start_task(self, task: Task) -> None:
+        if self.funds.exhausted:
+            self.terminate(task, TaskEvent.FUNDS_EXHAUSTED)
+        elif task.crashes < self.scenario.behavior_for(task.job).crashes:
+            task.crashes += 1
+            self.terminate(task, TaskEvent.CRASHED)
+        elif task.transition(
+            TaskEvent.PREPROCESS_MACHINES_READY
+            if task.type is TaskType.PREPROCESS
+            else TaskEvent.MACHINES_READY
+        ):
+            task.started_at = task.started_at or self.now_epoch_ms()
+            task.working_since = self.now
 
-    def _take_up(self, task: Task) -> None:
+    def _assign_machines(self, task: Task) -> None:
         """Give machines to the frames that wait, stage by stage, and end the task where nothing is left."""
-        while task.waiting and len(task.running) < (task.machines or self.scenario.machines):
-            stage, position = task.waiting[0]
+        while task.waiting_frames and len(task.running_frames) < (
+            task.max_machines or self.scenario.machines
+        ):
+            stage, position = task.waiting_frames[0]
             frame = self.frames(task)[position]
             if frame.state is not FrameState.WAITING:
-                heapq.heappop(task.waiting)
+                heapq.heappop(task.waiting_frames)
                 continue
-            if any(run.frame.piece.stage < stage for run in task.running):
+            if any(run.frame.chunk.stage < stage for run in task.running_frames):
                 return
             if stage >= MAIN_STAGE and task.job.pause_after_priority_frames and not task.full_speed:
-                if not task.running and task.move(Event.TEST_FRAMES_DONE):
-                    task.due = task.begun = None
-                    leaf_ended(self, task)
+                if not task.running_frames and task.transition(TaskEvent.TEST_FRAMES_DONE):
+                    task.next_event_at = task.working_since = None
+                    on_leaf_finished(self, task)
                 return
-            if self.money.gone:
-                self.halt(task, Event.MONEY_GONE)
+            if self.funds.exhausted:
+                self.terminate(task, TaskEvent.FUNDS_EXHAUSTED)
                 return
-            heapq.heappop(task.waiting)
-            self._start(task, frame, position)
-        if not task.running:
-            self._close(task)
+            heapq.heappop(task.waiting_frames)
+            self._start_frame(task, frame, position)
+        if not task.running_frames:
+            self._finish_task(task)
 
-    def _close(self, task: Task) -> None:
-        event = Event.ALL_FRAMES_DONE
-        if any(task.counts[state] for state in FAILED_FRAMES):
-            event = Event.SOME_FRAMES_FAILED
-        elif task.counts[FrameState.ABORTED]:
-            event = Event.SOME_FRAMES_STOPPED
-        if task.move(event):
-            task.completed = self.date()
-            task.due = task.begun = None
-            leaf_ended(self, task)
+    def _finish_task(self, task: Task) -> None:
+        event = TaskEvent.ALL_FRAMES_DONE
+        if any(task.frame_counts[state] for state in FAILED_FRAMES):
+            event = TaskEvent.SOME_FRAMES_FAILED
+        elif task.frame_counts[FrameState.ABORTED]:
+            event = TaskEvent.SOME_FRAMES_STOPPED
+        if task.transition(event):
+            task.completed_at = self.now_epoch_ms()
+            task.next_event_at = task.working_since = None
+            on_leaf_finished(self, task)
 
-    def _start(self, task: Task, frame: Frame, position: int) -> None:
-        self.set(task, frame, FrameState.STARTED)
-        frame.started, frame.ended = self.date(), None
-        frame.seconds = self.scenario.seconds(task.job, frame.piece)
+    def _start_frame(self, task: Task, frame: Frame, position: int) -> None:
+        self.set_frame_state(task, frame, FrameState.STARTED)
+        frame.started_at, frame.ended_at = self.now_epoch_ms(), None
+        frame.seconds = self.scenario.seconds(task.job, frame.chunk)
         if 0 < task.job.frame_timeout < frame.seconds:
             frame.seconds = task.job.frame_timeout
-        frame.over = self.moment + frame.seconds
+        frame.finishes_at = self.now + frame.seconds
         self.render(task, frame, position)
 
     def render(self, task: Task, frame: Frame, position: int) -> None:
         """Put a machine to work on a frame that has begun."""
-        fine = self._outcome(task, frame, position) is FrameState.DONE
-        piece = frame.piece
-        pictures = self.studio.submit(task.job, piece.frames if fine and piece.files else (), piece.block)
-        over = frame.over or self.moment
-        task.running.append(Run(frame, over, pictures))
+        fine = self._frame_outcome(task, frame, position) is FrameState.DONE
+        piece = frame.chunk
+        pictures = self.frame_renderer.submit(
+            task.job, piece.frames if fine and piece.has_files else (), piece.tile
+        )
+        over = frame.finishes_at or self.now
+        task.running_frames.append(RunningFrame(frame, over, pictures))
         if not pictures.done():
-            pictures.add_done_callback(partial(self._pictures_came, task, over))
+            pictures.add_done_callback(partial(self._on_rendered, task, over))
 
-    def _pictures_came(self, task: Task, over: float, _: Future[list[Path]]) -> None:
-        with self.changed:
-            heapq.heappush(self._looks, (over, task.number))
-            self.changed.notify_all()
+    def _on_rendered(self, task: Task, over: float, _: Future[list[Path]]) -> None:
+        with self.lock:
+            heapq.heappush(self._event_queue, (over, task.id))
+            self.lock.notify_all()
 
-    def _outcome(self, task: Task, frame: Frame, position: int) -> FrameState:
+    def _frame_outcome(self, task: Task, frame: Frame, position: int) -> FrameState:
         """Return how a frame is to end, as far as job and scenario tell."""
-        if 0 < task.job.frame_timeout < self.scenario.seconds(task.job, frame.piece):
+        if 0 < task.job.frame_timeout < self.scenario.seconds(task.job, frame.chunk):
             return FrameState.TIMEOUT
-        tiles = self.frames(task)[position - task.job.tiles : position] if frame.piece.type in MERGED else ()
+        tiles = (
+            self.frames(task)[position - task.job.tiles : position]
+            if frame.chunk.type in MERGED_TYPES
+            else ()
+        )
         if any(tile.state is not FrameState.DONE for tile in tiles):
             return FrameState.ERROR
-        fails = self.scenario.fails(task.job, frame.piece, frame.failures)
+        fails = self.scenario.fails(task.job, frame.chunk, frame.failures)
         return FrameState.ERROR if fails else FrameState.DONE
 
-    def _end(self, task: Task, run: Run) -> None:
+    def _finish_frame(self, task: Task, run: RunningFrame) -> None:
         """Publish a frame and take the money for it. One that has failed costs nothing."""
         frame = run.frame
-        outcome = self._outcome(task, frame, frame.id - task.first_id)
-        frame.ended, frame.over = self.date(), None
+        outcome = self._frame_outcome(task, frame, frame.id - task.first_frame_id)
+        frame.ended_at, frame.finishes_at = self.now_epoch_ms(), None
         failure = run.pictures.exception() or self._publish(task, run)
         if failure:
-            log.warning("frame %s of task %s has failed: %r", frame.piece.index, task.number, failure)
+            log.warning("frame %s of task %s has failed: %r", frame.chunk.name, task.id, failure)
             outcome = FrameState.ERROR
         if outcome is not FrameState.DONE:
             frame.failures += 1
-            self.set(task, frame, outcome)
+            self.set_frame_state(task, frame, outcome)
             return
-        self.set(task, frame, FrameState.DONE)
+        self.set_frame_state(task, frame, FrameState.DONE)
         self._charge(task, frame)
 
-    def _publish(self, task: Task, run: Run) -> OSError | None:
+    def _publish(self, task: Task, run: RunningFrame) -> OSError | None:
         """Move a frame's pictures to where they are seen, and return why that cannot be done."""
-        piece = run.frame.piece
+        piece = run.frame.chunk
         try:
             for number, path in zip(piece.frames, run.pictures.result(), strict=False):
-                name = task.job.file_name(number, piece.block)
-                self.storage.publish(path, task.output_name, name, is_tile=bool(piece.block))
+                name = task.job.file_name(number, piece.tile)
+                self.storage.publish(path, task.output_folder, name, is_tile=bool(piece.tile))
         except OSError as error:
             return error
         return None
 
     def _charge(self, task: Task, frame: Frame) -> None:
-        fixed = self.scenario.conduct(task.job).cost
-        cost = self.money.cost(frame.seconds) if fixed is None else fixed
-        by_coupon, by_balance, arrears = self.money.charge(cost)
+        fixed = self.scenario.behavior_for(task.job).cost
+        cost = self.funds.cost(frame.seconds) if fixed is None else fixed
+        by_coupon, by_balance, arrears = self.funds.charge(cost)
         for payer in (frame, task):
-            payer.by_coupon += by_coupon
-            payer.by_balance += by_balance
-            payer.arrears += arrears
+            payer.paid_by_coupon += by_coupon
+            payer.paid_by_balance += by_balance
+            payer.unpaid += arrears
         task.seconds += frame.seconds
-        if self.money.gone:
+        if self.funds.exhausted:
             for other in self.tasks.values():
-                if other.state in WORKING and any(other.counts[state] for state in OPEN_FRAMES):
-                    self.halt(other, Event.MONEY_GONE)
+                if other.state in WORKING and any(other.frame_counts[state] for state in OPEN_FRAMES):
+                    self.terminate(other, TaskEvent.FUNDS_EXHAUSTED)
 
 
 MAIN_AFTER_PHOTON = (4, 11)
 """Farm seconds from the end of the photon pass to the main pass, as in the documents' examples."""
 
 
-def open_parent(life: Life, task: Task, jobs: Sequence[Job], passes: Sequence[str]) -> None:
+def start_layered(life: Simulation, task: Task, jobs: Sequence[Job], passes: Sequence[str]) -> None:
     """Make a submitted task a parent, and open the leaves with which it begins."""
-    task.kind = Kind.PARENT
+    task.type = TaskType.PARENT
     if "preprocess" in passes:
-        _open(life, task, Kind.PREPROCESS, jobs[:1])
-    _open(life, task, Kind.PHOTON if "photon" in passes else Kind.MAIN, jobs)
+        _create_leaves(life, task, TaskType.PREPROCESS, jobs[:1])
+    _create_leaves(life, task, TaskType.PHOTON if "photon" in passes else TaskType.MAIN, jobs)
 
 
-def leaf_ended(life: Life, leaf: Task) -> None:
+def on_leaf_finished(life: Simulation, leaf: Task) -> None:
     """Let others go on that have waited for a leaf, which need not have one."""
-    if leaf.parent:
-        follow(life, life.tasks[leaf.parent])
+    if leaf.parent_id:
+        advance_parent(life, life.tasks[leaf.parent_id])
 
 
-def follow(life: Life, parent: Task) -> None:
+def advance_parent(life: Simulation, parent: Task) -> None:
     """Do what is next for a parent after one of its leaves has ended or was started."""
-    before = [leaf for leaf in parent.leaves if leaf.kind is Kind.PREPROCESS]
+    before = [leaf for leaf in parent.leaves if leaf.type is TaskType.PREPROCESS]
     for leaf in parent.leaves:
-        if leaf.held and leaf.state is TaskState.WAITING and leaf not in before:
+        if leaf.on_hold and leaf.state is TaskState.WAITING and leaf not in before:
             if all(first.state is TaskState.FINISHED for first in before):
-                life.queue(leaf)
-                life.touch(leaf)
+                life.enqueue(leaf)
+                life.mark_dirty(leaf)
             elif any(first.state is TaskState.FAILED for first in before):
-                life.halt(leaf, Event.BROKEN)
+                life.terminate(leaf, TaskEvent.CRASHED)
     rest = [leaf for leaf in parent.leaves if leaf not in before]
-    photons_done = all(leaf.kind is Kind.PHOTON and leaf.state is TaskState.FINISHED for leaf in rest)
-    if photons_done and parent.due is None:
-        pause = drawn("main pass", parent.number, life.scenario.seed, MAIN_AFTER_PHOTON)
-        life.look_at(parent, life.moment + pause)
-        life.touch(parent)
+    photons_done = all(leaf.type is TaskType.PHOTON and leaf.state is TaskState.FINISHED for leaf in rest)
+    if photons_done and parent.next_event_at is None:
+        pause = seeded_randint("main pass", parent.id, life.scenario.seed, MAIN_AFTER_PHOTON)
+        life.schedule(parent, life.now + pause)
+        life.mark_dirty(parent)
 
 
-def go_on(life: Life, parent: Task) -> None:
+def start_main_pass(life: Simulation, parent: Task) -> None:
     """Open the main leaves of a parent whose photon pass has ended."""
-    parent.due = None
-    task_json = json.loads(life.books.file(parent.number, "task.json") or "{}")
-    _open(life, parent, Kind.MAIN, parse_task_json(task_json))
-    life.touch(parent)
+    parent.next_event_at = None
+    task_json = json.loads(life.database.load_file(parent.id, "task.json") or "{}")
+    _create_leaves(life, parent, TaskType.MAIN, parse_task_json(task_json))
+    life.mark_dirty(parent)
 
 
-def _open(life: Life, parent: Task, kind: Kind, jobs: Iterable[Job]) -> None:
+def _create_leaves(life: Simulation, parent: Task, kind: TaskType, jobs: Iterable[Job]) -> None:
     waits = any(
-        leaf.kind is Kind.PREPROCESS and leaf.state is not TaskState.FINISHED for leaf in parent.leaves
+        leaf.type is TaskType.PREPROCESS and leaf.state is not TaskState.FINISHED for leaf in parent.leaves
     )
     for job in jobs:
         leaf = life.create(parent.platform, kind, parent)
-        life.equip(leaf, job)
-        leaf.held = waits
+        life.assign_job(leaf, job)
+        leaf.on_hold = waits
         if not waits:
-            life.queue(leaf)
+            life.enqueue(leaf)

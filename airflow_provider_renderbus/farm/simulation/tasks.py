@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from airflow_provider_renderbus.farm.simulation.chunks import Piece
+    from airflow_provider_renderbus.farm.simulation.chunks import Chunk
 
 
 class TaskState(IntEnum):
@@ -54,7 +54,7 @@ FAILED_FRAMES = frozenset({FrameState.ERROR, FrameState.TIMEOUT})
 OPEN_FRAMES = frozenset({FrameState.WAITING, FrameState.STARTED})
 
 
-class Kind(StrEnum):
+class TaskType(StrEnum):
     """What a task is for; the value is its ``taskType``. A parent has leaves and no frames of its own."""
 
     MAIN = "Render"
@@ -63,18 +63,18 @@ class Kind(StrEnum):
     PHOTON = "RenderPhoton"
 
 
-class Event(Enum):
+class TaskEvent(Enum):
     """What can happen to a task."""
 
     MACHINES_READY = auto()
-    PREPROCESSING = auto()
-    BROKEN = auto()
+    PREPROCESS_MACHINES_READY = auto()
+    CRASHED = auto()
     TEST_FRAMES_DONE = auto()
     ALL_FRAMES_DONE = auto()
     SOME_FRAMES_FAILED = auto()
     SOME_FRAMES_STOPPED = auto()
-    MONEY_GONE = auto()
-    TIME_OVER = auto()
+    FUNDS_EXHAUSTED = auto()
+    TIME_LIMIT_REACHED = auto()
     STOPPED = auto()
     STARTED = auto()
     FULL_SPEED = auto()
@@ -85,28 +85,28 @@ class Event(Enum):
 _S = TaskState
 WORKING = frozenset({_S.RENDERING, _S.PRE_RENDERING})
 ACTIVE = WORKING | {_S.WAITING}
-HALTED = frozenset({_S.STOP, _S.ARREARAGE_STOP, _S.TIME_OUT_STOP})
+STOPPED = frozenset({_S.STOP, _S.ARREARAGE_STOP, _S.TIME_OUT_STOP})
 ENDED = frozenset({_S.FINISHED, _S.FINISHED_HAS_FAILED, _S.FINISHED_HAS_STOPPED, _S.FAILED})
-FOR_GOOD = frozenset({_S.ABANDON})
+ABANDONED = frozenset({_S.ABANDON})
 
-MOVES: dict[tuple[TaskState, Event], TaskState] = {
-    (_S.WAITING, Event.MACHINES_READY): _S.RENDERING,
-    (_S.WAITING, Event.PREPROCESSING): _S.PRE_RENDERING,
-    (_S.WAITING, Event.BROKEN): _S.FAILED,
-    (_S.RENDERING, Event.TEST_FRAMES_DONE): _S.FINISHED_TEST,
-    (_S.FINISHED_TEST, Event.FULL_SPEED): _S.RENDERING,
-    (_S.RENDERING, Event.ALL_FRAMES_DONE): _S.FINISHED,
-    (_S.RENDERING, Event.SOME_FRAMES_FAILED): _S.FINISHED_HAS_FAILED,
-    (_S.RENDERING, Event.SOME_FRAMES_STOPPED): _S.FINISHED_HAS_STOPPED,
-    (_S.PRE_RENDERING, Event.ALL_FRAMES_DONE): _S.FINISHED,
-    (_S.PRE_RENDERING, Event.SOME_FRAMES_FAILED): _S.FAILED,
-    (_S.PRE_RENDERING, Event.SOME_FRAMES_STOPPED): _S.FINISHED_HAS_STOPPED,
-    **{(state, Event.MONEY_GONE): _S.ARREARAGE_STOP for state in ACTIVE},
-    **{(state, Event.TIME_OVER): _S.TIME_OUT_STOP for state in WORKING},
-    **{(state, Event.STOPPED): _S.STOP for state in ACTIVE | {_S.FINISHED_TEST}},
-    **{(state, Event.STARTED): _S.WAITING for state in HALTED | {_S.FINISHED_HAS_STOPPED, _S.FAILED}},
-    **{(state, Event.RECOMMITTED): _S.WAITING for state in ENDED | HALTED | {_S.FINISHED_TEST}},
-    **{(state, Event.ABANDONED): _S.ABANDON for state in set(_S) - {_S.FINISHED} - FOR_GOOD},
+TRANSITIONS: dict[tuple[TaskState, TaskEvent], TaskState] = {
+    (_S.WAITING, TaskEvent.MACHINES_READY): _S.RENDERING,
+    (_S.WAITING, TaskEvent.PREPROCESS_MACHINES_READY): _S.PRE_RENDERING,
+    (_S.WAITING, TaskEvent.CRASHED): _S.FAILED,
+    (_S.RENDERING, TaskEvent.TEST_FRAMES_DONE): _S.FINISHED_TEST,
+    (_S.FINISHED_TEST, TaskEvent.FULL_SPEED): _S.RENDERING,
+    (_S.RENDERING, TaskEvent.ALL_FRAMES_DONE): _S.FINISHED,
+    (_S.RENDERING, TaskEvent.SOME_FRAMES_FAILED): _S.FINISHED_HAS_FAILED,
+    (_S.RENDERING, TaskEvent.SOME_FRAMES_STOPPED): _S.FINISHED_HAS_STOPPED,
+    (_S.PRE_RENDERING, TaskEvent.ALL_FRAMES_DONE): _S.FINISHED,
+    (_S.PRE_RENDERING, TaskEvent.SOME_FRAMES_FAILED): _S.FAILED,
+    (_S.PRE_RENDERING, TaskEvent.SOME_FRAMES_STOPPED): _S.FINISHED_HAS_STOPPED,
+    **{(state, TaskEvent.FUNDS_EXHAUSTED): _S.ARREARAGE_STOP for state in ACTIVE},
+    **{(state, TaskEvent.TIME_LIMIT_REACHED): _S.TIME_OUT_STOP for state in WORKING},
+    **{(state, TaskEvent.STOPPED): _S.STOP for state in ACTIVE | {_S.FINISHED_TEST}},
+    **{(state, TaskEvent.STARTED): _S.WAITING for state in STOPPED | {_S.FINISHED_HAS_STOPPED, _S.FAILED}},
+    **{(state, TaskEvent.RECOMMITTED): _S.WAITING for state in ENDED | STOPPED | {_S.FINISHED_TEST}},
+    **{(state, TaskEvent.ABANDONED): _S.ABANDON for state in set(_S) - {_S.FINISHED} - ABANDONED},
 }
 """State and event to the next state. A pair that is not here changes nothing."""
 
@@ -127,21 +127,21 @@ class Frame:
     """
 
     id: int
-    piece: Piece
+    chunk: Chunk
     state: FrameState = FrameState.WAITING
     seconds: int = 0
-    started: int | None = None
-    ended: int | None = None
-    over: float | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    finishes_at: float | None = None
     recommits: int = 0
     failures: int = 0
-    by_coupon: Decimal = Decimal(0)
-    by_balance: Decimal = Decimal(0)
-    arrears: Decimal = Decimal(0)
+    paid_by_coupon: Decimal = Decimal(0)
+    paid_by_balance: Decimal = Decimal(0)
+    unpaid: Decimal = Decimal(0)
 
 
 @dataclass(slots=True)
-class Run:
+class RunningFrame:
     """A machine at work on a frame.
 
     :param over: the farm moment at which the frame's time is over.
@@ -149,7 +149,7 @@ class Run:
     """
 
     frame: Frame
-    over: float
+    finishes_at: float
     pictures: Future[list[Path]]
 
 
@@ -172,59 +172,63 @@ class Task:
     :param told: its JSON as last told to a caller, None after a change.
     """
 
-    number: int
+    id: int
     platform: int
     labels: list[str] = field(default_factory=list)
     artist: str | None = None
     clone_of: int = 0
-    parent: int = 0
-    kind: Kind = Kind.MAIN
-    level: int = 0
-    machines: int = 0
+    parent_id: int = 0
+    type: TaskType = TaskType.MAIN
+    user_level: int = 0
+    max_machines: int = 0
     time_limit: int = 0
-    hardware: str = ""
+    hardware_ids: str = ""
     state: TaskState = TaskState.WAITING
     deleted: bool = False
-    held: bool = False
+    on_hold: bool = False
     full_speed: bool = False
-    breaks: int = 0
+    crashes: int = 0
     job: Job = NO_JOB
     producer: str | None = None
-    submitted: int | None = None
-    started: int | None = None
-    completed: int | None = None
-    due: float | None = None
-    begun: float | None = None
-    first_id: int = 0
-    counts: Counter[int] = field(default_factory=Counter)
+    submitted_at: int | None = None
+    started_at: int | None = None
+    completed_at: int | None = None
+    next_event_at: float | None = None
+    working_since: float | None = None
+    first_frame_id: int = 0
+    frame_counts: Counter[int] = field(default_factory=Counter)
     seconds: int = 0
-    by_coupon: Decimal = Decimal(0)
-    by_balance: Decimal = Decimal(0)
-    arrears: Decimal = Decimal(0)
+    paid_by_coupon: Decimal = Decimal(0)
+    paid_by_balance: Decimal = Decimal(0)
+    unpaid: Decimal = Decimal(0)
     frames: list[Frame] | None = None
-    waiting: list[tuple[int, int]] = field(default_factory=list)
-    running: list[Run] = field(default_factory=list)
+    waiting_frames: list[tuple[int, int]] = field(default_factory=list)
+    running_frames: list[RunningFrame] = field(default_factory=list)
     leaves: list[Task] = field(default_factory=list)
-    told: str | None = None
+    cached_json: str | None = None
 
     @property
-    def output_name(self) -> str:
+    def output_folder(self) -> str:
         """The name of its folder in the output storage."""
-        return f"{self.number}_{self.job.stem}"
+        return f"{self.id}_{self.job.stem}"
 
     @property
-    def total(self) -> int:
+    def total_frames(self) -> int:
         """How many frames it has."""
-        return sum(self.counts.values())
+        return sum(self.frame_counts.values())
 
     @property
     def deadline(self) -> float | None:
         """The moment at which its time limit is over, None where that never comes."""
-        return self.begun + self.time_limit if self.begun is not None and self.time_limit else None
+        return (
+            self.working_since + self.time_limit
+            if self.working_since is not None and self.time_limit
+            else None
+        )
 
-    def move(self, event: Event) -> bool:
+    def transition(self, event: TaskEvent) -> bool:
         """Go to the next state by the table, and return whether there is one."""
-        following = MOVES.get((self.state, event))
+        following = TRANSITIONS.get((self.state, event))
         if following is None:
             return False
         self.state = following

@@ -14,7 +14,10 @@ from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TASK = "number, parent, kind, state, submitted, completed, deleted, by_coupon, by_balance, counts, first_id"
+_TASK = (
+    "id, parent_id, type, state, submitted_at, completed_at, deleted, paid_by_coupon, paid_by_balance, "
+    "frame_counts, first_frame_id"
+)
 _FAILED = {FrameStatus.ERROR, FrameStatus.TIMEOUT}
 
 
@@ -99,22 +102,25 @@ class Books:
 
     def name_of(self, number: int) -> str | None:
         """Return the artist's name that a number was created with."""
-        row = self._sql.execute("SELECT artist FROM tasks WHERE number = ?", (number,)).fetchone()
+        row = self._sql.execute("SELECT artist FROM tasks WHERE id = ?", (number,)).fetchone()
         return str(row["artist"]) if row else None
 
     def newest(self, name: str) -> int:
         """Return the last number that was created with a name, be it submitted or not; 0 for none."""
-        query = "SELECT max(number) AS newest FROM tasks WHERE artist = ? AND parent = 0"
+        query = "SELECT max(id) AS newest FROM tasks WHERE artist = ? AND parent_id = 0"
         return self._sql.execute(query, (name,)).fetchone()["newest"] or 0
 
     def owner_of_frame(self, frame: int) -> int:
         """Return the number of the leaf that a frame belongs to."""
-        query = "SELECT number FROM tasks WHERE first_id <= ? AND first_id > 0 ORDER BY first_id DESC LIMIT 1"
-        return int(self._sql.execute(query, (frame,)).fetchone()["number"])
+        query = (
+            "SELECT id FROM tasks WHERE first_frame_id <= ? AND first_frame_id > 0 "
+            "ORDER BY first_frame_id DESC LIMIT 1"
+        )
+        return int(self._sql.execute(query, (frame,)).fetchone()["id"])
 
     def render(self, number: int) -> Render | None:
         """Return what became of a number, or None where it was not submitted."""
-        return next(iter(self._renders("number = ?", number)), None)
+        return next(iter(self._renders("id = ?", number)), None)
 
     def renders(self, name: str) -> list[Render]:
         """Return what was submitted of a name, in the order of the numbers."""
@@ -122,23 +128,23 @@ class Books:
 
     def _renders(self, condition: str, value: Any) -> list[Render]:
         rows = self._sql.execute(
-            f"SELECT {_TASK} FROM tasks WHERE parent = 0 AND submitted IS NOT NULL AND {condition} "  # noqa: S608 - no input
-            "ORDER BY number",
+            f"SELECT {_TASK} FROM tasks WHERE parent_id = 0 AND submitted_at IS NOT NULL AND {condition} "  # noqa: S608 - no input
+            "ORDER BY id",
             (value,),
         ).fetchall()
         return [self._render(row) for row in rows]
 
     def _render(self, row: sqlite3.Row) -> Render:
-        leaves = self._sql.execute(f"SELECT {_TASK} FROM tasks WHERE parent = ?", (row["number"],)).fetchall()  # noqa: S608 - no input
+        leaves = self._sql.execute(f"SELECT {_TASK} FROM tasks WHERE parent_id = ?", (row["id"],)).fetchall()  # noqa: S608 - no input
         leaves = leaves or [row]
         counts: Counter[int] = Counter()
         for leaf in leaves:
-            counts.update({int(state): count for state, count in json.loads(leaf["counts"]).items()})
-        ends = [leaf["completed"] for leaf in leaves]
+            counts.update({int(state): count for state, count in json.loads(leaf["frame_counts"]).items()})
+        ends = [leaf["completed_at"] for leaf in leaves]
         return Render(
-            row["number"],
+            row["id"],
             overall(TaskStatus(leaf["state"]) for leaf in leaves),
-            row["submitted"] / 1000,
+            row["submitted_at"] / 1000,
             None if None in ends else max(ends) / 1000,
             sum((_cost(leaf) for leaf in leaves), Decimal(0)),
             counts,
@@ -146,11 +152,11 @@ class Books:
         )
 
     def _frames(self, leaf: sqlite3.Row) -> list[Frame]:
-        total = sum(json.loads(leaf["counts"]).values())
+        total = sum(json.loads(leaf["frame_counts"]).values())
         rows = self._sql.execute(
-            "SELECT id, state, recommits, failures, by_coupon, by_balance FROM frames "
+            "SELECT id, state, recommits, failures, paid_by_coupon, paid_by_balance FROM frames "
             "WHERE id >= ? AND id < ?",
-            (leaf["first_id"], leaf["first_id"] + total),
+            (leaf["first_frame_id"], leaf["first_frame_id"] + total),
         )
         return [
             Frame(row["id"], FrameStatus(row["state"]), row["recommits"], row["failures"], _cost(row))
@@ -159,4 +165,4 @@ class Books:
 
 
 def _cost(row: sqlite3.Row) -> Decimal:
-    return Decimal(row["by_coupon"]) + Decimal(row["by_balance"])
+    return Decimal(row["paid_by_coupon"]) + Decimal(row["paid_by_balance"])

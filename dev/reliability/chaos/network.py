@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from airflow_provider_renderbus.farm import Farm, HandClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.calls import ROUTES
 from dev.reliability.chaos.virtual_time import START
 
@@ -50,13 +50,17 @@ _LOST = [
     ("code", {"code": 1000}),
 ]
 _UNANSWERED = [
-    *(Trouble(kind, {**how, "effect": effect}, effect) for kind, how in _LOST for effect in (False, True)),
+    *(
+        Trouble(kind, {**how, "executes_call": effect}, effect)
+        for kind, how in _LOST
+        for effect in (False, True)
+    ),
     Trouble("refused", carried_out=False),
 ]
 _QUICK = [
     *_UNANSWERED,
-    Trouble("html", {"effect": False}, carried_out=False),
-    Trouble("html", {"effect": True}),
+    Trouble("html", {"executes_call": False}, carried_out=False),
+    Trouble("html", {"executes_call": True}),
     Trouble("cut"),
     Trouble("missing"),
     Trouble("types"),
@@ -101,7 +105,7 @@ class Network:
         self._storage, self._scenario, self._chance = storage, scenario, chance
         self.arriving: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
         """Told of each request that is about to be carried out, with its call and body."""
-        self._clock = HandClock(START, wall=time.time)
+        self._clock = ManualClock(START, unix_time=time.time)
         self._began = time.time()
         self._farm: Farm | None = self._open()
         self.connection = {**self._farm.connection(), "host": HOST, "port": None}

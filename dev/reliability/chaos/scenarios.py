@@ -85,7 +85,7 @@ class Plan:
             "scene": self.name,
             "seconds": _SECONDS,
             "cost": str(PRICE),
-            "broken": self.broken,
+            "crashes": self.broken,
             **fails,
         }
 

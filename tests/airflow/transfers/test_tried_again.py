@@ -49,7 +49,7 @@ def test_a_render_that_is_killed_while_its_scene_goes_up(hanging, farm, tmp_path
     )
     with pytest.raises(SystemExit, match="Killed"):
         killed(operator)
-    assert not farm.served["submit_task"]
+    assert not farm.request_counts["submit_task"]
 
 
 def test_a_download_that_is_killed(hanging, farm, submitted, tmp_path):

@@ -179,7 +179,7 @@ def test_a_task_is_given_up_and_deleted(customer):
     [
         ({"account": {"coupon": "0", "balance": "1", "credit": "0"}}, {}, NO_MONEY),
         ({}, {"task_stop_time": "300"}, TIME_OUT),
-        ({"renders": [{"broken": 1}]}, {}, FAILED),
+        ({"renders": [{"crashes": 1}]}, {}, FAILED),
     ],
 )
 def test_every_other_end_is_one_to_the_vendors_client(customer, info, state):

@@ -16,9 +16,9 @@ LIVES = {
     "tiles": ({}, job(tiles="2")),
     "several frames a machine": ({}, job("1-7[1]", frames_per_task="3")),
     "failed frames": ({"renders": [{"fail_frames": "2"}]}, job()),
-    "one failed layer": ({"renders": [{"layer": "shadow", "broken": 1}]}, layered_job("beauty", "shadow")),
+    "one failed layer": ({"renders": [{"layer": "shadow", "crashes": 1}]}, layered_job("beauty", "shadow")),
     "preprocessed": ({"renders": [{"passes": ["preprocess"]}]}, job()),
-    "broken": ({"renders": [{"broken": 1}]}, job()),
+    "broken": ({"renders": [{"crashes": 1}]}, job()),
     "no money": ({"account": {"coupon": "0", "balance": "0.1", "credit": "0"}}, job("1-40[1]")),
     "too late": ({}, job("1-40[1]", task_stop_time="300")),
 }
