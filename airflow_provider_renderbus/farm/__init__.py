@@ -1,31 +1,32 @@
 """The embedded farm: Renderbus and Fox Renderfarm on this machine, with jobs that progress and real frames.
 
-``python -m airflow_provider_renderbus.farm`` starts it. In a test, ``with Farm(folder, ManualClock()) as farm``
-serves it on a free port, and :meth:`Farm.advance` lets its time pass. It needs the extra ``farm``. Everything
-that it stores lies in its storage folder. docs/farm.md describes its use, its scenarios and faults, and what it
-does if the farm's documents are silent.
+``python -m airflow_provider_renderbus.farm`` starts it. In a test, :class:`Farm` with a :class:`ManualClock`
+serves on a free port inside its ``with`` block, and :meth:`Farm.advance` lets time pass. It needs the extra
+``farm``. All that it stores lies in its storage folder. docs/farm.md describes its use, its scenarios and
+faults, and what it does if the farm's documents are silent.
 
-A request passes through these modules, from left to right; an indented module is used by the one above it::
+A request passes through these modules from left to right; each uses those that are indented under it::
 
     server/server ─▶ farm ─▶ simulation/faults   what goes wrong with the answer, on demand
                           ─▶ auth                signature, timestamp, nonce
                           ─▶ calls/              one function per call: fields in, the farm's JSON out
-                               ─▶ simulation/task_control   stop, start, recommit and other orders
-                                    ─▶ simulation/simulation     what happens to tasks as time advances
+                               ─▶ simulation/task_control      stop, start, recommit and the like
+                                    ─▶ simulation/simulation        what happens to tasks as time advances
                                          ─▶ simulation/task_store   all tasks, in memory and in the database
-                                              ─▶ simulation/{tasks, chunks, scenario, account, database}
-                                              ─▶ pictures/        task.json read, frames rendered
-                                              ─▶ storage/         the storage folder
+                                              ─▶ simulation/tasks, chunks, scenario, account, database
+                                              ─▶ pictures/, storage/
 
-``server``       the HTTP server, the envelope of all answers, every error code
-``calls``        the calls of the protocol, their paths and the reading of their fields
-``simulation``   task states and the table of transitions, time, money, scenario, faults, SQLite
-``pictures``     task.json as jobs, frame ranges, and the renderer of the frames
-``storage``      the folders of frames and scenes, access confined to one folder, the registry of farms
-``pages``        the web console, served to browsers
-``transmitter``  the transfer command, a program of its own, which finds the storage by the registry
-``control``      commands to a running farm from another process
+The packages:
 
+- ``server``: the HTTP server, the envelope of all answers, every error code
+- ``calls``: the calls of the protocol, their paths, the reading of their fields
+- ``simulation``: task states and their transitions, time, money, the scenario, faults, SQLite
+- ``pictures``: task.json read as jobs, frame ranges, the renderer of the frames
+- ``storage``: folders of scenes and frames, access confined to one folder, the registry of running farms
+- ``pages``: the web console, served to browsers
+- ``transmitter``: the transfer command, a program of its own, which finds the storage by the registry
+
+``control`` sends commands to a running farm from another process.
 """
 
 from importlib import import_module
