@@ -5,8 +5,8 @@ import contextlib
 
 from airflow_provider_renderbus.api.errors import AuthError, NoAnswer
 from airflow_provider_renderbus.polling.poller import Poller
+from dev.harness.virtual_time_loop import run
 from tests.polling.fake_farm import FakeFarm
-from tests.polling.virtual_time_loop import run
 
 INTERVAL = 60.0
 DOWN = NoAnswer("query_task_info", "down")

@@ -12,9 +12,9 @@ from airflow_provider_renderbus.api.errors import NoAnswer, NotFound, UnknownTas
 from airflow_provider_renderbus.api.validation import LARGEST_PAGE
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES
 from airflow_provider_renderbus.polling.poller import Poller
+from dev.harness.virtual_time_loop import VirtualTimeLoop
 from tests.polling.fake_farm import FakeFarm, item
 from tests.polling.poller_harness import DOWN, INTERVAL
-from tests.polling.virtual_time_loop import HandLoop
 
 NUMBERS = range(1, 301)
 # Few enough that the same happens to the same tasks again.
@@ -84,7 +84,7 @@ class PollerWorld(stateful.RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=HandLoop)
+        self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
         self.waiters = []
         self.ended = []
         # Moments: when a task was changed last, since when it is gone, when something was hurried.

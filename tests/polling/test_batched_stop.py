@@ -14,7 +14,7 @@ from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
 from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
 from airflow_provider_renderbus.polling.shared_queries import SharedQueries
 from airflow_provider_renderbus.renders.stop import STOP_WITHIN, Stopping
-from tests.polling.virtual_time_loop import run
+from dev.harness.virtual_time_loop import run
 
 REFUSED = BadRequest("stop_task", 600, "")
 

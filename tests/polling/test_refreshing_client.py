@@ -17,10 +17,10 @@ from airflow_provider_renderbus.polling.shared_poller import shared_poller
 from airflow_provider_renderbus.renders.conditions import FundsEnough, stored
 from airflow_provider_renderbus.renders.results import End
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
+from dev.harness.virtual_time_loop import run
 from tests.polling.fake_farm import item
 from tests.polling.fake_hook import FakeHook
 from tests.polling.poller_harness import DOWN, INTERVAL
-from tests.polling.virtual_time_loop import run
 
 LATER = 1e12
 CHANGED = "The farm refuses the access key; the connection was changed, and is used as it is now"

@@ -11,8 +11,8 @@ from airflow_provider_renderbus.hooks.credential_refresh import NOT_TOLD
 from airflow_provider_renderbus.polling import shared_poller as sharing
 from airflow_provider_renderbus.polling.shared_poller import shared_poller
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
+from dev.harness.virtual_time_loop import run
 from tests.polling.fake_hook import FakeHook
-from tests.polling.virtual_time_loop import run
 
 LATER = 1e12
 

@@ -9,65 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import selectors
-from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.polling.poller import Poller
+from dev.harness.virtual_time_loop import VirtualTimeLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
-    from concurrent.futures import Executor
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 START = 1_767_225_600.0
 """The date at which every world begins, seconds since 1970."""
-_A_DAY = 86_400.0
-
-
-class StuckError(AssertionError):
-    """Everybody waits, and nothing will ever wake them."""
-
-
-class _Jumps(selectors.SelectSelector):
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout >= _A_DAY:
-            raise StuckError
-        if timeout > 0:
-            # A little more than asked for, or rounding would wake the loop just before its timer.
-            self.now += timeout + 1e-9
-        return super().select(0)
-
-
-class HandLoop(asyncio.SelectorEventLoop):
-    """An event loop for code that waits for timers and other tasks only; threads are done without."""
-
-    def __init__(self) -> None:
-        self._jumps = _Jumps()
-        super().__init__(self._jumps)
-
-    def time(self) -> float:
-        """Return the seconds since the world began."""
-        return self._jumps.now
-
-    def run_in_executor(
-        self, _executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
-    ) -> asyncio.Future[T]:
-        """Do at once what would be done in a thread."""
-        done: asyncio.Future[T] = self.create_future()
-        try:
-            done.set_result(func(*args))
-        except Exception as problem:  # noqa: BLE001 - whatever it is, it is for the one who waits
-            done.set_exception(problem)
-        return done
 
 
 class _NoThreads:
@@ -93,7 +47,7 @@ def run(main: Callable[[], Coroutine[Any, Any, Any]], sleep: Callable[[float], N
     :param sleep: what blocking code waits with.
     :param seed: decides all that the product leaves to chance.
     """
-    with asyncio.Runner(loop_factory=HandLoop) as runner, _driven(runner.get_loop(), sleep, seed):
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner, _driven(runner.get_loop(), sleep, seed):
         return runner.run(main())
 
 
