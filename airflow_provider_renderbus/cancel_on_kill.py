@@ -20,9 +20,9 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
+from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.task_instance_state import is_finished
 from airflow_provider_renderbus.renders.stop import LOOKS_AT_REST, PAUSE, STOP_WITHIN, Stopping
 
@@ -108,7 +108,7 @@ class Cancelling(BaseOperator):
         except (RenderbusError, ValueError) as problem:
             if not self.at_stake or not self.cancel_on_kill:
                 raise
-            is_final = isinstance(problem, ValueError) or is_refusal(problem)
+            is_final = isinstance(problem, ValueError) or is_permanent(problem)
             kind = AirflowFailException if is_final else AirflowException
             raise kind(f"{problem}; {stop(self.hook, self.at_stake)}") from problem
 
@@ -175,8 +175,8 @@ def start_again(hook: RenderbusHook, numbers: Iterable[int]) -> None:
     :param hook: the farm's hook.
     :param numbers: the tasks' numbers.
     """
-    for known in hook.run(sequences.task_infos(numbers)).values():
-        if known.submitted and known.status in _RESTARTABLE:
+    for known in hook.run(flows.get_tasks(numbers)).values():
+        if known.is_submitted and known.status in _RESTARTABLE:
             log.info("Task %s is %s; starting it again", known.id, known.status.name)
             start(hook, known.id)
         else:
@@ -202,8 +202,8 @@ def until_begun(hook: RenderbusHook, number: int) -> bool:
     """
     for pause in _UNTIL_BEGUN:
         time.sleep(pause)
-        known = hook.run(sequences.task_infos([number])).get(number)
-        if known is not None and not known.ended:
+        known = hook.run(flows.get_tasks([number])).get(number)
+        if known is not None and not known.is_terminal:
             return True
     return False
 
@@ -231,7 +231,7 @@ def see_stopped(hook: RenderbusHook, stopping: Stopping) -> Stopping:
     while pages := list(stopping.pages()):
         for page in pages:
             try:
-                with hook.one_try_client() as client:
+                with hook.no_retry_client() as client:
                     client.run(stopping.round(page))
             except (RenderbusError, ValueError) as problem:
                 stopping.bear(problem, page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_renderbus import __version__
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 
 _PACKAGE = "airflow_provider_renderbus"
 _INTEGRATION = "Renderbus"
@@ -45,7 +45,7 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
                 "conn-fields": {
                     name: {"label": extra.label, "schema": extra.schema, "description": extra.description}
-                    for name, extra in EXTRAS.items()
+                    for name, extra in EXTRA_FIELDS.items()
                 },
             }
         ],

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset
 
 from airflow_provider_renderbus.api.errors import (
-    BadAnswer,
-    NoAnswer,
+    InvalidResponse,
+    NoResponse,
     RenderbusError,
     ServerError,
-    is_refusal,
+    is_permanent,
 )
 from airflow_provider_renderbus.renders.results import End, Event
 
@@ -52,7 +52,7 @@ def airflow_failures() -> Iterator[None]:
     except ValueError as problem:
         raise AirflowFailException(str(problem)) from problem
     except RenderbusError as problem:
-        kind = AirflowFailException if is_refusal(problem) else AirflowException
+        kind = AirflowFailException if is_permanent(problem) else AirflowException
         raise kind(str(problem)) from problem
 
 
@@ -66,7 +66,7 @@ def paid_once() -> Iterator[None]:
     """
     try:
         yield
-    except (NoAnswer, BadAnswer, ServerError) as problem:
+    except (NoResponse, InvalidResponse, ServerError) as problem:
         if problem.call not in _PAID:
             raise
         raise AirflowFailException(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.api.errors import CODES, api_error, is_refusal
-from airflow_provider_renderbus.api.states import TASK_STATES, FrameStatus, TaskStatus
+from airflow_provider_renderbus.api.errors import CODES, api_error, is_permanent
+from airflow_provider_renderbus.api.states import TASK_STATUS_INFO, FrameStatus, TaskStatus
 from airflow_provider_renderbus.renders.results import Outcome, outcome
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def test_states_of_a_task():
             row.meaning,
             DOES[outcome(state)],
         )
-        for state, row in TASK_STATES.items()
+        for state, row in TASK_STATUS_INFO.items()
     ]
 
 
@@ -55,7 +55,7 @@ def test_codes_of_the_farm():
     assert told.keys() == CODES.keys()
     for code, known in CODES.items():
         error = api_error("call", code, "")
-        does = "fails without retries" if is_refusal(error) else "fails, may be retried"
+        does = "fails without retries" if is_permanent(error) else "fails, may be retried"
         assert told[code] == (
             known.error.__name__,
             known.meaning,

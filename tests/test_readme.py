@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_renderbus.get_provider_info import get_provider_info
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS
 from tests.readme import README, SNIPPETS
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def test_the_first_snippets_are_dags(snippet, name, tasks):
 
 
 def test_the_connections_fields_are_all_told():
-    assert first_column("The connection") == ["Host", "Port", "Login", "Password", *EXTRAS]
+    assert first_column("The connection") == ["Host", "Port", "Login", "Password", *EXTRA_FIELDS]
 
 
 def test_the_operators_and_sensors_are_all_told():

@@ -31,9 +31,9 @@ class Call(Generic[T]):
     read: Callable[[Any], T] = field(repr=False)
     paged: bool = False
     replay_safe: bool = True
-    confidential: bool = False
+    returns_secrets: bool = False
 
 
-def without_none(**body: Any) -> dict[str, Any]:
+def drop_none(**body: Any) -> dict[str, Any]:
     """Return a body without the fields that were left out."""
     return {name: value for name, value in body.items() if value is not None}

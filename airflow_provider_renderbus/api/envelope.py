@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_renderbus.api.errors import (
     NO_MORE_RECORDS,
     SUCCESS,
-    BadAnswer,
-    NoAnswer,
-    NotServed,
+    EndpointNotFound,
+    InvalidResponse,
+    NoResponse,
     api_error,
 )
 from airflow_provider_renderbus.api.models.page import EMPTY_PAGE
-from airflow_provider_renderbus.api.parsing import Unreadable
+from airflow_provider_renderbus.api.parsing import ParseError
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
@@ -29,7 +29,7 @@ _PASSING = {429, 500, 502, 503, 504}
 _GATEWAY = _PASSING - {500}
 
 
-def read_answer(call: Call[T], status: int, body: bytes, retry_after: float | None = None) -> T:
+def read_response(call: Call[T], status: int, body: bytes, retry_after: float | None = None) -> T:
     """Return the result that an answer holds.
 
     :param call: the call that was sent.
@@ -45,10 +45,10 @@ def read_answer(call: Call[T], status: int, body: bytes, retry_after: float | No
     if envelope is None or (status in _GATEWAY and envelope["code"] == status):
         problem = f"HTTP {status} with {len(body)} bytes that are not the farm's envelope"
         if status == HTTP_NOT_FOUND:
-            raise NotServed(call.name, problem)
+            raise EndpointNotFound(call.name, problem)
         if status in _PASSING:
-            raise NoAnswer(call.name, problem, retry_after)
-        raise BadAnswer(call.name, problem)
+            raise NoResponse(call.name, problem, retry_after)
+        raise InvalidResponse(call.name, problem)
     code = envelope["code"]
     data = envelope.get("data")
     if code == NO_MORE_RECORDS and call.paged:
@@ -60,10 +60,10 @@ def read_answer(call: Call[T], status: int, body: bytes, retry_after: float | No
         )
     try:
         return call.read(data)
-    except Unreadable as problem:
-        raise BadAnswer(call.name, str(problem)) from None
+    except ParseError as problem:
+        raise InvalidResponse(call.name, str(problem)) from None
     except RecursionError:
-        raise BadAnswer(call.name, "it is nested too deep") from None
+        raise InvalidResponse(call.name, "it is nested too deep") from None
 
 
 def _envelope(body: bytes) -> dict[str, Any] | None:

@@ -39,47 +39,47 @@ class TransportError(RenderbusError):
     """The farm's answer to a call never arrived.
 
     :param call: name of the call.
-    :param problem: what went wrong.
+    :param detail: what went wrong.
     :param retry_after: seconds that the other side asked to wait before the next try, if it did.
     """
 
     retryable = True
 
-    def __init__(self, call: str, problem: str, retry_after: float | None = None) -> None:
-        super().__init__(call, problem, retry_after)
+    def __init__(self, call: str, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(call, detail, retry_after)
         self.call = call
-        self.problem = problem
+        self.detail = detail
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        return f"{self.call}: {self.problem}"
+        return f"{self.call}: {self.detail}"
 
 
 class NotSent(TransportError):
     """Nothing of the call reached the farm: repeating it is always safe."""
 
 
-class NoAnswer(TransportError):
+class NoResponse(TransportError):
     """The call was sent, or may have been, and the farm may have carried it out."""
 
 
-class BadAnswer(RenderbusError):
+class InvalidResponse(RenderbusError):
     """What came back is not the envelope that the farm promises.
 
     :param call: name of the call.
-    :param problem: what is wrong with the answer.
+    :param detail: what is wrong with the answer.
     """
 
-    def __init__(self, call: str, problem: str) -> None:
-        super().__init__(call, problem)
+    def __init__(self, call: str, detail: str) -> None:
+        super().__init__(call, detail)
         self.call = call
-        self.problem = problem
+        self.detail = detail
 
     def __str__(self) -> str:
-        return f"{self.call}: the answer cannot be read: {self.problem}"
+        return f"{self.call}: the answer cannot be read: {self.detail}"
 
 
-class NotServed(BadAnswer):
+class EndpointNotFound(InvalidResponse):
     """The farm does not serve the call at the path that was tried: HTTP 404 without an envelope."""
 
 
@@ -136,18 +136,18 @@ class NotFound(ApiError):
 class UnknownTask(NotFound):
     """An answer about tasks does not hold one that was asked for.
 
-    :param number: the task's number.
+    :param task_id: the task's number.
     """
 
-    def __init__(self, number: int) -> None:
-        super().__init__("query_task_info", 404, f"task {number}")
-        self.number = number
+    def __init__(self, task_id: int) -> None:
+        super().__init__("query_task_info", 404, f"task {task_id}")
+        self.task_id = task_id
 
     def __str__(self) -> str:
-        return f"{self.call}: the farm's answer holds no task {self.number}"
+        return f"{self.call}: the farm's answer holds no task {self.task_id}"
 
     def __reduce__(self) -> tuple[type[UnknownTask], tuple[int]]:
-        return UnknownTask, (self.number,)
+        return UnknownTask, (self.task_id,)
 
 
 class BillingError(ApiError):
@@ -160,7 +160,7 @@ class ServerError(ApiError):
     retryable = True
 
 
-class Code(NamedTuple):
+class CodeInfo(NamedTuple):
     """What a code of the farm means, and the error that it becomes."""
 
     error: type[ApiError]
@@ -173,37 +173,37 @@ _ACCOUNT = "the account is unknown, disabled or may not be used from this addres
 _BILLING = "the account lacks money or a form that billing needs; see the farm's web console"
 
 # Source: the vendor's public documents of 2026 and its released client 3.0.4.3.
-CODES: dict[int, Code] = {
-    100: Code(ApiError, "the call failed; the farm's message says why"),
-    301: Code(ApiError, "the farm asks to go elsewhere, which a client must not do by itself"),
-    400: Code(BadRequest, "the request is malformed"),
-    403: Code(AuthError, _RIGHT),
-    404: Code(NotFound, "there is no such thing on the farm"),
-    500: Code(ServerError, "the farm failed; try again later"),
-    503: Code(BadRequest, "a label or project of that name exists already"),
-    513: Code(ServerError, "the farm could not look up the user; try again later"),
-    600: Code(BadRequest, "a parameter is not allowed"),
-    601: Code(BadRequest, "a parameter is missing"),
-    602: Code(AuthError, _KEY),
-    603: Code(NonceUsed, "the farm took the request for a repeated one"),
-    604: Code(ApiError, "a verification code is wanted; see the farm's web console"),
-    605: Code(AuthError, _RIGHT),
-    606: Code(ApiError, "a verification code is wrong; see the farm's web console"),
-    607: Code(ApiError, "a verification code has expired; see the farm's web console"),
-    608: Code(
+CODES: dict[int, CodeInfo] = {
+    100: CodeInfo(ApiError, "the call failed; the farm's message says why"),
+    301: CodeInfo(ApiError, "the farm asks to go elsewhere, which a client must not do by itself"),
+    400: CodeInfo(BadRequest, "the request is malformed"),
+    403: CodeInfo(AuthError, _RIGHT),
+    404: CodeInfo(NotFound, "there is no such thing on the farm"),
+    500: CodeInfo(ServerError, "the farm failed; try again later"),
+    503: CodeInfo(BadRequest, "a label or project of that name exists already"),
+    513: CodeInfo(ServerError, "the farm could not look up the user; try again later"),
+    600: CodeInfo(BadRequest, "a parameter is not allowed"),
+    601: CodeInfo(BadRequest, "a parameter is missing"),
+    602: CodeInfo(AuthError, _KEY),
+    603: CodeInfo(NonceUsed, "the farm took the request for a repeated one"),
+    604: CodeInfo(ApiError, "a verification code is wanted; see the farm's web console"),
+    605: CodeInfo(AuthError, _RIGHT),
+    606: CodeInfo(ApiError, "a verification code is wrong; see the farm's web console"),
+    607: CodeInfo(ApiError, "a verification code has expired; see the farm's web console"),
+    608: CodeInfo(
         RegionError,
         "the account belongs to the other region; the connection's host is one of task.renderbus.com "
         "(China) and task.foxrenderfarm.com (elsewhere)",
     ),
-    610: Code(ClockSkew, "the signature has expired; set this machine's clock"),
-    611: Code(AuthError, _KEY),
-    1000: Code(ServerError, "the farm's cache failed; try again later"),
-    **dict.fromkeys(range(800, 816), Code(AuthError, _ACCOUNT)),
-    **dict.fromkeys(range(900, 921), Code(BillingError, _BILLING)),
+    610: CodeInfo(ClockSkew, "the signature has expired; set this machine's clock"),
+    611: CodeInfo(AuthError, _KEY),
+    1000: CodeInfo(ServerError, "the farm's cache failed; try again later"),
+    **dict.fromkeys(range(800, 816), CodeInfo(AuthError, _ACCOUNT)),
+    **dict.fromkeys(range(900, 921), CodeInfo(BillingError, _BILLING)),
 }
 
 
-def is_refusal(error: RenderbusError) -> bool:
+def is_permanent(error: RenderbusError) -> bool:
     """Tell whether an error is a refusal of the farm that will be the same next time.
 
     Only such a one ends a wait, or fails a task without retries. An answer that did not come, cannot be read

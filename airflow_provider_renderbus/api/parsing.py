@@ -35,11 +35,11 @@ _STRICT = "strict"
 _AMOUNT = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 
 
-class Unreadable(ValueError):
+class ParseError(ValueError):
     """A value of an answer is not what it should be."""
 
 
-def required(wire: str, convert: Callable[[Any], Any]) -> Any:
+def required_field(wire: str, convert: Callable[[Any], Any]) -> Any:
     """Declare a field without which an answer is of no use.
 
     :param wire: the vendor's name of the field.
@@ -48,7 +48,9 @@ def required(wire: str, convert: Callable[[Any], Any]) -> Any:
     return dataclasses.field(metadata={_WIRE: wire, _CONVERT: convert, _STRICT: True})
 
 
-def optional(wire: str, convert: Callable[[Any], Any], default: Any = None, *, strict: bool = False) -> Any:
+def optional_field(
+    wire: str, convert: Callable[[Any], Any], default: Any = None, *, strict: bool = False
+) -> Any:
     """Declare a field that takes its default where it is missing, null or of a wrong type.
 
     :param wire: the vendor's name of the field.
@@ -61,7 +63,7 @@ def optional(wire: str, convert: Callable[[Any], Any], default: Any = None, *, s
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def reader(model: type[M]) -> Callable[[Any], M]:
+def reader_for(model: type[M]) -> Callable[[Any], M]:
     """Return what reads a JSON object into a model.
 
     What it returns raises `Unreadable` where it is given no object, or where a required field is missing or
@@ -83,20 +85,20 @@ def reader(model: type[M]) -> Callable[[Any], M]:
 
     def read(data: Any) -> M:
         if type(data) is not dict:
-            raise Unreadable(f"{name}: an object was expected, not {_shown(data)}")
+            raise ParseError(f"{name}: an object was expected, not {_shown(data)}")
         values = []
         for wire, right_type, convert, default, strict in plan:
             value = data.get(wire)
             if value is None:
                 if default is dataclasses.MISSING:
-                    raise Unreadable(f"{name}.{wire} is missing")
+                    raise ParseError(f"{name}.{wire} is missing")
                 value = default
             elif type(value) is not right_type:
                 try:
                     value = convert(value)
-                except Unreadable as problem:
+                except ParseError as problem:
                     if strict:
-                        raise Unreadable(f"{name}.{wire}: {problem}") from None
+                        raise ParseError(f"{name}.{wire}: {problem}") from None
                     value = default
             values.append(value)
         # Setting a frozen object's fields would take as long as all the reading: they are set while it is a
@@ -108,7 +110,7 @@ def reader(model: type[M]) -> Callable[[Any], M]:
     return read
 
 
-def integer(value: Any) -> int:
+def read_int(value: Any) -> int:
     """Read a whole number; the farm writes some as text."""
     if type(value) is int:
         return value
@@ -117,23 +119,23 @@ def integer(value: Any) -> int:
             return int(value)
         except ValueError:
             pass
-    raise Unreadable(f"a whole number was expected, not {_shown(value)}")
+    raise ParseError(f"a whole number was expected, not {_shown(value)}")
 
 
-def text(value: Any) -> str:
+def read_str(value: Any) -> str:
     """Read a text; the farm writes some as numbers."""
     if type(value) is str:
         return value
     if type(value) is int:
         return str(value)
-    raise Unreadable(f"a text was expected, not {_shown(value)}")
+    raise ParseError(f"a text was expected, not {_shown(value)}")
 
 
 # Values of these types stay what they are: most of an answer's fields need no call.
-_READ_AS_IT_IS: dict[Any, type] = {integer: int, text: str}
+_READ_AS_IT_IS: dict[Any, type] = {read_int: int, read_str: str}
 
 
-def amount(value: Any) -> Decimal:
+def read_decimal(value: Any) -> Decimal:
     """Read an amount of money exactly as the farm wrote it.
 
     The shortest text of a float is the text that it was read from, up to 15 digits.
@@ -144,43 +146,43 @@ def amount(value: Any) -> Decimal:
         return Decimal(value)
     if type(value) is str and _AMOUNT.fullmatch(value):
         return Decimal(value)
-    raise Unreadable(f"an amount was expected, not {_shown(value)}")
+    raise ParseError(f"an amount was expected, not {_shown(value)}")
 
 
-def moment(value: Any) -> datetime | None:
+def read_timestamp_ms(value: Any) -> datetime | None:
     """Read milliseconds since 1970 as an aware time; 0 stands for a time that is not set."""
     if type(value) is not int:
-        raise Unreadable(f"milliseconds since 1970 were expected, not {_shown(value)}")
+        raise ParseError(f"milliseconds since 1970 were expected, not {_shown(value)}")
     try:
         return datetime.fromtimestamp(value / 1000, UTC) if value else None
     except (OverflowError, ValueError, OSError):
-        raise Unreadable(f"milliseconds since 1970 were expected, not {_shown(value)}") from None
+        raise ParseError(f"milliseconds since 1970 were expected, not {_shown(value)}") from None
 
 
-def flag(value: Any) -> bool:
+def read_bool(value: Any) -> bool:
     """Read a yes or no, which the farm writes as true and false, or as 1 and 0."""
     if type(value) is bool or (type(value) is int and value in {0, 1}):
         return bool(value)
-    raise Unreadable(f"0 or 1 was expected, not {_shown(value)}")
+    raise ParseError(f"0 or 1 was expected, not {_shown(value)}")
 
 
-def each(convert: Callable[[Any], V]) -> Callable[[Any], tuple[V, ...]]:
+def list_of(convert: Callable[[Any], V]) -> Callable[[Any], tuple[V, ...]]:
     """Return what reads a list, item by item."""
 
     def convert_each(value: Any) -> tuple[V, ...]:
         if type(value) is not list:
-            raise Unreadable(f"a list was expected, not {_shown(value)}")
+            raise ParseError(f"a list was expected, not {_shown(value)}")
         return tuple([convert(item) for item in value])
 
     return convert_each
 
 
-def anything(value: Any) -> Any:
+def raw_json(value: Any) -> Any:
     """Read plain JSON, for the calls whose answers no operator looks into."""
     return value
 
 
-def nothing(_: Any) -> None:
+def ignore(_: Any) -> None:
     """Read the answer of a call that has no result: null, or a text such as ``SUCCESS``."""
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 PLATFORMS = {"W2": 2, "GPU": 21, "W3": 62}
 
 
-def platform_number(argument: str, value: int | str) -> int:
+def parse_platform(argument: str, value: int | str) -> int:
     """Return a platform's number, given as such ("2" or 2) or by its short name ("W2").
 
     :raises ValueError: it is neither.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_renderbus.api.parsing import text
+from airflow_provider_renderbus.api.parsing import read_str
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._value = value
 
-    def reveal(self) -> str:
+    def get_secret_value(self) -> str:
         """Return the text."""
         return self._value
 
@@ -39,18 +39,18 @@ class Secret:
         raise TypeError("a secret of the farm cannot be pickled; ask the farm for it where it is needed")
 
 
-def secrets_in(value: Any) -> Iterator[Secret]:
+def find_secrets(value: Any) -> Iterator[Secret]:
     """Yield the secrets that an answer holds, in models within models too."""
     if isinstance(value, Secret):
         yield value
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from secrets_in(item)
+            yield from find_secrets(item)
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
-            yield from secrets_in(getattr(value, field.name))
+            yield from find_secrets(getattr(value, field.name))
 
 
-def secret(value: Any) -> Secret:
+def read_secret(value: Any) -> Secret:
     """Read a text that must not be seen."""
-    return Secret(text(value))
+    return Secret(read_str(value))

@@ -22,7 +22,7 @@ _PIECE = 65_536  # characters that are encoded at a time, so that no second copy
 _PLAIN = {str, int, float, bool, type(None)}
 
 
-def message(domain: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> str:
+def string_to_sign(domain: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> str:
     """Return the text that is signed for a request.
 
     :param domain: the domain as it stands in the URL, with its port where it has one.
@@ -49,7 +49,7 @@ def signature(
     :param access_key: the account's secret key.
     :param domain: see :func:`message`, as for the other parameters.
     """
-    signed = message(domain, path, headers, body)
+    signed = string_to_sign(domain, path, headers, body)
     mac = hmac.new(access_key.encode(), digestmod="sha256")
     for start in range(0, len(signed), _PIECE):
         mac.update(signed[start : start + _PIECE].encode())

@@ -53,39 +53,39 @@ class TaskStatus(enum.IntEnum):
     @property
     def phase(self) -> Phase:
         """What the state means to somebody who waits."""
-        return TASK_STATES[self].phase
+        return TASK_STATUS_INFO[self].phase
 
 
-class State(NamedTuple):
+class StatusInfo(NamedTuple):
     """A row of the table of states.
 
     Of several leaves in the phase that decides, the one of the greatest ``weight`` speaks for the whole task.
     """
 
     phase: Phase
-    weight: int
+    severity: int
     meaning: str
 
 
-TASK_STATES: dict[TaskStatus, State] = {
-    TaskStatus.UNKNOWN: State(Phase.ACTIVE, 0, "a code that this provider does not know"),
-    TaskStatus.WAITING: State(Phase.ACTIVE, 1, "waiting for a machine"),
-    TaskStatus.RENDERING: State(Phase.ACTIVE, 5, "rendering"),
-    TaskStatus.PRE_RENDERING: State(Phase.ACTIVE, 4, "preprocessing"),
-    TaskStatus.STOP: State(Phase.STOPPED, 4, "stopped by the user or an administrator"),
-    TaskStatus.USER_STOP: State(Phase.STOPPED, 4, "stopped by the user"),
-    TaskStatus.ARREARAGE_STOP: State(Phase.STOPPED, 6, "stopped: no money left"),
-    TaskStatus.TIME_OUT_STOP: State(Phase.STOPPED, 5, "stopped: over its time limit"),
-    TaskStatus.FINISHED: State(Phase.SUCCEEDED, 1, "finished"),
-    TaskStatus.FINISHED_HAS_FAILED: State(Phase.INCOMPLETE, 3, "finished, some frames failed"),
-    TaskStatus.ABANDON: State(Phase.STOPPED, 9, "abandoned, for good"),
-    TaskStatus.FINISHED_TEST: State(Phase.PAUSED, 0, "paused: the priority frames are done"),
-    TaskStatus.FAILED: State(Phase.FAILED, 7, "failed"),
-    TaskStatus.ANALYSE: State(Phase.ACTIVE, 3, "being analysed"),
-    TaskStatus.RENDERING_TASK_SUBMITTING: State(Phase.ACTIVE, 2, "being submitted"),
-    TaskStatus.RENDERING_TASK_SUBMIT_FAIL: State(Phase.FAILED, 8, "could not be submitted"),
-    TaskStatus.FINISHED_HAS_STOPPED: State(Phase.INCOMPLETE, 2, "finished, some frames were stopped"),
-    TaskStatus.UPDATING: State(Phase.ACTIVE, 2, "changing its state"),
+TASK_STATUS_INFO: dict[TaskStatus, StatusInfo] = {
+    TaskStatus.UNKNOWN: StatusInfo(Phase.ACTIVE, 0, "a code that this provider does not know"),
+    TaskStatus.WAITING: StatusInfo(Phase.ACTIVE, 1, "waiting for a machine"),
+    TaskStatus.RENDERING: StatusInfo(Phase.ACTIVE, 5, "rendering"),
+    TaskStatus.PRE_RENDERING: StatusInfo(Phase.ACTIVE, 4, "preprocessing"),
+    TaskStatus.STOP: StatusInfo(Phase.STOPPED, 4, "stopped by the user or an administrator"),
+    TaskStatus.USER_STOP: StatusInfo(Phase.STOPPED, 4, "stopped by the user"),
+    TaskStatus.ARREARAGE_STOP: StatusInfo(Phase.STOPPED, 6, "stopped: no money left"),
+    TaskStatus.TIME_OUT_STOP: StatusInfo(Phase.STOPPED, 5, "stopped: over its time limit"),
+    TaskStatus.FINISHED: StatusInfo(Phase.SUCCEEDED, 1, "finished"),
+    TaskStatus.FINISHED_HAS_FAILED: StatusInfo(Phase.INCOMPLETE, 3, "finished, some frames failed"),
+    TaskStatus.ABANDON: StatusInfo(Phase.STOPPED, 9, "abandoned, for good"),
+    TaskStatus.FINISHED_TEST: StatusInfo(Phase.PAUSED, 0, "paused: the priority frames are done"),
+    TaskStatus.FAILED: StatusInfo(Phase.FAILED, 7, "failed"),
+    TaskStatus.ANALYSE: StatusInfo(Phase.ACTIVE, 3, "being analysed"),
+    TaskStatus.RENDERING_TASK_SUBMITTING: StatusInfo(Phase.ACTIVE, 2, "being submitted"),
+    TaskStatus.RENDERING_TASK_SUBMIT_FAIL: StatusInfo(Phase.FAILED, 8, "could not be submitted"),
+    TaskStatus.FINISHED_HAS_STOPPED: StatusInfo(Phase.INCOMPLETE, 2, "finished, some frames were stopped"),
+    TaskStatus.UPDATING: StatusInfo(Phase.ACTIVE, 2, "changing its state"),
 }
 
 
@@ -112,7 +112,7 @@ class FrameStatus(enum.IntEnum):
         return cls.UNKNOWN if isinstance(value, int) else None
 
 
-def overall(leaves: Iterable[TaskStatus]) -> TaskStatus:
+def aggregate_status(leaves: Iterable[TaskStatus]) -> TaskStatus:
     """Return the state of a whole task from those of its leaves.
 
     Active while any leaf is active, else paused if any is, else the state of the worst leaf. A layered
@@ -123,4 +123,4 @@ def overall(leaves: Iterable[TaskStatus]) -> TaskStatus:
     states = tuple(leaves)
     active = [state for state in states if state.phase is Phase.ACTIVE]
     paused = [state for state in states if state.phase is Phase.PAUSED]
-    return max(active or paused or states, key=lambda state: TASK_STATES[state].weight)
+    return max(active or paused or states, key=lambda state: TASK_STATUS_INFO[state].severity)

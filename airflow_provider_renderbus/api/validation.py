@@ -13,18 +13,18 @@ from typing import Any, TypeAlias
 
 from airflow_provider_renderbus.api.states import TaskStatus
 
-TaskNumber: TypeAlias = int | str
+TaskId: TypeAlias = int | str
 
 _ALIAS = re.compile(r"(?:\d{0,3}[A-Z]{1,3})?(\d+)")
-CONFIG_FILES = ("task.json", "upload.json", "asset.json", "tips.json")
+TASK_FILE_NAMES = ("task.json", "upload.json", "asset.json", "tips.json")
 USER_LEVELS = (50, 60)
 LANGUAGES = ("0", "1")
 ZONES = (1, 2)
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 """The farm cuts longer pages, and lists of task numbers are as long at most."""
 
 
-def task_number(argument: str, value: Any) -> int:
+def parse_task_id(argument: str, value: Any) -> int:
     """Return a task's number, given as such or by its alias, e.g. 35736251 or "2W35736251"."""
     number: Any = value
     if isinstance(value, str):
@@ -37,10 +37,10 @@ def task_number(argument: str, value: Any) -> int:
     return number
 
 
-def task_numbers(argument: str, values: Iterable[TaskNumber], most: int | None = None) -> list[int]:
+def parse_task_ids(argument: str, values: Iterable[TaskId], most: int | None = None) -> list[int]:
     """Return the numbers of one or more tasks, at most `most` of them."""
     _check_list(argument, values, "task numbers")
-    numbers = [task_number(argument, value) for value in values]
+    numbers = [parse_task_id(argument, value) for value in values]
     if not numbers:
         raise ValueError(f"{argument}: at least one task number is wanted")
     if most is not None and len(numbers) > most:
@@ -54,12 +54,12 @@ def _check_list(argument: str, values: Any, of_what: str) -> None:
         raise ValueError(f"{argument}: a list of {of_what} is wanted, not {values!r}")
 
 
-def optional_number(argument: str, value: TaskNumber | None) -> int | None:
+def optional_task_id(argument: str, value: TaskId | None) -> int | None:
     """Return a task's number, or None where the argument is left out."""
-    return None if value is None else task_number(argument, value)
+    return None if value is None else parse_task_id(argument, value)
 
 
-def count(argument: str, value: int, most: int | None = None) -> int:
+def positive_int(argument: str, value: int, most: int | None = None) -> int:
     """Return a number of things, at least 1."""
     if type(value) is not int or value < 1 or (most is not None and value > most):
         wanted = "a whole number of at least 1" if most is None else f"a whole number from 1 to {most}"
@@ -69,7 +69,7 @@ def count(argument: str, value: int, most: int | None = None) -> int:
 
 def page_size(argument: str, value: int) -> int:
     """Return a page's size."""
-    return count(argument, value, LARGEST_PAGE)
+    return positive_int(argument, value, MAX_PAGE_SIZE)
 
 
 def one_of(argument: str, value: Any, choices: tuple[Any, ...]) -> Any:
@@ -79,45 +79,45 @@ def one_of(argument: str, value: Any, choices: tuple[Any, ...]) -> Any:
     return value
 
 
-def text(argument: str, value: str) -> str:
+def non_empty_str(argument: str, value: str) -> str:
     """Return a text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"{argument}: a text is wanted, not {value!r}")
     return value
 
 
-def optional_text(argument: str, value: Any) -> str | None:
+def optional_str(argument: str, value: Any) -> str | None:
     """Return a text, which may be empty, or None where the argument is left out."""
-    return None if value is None else any_text(argument, value)
+    return None if value is None else require_str(argument, value)
 
 
-def any_text(argument: str, value: Any) -> str:
+def require_str(argument: str, value: Any) -> str:
     """Return a text, which may be empty."""
     if not isinstance(value, str):
         raise ValueError(f"{argument}: a text is wanted, not {value!r}")
     return value
 
 
-def texts(argument: str, values: Iterable[str]) -> list[str]:
+def non_empty_strs(argument: str, values: Iterable[str]) -> list[str]:
     """Return a list of texts, none of them empty."""
     _check_list(argument, values, "texts")
-    return [text(argument, value) for value in values]
+    return [non_empty_str(argument, value) for value in values]
 
 
-def integers(argument: str, values: Any) -> list[int]:
+def require_ints(argument: str, values: Any) -> list[int]:
     """Return a list of whole numbers, e.g. of states or of frame ids."""
     _check_list(argument, values, "whole numbers")
-    return [integer(argument, value) for value in values]
+    return [require_int(argument, value) for value in values]
 
 
-def integer(argument: str, value: Any) -> int:
+def require_int(argument: str, value: Any) -> int:
     """Return a whole number, also one given as an enumeration's member."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{argument}: a whole number is wanted, not {value!r}")
     return int(value)
 
 
-def task_states(argument: str, values: Any) -> frozenset[TaskStatus]:
+def parse_task_statuses(argument: str, values: Any) -> frozenset[TaskStatus]:
     """Return states of tasks, given as codes (25), names ("FINISHED") or members of `TaskStatus`."""
     _check_list(argument, values, "states")
     states = frozenset(_task_state(argument, value) for value in values)
@@ -136,7 +136,7 @@ def _task_state(argument: str, value: Any) -> TaskStatus:
     raise ValueError(f"{argument}: {value!r} is no state of a task; there are {there}")
 
 
-def seconds(argument: str, value: Any) -> float:
+def parse_seconds(argument: str, value: Any) -> float:
     """Return a positive time in seconds, given as a number or as text."""
     try:
         time = float(value)
@@ -147,15 +147,15 @@ def seconds(argument: str, value: Any) -> float:
     return time
 
 
-def whole(argument: str, value: Any) -> int:
+def parse_int(argument: str, value: Any) -> int:
     """Return a whole number, given as such or, as a template renders it, as text."""
     try:
-        return integer(argument, int(value) if isinstance(value, str) else value)
+        return require_int(argument, int(value) if isinstance(value, str) else value)
     except ValueError:
         raise ValueError(f"{argument}: a whole number is wanted, not {value!r}") from None
 
 
-def amount(argument: str, value: Any) -> Decimal:
+def parse_decimal(argument: str, value: Any) -> Decimal:
     """Return an amount of money, given as a number or as text."""
     try:
         money = Decimal(str(value))

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 import tenacity
 
-from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, RenderbusError, TransportError
-from airflow_provider_renderbus.clients.flows import AT_ONCE
-from airflow_provider_renderbus.clients.request_flow import Exchange, Request, Response
-from airflow_provider_renderbus.clients.retry import RetryPolicy
+from airflow_provider_renderbus.api.errors import NoResponse, NotSent, RenderbusError, TransportError
+from airflow_provider_renderbus.clients.flows import MAX_CONCURRENCY
+from airflow_provider_renderbus.clients.request_flow import Request, Response, SigningSession
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from airflow_provider_renderbus.api.call import Call
-    from airflow_provider_renderbus.clients.flows import Sequence as CallSequence
+    from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ _NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout,
 _log_of_httpx = logging.getLogger("httpx")
 
 
-class AsyncSender(ABC):
+class BaseAsyncClient(ABC):
     """Whatever sends calls without blocking: single ones, and with them batches and sequences."""
 
     @abstractmethod
@@ -46,7 +46,7 @@ class AsyncSender(ABC):
 
         :raises RenderbusError: the first error that comes; the calls that are still under way are given up.
         """
-        free = asyncio.Semaphore(AT_ONCE)
+        free = asyncio.Semaphore(MAX_CONCURRENCY)
 
         async def send(call: Call[Any]) -> Any:
             async with free:
@@ -59,28 +59,28 @@ class AsyncSender(ABC):
             raise errors.exceptions[0] from None
         return [task.result() for task in tasks]
 
-    async def run(self, sequence: CallSequence[T]) -> T:
+    async def run(self, flow: Flow[T]) -> T:
         """Carry a sequence of calls out, which may be none, and return its result.
 
-        :param sequence: one of :mod:`airflow_provider_renderbus.clients.flows`.
+        :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
         """
         answered: Any = None
         while True:
             try:
-                batch = sequence.send(answered)
+                batch = flow.send(answered)
             except StopIteration as end:
                 result: T = end.value
                 return result
             answered = await self.send_all(batch)
 
 
-class AsyncClient(AsyncSender):
+class AsyncClient(BaseAsyncClient):
     """Sends calls to the farm without blocking; an asynchronous context manager over pooled connections.
 
     Proxies and authorities from the environment count as users of httpx expect.
 
     :param settings: the farm and the account.
-    :param policy: how often a call is tried.
+    :param retry_policy: how often a call is tried.
     :param clock: tells the seconds since 1970.
     :param sleep: waits a number of seconds without blocking.
     """
@@ -89,19 +89,19 @@ class AsyncClient(AsyncSender):
         self,
         settings: Settings,
         *,
-        policy: RetryPolicy | None = None,
+        retry_policy: RequestRetryPolicy | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
-        self._policy = policy or RetryPolicy()
+        self._policy = retry_policy or RequestRetryPolicy()
         self._sleep = sleep
-        self._exchange = Exchange(settings, clock=clock)
+        self._exchange = SigningSession(settings, clock=clock)
         # It has a line at INFO for each request, which would bury the log of those who wait for hours.
         # Airflow 3 raises it likewise; a level that somebody has set stays.
         if _log_of_httpx.level == logging.NOTSET:
             _log_of_httpx.setLevel(logging.WARNING)
-        self._tls = settings.tls()
+        self._tls = settings.ssl_context()
         self._pool = self._open()
 
     async def __aenter__(self) -> Self:
@@ -121,7 +121,7 @@ class AsyncClient(AsyncSender):
 
         :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
         """
-        retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.arguments(call))
+        retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.tenacity_kwargs(call))
         return await retrying(self._try, call)
 
     async def _try(self, call: Call[T]) -> T:
@@ -132,7 +132,7 @@ class AsyncClient(AsyncSender):
             return await self._attempt(call, fresh)
 
     async def _attempt(self, call: Call[T], pool: httpx.AsyncClient) -> T:
-        attempt = self._exchange.attempt(call)
+        attempt = self._exchange.request_flow(call)
         request = next(attempt)
         while True:
             response = await self._post(request, pool)
@@ -146,12 +146,12 @@ class AsyncClient(AsyncSender):
         domain = self._settings.domain
         failure: TransportError
         try:
-            async with asyncio.timeout(self._policy.total):
+            async with asyncio.timeout(self._policy.max_elapsed):
                 response = await pool.post(request.url, content=request.body, headers=request.headers)
         except _NEVER_CONNECTED as error:
             failure = NotSent(request.call, f"no connection to {domain} ({type(error).__name__})")
         except (httpx.HTTPError, OSError) as error:
-            failure = NoAnswer(request.call, f"no answer from {domain} ({type(error).__name__})")
+            failure = NoResponse(request.call, f"no answer from {domain} ({type(error).__name__})")
         else:
             return Response(response.status_code, response.content, response.headers.get("Retry-After"))
         # Outside of the handler, so that the error does not carry the request with its signature along.

@@ -13,10 +13,10 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 from urllib3.exceptions import ProxyError as ProxyUnreachable
 from urllib3.exceptions import SSLError as TlsError
 
-from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, TransportError
-from airflow_provider_renderbus.clients.flows import AT_ONCE
-from airflow_provider_renderbus.clients.request_flow import Exchange, Request, Response
-from airflow_provider_renderbus.clients.retry import RetryPolicy
+from airflow_provider_renderbus.api.errors import NoResponse, NotSent, TransportError
+from airflow_provider_renderbus.clients.flows import MAX_CONCURRENCY
+from airflow_provider_renderbus.clients.request_flow import Request, Response, SigningSession
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.models.page import Page
-    from airflow_provider_renderbus.clients.flows import Pages
-    from airflow_provider_renderbus.clients.flows import Sequence as CallSequence
+    from airflow_provider_renderbus.clients.flows import Flow, PagedFlow
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -46,7 +45,7 @@ class Client:
     Proxies and authorities from the environment count as users of requests expect.
 
     :param settings: the farm and the account.
-    :param policy: how often a call is tried.
+    :param retry_policy: how often a call is tried.
     :param clock: tells the seconds since 1970.
     :param sleep: waits a number of seconds.
     """
@@ -55,14 +54,14 @@ class Client:
         self,
         settings: Settings,
         *,
-        policy: RetryPolicy | None = None,
+        retry_policy: RequestRetryPolicy | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
-        self._policy = policy or RetryPolicy()
+        self._policy = retry_policy or RequestRetryPolicy()
         self._sleep = sleep
-        self._exchange = Exchange(settings, clock=clock)
+        self._exchange = SigningSession(settings, clock=clock)
         self._session = requests.Session()
 
     def __enter__(self) -> Self:
@@ -82,7 +81,7 @@ class Client:
 
         :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
         """
-        retrying = tenacity.Retrying(sleep=self._sleep, **self._policy.arguments(call))
+        retrying = tenacity.Retrying(sleep=self._sleep, **self._policy.tenacity_kwargs(call))
         result: T = retrying(self._try, call)
         return result
 
@@ -93,24 +92,24 @@ class Client:
         """
         if len(batch) == 1:
             return [self.send(batch[0])]
-        with ThreadPoolExecutor(min(len(batch), AT_ONCE)) as pool:
+        with ThreadPoolExecutor(min(len(batch), MAX_CONCURRENCY)) as pool:
             return list(pool.map(self.send, batch))
 
-    def run(self, sequence: CallSequence[T]) -> T:
+    def run(self, flow: Flow[T]) -> T:
         """Carry a sequence of calls out, which may be none, and return its result.
 
-        :param sequence: one of :mod:`airflow_provider_renderbus.clients.flows`.
+        :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
         """
         answered: Any = None
         while True:
             try:
-                batch = sequence.send(answered)
+                batch = flow.send(answered)
             except StopIteration as end:
                 result: T = end.value
                 return result
             answered = self.send_all(batch)
 
-    def stream(self, pages: Pages[T]) -> Iterator[Page[T]]:
+    def iter_pages(self, pages: PagedFlow[T]) -> Iterator[Page[T]]:
         """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.
 
         :param pages: one of :mod:`airflow_provider_renderbus.clients.flows`.
@@ -132,7 +131,7 @@ class Client:
             return self._attempt(call, fresh)
 
     def _attempt(self, call: Call[T], session: requests.Session) -> T:
-        attempt = self._exchange.attempt(call)
+        attempt = self._exchange.request_flow(call)
         request = next(attempt)
         while True:
             response = self._post(request, session)
@@ -171,4 +170,4 @@ def _transport_error(call: str, domain: str, error: OSError) -> TransportError:
         cause = cause.args[0]
     if isinstance(cause, _NEVER_CONNECTED):
         return NotSent(call, f"no connection to {domain} ({type(cause).__name__})")
-    return NoAnswer(call, f"no answer from {domain} ({type(error).__name__})")
+    return NoResponse(call, f"no answer from {domain} ({type(error).__name__})")

@@ -16,10 +16,9 @@ import re
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api import validation as arguments
+from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.api.errors import UnknownTask
-from airflow_provider_renderbus.api.platforms import platform_number
+from airflow_provider_renderbus.api.platforms import parse_platform
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
@@ -28,19 +27,19 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.outputs import OutputFile
     from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
 
 T = TypeVar("T")
 Batch: TypeAlias = "list[Call[Any]]"
-Sequence: TypeAlias = Generator[Batch, list[Any], T]
-Pages: TypeAlias = Generator[Batch, "list[Page[T]]", None]
+Flow: TypeAlias = Generator[Batch, list[Any], T]
+PagedFlow: TypeAlias = Generator[Batch, "list[Page[T]]", None]
 
-AT_ONCE = 8
+MAX_CONCURRENCY = 8
 # Where all pages are wanted anyway, a batch holds more, so that fewer batches wait for their slowest answer.
-_PAGES_A_BATCH = 8 * AT_ONCE
+_PAGES_A_BATCH = 8 * MAX_CONCURRENCY
 
 
-def task_pages(**filters: Any) -> Pages[TaskInfo]:
+def task_pages(**filters: Any) -> PagedFlow[TaskInfo]:
     """Ask for all pages of the account's tasks.
 
     :param filters: as for :func:`airflow_provider_renderbus.api.calls.get_task_list`, but the page.
@@ -48,7 +47,7 @@ def task_pages(**filters: Any) -> Pages[TaskInfo]:
     return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
 
 
-def frames(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
+def list_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
     """Ask for all frames of a leaf task.
 
     :param task_id: number or alias of a leaf task.
@@ -64,28 +63,28 @@ def frames(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
     return tuple(found)
 
 
-def task_infos(task_ids: Iterable[TaskNumber]) -> Sequence[dict[int, TaskInfo]]:
+def get_tasks(task_ids: Iterable[TaskId]) -> Flow[dict[int, TaskInfo]]:
     """Ask for any number of tasks, a hundred in a request.
 
     :param task_ids: numbers or aliases.
     :return: the tasks that the farm knows, by number.
     """
-    numbers = list(dict.fromkeys(arguments.task_numbers("task_ids", task_ids)))
+    numbers = list(dict.fromkeys(validation.parse_task_ids("task_ids", task_ids)))
     batches = [
-        numbers[start : start + arguments.LARGEST_PAGE]
-        for start in range(0, len(numbers), arguments.LARGEST_PAGE)
+        numbers[start : start + validation.MAX_PAGE_SIZE]
+        for start in range(0, len(numbers), validation.MAX_PAGE_SIZE)
     ]
     answered = yield [calls.query_task_info(batch) for batch in batches]
     return {number: task for found in answered for number, task in found.items()}
 
 
-def task_info(task_id: TaskNumber) -> Sequence[TaskInfo]:
+def get_task(task_id: TaskId) -> Flow[TaskInfo]:
     """Ask for one task.
 
     :param task_id: number or alias.
     :raises UnknownTask: the farm does not know the task.
     """
-    number = arguments.task_number("task_id", task_id)
+    number = validation.parse_task_id("task_id", task_id)
     (found,) = yield [calls.query_task_info([number])]
     if number not in found:
         raise UnknownTask(number)
@@ -93,19 +92,19 @@ def task_info(task_id: TaskNumber) -> Sequence[TaskInfo]:
     return task
 
 
-def sub_task_ids(task_id: TaskNumber) -> Sequence[tuple[int, ...]]:
+def leaf_task_ids(task_id: TaskId) -> Flow[tuple[int, ...]]:
     """Ask for the numbers of a task's leaves; the task's own where it is not layered.
 
     :param task_id: number or alias.
     :raises UnknownTask: the farm does not know the task.
     """
-    task = yield from task_info(task_id)
+    task = yield from get_task(task_id)
     return tuple(leaf.id for leaf in task.leaves())
 
 
 def frame_ids_by_name(
-    task_id: TaskNumber, names: Iterable[str], *, argument: str = "names"
-) -> Sequence[dict[int, list[int]]]:
+    task_id: TaskId, names: Iterable[str], *, argument: str = "names"
+) -> Flow[dict[int, list[int]]]:
     """Find frames by their names.
 
     Names are matched as text, for they come in three shapes and can repeat: every id of a name counts.
@@ -117,15 +116,15 @@ def frame_ids_by_name(
     :raises ValueError: a name matches no frame.
     :raises UnknownTask: the farm does not know the task.
     """
-    wanted = list(dict.fromkeys(arguments.texts(argument, names)))
+    wanted = list(dict.fromkeys(validation.non_empty_strs(argument, names)))
     if not wanted:
         raise ValueError(f"{argument}: at least one frame's name is wanted")
     ids: dict[int, list[int]] = {}
     there: set[str] = set()
-    for leaf in (yield from sub_task_ids(task_id)):
-        for frame in (yield from frames(leaf)):
-            there.add(frame.index)
-            if frame.index in wanted:
+    for leaf in (yield from leaf_task_ids(task_id)):
+        for frame in (yield from list_frames(leaf)):
+            there.add(frame.name)
+            if frame.name in wanted:
                 ids.setdefault(leaf, []).append(frame.id)
     missing = [name for name in wanted if name not in there]
     if missing:
@@ -134,18 +133,18 @@ def frame_ids_by_name(
     return ids
 
 
-def output_files(task_id: TaskNumber) -> Sequence[tuple[OutputFile, ...]]:
+def list_output_files(task_id: TaskId) -> Flow[tuple[OutputFile, ...]]:
     """List a task's files in the output storage: of all its leaves, folders within folders too.
 
     :param task_id: number or alias.
     :return: the files, without the folders that they lie in, by path.
     :raises UnknownTask: the farm does not know the task.
     """
-    leaves = yield from sub_task_ids(task_id)
-    return (yield from files_of(leaves))
+    leaves = yield from leaf_task_ids(task_id)
+    return (yield from list_leaf_files(leaves))
 
 
-def files_of(leaves: Iterable[int]) -> Sequence[tuple[OutputFile, ...]]:
+def list_leaf_files(leaves: Iterable[int]) -> Flow[tuple[OutputFile, ...]]:
     """List the files of leaf tasks in the output storage, in folders within folders too.
 
     :param leaves: numbers of leaf tasks.
@@ -164,14 +163,14 @@ def files_of(leaves: Iterable[int]) -> Sequence[tuple[OutputFile, ...]]:
         listed = yield [calls.get_output_files(tree_path=path) for path in sorted(folders)]
 
 
-def hardware_configs(
+def select_hardware(
     platform: int | str,
     cg_id: int,
     *,
     model: str | None = None,
     ram: int | None = None,
     gpu_num: int | None = None,
-) -> Sequence[tuple[HardwareConfig, ...]]:
+) -> Flow[tuple[HardwareConfig, ...]]:
     """Choose the machines that can render a software on a platform: all that are of one kind.
 
     :param platform: number or short name of the platform.
@@ -183,9 +182,9 @@ def hardware_configs(
     :raises ValueError: there is no such machine, or there are several kinds, which differ in price; the ones
         that there are, are listed.
     """
-    number = platform_number("platform", platform)
+    number = parse_platform("platform", platform)
     (listed,) = yield [calls.list_hardware_configs()]
-    usable = [config for config in listed if config.takes(number, cg_id)]
+    usable = [config for config in listed if config.supports(number, cg_id)]
     chosen = tuple(
         config
         for config in usable
@@ -204,7 +203,7 @@ def hardware_configs(
     return chosen
 
 
-def _pages(page: Callable[[int], Call[Page[T]]], a_batch: int = AT_ONCE) -> Pages[T]:
+def _pages(page: Callable[[int], Call[Page[T]]], a_batch: int = MAX_CONCURRENCY) -> PagedFlow[T]:
     """Ask for the first page, then, its total known, for several of the others in a batch.
 
     It ends at the page count or at a page without items, whichever comes first.
@@ -216,7 +215,7 @@ def _pages(page: Callable[[int], Call[Page[T]]], a_batch: int = AT_ONCE) -> Page
             return
 
 
-def _sent(pages: Pages[T], answered: list[Page[T]]) -> Batch | None:
+def _sent(pages: PagedFlow[T], answered: list[Page[T]]) -> Batch | None:
     try:
         return pages.send(answered)
     except StopIteration:

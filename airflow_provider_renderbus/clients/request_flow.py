@@ -11,10 +11,10 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_renderbus.api.envelope import read_answer
-from airflow_provider_renderbus.api.errors import ClockSkew, NonceUsed, NotServed
+from airflow_provider_renderbus.api.envelope import read_response
+from airflow_provider_renderbus.api.errors import ClockSkew, EndpointNotFound, NonceUsed
 from airflow_provider_renderbus.api.signing import signature
-from airflow_provider_renderbus.clients.retry import retry_after
+from airflow_provider_renderbus.clients.retry import parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -48,7 +48,7 @@ class Response:
     retry_after: str | None = None
 
 
-class Exchange:
+class SigningSession:
     """Signs an account's requests and reads the answers.
 
     It keeps what the requests of one client share: how wrong this machine's clock is, the last nonce, and
@@ -69,7 +69,7 @@ class Exchange:
         self._nonces = itertools.count(start)
         self._served: dict[str, str] = {}
 
-    def attempt(self, call: Call[T]) -> Generator[Request, Response, T]:
+    def request_flow(self, call: Call[T]) -> Generator[Request, Response, T]:
         """Yield the requests of one try of a call, take an answer for each, and return the result.
 
         A request is repeated at once where the farm has surely not carried it out: at the call's next path,
@@ -83,8 +83,8 @@ class Exchange:
         while True:
             response = yield self._request(call, path)
             try:
-                result = read_answer(call, response.status, response.body, self._wait_wanted(response))
-            except NotServed:
+                result = read_response(call, response.status, response.body, self._wait_wanted(response))
+            except EndpointNotFound:
                 following = next(paths, None)
                 if following is None:
                     raise
@@ -126,4 +126,6 @@ class Exchange:
         )
 
     def _wait_wanted(self, response: Response) -> float | None:
-        return None if response.retry_after is None else retry_after(response.retry_after, self._clock())
+        return (
+            None if response.retry_after is None else parse_retry_after(response.retry_after, self._clock())
+        )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RequestRetryPolicy:
     """How often a call is tried, and how long to wait in between.
 
     :param tries: how often a call is tried in all.
@@ -28,16 +28,17 @@ class RetryPolicy:
         end of one answer however it trickles in.
     """
 
-    tries: int = 5
-    first_wait: float = 1.0
-    longest_wait: float = 30.0
-    total: float = 300.0
+    max_attempts: int = 5
+    initial_wait: float = 1.0
+    max_wait: float = 30.0
+    max_elapsed: float = 300.0
 
-    def arguments(self, call: Call[Any]) -> dict[str, Any]:
+    def tenacity_kwargs(self, call: Call[Any]) -> dict[str, Any]:
         """Return the arguments of a tenacity retrying, blocking or asynchronous, for a call."""
         return {
-            "stop": tenacity.stop_after_attempt(self.tries) | tenacity.stop_before_delay(self.total),
-            "wait": _wait(tenacity.wait_random_exponential(self.first_wait, self.longest_wait)),
+            "stop": tenacity.stop_after_attempt(self.max_attempts)
+            | tenacity.stop_before_delay(self.max_elapsed),
+            "wait": _wait(tenacity.wait_random_exponential(self.initial_wait, self.max_wait)),
             "retry": tenacity.retry_if_exception(_may_repeat(call)),
             "reraise": True,
         }
@@ -65,7 +66,7 @@ def _wait(drawn: Callable[[tenacity.RetryCallState], float]) -> Callable[[tenaci
     return wait
 
 
-def retry_after(header: str, now: float) -> float | None:
+def parse_retry_after(header: str, now: float) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks to wait, or None where it makes no sense.
 
     :param header: the header's value, seconds or a date (RFC 9110).

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
-from airflow_provider_renderbus.api.platforms import platform_number
+from airflow_provider_renderbus.api.platforms import parse_platform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Settings:
     read_timeout: float = 60.0
     verify: bool = True
     ca_bundle: str | None = None
-    called: InitVar[Mapping[str, str] | None] = None
+    display_names: InitVar[Mapping[str, str] | None] = None
 
     def __post_init__(self, called: Mapping[str, str] | None) -> None:
         called = called or {}
@@ -75,7 +75,7 @@ class Settings:
         if self.ca_bundle is not None and not Path(self.ca_bundle).is_file():
             problems.append(f"ca_bundle: there is no file {self.ca_bundle!r}")
         try:
-            object.__setattr__(self, "platform", platform_number("platform", self.platform))
+            object.__setattr__(self, "platform", parse_platform("platform", self.platform))
         except ValueError as problem:
             problems.append(str(problem))
         if problems:
@@ -84,7 +84,7 @@ class Settings:
     def __reduce__(self) -> NoReturn:
         raise TypeError("Settings hold the access key and cannot be pickled; hand on the connection's id")
 
-    def tls(self) -> ssl.SSLContext | bool:
+    def ssl_context(self) -> ssl.SSLContext | bool:
         """Return how TLS is verified, in the form that httpx takes.
 
         The first call for a set of authorities reads their file, which takes some 20 ms.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_HOST, EXTRAS, OF_THE_HOOK
+from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_HOST, EXTRA_FIELDS, HOOK_ONLY_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ TIMEOUTS = {"connect_timeout": "10", "read_timeout": "60"}
 _CALLED = {"domain": "host (domain)", "access_id": "login (access id)", "access_key": "password (access key)"}
 
 
-def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
+def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     """Return the settings of a client from a connection.
 
     :param connection: the connection.
@@ -31,11 +31,11 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     from airflow_provider_renderbus.clients.settings import Settings
 
     given = {name: value for name, value in extra.items() if value not in (None, "")}
-    unknown = sorted(given.keys() - EXTRAS.keys())
+    unknown = sorted(given.keys() - EXTRA_FIELDS.keys())
     problems = []
     if unknown:
-        problems.append(f"{', '.join(unknown)}: no such field of extra; there are {', '.join(EXTRAS)}")
-    options = {name: value for name, value in given.items() if name in EXTRAS.keys() - OF_THE_HOOK}
+        problems.append(f"{', '.join(unknown)}: no such field of extra; there are {', '.join(EXTRA_FIELDS)}")
+    options = {name: value for name, value in given.items() if name in EXTRA_FIELDS.keys() - HOOK_ONLY_FIELDS}
     for name in ("connect_timeout", "read_timeout"):
         options[name] = _number(options.get(name, conf.get("renderbus", name, fallback=TIMEOUTS[name])))
     if "verify" in options:
@@ -53,7 +53,7 @@ def read_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
             domain=f"{connection.host or DEFAULT_HOST}{port}",
             access_id=connection.login or "",
             access_key=connection.password or "",
-            called=_CALLED,
+            display_names=_CALLED,
             **options,
         )
     except ValueError as problem:
@@ -78,7 +78,7 @@ def console_url(template: str | None, settings: Settings, number: int) -> str:
     return f"{settings.protocol}://{settings.domain}/"
 
 
-def uses_main_account(extra: Mapping[str, Any]) -> bool | None:
+def uses_main_account_storage(extra: Mapping[str, Any]) -> bool | None:
     """Return whether scenes go to the main account's storage, or None where the connection leaves it open.
 
     :param extra: the connection's extra, read from JSON.

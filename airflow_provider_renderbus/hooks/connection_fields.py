@@ -12,7 +12,7 @@ DEFAULT_HOST = "task.renderbus.com"
 DEFAULT_CONN_ID = "renderbus_default"
 
 
-class Extra(NamedTuple):
+class ExtraField(NamedTuple):
     """A field of the connection's extra: its label, its JSON schema and what it is for."""
 
     label: str
@@ -20,48 +20,48 @@ class Extra(NamedTuple):
     description: str
 
 
-EXTRAS: dict[str, Extra] = {
-    "platform": Extra(
+EXTRA_FIELDS: dict[str, ExtraField] = {
+    "platform": ExtraField(
         "Platform",
         {"type": ["string", "null"], "default": "W2"},
         "The render platform's short name (W2, W3, GPU) or number.",
     ),
-    "protocol": Extra(
+    "protocol": ExtraField(
         "Protocol",
         {"type": ["string", "null"], "enum": ["https", "http"], "default": "https"},
         "http only for a farm on this machine.",
     ),
-    "connect_timeout": Extra(
+    "connect_timeout": ExtraField(
         "Connect time-out",
         {"type": ["number", "null"], "minimum": 0.1, "maximum": 600},
         "Seconds until a connection must stand; [renderbus] connect_timeout (10) where it is left out.",
     ),
-    "read_timeout": Extra(
+    "read_timeout": ExtraField(
         "Read time-out",
         {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600},
         "Seconds that the farm may stay silent; [renderbus] read_timeout (60) where it is left out.",
     ),
-    "verify": Extra(
+    "verify": ExtraField(
         "Verify TLS",
         {"type": ["boolean", "null"], "default": True},
         "Whether the farm's certificate is checked.",
     ),
-    "ca_bundle": Extra(
+    "ca_bundle": ExtraField(
         "CA bundle",
         {"type": ["string", "null"]},
         "Path of a file with the authorities to trust in place of the usual ones.",
     ),
-    "console_url": Extra(
+    "console_url": ExtraField(
         "Console address",
         {"type": ["string", "null"], "format": "url"},
         "Address of a task on the farm's web pages, with {number} where its number stands.",
     ),
-    "use_main_account": Extra(
+    "use_main_account": ExtraField(
         "Main account's storage",
         {"type": ["boolean", "null"]},
         "Whether scenes go to the main account's storage; the account's profile tells where it is left out.",
     ),
-    "transfer_command": Extra(
+    "transfer_command": ExtraField(
         "Transfer command",
         {"type": ["string", "null"]},
         "Path of the vendor's rayvision_transmitter on the workers; [renderbus] transfer_command where it is "
@@ -70,7 +70,7 @@ EXTRAS: dict[str, Extra] = {
 }
 
 # What is not a client's but the hook's.
-OF_THE_HOOK = {"console_url", "transfer_command", "use_main_account"}
+HOOK_ONLY_FIELDS = {"console_url", "transfer_command", "use_main_account"}
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 
 
 def field_behaviour() -> dict[str, Any]:
@@ -15,7 +15,7 @@ def field_behaviour() -> dict[str, Any]:
     return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
 
-def widgets() -> dict[str, Any]:
+def form_widgets() -> dict[str, Any]:
     """Return a form field for each field of extra.
 
     Numbers are text here: the form of these lines knows integers only.
@@ -27,7 +27,7 @@ def widgets() -> dict[str, Any]:
     from wtforms.validators import Optional, any_of
 
     fields: dict[str, Any] = {}
-    for name, extra in EXTRAS.items():
+    for name, extra in EXTRA_FIELDS.items():
         default = extra.schema.get("default")
         if isinstance(default, bool):
             fields[name] = BooleanField(extra.label, description=extra.description, default=default)

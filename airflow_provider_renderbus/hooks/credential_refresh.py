@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 try:
     from airflow.sdk.exceptions import AirflowRuntimeError
 except ImportError:  # Airflow 2
-    NOT_TOLD: tuple[type[Exception], ...] = (AirflowException,)
+    CONNECTION_LOOKUP_ERRORS: tuple[type[Exception], ...] = (AirflowException,)
 else:
     # What Airflow's API server cannot answer comes as the latter, which is no AirflowException.
-    NOT_TOLD = (AirflowException, AirflowRuntimeError)
+    CONNECTION_LOOKUP_ERRORS = (AirflowException, AirflowRuntimeError)
 """What Airflow raises where it does not tell a connection."""
 
 log = logging.getLogger(__name__)
 
 
-class OtherAccount(AuthError):
+class AccountChangedError(AuthError):
     """The farm refuses the key, and the connection names another account or platform by now."""
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class OtherAccount(AuthError):
         )
 
 
-class NotLookedUp(RenderbusError):
+class ConnectionLookupError(RenderbusError):
     """The farm refuses the key, and Airflow does not tell whether the connection was changed.
 
     :param problem: what Airflow says.
@@ -48,7 +48,7 @@ class NotLookedUp(RenderbusError):
 
 
 @contextlib.contextmanager
-def looking_up(refusal: AuthError) -> Iterator[None]:
+def connection_lookup(refusal: AuthError) -> Iterator[None]:
     """Look a connection up within the block, after its key was refused.
 
     :param refusal: what the farm answered.
@@ -57,14 +57,14 @@ def looking_up(refusal: AuthError) -> Iterator[None]:
     """
     try:
         yield
-    except NOT_TOLD as problem:
-        raise NotLookedUp(str(problem)) from None
+    except CONNECTION_LOOKUP_ERRORS as problem:
+        raise ConnectionLookupError(str(problem)) from None
     except ValueError as problem:
         log.warning("After the farm has refused the access key: %s", problem)
         raise refusal from None
 
 
-def renewed(used: Settings, found: Settings, refusal: AuthError) -> Settings:
+def refreshed_settings(used: Settings, found: Settings, refusal: AuthError) -> Settings:
     """Return the settings to try again with.
 
     Only those of the same account on the same platform are taken: another one's tasks are others.
@@ -77,6 +77,6 @@ def renewed(used: Settings, found: Settings, refusal: AuthError) -> Settings:
     if found == used:
         raise refusal
     if (found.access_id, found.platform) != (used.access_id, used.platform):
-        raise OtherAccount(*refusal.args)
+        raise AccountChangedError(*refusal.args)
     log.info("The farm refuses the access key; the connection was changed, and is used as it is now")
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import mask_secret
 from asgiref.sync import sync_to_async
 
-from airflow_provider_renderbus.api.secret import secrets_in
+from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
 
@@ -26,7 +26,7 @@ class MaskingClient(Client):
         :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
         """
         answer = super().send(call)
-        if call.confidential:
+        if call.returns_secrets:
             _mask(answer)
         return answer
 
@@ -40,12 +40,12 @@ class MaskingAsyncClient(AsyncClient):
         :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
         """
         answer = await super().send(call)
-        if call.confidential:
+        if call.returns_secrets:
             # It asks the process above, for which Airflow before 3.3 refuses to block an event loop.
             await sync_to_async(_mask)(answer)
         return answer
 
 
 def _mask(answer: Any) -> None:
-    for secret in secrets_in(answer):
-        mask_secret(secret.reveal())
+    for secret in find_secrets(answer):
+        mask_secret(secret.get_secret_value())

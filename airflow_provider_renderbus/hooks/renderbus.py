@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from airflow.providers.common.compat.sdk import BaseHook, conf
 
 from airflow_provider_renderbus.hooks import connection_form
-from airflow_provider_renderbus.hooks.connection import console_url, read_settings, uses_main_account
+from airflow_provider_renderbus.hooks.connection import console_url, load_settings, uses_main_account_storage
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
-from airflow_provider_renderbus.hooks.credential_refresh import looking_up, renewed
+from airflow_provider_renderbus.hooks.credential_refresh import connection_lookup, refreshed_settings
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.account import UserProfile
     from airflow_provider_renderbus.clients.async_client import AsyncClient
     from airflow_provider_renderbus.clients.client import Client
-    from airflow_provider_renderbus.clients.flows import Sequence
-    from airflow_provider_renderbus.clients.retry import RetryPolicy
+    from airflow_provider_renderbus.clients.flows import Flow
+    from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class RenderbusHook(BaseHook):
     @staticmethod
     def get_connection_form_widgets() -> dict[str, Any]:
         """Return the connection form's fields of extra for Airflow 2.11 to 3.1."""
-        return connection_form.widgets()
+        return connection_form.form_widgets()
 
     def __init__(self, renderbus_conn_id: str = default_conn_name) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class RenderbusHook(BaseHook):
 
         :raises ValueError: fields of the connection are wrong or missing.
         """
-        return read_settings(self._connection, self._connection.extra_dejson)
+        return load_settings(self._connection, self._connection.extra_dejson)
 
     @functools.cached_property
     def client(self) -> Client:
@@ -76,7 +76,7 @@ class RenderbusHook(BaseHook):
 
         return MaskingClient(self.settings)
 
-    def renew(self, refusal: AuthError) -> None:
+    def refresh_credentials(self, refusal: AuthError) -> None:
         """Look the connection up once more, whose key the farm refuses, and go on with it as it is now.
 
         :param refusal: what the farm answered.
@@ -84,23 +84,23 @@ class RenderbusHook(BaseHook):
             where it is another account's.
         :raises NotLookedUp: Airflow does not tell the connection.
         """
-        with looking_up(refusal):
+        with connection_lookup(refusal):
             connection = self.get_connection(self.renderbus_conn_id)
-            found = read_settings(connection, connection.extra_dejson)
-        self.settings = renewed(self.settings, found, refusal)
+            found = load_settings(connection, connection.extra_dejson)
+        self.settings = refreshed_settings(self.settings, found, refusal)
         self._connection = connection
         self.client.close()
         del self.client
 
-    def one_try_client(self) -> Client:
+    def no_retry_client(self) -> Client:
         """Return a further blocking client, which tries each call once; to be closed, or used with ``with``.
 
         It is for where time is short. Once `settings` was read, it needs nothing of Airflow.
         """
         from airflow_provider_renderbus.clients.client import Client
-        from airflow_provider_renderbus.clients.retry import RetryPolicy
+        from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 
-        return Client(self.settings, policy=RetryPolicy(tries=1))
+        return Client(self.settings, retry_policy=RequestRetryPolicy(max_attempts=1))
 
     def get_conn(self) -> Client:
         """Return the blocking client."""
@@ -128,29 +128,29 @@ class RenderbusHook(BaseHook):
         """
         return self.client.send(call)
 
-    def run(self, sequence: Sequence[T]) -> T:
+    def run(self, flow: Flow[T]) -> T:
         """Carry a sequence of calls out and return its result.
 
-        :param sequence: one of :mod:`airflow_provider_renderbus.clients.flows`.
+        :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
         :raises ValueError: fields of the connection are wrong or missing, or the sequence says so.
         :raises RenderbusError: the farm refused or did not answer.
         """
-        return self.client.run(sequence)
+        return self.client.run(flow)
 
     async def async_client(
-        self, policy: RetryPolicy | None = None, settings: Settings | None = None
+        self, retry_policy: RequestRetryPolicy | None = None, settings: Settings | None = None
     ) -> AsyncClient:
         """Return a client for code that must not block; to be closed, or used with ``async with``.
 
         What the farm hands out in confidence is masked in Airflow's logs from then on.
 
-        :param policy: how often a call is tried.
+        :param retry_policy: how often a call is tried.
         :param settings: what :meth:`async_settings` returned before; looked up where it is left out.
         :raises ValueError: fields of the connection are wrong or missing.
         """
         from airflow_provider_renderbus.hooks.masking import MaskingAsyncClient
 
-        return MaskingAsyncClient(settings or await self.async_settings(), policy=policy)
+        return MaskingAsyncClient(settings or await self.async_settings(), retry_policy=retry_policy)
 
     async def async_settings(self) -> Settings:
         """Look the farm and the account of the connection up without blocking.
@@ -163,18 +163,18 @@ class RenderbusHook(BaseHook):
         )
 
         connection = await get_async_connection(self.renderbus_conn_id, hook=self)
-        settings = read_settings(connection, await get_async_extra_dejson(connection))
+        settings = load_settings(connection, await get_async_extra_dejson(connection))
         # Reading the authorities' file blocks, and all clients of this process share what was read.
-        await asyncio.to_thread(settings.tls)
+        await asyncio.to_thread(settings.ssl_context)
         return settings
 
-    def console_url(self, number: int) -> str:
+    def console_url(self, render_task_id: int) -> str:
         """Return the address of a task on the farm's web pages.
 
-        :param number: the task's number.
+        :param render_task_id: the task's number.
         """
         template = self._connection.extra_dejson.get("console_url")
-        return console_url(template, self.settings, number)
+        return console_url(template, self.settings, render_task_id)
 
     @property
     def transfer_command(self) -> str | None:
@@ -182,14 +182,14 @@ class RenderbusHook(BaseHook):
         named = self._connection.extra_dejson.get("transfer_command")
         return named or conf.get("renderbus", "transfer_command", fallback="") or None
 
-    def uses_main_account(self, profile: UserProfile | None = None) -> bool:
+    def uses_main_account_storage(self, profile: UserProfile | None = None) -> bool:
         """Return whether scenes go to the main account's storage: by the connection, else by the profile.
 
         :param profile: the account's; asked for where it is left out and the connection leaves it open.
         """
         from airflow_provider_renderbus.api import calls
 
-        chosen = uses_main_account(self._connection.extra_dejson)
+        chosen = uses_main_account_storage(self._connection.extra_dejson)
         if chosen is not None:
             return chosen
         return bool((profile or self.send(calls.query_user_profile())).share_main_capital)
@@ -205,7 +205,7 @@ class RenderbusHook(BaseHook):
             return False, str(problem)
         return True, (
             f"{profile.user_name} (user {profile.user_id}, zone {profile.zone}) "
-            f"has {profile.means} {profile.currency} left"
+            f"has {profile.available_funds} {profile.currency} left"
         )
 
     @functools.cached_property

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, conf
 
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.clients import flows as sequences
-from airflow_provider_renderbus.task_json import schema as validation
+from airflow_provider_renderbus.api import calls, validation
+from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.task_json import schema
 from airflow_provider_renderbus.task_json.files import load_json
 from airflow_provider_renderbus.transfer import assets as sources
 from airflow_provider_renderbus.transfer import downloads, uploads
@@ -95,7 +94,7 @@ class Courier:
                 routes.select_line(self.hook.send(calls.get_transfer_config()), self.line),
                 profile,
                 self.hook.send(calls.get_transfer_bid()),
-                main_account=self.hook.uses_main_account(profile),
+                main_account=self.hook.uses_main_account_storage(profile),
             )
             ini = write_resume_ini(self._remembered(), str(self.hook.settings.platform), route)
             sent = uploads.upload(runner, route, listed, ini, limit)
@@ -148,11 +147,11 @@ class Courier:
 
     def _frames(self, number: int, pattern: str) -> list[tuple[TaskInfo, list[downloads.RemoteFile], bool]]:
         """List the wanted files of each leaf, and tell whether they are all that its folder holds."""
-        task = self.hook.run(sequences.task_info(number))
+        task = self.hook.run(flows.get_task(number))
         found = []
         listed = 0
         for leaf in task.leaves():
-            listing = self.hook.run(sequences.files_of([leaf.id]))
+            listing = self.hook.run(flows.list_leaf_files([leaf.id]))
             files = downloads.select_files(listing, pattern)
             listed += len(listing)
             if files:
@@ -176,10 +175,10 @@ class Courier:
         limit = (
             MAX_SPEED_KB_PER_S
             if self.speed_limit is None
-            else arguments.whole(f"{self.prefix}speed_limit", self.speed_limit)
+            else validation.parse_int(f"{self.prefix}speed_limit", self.speed_limit)
         )
         silence = conf.getfloat("renderbus", "transfer_silence", fallback=SILENCE)
-        silence = arguments.seconds(
+        silence = validation.parse_seconds(
             f"{self.prefix}silence", silence if self.silence is None else self.silence
         )
         command = Command.find(self.hook.transfer_command)
@@ -219,7 +218,7 @@ def _listed(assets: Assets) -> list[sources.Asset]:
     given = assets if isinstance(assets, Mapping) else path
     if isinstance(given, Mapping) or (given or "").endswith(".json"):
         content = load_json("upload.json", given or "")
-        for warning in validation.validate("upload.json", content):
+        for warning in schema.validate("upload.json", content):
             log.warning(warning)
         return sources.assets_from_upload_json(content)
     return sources.assets_from_paths(path or assets)

@@ -135,7 +135,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
                 self.check()
             taken_up = None if kept is None else self._take_up(kept)
             is_begun = taken_up is not None and (
-                taken_up.submitted or steps.has_arrived(self.hook, taken_up.id)
+                taken_up.is_submitted or steps.has_arrived(self.hook, taken_up.id)
             )
             if is_begun:
                 description = None

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
+from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
-from airflow_provider_renderbus.api.validation import amount, one_of, whole
+from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int
 from airflow_provider_renderbus.cancel_on_kill import start, start_again
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
@@ -79,7 +79,7 @@ class RenderingOperator(WaitingOperator):
         self.min_funds = min_funds
         self.on_arrears = one_of("on_arrears", on_arrears, ("fail", "wait"))
         self.failed_frames = one_of("failed_frames", failed_frames, ("fail", "accept", "recommit"))
-        self.recommit_attempts = whole("recommit_attempts", recommit_attempts)
+        self.recommit_attempts = parse_int("recommit_attempts", recommit_attempts)
         self.on_test_done = one_of("on_test_done", on_test_done, ("wait", "succeed", "full_speed"))
 
     def read_connection(self) -> None:
@@ -114,7 +114,7 @@ class RenderingOperator(WaitingOperator):
         try:
             steps.submit(self.hook, number, producer, may_be_sent=may_be_sent)
         except RenderbusError as problem:
-            if not may_be_sent and (isinstance(problem, NotSent) or is_refusal(problem)):
+            if not may_be_sent and (isinstance(problem, NotSent) or is_permanent(problem)):
                 self.at_stake = []
             raise
 
@@ -206,12 +206,12 @@ class RenderingOperator(WaitingOperator):
         """
         profile = self.hook.send(calls.query_user_profile())
         self.log.warning("Task %s has stopped for lack of money; waiting for a top-up", wait.number)
-        if not profile.shows_means:
+        if not profile.funds_visible:
             self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
             return replace(wait, bears_arrears=True)
-        not_enough = min(profile.means, Decimal(wait.means or 0))
+        not_enough = min(profile.available_funds, Decimal(wait.means or 0))
         enough = FundsEnough(str(max(not_enough, Decimal(0)) + _A_CENT))
-        wait = replace(wait, means=str(profile.means))
+        wait = replace(wait, means=str(profile.available_funds))
         if self.deferrable:
             trigger = RenderbusConditionTrigger(
                 self.renderbus_conn_id, stored(enough), wait.interval, wait.deadline
@@ -235,4 +235,4 @@ class RenderingOperator(WaitingOperator):
 
     def _amount(self, name: str) -> Decimal | None:
         given = getattr(self, name)
-        return None if given is None else amount(name, given)
+        return None if given is None else parse_decimal(name, given)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api import validation as arguments
+from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.cancel_on_kill import see_stopped
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.renders.failed_frames import failures
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.models.frames import Frame
-    from airflow_provider_renderbus.api.validation import TaskNumber
-    from airflow_provider_renderbus.clients.flows import Sequence
+    from airflow_provider_renderbus.api.validation import TaskId
+    from airflow_provider_renderbus.clients.flows import Flow
 
 
 class _TasksOperator(ConsoleLinked, RenderbusOperator):
@@ -40,7 +39,7 @@ class _TasksOperator(ConsoleLinked, RenderbusOperator):
     template_fields = (*RenderbusOperator.template_fields, "render_task_id")
     order: str
 
-    def __init__(self, *, render_task_id: TaskNumber | Iterable[TaskNumber] | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, render_task_id: TaskId | Iterable[TaskId] | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
 
@@ -48,7 +47,7 @@ class _TasksOperator(ConsoleLinked, RenderbusOperator):
         """Order it, and return the numbers."""
         given: Any = self.render_task_id
         with airflow_failures():
-            numbers = arguments.task_numbers(
+            numbers = validation.parse_task_ids(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
             self.link_console(context, self.hook.console_url(numbers[0]))
@@ -65,7 +64,7 @@ class _TasksOperator(ConsoleLinked, RenderbusOperator):
         self.hook.run(self.act(numbers))
 
     @abstractmethod
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield the calls that do it, first those that find out what it is done to."""
 
 
@@ -84,12 +83,12 @@ class _FramesOperator(_TasksOperator):
         super().__init__(**kwargs)
         self.frames = frames
 
-    def named_frames(self, numbers: list[int]) -> Sequence[dict[int, list[int]]]:
+    def named_frames(self, numbers: list[int]) -> Flow[dict[int, list[int]]]:
         """Return the ids of the frames of these names in all the tasks, by the leaf that they belong to."""
         names: Any = self.frames
         ids: dict[int, list[int]] = {}
         for number in numbers:
-            ids |= yield from sequences.frame_ids_by_name(number, names, argument="frames")
+            ids |= yield from flows.frame_ids_by_name(number, names, argument="frames")
         return ids
 
 
@@ -103,7 +102,7 @@ class RenderbusStartTaskOperator(_TasksOperator):
 
     order = "start"
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield the call."""
         yield [calls.start_task(numbers)]
 
@@ -120,7 +119,7 @@ class RenderbusStopTaskOperator(_TasksOperator):
 
     order = "stop"
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield the call."""
         yield [calls.stop_task(numbers)]
 
@@ -144,7 +143,7 @@ class RenderbusAbandonTaskOperator(_TasksOperator):
 
     order = "abandon for good"
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield the call."""
         yield [calls.abandon_task(numbers)]
 
@@ -159,7 +158,7 @@ class RenderbusDeleteTaskOperator(_TasksOperator):
 
     order = "delete"
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield the call."""
         yield [calls.delete_task(numbers)]
 
@@ -174,7 +173,7 @@ class RenderbusFullSpeedOperator(_TasksOperator):
 
     order = "go on at full speed"
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield the call."""
         yield [calls.full_speed(numbers)]
 
@@ -203,7 +202,7 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
             if is_first_since_clear(context) or not was_recommitted(self.hook, lambda: self.meant(numbers)):
                 super().carry_out(context, numbers)
 
-    def meant(self, numbers: list[int]) -> Sequence[list[Frame]]:
+    def meant(self, numbers: list[int]) -> Flow[list[Frame]]:
         """Ask for the frames that are named, or for those that have failed."""
         found: list[Frame] = []
         if self.frames is None:
@@ -211,10 +210,10 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
                 found += yield from failures(number)
         else:
             for leaf, ids in (yield from self.named_frames(numbers)).items():
-                found += [frame for frame in (yield from sequences.frames(leaf)) if frame.id in ids]
+                found += [frame for frame in (yield from flows.list_frames(leaf)) if frame.id in ids]
         return found
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield the call."""
         if self.frames is None:
             yield [calls.recommit_failed_frames(numbers)]
@@ -235,12 +234,12 @@ class RenderbusStopFramesOperator(_FramesOperator):
 
     order = "stop frames"
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield a call for each leaf."""
         if self.frames is None:
             leaves: list[int] = []
             for number in numbers:
-                leaves += yield from sequences.sub_task_ids(number)
+                leaves += yield from flows.leaf_task_ids(number)
             yield [calls.stop_frames(leaf, select_all=1) for leaf in leaves]
         else:
             ids = yield from self.named_frames(numbers)
@@ -263,9 +262,9 @@ class RenderbusSetPriorityOperator(_TasksOperator):
         super().__init__(**kwargs)
         self.task_user_level = task_user_level
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield a call for each task."""
-        level = arguments.whole("task_user_level", self.task_user_level)
+        level = validation.parse_int("task_user_level", self.task_user_level)
         yield [calls.update_task_user_level(number, level) for number in numbers]
 
 
@@ -285,7 +284,7 @@ class RenderbusSetTaskLimitOperator(_TasksOperator):
         super().__init__(**kwargs)
         self.task_limit = task_limit
 
-    def act(self, numbers: list[int]) -> Sequence[None]:
+    def act(self, numbers: list[int]) -> Flow[None]:
         """Yield a call for each task."""
-        limit = arguments.whole("task_limit", self.task_limit)
+        limit = validation.parse_int("task_limit", self.task_limit)
         yield [calls.update_task_limit(number, limit) for number in numbers]

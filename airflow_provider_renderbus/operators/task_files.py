@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.validation import whole
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.api.validation import parse_int
+from airflow_provider_renderbus.clients import flows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ class Description:
         if unknown:
             raise ValueError(f"hardware: {', '.join(unknown)} is no trait; there are {', '.join(_TRAITS)}")
         traits = {
-            name: value if name == "model" or value is None else whole(f"hardware {name}", value)
+            name: value if name == "model" or value is None else parse_int(f"hardware {name}", value)
             for name, value in (hardware or {}).items()
         }
         files = {}
@@ -144,4 +144,4 @@ class Description:
             raise ValueError(
                 "hardware: machines are chosen by task_info.cg_id, which is missing in task_json"
             )
-        return hook.run(sequences.hardware_configs(hook.settings.platform, int(cg_id), **self.hardware))
+        return hook.run(flows.select_hardware(hook.settings.platform, int(cg_id), **self.hardware))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import task_number
+from airflow_provider_renderbus.api.validation import parse_task_id
 from airflow_provider_renderbus.cancel_on_kill import start_again
 from airflow_provider_renderbus.operators.base import DescribedOperator, RenderbusOperator
 from airflow_provider_renderbus.operators.submitting import RenderingOperator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):
@@ -47,7 +47,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
         task_user_level: int | str | XComArg = 50,
         labels: Sequence[str] | XComArg | None = None,
         artist: str | XComArg | None = None,
-        clone_original_id: TaskNumber | XComArg | None = None,
+        clone_original_id: TaskId | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -93,14 +93,14 @@ class RenderbusUploadTaskJsonOperator(DescribedOperator):
 
     template_fields = (*DescribedOperator.template_fields, "render_task_id")
 
-    def __init__(self, *, render_task_id: TaskNumber | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, render_task_id: TaskId | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
 
     def execute(self, context: Context) -> dict[str, int]:
         """Check, complete and upload the files."""
         with airflow_failures():
-            number = task_number("render_task_id", self.render_task_id)
+            number = parse_task_id("render_task_id", self.render_task_id)
             return self.description().upload(self.hook, number)
 
 
@@ -139,7 +139,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
     def __init__(
         self,
         *,
-        render_task_id: TaskNumber | XComArg,
+        render_task_id: TaskId | XComArg,
         producer: str | XComArg | None = None,
         wait_for_completion: bool = False,
         **kwargs: Any,
@@ -153,7 +153,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
         """Submit the task, unless it is submitted, and wait where asked to."""
         is_later_try = context["ti"].try_number > 1
         with airflow_failures(), self.nothing_left_running():
-            number = task_number("render_task_id", self.render_task_id)
+            number = parse_task_id("render_task_id", self.render_task_id)
             self.read_connection()
             # A try that may have stopped the render is followed by one that answers for it.
             answers_for_it = is_later_try and (self.wait_for_completion or self.cancel_on_kill)
@@ -161,7 +161,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
             self.check()
             self.link_console(context, self.hook.console_url(number))
             known = steps.look_for(self.hook, number)
-            submitted = known is not None and known.submitted
+            submitted = known is not None and known.is_submitted
             if not submitted and is_later_try:
                 submitted = steps.has_arrived(self.hook, number)
             if not submitted:
@@ -177,4 +177,4 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
 
     def deferred_for(self, context: Context) -> Sequence[int]:
         """Return the number that was submitted."""
-        return [task_number("render_task_id", self.render_task_id)]
+        return [parse_task_id("render_task_id", self.render_task_id)]

@@ -6,9 +6,9 @@ import fnmatch
 import functools
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import task_number
+from airflow_provider_renderbus.api.validation import parse_task_id
 from airflow_provider_renderbus.cancel_on_kill import is_time_over
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.task_result import airflow_failures
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.operators.file_transfer import Assets, Courier
 
 
@@ -117,7 +117,7 @@ class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
     def __init__(
         self,
         *,
-        render_task_id: TaskNumber | XComArg,
+        render_task_id: TaskId | XComArg,
         folder: str | os.PathLike[str] | XComArg,
         pattern: str | XComArg = "*",
         **kwargs: Any,
@@ -130,7 +130,7 @@ class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the files."""
         with airflow_failures():
-            number = task_number("render_task_id", self.render_task_id)
+            number = parse_task_id("render_task_id", self.render_task_id)
             self.link_console(context, self.hook.console_url(number))
             return self.courier.fetch(number, self.folder, self.pattern)
 
@@ -147,7 +147,7 @@ class RenderbusListOutputsOperator(ConsoleLinked, RenderbusOperator):
     template_fields = (*RenderbusOperator.template_fields, "render_task_id", "pattern")
 
     def __init__(
-        self, *, render_task_id: TaskNumber | XComArg, pattern: str | XComArg = "*", **kwargs: Any
+        self, *, render_task_id: TaskId | XComArg, pattern: str | XComArg = "*", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
@@ -156,9 +156,9 @@ class RenderbusListOutputsOperator(ConsoleLinked, RenderbusOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the files."""
         with airflow_failures():
-            number = task_number("render_task_id", self.render_task_id)
+            number = parse_task_id("render_task_id", self.render_task_id)
             self.link_console(context, self.hook.console_url(number))
-            files = self.hook.run(sequences.output_files(number))
+            files = self.hook.run(flows.list_output_files(number))
         matching = [file for file in files if fnmatch.fnmatchcase(file.path, self.pattern)]
         self.log.info("%s of %s files of task %s match %s", len(matching), len(files), number, self.pattern)
         return [{"path": file.path, "size": file.size} for file in matching]

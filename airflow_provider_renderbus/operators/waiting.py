@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
-from airflow_provider_renderbus.api.validation import seconds
+from airflow_provider_renderbus.api.validation import parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, execution_deadline
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
@@ -91,7 +91,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         :raises ValueError: `poll_interval` is no number of seconds. What could not be deferred must be known
             before anything is submitted.
         """
-        return seconds(
+        return parse_seconds(
             "poll_interval", default_poll_interval() if self.poll_interval is None else self.poll_interval
         )
 
@@ -294,4 +294,4 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
 def _time(argument: str, value: float | timedelta) -> timedelta:
     """Return a positive time; a render that has none would be paid and stopped at the first look."""
     given = value.total_seconds() if isinstance(value, timedelta) else value
-    return timedelta(seconds=seconds(argument, given))
+    return timedelta(seconds=parse_seconds(argument, given))

@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_renderbus.api.errors import RenderbusError, TransportError, is_refusal
+from airflow_provider_renderbus.api.errors import RenderbusError, TransportError, is_permanent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -74,7 +74,7 @@ class CircuitBreaker:
         try:
             result = await request
         except RenderbusError as error:
-            if not is_refusal(error):
+            if not is_permanent(error):
                 self._record_failure(attempt, error)
             raise
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_refusal
+from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_permanent
 
 if TYPE_CHECKING:
     from typing import Any
@@ -59,7 +59,7 @@ class PollErrorHandler:
         :raises RenderbusError: the same error if the next polls would meet it too.
         """
         self._misses = self._misses + 1 if isinstance(error, UnknownTask) else 0
-        if self._misses >= MAX_MISSES or (is_refusal(error) and not self._misses):
+        if self._misses >= MAX_MISSES or (is_permanent(error) and not self._misses):
             raise error
         self._warn_once.warning("%s: poll failed, polling continues: %s", self._subject, error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 
-from airflow_provider_renderbus.api.validation import LARGEST_PAGE
+from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 
 # Seconds for which new tasks are collected, so that they share requests and get their first answer in a
 # second.
@@ -39,7 +39,7 @@ class PageSchedule:
     @property
     def page_count(self) -> int:
         """The number of pages per interval."""
-        return math.ceil(len(self._queue) / LARGEST_PAGE)
+        return math.ceil(len(self._queue) / MAX_PAGE_SIZE)
 
     @property
     def page_interval(self) -> float:
@@ -80,7 +80,7 @@ class PageSchedule:
         if now < self.next_due():
             return None
         if self._urgent and now >= self._urgent_due:
-            page = list(self._urgent)[:LARGEST_PAGE]
+            page = list(self._urgent)[:MAX_PAGE_SIZE]
         else:
             due = self._next_regular()
             # A page that is a little late does not delay the pages after it.

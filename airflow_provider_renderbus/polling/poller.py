@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api.errors import BadRequest, NotFound, RenderbusError
-from airflow_provider_renderbus.api.validation import task_number
+from airflow_provider_renderbus.api.validation import parse_task_id
 from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
 from airflow_provider_renderbus.polling.error_tolerance import PollErrorHandler, WarnOnce
 from airflow_provider_renderbus.polling.page_schedule import PageSchedule
@@ -76,7 +76,7 @@ class Poller:
         if interval != self._interval:
             raise ValueError(f"interval: must be {self._interval:g} s like the poller's, got {interval:g} s")
         # The farm would refuse a whole page because of an invalid id.
-        watcher = Watcher(task_number("task_id", task_id))
+        watcher = Watcher(parse_task_id("task_id", task_id))
         self._add(watcher, deadline)
         try:
             while True:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airflow_provider_renderbus.api.errors import AuthError
-from airflow_provider_renderbus.clients.async_client import AsyncSender
-from airflow_provider_renderbus.clients.retry import RetryPolicy
-from airflow_provider_renderbus.hooks.credential_refresh import looking_up, renewed
+from airflow_provider_renderbus.clients.async_client import BaseAsyncClient
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
+from airflow_provider_renderbus.hooks.credential_refresh import connection_lookup, refreshed_settings
 from airflow_provider_renderbus.polling.shielding import run_shielded
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _ActiveClient:
     in_flight: int = 0
 
 
-class RefreshingClient(AsyncSender):
+class RefreshingClient(BaseAsyncClient):
     """An asynchronous context manager that sends calls, with new credentials if the connection has changed.
 
     When the farm refuses the access key, the connection is looked up again. If it has changed, the call is
@@ -94,9 +94,9 @@ class RefreshingClient(AsyncSender):
             if self._refusal:
                 raise self._refusal(*error.args)
             try:
-                with looking_up(error):
+                with connection_lookup(error):
                     new = await run_shielded(self._hook.async_settings())
-                settings = renewed(active.settings, new, error)
+                settings = refreshed_settings(active.settings, new, error)
             except AuthError as final:
                 self._refusal = type(final)
                 asyncio.get_running_loop().call_later(LOOKUP_TTL, self._expire_refusal)
@@ -114,4 +114,6 @@ class RefreshingClient(AsyncSender):
 
     async def _open(self, settings: Settings) -> _ActiveClient:
         # The poller polls again: retries within a poll would only delay it.
-        return _ActiveClient(await self._hook.async_client(RetryPolicy(tries=1), settings), settings)
+        return _ActiveClient(
+            await self._hook.async_client(RequestRetryPolicy(max_attempts=1), settings), settings
+        )

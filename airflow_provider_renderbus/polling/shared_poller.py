@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary
 
-from airflow_provider_renderbus.hooks.credential_refresh import NOT_TOLD
+from airflow_provider_renderbus.hooks.credential_refresh import CONNECTION_LOOKUP_ERRORS
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
 from airflow_provider_renderbus.polling.poller import Poller
@@ -150,7 +150,7 @@ async def _look_up_settings(hook: RenderbusHook, interval: float) -> Settings:
     while True:
         try:
             return await run_shielded(hook.async_settings())
-        except NOT_TOLD as error:
+        except CONNECTION_LOOKUP_ERRORS as error:
             warn_once.warning(
                 "Connection %s: look-up failed, trying again every %g s: %s",
                 hook.renderbus_conn_id,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from airflow_provider_renderbus.api.call import Call
-    from airflow_provider_renderbus.clients.flows import Sequence
+    from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
     from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
 
@@ -32,7 +32,7 @@ class Client(Protocol):
     async def send(self, call: Call[T], /) -> T:
         """Send a call and return its result."""
 
-    async def run(self, flow: Sequence[T], /) -> T:
+    async def run(self, flow: Flow[T], /) -> T:
         """Send the calls of a flow and return its result."""
 
 
@@ -89,7 +89,7 @@ class SharedQueries:
 
     async def poll(
         self,
-        make_flow: Callable[[], Sequence[T]],
+        make_flow: Callable[[], Flow[T]],
         interval: float,
         deadline: float,
         key: str | None = None,
@@ -124,7 +124,7 @@ class SharedQueries:
             pause = interval if key is None else _seconds_to_slot(key, interval)
             await asyncio.sleep(max(0.0, min(pause, deadline - self._clock())))
 
-    async def _run(self, query: _CachedQuery | None, make_flow: Callable[[], Sequence[T]]) -> T:
+    async def _run(self, query: _CachedQuery | None, make_flow: Callable[[], Flow[T]]) -> T:
         if query is None:
             # A stop, whose time is short: neither the circuit breaker nor other queries delay it.
             return await self._client.run(make_flow())
@@ -139,7 +139,7 @@ class SharedQueries:
         return value
 
     async def _run_when_allowed(
-        self, make_flow: Callable[[], Sequence[T]]
+        self, make_flow: Callable[[], Flow[T]]
     ) -> tuple[T | None, RenderbusError | None]:
         while True:
             await self._breaker.wait_turn()

@@ -7,10 +7,10 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import BadAnswer, UnknownTask
-from airflow_provider_renderbus.api.models.page import page_of
+from airflow_provider_renderbus.api.errors import InvalidResponse, UnknownTask
+from airflow_provider_renderbus.api.models.page import page_reader
 from airflow_provider_renderbus.api.models.tasks import read_task
-from airflow_provider_renderbus.api.parsing import Unreadable, anything, integer
+from airflow_provider_renderbus.api.parsing import ParseError, raw_json, read_int
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 
@@ -74,9 +74,9 @@ class WatchedTask:
         self._change_key = snapshot.change_key
         try:
             task = read_task(snapshot.item)
-        except Unreadable as problem:
+        except ParseError as problem:
             if changed:
-                log.warning("%s", BadAnswer("query_task_info", f"task {self.task_id}: {problem}"))
+                log.warning("%s", InvalidResponse("query_task_info", f"task {self.task_id}: {problem}"))
         else:
             for watcher in self.watchers:
                 watcher.notify(task)
@@ -116,15 +116,15 @@ def query_snapshots(task_ids: Iterable[int]) -> Call[dict[int, TaskSnapshot]]:
     return dataclasses.replace(calls.query_task_info(task_ids), read=_read)  # type: ignore[arg-type, return-value]  # replace() cannot change a type's parameter
 
 
-_read_page = page_of(anything)
+_read_page = page_reader(raw_json)
 
 
 def _read(data: Any) -> dict[int, TaskSnapshot]:
     snapshots = {}
     for item in _read_page(data).items:
         try:
-            snapshots[integer(item["id"])] = TaskSnapshot(_change_key(item), item)
-        except (Unreadable, KeyError, TypeError):
+            snapshots[read_int(item["id"])] = TaskSnapshot(_change_key(item), item)
+        except (ParseError, KeyError, TypeError):
             # Without an id it cannot be assigned to a task, which then counts as missing.
             continue
     return snapshots

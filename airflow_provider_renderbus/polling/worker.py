@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_refusal
+from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_permanent
 from airflow_provider_renderbus.cancel_on_kill import start_again
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
 from airflow_provider_renderbus.renders.progress_log import ProgressLines
 from airflow_provider_renderbus.renders.results import End, Event, describe, judge, together, unable
@@ -83,7 +83,7 @@ class WorkerPoller(ABC):
         try:
             return poll()
         except AuthError as error:
-            self._hook.renew(error)
+            self._hook.refresh_credentials(error)
         return poll()
 
     def _poll_until_found(self) -> Event | None:
@@ -96,7 +96,7 @@ class WorkerPoller(ABC):
     def _handle_error(self, error: RenderbusError) -> Event | None:
         """Return how an error ends the wait, or None if the wait continues."""
         if not self._keeps_state:
-            return unable(error) if is_refusal(error) else None
+            return unable(error) if is_permanent(error) else None
         try:
             self._errors.on_error(error)
         except RenderbusError as refusal:
@@ -144,7 +144,7 @@ class TaskWorkerPoller(WorkerPoller):
 
     def _poll(self) -> Event | None:
         pending = [task_id for task_id in self._progress_logs if task_id not in self._finished]
-        tasks = self._hook.run(sequences.task_infos(pending))
+        tasks = self._hook.run(flows.get_tasks(pending))
         for task_id in pending:
             if task_id not in tasks:
                 raise UnknownTask(task_id)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, Phase
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, judge
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.account import UserProfile
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.clients.flows import Sequence
+    from airflow_provider_renderbus.clients.flows import Flow
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -51,14 +51,14 @@ class Condition(Protocol):
         """What it asks, in words: the same for all conditions that ask the same."""
 
     @abstractmethod
-    def ask(self) -> Sequence[Any]:
+    def ask(self) -> Flow[Any]:
         """Ask the farm."""
 
     @abstractmethod
     def judge(self, answer: Any) -> Look:
         """Return what an answer shows."""
 
-    def look(self) -> Sequence[Look]:
+    def look(self) -> Flow[Look]:
         """Look once."""
         return self.judge((yield from self.ask()))
 
@@ -96,11 +96,11 @@ class FramesDone(Condition):
         """What it asks."""
         return f"the frames of {self.number}" if self.frames else f"task {self.number}"
 
-    def ask(self) -> Sequence[Frames]:
+    def ask(self) -> Flow[Frames]:
         """Ask for the task, and for its frames where some are chosen."""
-        return (yield from self.ask_about((yield from sequences.task_info(self.number))))
+        return (yield from self.ask_about((yield from flows.get_task(self.number))))
 
-    def ask_about(self, task: TaskInfo) -> Sequence[Frames]:
+    def ask_about(self, task: TaskInfo) -> Flow[Frames]:
         """Ask for a task's frames where some are chosen."""
         if self.frames is None:
             return Frames(task)
@@ -148,10 +148,10 @@ class FilesThere(Condition):
         """What it asks."""
         return f"the files of {self.number}"
 
-    def ask(self) -> Sequence[tuple[TaskInfo, list[str]]]:
+    def ask(self) -> Flow[tuple[TaskInfo, list[str]]]:
         """Ask for the task and list its files."""
-        task = yield from sequences.task_info(self.number)
-        files = yield from sequences.files_of(leaf.id for leaf in task.leaves())
+        task = yield from flows.get_task(self.number)
+        files = yield from flows.list_leaf_files(leaf.id for leaf in task.leaves())
         return task, [file.path for file in files]
 
     def judge(self, answer: tuple[TaskInfo, list[str]]) -> Look:
@@ -178,7 +178,7 @@ class FundsEnough(Condition):
         """What it asks."""
         return "the account"
 
-    def ask(self) -> Sequence[UserProfile]:
+    def ask(self) -> Flow[UserProfile]:
         """Ask for the account's profile."""
         (profile,) = yield [calls.query_user_profile()]
         found: UserProfile = profile
@@ -186,11 +186,13 @@ class FundsEnough(Condition):
 
     def judge(self, answer: UserProfile) -> Look:
         """Return what an answer shows."""
-        news = f"the account has {answer.means} {answer.currency}, {self.least} are wanted"
-        if not answer.shows_means:
-            news += f"; {answer.ONLY_ADVICE}"
-        result = {"means": str(answer.means), "currency": answer.currency}
-        return Look(news, None if answer.lacks(Decimal(self.least)) else Event(End.REACHED, news, result))
+        news = f"the account has {answer.available_funds} {answer.currency}, {self.least} are wanted"
+        if not answer.funds_visible:
+            news += f"; {answer.FUNDS_HIDDEN_NOTE}"
+        result = {"means": str(answer.available_funds), "currency": answer.currency}
+        return Look(
+            news, None if answer.has_less_than(Decimal(self.least)) else Event(End.REACHED, news, result)
+        )
 
 
 CONDITIONS: dict[str, type[Any]] = {kind.kind: kind for kind in (FramesDone, FilesThere, FundsEnough)}
@@ -228,13 +230,13 @@ def _with_frames(task: TaskInfo) -> list[TaskInfo]:
     return [leaf for leaf in task.leaves() if not leaf.is_photon_pass]
 
 
-def _frame_names(leaves: Iterable[TaskInfo]) -> Sequence[tuple[frozenset[str], frozenset[str]]]:
+def _frame_names(leaves: Iterable[TaskInfo]) -> Flow[tuple[frozenset[str], frozenset[str]]]:
     """Return the names of the frames that are done in every leaf that has them, and of all frames."""
     done: set[str] = set()
     open_: set[str] = set()
     for leaf in leaves:
-        for frame in (yield from sequences.frames(leaf.id)):
-            (done if frame.status is FrameStatus.DONE else open_).add(frame.index)
+        for frame in (yield from flows.list_frames(leaf.id)):
+            (done if frame.status is FrameStatus.DONE else open_).add(frame.name)
     return frozenset(done - open_), frozenset(done | open_)
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.states import FrameStatus
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_renderbus.api.models.frames import Frame, LogPage
-    from airflow_provider_renderbus.api.validation import TaskNumber
-    from airflow_provider_renderbus.clients.flows import Sequence
+    from airflow_provider_renderbus.api.validation import TaskId
+    from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
     from airflow_provider_renderbus.renders.results import Event
 
@@ -38,19 +38,19 @@ class FailedFrame(NamedTuple):
     log: str
 
 
-def failures(task_id: TaskNumber) -> Sequence[tuple[Frame, ...]]:
+def failures(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
     """Ask for the failed frames of a task, in all its leaves.
 
     :param task_id: number or alias.
     :raises UnknownTask: the farm does not know the task.
     """
     failed = []
-    for leaf in (yield from sequences.sub_task_ids(task_id)):
-        failed += [frame for frame in (yield from sequences.frames(leaf)) if frame.status in FAILED]
+    for leaf in (yield from flows.leaf_task_ids(task_id)):
+        failed += [frame for frame in (yield from flows.list_frames(leaf)) if frame.status in FAILED]
     return tuple(failed)
 
 
-def failed_frames(task_id: TaskNumber) -> Sequence[tuple[FailedFrame, ...]]:
+def failed_frames(task_id: TaskId) -> Flow[tuple[FailedFrame, ...]]:
     """Ask for the failed frames of a task, in all its leaves, and for the ends of the first ten's logs.
 
     :param task_id: number or alias.
@@ -59,11 +59,11 @@ def failed_frames(task_id: TaskNumber) -> Sequence[tuple[FailedFrame, ...]]:
     told = []
     for place, frame in enumerate((yield from failures(task_id))):
         log = (yield from _log_end(frame.id)) if place < MOST_LOGS else ""
-        told.append(FailedFrame(frame.index, log))
+        told.append(FailedFrame(frame.name, log))
     return tuple(told)
 
 
-def _log_end(frame_id: int) -> Sequence[str]:
+def _log_end(frame_id: int) -> Flow[str]:
     pages: list[LogPage] = yield [calls.show_log(frame_id)]
     last = pages[0].page_count or 1
     if last > 1:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -122,10 +122,10 @@ class _Marked:
     def recall(self) -> Kept | None:
         """Search the farm's list; of several renders, the one that began last counts."""
         marker = re.compile(rf"\[airflow {self._name} (\d+)\]")
-        pages = sequences.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
+        pages = flows.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
         found = [
             Kept(task.id, self._max_tries > int(match[1]) and self._is_first_since_clear)
-            for page in self._hook.client.stream(pages)
+            for page in self._hook.client.iter_pages(pages)
             for task in page.items
             if (match := marker.search(task.producer or ""))
         ]

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_refusal
+from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.cancel_on_kill import until_begun
 from airflow_provider_renderbus.renders.failed_frames import FAILED, failures
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_renderbus.api.models.frames import Frame
-    from airflow_provider_renderbus.clients.flows import Sequence as CallSequence
+    from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 # The states after which frames can be rendered again.
@@ -53,7 +53,7 @@ def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bo
     return True
 
 
-def was_recommitted(hook: RenderbusHook, meant: Callable[[], CallSequence[list[Frame]]]) -> bool:
+def was_recommitted(hook: RenderbusHook, meant: Callable[[], Flow[list[Frame]]]) -> bool:
     """Settle whether an earlier try has had frames rendered again, by looks over 30 s.
 
     :param hook: the farm's hook.
@@ -72,7 +72,7 @@ def was_recommitted(hook: RenderbusHook, meant: Callable[[], CallSequence[list[F
     if len(at_rest) < len(frames) and all(frame.recommits for frame in at_rest):
         log.info("Frames %s are being rendered again", _names(frames))
         return True
-    counted = ", ".join(f"{frame.index} ({frame.recommits} times)" for frame in frames)
+    counted = ", ".join(f"{frame.name} ({frame.recommits} times)" for frame in frames)
     raise ValueError(
         f"frames may have been rendered again by an earlier try, and would be paid once more; so often they "
         f"were: {counted}. Look at them on the farm: mark this Airflow task success if they are as they "
@@ -89,7 +89,7 @@ def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:
     try:
         hook.send(calls.recommit_frames(ids=[frame.id for frame in due]))
     except RenderbusError as lost:
-        if is_refusal(lost) or isinstance(lost, NotSent):
+        if is_permanent(lost) or isinstance(lost, NotSent):
             raise
         log.warning("It is not known whether that arrived; the farm is asked: %s", lost)
         # The farm takes all frames of a request or none, though leaves that are read in turn may differ.
@@ -111,4 +111,4 @@ def _untouched(hook: RenderbusHook, number: int, frames: Sequence[Frame]) -> Seq
 
 
 def _names(frames: Sequence[Frame]) -> str:
-    return ", ".join(frame.index for frame in frames)
+    return ", ".join(frame.name for frame in frames)

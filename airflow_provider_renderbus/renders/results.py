@@ -7,7 +7,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.api.states import TASK_STATES, Phase, TaskStatus
+from airflow_provider_renderbus.api.states import TASK_STATUS_INFO, Phase, TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -74,7 +74,7 @@ def summary(task: TaskInfo) -> dict[str, Any]:
         },
         "cost": str(task.cost),
         "seconds": _seconds(task),
-        "outputs": list(task.output_names),
+        "outputs": list(task.output_folders),
     }
 
 
@@ -203,7 +203,7 @@ def describe(task: TaskInfo) -> str:
     progress = task.progress
     state = task.status
     name = state.name if state is not TaskStatus.UNKNOWN else f"in state {task.status_code}"
-    line = f"task {task.id} is {name} ({TASK_STATES[state].meaning})"
+    line = f"task {task.id} is {name} ({TASK_STATUS_INFO[state].meaning})"
     line += f", {progress.done} of {progress.total} frames done"
     if progress.failed:
         line += f", {progress.failed} failed"

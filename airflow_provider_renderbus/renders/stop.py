@@ -7,16 +7,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError, is_refusal
+from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import Phase
-from airflow_provider_renderbus.api.validation import LARGEST_PAGE
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
+from airflow_provider_renderbus.clients import flows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.clients.flows import Sequence as CallSequence
+    from airflow_provider_renderbus.clients.flows import Flow
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Stopping:
     def __init__(self, numbers: Iterable[int], looks: int = 1) -> None:
         self.open = list(numbers)
         self._pages = [
-            self.open[first : first + LARGEST_PAGE] for first in range(0, len(self.open), LARGEST_PAGE)
+            self.open[first : first + MAX_PAGE_SIZE] for first in range(0, len(self.open), MAX_PAGE_SIZE)
         ]
         self._looks = looks
         self._problem: object = "the farm has not confirmed it in time"
@@ -53,16 +53,16 @@ class Stopping:
         self._pages = [page for page in pages if page and self._refusals[page[0]] < _REFUSALS]
         return self._pages
 
-    def round(self, page: list[int]) -> CallSequence[None]:
+    def round(self, page: list[int]) -> Flow[None]:
         """Stop what is at work of a page, and look what has become of it.
 
         :param page: one of :meth:`pages`.
         """
-        found = yield from sequences.task_infos(page)
+        found = yield from flows.get_tasks(page)
         working = [number for number in page if number in found and _works(found[number])]
         if working:
             yield [calls.stop_task(working)]
-            found |= yield from sequences.task_infos(working)
+            found |= yield from flows.get_tasks(working)
         closed = {number for number in page if not self._is_open(number, found.get(number))}
         self.open = [number for number in self.open if number not in closed]
 
@@ -73,7 +73,7 @@ class Stopping:
         :param page: the page that it came for.
         """
         self._problem = problem
-        if not isinstance(problem, ValueError) and not is_refusal(problem):
+        if not isinstance(problem, ValueError) and not is_permanent(problem):
             return
         if len(page) == 1:
             self._refusals[page[0]] += 1
@@ -102,12 +102,12 @@ class Stopping:
             self._at_rest[number] = 0
             return True
         self._at_rest[number] += 1
-        is_there = task is not None and task.submitted
+        is_there = task is not None and task.is_submitted
         return self._at_rest[number] < (self._looks if is_there else LOOKS_AT_REST)
 
 
 def _works(task: TaskInfo) -> bool:
-    return task.submitted and task.status.phase is Phase.ACTIVE
+    return task.is_submitted and task.status.phase is Phase.ACTIVE
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import (
-    BadAnswer,
     BadRequest,
+    InvalidResponse,
     NotSent,
     RenderbusError,
     UnknownTask,
-    is_refusal,
+    is_permanent,
 )
-from airflow_provider_renderbus.api.validation import whole
+from airflow_provider_renderbus.api.validation import parse_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def create(
     task_user_level: Any,
     labels: Sequence[str] | None,
     artist: str | None,
-    clone_original_id: TaskNumber | None = None,
+    clone_original_id: TaskId | None = None,
 ) -> tuple[int, ...]:
     """Create task numbers, which cost nothing until they are submitted.
 
@@ -72,19 +72,19 @@ def create(
     :param artist: name of the person who made the scene.
     :param clone_original_id: number or alias of the task that is cloned.
     :raises ValueError: an argument is not what the farm takes.
-    :raises BadAnswer: other than so many numbers came.
+    :raises InvalidResponse: other than so many numbers came.
     """
-    count = whole("count", count)
+    count = parse_int("count", count)
     call = calls.create_task(
         count=count,
-        task_user_level=whole("task_user_level", task_user_level),
+        task_user_level=parse_int("task_user_level", task_user_level),
         labels=labels,
         artist=artist,
         clone_original_id=clone_original_id,
     )
     numbers = hook.send(call).ids
     if len(numbers) != count:
-        raise BadAnswer(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
+        raise InvalidResponse(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
     log.info("Created %s", ", ".join(f"task {number}" for number in numbers))
     return numbers
 
@@ -97,11 +97,11 @@ def check_funds(hook: RenderbusHook, least: Decimal) -> None:
     :raises ValueError: it cannot.
     """
     profile = hook.send(calls.query_user_profile())
-    told = f"the account has {profile.means} {profile.currency}, min_funds asks for {least}"
-    if profile.lacks(least):
+    told = f"the account has {profile.available_funds} {profile.currency}, min_funds asks for {least}"
+    if profile.has_less_than(least):
         raise ValueError(f"{told}: nothing was submitted; top it up")
-    if profile.means < least:
-        log.warning("%s; %s", told, profile.ONLY_ADVICE)
+    if profile.available_funds < least:
+        log.warning("%s; %s", told, profile.FUNDS_HIDDEN_NOTE)
 
 
 def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sent: bool) -> None:
@@ -122,7 +122,7 @@ def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sen
     except RenderbusError as lost:
         if isinstance(lost, NotSent):
             raise
-        if is_refusal(lost):
+        if is_permanent(lost):
             if may_be_sent and is_submitted(hook, number):
                 return
             raise
@@ -139,7 +139,7 @@ def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> Non
     except RenderbusError as problem:
         if isinstance(problem, BadRequest):
             log.warning("It was refused, so the first submit counts: %s", problem)
-        elif is_refusal(problem) or isinstance(problem, NotSent) or not has_arrived(hook, number):
+        elif is_permanent(problem) or isinstance(problem, NotSent) or not has_arrived(hook, number):
             raise
 
 
@@ -166,9 +166,9 @@ def is_submitted(hook: RenderbusHook, number: int) -> bool:
     known = look_for(hook, number)
     if known is None:
         raise UnknownTask(number)
-    if known.submitted:
+    if known.is_submitted:
         log.info("Task %s was submitted by an earlier request", number)
-    return known.submitted
+    return known.is_submitted
 
 
 def _look_up(hook: RenderbusHook, number: int) -> TaskInfo | None:

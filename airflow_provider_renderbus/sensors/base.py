@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_renderbus.api.validation import seconds
+from airflow_provider_renderbus.api.validation import parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import execution_deadline
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.worker import default_poll_interval, deferral_timeout
@@ -73,7 +73,7 @@ class RenderbusSensor(BaseSensorOperator):
         with self.softly(), airflow_failures():
             # A triggerer would take a connection that is not there for an outage, and ask until the deadline.
             _ = self.hook.settings
-            seconds("poke_interval", self.poke_interval)
+            parse_seconds("poke_interval", self.poke_interval)
             trigger = self.trigger(deadline)
         self.defer(
             trigger=trigger,

@@ -6,7 +6,14 @@ from abc import abstractmethod
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import amount, count, task_number, text, texts, whole
+from airflow_provider_renderbus.api.validation import (
+    non_empty_str,
+    non_empty_strs,
+    parse_decimal,
+    parse_int,
+    parse_task_id,
+    positive_int,
+)
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders.conditions import (
     FilesThere,
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import XComArg
 
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
     from airflow_provider_renderbus.renders.conditions import Condition
 
@@ -68,7 +75,7 @@ class RenderbusFramesSensor(_ConditionSensor):
     def __init__(
         self,
         *,
-        render_task_id: TaskNumber | XComArg,
+        render_task_id: TaskId | XComArg,
         frames: Sequence[str] | XComArg | None = None,
         share: float | str | XComArg = 1.0,
         **kwargs: Any,
@@ -86,10 +93,10 @@ class RenderbusFramesSensor(_ConditionSensor):
             share = 0.0
         if not 0 < share <= 1:
             raise ValueError(f"share: a number above 0 and up to 1 is wanted, not {self.share!r}")
-        chosen = None if self.frames is None else tuple(texts("frames", self.frames))
+        chosen = None if self.frames is None else tuple(non_empty_strs("frames", self.frames))
         if chosen == ():
             raise ValueError("frames: at least one frame's name is wanted")
-        return FramesDone(task_number("render_task_id", self.render_task_id), chosen, share)
+        return FramesDone(parse_task_id("render_task_id", self.render_task_id), chosen, share)
 
 
 class RenderbusOutputSensor(_ConditionSensor):
@@ -112,7 +119,7 @@ class RenderbusOutputSensor(_ConditionSensor):
     def __init__(
         self,
         *,
-        render_task_id: TaskNumber | XComArg,
+        render_task_id: TaskId | XComArg,
         pattern: str | XComArg = "*",
         count: int | str | XComArg = 1,
         **kwargs: Any,
@@ -125,9 +132,9 @@ class RenderbusOutputSensor(_ConditionSensor):
     def condition(self) -> FilesThere:
         """Return what is waited for."""
         return FilesThere(
-            task_number("render_task_id", self.render_task_id),
-            text("pattern", self.pattern),
-            count("count", whole("count", self.count)),
+            parse_task_id("render_task_id", self.render_task_id),
+            non_empty_str("pattern", self.pattern),
+            positive_int("count", parse_int("count", self.count)),
         )
 
 
@@ -152,10 +159,10 @@ class RenderbusFundsSensor(_ConditionSensor):
 
     def condition(self) -> FundsEnough:
         """Return what is waited for."""
-        return FundsEnough(str(amount("min_funds", self.min_funds)))
+        return FundsEnough(str(parse_decimal("min_funds", self.min_funds)))
 
     def result(self, reached: Any) -> Any:
         """Return what the account shows, with a warning where that is less than what is wanted."""
-        if Decimal(reached["means"]) < amount("min_funds", self.min_funds):
+        if Decimal(reached["means"]) < parse_decimal("min_funds", self.min_funds):
             self.log.warning("The account does not show what it has, so this is only advice: %s", reached)
         return reached

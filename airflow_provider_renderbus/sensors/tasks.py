@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_renderbus.api.validation import task_numbers, task_states
+from airflow_provider_renderbus.api.validation import parse_task_ids, parse_task_statuses
 from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, start_again, stop
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.states import TaskStatus
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 
@@ -56,7 +56,7 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
     def __init__(
         self,
         *,
-        render_task_id: TaskNumber | Sequence[TaskNumber] | XComArg,
+        render_task_id: TaskId | Sequence[TaskId] | XComArg,
         target_states: Sequence[int | str] | XComArg | None = None,
         failed_states: Sequence[int | str] | XComArg | None = None,
         cancel_on_kill: bool = False,
@@ -168,13 +168,13 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
 
     def _numbers(self) -> list[int]:
         given: Any = self.render_task_id
-        return task_numbers("render_task_id", [given] if self._is_single() else given)
+        return parse_task_ids("render_task_id", [given] if self._is_single() else given)
 
     def _states(self) -> tuple[frozenset[TaskStatus], frozenset[TaskStatus] | None]:
         wanted, failed = self.target_states, self.failed_states
         return (
-            FINISHED if wanted is None else task_states("target_states", wanted),
-            None if failed is None else task_states("failed_states", failed),
+            FINISHED if wanted is None else parse_task_statuses("target_states", wanted),
+            None if failed is None else parse_task_statuses("failed_states", failed),
         )
 
 

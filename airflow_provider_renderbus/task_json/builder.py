@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_renderbus.api.call import without_none
+from airflow_provider_renderbus.api.call import drop_none
 from airflow_provider_renderbus.task_json import fields, scenes
 from airflow_provider_renderbus.task_json.files import deep_merge, load_json
 from airflow_provider_renderbus.task_json.schema import validate
@@ -124,7 +124,7 @@ def build_task_json(
         present = load_json("base", base)
         validate("task.json", present)
     number = _software_number(software, present)
-    rendered = without_none(
+    rendered = drop_none(
         frames=fields.frames("frames", frames),
         width=fields.int_text("width", width),
         height=fields.int_text("height", height),
@@ -138,12 +138,12 @@ def build_task_json(
         rop_nodes=fields.str_list("rop_nodes", rop_nodes),
         geo_nodes=fields.str_list("geo_nodes", geo_nodes),
     )
-    config = without_none(
+    config = drop_none(
         cg_name=None if present else software_name(number),
         cg_version=fields.str_or_path("version", version),
         plugins=fields.plugin_versions("plugins", plugins),
     )
-    info = without_none(
+    info = drop_none(
         cg_id=None if present else str(number),
         input_cg_file=fields.str_or_path("scene", scene),
         input_project_path=fields.str_or_path("project_path", project_path),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import validation as arguments
+from airflow_provider_renderbus.api import validation
 from airflow_provider_renderbus.task_json.frame_ranges import (
     TEST_FRAMES_PATTERN,
     format_frames,
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 def str_or_path(argument: str, value: str | PurePath | None) -> str | None:
     """Return a text or a path."""
     given = str(value) if isinstance(value, PurePath) else value
-    return None if given is None else arguments.text(argument, given)
+    return None if given is None else validation.non_empty_str(argument, given)
 
 
 def str_list(argument: str, values: Iterable[str] | None) -> list[str] | None:
     """Return a list of texts, at least one."""
     if values is None:
         return None
-    given = arguments.texts(argument, values)
+    given = validation.non_empty_strs(argument, values)
     if not given:
         raise ValueError(f"{argument}: at least one is wanted")
     return given

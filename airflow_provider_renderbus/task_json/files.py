@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_renderbus.api.call import without_none
+from airflow_provider_renderbus.api.call import drop_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,7 +98,7 @@ def complete_task_json(
         raise ValueError(f"task_json: an object task_info is wanted in it, there is {there}")
     # Every value in task_info is text on the farm, numbers too.
     info |= {"task_id": str(task_id), "user_id": str(user_id), "platform": str(platform)}
-    info |= without_none(
+    info |= drop_none(
         project_id=None if project_id is None else str(project_id),
         project_name=project_name,
     )
@@ -111,7 +111,7 @@ def complete_task_json(
 def _machines(hardware: Sequence[HardwareConfig]) -> dict[str, Any]:
     """Return the fields of machines. Their list says "64GB" and "2*GPU", task.json "64" and "2"."""
     ram, gpus = hardware[0].ram, hardware[0].gpu_num
-    return without_none(
+    return drop_none(
         hardwareConfigIds=[str(each.id) for each in hardware],
         ram=ram and ram.upper().removesuffix("GB"),
         graphics_cards_num=gpus and gpus.partition("*")[0],
@@ -133,13 +133,13 @@ def check_findings(tips: Mapping[str, Any], details: Iterable[ErrorDetail]) -> t
     """
     known: dict[str, ErrorDetail] = {}
     for detail in details:
-        if detail.code not in known or detail.stops_the_job:
+        if detail.code not in known or detail.is_blocking:
             known[detail.code] = detail
     stopping: list[str] = []
     others: list[str] = []
     for code, found in tips.items():
         about = known.get(code)
-        lines = stopping if about is not None and about.stops_the_job else others
+        lines = stopping if about is not None and about.is_blocking else others
         lines.append(_line(code, [found] if isinstance(found, str) else found, about))
     if stopping:
         raise ValueError("\n".join(stopping))

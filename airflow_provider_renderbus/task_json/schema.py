@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import CONFIG_FILES, one_of
+from airflow_provider_renderbus.api.validation import TASK_FILE_NAMES, one_of
 from airflow_provider_renderbus.task_json.files import MISSING, excerpt, json_type
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def validate(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
     # Imported when first used: a DAG file that is parsed checks nothing and need not wait for jsonschema.
     from airflow_provider_renderbus.task_json import schema_keywords as keywords  # noqa: PLC0415
 
-    validator = keywords.validator(_schema(one_of("name", name, CONFIG_FILES)))
+    validator = keywords.validator(_schema(one_of("name", name, TASK_FILE_NAMES)))
     wrong: list[ValidationError] = []
     doubtful: list[ValidationError] = []
     for error in validator.iter_errors(content):

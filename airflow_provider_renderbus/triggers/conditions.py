@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.clients.flows import Sequence
+    from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.polling.poller import Poller
     from airflow_provider_renderbus.renders.conditions import Condition, Look
 
@@ -76,7 +76,7 @@ class RenderbusConditionTrigger(RenderbusTrigger):
             async with contextlib.aclosing(tasks):
                 async for task in tasks:
                     yield condition.judge(await self._fetch_frames(poller, condition, task))
-                    if condition.frames and task.ended:
+                    if condition.frames and task.is_terminal:
                         # The counters will not change any more, but the list of frames may be late.
                         break
         results = self._fetch_repeatedly(poller, condition, condition.ask)
@@ -93,6 +93,6 @@ class RenderbusConditionTrigger(RenderbusTrigger):
             return frames
 
     def _fetch_repeatedly(
-        self, poller: Poller, condition: Condition, make_flow: Callable[[], Sequence[Any]]
+        self, poller: Poller, condition: Condition, make_flow: Callable[[], Flow[Any]]
     ) -> AsyncGenerator[Any]:
         return poller.queries.poll(make_flow, self.poll_interval, self.deadline, condition.question)

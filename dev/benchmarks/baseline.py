@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.results import FINISHED, judge
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Alone:
         while True:
             try:
                 async with self._free:
-                    event = judge(await self._client.run(sequences.task_info(number)), wanted)
+                    event = judge(await self._client.run(flows.get_task(number)), wanted)
             except RenderbusError:
                 event = None
             if event:

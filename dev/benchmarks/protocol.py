@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.envelope import read_answer
-from airflow_provider_renderbus.api.signing import message, signature
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.api.envelope import read_response
+from airflow_provider_renderbus.api.signing import signature, string_to_sign
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.settings import Settings
@@ -79,7 +79,7 @@ def sign_a_query(vendor: Vendor, rounds: int) -> Figure:
 
 def sign_an_upload(rounds: int) -> Figure:
     request = _request(calls.upload_task_json(_TASK, large_task_json(1_000_000)))
-    signed = message(*request)
+    signed = string_to_sign(*request)
     return Figure(
         "sign a 1 MB task.json",
         "UTF-8 and HMAC alone",
@@ -95,13 +95,13 @@ def sign_an_upload(rounds: int) -> Figure:
 def read_a_page(rounds: int) -> Figure:
     body = page_of_layered_tasks(_TASKS)
     call = calls.query_task_info(range(_TASK, _TASK + _TASKS))
-    _must_agree("tasks read", len(read_answer(call, 200, body)), _TASKS)
+    _must_agree("tasks read", len(read_response(call, 200, body)), _TASKS)
     return Figure(
         f"read a page of {_TASKS} layered tasks",
         "json.loads alone",
         AtMost(2.5),
         in_pairs(
-            lambda: seconds_per_call(lambda: read_answer(call, 200, body), 20),
+            lambda: seconds_per_call(lambda: read_response(call, 200, body), 20),
             lambda: seconds_per_call(lambda: json.loads(body), 40),
             rounds,
         ),
@@ -130,7 +130,7 @@ def list_frames(vendor: Vendor, rounds: int) -> Iterator[Figure]:
 def _list_blocking(settings: Settings) -> float:
     with Client(settings) as client:
         start = time.perf_counter()
-        frames = client.run(sequences.frames(_TASK))
+        frames = client.run(flows.list_frames(_TASK))
         seconds = time.perf_counter() - start
     _must_agree("frames listed", len(frames), FRAMES)
     return seconds
@@ -140,7 +140,7 @@ def _list_asynchronously(settings: Settings) -> float:
     async def listed() -> float:
         async with AsyncClient(settings) as client:
             start = time.perf_counter()
-            frames = await client.run(sequences.frames(_TASK))
+            frames = await client.run(flows.list_frames(_TASK))
             seconds = time.perf_counter() - start
         _must_agree("frames listed", len(frames), FRAMES)
         return seconds

@@ -126,7 +126,7 @@ def _rendered(connection: dict[str, Any], storage: Path, count: int, size: int) 
         number = client.send(calls.create_task()).ids[0]
         client.send(calls.upload_task_json(number, json.dumps(described)))
         client.send(calls.submit_task(number))
-        while not client.send(calls.query_task_info([number]))[number].ended:
+        while not client.send(calls.query_task_info([number]))[number].is_terminal:
             time.sleep(0.05)
     (frames,) = (storage / "output").glob(f"*/{number}_*")
     for frame in frames.iterdir():

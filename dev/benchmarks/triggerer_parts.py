@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients.retry import RetryPolicy
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from dev.benchmarks import event_loop_lag as loop_watch
@@ -38,7 +38,7 @@ class AloneTrigger(RenderbusTaskTrigger):
 
 
 async def _alone(renderbus_conn_id: str) -> Alone:
-    return Alone(await RenderbusHook(renderbus_conn_id).async_client(RetryPolicy(tries=1)))
+    return Alone(await RenderbusHook(renderbus_conn_id).async_client(RequestRetryPolicy(max_attempts=1)))
 
 
 class LoopTrigger(BaseTrigger):

@@ -16,7 +16,7 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients.retry import RetryPolicy
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from dev.benchmarks import event_loop_lag as loop_watch
@@ -48,7 +48,7 @@ async def ours(numbers: list[int], interval: float, requests: Requests) -> dict[
 
 async def one_request_each(numbers: list[int], interval: float, requests: Requests) -> dict[str, float]:
     """One request a trigger; where the machine cannot keep up, `measure` scales the CPU to N requests."""
-    async with await RenderbusHook(CONN_ID).async_client(RetryPolicy(tries=1)) as client:
+    async with await RenderbusHook(CONN_ID).async_client(RequestRetryPolicy(max_attempts=1)) as client:
         alone = Alone(client)
         async with running([alone.wait(number, interval) for number in numbers]):
             return await _interval(interval, requests)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 from dev.demo.nightly_expectations import CREATE, DAG_ID, FRAMES, INSTANCES, MAPPED, SHOTS, WAIT
 from dev.demo.run_monitor import shot_name
 
@@ -100,7 +100,7 @@ def check_connection_form(form: Mapping[str, Any], log: Path) -> Iterator[Findin
     :param log: where to look where something is wrong.
     """
     extras = {name: field["schema"]["title"] for name, field in (form.get("extra_fields") or {}).items()}
-    wanted = {name: extra.label for name, extra in EXTRAS.items()}
+    wanted = {name: extra.label for name, extra in EXTRA_FIELDS.items()}
     if extras != wanted:
         yield Finding("fields of extra in the connection form", str(wanted), str(extras), log)
     standard = form.get("standard_fields") or {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.secret import secrets_in
+from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.settings import Settings
 from dev.harness.airflow_instance import inherited_environment
@@ -86,12 +86,12 @@ class EmbeddedFarm:
 
         :param client: asks the farm, which must be running.
         """
-        handed_out = secrets_in(
+        handed_out = find_secrets(
             [client.send(calls.get_transfer_config()), client.send(calls.get_raysync_user_key())]
         )
         return {
             str(self._connection()["password"]): "the access key",
-            **{secret.reveal(): "a transfer password" for secret in handed_out},
+            **{secret.get_secret_value(): "a transfer password" for secret in handed_out},
         }
 
     def client(self) -> Client:

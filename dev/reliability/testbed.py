@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.harness.airflow_instance import AirflowInstance, reading_connections_of
@@ -147,10 +147,10 @@ class Stage:
 
     def renders(self) -> dict[str, Render]:
         """Return what the farm's books hold, by scene: only what was submitted is listed."""
-        pages = self.client.stream(sequences.task_pages())
+        pages = self.client.iter_pages(flows.task_pages())
         listed = sorted((task for page in pages for task in page.items), key=lambda task: task.id)
         # The list is as old as its oldest page: each task is asked for anew.
-        tasks = self.client.run(sequences.task_infos(task.id for task in listed))
+        tasks = self.client.run(flows.get_tasks(task.id for task in listed))
         orders: dict[str, Counter[str]] = defaultdict(Counter)
         for record in self._records():
             for alias in json.loads(record["taskIds"]):

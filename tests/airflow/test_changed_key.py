@@ -102,7 +102,7 @@ class TestOnAWorker:
     def test_so_does_a_stop_afterwards(self, waiting, connect, submitted):
         connect()
         waiting.poke(context())
-        with waiting.hook.one_try_client() as client:
+        with waiting.hook.no_retry_client() as client:
             assert client.send(calls.query_task_info([submitted]))
 
     @pytest.mark.parametrize(("changes", "told"), OTHERWISE)

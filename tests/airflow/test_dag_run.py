@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.secret import secrets_in
+from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.harness.embedded_farm import settings_of
@@ -93,7 +93,7 @@ def secrets_of(farm, client):
     """The key of a farm's account, and what the farm hands out in confidence."""
     asked = [calls.get_transfer_config(), calls.get_raysync_user_key()]
     handed_out = dict.fromkeys(
-        (secret.reveal() for secret in secrets_in(client.send_all(asked))), "a transfer password"
+        (secret.get_secret_value() for secret in find_secrets(client.send_all(asked))), "a transfer password"
     )
     assert handed_out
     return {farm.connection()["password"]: "the access key", **handed_out}
@@ -126,7 +126,7 @@ def test_every_operator_does_its_work(run, home, farm, still_farm, client_of):
     assert {name: returned[name] for name in ORDERS} == {name: [first, second] for name in ORDERS}
     assert (returned["AbandonTask"], returned["DeleteTask"]) == ([first], [second])
     still = client_of(still_farm)
-    infos = still.run(sequences.task_infos([first, second]))
+    infos = still.run(flows.get_tasks([first, second]))
     assert (infos[first].status, infos[first].task_limit) == (TaskStatus.ABANDON, 3)
     assert infos[second].is_delete == 0
     assert infos[first].producer == "every_operator"

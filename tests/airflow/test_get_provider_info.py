@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from airflow_provider_renderbus.get_provider_info import get_provider_info
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from tests.airflow_version import FORM_HAS_NUMBERS, connection_form, connection_types
 
@@ -55,13 +55,13 @@ def test_airflow_finds_the_connection_type():
 def test_the_connection_form_has_the_fields_of_the_table():
     form = connection_form("renderbus")
     assert {name: label for name, (label, _, _) in form.items()} == {
-        name: extra.label for name, extra in EXTRAS.items()
+        name: extra.label for name, extra in EXTRA_FIELDS.items()
     }
     for name, (_, default, choices) in form.items():
-        wanted = EXTRAS[name].schema.get("default")
+        wanted = EXTRA_FIELDS[name].schema.get("default")
         is_text = isinstance(wanted, int | float) and not isinstance(wanted, bool) and not FORM_HAS_NUMBERS
         assert default == (str(wanted) if is_text else wanted)
-        assert choices == EXTRAS[name].schema.get("enum")
+        assert choices == EXTRA_FIELDS[name].schema.get("enum")
 
 
 def test_the_hook_says_of_the_other_fields_what_the_information_says():

@@ -6,11 +6,11 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.models.account import read_user_profile
-from airflow_provider_renderbus.api.secret import secrets_in
+from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.hooks.connection import TIMEOUTS
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, OF_THE_HOOK
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, HOOK_ONLY_FIELDS
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.worker import DEFAULT_POLL_INTERVAL
 
@@ -107,8 +107,8 @@ def test_the_console_address_names_the_task(connection):
 
 
 def test_every_extra_is_a_setting_of_the_client_or_the_hooks_own():
-    assert EXTRAS.keys() - OF_THE_HOOK <= set(Settings.__dataclass_fields__)
-    assert EXTRAS.keys() >= OF_THE_HOOK
+    assert EXTRA_FIELDS.keys() - HOOK_ONLY_FIELDS <= set(Settings.__dataclass_fields__)
+    assert EXTRA_FIELDS.keys() >= HOOK_ONLY_FIELDS
 
 
 @pytest.mark.parametrize(("chosen", "uses"), [(True, True), ("true", True), ("False", False)])
@@ -176,7 +176,7 @@ def masked(monkeypatch):
 def test_what_the_farm_hands_out_in_confidence_is_masked(connection, masked, call):
     hook = RenderbusHook()
     answer = hook.send(call)
-    assert masked.keys() == {secret.reveal() for secret in secrets_in(answer)} > set()
+    assert masked.keys() == {secret.get_secret_value() for secret in find_secrets(answer)} > set()
     masked.clear()
     hook.run(only(call))
     assert masked
@@ -186,7 +186,7 @@ def test_what_the_farm_hands_out_in_confidence_is_masked(connection, masked, cal
 async def test_so_is_what_it_hands_to_the_asynchronous_client(connection, masked, call):
     async with await RenderbusHook().async_client() as client:
         answer = await client.send(call)
-        assert masked.keys() == {secret.reveal() for secret in secrets_in(answer)} > set()
+        assert masked.keys() == {secret.get_secret_value() for secret in find_secrets(answer)} > set()
         masked.clear()
         await client.run(only(call))
         assert masked
@@ -202,7 +202,7 @@ def test_no_other_answer_is_searched_for_secrets(connection, monkeypatch):
     def searched(answer):
         raise AssertionError(answer)
 
-    monkeypatch.setattr("airflow_provider_renderbus.hooks.masking.secrets_in", searched)
+    monkeypatch.setattr("airflow_provider_renderbus.hooks.masking.find_secrets", searched)
     RenderbusHook().send(calls.get_task_list())
 
 

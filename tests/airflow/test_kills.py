@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
@@ -155,7 +155,7 @@ class TestInTheTriggerer:
 
         assert asyncio.run(kill_all()) == 9  # three pages: look, stop, look
         assert len(asked) == 1
-        states = client.run(sequences.task_infos(numbers))
+        states = client.run(flows.get_tasks(numbers))
         assert [states[number].status.name for number in numbers[:11]] == [
             "WAITING",
             *["STOP"] * 9,
@@ -252,7 +252,7 @@ class TestOnAWorker:
     def kill(self, task, number, client):
         """Send SIGTERM to this process as soon as the task waits for its render."""
         limit = time.monotonic() + 30
-        while not task.at_stake or not client.send(calls.query_task_info([number]))[number].submitted:
+        while not task.at_stake or not client.send(calls.query_task_info([number]))[number].is_submitted:
             assert time.monotonic() < limit
             time.sleep(0.01)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)

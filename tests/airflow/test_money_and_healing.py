@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.submitting import BUDGET
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
@@ -69,8 +69,8 @@ def info(client, created):
 
 
 def frames_of(client, number):
-    leaves = client.run(sequences.sub_task_ids(number))
-    return [frame for leaf in leaves for frame in client.run(sequences.frames(leaf))]
+    leaves = client.run(flows.leaf_task_ids(number))
+    return [frame for leaf in leaves for frame in client.run(flows.list_frames(leaf))]
 
 
 class TestBudgets:
@@ -87,20 +87,20 @@ class TestBudgets:
         for wrong in ({"max_cost": "much"}, {"min_funds": "NaN"}):
             with pytest.raises(AirflowFailException, match="an amount is wanted"):
                 rendered(**wrong)
-        assert not info().submitted
+        assert not info().is_submitted
 
     @pytest.mark.parametrize("none_left", [0, "-5"])
     def test_a_budget_that_is_used_up_submits_nothing(self, rendered, info, none_left):
         with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
             rendered(max_cost=none_left)
-        assert not info().submitted
+        assert not info().is_submitted
 
     def test_without_the_funds_nothing_is_submitted(self, rendered, info):
         with pytest.raises(
             AirflowFailException, match=r"has 510.* RMB, min_funds asks for 1000: nothing was"
         ):
             rendered(min_funds=1000)
-        assert not info().submitted
+        assert not info().is_submitted
 
     def test_hidden_funds_are_only_advice(self, hidden_funds, rendered, caplog):
         assert rendered(min_funds=1000)["state"] == "FINISHED"
@@ -222,7 +222,7 @@ class TestHealing:
     def test_only_they_are_rendered_again(self, rendered, client, created):
         result = rendered(failed_frames="recommit")
         assert (result["state"], result["failed_frames"]) == ("FINISHED", [])
-        again = {frame.index for frame in frames_of(client, created) if frame.recommits}
+        again = {frame.name for frame in frames_of(client, created) if frame.recommits}
         assert again == {"2", "3"}
 
     def test_a_lost_answer_is_settled_by_the_farms_own_count(self, rendered, client, created, farm):

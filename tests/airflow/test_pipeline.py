@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.transfer.command import TransferArguments
 from tests.airflow.context import TaskInstance, context
@@ -139,7 +139,7 @@ def test_frames_that_could_not_be_fetched_are_no_reason_to_pay_again(rendered, f
         rendered()
     folder.unlink()
     result = rendered(try_number=2, max_tries=5)  # a person has cleared it
-    assert [task.id for page in client.stream(sequences.task_pages()) for task in page.items] == [
+    assert [task.id for page in client.iter_pages(flows.task_pages()) for task in page.items] == [
         result["number"]
     ]
     assert len(list(folder.rglob("*.png"))) == 4

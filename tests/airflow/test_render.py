@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.context import TaskInstance, context
@@ -71,7 +71,7 @@ def numbers(client):
     """Returns the numbers of all tasks that were submitted."""
 
     def numbers():
-        return [task.id for page in client.stream(sequences.task_pages()) for task in page.items]
+        return [task.id for page in client.iter_pages(flows.task_pages()) for task in page.items]
 
     return numbers
 

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NoAnswer, UnknownTask
+from airflow_provider_renderbus.api.errors import NoResponse, UnknownTask
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.renders.conditions import FramesDone, restored, stored
@@ -125,10 +125,10 @@ class TestFrames:
 
     def test_chosen_frames(self, waiting, client, half_done):
         frames = client.send(calls.query_task_frames(half_done)).items
-        done = [frame.index for frame in frames if frame.status.name == "DONE"]
+        done = [frame.name for frame in frames if frame.status.name == "DONE"]
         reached = waiting.look(RenderbusFramesSensor, render_task_id=half_done, frames=done)
         assert reached == {"number": half_done, "done": len(done), "wanted": len(done)}
-        every = [frame.index for frame in frames]
+        every = [frame.name for frame in frames]
         assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, frames=every) is None
 
     def test_a_frame_that_there_is_not_fails_when_the_task_has_finished(self, waiting, farm, half_done):
@@ -218,7 +218,7 @@ class TestModes:
 
     def test_a_rescheduled_sensor_is_silent_about_an_outage(self, submitted, monkeypatch, caplog):
         def no_answer(*_):
-            raise NoAnswer("query_task_info", "no answer")
+            raise NoResponse("query_task_info", "no answer")
 
         monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.run", no_answer)
         sensor = RenderbusTaskSensor(task_id="wait", render_task_id=submitted, mode="reschedule")

@@ -30,7 +30,7 @@ def submit(number, try_number=1, **options):
 
 
 def is_submitted(client, number):
-    return client.send(calls.query_task_info([number]))[number].submitted
+    return client.send(calls.query_task_info([number]))[number].is_submitted
 
 
 def state(client, number):

@@ -2,7 +2,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NoAnswer, NotSent, ServerError
+from airflow_provider_renderbus.api.errors import NoResponse, NotSent, ServerError
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.operators import task_actions as actions
 from airflow_provider_renderbus.operators import transfers as outputs
@@ -148,14 +148,14 @@ class TestMoney:
         monkeypatch.setattr("airflow_provider_renderbus.clients.client.Client.send", send)
         return actions.RenderbusRecommitFramesOperator(task_id="again", render_task_id=7)
 
-    @pytest.mark.parametrize("kind", [NoAnswer, lambda call, _: ServerError(call, 500, "")])
+    @pytest.mark.parametrize("kind", [NoResponse, lambda call, _: ServerError(call, 500, "")])
     def test_a_lost_answer_fails_without_a_retry(self, monkeypatch, kind):
         operator = self.fail(monkeypatch, kind("recommit_failed_frames", "lost"))
         with pytest.raises(AirflowFailException, match="may have been carried out"):
             operator.execute(context())
 
     @pytest.mark.parametrize(
-        "error", [NotSent("recommit_failed_frames", "down"), NoAnswer("query_task_frames", "lost")]
+        "error", [NotSent("recommit_failed_frames", "down"), NoResponse("query_task_frames", "lost")]
     )
     def test_what_was_surely_not_carried_out_may_be_retried(self, monkeypatch, error):
         with pytest.raises(AirflowException) as raised:

@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.operators import task_actions as actions
 from tests.airflow.context import context
@@ -30,7 +30,7 @@ def act(submitted):
 @pytest.fixture
 def info(client, submitted):
     def info():
-        return client.run(sequences.task_info(submitted))
+        return client.run(flows.get_task(submitted))
 
     return info
 
@@ -38,7 +38,7 @@ def info(client, submitted):
 @pytest.fixture
 def frame_states(client, submitted):
     def frame_states():
-        return {frame.index: frame.status for frame in client.run(sequences.frames(submitted))}
+        return {frame.name: frame.status for frame in client.run(flows.list_frames(submitted))}
 
     return frame_states
 
@@ -114,10 +114,10 @@ def test_full_speed_after_the_priority_frames(client, farm):
     client.send(calls.upload_task_json(number, json.dumps(described)))
     client.send(calls.submit_task(number))
     farm.advance(3600)
-    assert client.run(sequences.task_info(number)).status is TaskStatus.FINISHED_TEST
+    assert client.run(flows.get_task(number)).status is TaskStatus.FINISHED_TEST
     actions.RenderbusFullSpeedOperator(task_id="act", render_task_id=number).execute(context())
     farm.advance(3600)
-    assert client.run(sequences.task_info(number)).status is TaskStatus.FINISHED
+    assert client.run(flows.get_task(number)).status is TaskStatus.FINISHED
 
 
 def test_named_frames_are_stopped_and_rendered_again(act, info, farm, frame_states):

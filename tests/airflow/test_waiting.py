@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NoAnswer
+from airflow_provider_renderbus.api.errors import NoResponse
 from airflow_provider_renderbus.renders.results import End, Event
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
@@ -62,7 +62,7 @@ class TestOnAWorker:
 
     def test_a_farm_that_does_not_answer_is_asked_again(self, submitted, monkeypatch, caplog):
         def no_answer(*_):
-            raise NoAnswer("query_task_info", "no answer")
+            raise NoResponse("query_task_info", "no answer")
 
         monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.RenderbusHook.run", no_answer)
         assert not sensor(submitted).poke(context()).is_done

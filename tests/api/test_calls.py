@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus
-from airflow_provider_renderbus.api.validation import CONFIG_FILES
+from airflow_provider_renderbus.api.validation import TASK_FILE_NAMES
 
 ENDPOINTS = {
     endpoint["name"]: endpoint
@@ -207,11 +207,11 @@ def test_wrong_arguments_are_named_before_anything_is_sent(build, argument):
 
 
 def test_every_name_that_the_farm_takes_for_a_file_is_taken():
-    for name in CONFIG_FILES:
+    for name in TASK_FILE_NAMES:
         assert calls.upload_task_json(1, "{}", name).body["fileName"] == name
 
 
 def test_a_call_shows_neither_its_body_nor_its_reader():
-    shown = repr(calls.upload_task_json(1, '{"secret": 1}'))
+    shown = repr(calls.upload_task_json(1, '{"password": 1}'))
     assert shown.startswith("Call(name='upload_task_json', paths=('/api/render/submit/taskJsonFile',), ")
-    assert not any(part in shown for part in ("secret", "content", "read="))
+    assert not any(part in shown for part in ("password", "content", "read="))

@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_renderbus.api import calls, models
-from airflow_provider_renderbus.api.envelope import read_answer
+from airflow_provider_renderbus.api.envelope import read_response
 from airflow_provider_renderbus.api.errors import (
     CODES,
     ApiError,
     AuthError,
-    BadAnswer,
     ClockSkew,
-    NoAnswer,
+    EndpointNotFound,
+    InvalidResponse,
+    NoResponse,
     NotSent,
-    NotServed,
     RenderbusError,
     UnknownTask,
     api_error,
-    is_refusal,
+    is_permanent,
 )
 
 PROFILE = calls.query_user_profile()
@@ -35,50 +35,50 @@ def envelope(code=200, data=None, **more):
 
 
 def test_a_result_is_what_data_holds():
-    assert read_answer(PROFILE, 200, envelope(data={"userId": 7})).user_id == 7
+    assert read_response(PROFILE, 200, envelope(data={"userId": 7})).user_id == 7
 
 
 def test_a_call_without_a_model_returns_the_plain_json():
     data = {"renderedTotal": [1, 2.5, None, {"deep": True}]}
-    assert read_answer(calls.query_all_frame_stats(), 200, envelope(data=data)) == data
+    assert read_response(calls.query_all_frame_stats(), 200, envelope(data=data)) == data
 
 
 def test_the_code_decides_and_not_the_http_status():
-    assert read_answer(PROFILE, 500, envelope(data={"userId": 7})).user_id == 7
+    assert read_response(PROFILE, 500, envelope(data={"userId": 7})).user_id == 7
 
 
 def test_calls_without_a_result_take_any():
     for data in (None, "成功", "SUCCESS"):
-        assert read_answer(calls.submit_task(1), 200, envelope(data=data)) is None
+        assert read_response(calls.submit_task(1), 200, envelope(data=data)) is None
 
 
 def test_no_more_records_is_an_empty_page_and_no_success_of_anything_else():
-    assert read_answer(FRAMES, 200, envelope(code=700)).items == ()
-    assert read_answer(INFO, 200, envelope(code=700)) == {}
+    assert read_response(FRAMES, 200, envelope(code=700)).items == ()
+    assert read_response(INFO, 200, envelope(code=700)) == {}
     for call in (calls.submit_task(1), PROFILE, calls.get_output_files()):
         with pytest.raises(ApiError, match="700"):
-            read_answer(call, 200, envelope(code=700))
+            read_response(call, 200, envelope(code=700))
 
 
 @pytest.mark.parametrize("leaves", ["none", [None], [{"id": 9, "taskStatus": None}], [{"id": 9}]])
 def test_a_list_of_leaves_that_cannot_be_read_is_never_taken_for_none(leaves):
     task = {"id": 7, "taskStatus": 25, "respRenderingTaskList": leaves}
-    with pytest.raises(BadAnswer, match="respRenderingTaskList"):
-        read_answer(INFO, 200, envelope(data={"items": [task]}))
+    with pytest.raises(InvalidResponse, match="respRenderingTaskList"):
+        read_response(INFO, 200, envelope(data={"items": [task]}))
 
 
 def test_leaves_nested_too_deep_are_a_bad_answer():
     task = {"id": 1, "taskStatus": 0}
     for _ in range(400):
         task = {"id": 1, "taskStatus": 0, "respRenderingTaskList": [task]}
-    with pytest.raises(BadAnswer, match="too deep"):
-        read_answer(INFO, 200, envelope(data={"items": [task]}))
+    with pytest.raises(InvalidResponse, match="too deep"):
+        read_response(INFO, 200, envelope(data={"items": [task]}))
 
 
 @pytest.mark.parametrize("code", [*CODES, 4711])
 def test_each_code_becomes_its_error(code):
     with pytest.raises(ApiError) as raised:
-        read_answer(PROFILE, 200, envelope(code))
+        read_response(PROFILE, 200, envelope(code))
     error = raised.value
     assert type(error) is (CODES[code].error if code in CODES else ApiError)
     assert (error.code, error.call) == (code, "query_user_profile")
@@ -92,21 +92,23 @@ def test_only_failures_of_the_farm_are_worth_another_try():
 
 def test_waiting_ends_only_for_refusals_that_will_be_the_same_next_time():
     def ends(code):
-        return is_refusal(api_error("query_task_info", code, ""))
+        return is_permanent(api_error("query_task_info", code, ""))
 
     assert all(ends(code) for code in (400, 403, 404, 601, 602, 608, 611, 804, 913))
     assert not any(ends(code) for code in (500, 513, 1000, 603, 610, 100, 700, 4711))
-    assert not any(is_refusal(kind("query_task_info", "")) for kind in (NotSent, NoAnswer, BadAnswer))
+    assert not any(
+        is_permanent(kind("query_task_info", "")) for kind in (NotSent, NoResponse, InvalidResponse)
+    )
 
 
 def test_a_wrong_key_says_where_to_get_one():
     with pytest.raises(AuthError, match="user/developer"):
-        read_answer(PROFILE, 200, envelope(611))
+        read_response(PROFILE, 200, envelope(611))
 
 
 def test_an_expired_signature_tells_the_farms_clock():
     with pytest.raises(ClockSkew) as raised:
-        read_answer(PROFILE, 200, envelope(610, serverTime=1_600_000_000_500))
+        read_response(PROFILE, 200, envelope(610, serverTime=1_600_000_000_500))
     assert raised.value.server_time == 1_600_000_000.5
 
 
@@ -114,34 +116,36 @@ def test_an_expired_signature_tells_the_farms_clock():
     "body", [b"<html>", b'{"code": 200, "da', b"[]", b"{}", b'{"code": "200"}', b"\xff", b""]
 )
 def test_what_is_not_the_envelope_is_never_success(body):
-    with pytest.raises(BadAnswer, match="not the farm's envelope"):
-        read_answer(PROFILE, 200, body)
-    with pytest.raises(NotServed):
-        read_answer(PROFILE, 404, body)
+    with pytest.raises(InvalidResponse, match="not the farm's envelope"):
+        read_response(PROFILE, 200, body)
+    with pytest.raises(EndpointNotFound):
+        read_response(PROFILE, 404, body)
     for status in (429, 500, 502, 503, 504):
-        with pytest.raises(NoAnswer):
-            read_answer(PROFILE, status, body)
+        with pytest.raises(NoResponse):
+            read_response(PROFILE, status, body)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_json_of_a_gateway_is_not_the_farms(status):
-    with pytest.raises(NoAnswer) as raised:
-        read_answer(PROFILE, status, envelope(status), retry_after=7.0)
+    with pytest.raises(NoResponse) as raised:
+        read_response(PROFILE, status, envelope(status), retry_after=7.0)
     assert raised.value.retry_after == 7.0
     with pytest.raises(ApiError):
-        read_answer(PROFILE, 200, envelope(503))
+        read_response(PROFILE, 200, envelope(503))
 
 
 def test_deep_nesting_is_a_bad_answer():
-    with pytest.raises(BadAnswer):
-        read_answer(PROFILE, 200, b"[" * 100_000)
+    with pytest.raises(InvalidResponse):
+        read_response(PROFILE, 200, b"[" * 100_000)
 
 
 def test_a_required_field_is_named():
-    with pytest.raises(BadAnswer, match=r"UserProfile\.userId is missing"):
-        read_answer(PROFILE, 200, envelope(data={}))
-    with pytest.raises(BadAnswer, match=r"TaskInfo\.taskStatus: a whole number was expected, not a text"):
-        read_answer(INFO, 200, envelope(data={"items": [{"id": 1, "taskStatus": "done"}]}))
+    with pytest.raises(InvalidResponse, match=r"UserProfile\.userId is missing"):
+        read_response(PROFILE, 200, envelope(data={}))
+    with pytest.raises(
+        InvalidResponse, match=r"TaskInfo\.taskStatus: a whole number was expected, not a text"
+    ):
+        read_response(INFO, 200, envelope(data={"items": [{"id": 1, "taskStatus": "done"}]}))
 
 
 json_values = st.recursive(
@@ -153,7 +157,7 @@ json_values = st.recursive(
 @given(st.sampled_from(CALLS), st.integers(100, 599), st.binary())
 def test_any_bytes_give_a_result_or_an_error_of_ours(call, status, body):
     with contextlib.suppress(RenderbusError):
-        read_answer(call, status, body)
+        read_response(call, status, body)
 
 
 WIRE_NAMES = sorted(
@@ -184,15 +188,15 @@ likely_objects = st.recursive(
 )
 def test_any_data_gives_a_result_or_an_error_of_ours(call, data, code, server_time):
     with contextlib.suppress(RenderbusError):
-        read_answer(call, 200, envelope(code, data, serverTime=server_time))
+        read_response(call, 200, envelope(code, data, serverTime=server_time))
 
 
 @pytest.mark.parametrize(
     "error",
     [
         NotSent("create_task", "no connection", 3.0),
-        NoAnswer("create_task", "no answer"),
-        BadAnswer("create_task", "no envelope"),
+        NoResponse("create_task", "no answer"),
+        InvalidResponse("create_task", "no envelope"),
         ClockSkew("create_task", 610, "expired", 5.0),
     ],
 )

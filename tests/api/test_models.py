@@ -8,7 +8,15 @@ from airflow_provider_renderbus.api.models import Progress
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.frames import read_frame
 from airflow_provider_renderbus.api.models.tasks import TaskInfo, read_task
-from airflow_provider_renderbus.api.parsing import Unreadable, amount, each, flag, integer, moment, text
+from airflow_provider_renderbus.api.parsing import (
+    ParseError,
+    list_of,
+    read_bool,
+    read_decimal,
+    read_int,
+    read_str,
+    read_timestamp_ms,
+)
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.renders.results import summary
 
@@ -48,10 +56,10 @@ def layered(*leaves):
 def test_a_layered_task_is_its_leaves():
     task = layered(PHOTON, MAIN)
     assert task.status is TaskStatus.FINISHED
-    assert task.ended
+    assert task.is_terminal
     assert task.progress == Progress(total=18, done=17, failed=1)
     assert task.cost == Decimal("8.27")
-    assert task.output_names == ("18280_衣帽间", "18281_衣帽间")
+    assert task.output_folders == ("18280_衣帽间", "18281_衣帽间")
 
 
 def test_what_is_read_is_frozen_and_equal_to_what_is_made_by_hand():
@@ -70,7 +78,7 @@ def test_leaves_can_be_nested():
 
 def test_a_parent_with_photon_passes_only_waits_for_its_main_pass():
     assert layered(PHOTON).status is TaskStatus.WAITING
-    assert not layered(PHOTON).ended
+    assert not layered(PHOTON).is_terminal
     assert layered({**PHOTON, "taskStatus": 45}).status is TaskStatus.FAILED
 
 
@@ -109,21 +117,23 @@ def test_a_frame_knows_its_state_and_cost():
 def test_means_are_balance_coupons_and_credit():
     profile = {"userId": 1, "rmbbalance": 1.5, "usdbalance": 100, "coupon": 49.93, "credit": 2}
     chinese = read_user_profile({**profile, "zone": 1})
-    assert (chinese.means, chinese.currency) == (Decimal("53.43"), "RMB")
+    assert (chinese.available_funds, chinese.currency) == (Decimal("53.43"), "RMB")
     other = read_user_profile({**profile, "zone": 2})
-    assert (other.means, other.currency) == (Decimal("151.93"), "USD")
+    assert (other.available_funds, other.currency) == (Decimal("151.93"), "USD")
 
 
 @pytest.mark.parametrize("hidden", ["useMainBalance", "hideBalance"])
 def test_nobody_is_known_to_lack_what_is_not_shown(hidden):
     profile = {"userId": 1, "zone": 1, "rmbbalance": 5}
-    assert [read_user_profile(profile).lacks(Decimal(each)) for each in (5, 6)] == [False, True]
-    assert not read_user_profile({**profile, hidden: 1}).lacks(Decimal(6))
+    assert [read_user_profile(profile).has_less_than(Decimal(each)) for each in (5, 6)] == [False, True]
+    assert not read_user_profile({**profile, hidden: 1}).has_less_than(Decimal(6))
 
 
 def test_money_that_cannot_be_read_is_never_taken_for_none():
-    assert read_user_profile({"userId": 1, "zone": 1, "rmbbalance": "500.5"}).means == Decimal("500.5")
-    with pytest.raises(Unreadable, match="rmbbalance"):
+    assert read_user_profile({"userId": 1, "zone": 1, "rmbbalance": "500.5"}).available_funds == Decimal(
+        "500.5"
+    )
+    with pytest.raises(ParseError, match="rmbbalance"):
         read_user_profile({"userId": 1, "rmbbalance": {"amount": 5}})
 
 
@@ -133,34 +143,34 @@ def test_optional_fields_of_a_wrong_type_take_their_default():
 
 
 def test_what_the_farm_writes_in_another_type_is_read():
-    assert (text(7), integer("7"), flag(True), flag(0)) == ("7", 7, True, False)
-    assert amount("500.50") == Decimal("500.50")
+    assert (read_str(7), read_int("7"), read_bool(True), read_bool(0)) == ("7", 7, True, False)
+    assert read_decimal("500.50") == Decimal("500.50")
 
 
 def test_times_are_aware_and_zero_is_none():
-    assert moment(1535602289000) == datetime(2018, 8, 30, 4, 11, 29, tzinfo=UTC)
-    assert moment(0) is None
+    assert read_timestamp_ms(1535602289000) == datetime(2018, 8, 30, 4, 11, 29, tzinfo=UTC)
+    assert read_timestamp_ms(0) is None
 
 
 @pytest.mark.parametrize(
     ("convert", "value"),
     [
-        (integer, 1.5),
-        (integer, "x"),
-        (integer, True),
-        (text, None),
-        (amount, "much"),
-        (amount, "1e999"),
-        (amount, float("inf")),
-        (moment, 10**30),
-        (moment, "now"),
-        (flag, 2),
-        (flag, []),
-        (each(text), "a"),
+        (read_int, 1.5),
+        (read_int, "x"),
+        (read_int, True),
+        (read_str, None),
+        (read_decimal, "much"),
+        (read_decimal, "1e999"),
+        (read_decimal, float("inf")),
+        (read_timestamp_ms, 10**30),
+        (read_timestamp_ms, "now"),
+        (read_bool, 2),
+        (read_bool, []),
+        (list_of(read_str), "a"),
     ],
 )
 def test_values_out_of_place_are_refused_without_being_shown(convert, value):
-    with pytest.raises(Unreadable, match="expected"):
+    with pytest.raises(ParseError, match="expected"):
         convert(value)
 
 
@@ -178,4 +188,4 @@ def test_values_out_of_place_are_refused_without_being_shown(convert, value):
     ],
 )
 def test_a_task_counts_as_submitted_wherever_it_may_be(fields, submitted):
-    assert read_task({"id": 1, "taskStatus": 0, **fields}).submitted is submitted
+    assert read_task({"id": 1, "taskStatus": 0, **fields}).is_submitted is submitted

@@ -7,13 +7,13 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.models import EngineAccount, TransferConfig, TransferEngine
-from airflow_provider_renderbus.api.secret import Secret, secrets_in
+from airflow_provider_renderbus.api.secret import Secret, find_secrets
 from tests.api.test_calls import EXAMPLES
 
 
 def test_a_secret_is_shown_only_when_asked_to():
     secret = Secret("the-password")
-    assert secret.reveal() == "the-password"
+    assert secret.get_secret_value() == "the-password"
     assert "the-password" not in f"{secret} {secret!r}"
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
@@ -28,7 +28,7 @@ def test_the_secrets_of_an_answer_are_found_however_deep():
     config = TransferConfig(
         engines=(TransferEngine("Aspera", accounts=(EngineAccount(password=Secret("p")),)),)
     )
-    assert list(secrets_in([config, 5, None])) == [Secret("p")]
+    assert list(find_secrets([config, 5, None])) == [Secret("p")]
 
 
 def models_in(annotation, module):
@@ -52,5 +52,5 @@ def test_the_calls_that_bring_secrets_say_so():
         for model in models_in(function.__annotations__["return"], sys.modules[function.__module__])
         if any("Secret" in field.type for field in dataclasses.fields(model))
     }
-    confidential = {make().name for make in EXAMPLES.values() if make().confidential}
-    assert bring_secrets == confidential == {"get_raysync_user_key", "get_transfer_config"}
+    secret_calls = {make().name for make in EXAMPLES.values() if make().returns_secrets}
+    assert bring_secrets == secret_calls == {"get_raysync_user_key", "get_transfer_config"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api import calls, models
-from airflow_provider_renderbus.api.envelope import read_answer
+from airflow_provider_renderbus.api.envelope import read_response
 from airflow_provider_renderbus.api.models.page import Page
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 
 DATA = Path(__file__).parents[1] / "data"
 ANSWERS = json.loads((DATA / "seed_answers.json").read_text("utf-8"))["sections"]
@@ -69,7 +69,7 @@ def answer(section):
     example = ANSWERS[section]
     if not isinstance(example, dict):
         example = {"code": 200, "data": example}
-    return read_answer(REQUESTS[section][0], 200, json.dumps(example).encode())
+    return read_response(REQUESTS[section][0], 200, json.dumps(example).encode())
 
 
 def test_every_section_has_a_call_or_a_sequence():
@@ -123,7 +123,7 @@ class TestWhatTheModelsHold:
             Decimal("49.93"),
             Decimal("0.67"),
         )
-        assert (profile.means, profile.currency) == (Decimal("49.93"), "RMB")
+        assert (profile.available_funds, profile.currency) == (Decimal("49.93"), "RMB")
 
     def test_setting(self):
         setting = answer("获取用户设置")
@@ -140,7 +140,7 @@ class TestWhatTheModelsHold:
 
     def test_error_detail(self):
         (detail,) = answer("获取分析错误码")
-        assert (detail.code, detail.stops_the_job, detail.is_repair) == ("15000", True, False)
+        assert (detail.code, detail.is_blocking, detail.is_repair) == ("15000", True, False)
 
     def test_task_list(self):
         page = answer("获取任务列表")
@@ -154,7 +154,7 @@ class TestWhatTheModelsHold:
 
     def test_frames(self):
         page = answer("获取任务单页渲染帧详情")
-        assert [frame.index for frame in page.items] == ["0-1", "0-2"]
+        assert [frame.name for frame in page.items] == ["0-1", "0-2"]
         assert page.items[0].cost == Decimal("0.44")
         assert page.items[0].status.name == "DONE"
 
@@ -171,7 +171,7 @@ class TestWhatTheModelsHold:
         aspera = next(engine for engine in config.engines if engine.name.lower() == "aspera")
         line = next(line for line in aspera.lines if line.is_default)
         assert (line.server, line.port) == ("10.60.197.79", "10221")
-        assert aspera.accounts[0].password.reveal().startswith("ACz/")
+        assert aspera.accounts[0].password.get_secret_value().startswith("ACz/")
         assert config.engines[1].accounts == ()
 
     def test_outputs(self):
@@ -180,7 +180,7 @@ class TestWhatTheModelsHold:
 
     def test_hardware(self):
         configs = answer("获取平台硬件配置信息")
-        assert [config.id for config in configs if config.takes(2, 2005)] == [301, 303, 339]
+        assert [config.id for config in configs if config.supports(2, 2005)] == [301, 303, 339]
 
 
 def drive(sequence, *answers):
@@ -195,7 +195,7 @@ def drive(sequence, *answers):
 
 
 def test_the_section_on_frames_by_their_names():
-    page = read_answer(
+    page = read_response(
         calls.query_task_frames(37439351),
         200,
         json.dumps(
@@ -214,16 +214,16 @@ def test_the_section_on_frames_by_their_names():
     )
     sub_task = answer("获取任务列表").items[0].sub_tasks[1]
     leaf = {37439351: dataclasses.replace(sub_task, id=37439351)}
-    ids, _ = drive(sequences.frame_ids_by_name(37439351, ["6", "7-9[1]"]), [leaf], [page])
+    ids, _ = drive(flows.frame_ids_by_name(37439351, ["6", "7-9[1]"]), [leaf], [page])
     assert ids == {37439351: [11, 12, 13]}
     assert calls.recommit_frames(ids=ids[37439351]).body == {"ids": [11, 12, 13], "selectAll": 0}
     with pytest.raises(ValueError, match=r"no frame '7' \(the nearest: '7-9\[1\]', '6'\)"):
-        drive(sequences.frame_ids_by_name(37439351, ["6", "7"]), [leaf], [page])
+        drive(flows.frame_ids_by_name(37439351, ["6", "7"]), [leaf], [page])
 
 
 def test_the_section_on_sub_tasks():
     task = answer("获取任务列表").items[0]
-    ids, _ = drive(sequences.sub_task_ids("P18278"), [{18278: task}])
+    ids, _ = drive(flows.leaf_task_ids("P18278"), [{18278: task}])
     assert ids == (18280, 18281)
 
 

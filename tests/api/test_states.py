@@ -1,11 +1,17 @@
 import pytest
 
-from airflow_provider_renderbus.api.states import TASK_STATES, FrameStatus, Phase, TaskStatus, overall
+from airflow_provider_renderbus.api.states import (
+    TASK_STATUS_INFO,
+    FrameStatus,
+    Phase,
+    TaskStatus,
+    aggregate_status,
+)
 from airflow_provider_renderbus.renders.results import Outcome, outcome
 
 
 def test_every_state_stands_in_the_table():
-    assert set(TASK_STATES) == set(TaskStatus)
+    assert set(TASK_STATUS_INFO) == set(TaskStatus)
 
 
 def test_a_code_that_nobody_has_told_us_of_is_active():
@@ -36,7 +42,7 @@ def test_what_is_no_code_is_no_state():
     ],
 )
 def test_the_leaves_tell_the_state_of_the_whole(leaves, whole):
-    assert overall(TaskStatus(leaf) for leaf in leaves) == whole
+    assert aggregate_status(TaskStatus(leaf) for leaf in leaves) == whole
 
 
 @pytest.mark.parametrize("status", TaskStatus)

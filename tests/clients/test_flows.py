@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api.errors import NotFound, ServerError
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.scripted_server import Answer, envelope
@@ -45,14 +45,14 @@ def asked_pages(server):
 @pytest.mark.parametrize("total", [0, 1, 100, 101, 950, 2001])
 def test_all_frames_are_found_in_order(sender, server, account, total):
     PagingServer(server, total, frame)
-    found = sender.run(account, sequences.frames(7))
-    assert [frame.index for frame in found] == [str(number) for number in range(total)]
+    found = sender.run(account, flows.list_frames(7))
+    assert [frame.name for frame in found] == [str(number) for number in range(total)]
     assert asked_pages(server) == list(range(1, max(1, -(-total // 100)) + 1))
 
 
 def test_several_pages_are_asked_for_at_once(sender, server, account):
     paging = PagingServer(server, 900, frame)
-    together = threading.Barrier(sequences.AT_ONCE)
+    together = threading.Barrier(flows.MAX_CONCURRENCY)
 
     def answer(arrival):
         if arrival.body["pageNum"] > 1:
@@ -60,7 +60,7 @@ def test_several_pages_are_asked_for_at_once(sender, server, account):
         return paging.answer(arrival)
 
     server.respond = answer
-    assert len(sender.run(account, sequences.frames(7))) == 900
+    assert len(sender.run(account, flows.list_frames(7))) == 900
 
 
 def task(number):
@@ -70,14 +70,14 @@ def task(number):
 def test_pages_are_asked_for_as_they_are_taken(server, account):
     PagingServer(server, 5000, task)
     with Client(account) as client:
-        assert len(next(client.stream(sequences.task_pages())).items) == 100
+        assert len(next(client.iter_pages(flows.task_pages())).items) == 100
     assert asked_pages(server) == [1]
 
 
 def test_all_pages_of_tasks_are_found(server, account):
     PagingServer(server, 250, task)
     with Client(account) as client:
-        pages = list(client.stream(sequences.task_pages(status_list=[25])))
+        pages = list(client.iter_pages(flows.task_pages(status_list=[25])))
     assert [task.id for page in pages for task in page.items] == list(range(1, 251))
     assert all(arrival.body["statusList"] == [25] for arrival in server.arrived)
 
@@ -86,14 +86,14 @@ def test_a_page_without_items_ends_the_pages(server, account):
     empty = envelope(data={"pageCount": 90, "items": []})
     server.script = [envelope(data={"pageCount": 90, "items": [task(0)]}), empty]
     with Client(account) as client:
-        pages = list(client.stream(sequences.task_pages()))
-    assert [len(page.items) for page in pages] == [1] + [0] * sequences.AT_ONCE
+        pages = list(client.iter_pages(flows.task_pages()))
+    assert [len(page.items) for page in pages] == [1] + [0] * flows.MAX_CONCURRENCY
 
 
 def test_a_page_count_that_is_much_too_high_ends_with_the_frames(sender, server, account):
     empty = envelope(data={"pageCount": 10_000, "items": []})
     server.script = [envelope(data={"pageCount": 10_000, "items": [frame(0)]}), empty]
-    assert len(sender.run(account, sequences.frames(7))) == 1
+    assert len(sender.run(account, flows.list_frames(7))) == 1
     assert len(server.arrived) < 100
 
 
@@ -108,7 +108,7 @@ def test_any_number_of_tasks_is_asked_for_a_hundred_at_a_time(sender, server, ac
         )
 
     server.respond = answer
-    found = sender.run(account, sequences.task_infos([*range(1, 251), "2W7"]))
+    found = sender.run(account, flows.get_tasks([*range(1, 251), "2W7"]))
     assert found.keys() == set(range(1, 251)) - {5}
     assert sorted(len(arrival.body["taskIds"]) for arrival in server.arrived) == [50, 100, 100]
 
@@ -116,7 +116,7 @@ def test_any_number_of_tasks_is_asked_for_a_hundred_at_a_time(sender, server, ac
 def test_an_error_in_a_batch_is_raised(sender, server, account):
     server.script = [Answer(500, envelope(500).body)]
     with pytest.raises(ServerError):
-        sender.run(account, sequences.task_infos(range(1, 301)))
+        sender.run(account, flows.get_tasks(range(1, 301)))
 
 
 def test_a_sequence_may_end_without_a_call(sender, server, account):
@@ -132,24 +132,24 @@ def test_the_leaves_of_a_layered_task(sender, server, account):
     leaf = {"taskStatus": 25}
     task = {"id": 1, "taskStatus": 0, "respRenderingTaskList": [{"id": 2, **leaf}, {"id": 3, **leaf}]}
     server.script = [envelope(data={"items": [task]})]
-    assert sender.run(account, sequences.sub_task_ids(1)) == (2, 3)
+    assert sender.run(account, flows.leaf_task_ids(1)) == (2, 3)
     with pytest.raises(NotFound, match="task 9"):
-        sender.run(account, sequences.sub_task_ids(9))
+        sender.run(account, flows.leaf_task_ids(9))
 
 
 def test_frames_are_meant_by_their_names(sender, server, account):
     names = ["6", "7-9[1]", "0-1", "6"]
     items = [{"id": 10 + at, "frameIndex": name, "frameStatus": 5} for at, name in enumerate(names)]
     server.script = [ONE_LEAF, envelope(data={"pageCount": 1, "items": items})]
-    assert sender.run(account, sequences.frame_ids_by_name("2W7", ["6", "0-1"])) == {7: [10, 12, 13]}
+    assert sender.run(account, flows.frame_ids_by_name("2W7", ["6", "0-1"])) == {7: [10, 12, 13]}
 
 
 def test_a_name_that_matches_no_frame_is_told_with_its_nearest(sender, server, account):
     server.script = [ONE_LEAF, envelope(data={"pageCount": 1, "items": [frame(6), frame(60)]})]
     with pytest.raises(ValueError, match=r"no frame '61' \(the nearest: '60', '6'\)"):
-        sender.run(account, sequences.frame_ids_by_name(7, ["6", "61"]))
+        sender.run(account, flows.frame_ids_by_name(7, ["6", "61"]))
     with pytest.raises(ValueError, match=r"^names: "):
-        sender.run(account, sequences.frame_ids_by_name(7, []))
+        sender.run(account, flows.frame_ids_by_name(7, []))
 
 
 def two_leaves(arrival):
@@ -168,7 +168,7 @@ def two_leaves(arrival):
 
 def test_a_name_means_the_frames_of_all_leaves(sender, server, account):
     server.respond = two_leaves
-    assert sender.run(account, sequences.frame_ids_by_name(7, ["1", "2"])) == {8: [81, 82], 9: [92]}
+    assert sender.run(account, flows.frame_ids_by_name(7, ["1", "2"])) == {8: [81, 82], 9: [92]}
 
 
 def test_files_are_found_in_folders_within_folders(sender, server, account):
@@ -189,7 +189,7 @@ def test_files_are_found_in_folders_within_folders(sender, server, account):
         )
 
     server.respond = answer
-    found = sender.run(account, sequences.output_files(8))
+    found = sender.run(account, flows.list_output_files(8))
     assert [file.path for file in found] == ["/8_sh/a.png", "/8_sh/passes/z.exr"]
 
 
@@ -207,7 +207,7 @@ class TestHardware:
         server.script = [envelope(data=configs)]
 
     def ids(self, sender, account, *wanted, **more):
-        return [config.id for config in sender.run(account, sequences.hardware_configs(*wanted, **more))]
+        return [config.id for config in sender.run(account, flows.select_hardware(*wanted, **more))]
 
     def test_machines_are_chosen_by_what_they_are(self, sender, account):
         assert self.ids(sender, account, 2, 2005, ram=128) == [303]

@@ -8,17 +8,17 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import (
     ApiError,
     AuthError,
-    BadAnswer,
     ClockSkew,
-    NoAnswer,
+    EndpointNotFound,
+    InvalidResponse,
     NonceUsed,
+    NoResponse,
     NotSent,
-    NotServed,
     ServerError,
 )
 from airflow_provider_renderbus.api.signing import signature
 from airflow_provider_renderbus.clients.async_client import AsyncClient
-from airflow_provider_renderbus.clients.retry import RetryPolicy
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.scripted_server import HALF, RESET, RESET_UNREAD, SILENCE, Answer, envelope
 from tests.scenes import task_json
@@ -66,7 +66,7 @@ TRANSIENT = [
 @pytest.mark.parametrize("answer", TRANSIENT, ids=str)
 def test_transient_failures_are_tried_five_times(sender, server, account, answer):
     server.script = [answer]
-    with pytest.raises((ServerError, NoAnswer)):
+    with pytest.raises((ServerError, NoResponse)):
         sender.send(account, PROFILE)
     assert len(server.arrived) == 5
     assert len(sender.waits) == 4
@@ -77,7 +77,7 @@ def test_the_waits_are_drawn_at_random(sender, server, account):
     server.script = [Answer(502)]
     seen = set()
     for _ in range(3):
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             sender.send(account, PROFILE)
         seen.add(tuple(sender.waits[-4:]))
     assert len(seen) == 3
@@ -86,7 +86,7 @@ def test_the_waits_are_drawn_at_random(sender, server, account):
 @pytest.mark.parametrize("answer", TRANSIENT, ids=str)
 def test_a_call_that_spends_money_is_sent_once(sender, server, account, answer):
     server.script = [answer]
-    with pytest.raises((ServerError, NoAnswer)):
+    with pytest.raises((ServerError, NoResponse)):
         sender.send(account, SUBMIT)
     assert len(server.arrived) == 1
 
@@ -102,7 +102,7 @@ def test_what_never_reached_the_farm_is_always_tried_again(sender, server, accou
 @pytest.mark.parametrize("answer", [envelope(601), Answer(200, b"<html>"), HALF], ids=str)
 def test_what_a_retry_cannot_help_is_sent_once(sender, server, account, answer):
     server.script = [answer]
-    with pytest.raises((ApiError, BadAnswer)):
+    with pytest.raises((ApiError, InvalidResponse)):
         sender.send(account, PROFILE)
     assert len(server.arrived) == 1
 
@@ -110,7 +110,7 @@ def test_what_a_retry_cannot_help_is_sent_once(sender, server, account, answer):
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirects_are_never_followed(sender, server, account, status):
     server.script = [Answer(status, headers={"Location": f"http://{server.address}/elsewhere"}), READ]
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         sender.send(account, PROFILE)
     assert len(server.arrived) == 1
 
@@ -119,14 +119,14 @@ def test_redirects_are_never_followed(sender, server, account, status):
 def test_a_farm_that_stays_silent_is_not_waited_for_for_ever(sender, server, account, call, sent):
     server.script = [SILENCE]
     hurried = dataclasses.replace(account, read_timeout=0.1)
-    with pytest.raises(NoAnswer):
-        sender.send(hurried, call, policy=RetryPolicy(tries=2))
+    with pytest.raises(NoResponse):
+        sender.send(hurried, call, retry_policy=RequestRetryPolicy(max_attempts=2))
     assert len(server.arrived) == sent
 
 
 def test_an_error_does_not_carry_the_request_along(sender, server, account):
     server.script = [RESET]
-    with pytest.raises(NoAnswer) as raised:
+    with pytest.raises(NoResponse) as raised:
         sender.send(account, SUBMIT)
     assert raised.value.__context__ is None
     assert raised.value.__cause__ is None
@@ -146,8 +146,8 @@ def test_a_date_to_retry_after_is_honoured(sender, server, account):
 
 def test_a_wait_beyond_the_total_is_not_begun(sender, server, account):
     server.script = [Answer(429, headers={"Retry-After": "1000"})]
-    with pytest.raises(NoAnswer):
-        sender.send(account, PROFILE, policy=RetryPolicy(total=300))
+    with pytest.raises(NoResponse):
+        sender.send(account, PROFILE, retry_policy=RequestRetryPolicy(max_elapsed=300))
     assert sender.waits == []
 
 
@@ -186,7 +186,7 @@ def test_a_path_that_is_not_served_gives_way_for_good(sender, server, account):
 
 def test_a_call_that_is_served_nowhere_is_an_error(sender, server, account):
     server.script = [Answer(404)]
-    with pytest.raises(NotServed):
+    with pytest.raises(EndpointNotFound):
         sender.send(account, SUBMIT)
     assert len(server.arrived) == 2
 
@@ -216,7 +216,7 @@ def test_the_key_is_in_no_log_and_no_error(sender, server, account, caplog):
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "httpx")
     server.script = [envelope(500), RESET, Answer(200, KEY.encode())]
-    with pytest.raises(BadAnswer) as raised:
+    with pytest.raises(InvalidResponse) as raised:
         sender.send(account, PROFILE)
     seen = caplog.text + str(raised.value) + repr(raised.value) + repr(account)
     assert KEY not in seen
@@ -244,9 +244,9 @@ def test_a_whole_render_on_the_farm(sender, farm, settings):
     sender.send(settings, calls.upload_task_json(number, json.dumps(task_json())), calls.submit_task(number))
     farm.advance(3600)
     task = sender.send(settings, calls.query_task_info([number]))[0][number]
-    assert task.ended
+    assert task.is_terminal
     frames = sender.send(settings, calls.query_task_frames(number))[0]
-    assert [frame.index for frame in frames.items] == ["1", "2", "3", "4"]
+    assert [frame.name for frame in frames.items] == ["1", "2", "3", "4"]
     assert sum(frame.cost for frame in frames.items) == task.cost > 0
     folder = sender.send(settings, calls.get_output_files(number))[0][0]
     files = sender.send(settings, calls.get_output_files(tree_path=folder.path))[0]

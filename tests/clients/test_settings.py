@@ -67,9 +67,9 @@ def test_an_own_authority_must_be_there(tmp_path):
 
 
 def test_the_authorities_are_read_once():
-    assert Settings(**GOOD).tls() is Settings(**GOOD).tls()
-    assert Settings(**GOOD, verify=False).tls() is False
-    assert Settings(**GOOD, protocol="http").tls() is False
+    assert Settings(**GOOD).ssl_context() is Settings(**GOOD).ssl_context()
+    assert Settings(**GOOD, verify=False).ssl_context() is False
+    assert Settings(**GOOD, protocol="http").ssl_context() is False
 
 
 @pytest.mark.parametrize("domain", ["localhost", "127.0.0.1:8899", "a-b.example.com", "[::1]:80", "xn--a.cn"])
@@ -81,4 +81,4 @@ def test_a_ca_bundle_that_holds_no_authorities(tmp_path):
     (tmp_path / "ca.pem").write_text("no PEM")
     settings = Settings(**GOOD, ca_bundle=str(tmp_path / "ca.pem"))
     with pytest.raises(ValueError, match=r"^ca_bundle: .* holds no authorities in PEM form"):
-        settings.tls()
+        settings.ssl_context()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NoAnswer, NotSent
+from airflow_provider_renderbus.api.errors import NoResponse, NotSent
 from airflow_provider_renderbus.clients.settings import Settings
 
 ANSWER = json.dumps({"code": 200, "data": {"userId": 7}}).encode()
@@ -130,6 +130,6 @@ def test_a_certificate_that_is_not_trusted_never_gets_a_request(sender, serve, c
 
 def test_a_line_that_breaks_after_the_request_may_have_carried_it(sender, serve):
     server, settings = serve(breaks=True)
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoResponse):
         sender.send(settings, calls.submit_task(7))
     assert server.requests == 1

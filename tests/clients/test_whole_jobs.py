@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import UnknownTask
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
 from tests.scenes import task_json
@@ -66,17 +66,17 @@ class Customer:
         """Create, describe and submit a task, and return its number."""
         (number,) = self.send(calls.create_task()).ids
         self.send(calls.upload_task_json(number, json.dumps(self.job(frames, **info))))
-        assert not self.info(number).submitted
+        assert not self.info(number).is_submitted
         self.send(calls.submit_task(number, producer="Ding"))
         task = self.info(number)
-        assert task.submitted
-        assert not task.ended
+        assert task.is_submitted
+        assert not task.is_terminal
         return number
 
     def info(self, number):
-        return self.run(sequences.task_info(number))
+        return self.run(flows.get_task(number))
 
-    def wait(self, number, until=lambda task: task.ended):
+    def wait(self, number, until=lambda task: task.is_terminal):
         for _ in range(MOST_STEPS):
             task = self.info(number)
             if until(task):
@@ -86,12 +86,12 @@ class Customer:
 
     def frames(self, number):
         """The frames of each leaf."""
-        return [self.run(sequences.frames(leaf)) for leaf in self.run(sequences.sub_task_ids(number))]
+        return [self.run(flows.list_frames(leaf)) for leaf in self.run(flows.leaf_task_ids(number))]
 
     def each(self, number, what):
         """What the frames of each leaf tell, by their names; it must be the same for all leaves."""
         first, *others = (
-            {frame.index: getattr(frame, what) for frame in leaf} for leaf in self.frames(number)
+            {frame.name: getattr(frame, what) for frame in leaf} for leaf in self.frames(number)
         )
         assert len(others) + 1 == self.leaves
         assert all(other == first for other in others)
@@ -122,7 +122,7 @@ def test_a_job_from_log_in_to_its_frames(customer):
     profile = customer.send(calls.query_user_profile())
     setting = customer.send(calls.query_user_setting())
     bids = customer.send(calls.get_transfer_bid())
-    assert (profile.user_id > 0, profile.means, setting.task_over_time_sec) == (True, 510, 43200)
+    assert (profile.user_id > 0, profile.available_funds, setting.task_over_time_sec) == (True, 510, 43200)
     config = customer.send(calls.get_transfer_config())
     assert (bids.input_bid, bids.output_bid, bids.config_bid) == (
         config.input_bid,
@@ -140,14 +140,18 @@ def test_a_job_from_log_in_to_its_frames(customer):
     assert customer.each(number, "status") == done("1234")
     assert customer.each(number, "recommits") == dict.fromkeys("1234", 0)
     assert [leaf.cost for leaf in leaves] == [sum(frame.cost for frame in each) for each in frames]
-    assert task.cost == profile.means - customer.send(calls.query_user_profile()).means > Decimal(0)
+    assert (
+        task.cost
+        == profile.available_funds - customer.send(calls.query_user_profile()).available_funds
+        > Decimal(0)
+    )
 
-    files = customer.run(sequences.output_files(number))
+    files = customer.run(flows.list_output_files(number))
     root = customer.farm.output_root
     there = {f"/{path.relative_to(root)}": path.stat().st_size for path in root.rglob("*.png")}
     assert {file.path: file.size for file in files} == there
     assert len(there) == 4 * customer.leaves
-    assert {path.split("/")[1] for path in there} == set(task.output_names)
+    assert {path.split("/")[1] for path in there} == set(task.output_folders)
     (listed,) = customer.send(calls.get_task_list()).items
     assert listed.id == number
 
@@ -160,7 +164,7 @@ def test_failed_frames_are_recommitted(customer):
     assert (task.progress.done, task.progress.failed) == (3 * customer.leaves, customer.leaves)
     assert customer.each(number, "status") == done("134") | {"2": FrameStatus.ERROR}
     customer.send(calls.recommit_failed_frames([number]))
-    assert not customer.info(number).ended
+    assert not customer.info(number).is_terminal
     assert customer.wait(number).status is TaskStatus.FINISHED
     assert customer.each(number, "status") == done("1234")
     assert customer.each(number, "recommits") == {"1": 0, "2": 1, "3": 0, "4": 0}
@@ -169,11 +173,11 @@ def test_failed_frames_are_recommitted(customer):
 def test_frames_are_recommitted_by_name_and_paid_again(customer):
     number = customer.render("1-7[1]", frames_per_task="3")
     before = customer.wait(number).cost
-    ids = customer.run(sequences.frame_ids_by_name(number, ["4-6[1]", "7"]))
+    ids = customer.run(flows.frame_ids_by_name(number, ["4-6[1]", "7"]))
     chosen = [each for of_leaf in ids.values() for each in of_leaf]
     customer.send(calls.recommit_frames(ids=chosen))
     assert len(chosen) == 2 * customer.leaves
-    assert not customer.info(number).ended
+    assert not customer.info(number).is_terminal
     task = customer.wait(number)
     assert task.status is TaskStatus.FINISHED
     assert customer.each(number, "recommits") == {"1-3[1]": 0, "4-6[1]": 1, "7": 1}
@@ -182,7 +186,7 @@ def test_frames_are_recommitted_by_name_and_paid_again(customer):
 
 def test_frames_are_stopped_by_name(customer):
     number = customer.render()
-    for leaf, ids in customer.run(sequences.frame_ids_by_name(number, ["3"])).items():
+    for leaf, ids in customer.run(flows.frame_ids_by_name(number, ["3"])).items():
         customer.send(calls.stop_frames(leaf, ids))
     task = customer.wait(number)
     assert task.progress.aborted == customer.leaves
@@ -194,14 +198,14 @@ def test_a_job_is_stopped_and_started(customer):
     customer.wait(number, until=lambda task: task.progress.done)
     customer.send(calls.stop_task([number]))
     stopped = customer.info(number)
-    assert stopped.ended
+    assert stopped.is_terminal
     assert stopped.status is TaskStatus.STOP
     customer.farm.advance(100 * STEP)
     still = customer.info(number)
     assert (still.progress, still.cost) == (stopped.progress, stopped.cost)
     assert 0 < still.progress.done < still.progress.total
     customer.send(calls.start_task([number]))
-    assert not customer.info(number).ended
+    assert not customer.info(number).is_terminal
     assert customer.wait(number).status is TaskStatus.FINISHED
     assert customer.each(number, "recommits") == {str(frame): 0 for frame in range(1, 41)}
 
@@ -209,7 +213,7 @@ def test_a_job_is_stopped_and_started(customer):
 def test_a_job_pauses_until_full_speed_is_asked_for(customer):
     number = customer.render("1-9[1]", pre_frames="101", stop_after_test="1")
     task = customer.wait(number, until=lambda task: task.status is TaskStatus.FINISHED_TEST)
-    assert not task.ended
+    assert not task.is_terminal
     statuses = customer.each(number, "status")
     assert {name for name, status in statuses.items() if status is FrameStatus.DONE} == {"1", "9"}
     customer.farm.advance(100 * STEP)
@@ -228,7 +232,7 @@ def test_a_job_goes_on_when_money_is_there_again(customer):
     customer.send(calls.start_task([number]))
     task = customer.wait(number)
     assert task.status is TaskStatus.FINISHED
-    assert customer.send(calls.query_user_profile()).means == Decimal("50.05") - task.cost
+    assert customer.send(calls.query_user_profile()).available_funds == Decimal("50.05") - task.cost
 
 
 def test_a_job_is_given_up_and_deleted(customer):
@@ -238,7 +242,7 @@ def test_a_job_is_given_up_and_deleted(customer):
     number = customer.render()
     customer.send(calls.abandon_task([number]))
     task = customer.info(number)
-    assert (task.ended, task.status) == (True, TaskStatus.ABANDON)
+    assert (task.is_terminal, task.status) == (True, TaskStatus.ABANDON)
     assert listed() == [number]
     customer.send(calls.delete_task([number]))
     assert (listed(), listed(recycle_flag=1)) == ([], [number])

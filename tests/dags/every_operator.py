@@ -13,7 +13,7 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import chain, dag, redact, task
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.secret import secrets_in
+from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators import task_actions as actions
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
@@ -48,7 +48,7 @@ def confide():
     """Return how Airflow shows what the farm hands out in confidence: `airflow dags test` masks no log."""
     asked = [calls.get_transfer_config(), calls.get_raysync_user_key()]
     answers = [RenderbusHook().send(call) for call in asked]
-    return [redact(f"password: {secret.reveal()}") for secret in secrets_in(answers)]
+    return [redact(f"password: {secret.get_secret_value()}") for secret in find_secrets(answers)]
 
 
 @task

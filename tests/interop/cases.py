@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.task_actions import (
     RenderbusRecommitFramesOperator,
     RenderbusStopFramesOperator,
@@ -139,7 +139,7 @@ CASES = [
         **MACHINES,
     ),
     case("query.task_info", lambda: calls.query_task_info([18278, 7]), task_ids_list=[18278, 7]),
-    case("query.get_small_task_id", lambda: sequences.sub_task_ids(18278), task_id=18278),
+    case("query.get_small_task_id", lambda: flows.leaf_task_ids(18278), task_id=18278),
     case("query.get_task_list", calls.get_task_list),
     case(
         "query.get_task_list",
@@ -171,7 +171,7 @@ CASES = [
         page_size=50,
         search_keyword="10",
     ),
-    case("query.get_all_frames", lambda: sequences.frames(7), task_id=7),
+    case("query.get_all_frames", lambda: flows.list_frames(7), task_id=7),
     case("query.all_frame_status", calls.query_all_frame_stats),
     case("query.restart_failed_frames", lambda: calls.recommit_failed_frames([7]), task_param_list=[7]),
     case(

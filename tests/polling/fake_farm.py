@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from airflow_provider_renderbus.api.parsing import Unreadable
+from airflow_provider_renderbus.api.parsing import ParseError
 
 
 def item(number, status=5, done=0, cost=0.0, **more):
@@ -62,7 +62,7 @@ class FakeFarm:
             raise error
         try:
             return call.read(self._data(call))
-        except Unreadable as problem:
+        except ParseError as problem:
             raise AssertionError(problem) from problem
 
     def _data(self, call):

@@ -6,7 +6,7 @@ import asyncio
 from types import SimpleNamespace
 
 from airflow_provider_renderbus.api.errors import AuthError
-from airflow_provider_renderbus.clients.async_client import AsyncSender
+from airflow_provider_renderbus.clients.async_client import BaseAsyncClient
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.polling.fake_farm import FakeFarm
 
@@ -41,7 +41,7 @@ class FakeHook:
                 raise self.problem
             return self.settings_of(renderbus_conn_id)
 
-        async def async_client(policy, settings):
+        async def async_client(retry_policy, settings):
             client = FakeClient(self, settings)
             self.made.append(client)
             return client
@@ -54,8 +54,8 @@ class FakeHook:
 class FakeClient(FakeFarm):
     """Answers whoever has the farm's key."""
 
-    run = AsyncSender.run
-    send_all = AsyncSender.send_all
+    run = BaseAsyncClient.run
+    send_all = BaseAsyncClient.send_all
 
     def __init__(self, hook, settings):
         super().__init__([1, 2])

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 
-from airflow_provider_renderbus.api.errors import AuthError, NoAnswer
+from airflow_provider_renderbus.api.errors import AuthError, NoResponse
 from airflow_provider_renderbus.polling.poller import Poller
 from dev.harness.virtual_time_loop import run
 from tests.polling.fake_farm import FakeFarm
 
 INTERVAL = 60.0
-DOWN = NoAnswer("query_task_info", "down")
+DOWN = NoResponse("query_task_info", "down")
 WRONG_KEY = AuthError("query_task_info", 602, "")
 
 

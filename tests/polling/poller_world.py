@@ -8,8 +8,8 @@ import math
 from hypothesis import stateful
 from hypothesis import strategies as st
 
-from airflow_provider_renderbus.api.errors import NoAnswer, NotFound, UnknownTask
-from airflow_provider_renderbus.api.validation import LARGEST_PAGE
+from airflow_provider_renderbus.api.errors import NoResponse, NotFound, UnknownTask
+from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES
 from airflow_provider_renderbus.polling.poller import Poller
 from dev.harness.virtual_time_loop import VirtualTimeLoop
@@ -26,7 +26,7 @@ BLOCKS = st.builds(
 FORGETTABLE = st.sampled_from([31, 130])
 REFUSED = 32
 SECONDS = st.sampled_from([0.0, 0.1, 0.5, 1.0, 7.0, 60.0, 200.0])
-BUSY = NoAnswer("query_task_info", "busy", retry_after=100.0)
+BUSY = NoResponse("query_task_info", "busy", retry_after=100.0)
 # What the poller promises, not what it does: its own figure is not asked for.
 HALF_A_SECOND = 0.5
 # A second for gathering and for what runs at one moment.
@@ -65,7 +65,7 @@ class StrictFarm(FakeFarm):
 
     async def send(self, call):
         numbers = call.body["taskIds"]
-        assert 0 < len(numbers) == len(set(numbers)) <= LARGEST_PAGE
+        assert 0 < len(numbers) == len(set(numbers)) <= MAX_PAGE_SIZE
         self.strangers |= set(numbers) - self.waited_for()
         # An answer tells what was true when the request came: a slow one is old.
         known = [self.items[number] for number in numbers if number in self.items]

@@ -6,8 +6,8 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import BadRequest, NoAnswer
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.api.errors import BadRequest, NoResponse
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.polling.batched_stop import run_stop
 from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
@@ -32,7 +32,7 @@ def test_a_page_that_is_refused_is_divided_until_the_cause_stands_alone():
 
 def test_what_gets_no_answer_is_tried_again_as_it_is():
     stopping = Stopping(range(150))
-    stopping.bear(NoAnswer("stop_task", ""), stopping.pages()[0])
+    stopping.bear(NoResponse("stop_task", ""), stopping.pages()[0])
     assert [len(page) for page in stopping.pages()] == [100, 50]
 
 
@@ -42,7 +42,7 @@ def test_what_is_at_rest_is_left_alone(settings):
         stopping = Stopping([number])
         while pages := list(stopping.pages()):
             client.run(stopping.round(pages[0]))
-        assert not client.run(sequences.task_info(number)).submitted
+        assert not client.run(flows.get_task(number)).is_submitted
     assert stopping.told([number]) == f"task {number} does not run any more"
 
 

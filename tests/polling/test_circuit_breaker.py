@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from airflow_provider_renderbus.api.errors import NoAnswer
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.api.errors import NoResponse
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 from tests.polling.poller_harness import DOWN, INTERVAL, scene
 
@@ -20,7 +20,7 @@ async def questions(it, numbers, deadline=1e6):
     heard = {number: [] for number in numbers}
 
     async def listen(number):
-        sequence = partial(sequences.task_info, number)
+        sequence = partial(flows.get_task, number)
         async for task in it.poller.queries.poll(sequence, INTERVAL, deadline, f"files of {number}"):
             assert task.id == number
             heard[number].append(it.loop.time())
@@ -103,7 +103,7 @@ class TestAnOutage:
 
 async def stops_at_once(it):
     start = it.loop.time()
-    stop = it.poller.queries.poll(partial(sequences.task_info, 2), 1.0, start + 20)
+    stop = it.poller.queries.poll(partial(flows.get_task, 2), 1.0, start + 20)
     assert (await anext(stop)).id == 2
     assert it.loop.time() == start
     await stop.aclose()
@@ -114,7 +114,7 @@ class TestAllTogether:
         async def body(it):
             it.join(1)
             await questions(it, range(201, 231))
-            it.farm.error = NoAnswer("query_task_info", "busy", retry_after=200.0)
+            it.farm.error = NoResponse("query_task_info", "busy", retry_after=200.0)
             await asyncio.sleep(INTERVAL)
             it.farm.error = None
             start = it.farm.failed[0]
@@ -126,7 +126,7 @@ class TestAllTogether:
 
     def test_a_question_without_an_answer_holds_the_pages(self):
         def refuse(numbers):
-            return NoAnswer("query_task_info", "busy", retry_after=200.0) if numbers == [1000] else None
+            return NoResponse("query_task_info", "busy", retry_after=200.0) if numbers == [1000] else None
 
         async def body(it):
             it.join(*range(1, 301))
@@ -143,7 +143,7 @@ class TestAllTogether:
     def test_a_stop_waits_for_nobody(self):
         async def body(it):
             it.join(1)
-            it.farm.error = NoAnswer("query_task_info", "busy", retry_after=200.0)
+            it.farm.error = NoResponse("query_task_info", "busy", retry_after=200.0)
             await asyncio.sleep(1)
             it.farm.error = None
             await stops_at_once(it)

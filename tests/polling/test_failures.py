@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from airflow_provider_renderbus.api.errors import AuthError, NoAnswer
+from airflow_provider_renderbus.api.errors import AuthError, NoResponse
 from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
 from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 from tests.polling.fake_farm import item
@@ -86,7 +86,7 @@ class TestFailures:
 
     def test_the_farm_is_left_alone_for_as_long_as_it_asks(self):
         async def body(it):
-            it.farm.error = NoAnswer("query_task_info", "busy", retry_after=200.0)
+            it.farm.error = NoResponse("query_task_info", "busy", retry_after=200.0)
             it.join(*range(1, 301))
             await asyncio.sleep(200)
             assert len(it.farm.asked) <= MAX_CONCURRENCY
@@ -97,7 +97,7 @@ class TestFailures:
 
     def test_an_answer_to_somebody_else_does_not_cut_that_short(self):
         async def body(it):
-            busy = NoAnswer("query_task_info", "busy", retry_after=100.0)
+            busy = NoResponse("query_task_info", "busy", retry_after=100.0)
             it.farm.error = lambda numbers: busy if 1 in numbers else None
             it.join(*range(1, 301))
             await asyncio.sleep(100)

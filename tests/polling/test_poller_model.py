@@ -6,7 +6,7 @@ import math
 from hypothesis import Phase, settings, stateful
 
 from airflow_provider_renderbus.api.errors import AuthError, NotFound, UnknownTask
-from airflow_provider_renderbus.api.validation import LARGEST_PAGE
+from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES
 from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
 from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
@@ -108,7 +108,7 @@ class PollerModel(PollerWorld):
             + [count for moment, count in self.counts if moment >= start],
             default=0,
         )
-        pages = math.ceil(most / LARGEST_PAGE)
+        pages = math.ceil(most / MAX_PAGE_SIZE)
         if not self.well_since < start - INTERVAL:
             pages += math.ceil(pages / 2)
         pages += 2 * sum(moment >= start - A_MOMENT - self.lingers for moment in self.farm.failed)
@@ -129,7 +129,7 @@ class PollerModel(PollerWorld):
             closed = hurried[0][0] + HALF_A_SECOND
             gathered = {number for moment, number in hurried if moment < closed}
             hurried = [(moment, number) for moment, number in hurried if moment >= closed]
-            pages += math.ceil(len(gathered) / LARGEST_PAGE)
+            pages += math.ceil(len(gathered) / MAX_PAGE_SIZE)
         return pages
 
     @stateful.invariant()

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import AuthError
-from airflow_provider_renderbus.hooks.credential_refresh import OtherAccount
+from airflow_provider_renderbus.hooks.credential_refresh import AccountChangedError
 from airflow_provider_renderbus.polling import shared_poller as sharing
 from airflow_provider_renderbus.polling.batched_stop import stop_tasks
 from airflow_provider_renderbus.polling.refreshing_client import LOOKUP_TTL, RefreshingClient
@@ -179,7 +179,7 @@ class TestARefusedKey:
             rotate(hook, access_key="second", **change)
             await asyncio.wait(waits)
             problems = [wait.exception() for wait in waits]
-            assert {type(problem) for problem in problems} == {OtherAccount}
+            assert {type(problem) for problem in problems} == {AccountChangedError}
             assert "changed to another account" in str(problems[0])
 
         run(body())

@@ -7,7 +7,7 @@ import threading
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_renderbus.hooks.credential_refresh import NOT_TOLD
+from airflow_provider_renderbus.hooks.credential_refresh import CONNECTION_LOOKUP_ERRORS
 from airflow_provider_renderbus.polling import shared_poller as sharing
 from airflow_provider_renderbus.polling.shared_poller import shared_poller
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
@@ -92,7 +92,7 @@ def test_a_failure_to_start_reaches_every_watcher_and_the_next_one_tries_anew(ho
     run(body())
 
 
-@pytest.mark.parametrize("kind", NOT_TOLD)
+@pytest.mark.parametrize("kind", CONNECTION_LOOKUP_ERRORS)
 def test_a_connection_that_cannot_be_looked_up_is_looked_up_again(hook, caplog, kind):
     async def body():
         hook.problem = kind.__new__(kind)

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_renderbus.api.errors import AuthError
 from airflow_provider_renderbus.api.states import FrameStatus
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
 from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 from airflow_provider_renderbus.renders.conditions import FramesDone, FundsEnough, stored
@@ -21,9 +21,7 @@ class TestRounds:
     """Sequences of calls that are repeated for one who waits."""
 
     async def _rounds(self, it, deadline, seen):
-        async for task in it.poller.queries.poll(
-            lambda: sequences.task_info(1), INTERVAL, deadline, "task 1"
-        ):
+        async for task in it.poller.queries.poll(lambda: flows.get_task(1), INTERVAL, deadline, "task 1"):
             seen.append((it.loop.time(), task.id))
 
     def test_the_last_round_is_at_the_deadline(self):
@@ -93,7 +91,7 @@ class TestRounds:
     def test_calls_that_do_something_are_not_shared(self):
         async def body(it):
             for _ in range(2):
-                rounds = it.poller.queries.poll(lambda: sequences.task_info(1), INTERVAL, 1e6)
+                rounds = it.poller.queries.poll(lambda: flows.get_task(1), INTERVAL, 1e6)
                 async with contextlib.aclosing(rounds):
                     assert (await anext(rounds)).id == 1
             assert len(it.farm.asked) == 2
@@ -122,7 +120,7 @@ class TestRounds:
             rounds = it.poller.queries
             waits = [
                 asyncio.ensure_future(
-                    anext(rounds.poll(partial(sequences.task_info, number), INTERVAL, 1e6, f"task {number}"))
+                    anext(rounds.poll(partial(flows.get_task, number), INTERVAL, 1e6, f"task {number}"))
                 )
                 for number in range(1, 21)
             ]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_renderbus.api.validation import CONFIG_FILES
+from airflow_provider_renderbus.api.validation import TASK_FILE_NAMES
 from airflow_provider_renderbus.task_json.schema import validate
 from airflow_provider_renderbus.task_json.software import SOFTWARE
 from tests.task_json.shapes import SCENES, described
@@ -19,7 +19,7 @@ from tests.task_json.shapes import SCENES, described
 MISSING = object()
 SCHEMAS = {
     name: json.loads((files("airflow_provider_renderbus.task_json") / "schemas" / name).read_text("utf-8"))
-    for name in CONFIG_FILES
+    for name in TASK_FILE_NAMES
 }
 BLENDER = "2007 Blender"
 
@@ -43,7 +43,7 @@ def refusal(name, content):
     return str(caught.value).replace(f"{name}: ", "").splitlines()
 
 
-@pytest.mark.parametrize("name", CONFIG_FILES)
+@pytest.mark.parametrize("name", TASK_FILE_NAMES)
 def test_the_schemas_are_schemas(name):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
 
@@ -356,7 +356,7 @@ entries = st.dictionaries(st.sampled_from(["local", "server", "hash", "x"]), jso
 
 @given(json_values)
 def test_nothing_but_a_value_error_ever_comes_out(content):
-    for name in CONFIG_FILES:
+    for name in TASK_FILE_NAMES:
         with contextlib.suppress(ValueError):
             validate(name, content)
 

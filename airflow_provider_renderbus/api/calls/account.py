@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.api.call import Call, without_none
+from airflow_provider_renderbus.api import validation
+from airflow_provider_renderbus.api.call import Call, drop_none
 from airflow_provider_renderbus.api.models.account import UserProfile, read_user_profile
 from airflow_provider_renderbus.api.models.hardware import HardwareConfig, read_hardware_config
-from airflow_provider_renderbus.api.models.page import Page, page_of
+from airflow_provider_renderbus.api.models.page import Page, page_reader
 from airflow_provider_renderbus.api.models.settings import UserSetting, read_user_setting
-from airflow_provider_renderbus.api.parsing import anything, each, nothing
-from airflow_provider_renderbus.api.platforms import platform_number
+from airflow_provider_renderbus.api.parsing import ignore, list_of, raw_json
+from airflow_provider_renderbus.api.platforms import parse_platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
 
-_read_records = page_of(anything)
+_read_records = page_reader(raw_json)
 
 
 def query_user_profile() -> Call[UserProfile]:
@@ -45,13 +45,13 @@ def update_user_setting(task_over_time_sec: int) -> Call[None]:
     return Call(
         "update_user_setting",
         ("/api/render/setUp/updateUserSetting",),
-        {"taskOverTimeSec": arguments.count("task_over_time_sec", task_over_time_sec)},
-        read=nothing,
+        {"taskOverTimeSec": validation.positive_int("task_over_time_sec", task_over_time_sec)},
+        read=ignore,
     )
 
 
 def list_hardware_configs(
-    task_ids: Iterable[TaskNumber] | None = None, clone_task: bool | None = None
+    task_ids: Iterable[TaskId] | None = None, clone_task: bool | None = None
 ) -> Call[tuple[HardwareConfig, ...]]:
     """List the kinds of machines of all platforms.
 
@@ -60,15 +60,15 @@ def list_hardware_configs(
     :raises ValueError: an argument is not what the farm takes.
     """
     # Here, and only here, the farm takes task numbers and a boolean as text.
-    numbers = None if task_ids is None else map(str, arguments.task_numbers("task_ids", task_ids))
+    numbers = None if task_ids is None else map(str, validation.parse_task_ids("task_ids", task_ids))
     return Call(
         "list_hardware_configs",
         ("/api/render/hardwareConfig/list",),
-        without_none(
+        drop_none(
             taskIds=None if numbers is None else list(numbers),
             cloneTask=None if clone_task is None else ("true" if clone_task else "false"),
         ),
-        read=each(read_hardware_config),
+        read=list_of(read_hardware_config),
     )
 
 
@@ -82,15 +82,15 @@ def query_platforms(zone: int) -> Call[Any]:
     return Call(
         "query_platforms",
         ("/api/render/common/queryPlatforms",),
-        {"zone": arguments.one_of("zone", zone, arguments.ZONES)},
-        read=anything,
+        {"zone": validation.one_of("zone", zone, validation.ZONES)},
+        read=raw_json,
     )
 
 
 def task_records(
     platform: int | str,
     page_num: int = 1,
-    page_size: int = arguments.LARGEST_PAGE,
+    page_size: int = validation.MAX_PAGE_SIZE,
     start_date: str = "",
     end_date: str = "",
 ) -> Call[Page[Any]]:
@@ -107,7 +107,7 @@ def task_records(
         "task_records",
         ("/api/render/handle/operate/sdk/taskRecord",),
         {
-            "platform": platform_number("platform", platform),
+            "platform": parse_platform("platform", platform),
             **_record_page(page_num, page_size, start_date, end_date),
         },
         read=_read_records,
@@ -116,7 +116,7 @@ def task_records(
 
 
 def login_records(
-    page_num: int = 1, page_size: int = arguments.LARGEST_PAGE, start_date: str = "", end_date: str = ""
+    page_num: int = 1, page_size: int = validation.MAX_PAGE_SIZE, start_date: str = "", end_date: str = ""
 ) -> Call[Page[Any]]:
     """Ask for a page of the account's logins.
 
@@ -140,13 +140,13 @@ def get_pack_nodes() -> Call[Any]:
 
     :return: a list of objects with packNodeId and packName.
     """
-    return Call("get_pack_nodes", ("/api/render/submit/getUserPackNodeInfo",), {}, read=anything)
+    return Call("get_pack_nodes", ("/api/render/submit/getUserPackNodeInfo",), {}, read=raw_json)
 
 
 def _record_page(page_num: int, page_size: int, start_date: str, end_date: str) -> dict[str, Any]:
     return {
-        "pageNum": arguments.count("page_num", page_num),
-        "pageSize": arguments.page_size("page_size", page_size),
-        "startDate": arguments.any_text("start_date", start_date),
-        "endDate": arguments.any_text("end_date", end_date),
+        "pageNum": validation.positive_int("page_num", page_num),
+        "pageSize": validation.page_size("page_size", page_size),
+        "startDate": validation.require_str("start_date", start_date),
+        "endDate": validation.require_str("end_date", end_date),
     }

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.api.call import Call, without_none
+from airflow_provider_renderbus.api import validation
+from airflow_provider_renderbus.api.call import Call, drop_none
 from airflow_provider_renderbus.api.models.frames import Frame, LogPage, read_frame, read_log_page
-from airflow_provider_renderbus.api.models.page import Page, page_of
-from airflow_provider_renderbus.api.parsing import anything, nothing
+from airflow_provider_renderbus.api.models.page import Page, page_reader
+from airflow_provider_renderbus.api.parsing import ignore, raw_json
 from airflow_provider_renderbus.api.states import FrameStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
 
 
 def query_task_frames(
-    task_id: TaskNumber,
+    task_id: TaskId,
     search_keyword: str | None = None,
     page_num: int = 1,
-    page_size: int = arguments.LARGEST_PAGE,
+    page_size: int = validation.MAX_PAGE_SIZE,
 ) -> Call[Page[Frame]]:
     """Ask for a page of a leaf task's frames.
 
@@ -34,13 +34,13 @@ def query_task_frames(
     return Call(
         "query_task_frames",
         ("/api/render/handle/queryTaskFrames",),
-        without_none(
-            taskId=arguments.task_number("task_id", task_id),
-            searchKeyword=arguments.optional_text("search_keyword", search_keyword),
-            pageNum=arguments.count("page_num", page_num),
-            pageSize=arguments.page_size("page_size", page_size),
+        drop_none(
+            taskId=validation.parse_task_id("task_id", task_id),
+            searchKeyword=validation.optional_str("search_keyword", search_keyword),
+            pageNum=validation.positive_int("page_num", page_num),
+            pageSize=validation.page_size("page_size", page_size),
         ),
-        read=page_of(read_frame),
+        read=page_reader(read_frame),
         paged=True,
     )
 
@@ -51,10 +51,10 @@ def query_all_frame_stats() -> Call[Any]:
     :return: an object with executingFramesTotal, doneFramesTotal, failedFramesTotal, waitingFramesTotal,
         abandonFramesTotal and totalFrames.
     """
-    return Call("query_all_frame_stats", ("/api/render/handle/queryAllFrameStats",), {}, read=anything)
+    return Call("query_all_frame_stats", ("/api/render/handle/queryAllFrameStats",), {}, read=raw_json)
 
 
-def recommit_failed_frames(task_ids: Iterable[TaskNumber], status: Iterable[int] | None = None) -> Call[None]:
+def recommit_failed_frames(task_ids: Iterable[TaskId], status: Iterable[int] | None = None) -> Call[None]:
     """Render the failed frames of tasks again, and pay for them again: it is never replayed.
 
     :param task_ids: numbers or aliases.
@@ -65,17 +65,17 @@ def recommit_failed_frames(task_ids: Iterable[TaskNumber], status: Iterable[int]
     return Call(
         "recommit_failed_frames",
         ("/api/render/handle/recommitTasks", "/api/rendering/task/renderingTask/recommitFailFrame"),
-        without_none(
-            taskIds=arguments.task_numbers("task_ids", task_ids),
-            status=None if status is None else arguments.integers("status", status),
+        drop_none(
+            taskIds=validation.parse_task_ids("task_ids", task_ids),
+            status=None if status is None else validation.require_ints("status", status),
         ),
-        read=nothing,
+        read=ignore,
         replay_safe=False,
     )
 
 
 def recommit_frames(
-    task_id: TaskNumber | None = None,
+    task_id: TaskId | None = None,
     ids: Iterable[int] | None = None,
     select_all: int = 0,
     status: Iterable[int] | None = None,
@@ -92,13 +92,13 @@ def recommit_frames(
         "recommit_frames",
         ("/api/render/handle/recommitTaskFrames",),
         _chosen_frames(task_id, ids, select_all, status),
-        read=nothing,
+        read=ignore,
         replay_safe=False,
     )
 
 
 def stop_frames(
-    task_id: TaskNumber,
+    task_id: TaskId,
     ids: Iterable[int] | None = None,
     select_all: int = 0,
     status: Iterable[int] | None = None,
@@ -111,12 +111,12 @@ def stop_frames(
     :param status: only frames in these states; the farm heeds it only with `select_all` 1.
     :raises ValueError: an argument is not what the farm takes, or is missing for this `select_all`.
     """
-    number = arguments.task_number("task_id", task_id)
+    number = validation.parse_task_id("task_id", task_id)
     return Call(
         "stop_frames",
         ("/api/render/handle/stopTaskFrames",),
         _chosen_frames(number, ids, select_all, status),
-        read=nothing,
+        read=ignore,
     )
 
 
@@ -133,10 +133,10 @@ def show_log(id: int, page_num: int = 0, page_size: int = 1, rendering_type: str
         "show_log",
         ("/api/render/handle/showLog",),
         {
-            "renderingType": arguments.text("rendering_type", rendering_type),
-            "pageNum": arguments.integer("page_num", page_num),
-            "pageSize": arguments.count("page_size", page_size),
-            "id": arguments.count("id", id),
+            "renderingType": validation.non_empty_str("rendering_type", rendering_type),
+            "pageNum": validation.require_int("page_num", page_num),
+            "pageSize": validation.positive_int("page_size", page_size),
+            "id": validation.positive_int("id", id),
         },
         read=read_log_page,
     )
@@ -154,14 +154,14 @@ def load_frame_thumbnail(id: int, frame_status: int = FrameStatus.DONE) -> Call[
         "load_frame_thumbnail",
         ("/api/render/handle/loadingFrameThumbnail",),
         {
-            "id": arguments.count("id", id),
-            "frameStatus": arguments.integer("frame_status", frame_status),
+            "id": validation.positive_int("id", id),
+            "frameStatus": validation.require_int("frame_status", frame_status),
         },
-        read=anything,
+        read=raw_json,
     )
 
 
-def load_task_process_img(task_id: TaskNumber, frame_type: int | None = None) -> Call[Any]:
+def load_task_process_img(task_id: TaskId, frame_type: int | None = None) -> Call[Any]:
     """Ask for pictures of a task that is under way; the farm has them for 3ds Max only.
 
     :param task_id: number or alias of a leaf task.
@@ -172,28 +172,28 @@ def load_task_process_img(task_id: TaskNumber, frame_type: int | None = None) ->
     return Call(
         "load_task_process_img",
         ("/api/render/handle/loadTaskProcessImg",),
-        without_none(
-            taskId=arguments.task_number("task_id", task_id),
-            frameType=None if frame_type is None else arguments.integer("frame_type", frame_type),
+        drop_none(
+            taskId=validation.parse_task_id("task_id", task_id),
+            frameType=None if frame_type is None else validation.require_int("frame_type", frame_type),
         ),
-        read=anything,
+        read=raw_json,
     )
 
 
 def _chosen_frames(
-    task_id: TaskNumber | None, ids: Iterable[int] | None, select_all: int, status: Iterable[int] | None
+    task_id: TaskId | None, ids: Iterable[int] | None, select_all: int, status: Iterable[int] | None
 ) -> dict[str, Any]:
-    chosen = None if ids is None else arguments.integers("ids", ids)
-    if arguments.one_of("select_all", select_all, (0, 1)):
+    chosen = None if ids is None else validation.require_ints("ids", ids)
+    if validation.one_of("select_all", select_all, (0, 1)):
         if task_id is None:
             raise ValueError("task_id: a task's number is wanted with select_all=1")
         if chosen:
             raise ValueError("ids: none are wanted with select_all=1, which means all frames of the task")
     elif not chosen:
         raise ValueError("ids: at least one frame's id is wanted with select_all=0")
-    return without_none(
-        taskId=arguments.optional_number("task_id", task_id),
+    return drop_none(
+        taskId=validation.optional_task_id("task_id", task_id),
         ids=chosen or None,
         selectAll=select_all,
-        status=None if status is None else arguments.integers("status", status),
+        status=None if status is None else validation.require_ints("status", status),
     )

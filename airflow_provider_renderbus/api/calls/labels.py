@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.api.call import Call, without_none
-from airflow_provider_renderbus.api.parsing import anything, nothing
+from airflow_provider_renderbus.api import validation
+from airflow_provider_renderbus.api.call import Call, drop_none
+from airflow_provider_renderbus.api.parsing import ignore, raw_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
 
 
 def add_project(new_name: str, status: int | None = None) -> Call[None]:
@@ -24,11 +24,11 @@ def add_project(new_name: str, status: int | None = None) -> Call[None]:
     return Call(
         "add_project",
         ("/api/render/project/add",),
-        without_none(
-            newName=arguments.text("new_name", new_name),
-            status=None if status is None else arguments.one_of("status", status, (0, 1)),
+        drop_none(
+            newName=validation.non_empty_str("new_name", new_name),
+            status=None if status is None else validation.one_of("status", status, (0, 1)),
         ),
-        read=nothing,
+        read=ignore,
     )
 
 
@@ -41,8 +41,8 @@ def delete_project(del_name: str) -> Call[None]:
     return Call(
         "delete_project",
         ("/api/render/project/delete",),
-        {"delName": arguments.text("del_name", del_name)},
-        read=nothing,
+        {"delName": validation.non_empty_str("del_name", del_name)},
+        read=ignore,
     )
 
 
@@ -51,7 +51,7 @@ def get_project_list() -> Call[Any]:
 
     :return: an object whose projectNameList holds objects with projectId and projectName.
     """
-    return Call("get_project_list", ("/api/render/project/getList",), {}, read=anything)
+    return Call("get_project_list", ("/api/render/project/getList",), {}, read=raw_json)
 
 
 def list_projects(flag: int = 0) -> Call[Any]:
@@ -64,12 +64,12 @@ def list_projects(flag: int = 0) -> Call[Any]:
     return Call(
         "list_projects",
         ("/api/render/project/list",),
-        {"flag": arguments.one_of("flag", flag, (0, 1, 2))},
-        read=anything,
+        {"flag": validation.one_of("flag", flag, (0, 1, 2))},
+        read=raw_json,
     )
 
 
-def add_task_label(label: str, task_ids: Iterable[TaskNumber]) -> Call[None]:
+def add_task_label(label: str, task_ids: Iterable[TaskId]) -> Call[None]:
     """Put a label on tasks.
 
     :param label: the label.
@@ -80,15 +80,15 @@ def add_task_label(label: str, task_ids: Iterable[TaskNumber]) -> Call[None]:
         "add_task_label",
         ("/api/render/handle/addTaskLabel",),
         {
-            "label": arguments.text("label", label),
-            "taskIds": arguments.task_numbers("task_ids", task_ids),
+            "label": validation.non_empty_str("label", label),
+            "taskIds": validation.parse_task_ids("task_ids", task_ids),
         },
-        read=nothing,
+        read=ignore,
     )
 
 
 def delete_task_label(
-    task_ids: Iterable[TaskNumber], label_names: Iterable[str], label_ids: Iterable[int] | None = None
+    task_ids: Iterable[TaskId], label_names: Iterable[str], label_ids: Iterable[int] | None = None
 ) -> Call[None]:
     """Take labels off tasks.
 
@@ -100,10 +100,10 @@ def delete_task_label(
     return Call(
         "delete_task_label",
         ("/api/render/handle/deleteTaskLabel", "/api/render/task/deleteTaskLabel"),
-        without_none(
-            taskIds=arguments.task_numbers("task_ids", task_ids),
-            labelNames=arguments.texts("label_names", label_names),
-            labelIds=None if label_ids is None else arguments.integers("label_ids", label_ids),
+        drop_none(
+            taskIds=validation.parse_task_ids("task_ids", task_ids),
+            labelNames=validation.non_empty_strs("label_names", label_names),
+            labelIds=None if label_ids is None else validation.require_ints("label_ids", label_ids),
         ),
-        read=nothing,
+        read=ignore,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.api.call import Call, without_none
-from airflow_provider_renderbus.api.parsing import anything, nothing
+from airflow_provider_renderbus.api import validation
+from airflow_provider_renderbus.api.call import Call, drop_none
+from airflow_provider_renderbus.api.parsing import ignore, raw_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ def query_software_list() -> Call[Any]:
 
     :return: an object.
     """
-    return Call("query_software_list", ("/api/render/plugin/querySoftwareList",), {}, read=anything)
+    return Call("query_software_list", ("/api/render/plugin/querySoftwareList",), {}, read=raw_json)
 
 
 def query_software_detail(cg_id: int, os_name: str = "windows") -> Call[Any]:
@@ -32,10 +32,10 @@ def query_software_detail(cg_id: int, os_name: str = "windows") -> Call[Any]:
         "query_software_detail",
         ("/api/render/plugin/querySoftwareDetail",),
         {
-            "cgId": arguments.count("cg_id", cg_id),
-            "osName": arguments.one_of("os_name", os_name, ("windows", "linux")),
+            "cgId": validation.positive_int("cg_id", cg_id),
+            "osName": validation.one_of("os_name", os_name, ("windows", "linux")),
         },
-        read=anything,
+        read=raw_json,
     )
 
 
@@ -68,7 +68,7 @@ def add_render_env(
         _environment(
             cg_id, cg_name, cg_version, edit_name, render_system, plugin_ids, render_layer_type, project_path
         ),
-        read=anything,
+        read=raw_json,
     )
 
 
@@ -100,7 +100,7 @@ def edit_render_env(
         _environment(
             cg_id, cg_name, cg_version, edit_name, render_system, plugin_ids, render_layer_type, project_path
         ),
-        read=nothing,
+        read=ignore,
     )
 
 
@@ -113,8 +113,8 @@ def delete_render_env(edit_name: str) -> Call[None]:
     return Call(
         "delete_render_env",
         ("/api/render/plugin/deleteUserPluginConfig",),
-        {"editName": arguments.text("edit_name", edit_name)},
-        read=nothing,
+        {"editName": validation.non_empty_str("edit_name", edit_name)},
+        read=ignore,
     )
 
 
@@ -127,8 +127,8 @@ def set_default_render_env(edit_name: str) -> Call[None]:
     return Call(
         "set_default_render_env",
         ("/api/render/plugin/setDefaultUserPluginConfig",),
-        {"editName": arguments.text("edit_name", edit_name)},
-        read=nothing,
+        {"editName": validation.non_empty_str("edit_name", edit_name)},
+        read=ignore,
     )
 
 
@@ -148,12 +148,12 @@ def get_render_env(
     return Call(
         "get_render_env",
         ("/api/render/plugin/getUserPluginConfig",),
-        without_none(
-            cgId=None if cg_id is None else arguments.count("cg_id", cg_id),
-            cgIds=None if cg_ids is None else arguments.texts("cg_ids", cg_ids),
-            osName=None if os_name is None else arguments.one_of("os_name", os_name, (0, 1)),
+        drop_none(
+            cgId=None if cg_id is None else validation.positive_int("cg_id", cg_id),
+            cgIds=None if cg_ids is None else validation.non_empty_strs("cg_ids", cg_ids),
+            osName=None if os_name is None else validation.one_of("os_name", os_name, (0, 1)),
         ),
-        read=anything,
+        read=raw_json,
     )
 
 
@@ -167,15 +167,15 @@ def _environment(
     render_layer_type: int | None,
     project_path: str | None,
 ) -> dict[str, Any]:
-    return without_none(
-        cgId=arguments.count("cg_id", cg_id),
-        cgName=arguments.text("cg_name", cg_name),
-        cgVersion=arguments.text("cg_version", cg_version),
-        editName=arguments.text("edit_name", edit_name),
-        renderSystem=arguments.one_of("render_system", render_system, (0, 1)),
-        pluginIds=arguments.integers("plugin_ids", plugin_ids),
+    return drop_none(
+        cgId=validation.positive_int("cg_id", cg_id),
+        cgName=validation.non_empty_str("cg_name", cg_name),
+        cgVersion=validation.non_empty_str("cg_version", cg_version),
+        editName=validation.non_empty_str("edit_name", edit_name),
+        renderSystem=validation.one_of("render_system", render_system, (0, 1)),
+        pluginIds=validation.require_ints("plugin_ids", plugin_ids),
         renderLayerType=None
         if render_layer_type is None
-        else arguments.one_of("render_layer_type", render_layer_type, (0, 1)),
-        projectPath=arguments.optional_text("project_path", project_path),
+        else validation.one_of("render_layer_type", render_layer_type, (0, 1)),
+        projectPath=validation.optional_str("project_path", project_path),
     )

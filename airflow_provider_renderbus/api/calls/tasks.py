@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.api.call import Call, without_none
+from airflow_provider_renderbus.api import validation
+from airflow_provider_renderbus.api.call import Call, drop_none
 from airflow_provider_renderbus.api.models.analysis import ErrorDetail, read_error_detail
-from airflow_provider_renderbus.api.models.page import Page, page_of
+from airflow_provider_renderbus.api.models.page import Page, page_reader
 from airflow_provider_renderbus.api.models.tasks import CreatedTasks, TaskInfo, read_created_tasks, read_task
-from airflow_provider_renderbus.api.parsing import each, nothing
+from airflow_provider_renderbus.api.parsing import ignore, list_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
 
-_read_page = page_of(read_task)
+_read_page = page_reader(read_task)
 
 
 def create_task(
@@ -24,7 +24,7 @@ def create_task(
     task_user_level: int = 50,
     out_user_id: int | None = None,
     labels: Sequence[str] | None = None,
-    clone_original_id: TaskNumber | None = None,
+    clone_original_id: TaskId | None = None,
     artist: str | None = None,
 ) -> Call[CreatedTasks]:
     """Create task numbers. They cost nothing until they are submitted.
@@ -40,19 +40,19 @@ def create_task(
     return Call(
         "create_task",
         ("/api/render/submit/createTask", "/api/render/task/createTask"),
-        without_none(
-            count=arguments.count("count", count),
-            taskUserLevel=arguments.one_of("task_user_level", task_user_level, arguments.USER_LEVELS),
-            outUserId=None if out_user_id is None else arguments.integer("out_user_id", out_user_id),
-            labels=None if labels is None else arguments.texts("labels", labels),
-            cloneOriginalId=arguments.optional_number("clone_original_id", clone_original_id),
-            artist=arguments.optional_text("artist", artist),
+        drop_none(
+            count=validation.positive_int("count", count),
+            taskUserLevel=validation.one_of("task_user_level", task_user_level, validation.USER_LEVELS),
+            outUserId=None if out_user_id is None else validation.require_int("out_user_id", out_user_id),
+            labels=None if labels is None else validation.non_empty_strs("labels", labels),
+            cloneOriginalId=validation.optional_task_id("clone_original_id", clone_original_id),
+            artist=validation.optional_str("artist", artist),
         ),
         read=read_created_tasks,
     )
 
 
-def submit_task(task_id: TaskNumber, producer: str | None = None) -> Call[None]:
+def submit_task(task_id: TaskId, producer: str | None = None) -> Call[None]:
     """Submit a task whose task.json is uploaded. This starts to spend money: it is never replayed.
 
     :param task_id: the task's number or alias.
@@ -62,18 +62,18 @@ def submit_task(task_id: TaskNumber, producer: str | None = None) -> Call[None]:
     return Call(
         "submit_task",
         ("/api/render/submit/task", "/api/rendering/task/plugin/pluginSubmitTask"),
-        without_none(
-            taskId=arguments.task_number("task_id", task_id),
-            producer=arguments.optional_text("producer", producer),
+        drop_none(
+            taskId=validation.parse_task_id("task_id", task_id),
+            producer=validation.optional_str("producer", producer),
         ),
-        read=nothing,
+        read=ignore,
         replay_safe=False,
     )
 
 
 def get_task_list(
     page_num: int = 1,
-    page_size: int = arguments.LARGEST_PAGE,
+    page_size: int = validation.MAX_PAGE_SIZE,
     status_list: Iterable[int] | None = None,
     search_keyword: str | None = None,
     start_time: str | None = None,
@@ -94,23 +94,23 @@ def get_task_list(
     return Call(
         "get_task_list",
         ("/api/render/handle/getTaskList/v2", "/api/render/handle/getTaskList"),
-        without_none(
-            pageNum=arguments.count("page_num", page_num),
-            pageSize=arguments.page_size("page_size", page_size),
-            statusList=None if status_list is None else arguments.integers("status_list", status_list),
-            searchKeyword=arguments.optional_text("search_keyword", search_keyword),
-            startTime=arguments.optional_text("start_time", start_time),
-            endTime=arguments.optional_text("end_time", end_time),
+        drop_none(
+            pageNum=validation.positive_int("page_num", page_num),
+            pageSize=validation.page_size("page_size", page_size),
+            statusList=None if status_list is None else validation.require_ints("status_list", status_list),
+            searchKeyword=validation.optional_str("search_keyword", search_keyword),
+            startTime=validation.optional_str("start_time", start_time),
+            endTime=validation.optional_str("end_time", end_time),
             recycleFlag=None
             if recycle_flag is None
-            else arguments.one_of("recycle_flag", recycle_flag, (0, 1)),
+            else validation.one_of("recycle_flag", recycle_flag, (0, 1)),
         ),
         read=_read_page,
         paged=True,
     )
 
 
-def stop_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
+def stop_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Stop tasks. Frames that are done stay; the tasks can be started again.
 
     :param task_ids: numbers or aliases.
@@ -123,7 +123,7 @@ def stop_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
     )
 
 
-def start_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
+def start_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Start tasks that were stopped.
 
     :param task_ids: numbers or aliases.
@@ -136,7 +136,7 @@ def start_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
     )
 
 
-def abandon_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
+def abandon_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Give tasks up for good.
 
     :param task_ids: numbers or aliases.
@@ -145,7 +145,7 @@ def abandon_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
     return _about_tasks("abandon_task", ("/api/render/handle/abandonTask",), task_ids)
 
 
-def delete_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
+def delete_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Delete tasks.
 
     :param task_ids: numbers or aliases.
@@ -154,7 +154,7 @@ def delete_task(task_ids: Iterable[TaskNumber]) -> Call[None]:
     return _about_tasks("delete_task", ("/api/render/handle/deleteTask",), task_ids)
 
 
-def full_speed(task_ids: Iterable[TaskNumber]) -> Call[None]:
+def full_speed(task_ids: Iterable[TaskId]) -> Call[None]:
     """Render the rest of tasks that paused after their priority frames.
 
     :param task_ids: numbers or aliases.
@@ -163,7 +163,7 @@ def full_speed(task_ids: Iterable[TaskNumber]) -> Call[None]:
     return _about_tasks("full_speed", ("/api/render/handle/fullSpeedRendering",), task_ids)
 
 
-def query_task_info(task_ids: Iterable[TaskNumber]) -> Call[dict[int, TaskInfo]]:
+def query_task_info(task_ids: Iterable[TaskId]) -> Call[dict[int, TaskInfo]]:
     """Ask for tasks by number. The answer holds those that the farm knows, by their number.
 
     :param task_ids: numbers or aliases, at most 100: the farm silently leaves out the rest.
@@ -176,7 +176,7 @@ def query_task_info(task_ids: Iterable[TaskNumber]) -> Call[dict[int, TaskInfo]]
             "/api/rendering/task/renderingTask/queryTaskInfo",
             "/api/render/handle/queryTaskInfo",
         ),
-        {"taskIds": arguments.task_numbers("task_ids", task_ids, arguments.LARGEST_PAGE)},
+        {"taskIds": validation.parse_task_ids("task_ids", task_ids, validation.MAX_PAGE_SIZE)},
         read=_by_number,
         paged=True,
     )
@@ -197,16 +197,16 @@ def query_error_detail(
     return Call(
         "query_error_detail",
         ("/api/render/submit/queryAnalyseErrorDetail",),
-        without_none(
-            code=None if code is None else arguments.text("code", code),
-            codes=None if codes is None else arguments.texts("codes", codes),
-            language=arguments.one_of("language", language, arguments.LANGUAGES),
+        drop_none(
+            code=None if code is None else validation.non_empty_str("code", code),
+            codes=None if codes is None else validation.non_empty_strs("codes", codes),
+            language=validation.one_of("language", language, validation.LANGUAGES),
         ),
-        read=each(read_error_detail),
+        read=list_of(read_error_detail),
     )
 
 
-def update_task_user_level(task_id: TaskNumber, task_user_level: int) -> Call[None]:
+def update_task_user_level(task_id: TaskId, task_user_level: int) -> Call[None]:
     """Change a task's priority among the account's own.
 
     :param task_id: number or alias.
@@ -217,14 +217,14 @@ def update_task_user_level(task_id: TaskNumber, task_user_level: int) -> Call[No
         "update_task_user_level",
         ("/api/rendering/task/renderingTask/updateTaskUserLevel",),
         {
-            "taskId": arguments.task_number("task_id", task_id),
-            "taskUserLevel": arguments.one_of("task_user_level", task_user_level, arguments.USER_LEVELS),
+            "taskId": validation.parse_task_id("task_id", task_id),
+            "taskUserLevel": validation.one_of("task_user_level", task_user_level, validation.USER_LEVELS),
         },
-        read=nothing,
+        read=ignore,
     )
 
 
-def set_task_overtime_stop(task_ids: Iterable[TaskNumber], over_time: int) -> Call[None]:
+def set_task_overtime_stop(task_ids: Iterable[TaskId], over_time: int) -> Call[None]:
     """Limit how long a frame of tasks may take.
 
     :param task_ids: numbers or aliases.
@@ -235,14 +235,14 @@ def set_task_overtime_stop(task_ids: Iterable[TaskNumber], over_time: int) -> Ca
         "set_task_overtime_stop",
         ("/api/render/handle/setTaskOverTimeStop",),
         {
-            "taskIds": arguments.task_numbers("task_ids", task_ids),
-            "overTime": arguments.count("over_time", over_time),
+            "taskIds": validation.parse_task_ids("task_ids", task_ids),
+            "overTime": validation.positive_int("over_time", over_time),
         },
-        read=nothing,
+        read=ignore,
     )
 
 
-def update_task_limit(task_id: TaskNumber, task_limit: int) -> Call[None]:
+def update_task_limit(task_id: TaskId, task_limit: int) -> Call[None]:
     """Limit how many machines render a task.
 
     :param task_id: number or alias.
@@ -253,15 +253,15 @@ def update_task_limit(task_id: TaskNumber, task_limit: int) -> Call[None]:
         "update_task_limit",
         ("/api/render/handle/updateTaskLimit",),
         {
-            "taskId": arguments.task_number("task_id", task_id),
-            "taskLimit": arguments.count("task_limit", task_limit),
+            "taskId": validation.parse_task_id("task_id", task_id),
+            "taskLimit": validation.positive_int("task_limit", task_limit),
         },
-        read=nothing,
+        read=ignore,
     )
 
 
 def edit_task_hardware_config(
-    task_ids: Iterable[TaskNumber],
+    task_ids: Iterable[TaskId],
     hardware_config_ids: Iterable[str],
     model: str,
     ram: str,
@@ -280,18 +280,18 @@ def edit_task_hardware_config(
         "edit_task_hardware_config",
         ("/api/render/handle/editTaskHardwareConfig",),
         {
-            "taskIds": arguments.task_numbers("task_ids", task_ids),
-            "hardwareConfigIds": arguments.texts("hardware_config_ids", hardware_config_ids),
-            "model": arguments.text("model", model),
-            "gpuNum": arguments.any_text("gpu_num", gpu_num),
-            "ram": arguments.text("ram", ram),
+            "taskIds": validation.parse_task_ids("task_ids", task_ids),
+            "hardwareConfigIds": validation.non_empty_strs("hardware_config_ids", hardware_config_ids),
+            "model": validation.non_empty_str("model", model),
+            "gpuNum": validation.require_str("gpu_num", gpu_num),
+            "ram": validation.non_empty_str("ram", ram),
         },
-        read=nothing,
+        read=ignore,
     )
 
 
-def _about_tasks(name: str, paths: tuple[str, ...], task_ids: Iterable[TaskNumber]) -> Call[None]:
-    return Call(name, paths, {"taskIds": arguments.task_numbers("task_ids", task_ids)}, read=nothing)
+def _about_tasks(name: str, paths: tuple[str, ...], task_ids: Iterable[TaskId]) -> Call[None]:
+    return Call(name, paths, {"taskIds": validation.parse_task_ids("task_ids", task_ids)}, read=ignore)
 
 
 def _by_number(data: Any) -> dict[int, TaskInfo]:

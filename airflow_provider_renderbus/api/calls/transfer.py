@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api import validation as arguments
-from airflow_provider_renderbus.api.call import Call, without_none
+from airflow_provider_renderbus.api import validation
+from airflow_provider_renderbus.api.call import Call, drop_none
 from airflow_provider_renderbus.api.models.outputs import OutputFile, read_output_file
 from airflow_provider_renderbus.api.models.transfer import (
     RaysyncUserKey,
@@ -17,13 +17,13 @@ from airflow_provider_renderbus.api.models.transfer import (
     read_transfer_bids,
     read_transfer_config,
 )
-from airflow_provider_renderbus.api.parsing import each, nothing
+from airflow_provider_renderbus.api.parsing import ignore, list_of
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.api.validation import TaskNumber
+    from airflow_provider_renderbus.api.validation import TaskId
 
 
-def upload_task_json(task_id: TaskNumber, content: str, file_name: str = "task.json") -> Call[None]:
+def upload_task_json(task_id: TaskId, content: str, file_name: str = "task.json") -> Call[None]:
     """Upload one of the files that describe a task, before it is submitted.
 
     :param task_id: the task's number or alias.
@@ -35,15 +35,15 @@ def upload_task_json(task_id: TaskNumber, content: str, file_name: str = "task.j
         "upload_task_json",
         ("/api/render/submit/taskJsonFile",),
         {
-            "taskId": arguments.task_number("task_id", task_id),
-            "fileName": arguments.one_of("file_name", file_name, arguments.CONFIG_FILES),
-            "content": arguments.text("content", content),
+            "taskId": validation.parse_task_id("task_id", task_id),
+            "fileName": validation.one_of("file_name", file_name, validation.TASK_FILE_NAMES),
+            "content": validation.non_empty_str("content", content),
         },
-        read=nothing,
+        read=ignore,
     )
 
 
-def get_output_files(task_id: TaskNumber | None = None, tree_path: str = "/") -> Call[tuple[OutputFile, ...]]:
+def get_output_files(task_id: TaskId | None = None, tree_path: str = "/") -> Call[tuple[OutputFile, ...]]:
     """List a folder of the account's output storage.
 
     :param task_id: number or alias of a leaf: only its top folder is listed, whose own files a second
@@ -54,11 +54,11 @@ def get_output_files(task_id: TaskNumber | None = None, tree_path: str = "/") ->
     return Call(
         "get_output_files",
         ("/api/render/file/operate/getOutputUserDirFile",),
-        without_none(
-            taskId=arguments.optional_number("task_id", task_id),
-            treePath=arguments.text("tree_path", tree_path),
+        drop_none(
+            taskId=validation.optional_task_id("task_id", task_id),
+            treePath=validation.non_empty_str("tree_path", tree_path),
         ),
-        read=each(read_output_file),
+        read=list_of(read_output_file),
     )
 
 
@@ -79,7 +79,7 @@ def get_transfer_config() -> Call[TransferConfig]:
         ("/api/render/transfer/getConfig",),
         {},
         read=read_transfer_config,
-        confidential=True,
+        returns_secrets=True,
     )
 
 
@@ -92,7 +92,7 @@ def get_server_info(zone: int | None = None) -> Call[ServerInfo]:
     return Call(
         "get_server_info",
         ("/api/render/transfer/getServerInfo",),
-        without_none(zone=None if zone is None else arguments.one_of("zone", zone, arguments.ZONES)),
+        drop_none(zone=None if zone is None else validation.one_of("zone", zone, validation.ZONES)),
         read=read_server_info,
     )
 
@@ -104,5 +104,5 @@ def get_raysync_user_key() -> Call[RaysyncUserKey]:
         ("/api/render/transfer/getRaySyncUserKey", "/api/render/user/getRaySyncUserKey"),
         {},
         read=read_raysync_user_key,
-        confidential=True,
+        returns_secrets=True,
     )

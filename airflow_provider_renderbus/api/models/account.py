@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_renderbus.api.parsing import (
-    amount,
-    flag,
-    integer,
-    moment,
-    optional,
-    reader,
-    required,
-    text,
+    optional_field,
+    read_bool,
+    read_decimal,
+    read_int,
+    read_str,
+    read_timestamp_ms,
+    reader_for,
+    required_field,
 )
 
 if TYPE_CHECKING:
@@ -30,53 +30,55 @@ class UserProfile:
     ``ONLY_ADVICE`` is what to say of `means` where the account does not show it.
     """
 
-    ONLY_ADVICE: ClassVar[str] = "it pays from its main account or hides its figures, so this is only advice"
-    user_id: int = required("userId", integer)
-    user_name: str | None = optional("userName", text)
-    main_user_id: int | None = optional("mainUserId", integer)
-    zone: int | None = optional("zone", integer)
-    platform: int | None = optional("platform", integer)
-    rmb_balance: Decimal = optional("rmbbalance", amount, Decimal(0), strict=True)
-    usd_balance: Decimal = optional("usdbalance", amount, Decimal(0), strict=True)
-    coupon: Decimal = optional("coupon", amount, Decimal(0), strict=True)
-    credit: Decimal = optional("credit", amount, Decimal(0), strict=True)
-    rmb_cumulative: Decimal | None = optional("rmbCumulative", amount)
-    usd_cumulative: Decimal | None = optional("usdCumulative", amount)
-    cpu_price: Decimal | None = optional("cpuPrice", amount)
-    gpu_price: Decimal | None = optional("gpuPrice", amount)
-    share_main_capital: bool | None = optional("shareMainCapital", flag)
-    use_main_balance: bool | None = optional("useMainBalance", flag)
-    hide_balance: bool | None = optional("hideBalance", flag)
-    hide_job_charge: bool | None = optional("hideJobCharge", flag)
-    sub_delete_task: bool | None = optional("subDeleteTask", flag)
-    download_disable: bool | None = optional("downloadDisable", flag)
-    use_level_directory: bool | None = optional("useLevelDirectory", flag)
-    display_subaccount: bool | None = optional("displaySubaccount", flag)
-    subaccount_limits: int | None = optional("subaccountLimits", integer)
-    status: int | None = optional("status", integer)
-    info_status: int | None = optional("infoStatus", integer)
-    account_type: int | None = optional("accountType", integer)
-    user_type: int | None = optional("userType", integer)
-    business_type: int | None = optional("businessType", integer)
-    soft_type: int | None = optional("softType", integer)
-    soft_status: int | None = optional("softStatus", integer)
-    level: int | None = optional("level", integer)
-    picture_level: int | None = optional("pictureLever", integer)
-    houdini_flag: int | None = optional("houdiniFlag", integer)
-    c4d_flag: int | None = optional("c4dFlag", integer)
-    blender_flag: int | None = optional("blenderFlag", integer)
-    keyshot_flag: int | None = optional("keyshotFlag", integer)
-    student_end_time: datetime | None = optional("studentEndTime", moment)
-    name: str | None = optional("name", text)
-    company: str | None = optional("company", text)
-    job: str | None = optional("job", text)
-    phone: str | None = optional("phone", text)
-    email: str | None = optional("email", text)
-    communication_number: str | None = optional("communicationNumber", text)
-    description: str | None = optional("description", text)
-    country: str | None = optional("country", text)
-    city: str | None = optional("city", text)
-    address: str | None = optional("address", text)
+    FUNDS_HIDDEN_NOTE: ClassVar[str] = (
+        "it pays from its main account or hides its figures, so this is only advice"
+    )
+    user_id: int = required_field("userId", read_int)
+    user_name: str | None = optional_field("userName", read_str)
+    main_user_id: int | None = optional_field("mainUserId", read_int)
+    zone: int | None = optional_field("zone", read_int)
+    platform: int | None = optional_field("platform", read_int)
+    rmb_balance: Decimal = optional_field("rmbbalance", read_decimal, Decimal(0), strict=True)
+    usd_balance: Decimal = optional_field("usdbalance", read_decimal, Decimal(0), strict=True)
+    coupon: Decimal = optional_field("coupon", read_decimal, Decimal(0), strict=True)
+    credit: Decimal = optional_field("credit", read_decimal, Decimal(0), strict=True)
+    rmb_cumulative: Decimal | None = optional_field("rmbCumulative", read_decimal)
+    usd_cumulative: Decimal | None = optional_field("usdCumulative", read_decimal)
+    cpu_price: Decimal | None = optional_field("cpuPrice", read_decimal)
+    gpu_price: Decimal | None = optional_field("gpuPrice", read_decimal)
+    share_main_capital: bool | None = optional_field("shareMainCapital", read_bool)
+    use_main_balance: bool | None = optional_field("useMainBalance", read_bool)
+    hide_balance: bool | None = optional_field("hideBalance", read_bool)
+    hide_job_charge: bool | None = optional_field("hideJobCharge", read_bool)
+    sub_delete_task: bool | None = optional_field("subDeleteTask", read_bool)
+    download_disable: bool | None = optional_field("downloadDisable", read_bool)
+    use_level_directory: bool | None = optional_field("useLevelDirectory", read_bool)
+    display_subaccount: bool | None = optional_field("displaySubaccount", read_bool)
+    subaccount_limits: int | None = optional_field("subaccountLimits", read_int)
+    status: int | None = optional_field("status", read_int)
+    info_status: int | None = optional_field("infoStatus", read_int)
+    account_type: int | None = optional_field("accountType", read_int)
+    user_type: int | None = optional_field("userType", read_int)
+    business_type: int | None = optional_field("businessType", read_int)
+    soft_type: int | None = optional_field("softType", read_int)
+    soft_status: int | None = optional_field("softStatus", read_int)
+    level: int | None = optional_field("level", read_int)
+    picture_level: int | None = optional_field("pictureLever", read_int)
+    houdini_flag: int | None = optional_field("houdiniFlag", read_int)
+    c4d_flag: int | None = optional_field("c4dFlag", read_int)
+    blender_flag: int | None = optional_field("blenderFlag", read_int)
+    keyshot_flag: int | None = optional_field("keyshotFlag", read_int)
+    student_end_time: datetime | None = optional_field("studentEndTime", read_timestamp_ms)
+    name: str | None = optional_field("name", read_str)
+    company: str | None = optional_field("company", read_str)
+    job: str | None = optional_field("job", read_str)
+    phone: str | None = optional_field("phone", read_str)
+    email: str | None = optional_field("email", read_str)
+    communication_number: str | None = optional_field("communicationNumber", read_str)
+    description: str | None = optional_field("description", read_str)
+    country: str | None = optional_field("country", read_str)
+    city: str | None = optional_field("city", read_str)
+    address: str | None = optional_field("address", read_str)
 
     @property
     def currency(self) -> str:
@@ -84,7 +86,7 @@ class UserProfile:
         return "RMB" if self.zone == CHINA_ZONE else "USD"
 
     @property
-    def means(self) -> Decimal:
+    def available_funds(self) -> Decimal:
         """What the account can spend: balance, coupons and credit, in its currency.
 
         For a sub-account that pays from its main account (`use_main_balance`) or whose figures are hidden
@@ -94,13 +96,13 @@ class UserProfile:
         return balance + self.coupon + self.credit
 
     @property
-    def shows_means(self) -> bool:
+    def funds_visible(self) -> bool:
         """Whether `means` is what the account can spend; else it is at best advice."""
         return not (self.use_main_balance or self.hide_balance)
 
-    def lacks(self, amount: Decimal) -> bool:
+    def has_less_than(self, amount: Decimal) -> bool:
         """Return whether the account is known to have less than an amount to spend."""
-        return self.shows_means and self.means < amount
+        return self.funds_visible and self.available_funds < amount
 
 
-read_user_profile = reader(UserProfile)
+read_user_profile = reader_for(UserProfile)

@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api.parsing import (
-    amount,
-    each,
-    flag,
-    integer,
-    moment,
-    optional,
-    reader,
-    required,
-    text,
+    list_of,
+    optional_field,
+    read_bool,
+    read_decimal,
+    read_int,
+    read_str,
+    read_timestamp_ms,
+    reader_for,
+    required_field,
 )
 from airflow_provider_renderbus.api.states import FrameStatus
 
@@ -30,30 +30,30 @@ class Frame:
     ``index`` is text: "6" is a frame, "7-9[1]" a range with its step, "0-1" tile 1 of frame 0.
     """
 
-    id: int = required("id", integer)
-    index: str = required("frameIndex", text)
-    status_code: int = required("frameStatus", integer)
-    status_text: str | None = optional("frameStatusText", text)
-    block: str | None = optional("frameBlock", text)
-    task_id: int | None = optional("taskId", integer)
-    frame_type: int | None = optional("frameType", integer)
-    fee_amount: Decimal | None = optional("feeAmount", amount)
-    coupon_fee: Decimal | None = optional("couponFee", amount)
-    arrears_fee: Decimal | None = optional("arrearsFee", amount)
-    price: Decimal | None = optional("framePrice", amount)
-    fee_type: int | None = optional("feeType", integer)
-    started_at: datetime | None = optional("startTime", moment)
-    ended_at: datetime | None = optional("endTime", moment)
-    execute_time: int | None = optional("frameExecuteTime", integer)
-    recommits: int = optional("recommitFlag", integer, 0)
-    task_over_time: int | None = optional("taskOverTime", integer)
-    munu_task_id: str | None = optional("munuTaskId", text)
-    munu_job_id: str | None = optional("munuJobId", text)
-    user_id: int | None = optional("userId", integer)
-    platform: int | None = optional("platform", integer)
-    gop_name: str | None = optional("gopName", text)
-    frame_ram: int | None = optional("frameRam", integer)
-    is_copy: bool | None = optional("isCopy", flag)
+    id: int = required_field("id", read_int)
+    name: str = required_field("frameIndex", read_str)
+    status_code: int = required_field("frameStatus", read_int)
+    status_text: str | None = optional_field("frameStatusText", read_str)
+    block: str | None = optional_field("frameBlock", read_str)
+    task_id: int | None = optional_field("taskId", read_int)
+    frame_type: int | None = optional_field("frameType", read_int)
+    fee_amount: Decimal | None = optional_field("feeAmount", read_decimal)
+    coupon_fee: Decimal | None = optional_field("couponFee", read_decimal)
+    arrears_fee: Decimal | None = optional_field("arrearsFee", read_decimal)
+    price: Decimal | None = optional_field("framePrice", read_decimal)
+    fee_type: int | None = optional_field("feeType", read_int)
+    started_at: datetime | None = optional_field("startTime", read_timestamp_ms)
+    ended_at: datetime | None = optional_field("endTime", read_timestamp_ms)
+    execute_time: int | None = optional_field("frameExecuteTime", read_int)
+    recommits: int = optional_field("recommitFlag", read_int, 0)
+    task_over_time: int | None = optional_field("taskOverTime", read_int)
+    munu_task_id: str | None = optional_field("munuTaskId", read_str)
+    munu_job_id: str | None = optional_field("munuJobId", read_str)
+    user_id: int | None = optional_field("userId", read_int)
+    platform: int | None = optional_field("platform", read_int)
+    gop_name: str | None = optional_field("gopName", read_str)
+    frame_ram: int | None = optional_field("frameRam", read_int)
+    is_copy: bool | None = optional_field("isCopy", read_bool)
 
     @property
     def status(self) -> FrameStatus:
@@ -70,12 +70,12 @@ class Frame:
 class LogPage:
     """A piece of a frame's log. ``total`` and ``size`` are bytes, although it looks like a page."""
 
-    lines: tuple[str, ...] = required("items", each(text))
-    total: int | None = optional("total", integer)
-    size: int | None = optional("size", integer)
-    page_num: int | None = optional("pageNum", integer)
-    page_count: int | None = optional("pageCount", integer)
+    lines: tuple[str, ...] = required_field("items", list_of(read_str))
+    total: int | None = optional_field("total", read_int)
+    size: int | None = optional_field("size", read_int)
+    page_num: int | None = optional_field("pageNum", read_int)
+    page_count: int | None = optional_field("pageCount", read_int)
 
 
-read_frame = reader(Frame)
-read_log_page = reader(LogPage)
+read_frame = reader_for(Frame)
+read_log_page = reader_for(LogPage)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_renderbus.api.parsing import each, flag, integer, optional, reader, required, text
+from airflow_provider_renderbus.api.parsing import (
+    list_of,
+    optional_field,
+    read_bool,
+    read_int,
+    read_str,
+    reader_for,
+    required_field,
+)
 
 ENABLED = 1
 
@@ -16,17 +24,17 @@ class HardwareConfig:
     ``ram`` reads "64GB" here and "64" in task.json; ``gpu_num`` is None on CPU and reads "2*GPU" on GPU.
     """
 
-    id: int = required("id", integer)
-    platform: int = required("platform", integer)
-    model: str | None = optional("model", text)
-    ram: str | None = optional("ram", text)
-    gpu_num: str | None = optional("gpuNum", text)
-    kind: int | None = optional("type", integer)
-    current: bool = optional("current", flag, False)
-    not_support_cg_ids: tuple[int, ...] = optional("notSupportCgId", each(integer), ())
-    status: int | None = optional("status", integer)
+    id: int = required_field("id", read_int)
+    platform: int = required_field("platform", read_int)
+    model: str | None = optional_field("model", read_str)
+    ram: str | None = optional_field("ram", read_str)
+    gpu_num: str | None = optional_field("gpuNum", read_str)
+    kind: int | None = optional_field("type", read_int)
+    current: bool = optional_field("current", read_bool, False)
+    not_support_cg_ids: tuple[int, ...] = optional_field("notSupportCgId", list_of(read_int), ())
+    status: int | None = optional_field("status", read_int)
 
-    def takes(self, platform: int, cg_id: int) -> bool:
+    def supports(self, platform: int, cg_id: int) -> bool:
         """Whether it is enabled, stands on a platform and can render a software.
 
         :param platform: the platform's number.
@@ -35,4 +43,4 @@ class HardwareConfig:
         return self.status == ENABLED and self.platform == platform and cg_id not in self.not_support_cg_ids
 
 
-read_hardware_config = reader(HardwareConfig)
+read_hardware_config = reader_for(HardwareConfig)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_renderbus.api.parsing import flag, integer, optional, reader, required, text
+from airflow_provider_renderbus.api.parsing import (
+    optional_field,
+    read_bool,
+    read_int,
+    read_str,
+    reader_for,
+    required_field,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +21,14 @@ class OutputFile:
     ``path`` is relative to the storage's root and begins with a slash. ``modified`` carries no time zone.
     """
 
-    name: str = required("fileName", text)
-    path: str = required("filePath", text)
-    is_directory: bool = required("directory", flag)
-    size: int | None = optional("fileSize", integer)
-    file_type: str | None = optional("fileType", text)
-    modified: str | None = optional("lastModify", text)
-    in_arrears: bool = optional("isArrears", flag, False)
-    icon_path: str | None = optional("iconPath", text)
+    name: str = required_field("fileName", read_str)
+    path: str = required_field("filePath", read_str)
+    is_directory: bool = required_field("directory", read_bool)
+    size: int | None = optional_field("fileSize", read_int)
+    file_type: str | None = optional_field("fileType", read_str)
+    modified: str | None = optional_field("lastModify", read_str)
+    in_arrears: bool = optional_field("isArrears", read_bool, False)
+    icon_path: str | None = optional_field("iconPath", read_str)
 
 
-read_output_file = reader(OutputFile)
+read_output_file = reader_for(OutputFile)

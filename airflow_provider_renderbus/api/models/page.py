@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from airflow_provider_renderbus.api.parsing import each, integer, optional, reader, required
+from airflow_provider_renderbus.api.parsing import (
+    list_of,
+    optional_field,
+    read_int,
+    reader_for,
+    required_field,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,16 +33,16 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    items: tuple[Any, ...] = required("items", each(lambda item: item))
-    page_count: int = optional("pageCount", integer, 1)
-    page_num: int = optional("pageNum", integer, 1)
-    total: int = optional("total", integer, 0)
+    items: tuple[Any, ...] = required_field("items", list_of(lambda item: item))
+    page_count: int = optional_field("pageCount", read_int, 1)
+    page_num: int = optional_field("pageNum", read_int, 1)
+    total: int = optional_field("total", read_int, 0)
 
 
-_read_counts = reader(_Counts)
+_read_counts = reader_for(_Counts)
 
 
-def page_of(convert: Callable[[Any], T]) -> Callable[[Any], Page[T]]:
+def page_reader(convert: Callable[[Any], T]) -> Callable[[Any], Page[T]]:
     """Return what reads a page whose items `convert` reads."""
 
     def convert_page(data: Any) -> Page[T]:

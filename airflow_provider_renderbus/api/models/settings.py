@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_renderbus.api.parsing import flag, integer, optional, reader, text
+from airflow_provider_renderbus.api.parsing import optional_field, read_bool, read_int, read_str, reader_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,26 +15,26 @@ class UserSetting:
     hours and ``task_over_time_sec`` in seconds, and the vendor's example contradicts itself (12 and 3600).
     """
 
-    info_status: int | None = optional("infoStatus", integer)
-    account_type: int | None = optional("accountType", integer)
-    share_main_capital: bool | None = optional("shareMainCapital", flag)
-    sub_delete_task: bool | None = optional("subDeleteTask", flag)
-    use_main_balance: bool | None = optional("useMainBalance", flag)
-    single_node_render_frames: str | None = optional("singleNodeRenderFrames", text)
-    max_ignore_map_flag: str | None = optional("maxIgnoreMapFlag", text)
-    auto_commit: str | None = optional("autoCommit", text)
-    separate_account_flag: int | None = optional("separateAccountFlag", integer)
-    mifile_switch_flag: int | None = optional("mifileSwitchFlag", integer)
-    assfile_switch_flag: int | None = optional("assfileSwitchFlag", integer)
-    manually_start_analysis_flag: int | None = optional("manuallyStartAnalysisFlag", integer)
-    download_disable: bool | None = optional("downloadDisable", flag)
-    task_over_time: int | None = optional("taskOverTime", integer)
-    task_over_time_sec: int | None = optional("taskOverTimeSec", integer)
-    ignore_map_flag: int | None = optional("ignoreMapFlag", integer)
-    is_vray_licence: int | None = optional("isVrayLicense", integer)
-    just_upload_config_flag: int | None = optional("justUploadConfigFlag", integer)
-    just_upload_cg_flag: int | None = optional("justUploadCgFlag", integer)
-    mandatory_analyse_all_agent: int | None = optional("mandatoryAnalyseAllAgent", integer)
+    info_status: int | None = optional_field("infoStatus", read_int)
+    account_type: int | None = optional_field("accountType", read_int)
+    share_main_capital: bool | None = optional_field("shareMainCapital", read_bool)
+    sub_delete_task: bool | None = optional_field("subDeleteTask", read_bool)
+    use_main_balance: bool | None = optional_field("useMainBalance", read_bool)
+    single_node_render_frames: str | None = optional_field("singleNodeRenderFrames", read_str)
+    max_ignore_map_flag: str | None = optional_field("maxIgnoreMapFlag", read_str)
+    auto_commit: str | None = optional_field("autoCommit", read_str)
+    separate_account_flag: int | None = optional_field("separateAccountFlag", read_int)
+    mifile_switch_flag: int | None = optional_field("mifileSwitchFlag", read_int)
+    assfile_switch_flag: int | None = optional_field("assfileSwitchFlag", read_int)
+    manually_start_analysis_flag: int | None = optional_field("manuallyStartAnalysisFlag", read_int)
+    download_disable: bool | None = optional_field("downloadDisable", read_bool)
+    task_over_time: int | None = optional_field("taskOverTime", read_int)
+    task_over_time_sec: int | None = optional_field("taskOverTimeSec", read_int)
+    ignore_map_flag: int | None = optional_field("ignoreMapFlag", read_int)
+    is_vray_licence: int | None = optional_field("isVrayLicense", read_int)
+    just_upload_config_flag: int | None = optional_field("justUploadConfigFlag", read_int)
+    just_upload_cg_flag: int | None = optional_field("justUploadCgFlag", read_int)
+    mandatory_analyse_all_agent: int | None = optional_field("mandatoryAnalyseAllAgent", read_int)
 
 
-read_user_setting = reader(UserSetting)
+read_user_setting = reader_for(UserSetting)

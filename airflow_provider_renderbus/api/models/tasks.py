@@ -8,17 +8,17 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.parsing import (
-    amount,
-    each,
-    flag,
-    integer,
-    moment,
-    optional,
-    reader,
-    required,
-    text,
+    list_of,
+    optional_field,
+    read_bool,
+    read_decimal,
+    read_int,
+    read_str,
+    read_timestamp_ms,
+    reader_for,
+    required_field,
 )
-from airflow_provider_renderbus.api.states import Phase, TaskStatus, overall
+from airflow_provider_renderbus.api.states import Phase, TaskStatus, aggregate_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +32,9 @@ _PHOTON = "RenderPhoton"
 class CreatedTasks:
     """The numbers of newly created tasks. A number costs nothing until it is submitted."""
 
-    ids: tuple[int, ...] = required("taskIdList", each(integer))
-    aliases: tuple[str, ...] = optional("aliasTaskIdList", each(text), ())
-    user_id: int | None = optional("userId", integer)
+    ids: tuple[int, ...] = required_field("taskIdList", list_of(read_int))
+    aliases: tuple[str, ...] = optional_field("aliasTaskIdList", list_of(read_str), ())
+    user_id: int | None = optional_field("userId", read_int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Progress:
 class TaskOptions:
     """A task's key words (``taskKeyValueVo``)."""
 
-    tiles: str | None = optional("tiles", text)
-    all_camera: str | None = optional("allCamera", text)
-    renderable_camera: str | None = optional("renderableCamera", text)
+    tiles: str | None = optional_field("tiles", read_str)
+    all_camera: str | None = optional_field("allCamera", read_str)
+    renderable_camera: str | None = optional_field("renderableCamera", read_str)
 
 
 def _sub_task(data: Any) -> TaskInfo:
@@ -79,63 +79,65 @@ class TaskInfo:
     leaves, is in the properties `status`, `progress`, `cost`, `ended` and `output_names`.
     """
 
-    id: int = required("id", integer)
-    status_code: int = required("taskStatus", integer)
-    alias: str | None = optional("taskAlias", text)
-    scene_name: str | None = optional("sceneName", text)
-    status_text: str | None = optional("statusText", text)
-    pre_task_status: int | None = optional("preTaskStatus", integer)
-    pre_status_text: str | None = optional("preStatusText", text)
-    total_frames: int | None = optional("totalFrames", integer)
-    abort_frames: int | None = optional("abortFrames", integer)
-    executing_frames: int | None = optional("executingFrames", integer)
-    done_frames: int | None = optional("doneFrames", integer)
-    failed_frames: int | None = optional("failedFrames", integer)
-    waiting_count: int | None = optional("waitingCount", integer)
-    frames_range: str | None = optional("framesRange", text)
-    project_name: str | None = optional("projectName", text)
-    render_consume: Decimal | None = optional("renderConsume", amount)
-    user_account_consume: Decimal | None = optional("userAccountConsume", amount)
-    coupon_consume: Decimal | None = optional("couponConsume", amount)
-    qy_coupon_consume: Decimal | None = optional("qyCouponConsume", amount)
-    arrears: Decimal | None = optional("taskArrears", amount)
-    submitted_at: datetime | None = optional("submitDate", moment)
-    has_submit_date: bool = optional("submitDate", bool, default=False)
-    started_at: datetime | None = optional("startTime", moment)
-    completed_at: datetime | None = optional("completedDate", moment)
-    render_duration: int | None = optional("renderDuration", integer)
-    user_id: int | None = optional("userId", integer)
-    user_name: str | None = optional("userName", text)
-    producer: str | None = optional("producer", text)
-    task_level: int | None = optional("taskLevel", integer)
-    task_user_level: int | None = optional("taskUserLevel", integer)
-    task_limit: int | None = optional("taskLimit", integer)
-    task_over_time: int | None = optional("taskOverTime", integer)
-    over_time_stop: int | None = optional("overTimeStop", integer)
-    is_over_time: bool | None = optional("isOverTime", flag)
-    output_file_name: str | None = optional("outputFileName", text)
-    location_output: str | None = optional("locationOutput", text)
-    bid: str | None = optional("bid", text)
-    munu_task_id: str | None = optional("munuTaskId", text)
-    munu_task_ids: str | None = optional("munuTaskIds", text)
-    layer_parent_id: int | None = optional("layerParentId", integer)
-    layer_name: str | None = optional("layerName", text)
-    cg_id: int | None = optional("cgId", integer)
-    options: TaskOptions | None = optional("taskKeyValueVo", reader(TaskOptions))
-    is_open: int | None = optional("isOpen", integer)
-    task_type: str | None = optional("taskType", text)
-    task_type_text: str | None = optional("taskTypeText", text)
-    render_camera: str | None = optional("renderCamera", text)
-    clone_parent_id: int | None = optional("cloneParentId", integer)
-    clone_original_id: int | None = optional("cloneOriginalId", integer)
-    share_main_capital: int | None = optional("shareMainCapital", integer)
-    task_ram: int | None = optional("taskRam", integer)
-    is_delete: int | None = optional("isDelete", integer)
-    channel: int | None = optional("channel", integer)
-    remark: str | None = optional("remark", text)
-    labels: str | None = optional("labels", text)
-    stop_type: int | None = optional("stopType", integer)
-    sub_tasks: tuple[TaskInfo, ...] = optional("respRenderingTaskList", each(_sub_task), (), strict=True)
+    id: int = required_field("id", read_int)
+    status_code: int = required_field("taskStatus", read_int)
+    alias: str | None = optional_field("taskAlias", read_str)
+    scene_name: str | None = optional_field("sceneName", read_str)
+    status_text: str | None = optional_field("statusText", read_str)
+    pre_task_status: int | None = optional_field("preTaskStatus", read_int)
+    pre_status_text: str | None = optional_field("preStatusText", read_str)
+    total_frames: int | None = optional_field("totalFrames", read_int)
+    abort_frames: int | None = optional_field("abortFrames", read_int)
+    executing_frames: int | None = optional_field("executingFrames", read_int)
+    done_frames: int | None = optional_field("doneFrames", read_int)
+    failed_frames: int | None = optional_field("failedFrames", read_int)
+    waiting_count: int | None = optional_field("waitingCount", read_int)
+    frames_range: str | None = optional_field("framesRange", read_str)
+    project_name: str | None = optional_field("projectName", read_str)
+    render_consume: Decimal | None = optional_field("renderConsume", read_decimal)
+    user_account_consume: Decimal | None = optional_field("userAccountConsume", read_decimal)
+    coupon_consume: Decimal | None = optional_field("couponConsume", read_decimal)
+    qy_coupon_consume: Decimal | None = optional_field("qyCouponConsume", read_decimal)
+    arrears: Decimal | None = optional_field("taskArrears", read_decimal)
+    submitted_at: datetime | None = optional_field("submitDate", read_timestamp_ms)
+    has_submit_date: bool = optional_field("submitDate", bool, default=False)
+    started_at: datetime | None = optional_field("startTime", read_timestamp_ms)
+    completed_at: datetime | None = optional_field("completedDate", read_timestamp_ms)
+    render_duration: int | None = optional_field("renderDuration", read_int)
+    user_id: int | None = optional_field("userId", read_int)
+    user_name: str | None = optional_field("userName", read_str)
+    producer: str | None = optional_field("producer", read_str)
+    task_level: int | None = optional_field("taskLevel", read_int)
+    task_user_level: int | None = optional_field("taskUserLevel", read_int)
+    task_limit: int | None = optional_field("taskLimit", read_int)
+    task_over_time: int | None = optional_field("taskOverTime", read_int)
+    over_time_stop: int | None = optional_field("overTimeStop", read_int)
+    is_over_time: bool | None = optional_field("isOverTime", read_bool)
+    output_file_name: str | None = optional_field("outputFileName", read_str)
+    location_output: str | None = optional_field("locationOutput", read_str)
+    bid: str | None = optional_field("bid", read_str)
+    munu_task_id: str | None = optional_field("munuTaskId", read_str)
+    munu_task_ids: str | None = optional_field("munuTaskIds", read_str)
+    layer_parent_id: int | None = optional_field("layerParentId", read_int)
+    layer_name: str | None = optional_field("layerName", read_str)
+    cg_id: int | None = optional_field("cgId", read_int)
+    options: TaskOptions | None = optional_field("taskKeyValueVo", reader_for(TaskOptions))
+    is_open: int | None = optional_field("isOpen", read_int)
+    task_type: str | None = optional_field("taskType", read_str)
+    task_type_text: str | None = optional_field("taskTypeText", read_str)
+    render_camera: str | None = optional_field("renderCamera", read_str)
+    clone_parent_id: int | None = optional_field("cloneParentId", read_int)
+    clone_original_id: int | None = optional_field("cloneOriginalId", read_int)
+    share_main_capital: int | None = optional_field("shareMainCapital", read_int)
+    task_ram: int | None = optional_field("taskRam", read_int)
+    is_delete: int | None = optional_field("isDelete", read_int)
+    channel: int | None = optional_field("channel", read_int)
+    remark: str | None = optional_field("remark", read_str)
+    labels: str | None = optional_field("labels", read_str)
+    stop_type: int | None = optional_field("stopType", read_int)
+    sub_tasks: tuple[TaskInfo, ...] = optional_field(
+        "respRenderingTaskList", list_of(_sub_task), (), strict=True
+    )
 
     def leaves(self) -> Iterator[TaskInfo]:
         """Yield the tasks that hold frames: the task itself, or the lowest of its sub-tasks."""
@@ -154,7 +156,7 @@ class TaskInfo:
         if not self.sub_tasks:
             return TaskStatus(self.status_code)
         leaves = tuple(self.leaves())
-        status = overall(TaskStatus(leaf.status_code) for leaf in leaves)
+        status = aggregate_status(TaskStatus(leaf.status_code) for leaf in leaves)
         if status.phase is Phase.SUCCEEDED and all(leaf.is_photon_pass for leaf in leaves):
             return TaskStatus.WAITING
         return status
@@ -165,7 +167,7 @@ class TaskInfo:
         return self.task_type == _PHOTON
 
     @property
-    def submitted(self) -> bool:
+    def is_submitted(self) -> bool:
         """Whether the task was ever submitted: to submit it again could be paid for twice.
 
         A number that was only created waits, has no sub-tasks and no submit time.
@@ -173,7 +175,7 @@ class TaskInfo:
         return self.has_submit_date or bool(self.sub_tasks) or self.status_code != TaskStatus.WAITING
 
     @property
-    def ended(self) -> bool:
+    def is_terminal(self) -> bool:
         """Whether nothing of the task will move again by itself."""
         return self.status.phase not in {Phase.ACTIVE, Phase.PAUSED}
 
@@ -188,7 +190,7 @@ class TaskInfo:
         return sum((_cost(leaf) for leaf in self.leaves()), _NONE)
 
     @property
-    def output_names(self) -> tuple[str, ...]:
+    def output_folders(self) -> tuple[str, ...]:
         """The folders of the leaves' frames in the output storage, as far as the farm has named them."""
         return tuple(leaf.output_file_name for leaf in self.leaves() if leaf.output_file_name)
 
@@ -209,5 +211,5 @@ def _cost(leaf: TaskInfo) -> Decimal:
     return max(leaf.render_consume or _NONE, sum((part or _NONE for part in parts), _NONE))
 
 
-read_created_tasks = reader(CreatedTasks)
-read_task = reader(TaskInfo)
+read_created_tasks = reader_for(CreatedTasks)
+read_task = reader_for(TaskInfo)

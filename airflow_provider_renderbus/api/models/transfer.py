@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.parsing import (
-    each,
-    flag,
-    integer,
-    moment,
-    optional,
-    reader,
-    required,
-    text,
+    list_of,
+    optional_field,
+    read_bool,
+    read_int,
+    read_str,
+    read_timestamp_ms,
+    reader_for,
+    required_field,
 )
-from airflow_provider_renderbus.api.secret import secret
+from airflow_provider_renderbus.api.secret import read_secret
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 class SubUserOutput:
     """The output storage of a sub-account."""
 
-    user_id: str = required("userId", text)
-    output_bid: str = required("outputBid", text)
+    user_id: str = required_field("userId", read_str)
+    output_bid: str = required_field("outputBid", read_str)
 
 
 @dataclass(frozen=True, slots=True)
 class TransferBids:
     """The ids of the account's storages."""
 
-    config_bid: str | None = optional("config_bid", text)
-    input_bid: str | None = optional("input_bid", text)
-    output_bid: str | None = optional("output_bid", text)
-    parent_input_bid: str | None = optional("parent_input_bid", text)
-    sub_user_outputs: tuple[SubUserOutput, ...] = optional(
-        "sub_user_output_bids", each(reader(SubUserOutput)), ()
+    config_bid: str | None = optional_field("config_bid", read_str)
+    input_bid: str | None = optional_field("input_bid", read_str)
+    output_bid: str | None = optional_field("output_bid", read_str)
+    parent_input_bid: str | None = optional_field("parent_input_bid", read_str)
+    sub_user_outputs: tuple[SubUserOutput, ...] = optional_field(
+        "sub_user_output_bids", list_of(reader_for(SubUserOutput)), ()
     )
 
 
@@ -48,49 +48,53 @@ class TransferBids:
 class EngineAccount:
     """An account of a transfer engine on one storage."""
 
-    bid: str | None = optional("bid", text)
-    name: str | None = optional("name", text)
-    password: Secret | None = optional("password", secret)
+    bid: str | None = optional_field("bid", read_str)
+    name: str | None = optional_field("name", read_str)
+    password: Secret | None = optional_field("password", read_secret)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineLine:
     """A server of a transfer engine."""
 
-    server: str = required("server", text)
-    port: str = required("port", text)
-    name: str | None = optional("name", text)
-    is_default: bool = optional("isDefault", flag, False)
-    line_id: int | None = optional("lineId", integer)
-    line_type: int | None = optional("type", integer)
+    server: str = required_field("server", read_str)
+    port: str = required_field("port", read_str)
+    name: str | None = optional_field("name", read_str)
+    is_default: bool = optional_field("isDefault", read_bool, False)
+    line_id: int | None = optional_field("lineId", read_int)
+    line_type: int | None = optional_field("type", read_int)
 
 
 @dataclass(frozen=True, slots=True)
 class TransferEngine:
     """A transfer engine with its lines. ``is_default`` marks the farm's choice, not this provider's."""
 
-    name: str = required("engineName", text)
-    lines: tuple[EngineLine, ...] = optional("respTaskEngineLines", each(reader(EngineLine)), ())
-    accounts: tuple[EngineAccount, ...] = optional("resqEngineAccounts", each(reader(EngineAccount)), ())
-    is_default: bool = optional("isDefault", flag, False)
-    automatic_check: bool = optional("automaticCheck", flag, False)
-    check_server: str | None = optional("checkServer", text)
-    check_port: str | None = optional("checkPort", text)
-    check_enable: str | None = optional("checkEnable", text)
-    check_exclude_types: str | None = optional("checkExcludType", text)
+    name: str = required_field("engineName", read_str)
+    lines: tuple[EngineLine, ...] = optional_field("respTaskEngineLines", list_of(reader_for(EngineLine)), ())
+    accounts: tuple[EngineAccount, ...] = optional_field(
+        "resqEngineAccounts", list_of(reader_for(EngineAccount)), ()
+    )
+    is_default: bool = optional_field("isDefault", read_bool, False)
+    automatic_check: bool = optional_field("automaticCheck", read_bool, False)
+    check_server: str | None = optional_field("checkServer", read_str)
+    check_port: str | None = optional_field("checkPort", read_str)
+    check_enable: str | None = optional_field("checkEnable", read_str)
+    check_exclude_types: str | None = optional_field("checkExcludType", read_str)
 
 
 @dataclass(frozen=True, slots=True)
 class TransferConfig:
     """The account's storages and the engines that reach them."""
 
-    input_bid: str | None = optional("inputBid", text)
-    output_bid: str | None = optional("outputBid", text)
-    config_bid: str | None = optional("configBid", text)
-    parent_input_bid: str | None = optional("parentInputBid", text)
-    engines: tuple[TransferEngine, ...] = optional("resqEngines", each(reader(TransferEngine)), ())
-    sub_user_outputs: tuple[SubUserOutput, ...] = optional(
-        "subUserOutputBids", each(reader(SubUserOutput)), ()
+    input_bid: str | None = optional_field("inputBid", read_str)
+    output_bid: str | None = optional_field("outputBid", read_str)
+    config_bid: str | None = optional_field("configBid", read_str)
+    parent_input_bid: str | None = optional_field("parentInputBid", read_str)
+    engines: tuple[TransferEngine, ...] = optional_field(
+        "resqEngines", list_of(reader_for(TransferEngine)), ()
+    )
+    sub_user_outputs: tuple[SubUserOutput, ...] = optional_field(
+        "subUserOutputBids", list_of(reader_for(SubUserOutput)), ()
     )
 
 
@@ -98,26 +102,26 @@ class TransferConfig:
 class RaysyncServer:
     """Where the engine Raysync listens."""
 
-    server_ip: str | None = optional("serverIp", text)
-    server_port: int | None = optional("serverPort", integer)
-    proxy_ip: str | None = optional("proxyIp", text)
-    proxy_port: int | None = optional("proxyPort", integer)
-    ssl_port: int | None = optional("sslPort", integer)
-    port: int | None = optional("port", integer)
+    server_ip: str | None = optional_field("serverIp", read_str)
+    server_port: int | None = optional_field("serverPort", read_int)
+    proxy_ip: str | None = optional_field("proxyIp", read_str)
+    proxy_port: int | None = optional_field("proxyPort", read_int)
+    ssl_port: int | None = optional_field("sslPort", read_int)
+    port: int | None = optional_field("port", read_int)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
     """Versions and address of the engine Raysync."""
 
-    raysync: RaysyncServer | None = optional("raysyncTransfer", reader(RaysyncServer))
-    client_version: str | None = optional("clientVersion", text)
-    protocol_version: str | None = optional("protocolVersion", text)
+    raysync: RaysyncServer | None = optional_field("raysyncTransfer", reader_for(RaysyncServer))
+    client_version: str | None = optional_field("clientVersion", read_str)
+    protocol_version: str | None = optional_field("protocolVersion", read_str)
 
 
 def _hidden(wire: str, convert: Any) -> Any:
     """Declare an optional field that no repr shows, because it is about a person."""
-    declared = optional(wire, convert)
+    declared = optional_field(wire, convert)
     return field(default=None, repr=False, metadata=declared.metadata)
 
 
@@ -125,28 +129,28 @@ def _hidden(wire: str, convert: Any) -> Any:
 class RaysyncUserKey:
     """What the engine Raysync lets the account in by. It cannot be pickled."""
 
-    raysync_user_key: Secret = required("raySyncUserKey", secret)
-    user_key: Secret | None = optional("userKey", secret)
-    signature: Secret | None = optional("signature", secret)
-    id: int | None = optional("id", integer)
-    user_name: str | None = optional("userName", text)
-    phone: str | None = _hidden("phone", text)
-    email: str | None = _hidden("email", text)
-    channel: int | None = optional("channel", integer)
-    platform: int | None = optional("platform", integer)
-    version: str | None = optional("version", text)
-    zone: int | None = optional("zone", integer)
-    login_time: datetime | None = optional("loginTime", moment)
-    info_status: int | None = optional("infoStatus", integer)
-    account_type: int | None = optional("accountType", integer)
-    share_main_capital: bool | None = optional("shareMainCapital", flag)
-    sub_delete_task: bool | None = optional("subDeleteTask", flag)
-    sub_delete_capital: bool | None = optional("subDeleteCapital", flag)
-    use_main_balance: bool | None = optional("useMainBalance", flag)
-    download_disable: bool | None = optional("downloadDisable", flag)
+    raysync_user_key: Secret = required_field("raySyncUserKey", read_secret)
+    user_key: Secret | None = optional_field("userKey", read_secret)
+    signature: Secret | None = optional_field("signature", read_secret)
+    id: int | None = optional_field("id", read_int)
+    user_name: str | None = optional_field("userName", read_str)
+    phone: str | None = _hidden("phone", read_str)
+    email: str | None = _hidden("email", read_str)
+    channel: int | None = optional_field("channel", read_int)
+    platform: int | None = optional_field("platform", read_int)
+    version: str | None = optional_field("version", read_str)
+    zone: int | None = optional_field("zone", read_int)
+    login_time: datetime | None = optional_field("loginTime", read_timestamp_ms)
+    info_status: int | None = optional_field("infoStatus", read_int)
+    account_type: int | None = optional_field("accountType", read_int)
+    share_main_capital: bool | None = optional_field("shareMainCapital", read_bool)
+    sub_delete_task: bool | None = optional_field("subDeleteTask", read_bool)
+    sub_delete_capital: bool | None = optional_field("subDeleteCapital", read_bool)
+    use_main_balance: bool | None = optional_field("useMainBalance", read_bool)
+    download_disable: bool | None = optional_field("downloadDisable", read_bool)
 
 
-read_transfer_bids = reader(TransferBids)
-read_transfer_config = reader(TransferConfig)
-read_server_info = reader(ServerInfo)
-read_raysync_user_key = reader(RaysyncUserKey)
+read_transfer_bids = reader_for(TransferBids)
+read_transfer_config = reader_for(TransferConfig)
+read_server_info = reader_for(ServerInfo)
+read_raysync_user_key = reader_for(RaysyncUserKey)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus, overall
+from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus, aggregate_status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +143,7 @@ class Books:
         ends = [leaf["completed_at"] for leaf in leaves]
         return Render(
             row["id"],
-            overall(TaskStatus(leaf["state"]) for leaf in leaves),
+            aggregate_status(TaskStatus(leaf["state"]) for leaf in leaves),
             row["submitted_at"] / 1000,
             None if None in ends else max(ends) / 1000,
             sum((_cost(leaf) for leaf in leaves), Decimal(0)),

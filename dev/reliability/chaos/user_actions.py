@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients.request_flow import Exchange, Response
+from airflow_provider_renderbus.clients.request_flow import Response, SigningSession
 from dev.reliability.chaos.airflow import USER_ACTION
 from dev.reliability.chaos.scenarios import RETRIES
 from dev.reliability.chaos.worker import MOMENTS
@@ -38,7 +38,7 @@ class People:
 
     def __init__(self, network: Network, books: Books, chance: Random, settings: Settings) -> None:
         self._network, self._books, self._chance = network, books, chance
-        self._exchange = Exchange(settings, clock=time.time, first_nonce=0)
+        self._exchange = SigningSession(settings, clock=time.time, first_nonce=0)
         self.kills = 0
         """How many kills are under way."""
 
@@ -130,7 +130,7 @@ class People:
             self.kills -= 1
 
     def _order(self, call: Call[Any]) -> None:
-        attempt = self._exchange.attempt(call)
+        attempt = self._exchange.request_flow(call)
         request = next(attempt)
         while True:
             answer = self._network.order(request.url, request.headers, request.body)

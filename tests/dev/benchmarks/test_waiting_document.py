@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from airflow_provider_renderbus.api.validation import LARGEST_PAGE
+from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 from airflow_provider_renderbus.polling import circuit_breaker as back_off
 from airflow_provider_renderbus.polling import error_tolerance as patience
 from airflow_provider_renderbus.polling import page_schedule as pages
@@ -24,8 +24,8 @@ def rows(first_head):
 
 def test_what_the_poller_does():
     does = {what: " ".join(re.findall(r"\d+(?:\.\d+)?", how)) for what, how in rows("what happens")}
-    assert f"up to {LARGEST_PAGE} tasks in one request" in DOCUMENT
-    assert does["N tasks wait"] == f"{LARGEST_PAGE} {rounds.MAX_CONCURRENCY}"
+    assert f"up to {MAX_PAGE_SIZE} tasks in one request" in DOCUMENT
+    assert does["N tasks wait"] == f"{MAX_PAGE_SIZE} {rounds.MAX_CONCURRENCY}"
     assert does["tasks join"] == f"{pages.JOIN_WINDOW:g}"
     waits = (1, 2, 4, 8, 2**back_off.MAX_DOUBLINGS, int(back_off.MAX_RETRY_AFTER))
     assert does["the farm is down or overloaded"] == " ".join(map(str, waits))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
-from airflow_provider_renderbus.hooks.connection_fields import EXTRAS, UI_FIELD_BEHAVIOUR
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 from dev.demo.checks import check_connection_form, check_returned, check_run
 from dev.demo.nightly_expectations import CONTACT_SHEET, CREATE, INSTANCES, PREVIEW, SHOTS, WAIT
 from dev.demo.run_monitor import Result
@@ -145,7 +145,7 @@ def test_a_connection_form_that_lacks_something_is_found():
         "standard_fields": {
             name: {"title": title} for name, title in UI_FIELD_BEHAVIOUR["relabeling"].items()
         },
-        "extra_fields": {name: {"schema": {"title": extra.label}} for name, extra in EXTRAS.items()},
+        "extra_fields": {name: {"schema": {"title": extra.label}} for name, extra in EXTRA_FIELDS.items()},
     }
     assert not list(check_connection_form(form, LOG))
     for part in form:

@@ -86,10 +86,10 @@ def test_the_main_pass_follows_the_photon_pass(customer, client):
     customer.wait(number, step=2)
     (photons,) = customer.ask("query.get_small_task_id", task_id=number)
     assert (customer.state(photons), customer.info(photons)["taskType"]) == (FINISHED, "RenderPhoton")
-    assert not client.send(calls.query_task_info([number]))[number].ended
+    assert not client.send(calls.query_task_info([number]))[number].is_terminal
     customer.farm.advance(STEP)
     assert customer.wait(number) == WAITING
-    assert client.send(calls.query_task_info([number]))[number].ended
+    assert client.send(calls.query_task_info([number]))[number].is_terminal
     _, pictures = customer.ask("query.get_small_task_id", task_id=number)
     assert states(customer.frames(pictures)) == dict.fromkeys("1234", FRAME_DONE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import flows as sequences
+from airflow_provider_renderbus.clients import flows
 from tests.interop.jobs.test_jobs import job, layered_job
 
 MOMENTS, SECONDS = 400, 10
@@ -29,16 +29,16 @@ def test_both_judge_alike(customer, client, task_json):
     number = customer.render(task_json)
     for _ in range(MOMENTS):
         task = client.send(calls.query_task_info([number]))[number]
-        assert task.ended == customer.has_ended(number)
-        if task.ended:
+        assert task.is_terminal == customer.has_ended(number)
+        if task.is_terminal:
             break
         customer.farm.advance(SECONDS)
-    assert task.ended
-    assert list(task.output_names) == customer.folders(number)
+    assert task.is_terminal
+    assert list(task.output_folders) == customer.folders(number)
     for leaf in task.leaves():
-        ours = client.run(sequences.frames(leaf.id))
+        ours = client.run(flows.list_frames(leaf.id))
         theirs = customer.frames(leaf.id).values()
-        assert [(frame.id, frame.index, frame.status_code) for frame in ours] == [
+        assert [(frame.id, frame.name, frame.status_code) for frame in ours] == [
             (frame["id"], frame["frameIndex"], frame["frameStatus"]) for frame in theirs
         ]
         assert sum(frame.cost for frame in ours) == leaf.cost
