@@ -42,7 +42,7 @@ def test_what_is_no_state_is_named(values):
 
 def test_the_error_for_a_missing_task_can_be_pickled():
     again = pickle.loads(pickle.dumps(UnknownTask(7)))
-    assert (again.number, str(again)) == (7, str(UnknownTask(7)))
+    assert (again.task_id, str(again)) == (7, str(UnknownTask(7)))
 
 
 @pytest.mark.parametrize("value", [12, "12", 12.0, Decimal(12)])
