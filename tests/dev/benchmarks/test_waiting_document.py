@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 
 from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
-from airflow_provider_renderbus.polling import circuit_breaker as back_off
-from airflow_provider_renderbus.polling import error_tolerance as patience
-from airflow_provider_renderbus.polling import page_schedule as pages
-from airflow_provider_renderbus.polling import refreshing_client as renewing
-from airflow_provider_renderbus.polling import shared_queries as rounds
-from airflow_provider_renderbus.polling import watchers as watcher
+from airflow_provider_renderbus.polling import (
+    circuit_breaker,
+    error_tolerance,
+    page_schedule,
+    refreshing_client,
+    shared_queries,
+    watchers,
+)
 from dev.benchmarks.waiting import GOALS
 from dev.benchmarks.waiting_picture import picture
 
@@ -25,15 +27,15 @@ def rows(first_head):
 def test_what_the_poller_does():
     does = {what: " ".join(re.findall(r"\d+(?:\.\d+)?", how)) for what, how in rows("what happens")}
     assert f"up to {MAX_PAGE_SIZE} tasks in one request" in DOCUMENT
-    assert does["N tasks wait"] == f"{MAX_PAGE_SIZE} {rounds.MAX_CONCURRENCY}"
-    assert does["tasks join"] == f"{pages.JOIN_WINDOW:g}"
-    waits = (1, 2, 4, 8, 2**back_off.MAX_DOUBLINGS, int(back_off.MAX_RETRY_AFTER))
+    assert does["N tasks wait"] == f"{MAX_PAGE_SIZE} {shared_queries.MAX_CONCURRENCY}"
+    assert does["tasks join"] == f"{page_schedule.JOIN_WINDOW:g}"
+    waits = (1, 2, 4, 8, 2**circuit_breaker.MAX_DOUBLINGS, int(circuit_breaker.MAX_RETRY_AFTER))
     assert does["the farm is down or overloaded"] == " ".join(map(str, waits))
-    assert back_off.MAX_INTERVAL_SHARE == 1 / 4
-    assert does["an answer is short of a task"] == str(patience.MAX_MISSES)
-    assert does["a deadline is over"] == f"{watcher.FINAL_POLL_TIMEOUT:g}"
-    assert f"at most {rounds.MAX_CONCURRENCY} are asked at once" in DOCUMENT
-    assert f"holds for {renewing.LOOKUP_TTL:g} s" in DOCUMENT
+    assert circuit_breaker.MAX_INTERVAL_SHARE == 1 / 4
+    assert does["an answer lacks a task"] == str(error_tolerance.MAX_MISSES)
+    assert does["a deadline passes"] == f"{watchers.FINAL_POLL_TIMEOUT:g}"
+    assert f"at most {shared_queries.MAX_CONCURRENCY} are sent at once" in DOCUMENT
+    assert f"is valid for {refreshing_client.LOOKUP_TTL:g} s" in DOCUMENT
 
 
 def test_the_goals_are_those_of_the_benchmark_and_are_met():
