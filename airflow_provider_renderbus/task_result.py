@@ -14,7 +14,7 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
     is_permanent,
 )
-from airflow_provider_renderbus.renders.results import End, Event
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 _PAID = {"recommit_failed_frames", "recommit_frames"}
 
 
-def conclude(event: Event) -> Any:
+def result_or_raise(event: WaitResult) -> Any:
     """Return the result of a wait that has reached what it was for.
 
     :param event: how the waiting ended.
     :raises AirflowFailException: it ended in a way that a retry of the Airflow task cannot mend.
     :raises AirflowException: it ended in another way, or the time was over.
     """
-    if event.end is End.REACHED and event.result:
+    if event.outcome is Outcome.SUCCEEDED and event.result:
         return event.result
-    if event.end in {End.FAILED_FOR_GOOD, End.OVER_BUDGET}:
+    if event.outcome in {Outcome.FAILED_PERMANENTLY, Outcome.OVER_BUDGET}:
         raise AirflowFailException(event.message)
     raise AirflowException(event.message)
 
 
 @contextlib.contextmanager
-def airflow_failures() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn the farm's errors, and wrong arguments, into Airflow's failures.
 
     :raises AirflowFailException: the farm refused, or an argument or the connection is wrong: a retry cannot
@@ -57,7 +57,7 @@ def airflow_failures() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def paid_once() -> Iterator[None]:
+def fail_if_charge_uncertain() -> Iterator[None]:
     """Keep Airflow's retries away from a call that costs money each time it is carried out.
 
     :raises AirflowFailException: the call may have been carried out, so a person must look before it is
@@ -78,7 +78,7 @@ def paid_once() -> Iterator[None]:
 _TOLD = ("number", "state", "frames", "cost", "outputs", "url")
 
 
-def announce(context: Context, outlets: Iterable[Any], result: Any) -> None:
+def add_asset_event_extra(context: Context, outlets: Iterable[Any], result: Any) -> None:
     """Put number, state, frames, cost, output folders and address of a render into the events of its Assets.
 
     :param context: of the Airflow task.

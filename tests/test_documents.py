@@ -7,15 +7,15 @@ import pytest
 
 from airflow_provider_renderbus.api.errors import CODES, api_error, is_permanent
 from airflow_provider_renderbus.api.states import TASK_STATUS_INFO, FrameStatus, TaskStatus
-from airflow_provider_renderbus.renders.results import Outcome, outcome
+from airflow_provider_renderbus.renders.results import Outcome, classify
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs/states-and-errors.md").read_text("utf-8")
 DOES = {
-    Outcome.WAIT: "waits",
-    Outcome.REACHED: "succeeds",
+    None: "waits",
+    Outcome.SUCCEEDED: "succeeds",
     Outcome.FAILED: "fails, may be retried",
-    Outcome.FAILED_FOR_GOOD: "fails without retries",
+    Outcome.FAILED_PERMANENTLY: "fails without retries",
 }
 
 
@@ -31,7 +31,7 @@ def test_states_of_a_task():
             "any other" if state is TaskStatus.UNKNOWN else str(state.value),
             state.name,
             row.meaning,
-            DOES[outcome(state)],
+            DOES[classify(state)],
         )
         for state, row in TASK_STATUS_INFO.items()
     ]

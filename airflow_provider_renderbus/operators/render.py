@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.cancel_on_kill import is_time_over, start_again
+from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout, restart_stopped
 from airflow_provider_renderbus.operators.base import DescribedOperator
 from airflow_provider_renderbus.operators.submitting import BUDGET, RenderingOperator
 from airflow_provider_renderbus.renders import submit as steps
-from airflow_provider_renderbus.renders.reattach import memory_of
-from airflow_provider_renderbus.task_result import airflow_failures
+from airflow_provider_renderbus.renders.reattach import render_store
+from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.file_transfer import Assets, Courier
     from airflow_provider_renderbus.operators.task_files import Description
-    from airflow_provider_renderbus.renders.reattach import Kept, Memory
+    from airflow_provider_renderbus.renders.reattach import PreviousRender, RenderStore
 
 # What is over for good.
 _LOST = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
@@ -120,7 +120,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or take up what an earlier try has begun."""
-        with airflow_failures(), self.nothing_left_running():
+        with translate_errors(), self.stop_renders_on_error():
             self.read_connection()
             # A first try is checked before anything is asked; a later one first answers for what is there.
             is_first_try = context["ti"].try_number == 1
@@ -128,25 +128,25 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             if is_first_try:
                 self.check()
                 description = self._checked_description()
-            memory = memory_of(context, self.hook)
-            kept = memory.recall()
-            self.at_stake = [kept.number] if kept else []
+            memory = render_store(context, self.hook)
+            kept = memory.load()
+            self.owned_render_task_ids = [kept.render_task_id] if kept else []
             if not is_first_try:
                 self.check()
             taken_up = None if kept is None else self._take_up(kept)
             is_begun = taken_up is not None and (
-                taken_up.is_submitted or steps.has_arrived(self.hook, taken_up.id)
+                taken_up.is_submitted or steps.confirm_submitted(self.hook, taken_up.id)
             )
             if is_begun:
                 description = None
             else:
-                self.at_stake = []
+                self.owned_render_task_ids = []
                 description = description or self._checked_description()
             number = self._create() if taken_up is None else taken_up.id
-            memory.keep(number)
+            memory.save(number)
             self.link_console(context, self.hook.console_url(number))
             if description is None:
-                start_again(self.hook, [number])
+                restart_stopped(self.hook, [number])
             else:
                 self._begin(number, description, memory, may_be_sent=taken_up is not None)
         return self.see_through(context, number, taken_up=taken_up is not None)
@@ -154,10 +154,10 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Fetch the frames, and remember that the render has been handed on."""
         if self.download_to is not None:
-            with airflow_failures():
+            with translate_errors():
                 fetched = self.courier.fetch(result["number"], self.download_to, self.download_pattern)
             result = {**result, "folder": fetched["folder"]}
-        memory_of(context, self.hook).hand_on(result["number"])
+        render_store(context, self.hook).mark_delivered(result["number"])
         return result
 
     def on_kill(self) -> None:
@@ -170,7 +170,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
                 self.courier.stop()
         finally:
             super().on_kill()
-        if self._transfers and not is_time_over():
+        if self._transfers and not is_execution_timeout():
             raise SystemExit("Killed: its transfers were ended")
 
     @functools.cached_property
@@ -187,10 +187,10 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             folder="download_to",
         )
 
-    def deferred_for(self, context: Context) -> Sequence[int]:
+    def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
         """Return the number that is remembered."""
-        kept = memory_of(context, self.hook).recall()
-        return [kept.number] if kept else []
+        kept = render_store(context, self.hook).load()
+        return [kept.render_task_id] if kept else []
 
     def _checked_description(self) -> Description:
         """Read the files, and check what the transfers will need while nothing is paid."""
@@ -202,7 +202,9 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def _transfers(self) -> bool:
         return self.assets is not None or self.download_to is not None
 
-    def _begin(self, number: int, description: Description, memory: Memory, *, may_be_sent: bool) -> None:
+    def _begin(
+        self, number: int, description: Description, memory: RenderStore, *, may_be_sent: bool
+    ) -> None:
         if self.assets is not None:
             self.courier.send(self.assets)
         try:
@@ -212,22 +214,22 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
             if may_be_sent and steps.is_submitted(self.hook, number):
                 return
             raise
-        self.submit(number, memory.producer(self.artist), may_be_sent=may_be_sent)
+        self.submit(number, memory.tag_artist(self.artist), may_be_sent=may_be_sent)
 
     def _create(self) -> int:
-        (number,) = steps.create(
+        (number,) = steps.create_tasks(
             self.hook, task_user_level=self.task_user_level, labels=self.labels, artist=self.artist
         )
         return number
 
-    def _take_up(self, kept: Kept) -> TaskInfo | None:
+    def _take_up(self, kept: PreviousRender) -> TaskInfo | None:
         """Return the render that an earlier try began, or None where a new one is due."""
-        number = kept.number
-        known = steps.look_for(self.hook, number)
+        number = kept.render_task_id
+        known = steps.find_task(self.hook, number)
         if known is None or known.is_delete == _DELETED or known.status in _LOST:
             self.log.warning("Task %s of an earlier try is gone or lost on the farm; rendering anew", number)
             return None
-        if kept.cleared and self.succeeds(known.status):
+        if kept.rerender and self.succeeds(known.status):
             self.log.info(
                 "Task %s is %s and this task was cleared since; rendering anew", number, known.status.name
             )

@@ -11,20 +11,20 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int
-from airflow_provider_renderbus.cancel_on_kill import start, start_again
+from airflow_provider_renderbus.cancel_on_kill import restart, restart_stopped
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders import submit as steps
-from airflow_provider_renderbus.renders.conditions import FundsEnough, stored
-from airflow_provider_renderbus.renders.recommit import HEALABLE, recommit
-from airflow_provider_renderbus.renders.results import FINISHED, End, timed_out
-from airflow_provider_renderbus.task_result import airflow_failures
+from airflow_provider_renderbus.renders.conditions import SufficientFunds, stored
+from airflow_provider_renderbus.renders.recommit import RECOMMITTABLE, recommit_failed_frames
+from airflow_provider_renderbus.renders.results import FINISHED, Outcome, timed_out
+from airflow_provider_renderbus.task_result import translate_errors
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_renderbus.renders.results import Event
+    from airflow_provider_renderbus.renders.results import WaitResult
     from airflow_provider_renderbus.renders.wait_state import Wait
 
 # The templated fields.
@@ -110,12 +110,12 @@ class RenderingOperator(WaitingOperator):
         least = self._amount("min_funds")
         if least is not None:
             steps.check_funds(self.hook, least)
-        self.at_stake = [number]
+        self.owned_render_task_ids = [number]
         try:
-            steps.submit(self.hook, number, producer, may_be_sent=may_be_sent)
+            steps.submit(self.hook, number, producer, may_be_submitted=may_be_sent)
         except RenderbusError as problem:
             if not may_be_sent and (isinstance(problem, NotSent) or is_permanent(problem)):
-                self.at_stake = []
+                self.owned_render_task_ids = []
             raise
 
     def see_through(self, context: Context, number: int, *, taken_up: bool) -> dict[str, Any]:
@@ -142,11 +142,11 @@ class RenderingOperator(WaitingOperator):
             wanted.add(TaskStatus.FINISHED_TEST)
         return wanted, _ENDS - {TaskStatus.ARREARAGE_STOP} if wait.bears_arrears else None
 
-    def go_on(self, context: Context, event: Event, wait: Wait) -> Wait | None:
+    def go_on(self, context: Context, event: WaitResult, wait: Wait) -> Wait | None:
         """Start again, heal, or go on after a pause, as the author wants it."""
         state = event.state
-        if event.end is End.STOPPED_EARLY:
-            start_again(self.hook, [wait.number])
+        if event.outcome is Outcome.STALE_STOP:
+            restart_stopped(self.hook, [wait.number])
             return wait
         if self.is_too_dear(event, wait):
             return None
@@ -156,21 +156,23 @@ class RenderingOperator(WaitingOperator):
             return replace(wait, is_after_test=True)
         if state is TaskStatus.ARREARAGE_STOP and self.on_arrears == "wait":
             return self._funded(context, wait)
-        if state in HEALABLE and self.failed_frames == "recommit":
+        if state in RECOMMITTABLE and self.failed_frames == "recommit":
             attempts = self.recommit_attempts
-            if recommit(self.hook, wait.number, attempts, may_be_sent=wait.recommit_may_be_sent):
+            if recommit_failed_frames(
+                self.hook, wait.number, attempts, may_be_pending=wait.recommit_may_be_sent
+            ):
                 return replace(wait, recommit_may_be_sent=False)
         return None
 
-    def is_too_dear(self, event: Event, wait: Wait) -> bool:
+    def is_too_dear(self, event: WaitResult, wait: Wait) -> bool:
         """Return whether a render came to a halt and has cost too much to make it go on."""
         if event.state not in _GOES_ON_FOR_MONEY or self.succeeds(event.state) or wait.max_cost is None:
             return False
-        return Decimal(event.result_of_one["cost"]) > Decimal(wait.max_cost)
+        return Decimal(event.first_result["cost"]) > Decimal(wait.max_cost)
 
-    def with_way_out(self, event: Event) -> Event:
+    def with_way_out(self, event: WaitResult) -> WaitResult:
         """Return the end of a render with failed frames as one for good: a retry takes the same render up."""
-        if event.end is not End.FAILED or event.state not in HEALABLE:
+        if event.outcome is not Outcome.FAILED or event.state not in RECOMMITTABLE:
             return event
         way_out = (
             # Before 3.3 a clear of what counts as a success renders anew.
@@ -178,7 +180,7 @@ class RenderingOperator(WaitingOperator):
             f'to "recommit" (with more recommit_attempts where they are used up), or on Airflow 3.3 to '
             f'"accept", and clear this task. To render anew, {self.anew}'
         )
-        return replace(event, end=End.FAILED_FOR_GOOD, message=f"{event.message}. {way_out}")
+        return replace(event, outcome=Outcome.FAILED_PERMANENTLY, message=f"{event.message}. {way_out}")
 
     def funds_came(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
@@ -192,11 +194,13 @@ class RenderingOperator(WaitingOperator):
         end, waited = self.resumed(context, event, wait)
         if waited is None:
             return self.after(context, end, waited)
-        with airflow_failures(), self.nothing_left_running():
+        with translate_errors(), self.stop_renders_on_error():
             further = self._goes_on_funded(end, waited)
         if further:
             return self.wait_for_end(context, further)
-        return self.after(context, timed_out(end.message) if end.end is End.REACHED else end, waited)
+        return self.after(
+            context, timed_out(end.message) if end.outcome is Outcome.SUCCEEDED else end, waited
+        )
 
     def _funded(self, context: Context, wait: Wait) -> Wait | None:
         """Wait for a top-up and start the render again; None where none came in time.
@@ -210,7 +214,7 @@ class RenderingOperator(WaitingOperator):
             self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
             return replace(wait, bears_arrears=True)
         not_enough = min(profile.available_funds, Decimal(wait.means or 0))
-        enough = FundsEnough(str(max(not_enough, Decimal(0)) + _A_CENT))
+        enough = SufficientFunds(str(max(not_enough, Decimal(0)) + _A_CENT))
         wait = replace(wait, means=str(profile.available_funds))
         if self.deferrable:
             trigger = RenderbusConditionTrigger(
@@ -219,18 +223,18 @@ class RenderingOperator(WaitingOperator):
             self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
         return self._goes_on_funded(self.wait_here(ConditionWorkerPoller(self.hook, enough), wait), wait)
 
-    def _goes_on_funded(self, event: Event, wait: Wait) -> Wait | None:
+    def _goes_on_funded(self, event: WaitResult, wait: Wait) -> Wait | None:
         """Start a render again for which money came; somebody may have done so before."""
-        known = steps.look_for(self.hook, wait.number)
+        known = steps.find_task(self.hook, wait.number)
         if known is not None and known.status is not TaskStatus.ARREARAGE_STOP:
             return wait
-        if event.end is not End.REACHED:
+        if event.outcome is not Outcome.SUCCEEDED:
             return None
         time.sleep(max(0.0, min(wait.started_at + wait.interval, wait.deadline) - time.time()))
         if time.time() >= wait.deadline:
             return None
         self.log.info("%s; starting task %s again", event.message, wait.number)
-        start(self.hook, wait.number)
+        restart(self.hook, wait.number)
         return replace(wait, started_at=time.time())
 
     def _amount(self, name: str) -> Decimal | None:

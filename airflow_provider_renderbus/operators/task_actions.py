@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.api import calls, validation
-from airflow_provider_renderbus.cancel_on_kill import see_stopped
+from airflow_provider_renderbus.cancel_on_kill import stop_and_confirm
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.renders.failed_frames import failures
-from airflow_provider_renderbus.renders.reattach import is_first_since_clear
-from airflow_provider_renderbus.renders.recommit import was_recommitted
-from airflow_provider_renderbus.renders.stop import Stopping
-from airflow_provider_renderbus.task_result import airflow_failures, paid_once
+from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
+from airflow_provider_renderbus.renders.reattach import is_first_try_after_clear
+from airflow_provider_renderbus.renders.recommit import confirm_recommitted
+from airflow_provider_renderbus.renders.stop import StopRequest
+from airflow_provider_renderbus.task_result import fail_if_charge_uncertain, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,7 @@ class _TasksOperator(ConsoleLinked, RenderbusOperator):
     def execute(self, context: Context) -> list[int]:
         """Order it, and return the numbers."""
         given: Any = self.render_task_id
-        with airflow_failures():
+        with translate_errors():
             numbers = validation.parse_task_ids(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
@@ -126,9 +126,9 @@ class RenderbusStopTaskOperator(_TasksOperator):
     def carry_out(self, context: Context, numbers: list[int]) -> None:
         """Stop the tasks, and look until none of them works any more."""
         super().carry_out(context, numbers)
-        stopping = see_stopped(self.hook, Stopping(numbers))
-        told = stopping.told(numbers)
-        if stopping.open:
+        stopping = stop_and_confirm(self.hook, StopRequest(numbers))
+        told = stopping.result_message(numbers)
+        if stopping.pending:
             raise AirflowException(told)
         self.log.info(told)
 
@@ -198,8 +198,10 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
 
     def carry_out(self, context: Context, numbers: list[int]) -> None:
         """Ask for the frames, unless an earlier try has."""
-        with paid_once():
-            if is_first_since_clear(context) or not was_recommitted(self.hook, lambda: self.meant(numbers)):
+        with fail_if_charge_uncertain():
+            if is_first_try_after_clear(context) or not confirm_recommitted(
+                self.hook, lambda: self.meant(numbers)
+            ):
                 super().carry_out(context, numbers)
 
     def meant(self, numbers: list[int]) -> Flow[list[Frame]]:
@@ -207,7 +209,7 @@ class RenderbusRecommitFramesOperator(_FramesOperator):
         found: list[Frame] = []
         if self.frames is None:
             for number in numbers:
-                found += yield from failures(number)
+                found += yield from list_failed_frames(number)
         else:
             for leaf, ids in (yield from self.named_frames(numbers)).items():
                 found += [frame for frame in (yield from flows.list_frames(leaf)) if frame.id in ids]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import parse_task_id
-from airflow_provider_renderbus.cancel_on_kill import start_again
+from airflow_provider_renderbus.cancel_on_kill import restart_stopped
 from airflow_provider_renderbus.operators.base import DescribedOperator, RenderbusOperator
 from airflow_provider_renderbus.operators.submitting import RenderingOperator
 from airflow_provider_renderbus.renders import submit as steps
-from airflow_provider_renderbus.task_result import airflow_failures
+from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,8 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
 
     def execute(self, context: Context) -> int | list[int]:
         """Create the numbers."""
-        with airflow_failures():
-            numbers = steps.create(
+        with translate_errors():
+            numbers = steps.create_tasks(
                 self.hook,
                 self.count,
                 task_user_level=self.task_user_level,
@@ -99,7 +99,7 @@ class RenderbusUploadTaskJsonOperator(DescribedOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Check, complete and upload the files."""
-        with airflow_failures():
+        with translate_errors():
             number = parse_task_id("render_task_id", self.render_task_id)
             return self.description().upload(self.hook, number)
 
@@ -152,29 +152,29 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
     def execute(self, context: Context) -> int | dict[str, Any]:
         """Submit the task, unless it is submitted, and wait where asked to."""
         is_later_try = context["ti"].try_number > 1
-        with airflow_failures(), self.nothing_left_running():
+        with translate_errors(), self.stop_renders_on_error():
             number = parse_task_id("render_task_id", self.render_task_id)
             self.read_connection()
             # A try that may have stopped the render is followed by one that answers for it.
             answers_for_it = is_later_try and (self.wait_for_completion or self.cancel_on_kill)
-            self.at_stake = [number] if answers_for_it else []
+            self.owned_render_task_ids = [number] if answers_for_it else []
             self.check()
             self.link_console(context, self.hook.console_url(number))
-            known = steps.look_for(self.hook, number)
+            known = steps.find_task(self.hook, number)
             submitted = known is not None and known.is_submitted
             if not submitted and is_later_try:
-                submitted = steps.has_arrived(self.hook, number)
+                submitted = steps.confirm_submitted(self.hook, number)
             if not submitted:
                 self.submit(number, self.producer, may_be_sent=is_later_try)
             elif answers_for_it:
-                start_again(self.hook, [number])
+                restart_stopped(self.hook, [number])
             else:
                 self.log.info("Task %s is already submitted", number)
         if self.wait_for_completion:
             return self.see_through(context, number, taken_up=is_later_try)
-        self.hand_over(context)
+        self.release_renders(context)
         return number
 
-    def deferred_for(self, context: Context) -> Sequence[int]:
+    def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
         """Return the number that was submitted."""
         return [parse_task_id("render_task_id", self.render_task_id)]

@@ -7,11 +7,11 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import parse_task_id
-from airflow_provider_renderbus.cancel_on_kill import is_time_over
+from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.task_result import airflow_failures
+from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
     import os
@@ -60,7 +60,7 @@ class _TransferOperator(RenderbusOperator):
         :raises SystemExit: after a signal, for Airflow 3 would let the task run on. It allows a retry.
         """
         self.courier.stop()
-        if not is_time_over():
+        if not is_execution_timeout():
             raise SystemExit("Killed: the transfer was ended")
 
 
@@ -88,7 +88,7 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Send the files."""
-        with airflow_failures():
+        with translate_errors():
             return self.courier.send(self.assets)
 
 
@@ -129,7 +129,7 @@ class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the files."""
-        with airflow_failures():
+        with translate_errors():
             number = parse_task_id("render_task_id", self.render_task_id)
             self.link_console(context, self.hook.console_url(number))
             return self.courier.fetch(number, self.folder, self.pattern)
@@ -155,7 +155,7 @@ class RenderbusListOutputsOperator(ConsoleLinked, RenderbusOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the files."""
-        with airflow_failures():
+        with translate_errors():
             number = parse_task_id("render_task_id", self.render_task_id)
             self.link_console(context, self.hook.console_url(number))
             files = self.hook.run(flows.list_output_files(number))

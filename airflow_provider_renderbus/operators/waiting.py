@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_renderbus.api.validation import parse_seconds
-from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, execution_deadline
+from airflow_provider_renderbus.cancel_on_kill import STALE_STOP_WINDOW, CancelOnKillMixin, execution_deadline
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.polling.worker import (
@@ -21,10 +21,10 @@ from airflow_provider_renderbus.polling.worker import (
     deferral_timeout,
 )
 from airflow_provider_renderbus.renders import submit as steps
-from airflow_provider_renderbus.renders.failed_frames import in_full
-from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, timed_out
+from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
+from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult, timed_out
 from airflow_provider_renderbus.renders.wait_state import Wait
-from airflow_provider_renderbus.task_result import airflow_failures, announce, conclude
+from airflow_provider_renderbus.task_result import add_asset_event_extra, result_or_raise, translate_errors
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _WEEK = timedelta(days=7)
 
 
-class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
+class WaitingOperator(ConsoleLinked, CancelOnKillMixin, RenderbusOperator):
     """An operator that can wait for the end of a render, on a worker or in the triggerer.
 
     :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
@@ -76,7 +76,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
 
     @abstractmethod
-    def go_on(self, context: Context, event: Event, wait: Wait) -> Wait | None:
+    def go_on(self, context: Context, event: WaitResult, wait: Wait) -> Wait | None:
         """Do what makes a render go on that came to a halt, and return what to wait for then.
 
         :param context: of the Airflow task.
@@ -105,22 +105,22 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         :param max_cost: what it may cost, in the account's currency.
         :param taken_up: whether an earlier try began it, whose stop may still be on its way.
         """
-        self.at_stake = [number]
+        self.owned_render_task_ids = [number]
         now = time.time()
         ends = [now + self.timeout.total_seconds()]
         if self.deferrable:
             ends.append(execution_deadline(self, context))
         over_at = None
         if self.max_duration is not None:
-            with airflow_failures(), self.nothing_left_running():
-                over_at = steps.submitted_at(self.hook, number) + self.max_duration.total_seconds()
+            with translate_errors(), self.stop_renders_on_error():
+                over_at = steps.submit_time(self.hook, number) + self.max_duration.total_seconds()
             ends.append(over_at)
         wait = Wait(
             number,
             self.interval(),
             min(ends),
             over_at,
-            forgives_until=now + FORGIVING if taken_up else 0.0,
+            forgives_until=now + STALE_STOP_WINDOW if taken_up else 0.0,
             max_cost=None if max_cost is None else str(max_cost),
             recommit_may_be_sent=taken_up,
         )
@@ -139,7 +139,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
                 return self._concluded(context, event, wait)
             wait = further
 
-    def _one_end(self, context: Context, wait: Wait) -> Event:
+    def _one_end(self, context: Context, wait: Wait) -> WaitResult:
         wanted, failed = self.states(wait)
         if self.deferrable:
             trigger = RenderbusTaskTrigger(
@@ -174,7 +174,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         :param method: name of the method that goes on afterwards.
         :param wait: what is waited for.
         """
-        self.hand_over(context)
+        self.release_renders(context)
         self.defer(
             trigger=trigger,
             method_name=method,
@@ -182,7 +182,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
             timeout=deferral_timeout(wait.deadline),
         )
 
-    def wait_here(self, watch: WorkerPoller, wait: Wait) -> Event:
+    def wait_here(self, watch: WorkerPoller, wait: Wait) -> WaitResult:
         """Look until there is an end or the time is over.
 
         :param watch: what looks.
@@ -208,7 +208,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
 
     def resumed(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None
-    ) -> tuple[Event, Wait | None]:
+    ) -> tuple[WaitResult, Wait | None]:
         """Answer for the render again after a deferral, and return how it ended and what was waited for.
 
         Where another version of this provider kept something else the render is given up: the next try takes
@@ -220,17 +220,17 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
         try:
             waited = None if wait is None else Wait.read(wait)
-        except OtherVersion as problem:
-            with airflow_failures():
-                self.at_stake = self.deferred_for(context)
-                return self.given_up(Event(End.FAILED, str(problem))), None
+        except VersionMismatch as problem:
+            with translate_errors():
+                self.owned_render_task_ids = self.deferred_render_task_ids(context)
+                return self.stop_if_enabled(WaitResult(Outcome.FAILED, str(problem))), None
         if waited:
-            with airflow_failures():
+            with translate_errors():
                 self.link_console(context, self.hook.console_url(waited.number))
-            self.at_stake = [waited.number]
-        return Event.received(event), waited
+            self.owned_render_task_ids = [waited.number]
+        return WaitResult.from_dict_or_failure(event), waited
 
-    def after(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
+    def after(self, context: Context, event: WaitResult, wait: Wait | None) -> dict[str, Any]:
         """Return the result of a wait that is over, or go on with one that is not.
 
         :param context: of the Airflow task.
@@ -240,34 +240,34 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         further = self._further(context, event, wait)
         return self.wait_for_end(context, further) if further else self._concluded(context, event, wait)
 
-    def _further(self, context: Context, event: Event, wait: Wait | None) -> Wait | None:
+    def _further(self, context: Context, event: WaitResult, wait: Wait | None) -> Wait | None:
         if wait is None:
             return None
-        with airflow_failures(), self.nothing_left_running():
+        with translate_errors(), self.stop_renders_on_error():
             return self.go_on(context, event, wait)
 
-    def _concluded(self, context: Context, event: Event, wait: Wait | None) -> dict[str, Any]:
+    def _concluded(self, context: Context, event: WaitResult, wait: Wait | None) -> dict[str, Any]:
         if wait and self.is_too_dear(event, wait):
-            event = replace(event, end=End.OVER_BUDGET)
+            event = replace(event, outcome=Outcome.OVER_BUDGET)
         event = self.with_way_out(event)
-        with airflow_failures():
+        with translate_errors():
             if wait and event.result is None:
-                event = self._seen_at_last(self.given_up(event), wait)
-            elif wait and event.end is End.OVER_BUDGET:
-                event = self.stopped(event)
-            event = in_full(self.hook, event)
-        if wait and wait.over_at and event.end is End.TIMED_OUT and time.time() >= wait.over_at:
+                event = self._seen_at_last(self.stop_if_enabled(event), wait)
+            elif wait and event.outcome is Outcome.OVER_BUDGET:
+                event = self.stop_and_annotate(event)
+            event = with_failed_frames(self.hook, event)
+        if wait and wait.over_at and event.outcome is Outcome.TIMED_OUT and time.time() >= wait.over_at:
             raise AirflowFailException(f"{event.message}; max_duration ({self.max_duration}) is over")
-        result = self.deliver(context, conclude(event)[0])
-        announce(context, self.outlets, result)
+        result = self.deliver(context, result_or_raise(event)[0])
+        add_asset_event_extra(context, self.outlets, result)
         return result
 
-    def _seen_at_last(self, event: Event, wait: Wait) -> Event:
+    def _seen_at_last(self, event: WaitResult, wait: Wait) -> WaitResult:
         """Return the success of a render that was given up and had finished all the same, else the event."""
         late = TaskWorkerPoller(self.hook, [wait.number], self.states(wait)[0]).poll()
-        return late if late is not None and late.end is End.REACHED else event
+        return late if late is not None and late.outcome is Outcome.SUCCEEDED else event
 
-    def is_too_dear(self, event: Event, wait: Wait) -> bool:
+    def is_too_dear(self, event: WaitResult, wait: Wait) -> bool:
         """Return whether a render came to a halt that is not made to go on, for it has cost too much.
 
         :param event: how the waiting ended.
@@ -275,7 +275,7 @@ class WaitingOperator(ConsoleLinked, Cancelling, RenderbusOperator):
         """
         return False
 
-    def with_way_out(self, event: Event) -> Event:
+    def with_way_out(self, event: WaitResult) -> WaitResult:
         """Return an end that every retry would meet again as one for good, with what a person can do.
 
         :param event: how the waiting ended.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.polling.batching import Batcher
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
-from airflow_provider_renderbus.renders.stop import PAUSE, STOP_WITHIN, Stopping
+from airflow_provider_renderbus.renders.stop import STOP_POLL_INTERVAL, STOP_TIMEOUT, StopRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,10 +27,10 @@ async def stop_tasks(renderbus_conn_id: str, interval: float, task_ids: Sequence
     :param task_ids: ids of the tasks.
     """
     request = await _batched_stop((renderbus_conn_id, interval), task_ids)
-    return request.told(task_ids)
+    return request.result_message(task_ids)
 
 
-async def _stop_batch(key: tuple[str, float], batch: list[Sequence[int]]) -> Stopping:
+async def _stop_batch(key: tuple[str, float], batch: list[Sequence[int]]) -> StopRequest:
     # Loads the models, which triggers do without while a DAG is parsed.
     from airflow_provider_renderbus.polling.shared_poller import shared_poller
 
@@ -42,25 +42,29 @@ async def run_stop(
     task_ids: Iterable[int],
     lease: Callable[[float], contextlib.AbstractAsyncContextManager[Poller]],
     clock: Callable[[], float],
-) -> Stopping:
+) -> StopRequest:
     """Stop tasks until the farm confirms it or the time is over.
 
     :param lease: returns a context manager for a poller, given a deadline.
     :param clock: returns the seconds since 1970.
     """
-    request = Stopping(task_ids)
-    deadline = clock() + STOP_WITHIN
+    request = StopRequest(task_ids)
+    deadline = clock() + STOP_TIMEOUT
     with contextlib.suppress(DeadlineExceeded):
         while clock() < deadline and (pages := list(request.pages())):
             for page in pages:
                 try:
                     async with lease(deadline) as poller:
-                        await anext(poller.queries.poll(partial(request.round, page), PAUSE, deadline))
+                        await anext(
+                            poller.queries.poll(
+                                partial(request.stop_page, page), STOP_POLL_INTERVAL, deadline
+                            )
+                        )
                 except (RenderbusError, ValueError) as error:
-                    request.bear(error, page)
+                    request.record_error(error, page)
             if request.pages():
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(STOP_POLL_INTERVAL)
     return request
 
 
-_batched_stop: Batcher[tuple[str, float], Sequence[int], Stopping] = Batcher(_stop_batch)
+_batched_stop: Batcher[tuple[str, float], Sequence[int], StopRequest] = Batcher(_stop_batch)

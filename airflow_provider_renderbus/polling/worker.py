@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_permanent
-from airflow_provider_renderbus.cancel_on_kill import start_again
+from airflow_provider_renderbus.cancel_on_kill import restart_stopped
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
-from airflow_provider_renderbus.renders.progress_log import ProgressLines
-from airflow_provider_renderbus.renders.results import End, Event, describe, judge, together, unable
+from airflow_provider_renderbus.renders.progress_log import ProgressLog
+from airflow_provider_renderbus.renders.results import (
+    Outcome,
+    WaitResult,
+    combine,
+    describe,
+    evaluate_task,
+    permanent_failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -64,12 +71,12 @@ class WorkerPoller(ABC):
         self._keeps_state = keeps_state
         self._errors = PollErrorHandler(log, subject)
 
-    def poll(self) -> Event | None:
+    def poll(self) -> WaitResult | None:
         """Return how the wait has ended, or None while it continues, also if the farm does not answer."""
         try:
             event = self._poll_refreshing_key()
         except ValueError as error:
-            return unable(error)
+            return permanent_failure(error)
         except RenderbusError as error:
             return self._handle_error(error)
         self._errors.on_success()
@@ -77,7 +84,7 @@ class WorkerPoller(ABC):
             log.info(event.message)
         return event
 
-    def _poll_refreshing_key(self) -> Event | None:
+    def _poll_refreshing_key(self) -> WaitResult | None:
         """Poll, and again with a new access key if the connection has changed: a wait may last for days."""
         poll = self._poll if self._keeps_state else self._poll_until_found
         try:
@@ -86,21 +93,21 @@ class WorkerPoller(ABC):
             self._hook.refresh_credentials(error)
         return poll()
 
-    def _poll_until_found(self) -> Event | None:
+    def _poll_until_found(self) -> WaitResult | None:
         """Poll again at once if a task is missing: misses cannot be counted over polls without state."""
         for _ in range(MAX_MISSES - 1):
             with contextlib.suppress(UnknownTask):
                 return self._poll()
         return self._poll()
 
-    def _handle_error(self, error: RenderbusError) -> Event | None:
+    def _handle_error(self, error: RenderbusError) -> WaitResult | None:
         """Return how an error ends the wait, or None if the wait continues."""
         if not self._keeps_state:
-            return unable(error) if is_permanent(error) else None
+            return permanent_failure(error) if is_permanent(error) else None
         try:
             self._errors.on_error(error)
         except RenderbusError as refusal:
-            return unable(refusal)
+            return permanent_failure(refusal)
         return None
 
     def _log(self, line: str | None) -> None:
@@ -108,7 +115,7 @@ class WorkerPoller(ABC):
             log.info(line)
 
     @abstractmethod
-    def _poll(self) -> Event | None: ...
+    def _poll(self) -> WaitResult | None: ...
 
 
 class TaskWorkerPoller(WorkerPoller):
@@ -139,35 +146,35 @@ class TaskWorkerPoller(WorkerPoller):
         self._max_cost = max_cost
         self._target_states = target_states
         self._failed_states = failed_states
-        self._progress_logs = {task_id: ProgressLines() for task_id in task_ids}
-        self._finished: dict[int, Event] = {}
+        self._progress_logs = {task_id: ProgressLog() for task_id in task_ids}
+        self._finished: dict[int, WaitResult] = {}
 
-    def _poll(self) -> Event | None:
+    def _poll(self) -> WaitResult | None:
         pending = [task_id for task_id in self._progress_logs if task_id not in self._finished]
         tasks = self._hook.run(flows.get_tasks(pending))
         for task_id in pending:
             if task_id not in tasks:
                 raise UnknownTask(task_id)
-            self._log(self._progress_logs[task_id].line(tasks[task_id]))
+            self._log(self._progress_logs[task_id].message_if_changed(tasks[task_id]))
             self.last_status = describe(tasks[task_id])
-            event = judge(
+            event = evaluate_task(
                 tasks[task_id],
                 self._target_states,
                 self._failed_states,
-                forgiving=time.time() < self._ignore_stops_until,
+                ignore_stops=time.time() < self._ignore_stops_until,
                 max_cost=self._max_cost,
             )
             if event is None:
                 continue
-            if event.end is End.STOPPED_EARLY:
-                start_again(self._hook, [task_id])
-            elif event.end is End.REACHED:
+            if event.outcome is Outcome.STALE_STOP:
+                restart_stopped(self._hook, [task_id])
+            elif event.outcome is Outcome.SUCCEEDED:
                 self._finished[task_id] = event
             else:
                 return event
         if len(self._finished) < len(self._progress_logs):
             return None
-        return together([self._finished[task_id] for task_id in self._progress_logs])
+        return combine([self._finished[task_id] for task_id in self._progress_logs])
 
 
 class ConditionWorkerPoller(WorkerPoller):
@@ -179,12 +186,12 @@ class ConditionWorkerPoller(WorkerPoller):
     """
 
     def __init__(self, hook: RenderbusHook, condition: Condition, *, keeps_state: bool = True) -> None:
-        super().__init__(hook, condition.question, keeps_state=keeps_state)
+        super().__init__(hook, condition.query_key, keeps_state=keeps_state)
         self._condition = condition
 
-    def _poll(self) -> Event | None:
-        look = self._hook.run(self._condition.look())
-        if look.news != self.last_status:
-            self.last_status = look.news
-            self._log(look.news)
-        return look.end
+    def _poll(self) -> WaitResult | None:
+        look = self._hook.run(self._condition.check())
+        if look.message != self.last_status:
+            self.last_status = look.message
+            self._log(look.message)
+        return look.result

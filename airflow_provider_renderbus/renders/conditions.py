@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, Phase
 from airflow_provider_renderbus.clients import flows
-from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, judge
+from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult, evaluate_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,15 +29,15 @@ _NO_NAMES: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Evaluation:
     """What one look has shown.
 
     :param news: a line about how far it has come; the same line again is no news.
     :param end: how the waiting has ended, or None while it goes on.
     """
 
-    news: str
-    end: Event | None = None
+    message: str
+    result: WaitResult | None = None
 
 
 class Condition(Protocol):
@@ -47,24 +47,24 @@ class Condition(Protocol):
 
     @property
     @abstractmethod
-    def question(self) -> str:
+    def query_key(self) -> str:
         """What it asks, in words: the same for all conditions that ask the same."""
 
     @abstractmethod
-    def ask(self) -> Flow[Any]:
+    def fetch(self) -> Flow[Any]:
         """Ask the farm."""
 
     @abstractmethod
-    def judge(self, answer: Any) -> Look:
+    def evaluate(self, answer: Any) -> Evaluation:
         """Return what an answer shows."""
 
-    def look(self) -> Flow[Look]:
+    def check(self) -> Flow[Evaluation]:
         """Look once."""
-        return self.judge((yield from self.ask()))
+        return self.evaluate((yield from self.fetch()))
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
+class FramesSnapshot:
     """A task, and the names of its frames where they were asked for.
 
     :param task: the task.
@@ -73,8 +73,8 @@ class Frames:
     """
 
     task: TaskInfo
-    finished: frozenset[str] = _NO_NAMES
-    there: frozenset[str] = _NO_NAMES
+    done_names: frozenset[str] = _NO_NAMES
+    all_names: frozenset[str] = _NO_NAMES
 
 
 @dataclass(frozen=True)
@@ -87,50 +87,53 @@ class FramesDone(Condition):
     """
 
     kind: ClassVar[str] = "frames"
-    number: int
+    task_id: int
     frames: tuple[str, ...] | None = None
     share: float = 1.0
 
     @property
-    def question(self) -> str:
+    def query_key(self) -> str:
         """What it asks."""
-        return f"the frames of {self.number}" if self.frames else f"task {self.number}"
+        return f"the frames of {self.task_id}" if self.frames else f"task {self.task_id}"
 
-    def ask(self) -> Flow[Frames]:
+    def fetch(self) -> Flow[FramesSnapshot]:
         """Ask for the task, and for its frames where some are chosen."""
-        return (yield from self.ask_about((yield from flows.get_task(self.number))))
+        return (yield from self.fetch_frames((yield from flows.get_task(self.task_id))))
 
-    def ask_about(self, task: TaskInfo) -> Flow[Frames]:
+    def fetch_frames(self, task: TaskInfo) -> Flow[FramesSnapshot]:
         """Ask for a task's frames where some are chosen."""
         if self.frames is None:
-            return Frames(task)
-        return Frames(task, *(yield from _frame_names(_with_frames(task))))
+            return FramesSnapshot(task)
+        return FramesSnapshot(task, *(yield from _frame_names(_frame_leaves(task))))
 
-    def judge(self, answer: Frames) -> Look:
+    def evaluate(self, answer: FramesSnapshot) -> Evaluation:
         """Return what an answer shows."""
         task = answer.task
         missing: frozenset[str] = _NO_NAMES
         if self.frames is None:
-            leaves = _with_frames(task)
+            leaves = _frame_leaves(task)
             done = sum(leaf.progress.done for leaf in leaves)
             wanted = sum(leaf.progress.total for leaf in leaves)
             reached = wanted > 0 and done >= self.share * wanted
         else:
             chosen = frozenset(self.frames)
-            done, wanted, missing = len(answer.finished & chosen), len(chosen), chosen - answer.there
+            done, wanted, missing = len(answer.done_names & chosen), len(chosen), chosen - answer.all_names
             reached = done == wanted
-        news = f"task {self.number}: {done} of {wanted} frames done"
-        result = {"number": self.number, "done": done, "wanted": wanted}
+        news = f"task {self.task_id}: {done} of {wanted} frames done"
+        result = {"number": self.task_id, "done": done, "wanted": wanted}
         if missing and task.status.phase is Phase.SUCCEEDED:
             names = ", ".join(map(repr, sorted(missing)))
-            return Look(
-                news, Event(End.FAILED_FOR_GOOD, f"task {self.number} has finished and has no frame {names}")
+            return Evaluation(
+                news,
+                WaitResult(
+                    Outcome.FAILED_PERMANENTLY, f"task {self.task_id} has finished and has no frame {names}"
+                ),
             )
-        return Look(news, Event(End.REACHED, news, result) if reached else _lost(task))
+        return Evaluation(news, WaitResult(Outcome.SUCCEEDED, news, result) if reached else _failure_of(task))
 
 
 @dataclass(frozen=True)
-class FilesThere(Condition):
+class FilesPresent(Condition):
     """Files of a task are in the output storage.
 
     :param number: the task's number.
@@ -139,63 +142,68 @@ class FilesThere(Condition):
     """
 
     kind: ClassVar[str] = "files"
-    number: int
+    task_id: int
     pattern: str = "*"
     count: int = 1
 
     @property
-    def question(self) -> str:
+    def query_key(self) -> str:
         """What it asks."""
-        return f"the files of {self.number}"
+        return f"the files of {self.task_id}"
 
-    def ask(self) -> Flow[tuple[TaskInfo, list[str]]]:
+    def fetch(self) -> Flow[tuple[TaskInfo, list[str]]]:
         """Ask for the task and list its files."""
-        task = yield from flows.get_task(self.number)
+        task = yield from flows.get_task(self.task_id)
         files = yield from flows.list_leaf_files(leaf.id for leaf in task.leaves())
         return task, [file.path for file in files]
 
-    def judge(self, answer: tuple[TaskInfo, list[str]]) -> Look:
+    def evaluate(self, answer: tuple[TaskInfo, list[str]]) -> Evaluation:
         """Return what an answer shows."""
         task, paths = answer
         files = sum(fnmatch.fnmatchcase(path, self.pattern) for path in paths)
-        news = f"task {self.number}: {files} of {self.count} files are there"
-        result = {"number": self.number, "files": files}
-        return Look(news, Event(End.REACHED, news, result) if files >= self.count else _lost(task))
+        news = f"task {self.task_id}: {files} of {self.count} files are there"
+        result = {"number": self.task_id, "files": files}
+        return Evaluation(
+            news, WaitResult(Outcome.SUCCEEDED, news, result) if files >= self.count else _failure_of(task)
+        )
 
 
 @dataclass(frozen=True)
-class FundsEnough(Condition):
+class SufficientFunds(Condition):
     """The account can spend enough, as far as it shows: balance, coupons and credit together.
 
     :param least: how much, in the account's currency, as text.
     """
 
     kind: ClassVar[str] = "funds"
-    least: str
+    min_funds: str
 
     @property
-    def question(self) -> str:
+    def query_key(self) -> str:
         """What it asks."""
         return "the account"
 
-    def ask(self) -> Flow[UserProfile]:
+    def fetch(self) -> Flow[UserProfile]:
         """Ask for the account's profile."""
         (profile,) = yield [calls.query_user_profile()]
         found: UserProfile = profile
         return found
 
-    def judge(self, answer: UserProfile) -> Look:
+    def evaluate(self, answer: UserProfile) -> Evaluation:
         """Return what an answer shows."""
-        news = f"the account has {answer.available_funds} {answer.currency}, {self.least} are wanted"
+        news = f"the account has {answer.available_funds} {answer.currency}, {self.min_funds} are wanted"
         if not answer.funds_visible:
             news += f"; {answer.FUNDS_HIDDEN_NOTE}"
         result = {"means": str(answer.available_funds), "currency": answer.currency}
-        return Look(
-            news, None if answer.has_less_than(Decimal(self.least)) else Event(End.REACHED, news, result)
+        return Evaluation(
+            news,
+            None
+            if answer.has_less_than(Decimal(self.min_funds))
+            else WaitResult(Outcome.SUCCEEDED, news, result),
         )
 
 
-CONDITIONS: dict[str, type[Any]] = {kind.kind: kind for kind in (FramesDone, FilesThere, FundsEnough)}
+CONDITIONS: dict[str, type[Any]] = {kind.kind: kind for kind in (FramesDone, FilesPresent, SufficientFunds)}
 
 
 def stored(condition: Any) -> dict[str, Any]:
@@ -220,13 +228,13 @@ def restored(stored_condition: dict[str, Any]) -> Condition:
             return condition
     except TypeError:
         pass
-    raise OtherVersion(
+    raise VersionMismatch(
         f"the trigger was stored with a condition, {stored_condition.get('kind')}, which this version of the "
         f"provider does not know"
     )
 
 
-def _with_frames(task: TaskInfo) -> list[TaskInfo]:
+def _frame_leaves(task: TaskInfo) -> list[TaskInfo]:
     return [leaf for leaf in task.leaves() if not leaf.is_photon_pass]
 
 
@@ -240,7 +248,7 @@ def _frame_names(leaves: Iterable[TaskInfo]) -> Flow[tuple[frozenset[str], froze
     return frozenset(done - open_), frozenset(done | open_)
 
 
-def _lost(task: TaskInfo) -> Event | None:
+def _failure_of(task: TaskInfo) -> WaitResult | None:
     """Return the end of waiting where the task has failed; one that has finished may still deliver."""
-    end = judge(task)
-    return None if end is None or end.end is End.REACHED else end
+    end = evaluate_task(task)
+    return None if end is None or end.outcome is Outcome.SUCCEEDED else end

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-    from airflow_provider_renderbus.renders.results import Event
+    from airflow_provider_renderbus.renders.results import WaitResult
 
 
 # What is told must fit into a failure's message and an XCom.
-MOST_LOGS = 10
+MAX_LOGS = 10
 _LINES, _CHARACTERS = 10, 1000
-FAILED = frozenset({FrameStatus.ERROR, FrameStatus.TIMEOUT})
+FAILED_STATUSES = frozenset({FrameStatus.ERROR, FrameStatus.TIMEOUT})
 
 
 class FailedFrame(NamedTuple):
@@ -38,7 +38,7 @@ class FailedFrame(NamedTuple):
     log: str
 
 
-def failures(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
+def list_failed_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
     """Ask for the failed frames of a task, in all its leaves.
 
     :param task_id: number or alias.
@@ -46,19 +46,19 @@ def failures(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
     """
     failed = []
     for leaf in (yield from flows.leaf_task_ids(task_id)):
-        failed += [frame for frame in (yield from flows.list_frames(leaf)) if frame.status in FAILED]
+        failed += [frame for frame in (yield from flows.list_frames(leaf)) if frame.status in FAILED_STATUSES]
     return tuple(failed)
 
 
-def failed_frames(task_id: TaskId) -> Flow[tuple[FailedFrame, ...]]:
+def failed_frames_with_logs(task_id: TaskId) -> Flow[tuple[FailedFrame, ...]]:
     """Ask for the failed frames of a task, in all its leaves, and for the ends of the first ten's logs.
 
     :param task_id: number or alias.
     :raises UnknownTask: the farm does not know the task.
     """
     told = []
-    for place, frame in enumerate((yield from failures(task_id))):
-        log = (yield from _log_end(frame.id)) if place < MOST_LOGS else ""
+    for place, frame in enumerate((yield from list_failed_frames(task_id))):
+        log = (yield from _log_end(frame.id)) if place < MAX_LOGS else ""
         told.append(FailedFrame(frame.name, log))
     return tuple(told)
 
@@ -76,7 +76,7 @@ def _log_end(frame_id: int) -> Flow[str]:
 log = logging.getLogger(__name__)
 
 
-def in_full(hook: RenderbusHook, event: Event) -> Event:
+def with_failed_frames(hook: RenderbusHook, event: WaitResult) -> WaitResult:
     """Return an end of waiting with the address of each render and its failed frames in result and message.
 
     :param hook: the farm's hook.
@@ -97,7 +97,7 @@ def _complete(hook: RenderbusHook, result: dict[str, Any]) -> dict[str, Any]:
     failed: list[dict[str, str]] = []
     if result["frames"]["failed"]:
         try:
-            failed = [frame._asdict() for frame in hook.run(failed_frames(number))]
+            failed = [frame._asdict() for frame in hook.run(failed_frames_with_logs(number))]
         except RenderbusError as problem:
             log.warning("The failed frames of task %s could not be asked for: %s", number, problem)
     return {**result, "url": hook.console_url(number), "failed_frames": failed}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _TENTHS = 10
 
 
-class ProgressLines:
+class ProgressLog:
     """Chooses what is worth a line: each change of state and each tenth of the frames, never a poll."""
 
     __slots__ = ("_told",)
@@ -20,7 +20,7 @@ class ProgressLines:
     def __init__(self) -> None:
         self._told: tuple[int, int] | None = None
 
-    def line(self, task: TaskInfo) -> str | None:
+    def message_if_changed(self, task: TaskInfo) -> str | None:
         """Return a line about a task, or None where nothing of note has happened since the last one."""
         progress = task.progress
         tenth = _TENTHS * progress.done // progress.total if progress.total else 0

@@ -29,7 +29,7 @@ _MARGIN = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PreviousRender:
     """A render that an earlier try of the Airflow task began.
 
     :param number: the task's number on the farm.
@@ -37,37 +37,41 @@ class Kept:
         rendered anew; one whose frames were never handed on is not, for it was paid for nothing yet.
     """
 
-    number: int
-    cleared: bool
+    render_task_id: int
+    rerender: bool
 
 
-class Memory(Protocol):
+class RenderStore(Protocol):
     """Where the number of a render is kept."""
 
-    def recall(self) -> Kept | None:
+    def load(self) -> PreviousRender | None:
         """Return the render that an earlier try began, or None where there is none."""
 
-    def keep(self, number: int) -> None:
+    def save(self, number: int) -> None:
         """Keep the number of the render that this try is about, before anything else is sent."""
 
-    def hand_on(self, number: int) -> None:
+    def mark_delivered(self, number: int) -> None:
         """Note that the result of a render has been handed on."""
 
-    def producer(self, artist: str | None) -> str | None:
+    def tag_artist(self, artist: str | None) -> str | None:
         """Return what to give as the artist's name at submit."""
 
 
-def memory_of(context: Context, hook: RenderbusHook) -> Memory:
+def render_store(context: Context, hook: RenderbusHook) -> RenderStore:
     """Return the memory that this version of Airflow has for a task.
 
     :param context: of the Airflow task.
     :param hook: the farm's hook.
     """
     store: Any = context.get("task_state_store")
-    return _Marked(context, hook) if store is None else _Stored(store, context["ti"].max_tries)
+    return (
+        _ArtistMarkerStore(context, hook)
+        if store is None
+        else _TaskStateStore(store, context["ti"].max_tries)
+    )
 
 
-def is_first_since_clear(context: Context) -> bool:
+def is_first_try_after_clear(context: Context) -> bool:
     """Return whether a try is no retry: the first of all, or the first after a person's clear.
 
     A clear raises ``max_tries`` above the tries that there were, by the task's retries.
@@ -78,33 +82,33 @@ def is_first_since_clear(context: Context) -> bool:
     return bool(ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1)
 
 
-class _Stored:
+class _TaskStateStore:
     """The state that Airflow 3.3 keeps for each task."""
 
     def __init__(self, store: Any, max_tries: int) -> None:
         self._store = store
         self._max_tries = max_tries
 
-    def recall(self) -> Kept | None:
+    def load(self) -> PreviousRender | None:
         kept = self._store.get(_KEY)
         if not kept:
             return None
-        return Kept(kept["number"], self._max_tries > kept["max_tries"] and kept["handed_on"])
+        return PreviousRender(kept["number"], self._max_tries > kept["max_tries"] and kept["handed_on"])
 
-    def keep(self, number: int) -> None:
+    def save(self, number: int) -> None:
         self._note(number, handed_on=False)
 
-    def hand_on(self, number: int) -> None:
+    def mark_delivered(self, number: int) -> None:
         self._note(number, handed_on=True)
 
     def _note(self, number: int, *, handed_on: bool) -> None:
         self._store.set(_KEY, {"number": number, "max_tries": self._max_tries, "handed_on": handed_on})
 
-    def producer(self, artist: str | None) -> str | None:
+    def tag_artist(self, artist: str | None) -> str | None:
         return artist
 
 
-class _Marked:
+class _ArtistMarkerStore:
     """A marker behind the artist's name."""
 
     def __init__(self, context: Context, hook: RenderbusHook) -> None:
@@ -117,26 +121,26 @@ class _Marked:
         self._hook = hook
         self._max_tries = ti.max_tries
         # The marker of a render stays as it is, so a retry that follows a clear sees the grown number too.
-        self._is_first_since_clear = is_first_since_clear(context)
+        self._is_first_since_clear = is_first_try_after_clear(context)
 
-    def recall(self) -> Kept | None:
+    def load(self) -> PreviousRender | None:
         """Search the farm's list; of several renders, the one that began last counts."""
         marker = re.compile(rf"\[airflow {self._name} (\d+)\]")
         pages = flows.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
         found = [
-            Kept(task.id, self._max_tries > int(match[1]) and self._is_first_since_clear)
+            PreviousRender(task.id, self._max_tries > int(match[1]) and self._is_first_since_clear)
             for page in self._hook.client.iter_pages(pages)
             for task in page.items
             if (match := marker.search(task.producer or ""))
         ]
-        return max(found, key=lambda kept: kept.number, default=None)
+        return max(found, key=lambda kept: kept.render_task_id, default=None)
 
-    def keep(self, number: int) -> None:
+    def save(self, number: int) -> None:
         """Keep nothing: the marker goes with the submit."""
 
-    def hand_on(self, number: int) -> None:
+    def mark_delivered(self, number: int) -> None:
         """Note nothing: nobody but the farm remembers."""
 
-    def producer(self, artist: str | None) -> str:
+    def tag_artist(self, artist: str | None) -> str:
         marker = f"[airflow {self._name} {self._max_tries}]"
         return f"{artist} {marker}" if artist else marker

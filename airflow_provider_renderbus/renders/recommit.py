@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
-from airflow_provider_renderbus.cancel_on_kill import until_begun
-from airflow_provider_renderbus.renders.failed_frames import FAILED, failures
-from airflow_provider_renderbus.renders.submit import UNTIL_SETTLED, look_for
+from airflow_provider_renderbus.cancel_on_kill import wait_until_active
+from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_failed_frames
+from airflow_provider_renderbus.renders.submit import CONFIRM_DELAYS, find_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 # The states after which frames can be rendered again.
-HEALABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
-_AT_REST = FAILED | {FrameStatus.DONE, FrameStatus.ABORTED}
+RECOMMITTABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
+_AT_REST = FAILED_STATUSES | {FrameStatus.DONE, FrameStatus.ABORTED}
 log = logging.getLogger(__name__)
 
 
-def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bool) -> bool:
+def recommit_failed_frames(hook: RenderbusHook, number: int, attempts: int, *, may_be_pending: bool) -> bool:
     """Render the failed frames of a task again.
 
     How often a frame was, the farm counts in its ``recommitFlag``: no counter of ours dies with its process.
@@ -35,25 +35,25 @@ def recommit(hook: RenderbusHook, number: int, attempts: int, *, may_be_sent: bo
     :param hook: the farm's hook.
     :param number: the task's number.
     :param attempts: how often a frame may be rendered again in all.
-    :param may_be_sent: whether an earlier try may have sent such a request.
+    :param may_be_pending: whether an earlier try may have sent such a request.
     :return: whether frames are being rendered again; False where none may be.
     :raises RenderbusError: the farm refused, or did not answer; another try settles it.
     """
-    failed = hook.run(failures(number))
-    if may_be_sent and failed and len(_untouched(hook, number, failed)) < len(failed):
-        until_begun(hook, number)
+    failed = hook.run(list_failed_frames(number))
+    if may_be_pending and failed and len(_untouched(hook, number, failed)) < len(failed):
+        wait_until_active(hook, number)
         return True
     due = [frame for frame in failed if frame.recommits < attempts]
     if not due:
         # A task that broke as a whole has no failed frame, nor has one whose frames are being rendered again.
-        return not failed and (until_begun(hook, number) or not _is_broken(hook, number))
+        return not failed and (wait_until_active(hook, number) or not _is_broken(hook, number))
     log.warning("Rendering frames %s of task %s again", _names(due), number)
     _send(hook, number, due)
-    until_begun(hook, number)
+    wait_until_active(hook, number)
     return True
 
 
-def was_recommitted(hook: RenderbusHook, meant: Callable[[], Flow[list[Frame]]]) -> bool:
+def confirm_recommitted(hook: RenderbusHook, meant: Callable[[], Flow[list[Frame]]]) -> bool:
     """Settle whether an earlier try has had frames rendered again, by looks over 30 s.
 
     :param hook: the farm's hook.
@@ -61,7 +61,7 @@ def was_recommitted(hook: RenderbusHook, meant: Callable[[], Flow[list[Frame]]])
     :raises ValueError: they were rendered again, and the farm cannot tell for whom.
     """
     frames: list[Frame] = []
-    for pause in UNTIL_SETTLED:
+    for pause in CONFIRM_DELAYS:
         time.sleep(pause)
         frames = hook.run(meant())
         if not frames or any(frame.recommits for frame in frames):
@@ -81,8 +81,8 @@ def was_recommitted(hook: RenderbusHook, meant: Callable[[], Flow[list[Frame]]])
 
 
 def _is_broken(hook: RenderbusHook, number: int) -> bool:
-    known = look_for(hook, number)
-    return known is None or known.status in HEALABLE
+    known = find_task(hook, number)
+    return known is None or known.status in RECOMMITTABLE
 
 
 def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:
@@ -101,9 +101,9 @@ def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:
 def _untouched(hook: RenderbusHook, number: int, frames: Sequence[Frame]) -> Sequence[Frame]:
     """Return those frames that the farm still calls failed, as often rendered as before, after 30 s."""
     untouched = list(frames)
-    for pause in UNTIL_SETTLED:
+    for pause in CONFIRM_DELAYS:
         time.sleep(pause)
-        now = {frame.id: frame.recommits for frame in hook.run(failures(number))}
+        now = {frame.id: frame.recommits for frame in hook.run(list_failed_frames(number))}
         untouched = [frame for frame in frames if now.get(frame.id) == frame.recommits]
         if len(untouched) < len(frames):
             break

@@ -18,40 +18,49 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({TaskStatus.FINISHED})
 
-STOPPED_BY_SOMEBODY = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
+STOPPED_BY_USER = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
 
 # Ends that another try of the Airflow task cannot mend: somebody decided them, or money is missing.
-_FOR_GOOD = STOPPED_BY_SOMEBODY | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+_FOR_GOOD = STOPPED_BY_USER | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
 
 
 class Outcome(enum.StrEnum):
-    """What to do about a render's state."""
+    """How the wait for a render ended.
 
-    WAIT = "wait"
-    REACHED = "reached"
+    FAILED_PERMANENTLY is an end that a retry of the Airflow task cannot change. STALE_STOP is a stop so soon
+    after a try reattached to the render that it was meant for the try before. OVER_BUDGET is a render that
+    is active and has cost more than its limit.
+    """
+
+    SUCCEEDED = "succeeded"
     FAILED = "failed"
-    FAILED_FOR_GOOD = "failed_for_good"
+    FAILED_PERMANENTLY = "failed_permanently"
+    TIMED_OUT = "timed_out"
+    STALE_STOP = "stale_stop"
+    OVER_BUDGET = "over_budget"
 
 
-def outcome(
+def classify(
     status: TaskStatus,
-    wanted: Collection[TaskStatus] = FINISHED,
-    failed: Collection[TaskStatus] | None = None,
-) -> Outcome:
+    target_states: Collection[TaskStatus] = FINISHED,
+    failed_states: Collection[TaskStatus] | None = None,
+) -> Outcome | None:
     """Tell what a state means to somebody who waits.
 
     :param status: the state of the whole task.
-    :param wanted: the states that are waited for.
-    :param failed: the states that count as failed; where it is left out, every end that is not wanted.
+    :param target_states: the states that are waited for.
+    :param failed_states: the states that count as failed; where it is left out, every end that is not wanted.
     :return: REACHED for a state that is wanted, WAIT for one that may still lead there (active, or paused
         after the priority frames), FAILED_FOR_GOOD for an end that a retry cannot mend, else FAILED.
     """
-    if status in wanted:
-        return Outcome.REACHED
-    goes_on = status.phase in {Phase.ACTIVE, Phase.PAUSED} if failed is None else status not in failed
+    if status in target_states:
+        return Outcome.SUCCEEDED
+    goes_on = (
+        status.phase in {Phase.ACTIVE, Phase.PAUSED} if failed_states is None else status not in failed_states
+    )
     if goes_on:
-        return Outcome.WAIT
-    return Outcome.FAILED_FOR_GOOD if status in _FOR_GOOD else Outcome.FAILED
+        return None
+    return Outcome.FAILED_PERMANENTLY if status in _FOR_GOOD else Outcome.FAILED
 
 
 def summary(task: TaskInfo) -> dict[str, Any]:
@@ -90,7 +99,7 @@ def _seconds(task: TaskInfo) -> float | None:
 _VERSION = 1
 
 
-class OtherVersion(RenderbusError):
+class VersionMismatch(RenderbusError):
     """Something that another version of this provider has stored. Another try waits anew.
 
     :param problem: what cannot be read, and why.
@@ -100,23 +109,8 @@ class OtherVersion(RenderbusError):
         return f"{self.args[0]}; run the same version of airflow-provider-renderbus on workers and triggerers"
 
 
-class End(enum.StrEnum):
-    """How the waiting for a render ended.
-
-    STOPPED_EARLY is a stop so soon after a try took the render up that it was meant for the try before,
-    OVER_BUDGET a render that goes on and has cost more than it may.
-    """
-
-    REACHED = Outcome.REACHED.value
-    FAILED = Outcome.FAILED.value
-    FAILED_FOR_GOOD = Outcome.FAILED_FOR_GOOD.value
-    TIMED_OUT = "timed_out"
-    STOPPED_EARLY = "stopped_early"
-    OVER_BUDGET = "over_budget"
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
-class Event:
+class WaitResult:
     """The end of waiting.
 
     :param end: how it ended.
@@ -124,78 +118,82 @@ class Event:
     :param result: what there is to return, or None where nothing was reached.
     """
 
-    end: End
+    outcome: Outcome
     message: str
     result: dict[str, Any] | list[dict[str, Any]] | None = None
 
     @property
     def state(self) -> TaskStatus | None:
         """The state of the render that it is about, where it is about one."""
-        name = self.result_of_one.get("state")
+        name = self.first_result.get("state")
         return None if name is None else TaskStatus[name]
 
     @property
-    def result_of_one(self) -> dict[str, Any]:
+    def first_result(self) -> dict[str, Any]:
         """The result of the first render that it is about; empty where there is none."""
         result = self.result[0] if isinstance(self.result, list) and self.result else self.result
         return result if isinstance(result, dict) else {}
 
-    def payload(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the event as the JSON that Airflow stores."""
-        return {**dataclasses.asdict(self), "end": self.end.value, "version": _VERSION}
+        return {**dataclasses.asdict(self), "outcome": self.outcome.value, "version": _VERSION}
 
     @classmethod
-    def received(cls, payload: Any) -> Event:
+    def from_dict_or_failure(cls, payload: Any) -> WaitResult:
         """Read an event from a triggerer; one that cannot be read is a failure that may be retried."""
         try:
-            return cls.read(payload)
-        except OtherVersion as problem:
-            return cls(End.FAILED, str(problem))
+            return cls.from_dict(payload)
+        except VersionMismatch as problem:
+            return cls(Outcome.FAILED, str(problem))
 
     @classmethod
-    def read(cls, payload: Any) -> Event:
+    def from_dict(cls, payload: Any) -> WaitResult:
         """Read an event that came from a triggerer.
 
         :raises OtherVersion: it is not one.
         """
         if not isinstance(payload, dict) or payload.get("version") != _VERSION:
             raise _unknown(f"version {_VERSION} was expected")
-        end, message, result = payload.get("end"), payload.get("message"), payload.get("result")
-        if end not in list(End) or not isinstance(message, str) or not isinstance(result, dict | list | None):
-            raise _unknown("its end, message or result is missing")
-        return cls(End(end), message, result)
+        outcome, message, result = payload.get("outcome"), payload.get("message"), payload.get("result")
+        if outcome not in list(Outcome) or not isinstance(message, str):
+            raise _unknown("its outcome or message is missing")
+        if not isinstance(result, dict | list | None):
+            raise _unknown("its result is no object or list")
+        return cls(Outcome(outcome), message, result)
 
 
-def _unknown(problem: str) -> OtherVersion:
-    return OtherVersion(
+def _unknown(problem: str) -> VersionMismatch:
+    return VersionMismatch(
         f"the triggerer sent an event that this version of the provider does not know: {problem}"
     )
 
 
-def judge(
+def evaluate_task(
     task: TaskInfo,
-    wanted: Collection[TaskStatus] = FINISHED,
-    failed: Collection[TaskStatus] | None = None,
+    target_states: Collection[TaskStatus] = FINISHED,
+    failed_states: Collection[TaskStatus] | None = None,
     *,
-    forgiving: bool = False,
+    ignore_stops: bool = False,
     max_cost: Decimal | None = None,
-) -> Event | None:
+) -> WaitResult | None:
     """Return the end of waiting that a look at a task brings, or None while there is more to wait for.
 
     :param task: the task as it is now.
-    :param wanted: the states that are waited for.
-    :param failed: the states that count as failed; all ends that are not wanted where it is left out.
-    :param forgiving: whether a stop is that of an earlier try, which the one who waits has taken over from.
+    :param target_states: the states that are waited for.
+    :param failed_states: the states that count as failed; every end that is not wanted if omitted.
+    :param ignore_stops: whether a stop is taken for that of an earlier try.
     :param max_cost: what it may cost, in the account's currency.
     """
-    verdict = outcome(task.status, wanted, failed)
-    if verdict is Outcome.WAIT:
+    outcome = classify(task.status, target_states, failed_states)
+    if outcome is None:
         if max_cost is None or task.cost <= max_cost:
             return None
-        return Event(End.OVER_BUDGET, f"{describe(task)}, more than the {max_cost} it may", summary(task))
-    if forgiving and verdict is Outcome.FAILED_FOR_GOOD and task.status in STOPPED_BY_SOMEBODY:
-        return Event(End.STOPPED_EARLY, describe(task), summary(task))
-    return Event(End(verdict.value), describe(task), summary(task))
+        return WaitResult(
+            Outcome.OVER_BUDGET, f"{describe(task)}, more than the {max_cost} it may", summary(task)
+        )
+    if ignore_stops and outcome is Outcome.FAILED_PERMANENTLY and task.status in STOPPED_BY_USER:
+        return WaitResult(Outcome.STALE_STOP, describe(task), summary(task))
+    return WaitResult(outcome, describe(task), summary(task))
 
 
 def describe(task: TaskInfo) -> str:
@@ -210,29 +208,31 @@ def describe(task: TaskInfo) -> str:
     return f"{line}, cost {task.cost}"
 
 
-def unable(problem: RenderbusError | ValueError) -> Event:
+def permanent_failure(problem: RenderbusError | ValueError) -> WaitResult:
     """Return the end of waiting because the farm refuses to be asked, and will not answer otherwise later.
 
     :param problem: what the farm refused, or what is wrong with the connection.
     """
-    return Event(End.FAILED_FOR_GOOD, str(problem))
+    return WaitResult(Outcome.FAILED_PERMANENTLY, str(problem))
 
 
-def timed_out(last_seen: str | None) -> Event:
+def timed_out(last_seen: str | None) -> WaitResult:
     """Return the end of waiting because its time is over.
 
     :param last_seen: a line about what was seen last, or None where nothing ever was.
     """
-    return Event(End.TIMED_OUT, f"the time to wait is over: {last_seen or 'the farm could not be asked'}")
+    return WaitResult(
+        Outcome.TIMED_OUT, f"the time to wait is over: {last_seen or 'the farm could not be asked'}"
+    )
 
 
-def together(events: Sequence[Event]) -> Event:
+def combine(events: Sequence[WaitResult]) -> WaitResult:
     """Return how waiting for all of some tasks ended: well, or like the first that did not end well.
 
     :param events: how the waiting for each of them ended.
     """
     for event in events:
-        if event.end is not End.REACHED:
+        if event.outcome is not Outcome.SUCCEEDED:
             return event
     results = [event.result for event in events if isinstance(event.result, dict)]
-    return Event(End.REACHED, "; ".join(event.message for event in events), results)
+    return WaitResult(Outcome.SUCCEEDED, "; ".join(event.message for event in events), results)

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Seconds until it is given up and said loudly.
-STOP_WITHIN = 20.0
-PAUSE = 1.0
+STOP_TIMEOUT = 20.0
+STOP_POLL_INTERVAL = 1.0
 # A submit may still be under way and an answer can be short of a task, so one look without it is not enough.
-LOOKS_AT_REST = 3
+CONFIRMATIONS_IF_UNCERTAIN = 3
 # The farm may refuse to stop a task because it has just ended; the next look shows that.
 _REFUSALS = 3
 
 
-class Stopping:
+class StopRequest:
     """Tasks that are to be stopped, and those of them of which the farm has not confirmed it yet.
 
     :param numbers: the tasks' numbers.
@@ -38,9 +38,10 @@ class Stopping:
     """
 
     def __init__(self, numbers: Iterable[int], looks: int = 1) -> None:
-        self.open = list(numbers)
+        self.pending = list(numbers)
         self._pages = [
-            self.open[first : first + MAX_PAGE_SIZE] for first in range(0, len(self.open), MAX_PAGE_SIZE)
+            self.pending[first : first + MAX_PAGE_SIZE]
+            for first in range(0, len(self.pending), MAX_PAGE_SIZE)
         ]
         self._looks = looks
         self._problem: object = "the farm has not confirmed it in time"
@@ -49,11 +50,11 @@ class Stopping:
 
     def pages(self) -> list[list[int]]:
         """Return what is open, in pages that are stopped together, but for what the farm refuses for good."""
-        pages = ([number for number in page if number in self.open] for page in self._pages)
+        pages = ([number for number in page if number in self.pending] for page in self._pages)
         self._pages = [page for page in pages if page and self._refusals[page[0]] < _REFUSALS]
         return self._pages
 
-    def round(self, page: list[int]) -> Flow[None]:
+    def stop_page(self, page: list[int]) -> Flow[None]:
         """Stop what is at work of a page, and look what has become of it.
 
         :param page: one of :meth:`pages`.
@@ -64,9 +65,9 @@ class Stopping:
             yield [calls.stop_task(working)]
             found |= yield from flows.get_tasks(working)
         closed = {number for number in page if not self._is_open(number, found.get(number))}
-        self.open = [number for number in self.open if number not in closed]
+        self.pending = [number for number in self.pending if number not in closed]
 
-    def bear(self, problem: RenderbusError | ValueError, page: list[int]) -> None:
+    def record_error(self, problem: RenderbusError | ValueError, page: list[int]) -> None:
         """Take an error in place of an answer; a page that is refused is divided, for one may be the cause.
 
         :param problem: the error.
@@ -82,12 +83,12 @@ class Stopping:
             self._pages.remove(page)
             self._pages += [page[:middle], page[middle:]]
 
-    def told(self, numbers: Sequence[int]) -> str:
+    def result_message(self, numbers: Sequence[int]) -> str:
         """Return what has become of tasks, and say it loudly where one may still be running.
 
         :param numbers: the tasks' numbers.
         """
-        still = [number for number in numbers if number in self.open]
+        still = [number for number in numbers if number in self.pending]
         if not still:
             return f"task {_listed(numbers)} does not run any more"
         line = (
@@ -103,7 +104,7 @@ class Stopping:
             return True
         self._at_rest[number] += 1
         is_there = task is not None and task.is_submitted
-        return self._at_rest[number] < (self._looks if is_there else LOOKS_AT_REST)
+        return self._at_rest[number] < (self._looks if is_there else CONFIRMATIONS_IF_UNCERTAIN)
 
 
 def _works(task: TaskInfo) -> bool:

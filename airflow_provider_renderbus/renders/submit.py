@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Seconds between the looks for a task that an answer did not hold.
-_PAUSES = (2.0, 5.0, 10.0)
+LOOKUP_DELAYS = (2.0, 5.0, 10.0)
 # Seconds before each look by which it is settled whether a submit arrived: three looks over 30 s.
-UNTIL_SETTLED = (0.0, 15.0, 15.0)
+CONFIRM_DELAYS = (0.0, 15.0, 15.0)
 
 
-def look_for(hook: RenderbusHook, number: int) -> TaskInfo | None:
+def find_task(hook: RenderbusHook, number: int) -> TaskInfo | None:
     """Return what the farm tells of a task, or None where several answers in a row did not hold it.
 
     An answer can be short of a task for a moment, and to take it for gone would be to render and pay anew.
     """
     known = _look_up(hook, number)
-    for pause in _PAUSES:
+    for pause in LOOKUP_DELAYS:
         if known is not None:
             break
         time.sleep(pause)
@@ -47,14 +47,14 @@ def look_for(hook: RenderbusHook, number: int) -> TaskInfo | None:
     return known
 
 
-def submitted_at(hook: RenderbusHook, number: int) -> float:
+def submit_time(hook: RenderbusHook, number: int) -> float:
     """Return the moment at which the farm took a submit, in seconds since 1970; now where it tells none."""
-    known = look_for(hook, number)
+    known = find_task(hook, number)
     moment = known.submitted_at if known else None
     return moment.timestamp() if moment else time.time()
 
 
-def create(
+def create_tasks(
     hook: RenderbusHook,
     count: Any = 1,
     *,
@@ -104,7 +104,7 @@ def check_funds(hook: RenderbusHook, least: Decimal) -> None:
         log.warning("%s; %s", told, profile.FUNDS_HIDDEN_NOTE)
 
 
-def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sent: bool) -> None:
+def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_submitted: bool) -> None:
     """Submit a task that is not submitted, so that it is never paid twice.
 
     Where it is not known whether a submit arrived, the farm is asked, and it is sent again only after the
@@ -114,7 +114,7 @@ def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sen
     :param hook: the farm's hook.
     :param number: the task's number.
     :param producer: name of the artist, which comes back in the task's info.
-    :param may_be_sent: whether an earlier try may have sent a submit already.
+    :param may_be_submitted: whether an earlier try may have sent a submit already.
     :raises RenderbusError: the farm refused, or did not answer; another try settles it.
     """
     try:
@@ -123,11 +123,11 @@ def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_sen
         if isinstance(lost, NotSent):
             raise
         if is_permanent(lost):
-            if may_be_sent and is_submitted(hook, number):
+            if may_be_submitted and is_submitted(hook, number):
                 return
             raise
         log.warning("It is not known whether task %s was submitted; the farm is asked: %s", number, lost)
-        if not has_arrived(hook, number):
+        if not confirm_submitted(hook, number):
             _submit_again(hook, number, producer)
     log.info("Submitted task %s: %s", number, hook.console_url(number))
 
@@ -139,17 +139,17 @@ def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> Non
     except RenderbusError as problem:
         if isinstance(problem, BadRequest):
             log.warning("It was refused, so the first submit counts: %s", problem)
-        elif is_permanent(problem) or isinstance(problem, NotSent) or not has_arrived(hook, number):
+        elif is_permanent(problem) or isinstance(problem, NotSent) or not confirm_submitted(hook, number):
             raise
 
 
-def has_arrived(hook: RenderbusHook, number: int) -> bool:
+def confirm_submitted(hook: RenderbusHook, number: int) -> bool:
     """Settle whether a submit that may have been sent has arrived, by three looks over 30 s.
 
     :param hook: the farm's hook.
     :param number: the task's number.
     """
-    for pause in UNTIL_SETTLED:
+    for pause in CONFIRM_DELAYS:
         time.sleep(pause)
         if is_submitted(hook, number):
             return True
@@ -163,7 +163,7 @@ def is_submitted(hook: RenderbusHook, number: int) -> bool:
     :param number: the task's number.
     :raises UnknownTask: the farm does not know the task.
     """
-    known = look_for(hook, number)
+    known = find_task(hook, number)
     if known is None:
         raise UnknownTask(number)
     if known.is_submitted:

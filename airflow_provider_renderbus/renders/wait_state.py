@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.renders.results import OtherVersion
+from airflow_provider_renderbus.renders.results import VersionMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Wait:
         """
         missing = [field.name for field in fields(cls) if field.default is MISSING and field.name not in kept]
         if missing:
-            raise OtherVersion(
+            raise VersionMismatch(
                 f"the task was deferred by a version of the provider that this one does not know (without "
                 f"{', '.join(missing)})"
             )

@@ -21,8 +21,8 @@ from airflow_provider_renderbus.api.validation import parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import execution_deadline
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.worker import default_poll_interval, deferral_timeout
-from airflow_provider_renderbus.renders.results import End, Event
-from airflow_provider_renderbus.task_result import airflow_failures, conclude
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult
+from airflow_provider_renderbus.task_result import result_or_raise, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ class RenderbusSensor(BaseSensorOperator):
 
         :param deadline: the moment until which to wait, in seconds since 1970.
         """
-        with self.softly(), airflow_failures():
+        with self.softly(), translate_errors():
             # A triggerer would take a connection that is not there for an outage, and ask until the deadline.
             _ = self.hook.settings
             parse_seconds("poke_interval", self.poke_interval)
@@ -97,13 +97,13 @@ class RenderbusSensor(BaseSensorOperator):
         :param event: what the trigger reported.
         :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
         """
-        return self.conclude(Event.received(event))
+        return self.conclude(WaitResult.from_dict_or_failure(event))
 
-    def conclude(self, event: Event) -> Any:
+    def conclude(self, event: WaitResult) -> Any:
         """Return what the sensor returns where the waiting has reached what it was for."""
-        if event.end is End.TIMED_OUT:
+        if event.outcome is Outcome.TIMED_OUT:
             raise AirflowSensorTimeout(event.message)
-        return self.result(conclude(event))
+        return self.result(result_or_raise(event))
 
     @contextlib.contextmanager
     def softly(self) -> Iterator[None]:
@@ -140,5 +140,5 @@ class RenderbusSensor(BaseSensorOperator):
 
     @functools.cached_property
     def _watch(self) -> WorkerPoller:
-        with airflow_failures():
+        with translate_errors():
             return self.watch(self.hook)

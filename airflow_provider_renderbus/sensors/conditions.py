@@ -16,9 +16,9 @@ from airflow_provider_renderbus.api.validation import (
 )
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders.conditions import (
-    FilesThere,
+    FilesPresent,
     FramesDone,
-    FundsEnough,
+    SufficientFunds,
     stored,
 )
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
@@ -129,9 +129,9 @@ class RenderbusOutputSensor(_ConditionSensor):
         self.pattern: Any = pattern
         self.count = count
 
-    def condition(self) -> FilesThere:
+    def condition(self) -> FilesPresent:
         """Return what is waited for."""
-        return FilesThere(
+        return FilesPresent(
             parse_task_id("render_task_id", self.render_task_id),
             non_empty_str("pattern", self.pattern),
             positive_int("count", parse_int("count", self.count)),
@@ -157,9 +157,9 @@ class RenderbusFundsSensor(_ConditionSensor):
         super().__init__(**kwargs)
         self.min_funds = min_funds
 
-    def condition(self) -> FundsEnough:
+    def condition(self) -> SufficientFunds:
         """Return what is waited for."""
-        return FundsEnough(str(parse_decimal("min_funds", self.min_funds)))
+        return SufficientFunds(str(parse_decimal("min_funds", self.min_funds)))
 
     def result(self, reached: Any) -> Any:
         """Return what the account shows, with a warning where that is less than what is wanted."""

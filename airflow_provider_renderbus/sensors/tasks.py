@@ -9,13 +9,18 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSki
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_renderbus.api.validation import parse_task_ids, parse_task_statuses
-from airflow_provider_renderbus.cancel_on_kill import FORGIVING, Cancelling, start_again, stop
+from airflow_provider_renderbus.cancel_on_kill import (
+    STALE_STOP_WINDOW,
+    CancelOnKillMixin,
+    restart_stopped,
+    stop_renders,
+)
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
-from airflow_provider_renderbus.renders.failed_frames import in_full
-from airflow_provider_renderbus.renders.results import FINISHED, End, Event
+from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
+from airflow_provider_renderbus.renders.results import FINISHED, Outcome, WaitResult
 from airflow_provider_renderbus.sensors.base import RenderbusSensor
-from airflow_provider_renderbus.task_result import airflow_failures, announce
+from airflow_provider_renderbus.task_result import add_asset_event_extra, translate_errors
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 
-class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
+class RenderbusTaskSensor(ConsoleLinked, CancelOnKillMixin, RenderbusSensor):
     """Wait until renders have finished. A layered one has when all its layers have.
 
     An end that a retry cannot mend (stopped by a person, no money left, unknown to the farm, wrong key)
@@ -70,20 +75,22 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
 
     def execute(self, context: Context) -> Any:
         """Show the link, and wait."""
-        with self.softly(), airflow_failures():
+        with self.softly(), translate_errors():
             self._link(context)
             if self.cancel_on_kill:
                 self._states()
                 self._take_over(context)
         if self.deferrable:
-            self.hand_over(context)
+            self.release_renders(context)
         try:
             returned = super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
-            if self.cancel_on_kill and self.at_stake:
-                self.log.warning("The time to wait is over: %s", stop(self.hook, self.at_stake))
+            if self.cancel_on_kill and self.owned_render_task_ids:
+                self.log.warning(
+                    "The time to wait is over: %s", stop_renders(self.hook, self.owned_render_task_ids)
+                )
             raise
-        announce(context, self.outlets, returned)
+        add_asset_event_extra(context, self.outlets, returned)
         return returned
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
@@ -93,30 +100,30 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
         :param event: what the trigger reported.
         :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
         """
-        end = Event.received(event)
-        with airflow_failures():
+        end = WaitResult.from_dict_or_failure(event)
+        with translate_errors():
             self._link(context)
-            if end.end is End.STOPPED_EARLY and deadline is not None:
-                self.at_stake = self._numbers()
-                start_again(self.hook, self.at_stake)
-                self.hand_over(context)
+            if end.outcome is Outcome.STALE_STOP and deadline is not None:
+                self.owned_render_task_ids = self._numbers()
+                restart_stopped(self.hook, self.owned_render_task_ids)
+                self.release_renders(context)
                 self.defer_until(deadline)
         returned = self.conclude(end)
-        announce(context, self.outlets, returned)
+        add_asset_event_extra(context, self.outlets, returned)
         return returned
 
-    def conclude(self, event: Event) -> Any:
+    def conclude(self, event: WaitResult) -> Any:
         """Return the summaries, or fail with all there is to tell."""
-        with airflow_failures():
-            if self.cancel_on_kill and event.end is not End.REACHED:
+        with translate_errors():
+            if self.cancel_on_kill and event.outcome is not Outcome.SUCCEEDED:
                 # One that has failed decides for all of a list.
-                self.at_stake = self._numbers()
-                event = self.given_up(event)
-            self.at_stake = ()
-            event = in_full(self.hook, event)
+                self.owned_render_task_ids = self._numbers()
+                event = self.stop_if_enabled(event)
+            self.owned_render_task_ids = ()
+            event = with_failed_frames(self.hook, event)
         return super().conclude(event)
 
-    def deferred_for(self, context: Context) -> list[int]:
+    def deferred_render_task_ids(self, context: Context) -> list[int]:
         """Return the numbers that are waited for."""
         return self._numbers()
 
@@ -153,10 +160,10 @@ class RenderbusTaskSensor(ConsoleLinked, Cancelling, RenderbusSensor):
 
         A sensor in mode "reschedule" does so at its first look only, or it would undo what a person does.
         """
-        self.at_stake = self._numbers()
+        self.owned_render_task_ids = self._numbers()
         if context["ti"].try_number > 1 and not (self.reschedule and _has_looked(context)):
-            self._forgives_until = time.time() + FORGIVING
-            start_again(self.hook, self.at_stake)
+            self._forgives_until = time.time() + STALE_STOP_WINDOW
+            restart_stopped(self.hook, self.owned_render_task_ids)
 
     def _link(self, context: Context) -> None:
         """Link the task's page; of a list, the first one's."""

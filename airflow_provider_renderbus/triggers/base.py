@@ -10,7 +10,13 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
-from airflow_provider_renderbus.renders.results import End, Event, OtherVersion, timed_out, unable
+from airflow_provider_renderbus.renders.results import (
+    Outcome,
+    VersionMismatch,
+    WaitResult,
+    permanent_failure,
+    timed_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,20 +65,20 @@ class RenderbusTrigger(BaseTrigger):
             self._check_version()
             async with shared_poller(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
                 event = await self.wait(poller)
-        except OtherVersion as error:
-            event = Event(End.FAILED, str(error))
+        except VersionMismatch as error:
+            event = WaitResult(Outcome.FAILED, str(error))
         except (RenderbusError, ValueError) as error:
-            event = unable(error)
+            event = permanent_failure(error)
         except DeadlineExceeded:
             event = timed_out(None)
         except asyncio.CancelledError:
             await self.on_cancelled()
             raise
-        yield TriggerEvent(event.payload())
+        yield TriggerEvent(event.to_dict())
 
     def _check_version(self) -> None:
         if self.version > self.ARGUMENTS_VERSION:
-            raise OtherVersion(
+            raise VersionMismatch(
                 f"the wait was stored with version {self.version} of its arguments, the triggerer "
                 f"understands them up to {self.ARGUMENTS_VERSION}"
             )
@@ -85,7 +91,7 @@ class RenderbusTrigger(BaseTrigger):
         """Return the arguments that only this class has, as JSON."""
 
     @abstractmethod
-    async def wait(self, poller: Poller) -> Event:
+    async def wait(self, poller: Poller) -> WaitResult:
         """Wait and return the result.
 
         :raises RenderbusError: the farm refused in a way that a later poll would meet too.

@@ -8,8 +8,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
-from airflow_provider_renderbus.renders.conditions import Frames, FramesDone, restored
-from airflow_provider_renderbus.renders.results import Event, timed_out
+from airflow_provider_renderbus.renders.conditions import FramesDone, FramesSnapshot, restored
+from airflow_provider_renderbus.renders.results import WaitResult, timed_out
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.polling.poller import Poller
-    from airflow_provider_renderbus.renders.conditions import Condition, Look
+    from airflow_provider_renderbus.renders.conditions import Condition, Evaluation
 
 # Airflow's `self.log` would create a logger for each of thousands of triggers.
 log = logging.getLogger(__name__)
@@ -51,48 +51,48 @@ class RenderbusConditionTrigger(RenderbusTrigger):
         """Return the arguments that only this class has."""
         return {"condition": self.condition}
 
-    async def wait(self, poller: Poller) -> Event:
+    async def wait(self, poller: Poller) -> WaitResult:
         """Wait for the condition."""
         last_message = None
         try:
             async with contextlib.aclosing(self._evaluations(poller)) as evaluations:
                 async for evaluation in evaluations:
-                    if evaluation.news != last_message:
-                        last_message = evaluation.news
+                    if evaluation.message != last_message:
+                        last_message = evaluation.message
                         log.info(last_message)
-                    if evaluation.end:
-                        return evaluation.end
+                    if evaluation.result:
+                        return evaluation.result
         except DeadlineExceeded:
             pass
         return timed_out(last_message)
 
-    async def _evaluations(self, poller: Poller) -> AsyncGenerator[Look]:
+    async def _evaluations(self, poller: Poller) -> AsyncGenerator[Evaluation]:
         """Evaluate the condition whenever its result may have changed."""
         condition = restored(self.condition)
         if isinstance(condition, FramesDone):
             # Frames are done when the counters of the task change, which are part of a page of a hundred
             # tasks. Only the names of frames take another request.
-            tasks = poller.watch(condition.number, self.poll_interval, self.deadline)
+            tasks = poller.watch(condition.task_id, self.poll_interval, self.deadline)
             async with contextlib.aclosing(tasks):
                 async for task in tasks:
-                    yield condition.judge(await self._fetch_frames(poller, condition, task))
+                    yield condition.evaluate(await self._fetch_frames(poller, condition, task))
                     if condition.frames and task.is_terminal:
                         # The counters will not change any more, but the list of frames may be late.
                         break
-        results = self._fetch_repeatedly(poller, condition, condition.ask)
+        results = self._fetch_repeatedly(poller, condition, condition.fetch)
         async with contextlib.aclosing(results):
             async for result in results:
-                yield condition.judge(result)
+                yield condition.evaluate(result)
 
-    async def _fetch_frames(self, poller: Poller, condition: FramesDone, task: TaskInfo) -> Frames:
+    async def _fetch_frames(self, poller: Poller, condition: FramesDone, task: TaskInfo) -> FramesSnapshot:
         if condition.frames is None:
-            return Frames(task)
-        results = self._fetch_repeatedly(poller, condition, functools.partial(condition.ask_about, task))
+            return FramesSnapshot(task)
+        results = self._fetch_repeatedly(poller, condition, functools.partial(condition.fetch_frames, task))
         async with contextlib.aclosing(results):
-            frames: Frames = await anext(results)
+            frames: FramesSnapshot = await anext(results)
             return frames
 
     def _fetch_repeatedly(
         self, poller: Poller, condition: Condition, make_flow: Callable[[], Flow[Any]]
     ) -> AsyncGenerator[Any]:
-        return poller.queries.poll(make_flow, self.poll_interval, self.deadline, condition.question)
+        return poller.queries.poll(make_flow, self.poll_interval, self.deadline, condition.query_key)

@@ -16,8 +16,15 @@ from airflow_provider_renderbus.polling.batched_stop import stop_tasks
 from airflow_provider_renderbus.polling.shielding import finish_despite_cancellation
 from airflow_provider_renderbus.polling.task_instance_state import is_active
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
-from airflow_provider_renderbus.renders.progress_log import ProgressLines
-from airflow_provider_renderbus.renders.results import End, Event, describe, judge, timed_out, together
+from airflow_provider_renderbus.renders.progress_log import ProgressLog
+from airflow_provider_renderbus.renders.results import (
+    Outcome,
+    WaitResult,
+    combine,
+    describe,
+    evaluate_task,
+    timed_out,
+)
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 if TYPE_CHECKING:
@@ -115,12 +122,12 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     async def _stop(self) -> str:
         return await stop_tasks(self.renderbus_conn_id, self.poll_interval, self.render_task_ids)
 
-    async def wait(self, poller: Poller) -> Event:
+    async def wait(self, poller: Poller) -> WaitResult:
         """Wait for all renders; the first one that fails ends the wait."""
         if len(self.render_task_ids) == 1:
             # The usual case, of which there may be thousands, needs no asyncio task of its own.
             return await self._stop_on_timeout(
-                together([await self._wait_for_task(self.render_task_ids[0], poller)])
+                combine([await self._wait_for_task(self.render_task_ids[0], poller)])
             )
         waits = [
             asyncio.ensure_future(self._wait_for_task(task_id, poller)) for task_id in self.render_task_ids
@@ -128,36 +135,36 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         try:
             for done in asyncio.as_completed(waits):
                 event = await done
-                if event.end not in {End.REACHED, End.TIMED_OUT}:
+                if event.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}:
                     return event
         finally:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-        return await self._stop_on_timeout(together([wait.result() for wait in waits]))
+        return await self._stop_on_timeout(combine([wait.result() for wait in waits]))
 
-    async def _stop_on_timeout(self, event: Event) -> Event:
+    async def _stop_on_timeout(self, event: WaitResult) -> WaitResult:
         """Stop the renders at once: the worker that gets the event may have to wait for a slot."""
-        if event.end is End.TIMED_OUT and self.cancel_on_kill:
+        if event.outcome is Outcome.TIMED_OUT and self.cancel_on_kill:
             log.warning("%s: %s", event.message, await self._stop())
         return event
 
-    async def _wait_for_task(self, task_id: int, poller: Poller) -> Event:
+    async def _wait_for_task(self, task_id: int, poller: Poller) -> WaitResult:
         target_states = tuple(map(TaskStatus, self.target_states))
         failed_states = None if self.failed_states is None else tuple(map(TaskStatus, self.failed_states))
         max_cost = None if self.max_cost is None else Decimal(self.max_cost)
-        progress_log = ProgressLines()
+        progress_log = ProgressLog()
         last_status = None
         try:
             async with contextlib.aclosing(poller.watch(task_id, self.poll_interval, self.deadline)) as tasks:
                 async for task in tasks:
-                    if line := progress_log.line(task):
+                    if line := progress_log.message_if_changed(task):
                         log.info(line)
                     ignore_stops = time.time() < self.ignore_stops_until
-                    if event := judge(
-                        task, target_states, failed_states, forgiving=ignore_stops, max_cost=max_cost
+                    if event := evaluate_task(
+                        task, target_states, failed_states, ignore_stops=ignore_stops, max_cost=max_cost
                     ):
-                        if event.end is End.OVER_BUDGET:
+                        if event.outcome is Outcome.OVER_BUDGET:
                             # At once: the worker that gets the event may have to wait for a slot.
                             log.warning("%s: %s", event.message, await self._stop())
                         return event

@@ -34,7 +34,7 @@ class AloneTrigger(RenderbusTaskTrigger):
         alone = await asyncio.shield(_ALONE[0])
         (number,) = self.render_task_ids
         event = await alone.wait(number, self.poll_interval, tuple(map(TaskStatus, self.target_states)))
-        yield TriggerEvent(dataclasses.replace(event, result=[event.result]).payload())
+        yield TriggerEvent(dataclasses.replace(event, result=[event.result]).to_dict())
 
 
 async def _alone(renderbus_conn_id: str) -> Alone:

@@ -62,8 +62,8 @@ def state(client):
 
 @pytest.fixture
 def no_pause_before_a_stop(monkeypatch):
-    monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.PAUSE", 0.0)
-    monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.PAUSE", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.STOP_POLL_INTERVAL", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.STOP_POLL_INTERVAL", 0.0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.renders.results import End, Event
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from tests.airflow.context import context
@@ -63,13 +63,13 @@ class TestInTheTriggerer:
             )
             farm.advance(3600)
             events = asyncio.run(run())
-            return [Event.read(event.payload) for event in events], len(looked_up)
+            return [WaitResult.from_dict(event.payload) for event in events], len(looked_up)
 
         return waits
 
     def test_all_go_on_with_the_new_key(self, waits, connection, caplog):
         events, looked_up = waits()
-        assert [event.end for event in events] == [End.REACHED] * 3
+        assert [event.outcome for event in events] == [Outcome.SUCCEEDED] * 3
         assert looked_up == 2
         assert len(about_the_key(caplog)) == 1
         assert connection["password"] not in caplog.text
@@ -77,7 +77,7 @@ class TestInTheTriggerer:
     @pytest.mark.parametrize(("changes", "told"), OTHERWISE)
     def test_otherwise_they_end_and_say_why(self, waits, changes, told, caplog):
         events, looked_up = waits(**changes)
-        assert [event.end for event in events] == [End.FAILED_FOR_GOOD] * 3
+        assert [event.outcome for event in events] == [Outcome.FAILED_PERMANENTLY] * 3
         assert all(told in event.message for event in events)
         assert looked_up == 2
         assert not about_the_key(caplog)

@@ -69,7 +69,7 @@ def test_the_longest_duration_counts_from_the_submit_and_is_no_matter_for_a_retr
 def test_a_render_that_had_finished_is_not_thrown_away(submitted, farm):
     _, kwargs = deferred(submit(submitted, max_duration=1e-6))
     farm.advance(3600)
-    event = timed_out("nothing was seen").payload()
+    event = timed_out("nothing was seen").to_dict()
     assert submit(submitted).execute_complete(context(), event, **kwargs)["state"] == "FINISHED"
 
 
@@ -89,7 +89,7 @@ def test_a_render_in_one_remembers_its_number_for_it(farm, client, state):
     store = Store()
     with pytest.raises(TaskDeferred) as left:
         render().execute({**context(), "task_state_store": store})
-    (number,) = left.value.trigger.numbers
+    (number,) = left.value.trigger.render_task_ids
     with pytest.raises(Exception, match="Trigger timeout"):
         render().resume_execution(
             "__fail__", {"error": "Trigger timeout"}, {**context(), "task_state_store": store}

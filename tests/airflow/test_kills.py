@@ -252,7 +252,10 @@ class TestOnAWorker:
     def kill(self, task, number, client):
         """Send SIGTERM to this process as soon as the task waits for its render."""
         limit = time.monotonic() + 30
-        while not task.at_stake or not client.send(calls.query_task_info([number]))[number].is_submitted:
+        while (
+            not task.owned_render_task_ids
+            or not client.send(calls.query_task_info([number]))[number].is_submitted
+        ):
             assert time.monotonic() < limit
             time.sleep(0.01)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
@@ -297,7 +300,7 @@ class TestOnAWorker:
 
     def test_execution_timeout_stays_what_it_is(self, submitted, state):
         task = submit(submitted)
-        task.at_stake = [submitted]
+        task.owned_render_task_ids = [submitted]
         with contextlib.suppress(AirflowTaskTimeout):
             _time_out(task)
         assert state(submitted) == "STOP"

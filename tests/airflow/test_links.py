@@ -14,7 +14,7 @@ from airflow_provider_renderbus.operators.transfers import (
     RenderbusDownloadFramesOperator,
     RenderbusListOutputsOperator,
 )
-from airflow_provider_renderbus.renders.results import End, Event, summary
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult, summary
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
 
@@ -41,7 +41,7 @@ def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, clie
 
     resumed = kind(task_id="wait", render_task_id=submitted, deferrable=True, **options)
     task = client.send(calls.query_task_info([submitted]))[submitted]
-    event = Event(End.REACHED, "", [summary(task)]).payload()
+    event = WaitResult(Outcome.SUCCEEDED, "", [summary(task)]).to_dict()
     resumed.execute_complete(context(), event, **(deferred.value.kwargs or {}))
     assert link.get_link(resumed, ti_key=waiting["ti"]) == address
 

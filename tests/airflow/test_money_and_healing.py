@@ -43,7 +43,7 @@ def rendered(request, farm, created, monkeypatch):
         monkeypatch.setattr("time.sleep", lambda seconds: farm.advance(max(seconds, STEP)))
     else:
         monkeypatch.setattr("time.sleep", farm.advance)
-        monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.PAUSE", 0.0)
+        monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.STOP_POLL_INTERVAL", 0.0)
 
     def rendered(try_number=1, **options):
         deferrable = request.param == "triggerer"
@@ -194,7 +194,7 @@ class TestMoneyThatDoesNotDo:
             sleep(seconds)
 
         monkeypatch.setattr("time.sleep", sleep_and_top_up)
-        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill._UNTIL_BEGUN", (0.0,))
+        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill._RESTART_POLL_DELAYS", (0.0,))
         with pytest.raises(AirflowException):
             rendered(on_arrears="wait", timeout=3)
         assert farm.request_counts["start_task"] > 1

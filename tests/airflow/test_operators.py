@@ -11,7 +11,7 @@ from airflow_provider_renderbus.operators.tasks import (
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
-from airflow_provider_renderbus.renders.results import End, Event, summary
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult, summary
 from tests.airflow.context import context
 from tests.scenes import task_json
 
@@ -124,11 +124,11 @@ def test_submit_can_wait_in_the_triggerer(created, client, farm):
     )
     with pytest.raises(TaskDeferred) as deferred:
         submit.execute(context())
-    assert deferred.value.trigger.numbers == [created]
+    assert deferred.value.trigger.render_task_ids == [created]
     assert deferred.value.timeout.total_seconds() > 3600
     farm.advance(3600)
     result = summary(info(client, created))
-    event = Event(End.REACHED, "done", [result]).payload()
+    event = WaitResult(Outcome.SUCCEEDED, "done", [result]).to_dict()
     returned = submit.execute_complete(context(), event, **deferred.value.kwargs)
     assert returned == {**result, "url": f"http://{farm.address}/task/{created}", "failed_frames": []}
 

@@ -80,7 +80,7 @@ def begin(airflow):
     """Begin a render and lose the worker while it waits."""
     with pytest.raises(TaskDeferred) as deferred:
         airflow.try_once(deferrable=True)
-    (number,) = deferred.value.trigger.numbers
+    (number,) = deferred.value.trigger.render_task_ids
     return number
 
 
@@ -229,7 +229,7 @@ def test_a_submit_of_an_earlier_try_that_arrives_late_is_taken_up(airflow, clien
         client.send(calls.submit_task(number))
         return False
 
-    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.has_arrived", arrives)
+    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.confirm_submitted", arrives)
     assert airflow.try_once()["number"] == airflow.store["renderbus_render"]["number"]
     assert len(numbers()) == 1
 

@@ -21,7 +21,7 @@ from airflow_provider_renderbus.api.errors import NoResponse, UnknownTask
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.renders.conditions import FramesDone, restored, stored
-from airflow_provider_renderbus.renders.results import End, Event, OtherVersion
+from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult
 from airflow_provider_renderbus.sensors.conditions import (
     RenderbusFramesSensor,
     RenderbusFundsSensor,
@@ -148,11 +148,11 @@ class TestFrames:
     def test_a_photon_pass_has_no_frames_of_its_own(self):
         leaf = {"taskType": "RenderPhoton", "taskStatus": 25, "totalFrames": 1, "doneFrames": 1}
         parent = {"id": 7, "taskStatus": 0, "respRenderingTaskList": [{"id": 8, **leaf}]}
-        look = FramesDone(7).look()
+        look = FramesDone(7).check()
         next(look)
         with pytest.raises(StopIteration) as seen:
             look.send([{7: read_task(parent)}])
-        assert seen.value.value.end is None
+        assert seen.value.value.result is None
 
     def test_a_stopped_task_fails_without_a_retry(self, waiting, client, half_done):
         client.send(calls.stop_task([half_done]))
@@ -251,7 +251,7 @@ class TestModes:
             kind(task_id="wait", soft_fail=True, poke_interval=0.001, **options).execute(context())
 
     def test_soft_fail_skips_for_a_failure_that_may_be_retried_too(self, client, submitted, monkeypatch):
-        event = Event(End.FAILED, "some frames failed")
+        event = WaitResult(Outcome.FAILED, "some frames failed")
         monkeypatch.setattr(
             "airflow_provider_renderbus.polling.worker.TaskWorkerPoller.poll", lambda _: event
         )
@@ -318,18 +318,18 @@ def test_a_condition_of_another_version_is_refused_loudly():
         restored(BaseSerialization.deserialize(BaseSerialization.serialize(stored(condition)))) == condition
     )
     for other in ({}, {"kind": "weather"}, {"kind": "frames"}, {**stored(condition), "mood": 1}):
-        with pytest.raises(OtherVersion, match="same version"):
+        with pytest.raises(VersionMismatch, match="same version"):
             restored(other)
 
 
 def test_a_trigger_with_a_condition_of_another_version_may_be_tried_again(connection):
     trigger = RenderbusConditionTrigger("renderbus_default", {"kind": "weather"}, 0.1, time.time() + 60)
     event = asyncio.run(anext(aiter(trigger.run())))
-    assert event.payload["end"] == "failed"
+    assert event.payload["outcome"] == "failed"
 
 
 def test_failures_that_a_retry_may_mend_are_plain():
-    event = {"version": 1, "end": "failed", "message": "the farm could not be asked", "result": None}
+    event = {"version": 1, "outcome": "failed", "message": "the farm could not be asked", "result": None}
     with pytest.raises(AirflowException, match="could not be asked") as raised:
         RenderbusFundsSensor(task_id="wait", min_funds=1).execute_complete(context(), event)
     assert not isinstance(raised.value, AirflowFailException)

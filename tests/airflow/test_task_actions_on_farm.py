@@ -62,7 +62,7 @@ class TestAStop:
 
     @pytest.fixture(autouse=True)
     def _no_time_passes(self, monkeypatch):
-        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.PAUSE", 0.0)
+        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.STOP_POLL_INTERVAL", 0.0)
 
     def test_one_that_does_not_come_about_is_ordered_again(self, act, info, half_done, monkeypatch):
         """As after an order that the farm took and lost."""
@@ -82,7 +82,7 @@ class TestAStop:
     def test_one_that_the_farm_does_not_confirm_fails_and_may_be_tried_again(
         self, act, info, farm, half_done, monkeypatch
     ):
-        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.STOP_WITHIN", 0.0)
+        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.STOP_TIMEOUT", 0.0)
         farm.inject("state", state=5, calls=["query_task_info"])
         with pytest.raises(AirflowException, match="could not be stopped: it may still be running") as failed:
             act(actions.RenderbusStopTaskOperator)

@@ -16,7 +16,7 @@ from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse
-from airflow_provider_renderbus.renders.results import End, Event
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
 
@@ -40,7 +40,7 @@ def first_event(trigger):
     async def run():
         return await anext(aiter(trigger.run()))
 
-    return Event.read(asyncio.run(run()).payload)
+    return WaitResult.from_dict(asyncio.run(run()).payload)
 
 
 class TestOnAWorker:
@@ -99,8 +99,8 @@ class TestInTheTriggerer:
     def test_a_finished_render_is_reported(self, farm, submitted):
         farm.advance(3600)
         event = first_event(deferred_trigger(submitted))
-        assert event.end is End.REACHED
-        assert sensor(submitted).execute_complete(context(), event.payload())["state"] == "FINISHED"
+        assert event.outcome is Outcome.SUCCEEDED
+        assert sensor(submitted).execute_complete(context(), event.to_dict())["state"] == "FINISHED"
 
     def test_a_render_is_reported_when_it_finishes(self, farm, submitted):
         trigger = deferred_trigger(submitted, poke_interval=0.01)
@@ -112,20 +112,20 @@ class TestInTheTriggerer:
                 await asyncio.sleep(0.01)
             return await waiting
 
-        assert Event.read(asyncio.run(run()).payload).end is End.REACHED
+        assert WaitResult.from_dict(asyncio.run(run()).payload).outcome is Outcome.SUCCEEDED
 
     def test_a_stopped_render_fails_without_a_retry(self, client, submitted):
         client.send(calls.stop_task([submitted]))
         event = first_event(deferred_trigger(submitted))
         with pytest.raises(AirflowFailException, match="is STOP"):
-            sensor(submitted).execute_complete(context(), event.payload())
+            sensor(submitted).execute_complete(context(), event.to_dict())
 
     def test_the_deadline_is_kept_in_the_trigger(self, submitted):
         trigger = deferred_trigger(submitted, timeout=0)
         assert trigger.deadline <= time.time()
         event = first_event(trigger)
         with pytest.raises(AirflowSensorTimeout, match=rf"time to wait is over: task {submitted} is "):
-            sensor(submitted).execute_complete(context(), event.payload())
+            sensor(submitted).execute_complete(context(), event.to_dict())
 
     def test_a_connection_that_is_wrong_fails_before_anything_is_deferred(self, monkeypatch):
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
@@ -136,7 +136,7 @@ class TestInTheTriggerer:
         trigger = deferred_trigger(submitted)
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
         event = first_event(trigger)
-        assert event.end is End.FAILED_FOR_GOOD
+        assert event.outcome is Outcome.FAILED_PERMANENTLY
         assert "password (access key): " in event.message
 
     def test_what_a_newer_version_stored_is_refused_loudly_and_may_be_retried(self, farm, submitted):
@@ -144,7 +144,7 @@ class TestInTheTriggerer:
         trigger.version += 1
         event = first_event(trigger)
         with pytest.raises(AirflowException, match="same version") as raised:
-            sensor(submitted).execute_complete(context(), event.payload())
+            sensor(submitted).execute_complete(context(), event.to_dict())
         assert not isinstance(raised.value, AirflowFailException)
         assert not farm.request_counts["query_task_info"]
 
@@ -152,7 +152,7 @@ class TestInTheTriggerer:
         farm.advance(3600)
         trigger = deferred_trigger(submitted)
         trigger.version -= 1
-        assert first_event(trigger).end is End.REACHED
+        assert first_event(trigger).outcome is Outcome.SUCCEEDED
 
     def test_nothing_secret_is_in_trigger_or_event(self, connection, farm, submitted):
         farm.advance(3600)
@@ -169,10 +169,10 @@ class TestEvents:
             None,
             {},
             {"version": 99},
-            {"version": 1, "end": "reached"},
-            {"version": 1, "end": ["reached"], "message": ""},
-            {"version": 1, "end": "?", "message": ""},
-            {"version": 1, "end": "reached", "message": "", "result": "x"},
+            {"version": 1, "outcome": "succeeded"},
+            {"version": 1, "outcome": ["succeeded"], "message": ""},
+            {"version": 1, "outcome": "?", "message": ""},
+            {"version": 1, "outcome": "succeeded", "message": "", "result": "x"},
         ],
     )
     def test_an_event_of_another_make_is_refused_loudly_and_may_be_retried(self, payload):
@@ -180,8 +180,8 @@ class TestEvents:
             sensor(1).execute_complete(context(), payload)
         assert not isinstance(raised.value, AirflowFailException)
 
-    @pytest.mark.parametrize("end", [End.FAILED, End.TIMED_OUT])
+    @pytest.mark.parametrize("end", [Outcome.FAILED, Outcome.TIMED_OUT])
     def test_ends_that_a_retry_may_mend_are_plain_failures(self, end):
         with pytest.raises(AirflowException, match="because") as raised:
-            sensor(1).execute_complete(context(), Event(end, "because").payload())
+            sensor(1).execute_complete(context(), WaitResult(end, "because").to_dict())
         assert not isinstance(raised.value, AirflowFailException)

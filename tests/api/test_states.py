@@ -7,7 +7,7 @@ from airflow_provider_renderbus.api.states import (
     TaskStatus,
     aggregate_status,
 )
-from airflow_provider_renderbus.renders.results import Outcome, outcome
+from airflow_provider_renderbus.renders.results import Outcome, classify
 
 
 def test_every_state_stands_in_the_table():
@@ -59,17 +59,17 @@ def test_what_a_state_means_to_somebody_who_waits(status):
         TaskStatus.UPDATING,
     }
     expected = (
-        Outcome.REACHED
+        Outcome.SUCCEEDED
         if status is TaskStatus.FINISHED
-        else Outcome.FAILED_FOR_GOOD
+        else Outcome.FAILED_PERMANENTLY
         if status in for_good
-        else Outcome.WAIT
+        else None
         if status in waits
         else Outcome.FAILED
     )
-    assert outcome(status) is expected
+    assert classify(status) is expected
 
 
 def test_a_state_that_is_wanted_is_reached_whatever_it_is():
-    assert outcome(TaskStatus.FINISHED_TEST, {TaskStatus.FINISHED_TEST}) is Outcome.REACHED
-    assert outcome(TaskStatus.FINISHED, {TaskStatus.FINISHED_TEST}) is Outcome.FAILED
+    assert classify(TaskStatus.FINISHED_TEST, {TaskStatus.FINISHED_TEST}) is Outcome.SUCCEEDED
+    assert classify(TaskStatus.FINISHED, {TaskStatus.FINISHED_TEST}) is Outcome.FAILED

@@ -14,8 +14,8 @@ from airflow_provider_renderbus.polling import shared_poller as sharing
 from airflow_provider_renderbus.polling.batched_stop import stop_tasks
 from airflow_provider_renderbus.polling.refreshing_client import LOOKUP_TTL, RefreshingClient
 from airflow_provider_renderbus.polling.shared_poller import shared_poller
-from airflow_provider_renderbus.renders.conditions import FundsEnough, stored
-from airflow_provider_renderbus.renders.results import End
+from airflow_provider_renderbus.renders.conditions import SufficientFunds, stored
+from airflow_provider_renderbus.renders.results import Outcome
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from dev.harness.virtual_time_loop import run
 from tests.polling.fake_farm import item
@@ -47,9 +47,9 @@ async def finished(number):
 
 
 async def funds():
-    trigger = RenderbusConditionTrigger("farm", stored(FundsEnough("100")), INTERVAL, LATER)
+    trigger = RenderbusConditionTrigger("farm", stored(SufficientFunds("100")), INTERVAL, LATER)
     async with shared_poller("farm", INTERVAL, LATER) as poller:
-        return (await trigger.wait(poller)).end
+        return (await trigger.wait(poller)).outcome
 
 
 def waiting():
@@ -81,7 +81,7 @@ class TestAChangedKey:
             new.items |= {number: item(number, status=25) for number in (1, 2)}
             new.profile["usdbalance"] = 500
             await asyncio.sleep(INTERVAL + 1)
-            assert [wait.result() for wait in waits] == [1, 2, End.REACHED, End.REACHED]
+            assert [wait.result() for wait in waits] == [1, 2, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
 
         run(body())
         assert hook.tries == 2

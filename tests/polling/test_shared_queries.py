@@ -11,7 +11,7 @@ from airflow_provider_renderbus.api.states import FrameStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY
 from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
-from airflow_provider_renderbus.renders.conditions import FramesDone, FundsEnough, stored
+from airflow_provider_renderbus.renders.conditions import FramesDone, SufficientFunds, stored
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from tests.polling.fake_farm import item
 from tests.polling.poller_harness import DOWN, INTERVAL, WRONG_KEY, scene
@@ -194,7 +194,7 @@ class TestConditions:
 
     def test_all_who_wait_for_funds_share_a_request(self):
         async def body(it):
-            waits = [wait_for(it, FundsEnough(str(100 * share))) for share in range(1, 51)]
+            waits = [wait_for(it, SufficientFunds(str(100 * share))) for share in range(1, 51)]
             await asyncio.sleep(3 * INTERVAL + 1)
             assert len(it.farm.asked) <= 5
             it.farm.profile["usdbalance"] = 5000

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.models.frames import LogPage
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.renders.failed_frames import MOST_LOGS, _log_end, failed_frames
+from airflow_provider_renderbus.renders.failed_frames import MAX_LOGS, _log_end, failed_frames_with_logs
 from tests.scenes import task_json
 
 
@@ -22,9 +22,9 @@ def test_all_failed_frames_are_named_and_the_first_have_their_logs(farm, setting
         client.send(calls.upload_task_json(number, json.dumps(task_json(frames="1-25[1]"))))
         client.send(calls.submit_task(number))
         farm.advance(86400)
-        failed = client.run(failed_frames(number))
+        failed = client.run(failed_frames_with_logs(number))
     assert sorted(int(frame.frame) for frame in failed) == list(range(1, 26))
-    assert [bool(frame.log) for frame in failed] == [True] * MOST_LOGS + [False] * 15
+    assert [bool(frame.log) for frame in failed] == [True] * MAX_LOGS + [False] * 15
 
 
 @pytest.mark.parametrize("base", [0, 1], ids=["pages from 0", "pages from 1"])
