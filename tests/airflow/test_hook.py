@@ -116,17 +116,17 @@ def test_the_connection_chooses_the_storage_without_asking_the_farm(
     farm, connection, monkeypatch, chosen, uses
 ):
     use(monkeypatch, connection, extra={"use_main_account": chosen})
-    assert RenderbusHook().uses_main_account() is uses
+    assert RenderbusHook().uses_main_account_storage() is uses
     assert not farm.request_counts["query_user_profile"]
 
 
 @pytest.mark.parametrize("shared", [0, 1])
 def test_else_the_profile_chooses_the_storage(connection, monkeypatch, shared):
     profile = read_user_profile({"userId": 1, "shareMainCapital": shared})
-    assert RenderbusHook().uses_main_account(profile) is bool(shared)
-    assert RenderbusHook().uses_main_account() is False
+    assert RenderbusHook().uses_main_account_storage(profile) is bool(shared)
+    assert RenderbusHook().uses_main_account_storage() is False
     use(monkeypatch, connection, extra={"use_main_account": not shared})
-    assert RenderbusHook().uses_main_account(profile) is not bool(shared)
+    assert RenderbusHook().uses_main_account_storage(profile) is not bool(shared)
 
 
 def test_the_transfer_command_is_the_connections_or_the_configurations(connection, monkeypatch):

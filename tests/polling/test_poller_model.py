@@ -78,7 +78,7 @@ class PollerModel(PollerWorld):
             elif isinstance(reason, UnknownTask):
                 looks = [moment for moment, page in self.farm.asked if waiter.number in page]
                 assert sum(self.was_gone(waiter.number, moment) for moment in looks) >= MAX_MISSES
-                assert reason.number == waiter.number
+                assert reason.task_id == waiter.number
             elif isinstance(reason, NotFound):
                 assert waiter.number == self.farm.refuses
             else:

@@ -133,7 +133,7 @@ class TestMissing:
             assert it.ends(123) is None
             await asyncio.sleep(2 * INTERVAL)
             assert isinstance(it.ends(123), UnknownTask)
-            assert it.ends(123).number == 123
+            assert it.ends(123).task_id == 123
             assert sum(task.done() for task in it.waiting.values()) == 1
 
         scene(range(1, 251), body)
