@@ -64,11 +64,11 @@ def test_document_lists_storage_folders(farm):
 
 
 def test_document_lists_command_types_exit_codes_and_faults():
-    assert [cell.strip("`") for cell in first_cells("While no farm runs")] == list(DOCUMENTED_TYPES)
+    assert [cell.strip("`") for cell in first_cells("If no farm runs")] == list(DOCUMENTED_TYPES)
     assert set(DOCUMENTED_TYPES) == set(TRANSFER_TYPES)
-    assert [int(code) for code in first_cells("so that a line stays a line")] == list(ExitCode)
-    words = {cell.strip("`").partition("=")[0] for cell in first_cells("### Faults on demand")}
-    assert words == {"after", "half", "silence", "exit", "times"}
+    assert [int(code) for code in first_cells("exactly one line")] == list(ExitCode)
+    words = {cell.strip("`").partition("=")[0] for cell in first_cells("### Simulated faults")}
+    assert words == {"after", "half", "hang", "exit", "times"}
     for name in (NAME, STORAGE_VARIABLE, faults.FAULT_VARIABLE, faults.FAULT_FILE):
         assert f"`{name}`" in DOCUMENT
 
@@ -77,7 +77,7 @@ DOCUMENTED_TYPES = ("upload_path", "upload_json", "upload_list", "download_path"
 
 
 def test_document_figures_match_constants():
-    assert f"({FRAMES_PER_TURN}\nframes a turn)" in DOCUMENT
+    assert f"({FRAMES_PER_TURN} frames per turn)" in DOCUMENT
     assert f"a JPEG of {THUMBNAIL_SIZE[0]} pixels" in DOCUMENT
 
 

@@ -151,7 +151,7 @@ def test_an_old_connection_is_gone_before_the_port_is_bound(farm, tmp_path):
 def test_a_folder_of_others_is_not_taken(tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="holds files that are not the farm's"):
+    with pytest.raises(ValueError, match="files of another program"):
         Farm(tmp_path)
     assert mode(tmp_path) == 0o755
 

@@ -1,1 +1,1 @@
-"""The folders of the embedded farm: input and output storage."""
+"""The storage of the embedded farm: its folders, safe access to them, and how other processes find them."""

@@ -1,6 +1,7 @@
-"""Where running farms enrol, so that the transfer command finds the storage of the farm at a port.
+"""Registry of running farms, with which the transfer command finds the storage of the farm at a port.
 
-Each has a small file in a folder of the user's own under the temporary folder: ``renderbus-farms-<uid>``.
+Each running farm has a small file in ``renderbus-farms-<uid>``, a folder in the temporary folder that only
+the user can access.
 """
 
 from __future__ import annotations
@@ -17,23 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STORAGE_VARIABLE = "RENDERBUS_FARM_STORAGE"
-"""The environment variable that names a farm's storage folder, in place of what is enrolled."""
+"""Environment variable with the path of a storage folder; it overrides the registry."""
 LOCAL_NAMES = ("127.0.0.1", "localhost")
-"""Names by which only this machine calls itself."""
+"""Names of the loopback interface."""
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared with, not bound
 
 
 @contextmanager
 def registered(host: str, port: int, storage: Path) -> Iterator[None]:
-    """Be found, while the block lasts, as the farm at a port.
+    """Register a farm while the block runs.
 
-    :param storage: the farm's storage folder.
-    :raises OSError: the folder cannot be made, or is another user's.
+    :param host: address that the farm listens on.
+    :param port: port of the farm.
+    :param storage: storage folder of the farm.
+    :raises OSError: the folder of the registry cannot be created or belongs to another user.
     """
     entry = _folder() / f"{port}.json"
     new = entry.with_suffix(f".{os.getpid()}")
     with new.open("w") as file:
-        # The lock ends with this process, however it ends; a process number could be another's by then.
+        # The kernel releases the lock when this process ends; a stored process id might be reused.
         fcntl.flock(file, fcntl.LOCK_EX)
         json.dump({"host": host, "storage": str(storage.absolute())}, file)
         file.flush()
@@ -45,12 +48,12 @@ def registered(host: str, port: int, storage: Path) -> Iterator[None]:
 
 
 def find_storage(host: str, port: int) -> Path | None:
-    """Return the storage folder of the farm that runs at an address, None where none does.
+    """Return the storage folder of the farm running at an address, None if none is running.
 
-    :raises OSError: the folder with the entries is another user's.
+    :raises OSError: the folder of the registry belongs to another user.
     """
-    if named := os.environ.get(STORAGE_VARIABLE):
-        return Path(named)
+    if path := os.environ.get(STORAGE_VARIABLE):
+        return Path(path)
     try:
         with (_folder() / f"{port}.json").open() as file:
             if not _is_locked(file):
@@ -58,8 +61,10 @@ def find_storage(host: str, port: int) -> Path | None:
             entry = json.load(file)
     except FileNotFoundError:
         return None
-    here = (entry["host"], *LOCAL_NAMES) if entry["host"] in (*LOCAL_NAMES, ANY_ADDRESS) else (entry["host"],)
-    return Path(entry["storage"]) if host in here else None
+    hosts = (
+        (entry["host"], *LOCAL_NAMES) if entry["host"] in (*LOCAL_NAMES, ANY_ADDRESS) else (entry["host"],)
+    )
+    return Path(entry["storage"]) if host in hosts else None
 
 
 def _is_locked(file: IO[str]) -> bool:
@@ -75,5 +80,5 @@ def _folder() -> Path:
     folder.mkdir(0o700, exist_ok=True)
     stat = folder.lstat()
     if folder.is_symlink() or stat.st_uid != os.getuid() or stat.st_mode & 0o077:
-        raise OSError(f"{folder} is not this user's alone; remove it, or set {STORAGE_VARIABLE}")
+        raise OSError(f"{folder}: must be accessible to this user only; remove it or set {STORAGE_VARIABLE}")
     return folder

@@ -1,10 +1,9 @@
-"""The farm's storage folder: private files, finished frames, and what a customer sees of them.
+"""The storage folder of the farm: private files, finished frames and the customer's view of them.
 
-``account.json``, ``connections.json`` and ``farm.db`` are for the owner alone, ``scratch/`` holds frames
-that are being made, and ``output/<bid>-<user>/`` is the root "/" of the customer's output storage: a frame
-appears there only when it is done. Thumbnails and the tiles of which frames were made lie under
-``thumbnails/`` and ``tiles/``, for the farm's pages. ``input/<bid>-<user>/`` and
-``config/<bid>-<user>/`` hold what the transfer command has brought.
+``account.json``, ``connections.json`` and ``farm.db`` are private to the owner. ``scratch/`` holds frames in
+progress. ``output/<bid>-<user>/`` is the root "/" of the customer's output storage; a frame appears there
+when it is done. ``thumbnails/`` and ``tiles/`` are for the web console. ``input/<bid>-<user>/`` and
+``config/<bid>-<user>/`` hold the files that the transfer command has uploaded.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFold
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_TASK_FILE_BYTES = 20 * 1024 * 1024  # bytes, as of one that comes by the API
+MAX_TASK_FILE_BYTES = 20 * 1024 * 1024  # the limit of an upload by API call
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
-# The farm gives such times as text without a zone; its documents suggest China's.
+# The farm returns these times as text without time zone; its documents suggest China Standard Time.
 FARM_ZONE = timezone(timedelta(hours=8))
 
 
 def thumbnail_path(path: Path) -> Path:
-    """Return where the thumbnail of a picture in the scratch folder lies."""
+    """Return the path of the thumbnail of a file in the scratch folder."""
     return path.with_suffix(".thumbnail")
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read; it appears whole or not at all."""
+    """Write a file that only the owner can read, with an atomic rename."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "w") as file:
@@ -42,13 +41,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 class Storage:
-    """The folders under the farm's storage folder, which are made where they are missing.
+    """The folders of the farm's storage. Creates missing ones.
 
     :param root: the storage folder.
-    :param inputs: the name of the customer's folder for scenes, ``<bid>-<user id>``.
-    :param outputs: likewise for frames.
-    :param configs: likewise for files that describe tasks.
-    :raises ValueError: the folder is open to others and holds files that are not the farm's.
+    :param inputs: name of the customer's folder for scenes, ``<bid>-<user id>``.
+    :param outputs: the same for frames.
+    :param configs: the same for task files.
+    :raises ValueError: other users can access the folder, and it holds files of another program.
     """
 
     def __init__(self, root: Path, inputs: str, outputs: str, configs: str) -> None:
@@ -64,31 +63,35 @@ class Storage:
         self._latest_files: dict[str, str] = {}
         self.scratch = root / "scratch"
         root.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
-        if root.stat().st_mode & ~PRIVATE_FOLDER & 0o777:
+        mode = root.stat().st_mode & 0o777
+        if mode & ~PRIVATE_FOLDER:
             if any(root.iterdir()) and not self.account_file.exists():
                 raise ValueError(
-                    f"{root} is open to others and holds files that are not the farm's; "
-                    "expected an empty or a new folder, or one with mode 0700"
+                    f"storage: must be an empty or new folder, or have mode 0700, got {root} "
+                    f"with mode {mode:04o} and files of another program"
                 )
             root.chmod(PRIVATE_FOLDER)
         for folder in (self.input, self.output, self.config, self.thumbnails, self.tiles):
             folder.mkdir(parents=True, exist_ok=True)
 
     def clear_scratch(self) -> None:
-        """Make the scratch folder anew: what a farm that was killed has left in it is never used."""
+        """Recreate the scratch folder, because files of a killed farm are not used."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
 
     def last_task_id(self) -> int:
-        """Return the highest task number that has output here, or 0."""
-        heads = (folder.name.partition("_")[0] for folder in self.output.iterdir())
-        return max((int(head) for head in heads if head.isdecimal()), default=0)
+        """Return the highest task id with an output folder, 0 if there is none."""
+        ids = (folder.name.partition("_")[0] for folder in self.output.iterdir())
+        return max((int(task_id) for task_id in ids if task_id.isdecimal()), default=0)
 
     def publish(self, path: Path, folder: str, name: str, *, is_tile: bool = False) -> None:
-        """Move a finished file and its thumbnail from the scratch folder to where they are seen.
+        """Move a finished file and its thumbnail from the scratch folder to the customer's folders.
 
-        :param folder: the task's output folder.
-        :raises OSError: it cannot be moved.
+        :param path: the file in the scratch folder.
+        :param folder: name of the task's output folder.
+        :param name: the new name of the file.
+        :param is_tile: whether the file is a tile, which is not part of the output.
+        :raises OSError: the file cannot be moved.
         """
         thumbnail = thumbnail_path(path)
         if thumbnail.exists():
@@ -97,14 +100,14 @@ class Storage:
         self._latest_files[folder] = name
 
     def latest_file(self, folder: str) -> str | None:
-        """Return the name of the file last published in an output folder, None before there is one."""
+        """Return the name of the file published last in an output folder, None if there is none."""
         if folder not in self._latest_files:
             names = sorted(path.name for path in (self.thumbnails / folder).glob("*") if path.is_file())
             self._latest_files[folder] = names[-1] if names else ""
         return self._latest_files[folder] or None
 
     def read_task_file(self, task_id: int, name: str) -> bytes | None:
-        """Return a file with which the transfer command has described a task, None where there is none."""
+        """Return the content of an uploaded task file such as task.json, None if it does not exist."""
         try:
             with ConfinedFolder(self.config) as config:
                 return config.read((str(task_id), "cfg", name), MAX_TASK_FILE_BYTES)
@@ -112,9 +115,11 @@ class Storage:
             return None
 
     def file_entry(self, path: str, *, in_arrears: bool = False) -> dict[str, Any] | None:
-        """Return what the farm tells about a file or folder of the output storage.
+        """Return the API's description of a file or folder in the output storage.
 
-        :return: None for a link, which leads out of the storage, and for what is not there any more.
+        :param path: absolute path.
+        :param in_arrears: whether the task of the file has unpaid costs.
+        :return: None for a symbolic link, which may lead out of the storage, and for a file that is gone.
         """
         try:
             stat = os.lstat(path)
@@ -123,45 +128,45 @@ class Storage:
         if S_ISLNK(stat.st_mode):
             return None
         is_folder = S_ISDIR(stat.st_mode)
-        # Not pathlib's: a folder of ten thousand frames is listed at once.
+        # pathlib would be too slow for a folder with ten thousand frames.
         name = path.rpartition("/")[2]
-        _, dot, ending = name.lstrip(".").rpartition(".")
+        _, dot, extension = name.lstrip(".").rpartition(".")
         return {
             "fileName": name,
             "fileSize": None if is_folder else stat.st_size,
             "iconPath": None,
             "lastModify": _format_time(int(stat.st_mtime)),
-            "fileType": None if is_folder else ending if dot else "",
+            "fileType": None if is_folder else extension if dot else "",
             "filePath": self.customer_path(path),
             "directory": is_folder,
             "isArrears": int(in_arrears),
         }
 
     def list_folder(self, folder: Path) -> list[str]:
-        """Return the paths of what is in a folder, sorted."""
+        """Return the sorted paths of the entries of a folder."""
         with os.scandir(folder) as entries:
             return sorted(entry.path for entry in entries)
 
     def customer_path(self, path: str) -> str:
-        """Return how the customer names a file or folder of the output storage."""
+        """Return the customer's path of a file or folder in the output storage."""
         return path[self._prefix_length :]
 
     def resolve_folder(self, tree_path: str) -> Path | None:
-        """Return the folder that a customer's path names, or None where there is none.
+        """Return the folder of a customer's path, None if it does not exist or is not in the storage.
 
-        :param tree_path: a path from the root "/" of the output storage. One that leaves it names nothing.
+        :param tree_path: path from the root "/" of the output storage.
         """
         try:
             folder = (self.output / tree_path.strip("/")).resolve()
             inside = folder.is_relative_to(self.output.resolve()) and folder.is_dir()
-        except (OSError, ValueError):  # too long a name, a NUL in it
+        except (OSError, ValueError):  # name too long, or with a NUL character
             return None
         return folder if inside else None
 
 
 @lru_cache
-def _format_time(moment: int) -> str:
-    return f"{datetime.fromtimestamp(moment, FARM_ZONE):%Y-%m-%d %H:%M:%S}"
+def _format_time(timestamp: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp, FARM_ZONE):%Y-%m-%d %H:%M:%S}"
 
 
 def _move(file: Path, folder: Path, name: str) -> None:

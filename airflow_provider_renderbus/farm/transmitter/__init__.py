@@ -1,14 +1,14 @@
 """The farm's transfer command, ``renderbus-farm-transmitter``: the vendor's command line over local folders.
 
-It copies between a local path and the storage of a farm on this machine, so that what calls the vendor's
-command can be tried without it. A transfer goes through these rooms, each of which knows only those after
-it::
+Copies between a local path and the storage of a farm on this machine, so that callers of the vendor's command
+can be tested without it. Modules, each of which imports only those below it::
 
-    command ─▶ plan       which files, from where to where
-            ─▶ transfer   one after the other, a line each, the exit code
-                 ─▶ crew       many files in several processes
-                 ─▶ resume     which were sent before
-                 ─▶ faults     what is to go wrong
+    command          arguments, prompt, exit code
+    transfer         copies the files, prints a line per file
+    file_list        which files, from where to where
+    worker_pool      parallel copies in several processes
+    resume           the database of sent files
+    faults           simulated faults
 
-The files of both sides are reached through :mod:`airflow_provider_renderbus.farm.storage.confined_folder`.
+Both sides are accessed through :mod:`airflow_provider_renderbus.farm.storage.confined_folder`.
 """

@@ -1,8 +1,8 @@
-"""What is to go wrong with a transfer: told in an environment variable or in a file of the farm's storage.
+"""Simulated faults of a transfer, set by an environment variable or by a file in the farm's storage.
 
-The text is a few words: ``after=N`` files (none where it is not there), ``half`` of the next file under its
-final name, ``silence`` for ever, and ``exit=CODE`` (1 where it is not there). ``times=N`` in the file has it
-happen to the next N transfers only; the file counts down and is gone at the end.
+The text has these words: ``after=N`` files (default 0), ``half`` of the next file under its final name,
+``hang`` forever, ``exit=CODE`` (default 1). In the file, ``times=N`` limits the fault to the next N
+transfers: the file counts down and is deleted at the end.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 FAULT_VARIABLE = "RENDERBUS_FARM_TRANSFER_FAULT"
 FAULT_FILE = "transfer-fault"
-_WORD = re.compile(r"(half|silence)|(after|times)=(\d{1,9})|(exit)=(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])")
+_WORD = re.compile(r"(half|hang)|(after|times)=(\d{1,9})|(exit)=(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong.
+    """A fault of one transfer.
 
-    :param after: files that are copied before it does.
-    :param half: half of the next file is written, under its final name.
-    :param silence: the command goes on for ever and does nothing.
+    :param after: number of files to copy before the fault.
+    :param half: whether to write half of the next file under its final name.
+    :param hang: whether to hang forever.
     :param exit: the exit code.
     """
 
@@ -37,10 +37,10 @@ class Fault:
 
 
 def load_fault(storage: Path) -> Fault | None:
-    """Return what is to go wrong with this transfer, and count it where it is counted.
+    """Return the fault of this transfer, None for no fault. Counts down ``times``.
 
-    :param storage: the farm's storage folder.
-    :raises ValueError: the text cannot be read.
+    :param storage: storage folder of the farm.
+    :raises ValueError: the text is invalid.
     """
     if text := os.environ.get(FAULT_VARIABLE):
         return _parse(FAULT_VARIABLE, text)[0]
@@ -57,14 +57,14 @@ def load_fault(storage: Path) -> Fault | None:
     return None if times == 0 else fault
 
 
-def _parse(where: str, text: str) -> tuple[Fault, int | None]:
+def _parse(source: str, text: str) -> tuple[Fault, int | None]:
     values: dict[str, int] = {}
     for word in text.split():
         match = _WORD.fullmatch(word)
         if not match:
             raise ValueError(
-                f"{where} has {word[:80]!r}; expected half, silence, exit=0 to 255, after=N files, times=N"
+                f"{source}: must be half, hang, exit=0 to 255, after=N or times=N, got {word[:80]!r}"
             )
         values |= {match[1]: 1} if match[1] else {match[2] or match[4]: int(match[3] or match[5])}
-    fault = Fault(values.get("after", 0), "half" in values, "silence" in values, values.get("exit", 1))
+    fault = Fault(values.get("after", 0), "half" in values, "hang" in values, values.get("exit", 1))
     return fault, values.get("times")

@@ -1,4 +1,4 @@
-"""Which files a transfer copies, from where to where, by its type."""
+"""Lists the files that a transfer copies, with source and target, by the type of the transfer."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _DRIVE = re.compile(r"([A-Za-z]):(?=/|$)")
 
 @dataclass(frozen=True, slots=True)
 class TransferItem:
-    """A file to be copied.
+    """A file to copy.
 
-    :param name: its path as the output lines show it.
-    :param open: opens it to be read.
-    :param target: its path where it is copied to, not yet checked.
+    :param name: path of the file in the output lines.
+    :param open: opens the file for reading.
+    :param target: path of the copy, not validated yet.
     """
 
     name: str
@@ -36,15 +36,15 @@ class TransferItem:
 def list_uploads(
     transfer_type: str, local: str, remote: str, entries: slice, *, keep_paths: bool
 ) -> list[TransferItem]:
-    """Return what an upload copies.
+    """Return the files of an upload.
 
     :param transfer_type: ``upload_path``, ``upload_json`` or ``upload_list``.
-    :param local: the file to send, or the file that names what to send.
-    :param remote: of a single file its path in the storage, else the folder there.
-    :param entries: which entries of a list.
-    :param keep_paths: of a list of paths, keep their folders.
-    :raises OSError: there is no such local file.
-    :raises ValueError: it does not hold what the kind wants.
+    :param local: the file to send, or the list of files to send.
+    :param remote: path of a single file in the storage, else of the folder.
+    :param entries: the entries of the list to copy.
+    :param keep_paths: whether the files of a list of paths keep their folders.
+    :raises OSError: the local file does not exist.
+    :raises ValueError: the list has a wrong format.
     """
     if transfer_type == "upload_path":
         return [_upload_item(local, remote)] if Path(local).stat() else []
@@ -57,29 +57,30 @@ def list_uploads(
 def list_downloads(
     transfer_type: str, remote: str, entries: slice, storage: ConfinedFolder, *, keep_paths: bool
 ) -> Iterator[TransferItem]:
-    """Yield what a download copies; targets are relative to the local folder.
+    """Yield the files of a download; targets are relative to the local folder.
 
     :param transfer_type: ``download_path`` or ``download_list``.
-    :param remote: the path in the storage of a file or folder, or the local file with a list of such paths.
-    :param entries: which entries of a list.
-    :param keep_paths: keep the folders of the storage, from its root.
-    :raises OSError: there is no such list.
-    :raises ValueError: it is none.
+    :param remote: path of a file or folder in the storage, or a local file with a list of such paths.
+    :param entries: the entries of the list to copy.
+    :param storage: the customer's folder.
+    :param keep_paths: whether targets keep the folders from the root of the storage.
+    :raises OSError: the list does not exist.
+    :raises ValueError: the list has a wrong format.
     """
     for name in _read_lines(remote)[entries] if transfer_type == "download_list" else [remote]:
         try:
             top = split_path(name)
-            found = list(storage.list_files(top))
-        except (OSError, PathNotAllowed):  # told again when it is opened
+            files = list(storage.list_files(top))
+        except (OSError, PathNotAllowed):  # opening the file raises it again
             yield TransferItem(name, partial(_open, storage, name), name)
             continue
-        for parts in found:
-            kept = parts if keep_paths else parts[len(top) :] or parts[-1:]
-            yield TransferItem(f"/{'/'.join(parts)}", partial(storage.open, parts), "/".join(kept))
+        for parts in files:
+            target = parts if keep_paths else parts[len(top) :] or parts[-1:]
+            yield TransferItem(f"/{'/'.join(parts)}", partial(storage.open, parts), "/".join(target))
 
 
 def server_path(local: str) -> str:
-    """Return where a local path lies in the input storage: without the drive's colon, with slashes only."""
+    """Return the path of a local file in the input storage: no colon after the drive, only slashes."""
     return _DRIVE.sub(r"\1", local.replace("\\", "/"), count=1).lstrip("/")
 
 
@@ -96,16 +97,16 @@ def _read_assets(path: str, remote: str) -> Iterator[tuple[str, str]]:
         content = json.loads(Path(path).read_bytes())
         scene = content.get("scene")
         for entry in [*content["asset"], *([scene] if scene else [])]:
-            yield entry["local"] + "", f"{remote}/" + entry["server"]  # fails where they are no texts
+            yield entry["local"] + "", f"{remote}/" + entry["server"]  # raises if these are not strings
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise ValueError(f"{path} is no upload.json: expected {{'asset': [{{'local', 'server'}}]}}") from None
+        raise ValueError(f"{path}: must be {{'asset': [{{'local', 'server'}}]}}, as in upload.json") from None
 
 
 def _read_lines(path: str) -> list[str]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is no list: expected a path a line, in UTF-8") from None
+        raise ValueError(f"{path}: must be a UTF-8 text with one path per line") from None
     return [line for line in text.split("\n") if line.strip()]
 
 

@@ -1,6 +1,6 @@
-"""The resume database: what was sent before and has not changed is not sent again.
+"""The resume database: an unchanged file is not sent again.
 
-Its ini file has the sections and keys of the vendor's. Only SQLite is served.
+The ini file has the sections and keys of the vendor's. Only SQLite is supported.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ CREATE_TABLE = (
 
 
 class ResumeDatabase:
-    """What was sent before, by storage and server path.
+    """The files sent before, by name (storage and server path).
 
-    :param path: of the database.
-    :raises ValueError: it cannot be used.
+    :param path: path of the database.
+    :raises ValueError: the database cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
         try:
-            with ExitStack() as ends:
-                # Each note is committed by itself: it must outlive a command that is killed, and a second
-                # command with the same database must not wait for the end of the first.
+            with ExitStack() as on_error:
+                # Autocommit: an entry must survive a killed command, and a second command with the same
+                # database must not wait until the first ends.
                 self._sql = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
-                ends.callback(self._sql.close)
+                on_error.callback(self._sql.close)
                 self._sql.execute("PRAGMA journal_mode = WAL")
                 self._sql.execute("PRAGMA synchronous = OFF")
                 self._sql.execute(CREATE_TABLE)
-                ends.pop_all()
+                on_error.pop_all()
         except sqlite3.Error as error:
             raise ValueError(f"the resume database {path} cannot be used: {error}") from None
 
@@ -51,17 +51,17 @@ class ResumeDatabase:
         self._sql.close()
 
     def is_sent(self, name: str, file: os.stat_result) -> bool:
-        """Return whether a file as it is now was sent under a name.
+        """Return whether the file was sent under a name and is unchanged.
 
-        :raises OSError: the database does not answer.
+        :raises OSError: the database fails.
         """
         row = self._execute("SELECT size, modified FROM sent WHERE name = ?", (name,))
         return bool(row == _stamp(file))
 
     def mark_sent(self, name: str, file: os.stat_result) -> None:
-        """Note that a file as it is now was sent under a name.
+        """Store that the file, as it is now, was sent under a name.
 
-        :raises OSError: the database does not take it.
+        :raises OSError: the database fails.
         """
         self._execute("REPLACE INTO sent VALUES (?, ?, ?)", (name, *_stamp(file)))
 
@@ -73,7 +73,7 @@ class ResumeDatabase:
 
 
 def open_resume_database(ini: str) -> ResumeDatabase | None:
-    """Open the database that the ini file of ``-C`` describes; ``None`` and one that is off are none.
+    """Open the database of the ini file of ``-C``; return None for ``None`` or a disabled database.
 
     :raises ValueError: the file or the database cannot be used.
     """
@@ -90,12 +90,12 @@ def open_resume_database(ini: str) -> ResumeDatabase | None:
 
 
 def _database_path(settings: ConfigParser, folder: Path) -> Path | None:
-    on = settings.getboolean("database", "on", fallback=True)
-    if not on or settings.getboolean("sqlite", "temporary", fallback=False):
+    enabled = settings.getboolean("database", "on", fallback=True)
+    if not enabled or settings.getboolean("sqlite", "temporary", fallback=False):
         return None
-    kind = settings.get("database", "type", fallback="sqlite")
-    if kind != "sqlite":
-        raise ValueError(f"type is {kind[:80]!r}; expected sqlite")
+    database_type = settings.get("database", "type", fallback="sqlite")
+    if database_type != "sqlite":
+        raise ValueError(f"type: must be sqlite, got {database_type[:80]!r}")
     path = folder / settings.get("sqlite", "db_path")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -1,4 +1,4 @@
-"""Copying file after file, with a line for each, and the exit code at the end."""
+"""Copies files one by one or in parallel, prints a line per file and returns the exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """The exit codes, as the vendor's Python client reads them, and 255 from the command's own help."""
+    """Exit codes as the vendor's Python client interprets them; 255 is from the help of the command."""
 
     DONE = 0
     BAD_STORAGE = 9
@@ -36,7 +36,7 @@ class ExitCode(IntEnum):
 
 
 PARALLEL_FROM = 64
-"""Files from which on several are copied at once."""
+"""Number of files from which on they are copied in parallel."""
 MAX_PROCESSES = min(4, os.cpu_count() or 1)
 
 PERMANENT_ERRNOS = {
@@ -49,7 +49,7 @@ PERMANENT_ERRNOS = {
     errno.ENAMETOOLONG,
     errno.ENXIO,
 }
-"""Errors that the next try meets too."""
+"""Errors that a retry would meet again."""
 
 
 def transfer(
@@ -61,41 +61,39 @@ def transfer(
     fault: Fault | None,
     emit: Callable[[str], None],
 ) -> int:
-    """Copy files, and return the exit code.
+    """Copy files and return the exit code.
 
     :param direction: ``upload`` or ``download``, for the lines.
     :param items: the files.
-    :param target: the folder into which they are copied.
-    :param resume: what was sent before.
-    :param prefix: before a file's path, its name in the resume database.
-    :param fault: what is to go wrong.
-    :param emit: is given each line.
+    :param target: the folder of the copies.
+    :param resume: the database of files sent before, None for none.
+    :param prefix: prefix of a file's path in the resume database.
+    :param fault: the fault to simulate.
+    :param emit: called with the lines.
     """
-    copying = Copier(direction, len(items), target, resume, prefix, emit)
-    whole = items[: fault.after] if fault else items
-    # Files with one place are copied in their order: the last of them counts. A database has one process.
-    if resume is None and len(whole) >= PARALLEL_FROM and len({item.target for item in whole}) == len(whole):
-        copying.copy_in_parallel(whole)
+    copier = _Copier(direction, len(items), target, resume, prefix, emit)
+    before_fault = items[: fault.after] if fault else items
+    # Files with the same target are copied in order: the last one wins. A database has one process.
+    targets = {item.target for item in before_fault}
+    if resume is None and len(before_fault) >= PARALLEL_FROM and len(targets) == len(before_fault):
+        copier.copy_in_parallel(before_fault)
     else:
-        for item in whole:
-            copying.emit([copying.copy(item)])
-    if fault and fault.half and len(items) > len(whole):
-        _copy(items[len(whole)], target, resume, prefix, half=True)
+        for item in before_fault:
+            copier.emit([copier.copy(item)])
+    if fault and fault.half and len(items) > len(before_fault):
+        copier.copy_half(items[len(before_fault)])
     while fault and fault.hang:
         signal.pause()
-    return fault.exit if fault else min(copying.exit_codes, default=ExitCode.DONE)
+    return fault.exit if fault else min(copier.exit_codes, default=ExitCode.DONE)
 
 
-class Copier:
-    """Copies files and tells of each.
+def escape_control_characters(path: str) -> str:
+    """Return a path as one line, with control characters escaped."""
+    return CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), path)
 
-    :param direction: ``upload`` or ``download``, for the lines.
-    :param total: how many files there are.
-    :param target: the folder into which they are copied.
-    :param resume: what was sent before.
-    :param prefix: before a file's path, its name in the resume database.
-    :param emit: is given each line.
-    """
+
+class _Copier:
+    """Copies files and emits one line per file."""
 
     def __init__(
         self,
@@ -113,66 +111,60 @@ class Copier:
         self._counts = count(1)
 
     def copy(self, item: TransferItem) -> str:
-        """Copy a file, and return the line about it, without its count."""
+        """Copy a file and return its line without the count."""
+        name = escape_control_characters(item.name)
         try:
-            what = _copy(item, self._target, self._resume, self._prefix)
-            return f"done {{}} {what} ({escape_control_characters(item.name)})"
+            return f"done {{}} {self._copy(item)} ({name})"
         except (PathNotAllowed, OSError) as error:
-            never = isinstance(error, PathNotAllowed) or error.errno in PERMANENT_ERRNOS
-            self.exit_codes.add(ExitCode.UNTRANSFERABLE if never else ExitCode.INCOMPLETE)
+            is_permanent = isinstance(error, PathNotAllowed) or error.errno in PERMANENT_ERRNOS
+            self.exit_codes.add(ExitCode.UNTRANSFERABLE if is_permanent else ExitCode.INCOMPLETE)
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            return f"fail {{}} {reason} ({escape_control_characters(item.name)})"
+            return f"fail {{}} {reason} ({name})"
 
-    def emit(self, lines: Sequence[str]) -> None:
-        """Give out lines, with their counts."""
-        self._emit("\n".join(self._with_count(line) for line in lines))
+    def copy_half(self, item: TransferItem) -> None:
+        """Copy the first half of a file, without a line."""
+        source = item.open()
+        try:
+            self._target.copy_in(source, split_path(item.target), first_half=True)
+        finally:
+            os.close(source)
 
     def copy_in_parallel(self, items: Sequence[TransferItem]) -> None:
-        """Copy files, several at once.
+        """Copy files in several processes.
 
-        :raises OSError: a process that copied was killed.
+        :raises OSError: one of the processes was killed.
         """
 
-        def work(number: int, tell: Callable[[str], object]) -> int:
-            for item in items[number::MAX_PROCESSES]:
-                tell(self.copy(item))
+        def work(index: int, emit_line: Callable[[str], object]) -> int:
+            for item in items[index::MAX_PROCESSES]:
+                emit_line(self.copy(item))
             return min(self.exit_codes, default=ExitCode.DONE)
 
         codes = run_in_processes(MAX_PROCESSES, work, self.emit)
         if not set(codes) <= set(ExitCode):
-            raise OSError(f"a process that copied files has ended with {codes}")
+            raise OSError(f"a copy process was killed; exit codes {codes}")
         self.exit_codes |= {ExitCode(code) for code in codes if code != ExitCode.DONE}
 
+    def emit(self, lines: Sequence[str]) -> None:
+        """Emit lines with their counts."""
+        self._emit("\n".join(self._with_count(line) for line in lines))
+
     def _with_count(self, line: str) -> str:
-        outcome, _, rest = line.partition(" {} ")
-        return f"{self._direction} file {outcome} {next(self._counts)}/{self._total} {rest}"
+        result, _, rest = line.partition(" {} ")
+        return f"{self._direction} file {result} {next(self._counts)}/{self._total} {rest}"
 
-
-def escape_control_characters(path: str) -> str:
-    """Return a path in one line, control characters escaped."""
-    return CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), path)
-
-
-def _copy(
-    item: TransferItem,
-    target: ConfinedFolder,
-    resume: ResumeDatabase | None,
-    prefix: str,
-    *,
-    half: bool = False,
-) -> str:
-    """Copy a file that is not there yet, and return what was done."""
-    parts = split_path(item.target)
-    name = f"{prefix}/{'/'.join(parts)}"
-    source = item.open()
-    try:
-        file = os.fstat(source)
-        noted = None if half else resume
-        if noted and noted.is_sent(name, file) and target.size(parts) == file.st_size:
-            return "was there"
-        size = target.copy_in(source, parts, first_half=half)
-        if noted:
-            noted.mark_sent(name, file)
-    finally:
-        os.close(source)
-    return f"{size} bytes"
+    def _copy(self, item: TransferItem) -> str:
+        """Copy a file that is not in the target yet, and return what was done."""
+        parts = split_path(item.target)
+        name = f"{self._prefix}/{'/'.join(parts)}"
+        source = item.open()
+        try:
+            file = os.fstat(source)
+            if self._resume and self._resume.is_sent(name, file) and self._target.size(parts) == file.st_size:
+                return "was there"
+            size = self._target.copy_in(source, parts)
+            if self._resume:
+                self._resume.mark_sent(name, file)
+        finally:
+            os.close(source)
+        return f"{size} bytes"

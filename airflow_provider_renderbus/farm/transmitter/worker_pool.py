@@ -1,7 +1,7 @@
-"""Sharing work among processes that tell of it line by line.
+"""Runs work in several forked processes that report line by line.
 
-Threads would not do: to copy a file of a frame's size takes a dozen short calls of the system, and the
-threads of one Python wait for one another at each of them.
+Threads would not help: copying a file as small as a frame takes a dozen short system calls, and Python's
+threads wait for the interpreter lock at each of them.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ _FLUSH_SECONDS = 0.1
 def run_in_processes(
     processes: int, work: Callable[[int, Emit], int], on_lines: Callable[[Sequence[str]], None]
 ) -> list[int]:
-    """Do work in several processes, and return their exit codes, below 0 for one that a signal has ended.
+    """Run work in several processes and return their exit codes, below 0 for one killed by a signal.
 
-    :param processes: how many processes.
-    :param work: is given the number of its process, from 0 on, and where to tell lines; it returns the exit
-        code.
-    :param on_lines: is given the lines as they come.
+    :param processes: number of processes.
+    :param work: called in each process with its index, from 0, and a function that emits a line; returns the
+        exit code.
+    :param on_lines: called with the lines as they arrive.
     """
     running: list[int] = []
-    rests: dict[int, bytes] = {}
+    partial_lines: dict[int, bytes] = {}
     try:
         with selectors.DefaultSelector() as pipes:
-            for number in range(processes):
-                process, pipe = _fork(partial(work, number))
+            for index in range(processes):
+                process, pipe = _fork(partial(work, index))
                 running.append(process)
-                rests[pipe] = b""
+                partial_lines[pipe] = b""
                 pipes.register(pipe, selectors.EVENT_READ)
-            while rests:
+            while partial_lines:
                 for key, _ in pipes.select():
-                    piece = os.read(key.fd, _CHUNK_SIZE)
-                    *lines, rests[key.fd] = (rests[key.fd] + piece).split(b"\n")
+                    chunk = os.read(key.fd, _CHUNK_SIZE)
+                    *lines, partial_lines[key.fd] = (partial_lines[key.fd] + chunk).split(b"\n")
                     if lines:
                         on_lines([line.decode() for line in lines])
-                    if not piece:
+                    if not chunk:
                         pipes.unregister(key.fd)
                         os.close(key.fd)
-                        del rests[key.fd]
+                        del partial_lines[key.fd]
         codes = [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in running]
         running.clear()
         return codes
@@ -62,36 +62,36 @@ def run_in_processes(
             with suppress(ProcessLookupError, ChildProcessError):
                 os.kill(process, signal.SIGTERM)
                 os.waitpid(process, 0)
-        for pipe in rests:
+        for pipe in partial_lines:
             os.close(pipe)
 
 
 def _fork(work: Callable[[Emit], int]) -> tuple[int, int]:
-    """Begin work in a process of its own, and return its number and the pipe that its lines come from."""
-    pipe, said = os.pipe()
+    """Run work in a forked process; return the process id and the pipe with its lines."""
+    pipe, output = os.pipe()
     process = os.fork()
     if process:
-        os.close(said)
+        os.close(output)
         return process, pipe
     code = _FAILED
     try:
         os.close(pipe)
-        with os.fdopen(said, "w", encoding="utf-8") as lines:
+        with os.fdopen(output, "w", encoding="utf-8") as lines:
             code = work(_buffered(lines))
-    except Exception:  # noqa: BLE001 - nobody else can tell of it
+    except Exception:  # noqa: BLE001 - nothing above reports it
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
 def _buffered(lines: TextIO) -> Emit:
-    told = monotonic()
+    flushed_at = monotonic()
 
-    def tell(line: str) -> None:
-        nonlocal told
+    def emit(line: str) -> None:
+        nonlocal flushed_at
         print(line, file=lines)
-        if monotonic() - told > _FLUSH_SECONDS:
+        if monotonic() - flushed_at > _FLUSH_SECONDS:
             lines.flush()
-            told = monotonic()
+            flushed_at = monotonic()
 
-    return tell
+    return emit

@@ -107,7 +107,7 @@ class TestDown:
             download(999, frames)
 
     @pytest.mark.parametrize(
-        "order", ["after=2 exit=10", "after=1 half exit=0", "after=1 half exit=1", "silence"]
+        "order", ["after=2 exit=10", "after=1 half exit=0", "after=1 half exit=1", "hang"]
     )
     def test_another_try_fetches_the_rest(self, farm, rendered, frames, fault, order):
         fault(f"{order} times=1")

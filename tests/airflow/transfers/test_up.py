@@ -86,7 +86,7 @@ class TestUp:
             ("after=2 exit=11", AirflowFailException, "can never be transferred"),
             ("after=2 exit=9", AirflowFailException, "exit code 9"),
             ("after=2 exit=255", AirflowFailException, "exit code 255"),
-            ("after=2 silence", AirflowException, "Nothing has moved"),
+            ("after=2 hang", AirflowException, "Nothing has moved"),
         ],
     )
     def test_another_try_sends_the_rest(self, shot, inputs, fault, order, kind, message):

@@ -47,31 +47,31 @@ def local(tmp_path):
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Run the command in this process: its exit code and its lines."""
+    """Runs the command in this process; returns exit code, output lines after the prompt, and errors."""
 
-    def run(*args, answer="y\n", **more):
+    def run(*args, answer="y\n", **overrides):
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
         monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BytesIO()))
         before = signal.getsignal(signal.SIGTERM)
         try:
-            code = main(flags(*args, **more))
-        except SystemExit as end:
-            code = end.code
+            code = main(flags(*args, **overrides))
+        except SystemExit as exit_error:
+            code = exit_error.code
         finally:
             signal.signal(signal.SIGTERM, before)
-        said = []
+        outputs = []
         for stream in (sys.stdout, sys.stderr):
             stream.seek(0)
-            said.append(stream.read())
-        return code, said[0].splitlines()[1:], said[1]
+            outputs.append(stream.read())
+        return code, outputs[0].splitlines()[1:], outputs[1]
 
     return run
 
 
 @pytest.fixture
 def start(storage, tmp_path):
-    """Start the command as a process of its own, in a group of its own."""
+    """Starts the command as a process."""
     started = []
 
     def start(*args, program=PROGRAM, **environment):

@@ -1,4 +1,4 @@
-"""What the tests of the transfer command share: its arguments, and the files of a folder."""
+"""Arguments of the transfer command and helpers for files, shared by its tests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def write(path, text="content"):
     return path
 
 
-def flags(kind, local, remote, storage="input", keep="true", **more):
-    given = {
+def flags(kind, local, remote, storage="input", keep="true", **overrides):
+    values = {
         "E": "aspera",
         "H": "127.0.0.1",
         "P": PORT,
@@ -26,11 +26,11 @@ def flags(kind, local, remote, storage="input", keep="true", **more):
         "T": kind,
         "L": local,
         "R": remote,
-    } | more
-    return [text for flag, value in given.items() for text in (f"-{flag}", str(value))]
+    } | overrides
+    return [text for flag, value in values.items() for text in (f"-{flag}", str(value))]
 
 
-def everything(folder):
+def all_files(folder):
     return {path for path in folder.rglob("*") if not path.is_dir()}
 
 

@@ -1,4 +1,4 @@
-"""The transfer command: what it copies, says and ends with."""
+"""The transfer command: copied files, output lines and exit codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_renderbus.farm.transmitter.file_list import server_path
 from tests.farm.transmitter.files import PORT, content, write
 
 
-def test_a_configuration_file_goes_to_its_place(run, storage, local):
+def test_upload_path_task_file_goes_to_config_storage(run, storage, local):
     write(local / "task.json", "{}")
     code, lines, errors = run(
         "upload_path", local / "task.json", "/35000001/cfg/task.json", "config", keep="false"
@@ -22,7 +22,7 @@ def test_a_configuration_file_goes_to_its_place(run, storage, local):
     assert content(storage / "config" / "30201-100001") == {"35000001/cfg/task.json": "{}"}
 
 
-def test_assets_go_where_upload_json_says(run, inputs, local):
+def test_upload_json_assets_go_to_server_paths(run, inputs, local):
     names = {"a.blend": "/D/shots/a.blend", "b 'q\" .png": "mnt/b 'q\" .png", "衣帽间.max": "/衣帽间.max"}
     assets = [{"local": str(write(local / name, name)), "server": server} for name, server in names.items()]
     scene = {"local": str(write(local / "s.c4d", "s")), "server": "/s.c4d"}
@@ -41,7 +41,7 @@ def test_assets_go_where_upload_json_says(run, inputs, local):
         ("false", {"sh010_0001.png", "deep/er.png"}),
     ],
 )
-def test_frames_are_fetched(run, outputs, local, keep, expected):
+def test_download_path_folder_copies_frames(run, outputs, local, keep, expected):
     code, lines, _ = run("download_path", local / "new", "/35000001_sh010", "output", keep)
     assert code == 0
     assert set(content(local / "new")) == expected
@@ -49,20 +49,22 @@ def test_frames_are_fetched(run, outputs, local, keep, expected):
     assert lines[-1] == "download file done 2/2 29 bytes (/35000001_sh010/sh010_0001.png)"
 
 
-def test_a_single_frame_is_fetched(run, outputs, local):
+def test_download_path_single_frame_copies_it(run, outputs, local):
     assert run("download_path", local, "35000002_sh020/b.png", "output", "false")[0] == 0
     assert set(content(local)) == {"b.png"}
 
 
-def test_lists_are_cut(run, inputs, outputs, local):
-    paths = [str(write(local / f"{number}.exr")) for number in range(5)]
-    listed = write(local / "list.txt", "\n".join(paths) + "\n")
-    assert run("upload_list", listed, "/set", keep="false", c="1 3")[0] == 0
+def test_lists_with_entries_copy_only_those(run, inputs, outputs, local):
+    paths = [str(write(local / f"{index}.exr")) for index in range(5)]
+    local_list = write(local / "list.txt", "\n".join(paths) + "\n")
+    assert run("upload_list", local_list, "/set", keep="false", c="1 3")[0] == 0
     assert set(content(inputs)) == {"set/1.exr", "set/2.exr"}
-    assert run("upload_list", listed, "/", c="0 1")[0] == 0
+    assert run("upload_list", local_list, "/", c="0 1")[0] == 0
     assert f"{paths[0]}".lstrip("/") in content(inputs)
-    wanted = write(local / "wanted.txt", "\ufeff/35000002_sh020\n/35000001_sh010/sh010_0001.png\n/nothing\n")
-    assert run("download_list", local / "new", wanted, "output", c="0 2")[0] == 0
+    remote_list = write(
+        local / "remote.txt", "\ufeff/35000002_sh020\n/35000001_sh010/sh010_0001.png\n/nothing\n"
+    )
+    assert run("download_list", local / "new", remote_list, "output", c="0 2")[0] == 0
     assert set(content(local / "new")) == {"35000002_sh020/b.png", "35000001_sh010/sh010_0001.png"}
 
 
@@ -75,7 +77,7 @@ def test_lists_are_cut(run, inputs, outputs, local):
         ("\\\\srv\\s\\a", "srv/s/a"),
     ],
 )
-def test_a_local_path_lies_in_the_storage_by_the_vendors_rule(path, server):
+def test_server_path_follows_vendor_rule(path, server):
     assert server_path(path) == server
 
 
@@ -85,7 +87,7 @@ def ini(local):
     return lambda kind="sqlite", temporary="false": write(local / "t.ini", settings.format(kind, temporary))
 
 
-def test_what_was_sent_before_is_not_sent_again(run, inputs, local, ini):
+def test_upload_unchanged_file_with_resume_database_is_skipped(run, inputs, local, ini):
     write(local / "a", "one")
     args = ("upload_path", local / "a", "/a")
     assert "3 bytes" in run(*args, C=ini())[1][1]
@@ -98,9 +100,9 @@ def test_what_was_sent_before_is_not_sent_again(run, inputs, local, ini):
     assert content(inputs) == {"a": "other"}
 
 
-def test_a_resume_database_that_cannot_be_used_is_told(run, inputs, local, ini):
+def test_upload_unusable_resume_database_exits_with_error(run, inputs, local, ini):
     args = ("upload_path", write(local / "a"), "/a")
-    assert "expected sqlite" in run(*args, C=ini("redis"))[2]
+    assert "type: must be sqlite, got 'redis'" in run(*args, C=ini("redis"))[2]
     assert run(*args, C=local / "missing.ini")[0] == 255
     assert run(*args, C=write(local / "bad.ini", "nothing"))[0] == 255
     write(local / "db" / "r.db", "no database" * 100)
@@ -111,13 +113,13 @@ def test_a_resume_database_that_cannot_be_used_is_told(run, inputs, local, ini):
 @pytest.mark.parametrize(
     "more", [{"E": "ftp"}, {"P": "x"}, {"K": "yes"}, {"c": "1"}, {"T": "upload"}, {"p": "3"}, {"Z": "1"}]
 )
-def test_wrong_arguments_end_at_once(run, storage, local, more):
+def test_command_invalid_argument_exits_with_error(run, storage, local, more):
     code, lines, errors = run("upload_path", write(local / "a"), "/a", **more)
     assert (code, lines) == (255, [])
     assert errors.startswith("renderbus-farm-transmitter: ")
 
 
-def test_a_local_path_that_is_not_there_ends_at_once(run, inputs, local):
+def test_command_missing_local_path_exits_with_error(run, inputs, local):
     assert run("upload_path", local / "missing", "/a")[0] == 255
     assert run("upload_json", local / "missing", "/")[0] == 255
     assert run("upload_list", local / "missing", "/")[0] == 255
@@ -131,10 +133,10 @@ def test_a_local_path_that_is_not_there_ends_at_once(run, inputs, local):
         "[" * 100_000,
     ):
         code, _, errors = run("upload_json", write(local / "u.json", text), "/")
-        assert (code, "is no upload.json" in errors) == (255, True)
+        assert (code, "as in upload.json" in errors) == (255, True)
 
 
-def test_the_question_wants_an_answer(run, inputs, local):
+def test_command_prompt_not_answered_exits_with_error(run, inputs, local):
     for answer in ("", "n\n"):
         code, lines, errors = run("upload_path", write(local / "a"), "/a", answer=answer)
         assert (code, lines) == (255, [])
@@ -142,13 +144,13 @@ def test_the_question_wants_an_answer(run, inputs, local):
     assert content(inputs) == {}
 
 
-def test_ids_that_do_not_go_together_are_wrong(run, storage, local):
+def test_command_wrong_user_id_exits_with_bad_storage(run, storage, local):
     code, _, errors = run("upload_path", write(local / "a"), "/a", U="100002")
     assert code == 9
-    assert "do not go together" in errors
+    assert "does not belong to user id" in errors
 
 
-def test_only_a_farm_that_runs_is_found(storage, tmp_path, monkeypatch):
+def test_find_storage_returns_only_running_farm(storage, tmp_path, monkeypatch):
     assert find_storage("127.0.0.1", PORT) == find_storage("localhost", PORT) == storage
     assert find_storage("10.0.0.7", PORT) is find_storage("127.0.0.1", 1) is None
     entry = next(tmp_path.glob("renderbus-farms-*/*.json"))
@@ -160,7 +162,7 @@ def test_only_a_farm_that_runs_is_found(storage, tmp_path, monkeypatch):
     assert find_storage("127.0.0.1", PORT) == Path("/somewhere")
 
 
-def test_a_folder_of_enrolments_open_to_others_is_not_trusted(storage, tmp_path):
+def test_find_storage_registry_open_to_others_raises(storage, tmp_path):
     next(tmp_path.glob("renderbus-farms-*")).chmod(0o777)
-    with pytest.raises(OSError, match="not this user's alone"):
+    with pytest.raises(OSError, match="must be accessible to this user only"):
         find_storage("127.0.0.1", PORT)

@@ -1,4 +1,4 @@
-"""The transfer command when things go wrong: by themselves, on demand, and when it is killed."""
+"""Failures of the transfer command: file errors, simulated faults, and a killed command."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from airflow_provider_renderbus.farm.storage import confined_folder as enclosure
-from tests.farm.transmitter.files import content, everything, write
+from airflow_provider_renderbus.farm.storage import confined_folder
+from tests.farm.transmitter.files import all_files, content, write
 
 
-def test_files_that_cannot_be_sent_are_told_and_the_others_sent(run, inputs, local):
+def test_upload_unreadable_files_fail_and_others_are_sent(run, inputs, local):
     os.mkfifo(local / "pipe")
     names = ["missing", "pipe", ".", "there"]
     write(local / "there")
@@ -23,36 +23,36 @@ def test_files_that_cannot_be_sent_are_told_and_the_others_sent(run, inputs, loc
     assert code == 11
     assert lines[1:] == [
         f"upload file fail 1/3 No such file or directory ({local}/missing)",
-        f"upload file fail 2/3 expected a file, not a folder, a pipe or a device ({local}/pipe)",
+        f"upload file fail 2/3 must be a regular file, not a folder, pipe or device ({local}/pipe)",
         f"upload file done 3/3 7 bytes ({local}/there)",
     ]
 
 
-def test_a_file_that_changes_meanwhile_is_left(run, inputs, local, monkeypatch):
+def test_upload_file_changed_during_copy_is_incomplete(run, inputs, local, monkeypatch):
     write(local / "a", "before")
     sendfile = os.sendfile
 
-    def meanwhile(*args):
+    def change_file(*args):
         write(local / "a", "longer than before")
         return sendfile(*args)
 
-    monkeypatch.setattr(enclosure.os, "sendfile", meanwhile)
+    monkeypatch.setattr(confined_folder.os, "sendfile", change_file)
     code, lines, _ = run("upload_path", local / "a", "/a")
     assert code == 10
-    assert "it has changed" in lines[1]
-    assert everything(inputs) == set()
+    assert "the file changed during the copy" in lines[1]
+    assert all_files(inputs) == set()
 
 
-def test_a_full_disk_leaves_files_for_the_next_run(run, inputs, local, monkeypatch):
+def test_upload_full_disk_is_incomplete(run, inputs, local, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(enclosure.os, "sendfile", full)
+    monkeypatch.setattr(confined_folder.os, "sendfile", full)
     assert run("upload_path", write(local / "a"), "/a")[0] == 10
-    assert everything(inputs) == set()
+    assert all_files(inputs) == set()
 
 
-def test_faults_come_from_the_environment(run, inputs, local, monkeypatch):
+def test_fault_from_environment_is_applied(run, inputs, local, monkeypatch):
     paths = [str(write(local / name, "twelve bytes")) for name in "abc"]
     args = ("upload_list", write(local / "list", "\n".join(paths)), "/", "input", "false")
     monkeypatch.setenv("RENDERBUS_FARM_TRANSFER_FAULT", "after=1 half exit=0")
@@ -63,46 +63,46 @@ def test_faults_come_from_the_environment(run, inputs, local, monkeypatch):
     monkeypatch.setenv("RENDERBUS_FARM_TRANSFER_FAULT", "exit=1000")
     code, _, errors = run(*args)
     assert code == 255
-    assert "expected half, silence, exit=" in errors
+    assert "must be half, hang, exit=" in errors
 
 
-def test_faults_in_the_storage_are_counted(run, storage, inputs, local):
+def test_fault_from_storage_counts_down(run, storage, inputs, local):
     write(storage / "transfer-fault", "exit=10 times=2\n")
     args = ("upload_path", write(local / "a"), "/a")
     assert [run(*args)[0] for _ in range(3)] == [10, 10, 0]
     assert content(inputs) == {"a": "content"}
 
 
-def test_silence_lasts_until_it_is_ended(start, inputs, local):
-    process = start("upload_path", write(local / "a"), "/a", RENDERBUS_FARM_TRANSFER_FAULT="silence after=1")
+def test_fault_hang_lasts_until_sigterm(start, inputs, local):
+    process = start("upload_path", write(local / "a"), "/a", RENDERBUS_FARM_TRANSFER_FAULT="hang after=1")
     assert "upload is begin" in process.stdout.readline() + process.stdout.readline()
     assert "upload file done" in process.stdout.readline()
     process.terminate()
     assert process.wait(30) == 143
 
 
-def test_a_farm_that_does_not_run_is_tried_for_ever(start, local):
+def test_command_no_running_farm_retries_forever(start, local):
     process = start("upload_path", write(local / "a"), "/a", TMPDIR=str(local))
     assert "no farm runs at 127.0.0.1:8899" in process.stderr.readline()
     assert process.poll() is None
 
 
-@pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM"])
-def test_a_command_killed_half_way_leaves_no_half_file(start, inputs, local, end):
+@pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGTERM"])
+def test_command_killed_during_copy_leaves_no_partial_output(start, inputs, local, signal_name):
     code = (
         "import os, signal, sys\n"
-        "from airflow_provider_renderbus.farm.storage import confined_folder as enclosure\n"
+        "from airflow_provider_renderbus.farm.storage import confined_folder\n"
         "from airflow_provider_renderbus.farm.transmitter import command\n"
         "def stop(target, *_):\n"
         "    os.write(target, b'half')\n"
-        f"    os.kill(os.getpid(), signal.{end})\n"
+        f"    os.kill(os.getpid(), signal.{signal_name})\n"
         "    return 4\n"
-        "enclosure.os.sendfile = stop\n"
+        "confined_folder.os.sendfile = stop\n"
         "sys.exit(command.main())\n"
     )
     process = start("upload_path", write(local / "a"), "/a", program=[sys.executable, "-c", code])
     process.wait(30)
-    left = [path.name for path in everything(inputs)]
+    left = [path.name for path in all_files(inputs)]
     assert "a" not in left
     assert all(name.startswith(".unfinished-") for name in left)
-    assert len(left) == (1 if end == "SIGKILL" else 0)
+    assert len(left) == (1 if signal_name == "SIGKILL" else 0)
