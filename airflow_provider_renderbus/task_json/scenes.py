@@ -1,7 +1,7 @@
-"""What is rendered, as each software's task.json says it under scene_info_render.
+"""Builds the object scene_info_render, which says what is rendered, for each software.
 
-Each function lays arguments of the builder, already as JSON values, over a scene, which is empty or comes
-from an analysis, and returns the new scene.
+Each function applies arguments of the builder, already converted to JSON values, to a scene and returns the
+new scene. The scene is empty or comes from an analysis.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Scene = Mapping[str, Any]
 
 RENDER, SIMULATE = "-1", "0"
-"""What Houdini's nodes are there for (`option`)."""
+"""Values of a Houdini node's field `option`."""
 
 _BLENDER_FIELDS = {
     "frames": "frames",
@@ -41,54 +41,57 @@ _HOUDINI_FIELDS = {"frames": "frames", "width": "width", "height": "height"}
 _HOUDINI_NODES = {"rop_nodes": ("rop_node", RENDER), "geo_nodes": ("geo_node", SIMULATE)}
 
 
-def blender(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe a scene of Blender."""
-    return deep_merge(scene, {"common": _renamed(given, _BLENDER_FIELDS)})
+def blender(scene: Scene, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scene of Blender."""
+    return deep_merge(scene, {"common": _to_fields(arguments, _BLENDER_FIELDS)})
 
 
-def maya(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe a scene of Maya: an object a layer. Where `layers` are given, all others are switched off."""
-    layers = given.get("layers")
-    fields: dict[str, Any] = {"common": _renamed(given, _MAYA_FIELDS)}
-    if "frames" in given:
-        ranges = parse_ranges("frames", given["frames"])
+def maya(scene: Scene, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scene of Maya: an object per layer. If `layers` are given, all others are switched off."""
+    layers = arguments.get("layers")
+    changes: dict[str, Any] = {"common": _to_fields(arguments, _MAYA_FIELDS)}
+    if "frames" in arguments:
+        ranges = parse_ranges("frames", arguments["frames"])
         start, end = min(each.start for each in ranges), max(each.end for each in ranges)
-        fields["common"] |= {"start": str(start), "end": str(end), "by_frame": str(ranges[0].step)}
-    cameras = [given["camera"]] if "camera" in given else []
+        changes["common"] |= {"start": str(start), "end": str(end), "by_frame": str(ranges[0].step)}
+    cameras = [arguments["camera"]] if "camera" in arguments else []
     if cameras:
-        fields["is_default_camera"] = "0"
-        fields["common"]["render_camera"] = [*cameras]
+        changes["is_default_camera"] = "0"
+        changes["common"]["render_camera"] = [*cameras]
     if layers is not None:
-        fields["renderable"] = "1"
+        changes["renderable"] = "1"
         scene = {name: deep_merge(layer, {"renderable": "0"}) for name, layer in scene.items()}
-    chosen = layers or scene or ["defaultRenderLayer"]
-    return {**scene, **{name: deep_merge(scene.get(name) or _new_layer(cameras), fields) for name in chosen}}
+    changed = layers or scene or ["defaultRenderLayer"]
+    return {
+        **scene,
+        **{name: deep_merge(scene.get(name) or _new_layer(cameras), changes) for name in changed},
+    }
 
 
-def houdini(scene: Scene, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe a scene of Houdini: lists of nodes.
+def houdini(scene: Scene, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scene of Houdini: lists of nodes.
 
-    Where `rop_nodes` or `geo_nodes` are given, other nodes of their list are switched off, and frames and
-    size are theirs; else frames and size are those of the rop nodes that render.
+    If `rop_nodes` or `geo_nodes` are given, they get frames and size, and the other nodes of their list are
+    switched off. Otherwise the ROP nodes that render get frames and size.
 
-    :raises ValueError: there is no node to describe.
+    :raises ValueError: there is no node to render.
     """
-    fields = {"render": "1", **_renamed(given, _HOUDINI_FIELDS)}
-    described: dict[str, Any] = {"rop_node": [], "geo_node": [], **scene}
-    rendering = [name for name, node in _by_name(described["rop_node"]) if node.get("render") != "0"]
-    named = {argument: given[argument] for argument in _HOUDINI_NODES if argument in given}
-    if not named and not rendering:
-        raise ValueError("rop_nodes: base renders no node; give rop_nodes or geo_nodes")
-    for argument, names in (named or {"rop_nodes": rendering}).items():
+    changes = {"render": "1", **_to_fields(arguments, _HOUDINI_FIELDS)}
+    result: dict[str, Any] = {"rop_node": [], "geo_node": [], **scene}
+    rendering = [name for name, node in _nodes_by_name(result["rop_node"]) if node.get("render") != "0"]
+    selected = {argument: arguments[argument] for argument in _HOUDINI_NODES if argument in arguments}
+    if not selected and not rendering:
+        raise ValueError("rop_nodes: rop_nodes or geo_nodes must be given, since base renders no node")
+    for argument, names in (selected or {"rop_nodes": rendering}).items():
         field, option = _HOUDINI_NODES[argument]
-        nodes = {name: deep_merge(node, {"render": "0"}) for name, node in _by_name(described[field])}
+        nodes = {name: deep_merge(node, {"render": "0"}) for name, node in _nodes_by_name(result[field])}
         for name in names:
-            nodes[name] = deep_merge(nodes.get(name) or {"node": name, "option": option}, fields)
-        described[field] = list(nodes.values())
-    return described
+            nodes[name] = deep_merge(nodes.get(name) or {"node": name, "option": option}, changes)
+        result[field] = list(nodes.values())
+    return result
 
 
-def _by_name(nodes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str | int, Mapping[str, Any]]]:
+def _nodes_by_name(nodes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str | int, Mapping[str, Any]]]:
     return ((node.get("node", index), node) for index, node in enumerate(nodes))
 
 
@@ -97,8 +100,8 @@ def _new_layer(cameras: list[str]) -> dict[str, Any]:
     return {"renderable": "1", "env": {}, "is_default_camera": "1", "option": "", "common": common}
 
 
-def _renamed(given: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
-    return {field: given[argument] for argument, field in fields.items() if argument in given}
+def _to_fields(arguments: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+    return {field: arguments[argument] for argument, field in fields.items() if argument in arguments}
 
 
 SCENE_BUILDERS: Mapping[int, Callable[[Scene, Mapping[str, Any]], dict[str, Any]]] = {
@@ -106,11 +109,11 @@ SCENE_BUILDERS: Mapping[int, Callable[[Scene, Mapping[str, Any]], dict[str, Any]
     MAYA: maya,
     HOUDINI: houdini,
 }
-"""The software whose scenes can be described, with what describes them."""
+"""The function that builds a scene, by id of the software."""
 
 SUPPORTED_ARGUMENTS = {
     BLENDER: (*_BLENDER_FIELDS,),
     MAYA: (*_MAYA_FIELDS, "camera", "layers", "render_setup"),
     HOUDINI: (*_HOUDINI_FIELDS, *_HOUDINI_NODES),
 }
-"""The arguments that tell what each of them renders."""
+"""The builder's arguments about the scene that a software supports, by id of the software."""

@@ -1,10 +1,10 @@
-"""The software that the farm renders with, by number and by name."""
+"""Ids and names of the software that the farm renders with."""
 
 from __future__ import annotations
 
 MAYA, HOUDINI, BLENDER = 2000, 2004, 2007
 
-# Source: cg_id in the vendor's documents of task.json and in its released client.
+# Source: cg_id in the vendor's documentation of task.json and in its released client.
 SOFTWARE = {
     MAYA: "Maya",
     2001: "3ds Max",
@@ -28,28 +28,26 @@ SOFTWARE = {
 
 
 def software_id(argument: str, value: int | str) -> int:
-    """Return a software's number, given as such (2007 or "2007") or by its name ("Blender").
+    """Return the id of a software, given by id (2007 or "2007") or by name ("Blender").
 
-    Of a name, letters and digits count, in either case: "cinema4d" is Cinema 4D.
+    Names are compared by their letters and digits, case-insensitively: "cinema4d" is Cinema 4D.
 
-    :param argument: what the value is called in messages.
-    :param value: the number or the name.
+    :param argument: name of the argument in error messages.
+    :param value: the id or the name.
     :raises ValueError: it is neither.
     """
-    known = {
-        letters: number for number, name in SOFTWARE.items() for letters in (str(number), _letters(name))
-    }
-    number = None if isinstance(value, bool) else known.get(_letters(str(value)))
-    if number is None:
-        names = ", ".join(f"{name} ({number})" for number, name in SOFTWARE.items())
-        raise ValueError(f"{argument}: a software's name or number is wanted, one of {names}; not {value!r}")
-    return number
+    ids = {_normalize(key): cg_id for cg_id, name in SOFTWARE.items() for key in (str(cg_id), name)}
+    cg_id = None if isinstance(value, bool) else ids.get(_normalize(str(value)))
+    if cg_id is None:
+        known = ", ".join(f"{name} ({cg_id})" for cg_id, name in SOFTWARE.items())
+        raise ValueError(f"{argument}: must be a name or id of a software, one of {known}, got {value!r}")
+    return cg_id
 
 
-def software_name(number: int) -> str:
-    """Return a software's name, or its number as text where it is not known."""
-    return SOFTWARE.get(number, f"software {number}")
+def software_name(cg_id: int) -> str:
+    """Return the name of a software, or e.g. "software 2099" if the id is unknown."""
+    return SOFTWARE.get(cg_id, f"software {cg_id}")
 
 
-def _letters(name: str) -> str:
+def _normalize(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))

@@ -52,10 +52,10 @@ def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("{", "JSON text is wanted"),
-        ("[]", "a JSON object is wanted, not a list"),
+        ("{", "must be JSON"),
+        ("[]", "must be a JSON object, got list"),
         ({}, r"\$\.task_info"),
-        ({"task_info": []}, r"\$\.task_info: an object is wanted"),
+        ({"task_info": []}, r"\$\.task_info: must be an object"),
     ],
 )
 def test_a_wrong_file_fails_without_a_retry(given, message):

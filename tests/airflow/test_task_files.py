@@ -52,7 +52,7 @@ def test_all_four_files_are_uploaded(created, sent, tmp_path):
     [
         ({"task_json": {"task_info": {}}}, r"task\.json: \$"),
         ({"upload_json": {"asset": [{"local": "/a"}]}}, r"upload\.json: \$\.asset"),
-        ({"tips_json": "no.json"}, r"tips_json: no\.json cannot be read"),
+        ({"tips_json": "no.json"}, r"tips_json: cannot read no\.json"),
         ({"hardware": {"colour": "red"}}, "hardware: colour is no trait"),
         ({"hardware": {"ram": "much"}}, "hardware ram: a whole number is wanted"),
         ({"hardware": {"ram": 7}}, "no machine of platform 2 .*there are: .*64GB"),
@@ -97,7 +97,9 @@ def test_enforced_findings_stop_the_upload(created, sent, monkeypatch, caplog, k
 
     monkeypatch.setattr(RenderbusHook, "send", answer)
     if stops:
-        with pytest.raises(AirflowFailException, match=r"tips\.json: 15000: 卡住; found: hangs; to do: 关闭"):
+        with pytest.raises(
+            AirflowFailException, match=r"tips\.json: 15000: 卡住; found: hangs; solution: 关闭"
+        ):
             upload(created, tips_json={"15000": ["hangs"]})
         assert sent == {}
     else:

@@ -67,7 +67,7 @@ SCENES = {
 }
 
 
-def described(software, field="scene_info_render"):
+def make_task_json(software, field="scene_info_render"):
     cg_id, _, name = software.partition(" ")
     content = {
         "software_config": {"cg_name": name, "cg_version": "1.0", "plugins": {}},

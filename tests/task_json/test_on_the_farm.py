@@ -1,4 +1,4 @@
-"""What the builder builds is taken by the embedded farm over HTTP, and renders to its end."""
+"""The embedded farm accepts what the builder builds over HTTP, and renders it."""
 
 import itertools
 
@@ -22,20 +22,20 @@ SMALL = {"frames": "1-3", "width": 32, "height": 18}
         MAYA | {"layers": ["beauty", "shadow"]},
         HOUDINI,
     ],
-    ids=["Blender", "Blender with priority frames", "Maya with two layers", "Houdini"],
+    ids=["Blender", "Blender with test frames", "Maya with two layers", "Houdini"],
 )
-def test_a_built_job_is_rendered(farm, settings, arguments):
+def test_built_task_json_is_rendered(farm, settings, arguments):
     with Client(settings) as client:
         user = client.send(calls.query_user_profile()).user_id
-        number = client.send(calls.create_task()).ids[0]
+        task_id = client.send(calls.create_task()).ids[0]
         content = complete_task_json(
-            build_task_json(**(arguments | SMALL)), task_id=number, user_id=user, platform=settings.platform
+            build_task_json(**(arguments | SMALL)), task_id=task_id, user_id=user, platform=settings.platform
         )
-        client.send(calls.upload_task_json(number, content))
-        client.send(calls.submit_task(number))
+        client.send(calls.upload_task_json(task_id, content))
+        client.send(calls.submit_task(task_id))
         for _ in itertools.repeat(None, 100):
             farm.advance(60)
-            task = client.send(calls.query_task_info([number]))[number]
+            task = client.send(calls.query_task_info([task_id]))[task_id]
             if task.status is TaskStatus.FINISHED:
                 break
     assert task.status is TaskStatus.FINISHED
