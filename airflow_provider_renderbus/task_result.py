@@ -75,7 +75,7 @@ def fail_if_charge_uncertain() -> Iterator[None]:
         ) from problem
 
 
-_TOLD = ("number", "state", "frames", "cost", "outputs", "url")
+_TOLD = ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
 
 
 def add_asset_event_extra(context: Context, outlets: Iterable[Any], result: Any) -> None:

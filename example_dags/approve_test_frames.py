@@ -50,7 +50,7 @@ def show(render: dict[str, Any]) -> str:
     """
     from PIL import Image
 
-    (output,) = render["outputs"]
+    (output,) = render["output_folders"]
     frames = sorted((FRAMES_FOLDER / output).glob("*.png"))
     if len(frames) < render["frames"]["done"]:
         raise FileNotFoundError(f"{FRAMES_FOLDER / output}: {render['frames']['done']} frames were expected")
@@ -64,7 +64,10 @@ def show(render: dict[str, Any]) -> str:
     names = [frame.stem for frame in frames]
     return "\n".join(
         (
-            f"{len(names)} test frames of [task {render['number']}]({render['url']}) cost {render['cost']}.",
+            (
+                f"{len(names)} test frames of [task {render['render_task_id']}]({render['console_url']}) "
+                f"cost {render['cost']}."
+            ),
             "",
             f"| {' | '.join(names)} |",
             f"| {' | '.join('---' for _ in names)} |",
@@ -101,7 +104,7 @@ def approve_test_frames() -> None:
         task_id="test_frames",
         render_task_id=create.output,
         wait_for_completion=True,
-        on_test_done="succeed",
+        on_test_frames_done="succeed",
         deferrable=True,
     )
     # What stands for a task's result here is that result when the tasks run.

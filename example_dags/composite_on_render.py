@@ -68,11 +68,13 @@ def pass_files(render: dict[str, Any], name: str) -> list[Path]:
     :raises FileNotFoundError: some are still missing.
     """
     files = [
-        file for folder in render["outputs"] for file in (FRAMES_FOLDER / folder).glob(f"*_{name}_*.png")
+        file
+        for folder in render["output_folders"]
+        for file in (FRAMES_FOLDER / folder).glob(f"*_{name}_*.png")
     ]
     if len(files) < FRAMES:
         raise FileNotFoundError(
-            f"{render['outputs']}: {FRAMES} frames of {name} expected, {len(files)} there"
+            f"{render['output_folders']}: {FRAMES} frames of {name} expected, {len(files)} there"
         )
     return sorted(files)
 
@@ -82,12 +84,12 @@ def composite(render: dict[str, Any]) -> dict[str, Any]:
     """Composite the passes of a render; return its number, what it cost, and the folder of the frames."""
     from PIL import Image, ImageChops
 
-    folder = PICTURES_FOLDER / str(render["number"])
+    folder = PICTURES_FOLDER / str(render["render_task_id"])
     folder.mkdir(parents=True, exist_ok=True)
     for colour, shadow in zip(pass_files(render, "colour"), pass_files(render, "shadow"), strict=True):
         with Image.open(colour) as lit, Image.open(shadow) as shade:
             ImageChops.multiply(lit, shade).save(folder / colour.name.replace("_colour_", "_composite_"))
-    return {"number": render["number"], "cost": render["cost"], "folder": str(folder)}
+    return {"render_task_id": render["render_task_id"], "cost": render["cost"], "folder": str(folder)}
 
 
 @dag(

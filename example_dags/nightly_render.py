@@ -68,7 +68,7 @@ def render_shot(shot: str, task_json: dict[str, Any]) -> Any:
         task_id="upload", render_task_id=create.output, task_json=task_json
     )
     submit = RenderbusSubmitTaskOperator(
-        task_id="submit", render_task_id=create.output, producer="nightly_render"
+        task_id="submit", render_task_id=create.output, artist="nightly_render"
     )
     wait = RenderbusTaskSensor(
         task_id="wait", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
@@ -84,7 +84,7 @@ def frame_files(context: dict[str, Any], renders: list[dict[str, Any]]) -> list[
     """
     shots = []
     for render in renders:
-        folder = Path(context["params"]["frames_folder"], render["outputs"][0])
+        folder = Path(context["params"]["frames_folder"], render["output_folders"][0])
         files = sorted(folder.glob("*.png"))
         if len(files) < FRAMES:
             raise FileNotFoundError(f"{folder}: {FRAMES} frames were expected, {len(files)} are there")

@@ -73,7 +73,7 @@ def layer_files(fetched: dict[str, Any]) -> Iterator[dict[str, Path]]:
 
     :raises FileNotFoundError: a layer lacks a frame.
     """
-    folders = [Path(fetched["folder"], name) for name in fetched["outputs"]]
+    folders = [Path(fetched["folder"], name) for name in fetched["output_folders"]]
     for frame in range(1, FRAMES + 1):
         names = {layer: f"{SHOT}_{layer}_{frame:04}.png" for layer in LAYERS}
         found = {
@@ -224,7 +224,7 @@ def render_and_composite() -> None:
         task_id="describe", render_task_id=create.output, task_json=task_json()
     )
     submit = RenderbusSubmitTaskOperator(
-        task_id="submit", render_task_id=create.output, producer="render_and_composite"
+        task_id="submit", render_task_id=create.output, artist="render_and_composite"
     )
     rendered = RenderbusTaskSensor(
         task_id="rendered", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
@@ -233,7 +233,7 @@ def render_and_composite() -> None:
         task_id="listed",
         render_task_id=submit.output,
         pattern="*.png",
-        count=len(LAYERS) * FRAMES,
+        min_files=len(LAYERS) * FRAMES,
         deferrable=True,
     )
     fetch = RenderbusDownloadFramesOperator(

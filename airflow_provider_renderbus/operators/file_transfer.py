@@ -46,17 +46,18 @@ class Courier:
 
     :param hook: the connection's hook.
     :param line: name of the transfer line; the farm's default line where it is left out.
-    :param speed_limit: KB/s; none where it is left out.
-    :param silence: seconds without progress after which a transfer is ended; ``[renderbus] transfer_silence``
-        where it is left out.
-    :param prefix: what stands before `speed_limit` and `silence` in the names that the author knows.
+    :param speed_limit_kb_per_s: KB/s; none where it is left out.
+    :param stall_timeout: seconds without progress after which a transfer is ended; ``[renderbus]
+        transfer_silence`` where it is left out.
+    :param prefix: what stands before `speed_limit_kb_per_s` and `stall_timeout` in the names that the author
+        knows.
     :param folder: the author's name of the folder that frames are fetched to.
     """
 
     hook: RenderbusHook
     line: str | None = None
-    speed_limit: int | str | None = None
-    silence: float | str | None = None
+    speed_limit_kb_per_s: int | str | None = None
+    stall_timeout: float | str | None = None
     prefix: str = ""
     folder: str = "folder"
     _runner: TransferRunner | None = field(default=None, init=False)
@@ -109,7 +110,8 @@ class Courier:
         :param folder: absolute path of a folder; made where it is missing. Frames keep the folders that they
             have in the output storage, one for each leaf.
         :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too.
-        :return: folder, outputs (the leaves' folders in it), files, bytes, and how many were there before.
+        :return: folder, output_folders (the leaves' folders in it), files, bytes, and how many were there
+            before.
         :raises AirflowFailException: nothing matches, a name leads out of the folder, the command or the
             folder is not as it must be, or the farm refuses.
         :raises AirflowException: not all could be fetched; another try goes on from there.
@@ -133,10 +135,10 @@ class Courier:
                 outputs += dict.fromkeys(file.parts[0] for file in files)
         return {
             "folder": str(target),
-            "outputs": outputs,
+            "output_folders": outputs,
             "files": sum(each.files for each in done),
             "bytes": sum(each.size for each in done),
-            "there_before": sum(each.already_present for each in done),
+            "already_present": sum(each.already_present for each in done),
         }
 
     def stop(self) -> None:
@@ -174,12 +176,12 @@ class Courier:
         """Return what runs the command, after a look whether it can, and the speed limit."""
         limit = (
             MAX_SPEED_KB_PER_S
-            if self.speed_limit is None
-            else validation.parse_int(f"{self.prefix}speed_limit", self.speed_limit)
+            if self.speed_limit_kb_per_s is None
+            else validation.parse_int(f"{self.prefix}speed_limit_kb_per_s", self.speed_limit_kb_per_s)
         )
         silence = conf.getfloat("renderbus", "transfer_silence", fallback=SILENCE)
         silence = validation.parse_seconds(
-            f"{self.prefix}silence", silence if self.silence is None else self.silence
+            f"{self.prefix}stall_timeout", silence if self.stall_timeout is None else self.stall_timeout
         )
         command = Command.find(self.hook.transfer_command)
         self._runner = TransferRunner(command, self._remembered() / "logs", silence)

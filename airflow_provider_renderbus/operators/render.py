@@ -46,16 +46,16 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         gpu_num (2) as tells it from all others (templated).
     :param assets: what is sent to the input storage before the submit: absolute paths of files, folders or
         patterns, or an upload.json; nothing where it is left out (templated).
-    :param download_to: absolute path of the folder to which the frames are fetched after the end; they are
-        left on the farm where it is left out (templated).
+    :param download_folder: absolute path of the folder to which the frames are fetched after the end; they
+        are left on the farm where it is left out (templated).
     :param download_pattern: only files whose path matches this are fetched, e.g. "*.exr"; ``*`` matches
         slashes too (templated).
     :param transfer_line: name of the transfer line, up and down; the farm's default line where it is left
         out (templated).
-    :param transfer_speed_limit: KB/s; none where it is left out (templated).
-    :param transfer_silence: seconds without progress after which a transfer is ended and fails;
+    :param transfer_speed_limit_kb_per_s: KB/s; none where it is left out (templated).
+    :param transfer_stall_timeout: seconds without progress after which a transfer is ended and fails;
         ``[renderbus] transfer_silence`` where it is left out (templated).
-    :param task_user_level: priority among the account's own tasks, 50 or 60 (templated).
+    :param priority: priority among the account's own tasks, 50 or 60 (templated).
     :param labels: labels that the task carries on the farm's web pages (templated).
     :param artist: name of the person who made the scene (templated).
     :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
@@ -65,30 +65,32 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     :param max_cost: what the render may cost, in the account's currency and over all its layers; one that
         goes on and has cost more is stopped, and fails without retries (templated).
     :param min_funds: what the account must be able to spend, or nothing is submitted (templated).
-    :param on_arrears: "fail" without retries when the money is out, or "wait" for a top-up and go on.
-    :param failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
-    :param recommit_attempts: how often a frame may be rendered again in all, over all tries.
-    :param on_test_done: what to do at the pause after the priority frames (state 40): "wait" until somebody
-        goes on, "succeed", or ask for "full_speed".
+    :param on_insufficient_funds: "fail" without retries when the money is out, or "wait" for a top-up and go
+        on.
+    :param on_failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
+    :param max_recommits: how often a frame may be rendered again in all, over all tries.
+    :param on_test_frames_done: what to do at the pause after the priority frames (state 40): "wait" until
+        somebody goes on, "succeed", or ask for "full_speed".
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: number, state, frames, cost, seconds, outputs, url and failed_frames
-        (:func:`airflow_provider_renderbus.renders.results.summary`), and with `download_to` the folder.
+    :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url and
+        failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`), and with `download_folder`
+        the folder.
     """
 
     template_fields = (
         *DescribedOperator.template_fields,
         *BUDGET,
-        "task_user_level",
+        "priority",
         "labels",
         "artist",
         "assets",
-        "download_to",
+        "download_folder",
         "download_pattern",
         "transfer_line",
-        "transfer_speed_limit",
-        "transfer_silence",
+        "transfer_speed_limit_kb_per_s",
+        "transfer_stall_timeout",
     )
 
     anew = "abandon or delete its task on the farm, and clear this task"
@@ -96,25 +98,25 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def __init__(
         self,
         *,
-        task_user_level: int | str | XComArg = 50,
+        priority: int | str | XComArg = 50,
         labels: Sequence[str] | XComArg | None = None,
         artist: str | XComArg | None = None,
         assets: Assets | XComArg | None = None,
-        download_to: str | PathLike[str] | XComArg | None = None,
+        download_folder: str | PathLike[str] | XComArg | None = None,
         download_pattern: str | XComArg = "*",
         transfer_line: str | XComArg | None = None,
-        transfer_speed_limit: int | str | XComArg | None = None,
-        transfer_silence: float | str | XComArg | None = None,
+        transfer_speed_limit_kb_per_s: int | str | XComArg | None = None,
+        transfer_stall_timeout: float | str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.assets: Any = assets
-        self.download_to: Any = download_to
+        self.download_folder: Any = download_folder
         self.download_pattern: Any = download_pattern
         self.transfer_line: Any = transfer_line
-        self.transfer_speed_limit: Any = transfer_speed_limit
-        self.transfer_silence: Any = transfer_silence
-        self.task_user_level = task_user_level
+        self.transfer_speed_limit_kb_per_s: Any = transfer_speed_limit_kb_per_s
+        self.transfer_stall_timeout: Any = transfer_stall_timeout
+        self.priority = priority
         self.labels: Any = labels
         self.artist: Any = artist
 
@@ -153,11 +155,13 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
 
     def deliver(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Fetch the frames, and remember that the render has been handed on."""
-        if self.download_to is not None:
+        if self.download_folder is not None:
             with translate_errors():
-                fetched = self.courier.fetch(result["number"], self.download_to, self.download_pattern)
+                fetched = self.courier.fetch(
+                    result["render_task_id"], self.download_folder, self.download_pattern
+                )
             result = {**result, "folder": fetched["folder"]}
-        render_store(context, self.hook).mark_delivered(result["number"])
+        render_store(context, self.hook).mark_delivered(result["render_task_id"])
         return result
 
     def on_kill(self) -> None:
@@ -181,10 +185,10 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         return Courier(
             self.hook,
             self.transfer_line,
-            self.transfer_speed_limit,
-            self.transfer_silence,
+            self.transfer_speed_limit_kb_per_s,
+            self.transfer_stall_timeout,
             prefix="transfer_",
-            folder="download_to",
+            folder="download_folder",
         )
 
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
@@ -195,12 +199,12 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
     def _checked_description(self) -> Description:
         """Read the files, and check what the transfers will need while nothing is paid."""
         if self._transfers:
-            self.courier.check(self.download_to)
+            self.courier.check(self.download_folder)
         return self.description()
 
     @property
     def _transfers(self) -> bool:
-        return self.assets is not None or self.download_to is not None
+        return self.assets is not None or self.download_folder is not None
 
     def _begin(
         self, number: int, description: Description, memory: RenderStore, *, may_be_sent: bool
@@ -218,7 +222,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
 
     def _create(self) -> int:
         (number,) = steps.create_tasks(
-            self.hook, task_user_level=self.task_user_level, labels=self.labels, artist=self.artist
+            self.hook, priority=self.priority, labels=self.labels, artist=self.artist
         )
         return number
 

@@ -46,11 +46,12 @@ class RenderingOperator(WaitingOperator):
     :param max_cost: what the render may cost, in the account's currency and over all its layers; one that
         goes on and has cost more is stopped, and fails without retries (templated).
     :param min_funds: what the account must be able to spend, or nothing is submitted (templated).
-    :param on_arrears: "fail" without retries when the money is out, or "wait" for a top-up and go on.
-    :param failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
-    :param recommit_attempts: how often a frame may be rendered again in all, over all tries.
-    :param on_test_done: what to do at the pause after the priority frames (state 40): "wait" until somebody
-        goes on, "succeed", or ask for "full_speed".
+    :param on_insufficient_funds: "fail" without retries when the money is out, or "wait" for a top-up and go
+        on.
+    :param on_failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
+    :param max_recommits: how often a frame may be rendered again in all, over all tries.
+    :param on_test_frames_done: what to do at the pause after the priority frames (state 40): "wait" until
+        somebody goes on, "succeed", or ask for "full_speed".
     :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
         ``execution_timeout``, which it does not heed while a task is deferred, counts likewise.
@@ -68,19 +69,21 @@ class RenderingOperator(WaitingOperator):
         *,
         max_cost: Decimal | float | str | XComArg | None = None,
         min_funds: Decimal | float | str | XComArg | None = None,
-        on_arrears: str = "fail",
-        failed_frames: str = "fail",
-        recommit_attempts: int = 1,
-        on_test_done: str = "wait",
+        on_insufficient_funds: str = "fail",
+        on_failed_frames: str = "fail",
+        max_recommits: int = 1,
+        on_test_frames_done: str = "wait",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_cost = max_cost
         self.min_funds = min_funds
-        self.on_arrears = one_of("on_arrears", on_arrears, ("fail", "wait"))
-        self.failed_frames = one_of("failed_frames", failed_frames, ("fail", "accept", "recommit"))
-        self.recommit_attempts = parse_int("recommit_attempts", recommit_attempts)
-        self.on_test_done = one_of("on_test_done", on_test_done, ("wait", "succeed", "full_speed"))
+        self.on_insufficient_funds = one_of("on_insufficient_funds", on_insufficient_funds, ("fail", "wait"))
+        self.on_failed_frames = one_of("on_failed_frames", on_failed_frames, ("fail", "accept", "recommit"))
+        self.max_recommits = parse_int("max_recommits", max_recommits)
+        self.on_test_frames_done = one_of(
+            "on_test_frames_done", on_test_frames_done, ("wait", "succeed", "full_speed")
+        )
 
     def read_connection(self) -> None:
         """Read the connection, for a process that is being killed cannot look it up any more.
@@ -131,14 +134,14 @@ class RenderingOperator(WaitingOperator):
         """Return whether a state in which a render has come to rest is what was wanted."""
         return (
             state in FINISHED
-            or (state is TaskStatus.FINISHED_HAS_FAILED and self.failed_frames == "accept")
-            or (state is TaskStatus.FINISHED_TEST and self.on_test_done == "succeed")
+            or (state is TaskStatus.FINISHED_HAS_FAILED and self.on_failed_frames == "accept")
+            or (state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "succeed")
         )
 
     def states(self, wait: Wait) -> tuple[set[TaskStatus], set[TaskStatus] | None]:
         """Return the states that are waited for, and those that count as failed where not all others do."""
         wanted = {state for state in TaskStatus if self.succeeds(state)}
-        if self.on_test_done == "full_speed" and not wait.is_after_test:
+        if self.on_test_frames_done == "full_speed" and not wait.is_after_test:
             wanted.add(TaskStatus.FINISHED_TEST)
         return wanted, _ENDS - {TaskStatus.ARREARAGE_STOP} if wait.bears_arrears else None
 
@@ -150,14 +153,14 @@ class RenderingOperator(WaitingOperator):
             return wait
         if self.is_too_dear(event, wait):
             return None
-        if state is TaskStatus.FINISHED_TEST and self.on_test_done == "full_speed":
+        if state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "full_speed":
             self.log.info("The priority frames of task %s are done; asking for full speed", wait.number)
             self.hook.send(calls.full_speed([wait.number]))
             return replace(wait, is_after_test=True)
-        if state is TaskStatus.ARREARAGE_STOP and self.on_arrears == "wait":
+        if state is TaskStatus.ARREARAGE_STOP and self.on_insufficient_funds == "wait":
             return self._funded(context, wait)
-        if state in RECOMMITTABLE and self.failed_frames == "recommit":
-            attempts = self.recommit_attempts
+        if state in RECOMMITTABLE and self.on_failed_frames == "recommit":
+            attempts = self.max_recommits
             if recommit_failed_frames(
                 self.hook, wait.number, attempts, may_be_pending=wait.recommit_may_be_sent
             ):
@@ -176,9 +179,9 @@ class RenderingOperator(WaitingOperator):
             return event
         way_out = (
             # Before 3.3 a clear of what counts as a success renders anew.
-            f"A retry would find it so again, so there is none. To go on with this render, set failed_frames "
-            f'to "recommit" (with more recommit_attempts where they are used up), or on Airflow 3.3 to '
-            f'"accept", and clear this task. To render anew, {self.anew}'
+            f"A retry would find it so again, so there is none. To go on with this render, set "
+            f'on_failed_frames to "recommit" (with more max_recommits where they are used up), or on Airflow '
+            f'3.3 to "accept", and clear this task. To render anew, {self.anew}'
         )
         return replace(event, outcome=Outcome.FAILED_PERMANENTLY, message=f"{event.message}. {way_out}")
 

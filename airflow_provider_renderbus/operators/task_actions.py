@@ -252,41 +252,45 @@ class RenderbusSetPriorityOperator(_TasksOperator):
     """Set the priority of tasks among the account's own.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
-    :param task_user_level: 50 or 60 (templated).
+    :param priority: 50 or 60 (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the numbers, as a list.
     """
 
-    template_fields = (*_TasksOperator.template_fields, "task_user_level")
+    template_fields = (*_TasksOperator.template_fields, "priority")
     order = "set the priority"
 
-    def __init__(self, *, task_user_level: int | str | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, priority: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.task_user_level = task_user_level
+        self.priority = priority
 
     def act(self, numbers: list[int]) -> Flow[None]:
         """Yield a call for each task."""
-        level = validation.parse_int("task_user_level", self.task_user_level)
+        level = validation.one_of(
+            "priority", validation.parse_int("priority", self.priority), validation.USER_LEVELS
+        )
         yield [calls.update_task_user_level(number, level) for number in numbers]
 
 
-class RenderbusSetTaskLimitOperator(_TasksOperator):
+class RenderbusSetMachineLimitOperator(_TasksOperator):
     """Limit how many machines render each of the tasks.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
-    :param task_limit: machines (templated).
+    :param max_machines: machines (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the numbers, as a list.
     """
 
-    template_fields = (*_TasksOperator.template_fields, "task_limit")
+    template_fields = (*_TasksOperator.template_fields, "max_machines")
     order = "set the limit of machines"
 
-    def __init__(self, *, task_limit: int | str | XComArg, **kwargs: Any) -> None:
+    def __init__(self, *, max_machines: int | str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.task_limit = task_limit
+        self.max_machines = max_machines
 
     def act(self, numbers: list[int]) -> Flow[None]:
         """Yield a call for each task."""
-        limit = validation.parse_int("task_limit", self.task_limit)
+        limit = validation.positive_int(
+            "max_machines", validation.parse_int("max_machines", self.max_machines)
+        )
         yield [calls.update_task_limit(number, limit) for number in numbers]

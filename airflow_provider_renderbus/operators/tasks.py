@@ -23,7 +23,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     """Create a task number, which costs nothing until it is submitted.
 
     :param count: how many numbers (templated).
-    :param task_user_level: priority among the account's own tasks, 50 or 60 (templated).
+    :param priority: priority among the account's own tasks, 50 or 60 (templated).
     :param labels: labels that the task carries on the farm's web pages (templated).
     :param artist: name of the person who made the scene (templated).
     :param clone_original_id: number or alias of the task that is cloned (templated).
@@ -34,7 +34,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     template_fields = (
         *RenderbusOperator.template_fields,
         "count",
-        "task_user_level",
+        "priority",
         "labels",
         "artist",
         "clone_original_id",
@@ -44,7 +44,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
         self,
         *,
         count: int | str | XComArg = 1,
-        task_user_level: int | str | XComArg = 50,
+        priority: int | str | XComArg = 50,
         labels: Sequence[str] | XComArg | None = None,
         artist: str | XComArg | None = None,
         clone_original_id: TaskId | XComArg | None = None,
@@ -52,7 +52,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.count = count
-        self.task_user_level = task_user_level
+        self.priority = priority
         self.labels: Any = labels
         self.artist: Any = artist
         self.clone_original_id: Any = clone_original_id
@@ -63,7 +63,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
             numbers = steps.create_tasks(
                 self.hook,
                 self.count,
-                task_user_level=self.task_user_level,
+                priority=self.priority,
                 labels=self.labels,
                 artist=self.artist,
                 clone_original_id=self.clone_original_id,
@@ -112,7 +112,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
     again that was stopped, unless it neither waits nor has `cancel_on_kill`.
 
     :param render_task_id: number or alias of the task (templated).
-    :param producer: name of the artist, which comes back in the task's info (templated).
+    :param artist: name of the person who made the scene, which comes back in the task's info (templated).
     :param wait_for_completion: whether to wait until the task has finished.
     :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
@@ -121,32 +121,34 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
     :param max_cost: what the render may cost, in the account's currency and over all its layers; one that
         goes on and has cost more is stopped, and fails without retries (templated).
     :param min_funds: what the account must be able to spend, or nothing is submitted (templated).
-    :param on_arrears: "fail" without retries when the money is out, or "wait" for a top-up and go on.
-    :param failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
-    :param recommit_attempts: how often a frame may be rendered again in all, over all tries.
-    :param on_test_done: what to do at the pause after the priority frames (state 40): "wait" until somebody
-        goes on, "succeed", or ask for "full_speed".
+    :param on_insufficient_funds: "fail" without retries when the money is out, or "wait" for a top-up and go
+        on.
+    :param on_failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
+    :param max_recommits: how often a frame may be rendered again in all, over all tries.
+    :param on_test_frames_done: what to do at the pause after the priority frames (state 40): "wait" until
+        somebody goes on, "succeed", or ask for "full_speed".
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the number; with `wait_for_completion` a mapping of number, state, frames, cost, seconds,
-        outputs, url and failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`).
+    :return: the number; with `wait_for_completion` a mapping of render_task_id, state, frames, cost,
+        duration_seconds, output_folders, console_url and failed_frames
+        (:func:`airflow_provider_renderbus.renders.results.summary`).
     """
 
-    template_fields = (*RenderingOperator.template_fields, "render_task_id", "producer")
+    template_fields = (*RenderingOperator.template_fields, "render_task_id", "artist")
     anew = "clear the task that creates the number too"
 
     def __init__(
         self,
         *,
         render_task_id: TaskId | XComArg,
-        producer: str | XComArg | None = None,
+        artist: str | XComArg | None = None,
         wait_for_completion: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
-        self.producer: Any = producer
+        self.artist: Any = artist
         self.wait_for_completion = wait_for_completion
 
     def execute(self, context: Context) -> int | dict[str, Any]:
@@ -165,7 +167,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
             if not submitted and is_later_try:
                 submitted = steps.confirm_submitted(self.hook, number)
             if not submitted:
-                self.submit(number, self.producer, may_be_sent=is_later_try)
+                self.submit(number, self.artist, may_be_sent=is_later_try)
             elif answers_for_it:
                 restart_stopped(self.hook, [number])
             else:

@@ -26,33 +26,33 @@ class _TransferOperator(RenderbusOperator):
     """An operator that runs the transfer command, and ends it with its children when it is killed.
 
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
-    :param speed_limit: KB/s; none where it is left out (templated).
-    :param silence: seconds without progress after which the transfer is ended and fails;
+    :param speed_limit_kb_per_s: KB/s; none where it is left out (templated).
+    :param stall_timeout: seconds without progress after which the transfer is ended and fails;
         ``[renderbus] transfer_silence`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     """
 
-    template_fields = (*RenderbusOperator.template_fields, "line", "speed_limit", "silence")
+    template_fields = (*RenderbusOperator.template_fields, "line", "speed_limit_kb_per_s", "stall_timeout")
 
     def __init__(
         self,
         *,
         line: str | XComArg | None = None,
-        speed_limit: int | str | XComArg | None = None,
-        silence: float | str | XComArg | None = None,
+        speed_limit_kb_per_s: int | str | XComArg | None = None,
+        stall_timeout: float | str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.line: Any = line
-        self.speed_limit: Any = speed_limit
-        self.silence: Any = silence
+        self.speed_limit_kb_per_s: Any = speed_limit_kb_per_s
+        self.stall_timeout: Any = stall_timeout
 
     @functools.cached_property
     def courier(self) -> Courier:
         """What carries the files."""
         from airflow_provider_renderbus.operators.file_transfer import Courier
 
-        return Courier(self.hook, self.line, self.speed_limit, self.silence)
+        return Courier(self.hook, self.line, self.speed_limit_kb_per_s, self.stall_timeout)
 
     def on_kill(self) -> None:
         """End the transfer command, with its children.
@@ -73,8 +73,8 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
     :param assets: absolute paths of files, of folders, or patterns such as ``/mnt/shots/**/*.exr``; or an
         upload.json, as a mapping or as a path ending in ``.json`` (templated).
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
-    :param speed_limit: KB/s; none where it is left out (templated).
-    :param silence: seconds without progress after which the transfer is ended and fails;
+    :param speed_limit_kb_per_s: KB/s; none where it is left out (templated).
+    :param stall_timeout: seconds without progress after which the transfer is ended and fails;
         ``[renderbus] transfer_silence`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: a mapping with ``files`` and ``bytes`` of all that is listed.
@@ -104,12 +104,12 @@ class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
         they have in the output storage, one for each leaf (templated).
     :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too (templated).
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
-    :param speed_limit: KB/s; none where it is left out (templated).
-    :param silence: seconds without progress after which the transfer is ended and fails;
+    :param speed_limit_kb_per_s: KB/s; none where it is left out (templated).
+    :param stall_timeout: seconds without progress after which the transfer is ended and fails;
         ``[renderbus] transfer_silence`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: a mapping with ``folder``, ``outputs`` (the leaves' folders in it), ``files``, ``bytes``, and
-        ``there_before``, the number of files that were there already.
+    :return: a mapping with ``folder``, ``output_folders`` (the leaves' folders in it), ``files``, ``bytes``,
+        and ``already_present``, the number of files that were there already.
     """
 
     template_fields = (*_TransferOperator.template_fields, "render_task_id", "folder", "pattern")

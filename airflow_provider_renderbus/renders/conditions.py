@@ -8,6 +8,7 @@ conditions may share an answer.
 from __future__ import annotations
 
 import fnmatch
+import math
 from abc import abstractmethod
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -113,14 +114,17 @@ class FramesDone(Condition):
         if self.frames is None:
             leaves = _frame_leaves(task)
             done = sum(leaf.progress.done for leaf in leaves)
-            wanted = sum(leaf.progress.total for leaf in leaves)
-            reached = wanted > 0 and done >= self.share * wanted
+            total = sum(leaf.progress.total for leaf in leaves)
+            required = math.ceil(self.share * total)
+            reached = total > 0 and done >= required
+            of = total
         else:
             chosen = frozenset(self.frames)
-            done, wanted, missing = len(answer.done_names & chosen), len(chosen), chosen - answer.all_names
-            reached = done == wanted
-        news = f"task {self.task_id}: {done} of {wanted} frames done"
-        result = {"number": self.task_id, "done": done, "wanted": wanted}
+            done, required, missing = len(answer.done_names & chosen), len(chosen), chosen - answer.all_names
+            reached = done == required
+            of, total = required, len(answer.all_names)
+        news = f"task {self.task_id}: {done} of {of} frames done"
+        result = {"render_task_id": self.task_id, "done": done, "required": required, "total": total}
         if missing and task.status.phase is Phase.SUCCEEDED:
             names = ", ".join(map(repr, sorted(missing)))
             return Evaluation(
@@ -162,7 +166,7 @@ class FilesPresent(Condition):
         task, paths = answer
         files = sum(fnmatch.fnmatchcase(path, self.pattern) for path in paths)
         news = f"task {self.task_id}: {files} of {self.count} files are there"
-        result = {"number": self.task_id, "files": files}
+        result = {"render_task_id": self.task_id, "files": files}
         return Evaluation(
             news, WaitResult(Outcome.SUCCEEDED, news, result) if files >= self.count else _failure_of(task)
         )
@@ -194,7 +198,7 @@ class SufficientFunds(Condition):
         news = f"the account has {answer.available_funds} {answer.currency}, {self.min_funds} are wanted"
         if not answer.funds_visible:
             news += f"; {answer.FUNDS_HIDDEN_NOTE}"
-        result = {"means": str(answer.available_funds), "currency": answer.currency}
+        result = {"available_funds": str(answer.available_funds), "currency": answer.currency}
         return Evaluation(
             news,
             None

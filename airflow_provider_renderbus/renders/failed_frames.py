@@ -93,19 +93,19 @@ def with_failed_frames(hook: RenderbusHook, event: WaitResult) -> WaitResult:
 
 
 def _complete(hook: RenderbusHook, result: dict[str, Any]) -> dict[str, Any]:
-    number = result["number"]
+    number = result["render_task_id"]
     failed: list[dict[str, str]] = []
     if result["frames"]["failed"]:
         try:
             failed = [frame._asdict() for frame in hook.run(failed_frames_with_logs(number))]
         except RenderbusError as problem:
             log.warning("The failed frames of task %s could not be asked for: %s", number, problem)
-    return {**result, "url": hook.console_url(number), "failed_frames": failed}
+    return {**result, "console_url": hook.console_url(number), "failed_frames": failed}
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
     frames = ", ".join(f"{count} {state}" for state, count in result["frames"].items())
-    took = "" if result["seconds"] is None else f", {result['seconds']:g} s"
-    yield f"task {result['number']}: {frames}, cost {result['cost']}{took}: {result['url']}"
+    took = "" if result["duration_seconds"] is None else f", {result['duration_seconds']:g} s"
+    yield f"task {result['render_task_id']}: {frames}, cost {result['cost']}{took}: {result['console_url']}"
     for frame in result["failed_frames"]:
         yield f"frame {frame['frame']} failed; the end of its log: {frame['log'] or 'none'}"

@@ -66,13 +66,14 @@ def classify(
 def summary(task: TaskInfo) -> dict[str, Any]:
     """Return what a DAG author wants to know of a render, as small JSON.
 
-    :return: ``number``; ``state``, a name of `TaskStatus`; ``frames``, counted by the farm in jobs; ``cost``
-        in the account's currency, as text so that no digit is lost; ``seconds`` from the first leaf's start
-        to the last one's end, or None before it; ``outputs``, the leaves' folders in the output storage.
+    :return: ``render_task_id``; ``state``, a name of `TaskStatus`; ``frames``, counted by the farm in jobs;
+        ``cost`` in the account's currency, as text so that no digit is lost; ``duration_seconds`` from the
+        first leaf's start to the last one's end, or None before it; ``output_folders``, the leaves' folders
+        in the output storage.
     """
     progress = task.progress
     return {
-        "number": task.id,
+        "render_task_id": task.id,
         "state": task.status.name,
         "frames": {
             "total": progress.total,
@@ -82,8 +83,8 @@ def summary(task: TaskInfo) -> dict[str, Any]:
             "aborted": progress.aborted,
         },
         "cost": str(task.cost),
-        "seconds": _seconds(task),
-        "outputs": list(task.output_folders),
+        "duration_seconds": _seconds(task),
+        "output_folders": list(task.output_folders),
     }
 
 

@@ -15,7 +15,7 @@ from airflow_provider_renderbus.api.errors import (
     UnknownTask,
     is_permanent,
 )
-from airflow_provider_renderbus.api.validation import parse_int
+from airflow_provider_renderbus.api.validation import USER_LEVELS, one_of, parse_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def create_tasks(
     hook: RenderbusHook,
     count: Any = 1,
     *,
-    task_user_level: Any,
+    priority: Any,
     labels: Sequence[str] | None,
     artist: str | None,
     clone_original_id: TaskId | None = None,
@@ -67,7 +67,7 @@ def create_tasks(
 
     :param hook: the farm's hook.
     :param count: how many numbers.
-    :param task_user_level: priority among the account's own tasks, 50 or 60.
+    :param priority: priority among the account's own tasks, 50 or 60.
     :param labels: labels that the task carries on the farm's web pages.
     :param artist: name of the person who made the scene.
     :param clone_original_id: number or alias of the task that is cloned.
@@ -77,7 +77,7 @@ def create_tasks(
     count = parse_int("count", count)
     call = calls.create_task(
         count=count,
-        task_user_level=parse_int("task_user_level", task_user_level),
+        task_user_level=one_of("priority", parse_int("priority", priority), USER_LEVELS),
         labels=labels,
         artist=artist,
         clone_original_id=clone_original_id,

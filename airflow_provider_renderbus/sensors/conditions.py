@@ -63,40 +63,44 @@ class RenderbusFramesSensor(_ConditionSensor):
     :param render_task_id: number or alias of the task (templated).
     :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]", which must all be done, in
         all leaves of a layered task (templated).
-    :param share: how many of all frames must be done, from 0 to 1, where `frames` is left out (templated).
+    :param min_fraction: how many of all frames must be done, from 0 to 1, where `frames` is left out
+        (templated).
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: a mapping with number, done and wanted.
+    :return: a mapping with render_task_id, done, required (how many are waited for) and total (how many there
+        are).
     """
 
-    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "frames", "share")
+    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "frames", "min_fraction")
 
     def __init__(
         self,
         *,
         render_task_id: TaskId | XComArg,
         frames: Sequence[str] | XComArg | None = None,
-        share: float | str | XComArg = 1.0,
+        min_fraction: float | str | XComArg = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
         self.frames: Any = frames
-        self.share: Any = share
+        self.min_fraction: Any = min_fraction
 
     def condition(self) -> FramesDone:
         """Return what is waited for."""
         try:
-            share = float(self.share)
+            min_fraction = float(self.min_fraction)
         except (TypeError, ValueError):
-            share = 0.0
-        if not 0 < share <= 1:
-            raise ValueError(f"share: a number above 0 and up to 1 is wanted, not {self.share!r}")
+            min_fraction = 0.0
+        if not 0 < min_fraction <= 1:
+            raise ValueError(
+                f"min_fraction: a number above 0 and up to 1 is wanted, not {self.min_fraction!r}"
+            )
         chosen = None if self.frames is None else tuple(non_empty_strs("frames", self.frames))
         if chosen == ():
             raise ValueError("frames: at least one frame's name is wanted")
-        return FramesDone(parse_task_id("render_task_id", self.render_task_id), chosen, share)
+        return FramesDone(parse_task_id("render_task_id", self.render_task_id), chosen, min_fraction)
 
 
 class RenderbusOutputSensor(_ConditionSensor):
@@ -107,34 +111,34 @@ class RenderbusOutputSensor(_ConditionSensor):
     :param render_task_id: number or alias of the task (templated).
     :param pattern: which files count, matched against their paths, e.g. "*.exr"; ``*`` matches slashes too
         (templated).
-    :param count: how many there must be (templated).
+    :param min_files: how many there must be (templated).
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: a mapping with number and files.
+    :return: a mapping with render_task_id and files.
     """
 
-    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "pattern", "count")
+    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "pattern", "min_files")
 
     def __init__(
         self,
         *,
         render_task_id: TaskId | XComArg,
         pattern: str | XComArg = "*",
-        count: int | str | XComArg = 1,
+        min_files: int | str | XComArg = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.render_task_id = render_task_id
         self.pattern: Any = pattern
-        self.count = count
+        self.min_files = min_files
 
     def condition(self) -> FilesPresent:
         """Return what is waited for."""
         return FilesPresent(
             parse_task_id("render_task_id", self.render_task_id),
             non_empty_str("pattern", self.pattern),
-            positive_int("count", parse_int("count", self.count)),
+            positive_int("min_files", parse_int("min_files", self.min_files)),
         )
 
 
@@ -148,7 +152,7 @@ class RenderbusFundsSensor(_ConditionSensor):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: a mapping with means, as text so that no digit is lost, and currency.
+    :return: a mapping with available_funds, as text so that no digit is lost, and currency.
     """
 
     template_fields = (*RenderbusSensor.template_fields, "min_funds")
@@ -163,6 +167,6 @@ class RenderbusFundsSensor(_ConditionSensor):
 
     def result(self, reached: Any) -> Any:
         """Return what the account shows, with a warning where that is less than what is wanted."""
-        if Decimal(reached["means"]) < parse_decimal("min_funds", self.min_funds):
+        if Decimal(reached["available_funds"]) < parse_decimal("min_funds", self.min_funds):
             self.log.warning("The account does not show what it has, so this is only advice: %s", reached)
         return reached

@@ -50,8 +50,9 @@ class RenderbusTaskSensor(ConsoleLinked, CancelOnKillMixin, RenderbusSensor):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: number, state, frames, cost, seconds, outputs, url and failed_frames
-        (:func:`airflow_provider_renderbus.renders.results.summary`); a list of such for a list of tasks.
+    :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url and
+        failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`); a list of such for a list
+        of tasks.
     """
 
     template_fields = (*RenderbusSensor.template_fields, "render_task_id", "target_states", "failed_states")

@@ -34,7 +34,7 @@ def check(result: Result, farm: EmbeddedFarm, airflow: AirflowInstance) -> Itera
             yield from (first, *findings)
             return
     for index, shot in enumerate(SHOTS):
-        yield from check_frames(shot, farm.frames_folder / result.returned[WAIT, index]["outputs"][0])
+        yield from check_frames(shot, farm.frames_folder / result.returned[WAIT, index]["output_folders"][0])
     yield from check_contact_sheet(Path(result.returned[CONTACT_SHEET, -1]))
     yield from check_preview(Path(result.returned[PREVIEW, -1]))
 
@@ -45,7 +45,7 @@ def summary(result: Result) -> str:
     for index, shot in enumerate(SHOTS):
         end = result.returned[WAIT, index]
         frames = f"{end['frames']['done']}/{end['frames']['total']}"
-        rows.append((shot, frames, f"{end['seconds']:.0f}", f"{Decimal(end['cost']):.2f}"))
+        rows.append((shot, frames, f"{end['duration_seconds']:.0f}", f"{Decimal(end['cost']):.2f}"))
     pictures = [f"{name:<16}{result.returned[name, -1]}" for name in (CONTACT_SHEET, PREVIEW)]
     return "\n".join((table(rows), "", *pictures))
 

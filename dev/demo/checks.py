@@ -83,13 +83,18 @@ def check_returned(result: Result, log: Path) -> Iterator[Finding]:
             yield Finding(f"task {number}", f"of {shot}", rendered, log)
             continue
         end = result.returned.get((WAIT, index)) or {}
-        expected = {"number": number, "state": "FINISHED", "frames": _ALL_DONE, "cost": str(task.cost)}
+        expected = {
+            "render_task_id": number,
+            "state": "FINISHED",
+            "frames": _ALL_DONE,
+            "cost": str(task.cost),
+        }
         found = {name: end.get(name) for name in expected}
         if found != expected:
             yield Finding(f"the end of {shot}", str(expected), str(found), log)
         if task.cost <= 0:
             yield Finding(f"the cost of {shot}", "more than 0", str(task.cost), log)
-        if not end.get("seconds") or len(end.get("outputs", ())) != 1:
+        if not end.get("duration_seconds") or len(end.get("output_folders", ())) != 1:
             yield Finding(f"the end of {shot}", "seconds, and one output folder", str(end), log)
 
 

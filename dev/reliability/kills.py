@@ -234,7 +234,9 @@ def _fate(render: Render, result: Any) -> str:
     if submits != 1:
         told += f", {submits} submits"
     if render.state == "FINISHED" and result is not None:
-        right = result["number"] == render.numbers[-1] and result["cost"] == str(COST) == str(render.cost)
+        right = result["render_task_id"] == render.numbers[-1] and result["cost"] == str(COST) == str(
+            render.cost
+        )
         told += f", {submits} submit, right result" if right else f", result {result}"
     if render.state == "FINISHED" and stops != starts:
         told += f", {stops} stops and {starts} starts"

@@ -51,7 +51,7 @@ def test_the_frames_are_seen_the_button_is_pressed_and_the_render_goes_on(runnin
     tasks = instances(running.airflow, DAG_ID, "approved")
     assert tasks["give_up"]["state"] == "skipped"
     end = running.airflow.returned(tasks["wait"])
-    assert (end["number"], end["state"], end["frames"]["done"]) == (number, "FINISHED", 24)
+    assert (end["render_task_id"], end["state"], end["frames"]["done"]) == (number, "FINISHED", 24)
     assert caller.status(number) == FINISHED
     assert len(list((running.farm.output_root / folder).iterdir())) == 24
 

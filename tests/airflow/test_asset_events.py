@@ -32,6 +32,7 @@ def test_the_event_holds_number_frames_cost_and_outputs(kind, farm, submitted):
     result = task.execute({**context(), "outlet_events": events})
     (event,) = events.values()
     assert event.extra == {
-        name: result[name] for name in ("number", "state", "frames", "cost", "outputs", "url")
+        name: result[name]
+        for name in ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
     }
-    assert event.extra["outputs"] == [f"{submitted}_sh010"]
+    assert event.extra["output_folders"] == [f"{submitted}_sh010"]

@@ -34,7 +34,7 @@ def fetched(example, tmp_path, monkeypatch):
         for frame in (1, 2):
             picture = render_frame("sh020", frame, 64, 36, Pass(layer))
             save(picture, tmp_path / folder / f"sh020_{layer}_{frame:04}.png")
-    return {"folder": str(tmp_path), "outputs": outputs}
+    return {"folder": str(tmp_path), "output_folders": outputs}
 
 
 @pytest.fixture
@@ -52,13 +52,13 @@ def test_composites_are_the_beauty_render(example, fetched, context):
 
 
 def test_a_layer_that_lacks_a_frame_is_named(example, fetched, context):
-    Path(fetched["folder"], fetched["outputs"][3], "sh020_depth_0002.png").unlink()
+    Path(fetched["folder"], fetched["output_folders"][3], "sh020_depth_0002.png").unlink()
     with pytest.raises(FileNotFoundError, match="frame 2 lacks depth"):
         example.composite.function(fetched, **context)
 
 
 def test_a_composite_that_is_wrong_fails(example, fetched, context):
-    shadow = Path(fetched["folder"], fetched["outputs"][2], "sh020_shadow_0002.png")
+    shadow = Path(fetched["folder"], fetched["output_folders"][2], "sh020_shadow_0002.png")
     Image.fromarray(np.full((36, 64, 3), 255, np.uint8)).save(shadow)
     with pytest.raises(ValueError, match=r"off by \d+ of 255 from its beauty render, not 1"):
         example.composite.function(fetched, **context)

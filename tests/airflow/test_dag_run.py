@@ -22,7 +22,15 @@ from tests.transfer_command import transfer_command
 ROOT = Path(__file__).parents[2]
 FARM_SPEED = 300.0  # a render of four frames takes less than a second
 NO_PICTURES = {"pictures": False}
-ORDERS = ("StopFrames", "RecommitFrames", "StopTask", "StartTask", "FullSpeed", "SetPriority", "SetTaskLimit")
+ORDERS = (
+    "StopFrames",
+    "RecommitFrames",
+    "StopTask",
+    "StartTask",
+    "FullSpeed",
+    "SetPriority",
+    "SetMachineLimit",
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +116,21 @@ def test_a_render_is_waited_for_in_every_mode(run, home, farm, client_of):
     number = returned["create"]
     assert list(returned.pop("upload")) == ["task.json"]
     end = returned["submit"]
-    assert (end["number"], end["state"], end["outputs"]) == (number, "FINISHED", [f"{number}_every_mode"])
+    assert (end["render_task_id"], end["state"], end["output_folders"]) == (
+        number,
+        "FINISHED",
+        [f"{number}_every_mode"],
+    )
     for mode in ("poke", "reschedule", "deferred"):
         assert returned[f"RenderbusTaskSensor.{mode}"] == end
-        assert returned[f"RenderbusFramesSensor.{mode}"] == {"number": number, "done": 4, "wanted": 4}
-        assert returned[f"RenderbusOutputSensor.{mode}"] == {"number": number, "files": 4}
-        assert float(returned[f"RenderbusFundsSensor.{mode}"]["means"]) > 1
+        assert returned[f"RenderbusFramesSensor.{mode}"] == {
+            "render_task_id": number,
+            "done": 4,
+            "required": 2,
+            "total": 4,
+        }
+        assert returned[f"RenderbusOutputSensor.{mode}"] == {"render_task_id": number, "files": 4}
+        assert float(returned[f"RenderbusFundsSensor.{mode}"]["available_funds"]) > 1
     assert not list(check_files(home, secrets_of(farm, client_of(farm)), private=()))
 
 
@@ -134,9 +151,9 @@ def test_every_operator_does_its_work(run, home, farm, still_farm, client_of):
     for mode in ("waiting", "deferred"):
         end = returned[f"render_{mode}"]
         assert end["state"] == "FINISHED"
-        assert end["outputs"] == [f"{end['number']}_every_operator_{mode}"]
+        assert end["output_folders"] == [f"{end['render_task_id']}_every_operator_{mode}"]
     number = returned["create_one"]
-    assert (returned["submit_one"]["number"], returned["submit_one"]["state"]) == (number, "FINISHED")
+    assert (returned["submit_one"]["render_task_id"], returned["submit_one"]["state"]) == (number, "FINISHED")
     assert [file["path"] for file in returned["outputs"]] == [f"/{number}_sh010/sh010_0003.png"]
 
     scene = Path(home / "dags/every_operator.py")

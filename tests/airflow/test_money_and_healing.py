@@ -138,7 +138,7 @@ class TestArrears:
 
     def test_a_top_up_can_be_waited_for(self, rendered, farm, when_the_money_is_out):
         topped_up = when_the_money_is_out(lambda: farm.top_up("50"))
-        assert rendered(on_arrears="wait")["state"] == "FINISHED"
+        assert rendered(on_insufficient_funds="wait")["state"] == "FINISHED"
         assert topped_up
 
     def test_somebody_may_start_it_again_first(self, rendered, client, created, farm, when_the_money_is_out):
@@ -147,14 +147,14 @@ class TestArrears:
             client.send(calls.start_task([created]))
 
         when_the_money_is_out(pay_and_start)
-        assert rendered(on_arrears="wait", min_funds="0.05")["state"] == "FINISHED"
+        assert rendered(on_insufficient_funds="wait", min_funds="0.05")["state"] == "FINISHED"
         assert farm.request_counts["start_task"] == 1
 
     def test_it_is_waited_for_within_the_deadline(self, rendered, info):
         with pytest.raises(AirflowFailException, match="ARREARAGE_STOP"):
             rendered()
         with pytest.raises(AirflowException):
-            rendered(try_number=2, on_arrears="wait", timeout=0.3)
+            rendered(try_number=2, on_insufficient_funds="wait", timeout=0.3)
         assert info().status.name == "ARREARAGE_STOP"
 
 
@@ -167,7 +167,7 @@ class TestMoneyThatDoesNotDo:
 
     def test_it_is_tried_once_and_then_waited_for_more(self, rendered, farm):
         with pytest.raises(AirflowException):
-            rendered(on_arrears="wait", timeout=2)
+            rendered(on_insufficient_funds="wait", timeout=2)
         assert farm.request_counts["start_task"] <= 1
 
     @pytest.mark.parametrize("rendered", ["triggerer"], indirect=True)
@@ -180,7 +180,7 @@ class TestMoneyThatDoesNotDo:
 
         monkeypatch.setattr(RenderbusSubmitTaskOperator, "funds_came", functools.wraps(came)(comes_late))
         with pytest.raises(AirflowException, match="time to wait is over: the account has"):
-            rendered(on_arrears="wait")
+            rendered(on_insufficient_funds="wait")
         assert not farm.request_counts["start_task"]
 
     @pytest.mark.parametrize("rendered", ["worker"], indirect=True)
@@ -196,7 +196,7 @@ class TestMoneyThatDoesNotDo:
         monkeypatch.setattr("time.sleep", sleep_and_top_up)
         monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill._RESTART_POLL_DELAYS", (0.0,))
         with pytest.raises(AirflowException):
-            rendered(on_arrears="wait", timeout=3)
+            rendered(on_insufficient_funds="wait", timeout=3)
         assert farm.request_counts["start_task"] > 1
         assert len([pause for pause in pauses if pause > 0.01]) >= farm.request_counts["start_task"] - 1
 
@@ -210,35 +210,36 @@ class TestHealing:
         """Without retries, which would find the same render, and with the way out."""
         with pytest.raises(
             AirflowFailException,
-            match=r"FINISHED_HAS_FAILED.*set failed_frames to .*To render anew, clear the task that creates",
+            match=r"FINISHED_HAS_FAILED.*set on_failed_frames to "
+            r".*To render anew, clear the task that creates",
         ):
             rendered()
 
     def test_they_can_be_accepted(self, rendered):
-        result = rendered(failed_frames="accept")
+        result = rendered(on_failed_frames="accept")
         assert result["state"] == "FINISHED_HAS_FAILED"
         assert {frame["frame"] for frame in result["failed_frames"]} == {"2", "3"}
 
     def test_only_they_are_rendered_again(self, rendered, client, created):
-        result = rendered(failed_frames="recommit")
+        result = rendered(on_failed_frames="recommit")
         assert (result["state"], result["failed_frames"]) == ("FINISHED", [])
         again = {frame.name for frame in frames_of(client, created) if frame.recommits}
         assert again == {"2", "3"}
 
     def test_a_lost_answer_is_settled_by_the_farms_own_count(self, rendered, client, created, farm):
         farm.inject("drop", executes_call=True, calls=["recommit_frames"], times=1)
-        assert rendered(failed_frames="recommit")["state"] == "FINISHED"
+        assert rendered(on_failed_frames="recommit")["state"] == "FINISHED"
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
 
     def test_a_request_that_did_not_arrive_is_made_again(self, rendered, client, created, farm):
         farm.inject("drop", calls=["recommit_frames"], times=1)
-        assert rendered(failed_frames="recommit")["state"] == "FINISHED"
+        assert rendered(on_failed_frames="recommit")["state"] == "FINISHED"
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
 
     def test_a_retry_counts_what_was_rendered_before_it(self, rendered, client, created):
         with pytest.raises(AirflowException):
             rendered()
-        assert rendered(try_number=2, failed_frames="recommit")["state"] == "FINISHED"
+        assert rendered(try_number=2, on_failed_frames="recommit")["state"] == "FINISHED"
 
 
 class TestWhatCannotBeHealed:
@@ -248,13 +249,13 @@ class TestWhatCannotBeHealed:
 
     def test_each_frame_is_rendered_only_so_often(self, rendered, client, created):
         with pytest.raises(AirflowException, match=r"(?s)frame 2 failed; the end of its log: .*attempt 3"):
-            rendered(failed_frames="recommit", recommit_attempts=2)
+            rendered(on_failed_frames="recommit", max_recommits=2)
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 2}
 
     def test_a_retry_does_not_begin_to_count_anew(self, rendered, client, created):
         for try_number in (1, 2):
             with pytest.raises(AirflowException, match="FINISHED_HAS_FAILED"):
-                rendered(try_number=try_number, failed_frames="recommit")
+                rendered(try_number=try_number, on_failed_frames="recommit")
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 1}
 
 
@@ -265,7 +266,7 @@ class TestWhatBreaksAsAWhole:
 
     def test_it_has_no_frame_to_render_again(self, rendered):
         with pytest.raises(AirflowException, match="is FAILED"):
-            rendered(failed_frames="recommit")
+            rendered(on_failed_frames="recommit")
 
 
 class TestTestFrames:
@@ -278,19 +279,19 @@ class TestTestFrames:
         return number
 
     def test_the_pause_can_be_a_success(self, rendered):
-        assert rendered(on_test_done="succeed")["state"] == "FINISHED_TEST"
+        assert rendered(on_test_frames_done="succeed")["state"] == "FINISHED_TEST"
 
     def test_full_speed_can_follow_by_itself(self, rendered):
-        assert rendered(on_test_done="full_speed")["state"] == "FINISHED"
+        assert rendered(on_test_frames_done="full_speed")["state"] == "FINISHED"
 
     def test_else_somebody_must_go_on(self, rendered, info):
-        rendered(on_test_done="succeed")
+        rendered(on_test_frames_done="succeed")
         with pytest.raises(AirflowException, match=r"time to wait is over.*FINISHED_TEST"):
             rendered(try_number=2, timeout=0.3)
 
 
 def test_a_wrong_choice_is_named_when_the_dag_is_parsed():
-    for name in ("failed_frames", "on_test_done", "on_arrears"):
+    for name in ("on_failed_frames", "on_test_frames_done", "on_insufficient_funds"):
         with pytest.raises(ValueError, match=f"{name}: .*maybe"):
             RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: "maybe"})
 

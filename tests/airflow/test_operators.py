@@ -35,8 +35,8 @@ def test_create_returns_a_list_where_several_are_wanted():
 
 
 def test_wrong_arguments_fail_without_a_retry():
-    with pytest.raises(AirflowFailException, match=r"^task_user_level: one of 50, 60 is wanted"):
-        RenderbusCreateTaskOperator(task_id="create", task_user_level=1).execute(context())
+    with pytest.raises(AirflowFailException, match=r"^priority: one of 50, 60 is wanted"):
+        RenderbusCreateTaskOperator(task_id="create", priority=1).execute(context())
 
 
 @pytest.mark.parametrize("given", [task_json(), json.dumps(task_json())], ids=["mapping", "text"])
@@ -100,7 +100,7 @@ def test_submit_can_wait_on_the_worker(farm, created, monkeypatch):
         task_id="submit", render_task_id=created, wait_for_completion=True, poll_interval=60
     )
     result = submit.execute(context())
-    assert (result["number"], result["state"], result["frames"]["done"]) == (created, "FINISHED", 4)
+    assert (result["render_task_id"], result["state"], result["frames"]["done"]) == (created, "FINISHED", 4)
 
 
 def test_waiting_on_the_worker_ends_at_the_time_out(created):
@@ -130,7 +130,7 @@ def test_submit_can_wait_in_the_triggerer(created, client, farm):
     result = summary(info(client, created))
     event = WaitResult(Outcome.SUCCEEDED, "done", [result]).to_dict()
     returned = submit.execute_complete(context(), event, **deferred.value.kwargs)
-    assert returned == {**result, "url": f"http://{farm.address}/task/{created}", "failed_frames": []}
+    assert returned == {**result, "console_url": f"http://{farm.address}/task/{created}", "failed_frames": []}
 
 
 def test_what_could_not_be_deferred_is_refused_before_anything_is_submitted(client, created):

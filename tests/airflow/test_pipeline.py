@@ -43,7 +43,7 @@ def rendered(request, farm, scene, tmp_path, monkeypatch):
                     "task_id": "render",
                     "task_json": task_json(),
                     "assets": [str(scene.parent)],
-                    "download_to": str(tmp_path / "frames"),
+                    "download_folder": str(tmp_path / "frames"),
                     "deferrable": deferrable,
                     "poll_interval": 0.02 if deferrable else STEP,
                     **options,
@@ -63,7 +63,7 @@ def test_assets_go_up_and_frames_come_down(rendered, farm, inputs, scene, tmp_pa
     assert sent.read_text() == "a scene"
     assert result["state"] == "FINISHED"
     assert result["folder"] == str(tmp_path / "frames")
-    frames = sorted((tmp_path / "frames" / result["outputs"][0]).iterdir())
+    frames = sorted((tmp_path / "frames" / result["output_folders"][0]).iterdir())
     assert [frame.name for frame in frames] == [f"sh010_{number:04}.png" for number in range(1, 5)]
     assert all(frame.read_bytes().startswith(b"\x89PNG") for frame in frames)
 
@@ -71,9 +71,9 @@ def test_assets_go_up_and_frames_come_down(rendered, farm, inputs, scene, tmp_pa
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"download_to": "frames"}, "^download_to: an absolute path is wanted, not 'frames'"),
-        ({"transfer_silence": "long"}, "^transfer_silence: "),
-        ({"transfer_speed_limit": "fast"}, "^transfer_speed_limit: "),
+        ({"download_folder": "frames"}, "^download_folder: an absolute path is wanted, not 'frames'"),
+        ({"transfer_stall_timeout": "long"}, "^transfer_stall_timeout: "),
+        ({"transfer_speed_limit_kb_per_s": "fast"}, "^transfer_speed_limit_kb_per_s: "),
     ],
 )
 def test_what_the_transfers_will_need_is_checked_before_anything_is_paid(rendered, farm, wrong, told):
@@ -106,8 +106,8 @@ def test_a_render_that_is_there_is_not_given_up_for_what_only_its_frames_need(re
     fault("exit=10")
     with pytest.raises(AirflowException, match="exit code 10"):
         rendered(assets=None)
-    with pytest.raises(AirflowFailException, match=r"^download_to: an absolute path"):
-        rendered(try_number=2, assets=None, download_to="frames")
+    with pytest.raises(AirflowFailException, match=r"^download_folder: an absolute path"):
+        rendered(try_number=2, assets=None, download_folder="frames")
     assert farm.request_counts["submit_task"] == 1
     assert not farm.request_counts["stop_task"]
 
@@ -121,8 +121,10 @@ def test_files_travel_as_the_author_says(rendered, tmp_path, monkeypatch):
         return orders[-1]
 
     monkeypatch.setattr(TransferArguments, "argv", kept)
-    result = rendered(download_pattern="*_000[12].png", transfer_speed_limit="5000", transfer_silence="600")
-    assert len(list((tmp_path / "frames" / result["outputs"][0]).iterdir())) == 2
+    result = rendered(
+        download_pattern="*_000[12].png", transfer_speed_limit_kb_per_s="5000", transfer_stall_timeout="600"
+    )
+    assert len(list((tmp_path / "frames" / result["output_folders"][0]).iterdir())) == 2
     assert len(orders) == 2
     assert all("5000" in order for order in orders)
 
@@ -140,8 +142,8 @@ def test_frames_that_could_not_be_fetched_are_no_reason_to_pay_again(rendered, f
     folder.unlink()
     result = rendered(try_number=2, max_tries=5)  # a person has cleared it
     assert [task.id for page in client.iter_pages(flows.task_pages()) for task in page.items] == [
-        result["number"]
+        result["render_task_id"]
     ]
     assert len(list(folder.rglob("*.png"))) == 4
     again = rendered(try_number=3, max_tries=6)  # now it is to be rendered anew
-    assert again["number"] != result["number"]
+    assert again["render_task_id"] != result["render_task_id"]

@@ -189,9 +189,12 @@ def test_a_render_sets_its_compositing_going_and_tells_what_it_made(runs):
     assert end_of(airflow, "composite_on_render", run["dag_run_id"], 60) == "success"
     tasks = instances(airflow, "composite_on_render", run["dag_run_id"])
     (told,) = airflow.returned(tasks["renders"])
-    assert told == {name: render[name] for name in ("number", "state", "frames", "cost", "outputs", "url")}
+    assert told == {
+        name: render[name]
+        for name in ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
+    }
     made = airflow.returned(tasks["composite"])
-    assert (made["number"], made["cost"]) == (render["number"], render["cost"])
+    assert (made["render_task_id"], made["cost"]) == (render["render_task_id"], render["cost"])
     pictures = sorted(Path(made["folder"]).iterdir())
     assert [picture.name for picture in pictures] == [
         f"sh010_composite_{number:04}.png" for number in range(1, 9)
@@ -201,8 +204,8 @@ def test_a_render_sets_its_compositing_going_and_tells_what_it_made(runs):
         colour, shadow, composite = (
             files.enter_context(Image.open(path))
             for path in (
-                frames / render["outputs"][0] / "sh010_colour_0008.png",
-                frames / render["outputs"][1] / "sh010_shadow_0008.png",
+                frames / render["output_folders"][0] / "sh010_colour_0008.png",
+                frames / render["output_folders"][1] / "sh010_shadow_0008.png",
                 pictures[-1],
             )
         )

@@ -99,26 +99,28 @@ def die_before_the_submit(airflow, monkeypatch):
 def test_a_render_in_one(airflow, client):
     result = airflow.try_once()
     assert (result["state"], result["frames"]["done"]) == ("FINISHED", 4)
-    assert client.send(calls.query_task_info([result["number"]]))[result["number"]].producer.startswith("Ada")
+    assert client.send(calls.query_task_info([result["render_task_id"]]))[
+        result["render_task_id"]
+    ].producer.startswith("Ada")
 
 
 def test_another_try_takes_the_same_render_up(airflow, numbers):
     number = begin(airflow)
-    assert airflow.try_once()["number"] == number
+    assert airflow.try_once()["render_task_id"] == number
     assert numbers() == [number]
 
 
 def test_a_retry_after_the_end_returns_it(airflow, numbers):
     number = begin(airflow)
     airflow.farm.advance(3600)
-    assert airflow.try_once()["number"] == number
+    assert airflow.try_once()["render_task_id"] == number
     assert numbers() == [number]
 
 
 def test_a_person_who_clears_a_finished_render_gets_a_new_one(airflow, numbers):
-    first = airflow.try_once()["number"]
+    first = airflow.try_once()["render_task_id"]
     airflow.clear()
-    second = airflow.try_once()["number"]
+    second = airflow.try_once()["render_task_id"]
     assert sorted(numbers()) == sorted([first, second])
     assert first != second
 
@@ -126,12 +128,12 @@ def test_a_person_who_clears_a_finished_render_gets_a_new_one(airflow, numbers):
 def test_a_clear_of_a_pause_that_was_a_success_renders_anew(airflow, numbers):
     paused = task_json()
     paused["task_info"] |= {"pre_frames": "100", "stop_after_test": "1"}
-    options = {"task_json": paused, "on_test_done": "succeed"}
+    options = {"task_json": paused, "on_test_frames_done": "succeed"}
     first = airflow.try_once(**options)
     airflow.clear()
     second = airflow.try_once(**options)
     assert first["state"] == second["state"] == "FINISHED_TEST"
-    assert sorted(numbers()) == sorted([first["number"], second["number"]])
+    assert sorted(numbers()) == sorted([first["render_task_id"], second["render_task_id"]])
 
 
 def test_a_budget_that_is_used_up_submits_nothing(airflow, numbers):
@@ -152,7 +154,7 @@ def test_a_later_try_without_a_budget_stops_what_is_there(airflow, client):
 def test_a_clear_while_the_render_goes_on_takes_it_up(airflow, numbers):
     number = begin(airflow)
     airflow.clear()
-    assert airflow.try_once()["number"] == number
+    assert airflow.try_once()["render_task_id"] == number
     assert numbers() == [number]
 
 
@@ -177,10 +179,10 @@ def test_a_retry_after_a_clear_is_no_wish_for_a_new_render(airflow, numbers):
     airflow.clear()
     assert begin(airflow) == number
     airflow.farm.advance(3600)
-    assert airflow.try_once()["number"] == number
+    assert airflow.try_once()["render_task_id"] == number
     assert numbers() == [number]
     airflow.clear()
-    assert airflow.try_once()["number"] != number
+    assert airflow.try_once()["render_task_id"] != number
 
 
 def test_an_answer_that_misses_the_number_once_is_no_reason_to_pay_again(airflow, numbers, monkeypatch):
@@ -195,7 +197,7 @@ def test_an_answer_that_misses_the_number_once_is_no_reason_to_pay_again(airflow
 
     monkeypatch.setattr(RenderbusHook, "send", short)
     monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow.farm.advance)
-    assert airflow.try_once()["number"] == number
+    assert airflow.try_once()["render_task_id"] == number
     assert missed
     assert numbers() == [number]
 
@@ -207,15 +209,15 @@ def test_airflow_2_has_no_run_after(airflow, numbers):
     context = airflow.context()
     context["logical_date"] = context["dag_run"].run_after
     context["dag_run"] = SimpleNamespace()
-    assert airflow.operator().execute(context)["number"] == number
+    assert airflow.operator().execute(context)["render_task_id"] == number
 
 
 def test_a_number_that_was_never_submitted_costs_nothing(airflow, farm, client, numbers, monkeypatch):
     die_before_the_submit(airflow, monkeypatch)
     result = airflow.try_once()
-    assert numbers() == [result["number"]]
+    assert numbers() == [result["render_task_id"]]
     if airflow.store is not None:
-        assert result["number"] == airflow.store["renderbus_render"]["number"] == 35000001
+        assert result["render_task_id"] == airflow.store["renderbus_render"]["number"] == 35000001
 
 
 def test_a_submit_of_an_earlier_try_that_arrives_late_is_taken_up(airflow, client, numbers, monkeypatch):
@@ -230,7 +232,7 @@ def test_a_submit_of_an_earlier_try_that_arrives_late_is_taken_up(airflow, clien
         return False
 
     monkeypatch.setattr("airflow_provider_renderbus.renders.submit.confirm_submitted", arrives)
-    assert airflow.try_once()["number"] == airflow.store["renderbus_render"]["number"]
+    assert airflow.try_once()["render_task_id"] == airflow.store["renderbus_render"]["number"]
     assert len(numbers()) == 1
 
 
@@ -246,7 +248,7 @@ def test_a_number_that_the_farm_has_forgotten_is_replaced(airflow, monkeypatch):
         return  # what the farm has forgotten is in no list either
     monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow.farm.advance)
     airflow.store.set("renderbus_render", {"number": 1, "max_tries": 2})
-    assert airflow.try_once()["number"] != 1
+    assert airflow.try_once()["render_task_id"] != 1
 
 
 def test_a_time_out_may_be_retried(airflow):

@@ -43,7 +43,7 @@ def test_a_failure_says_which_frames_and_why(ended, farm):
 def test_a_result_holds_the_same(ended, farm):
     sensor = RenderbusTaskSensor(task_id="wait", render_task_id=ended, target_states=[30], poke_interval=1)
     result = sensor.execute(context())
-    assert result["url"] == f"http://{farm.address}/task/{ended}"
+    assert result["console_url"] == f"http://{farm.address}/task/{ended}"
     assert [frame["frame"] for frame in result["failed_frames"]] == ["2", "3"]
     assert REASON.format(3) in result["failed_frames"][1]["log"]
 

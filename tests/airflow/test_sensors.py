@@ -82,7 +82,7 @@ class TestTasks:
         both = [submitted, f"2W{other}"]
         assert waiting.look(RenderbusTaskSensor, render_task_id=both) is None
         (arrived,) = waiting.look(RenderbusTaskSensor, render_task_id=[submitted])
-        assert arrived["number"] == submitted
+        assert arrived["render_task_id"] == submitted
 
     def test_a_list_is_lost_with_its_first_failure(self, waiting, client, submitted):
         other = client.send(calls.create_task()).ids[0]
@@ -119,15 +119,15 @@ class TestTasks:
 class TestFrames:
     def test_a_share_of_the_frames(self, waiting, half_done):
         assert waiting.look(RenderbusFramesSensor, render_task_id=half_done) is None
-        reached = waiting.look(RenderbusFramesSensor, render_task_id=half_done, share=0.25)
-        assert reached["wanted"] == 4
+        reached = waiting.look(RenderbusFramesSensor, render_task_id=half_done, min_fraction=0.25)
+        assert (reached["required"], reached["total"]) == (1, 4)
         assert 1 <= reached["done"] < 4
 
     def test_chosen_frames(self, waiting, client, half_done):
         frames = client.send(calls.query_task_frames(half_done)).items
         done = [frame.name for frame in frames if frame.status.name == "DONE"]
         reached = waiting.look(RenderbusFramesSensor, render_task_id=half_done, frames=done)
-        assert reached == {"number": half_done, "done": len(done), "wanted": len(done)}
+        assert reached == {"render_task_id": half_done, "done": len(done), "required": len(done), "total": 4}
         every = [frame.name for frame in frames]
         assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, frames=every) is None
 
@@ -158,9 +158,11 @@ class TestFrames:
         client.send(calls.stop_task([half_done]))
         with pytest.raises(AirflowFailException, match="is STOP"):
             waiting.look(RenderbusFramesSensor, render_task_id=half_done)
-        assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, share=0.25)
+        assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, min_fraction=0.25)
 
-    @pytest.mark.parametrize("options", [{"share": 0}, {"share": 1.5}, {"frames": []}, {"frames": "6"}])
+    @pytest.mark.parametrize(
+        "options", [{"min_fraction": 0}, {"min_fraction": 1.5}, {"frames": []}, {"frames": "6"}]
+    )
     def test_wrong_arguments_are_named(self, options):
         with pytest.raises(AirflowFailException, match=f"^{next(iter(options))}: "):
             RenderbusFramesSensor(task_id="wait", render_task_id=1, **options).poke(context())
@@ -168,13 +170,13 @@ class TestFrames:
 
 class TestOutputs:
     def test_files_by_pattern_and_count(self, waiting, farm, half_done):
-        options = {"render_task_id": half_done, "pattern": "*.png", "count": 4}
+        options = {"render_task_id": half_done, "pattern": "*.png", "min_files": 4}
         assert waiting.look(RenderbusOutputSensor, **options) is None
         farm.advance(3600)
-        assert waiting.look(RenderbusOutputSensor, **options) == {"number": half_done, "files": 4}
+        assert waiting.look(RenderbusOutputSensor, **options) == {"render_task_id": half_done, "files": 4}
         assert waiting.look(RenderbusOutputSensor, **{**options, "pattern": "*.exr"}) is None
 
-    @pytest.mark.parametrize("options", [{"pattern": ""}, {"count": 0}])
+    @pytest.mark.parametrize("options", [{"pattern": ""}, {"min_files": 0}])
     def test_wrong_arguments_are_named(self, options):
         with pytest.raises(AirflowFailException, match=f"^{next(iter(options))}: "):
             RenderbusOutputSensor(task_id="wait", render_task_id=1, **options).poke(context())
@@ -186,7 +188,10 @@ class TestFunds:
         assert "only advice" in caplog.text
 
     def test_enough_money(self, waiting):
-        assert waiting.look(RenderbusFundsSensor, min_funds=510) == {"means": "510.0", "currency": "RMB"}
+        assert waiting.look(RenderbusFundsSensor, min_funds=510) == {
+            "available_funds": "510.0",
+            "currency": "RMB",
+        }
         assert waiting.look(RenderbusFundsSensor, min_funds="510.01") is None
 
     @pytest.mark.parametrize("least", ["much", "NaN", "inf"])

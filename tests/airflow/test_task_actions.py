@@ -18,11 +18,11 @@ ACTIONS = {
     actions.RenderbusDeleteTaskOperator: ({}, [calls.delete_task([7, 8])]),
     actions.RenderbusFullSpeedOperator: ({}, [calls.full_speed([7, 8])]),
     actions.RenderbusSetPriorityOperator: (
-        {"task_user_level": "60"},
+        {"priority": "60"},
         [calls.update_task_user_level(7, 60), calls.update_task_user_level(8, 60)],
     ),
-    actions.RenderbusSetTaskLimitOperator: (
-        {"task_limit": 3},
+    actions.RenderbusSetMachineLimitOperator: (
+        {"max_machines": 3},
         [calls.update_task_limit(7, 3), calls.update_task_limit(8, 3)],
     ),
     actions.RenderbusRecommitFramesOperator: ({}, [calls.recommit_failed_frames([7, 8])]),
@@ -97,8 +97,8 @@ def test_what_is_no_task_is_refused_before_anything_is_sent(operator, sent):
 
 
 def test_wrong_options_are_refused_before_anything_is_sent(sent):
-    with pytest.raises(AirflowFailException, match=r"^task_user_level: "):
-        actions.RenderbusSetPriorityOperator(task_id="act", render_task_id=[7, 8], task_user_level=1).execute(
+    with pytest.raises(AirflowFailException, match=r"^priority: "):
+        actions.RenderbusSetPriorityOperator(task_id="act", render_task_id=[7, 8], priority=1).execute(
             context()
         )
     assert sent == []

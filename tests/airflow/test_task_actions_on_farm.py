@@ -102,8 +102,8 @@ def test_delete(act, info, farm):
 
 
 def test_priority_and_limit(act, info):
-    act(actions.RenderbusSetPriorityOperator, task_user_level=60)
-    act(actions.RenderbusSetTaskLimitOperator, task_limit=3)
+    act(actions.RenderbusSetPriorityOperator, priority=60)
+    act(actions.RenderbusSetMachineLimitOperator, max_machines=3)
     assert info().task_limit == 3
 
 

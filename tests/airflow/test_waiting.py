@@ -51,9 +51,9 @@ class TestOnAWorker:
         farm.advance(3600)
         done = sensor(f"2W{submitted}").poke(context())
         assert done.is_done
-        assert done.xcom_value["number"] == submitted
+        assert done.xcom_value["render_task_id"] == submitted
         assert done.xcom_value["frames"] == {"total": 4, "done": 4, "failed": 0, "running": 0, "aborted": 0}
-        assert done.xcom_value["outputs"] == [f"{submitted}_sh010"]
+        assert done.xcom_value["output_folders"] == [f"{submitted}_sh010"]
 
     def test_a_stopped_render_fails_without_a_retry(self, client, submitted):
         client.send(calls.stop_task([submitted]))

@@ -98,14 +98,14 @@ def test_the_larger_of_the_two_costs_counts():
 
 def test_the_summary_is_small_json():
     assert summary(layered(PHOTON, MAIN)) == {
-        "number": 18278,
+        "render_task_id": 18278,
         "state": "FINISHED",
         "frames": {"total": 18, "done": 17, "failed": 1, "running": 0, "aborted": 0},
         "cost": "8.27",
-        "seconds": 2164.0,
-        "outputs": ["18280_衣帽间", "18281_衣帽间"],
+        "duration_seconds": 2164.0,
+        "output_folders": ["18280_衣帽间", "18281_衣帽间"],
     }
-    assert summary(read_task({"id": 1, "taskStatus": 0}))["seconds"] is None
+    assert summary(read_task({"id": 1, "taskStatus": 0}))["duration_seconds"] is None
 
 
 def test_a_frame_knows_its_state_and_cost():

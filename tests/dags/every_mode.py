@@ -25,8 +25,8 @@ from tests.scenes import task_json
 NUMBER = "{{ ti.xcom_pull(task_ids='create') }}"
 SENSORS = {
     RenderbusTaskSensor: {"render_task_id": NUMBER},
-    RenderbusFramesSensor: {"render_task_id": NUMBER, "share": "{{ 1 / 2 }}"},
-    RenderbusOutputSensor: {"render_task_id": NUMBER, "pattern": "*.{{ 'png' }}", "count": "{{ 2 + 2 }}"},
+    RenderbusFramesSensor: {"render_task_id": NUMBER, "min_fraction": "{{ 1 / 2 }}"},
+    RenderbusOutputSensor: {"render_task_id": NUMBER, "pattern": "*.{{ 'png' }}", "min_files": "{{ 2 + 2 }}"},
     RenderbusFundsSensor: {"min_funds": "{{ 1 }}"},
 }
 MODES = {"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}, "deferred": {"deferrable": True}}

@@ -31,8 +31,8 @@ from tests.scenes import task_json
 
 # In this order, on the farm whose time stands still; the last two take one of the tasks each.
 ACTIONS = {
-    "SetPriority": {"task_user_level": "{{ 50 + 10 }}"},
-    "SetTaskLimit": {"task_limit": "{{ 1 + 2 }}"},
+    "SetPriority": {"priority": "{{ 50 + 10 }}"},
+    "SetMachineLimit": {"max_machines": "{{ 1 + 2 }}"},
     "StopFrames": {"frames": ["{{ 1 + 1 }}"]},
     "RecommitFrames": {"frames": ["{{ 1 + 1 }}"]},
     "StopTask": {},
@@ -67,9 +67,9 @@ def every_operator():
     upload = RenderbusUploadTaskJsonOperator.partial(
         task_id="upload", task_json=task_json("{{ dag.dag_id }}"), **still
     ).expand(render_task_id=create.output)
-    submit = RenderbusSubmitTaskOperator.partial(
-        task_id="submit", producer="{{ dag.dag_id }}", **still
-    ).expand(render_task_id=create.output)
+    submit = RenderbusSubmitTaskOperator.partial(task_id="submit", artist="{{ dag.dag_id }}", **still).expand(
+        render_task_id=create.output
+    )
     orders = [
         getattr(actions, f"Renderbus{name}Operator")(
             task_id=name, **{"render_task_id": create.output, **options, **still}
@@ -100,14 +100,18 @@ def every_operator():
     )
     outputs = RenderbusListOutputsOperator(
         task_id="outputs",
-        render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['number'] }}",
+        render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['render_task_id'] }}",
         pattern="*_000{{ 1 + 2 }}.png",
     )
-    transfers = {"line": "{{ 'Aspera' }}_main", "speed_limit": "{{ 1000 * 2 }}", "silence": "{{ 30 + 30 }}"}
+    transfers = {
+        "line": "{{ 'Aspera' }}_main",
+        "speed_limit_kb_per_s": "{{ 1000 * 2 }}",
+        "stall_timeout": "{{ 30 + 30 }}",
+    }
     send = RenderbusUploadAssetsOperator(task_id="send", assets=["{{ dag.fileloc }}"], **transfers)
     fetch = RenderbusDownloadFramesOperator(
         task_id="fetch",
-        render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['number'] }}",
+        render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['render_task_id'] }}",
         folder=f"{Path(os.environ['RETURNED']).parent}/{{{{ dag.dag_id }}}}",
         pattern="*_000{{ 1 + 2 }}.png",
         **transfers,

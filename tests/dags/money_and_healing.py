@@ -18,11 +18,11 @@ CASES = {
     "over_budget": {"max_cost": "0.02"},
     "no_funds": {"min_funds": "{{ 100000 }}"},
     "arrears": {"renderbus_conn_id": "poor"},
-    "top_up": {"renderbus_conn_id": "topped_up", "on_arrears": "wait"},
+    "top_up": {"renderbus_conn_id": "topped_up", "on_insufficient_funds": "wait"},
     "failed": {},
-    "accept": {"failed_frames": "accept"},
-    "recommit": {"failed_frames": "recommit"},
-    "full_speed": {"on_test_done": "full_speed"},
+    "accept": {"on_failed_frames": "accept"},
+    "recommit": {"on_failed_frames": "recommit"},
+    "full_speed": {"on_test_frames_done": "full_speed"},
 }
 JOBS = {
     "plain": {"software": "Blender", "version": "4.2"},

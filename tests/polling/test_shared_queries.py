@@ -157,7 +157,7 @@ class TestConditions:
             await asyncio.sleep(INTERVAL)
             assert len(it.farm.asked) == 2
             assert [wait.result().result for wait in waits if wait.done()] == [
-                {"number": 60, "done": 5, "wanted": 10}
+                {"render_task_id": 60, "done": 5, "required": 5, "total": 10}
             ]
             for wait in waits:
                 wait.cancel()
@@ -175,7 +175,7 @@ class TestConditions:
             it.farm.frames[1] = {"1": DONE, "2": DONE}
             await asyncio.sleep(INTERVAL)
             assert len(about_frames(it)) == 2
-            assert (await wait).result == {"number": 1, "done": 1, "wanted": 1}
+            assert (await wait).result == {"render_task_id": 1, "done": 1, "required": 1, "total": 2}
 
         scene([1], body)
 
@@ -188,7 +188,7 @@ class TestConditions:
             assert not wait.done()
             it.farm.frames[1] = {"1": DONE}
             await asyncio.sleep(INTERVAL)
-            assert (await wait).result == {"number": 1, "done": 1, "wanted": 1}
+            assert (await wait).result == {"render_task_id": 1, "done": 1, "required": 1, "total": 1}
 
         scene([1], body)
 

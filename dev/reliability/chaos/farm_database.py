@@ -73,7 +73,7 @@ class Render:
     def summary(self) -> dict[str, Any]:
         """Return what the operator's result must tell of it."""
         return {
-            "number": self.number,
+            "render_task_id": self.number,
             "state": self.state.name,
             "cost": str(self.cost),
             "frames": {

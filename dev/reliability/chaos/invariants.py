@@ -129,7 +129,7 @@ def _has_cause(task: Task, render: Render | None) -> bool:  # noqa: PLR0911 - a 
         case TaskStatus.FINISHED_HAS_FAILED:
             return is_given_up or _are_beyond_healing(plan, render)
         case TaskStatus.ARREARAGE_STOP:
-            return is_given_up or plan.option("on_arrears") != "wait"
+            return is_given_up or plan.option("on_insufficient_funds") != "wait"
         case TaskStatus.STOP:
             return is_given_up or bool(task.stops)
         case TaskStatus.FINISHED:
@@ -150,14 +150,14 @@ def _is_late(task: Task, render: Render) -> bool:
 
 
 def _are_beyond_healing(plan: Plan, render: Render) -> bool:
-    if plan.option("failed_frames") != "recommit":
-        return bool(plan.option("failed_frames") == "fail")
-    attempts = plan.option("recommit_attempts")
+    if plan.option("on_failed_frames") != "recommit":
+        return bool(plan.option("on_failed_frames") == "fail")
+    attempts = plan.option("max_recommits")
     return all(bool(frame.recommits >= attempts) for frame in render.frames if frame.has_failed)
 
 
 def _wrong_charges(plan: Plan, render: Render) -> Iterator[str]:
-    attempts = plan.option("recommit_attempts", 1) if plan.option("failed_frames") == "recommit" else 0
+    attempts = plan.option("max_recommits", 1) if plan.option("on_failed_frames") == "recommit" else 0
     for frame in render.frames:
         due = PRICE if frame.state is FrameStatus.DONE else Decimal(0)
         if frame.cost != due:

@@ -60,9 +60,9 @@ class Plan:
     def succeeds(self, state: TaskStatus) -> bool:
         """Return whether a state in which the render has come to rest is what was wanted."""
         wanted = {TaskStatus.FINISHED}
-        if self.option("failed_frames") == "accept":
+        if self.option("on_failed_frames") == "accept":
             wanted.add(TaskStatus.FINISHED_HAS_FAILED)
-        if self.option("on_test_done") == "succeed":
+        if self.option("on_test_frames_done") == "succeed":
             wanted.add(TaskStatus.FINISHED_TEST)
         return state in wanted
 
@@ -105,13 +105,13 @@ def draw(name: str, chance: Random, *, poor: bool) -> Plan:
         "deferrable": chance.random() < 0.6,  # noqa: PLR2004 - a share
         "poll_interval": POLL_INTERVAL,
         "retries": RETRIES,
-        "failed_frames": chance.choice(["fail", "accept", "recommit", "recommit", "recommit"]),
-        "recommit_attempts": chance.randint(1, 2),
+        "on_failed_frames": chance.choice(["fail", "accept", "recommit", "recommit", "recommit"]),
+        "max_recommits": chance.randint(1, 2),
     }
     if tests:
-        options["on_test_done"] = chance.choice(["wait", "succeed", "full_speed"])
+        options["on_test_frames_done"] = chance.choice(["wait", "succeed", "full_speed"])
     if poor:
-        options["on_arrears"] = chance.choice(["fail", "wait", "wait"])
+        options["on_insufficient_funds"] = chance.choice(["fail", "wait", "wait"])
     if chance.random() < 0.1:  # noqa: PLR2004 - a share
         options["max_cost"] = str(PRICE * chance.randint(1, 2 * frames))
     if chance.random() < 0.1:  # noqa: PLR2004 - a share

@@ -162,7 +162,7 @@ class World:
         while True:
             await asyncio.sleep(self._chance.uniform(30, 120))
             for task in self.tasks:
-                if task.plan.option("on_test_done") == "wait":
+                if task.plan.option("on_test_frames_done") == "wait":
                     await people.go_on(task)
             if self._poor and network.is_up:
                 network.top_up("0.5")

@@ -70,24 +70,24 @@ class TestDown:
         assert contents(frames) == there
         assert result == {
             "folder": str(frames),
-            "outputs": [f"{rendered}_sh010"],
+            "output_folders": [f"{rendered}_sh010"],
             "files": 4,
             "bytes": sum(map(len, there.values())),
-            "there_before": 0,
+            "already_present": 0,
         }
         assert json.loads(json.dumps(result)) == result
-        assert download(rendered, frames)["there_before"] == 4
+        assert download(rendered, frames)["already_present"] == 4
 
     def test_the_frames_of_all_leaves(self, farm, render, frames):
         result = download(render(layered("rs_beauty", "rs_shadow")), frames)
         assert contents(frames) == contents(farm.output_root)
-        assert (len(result["outputs"]), result["files"]) == (2, 6)
+        assert (len(result["output_folders"]), result["files"]) == (2, 6)
 
     def test_frames_by_pattern(self, rendered, frames):
         result = download(str(rendered), frames, pattern="*_000[23].png")
         assert sorted(path.name for path in frames.rglob("*.png")) == ["sh010_0002.png", "sh010_0003.png"]
         assert result["files"] == 2
-        assert download(rendered, frames)["there_before"] == 2
+        assert download(rendered, frames)["already_present"] == 2
 
     def test_a_pattern_that_matches_nothing(self, rendered, frames):
         with pytest.raises(AirflowFailException, match=r"None of the 4 files of task \d+ matches '\*\.exr'"):
@@ -112,7 +112,7 @@ class TestDown:
     def test_another_try_fetches_the_rest(self, farm, rendered, frames, fault, order):
         fault(f"{order} times=1")
         with pytest.raises(AirflowException):
-            download(rendered, frames, silence=1.0)
+            download(rendered, frames, stall_timeout=1.0)
         there = contents(farm.output_root)
         assert contents(frames).items() < there.items()
         download(rendered, frames)
@@ -124,7 +124,7 @@ class TestDown:
         content = frame.read_bytes()[::-1]
         frame.write_bytes(content)
         os.utime(frame, (1_800_000_000, 1_800_000_000))
-        assert download(rendered, frames)["there_before"] == 3
+        assert download(rendered, frames)["already_present"] == 3
         assert (frames / frame.relative_to(farm.output_root)).read_bytes() == content
 
     def test_a_frame_that_grows_after_it_was_listed(self, farm, rendered, frames, command):

@@ -92,7 +92,7 @@ class TestUp:
     def test_another_try_sends_the_rest(self, shot, inputs, fault, order, kind, message):
         fault(f"{order} times=1")
         with pytest.raises(AirflowException, match=message) as failed:
-            upload(str(shot), silence=1.0)
+            upload(str(shot), stall_timeout=1.0)
         assert type(failed.value) is kind
         assert "2 files" in str(failed.value)
         assert upload(str(shot))["files"] == 9

@@ -30,12 +30,12 @@ def result():
     numbers = {index: FIRST + index for index in range(len(SHOTS))}
     ends = {
         (WAIT, index): {
-            "number": number,
+            "render_task_id": number,
             "state": "FINISHED",
             "frames": ALL_DONE,
             "cost": "0.54",
-            "seconds": 13.0,
-            "outputs": [f"{number}_{SHOTS[index]}"],
+            "duration_seconds": 13.0,
+            "output_folders": [f"{number}_{SHOTS[index]}"],
         }
         for index, number in numbers.items()
     }
@@ -103,13 +103,13 @@ def test_a_task_that_did_not_succeed_is_found_with_its_log(result, airflow):
 @pytest.mark.parametrize(
     "change",
     [
-        {"number": FIRST},
+        {"render_task_id": FIRST},
         {"state": "FINISHED_HAS_FAILED"},
         {"frames": {**ALL_DONE, "done": 23, "failed": 1}},
         {"frames": None},
         {"cost": "0.53"},
-        {"seconds": None},
-        {"outputs": []},
+        {"duration_seconds": None},
+        {"output_folders": []},
     ],
     ids=str,
 )
