@@ -1,4 +1,4 @@
-"""A hook in the place of Airflow's, whose connection can change, and clients of a farm in a dictionary."""
+"""A hook whose connection can change, and clients of a fake farm."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from tests.polling.fake_farm import FakeFarm
 
 
 class FakeHook:
-    """Stands for the class of hooks.
+    """Replaces the class RenderbusHook.
 
-    :ivar made: the clients.
-    :ivar closed: the connections' ids of those that were closed.
-    :ivar problem: raised in place of a connection.
-    :ivar tries: how often a connection was looked up.
-    :ivar fields: those of every connection, beside its id.
-    :ivar farm_key: the key that the farm takes.
+    :ivar clients: all clients that were made.
+    :ivar closed: the connection id of each client that was closed.
+    :ivar error: raised instead of returning a connection.
+    :ivar lookups: how often a connection was looked up.
+    :ivar fields: of every connection, beside its id.
+    :ivar farm_key: the key that the farm accepts.
     """
 
     def __init__(self):
-        self.made = []
+        self.clients = []
         self.closed = []
-        self.problem = None
-        self.tries = 0
+        self.error = None
+        self.lookups = 0
         self.fields = {"domain": "farm.test", "access_key": "first"}
         self.farm_key = "first"
 
@@ -36,14 +36,14 @@ class FakeHook:
     def __call__(self, renderbus_conn_id):
         async def async_settings():
             await asyncio.sleep(0.1)
-            self.tries += 1
-            if self.problem:
-                raise self.problem
+            self.lookups += 1
+            if self.error:
+                raise self.error
             return self.settings_of(renderbus_conn_id)
 
-        async def async_client(retry_policy, settings):
+        async def async_client(policy, settings):
             client = FakeClient(self, settings)
-            self.made.append(client)
+            self.clients.append(client)
             return client
 
         return SimpleNamespace(
@@ -52,7 +52,7 @@ class FakeHook:
 
 
 class FakeClient(FakeFarm):
-    """Answers whoever has the farm's key."""
+    """Answers if its key is the farm's."""
 
     run = BaseAsyncClient.run
     send_all = BaseAsyncClient.send_all
@@ -66,7 +66,7 @@ class FakeClient(FakeFarm):
     async def send(self, call):
         assert not self._closed
         answer = await super().send(call)
-        assert not self._closed, "it was closed while a call was under way"
+        assert not self._closed, "it was closed while a call was in flight"
         if self._settings.access_key != self._hook.farm_key:
             raise AuthError(call.name, 611, "")
         return answer

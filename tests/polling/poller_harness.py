@@ -1,4 +1,4 @@
-"""A poller at work on a farm in a dictionary, and those who wait, on a clock that is moved by hand."""
+"""Runs a poller against a fake farm, with waits for its tasks, in virtual time."""
 
 import asyncio
 import contextlib
@@ -13,55 +13,59 @@ DOWN = NoResponse("query_task_info", "down")
 WRONG_KEY = AuthError("query_task_info", 602, "")
 
 
-class Scene:
-    """A poller at work on a farm, and those who wait."""
+class PollerHarness:
+    """A running poller, its farm and the waits.
 
-    def __init__(self, numbers=()):
-        self.farm = FakeFarm(numbers)
+    :ivar updates: time, status code and done frames of each update, by the task's id.
+    :ivar waits: an asyncio task for each wait, by the task's id.
+    """
+
+    def __init__(self, task_ids=()):
+        self.farm = FakeFarm(task_ids)
         self.loop = asyncio.get_running_loop()
         self.poller = Poller(self.farm, INTERVAL, clock=self.loop.time)
-        self.heard = {}
-        self.waiting = {}
+        self.updates = {}
+        self.waits = {}
 
     async def __aenter__(self):
-        self.serving = asyncio.ensure_future(self.poller.run())
+        self.running = asyncio.ensure_future(self.poller.run())
         return self
 
     async def __aexit__(self, *_):
-        everything = [*self.waiting.values(), self.serving]
+        everything = [*self.waits.values(), self.running]
         for task in everything:
             task.cancel()
         await asyncio.gather(*everything, return_exceptions=True)
 
-    def join(self, *numbers, deadline=1e6):
-        for number in numbers:
-            self.heard[number] = []
-            self.waiting[number] = asyncio.ensure_future(self._wait(number, self.heard[number], deadline))
+    def join(self, *task_ids, deadline=1e6):
+        for task_id in task_ids:
+            self.updates[task_id] = []
+            self.waits[task_id] = asyncio.ensure_future(self._wait(task_id, self.updates[task_id], deadline))
 
-    async def leave(self, *numbers):
-        for number in numbers:
-            self.waiting[number].cancel()
-        await asyncio.wait([self.waiting[number] for number in numbers])
+    async def leave(self, *task_ids):
+        for task_id in task_ids:
+            self.waits[task_id].cancel()
+        await asyncio.wait([self.waits[task_id] for task_id in task_ids])
 
-    async def _wait(self, number, heard, deadline):
-        async with contextlib.aclosing(self.poller.watch(number, INTERVAL, deadline)) as tasks:
+    async def _wait(self, task_id, updates, deadline):
+        async with contextlib.aclosing(self.poller.watch(task_id, INTERVAL, deadline)) as tasks:
             async for task in tasks:
-                assert task.id == number
-                heard.append((self.loop.time(), task.status.value, task.progress.done))
+                assert task.id == task_id
+                updates.append((self.loop.time(), task.status.value, task.progress.done))
 
-    def ends(self, number):
-        """Return why a watcher's waiting is over, or None."""
-        return self.waiting[number].exception() if self.waiting[number].done() else None
+    def error_of(self, task_id):
+        """Return the exception that a wait has ended with, or None."""
+        return self.waits[task_id].exception() if self.waits[task_id].done() else None
 
-    def hears(self, number):
-        return [news for _, *news in self.heard[number]]
+    def updates_of(self, task_id):
+        return [update for _, *update in self.updates[task_id]]
 
 
-def scene(numbers, body):
-    """Run a scene."""
+def run_with_poller(task_ids, body):
+    """Run a test's body with a harness."""
 
-    async def play():
-        async with Scene(numbers) as it:
-            await body(it)
+    async def main():
+        async with PollerHarness(task_ids) as harness:
+            await body(harness)
 
-    run(play())
+    run(main())

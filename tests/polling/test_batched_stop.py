@@ -1,4 +1,4 @@
-"""Stopping many at once: what the farm refuses holds nobody else up."""
+"""Stops of many tasks: one that the farm refuses does not delay the others."""
 
 import asyncio
 import logging
@@ -19,31 +19,31 @@ from dev.harness.virtual_time_loop import run
 REFUSED = BadRequest("stop_task", 600, "")
 
 
-def test_a_page_that_is_refused_is_divided_until_the_cause_stands_alone():
-    stopping = StopRequest([1, 2, 3, 4])
+def test_stop_request_refused_page_is_bisected_down_to_its_cause():
+    request = StopRequest([1, 2, 3, 4])
     for page in ([1, 2, 3, 4], [3, 4]):
-        stopping.record_error(REFUSED, page)
-    assert sorted(stopping.pages()) == [[1, 2], [3], [4]]
+        request.record_error(REFUSED, page)
+    assert sorted(request.pages()) == [[1, 2], [3], [4]]
     for _ in range(3):
-        stopping.record_error(REFUSED, [3])
-    assert sorted(stopping.pages()) == [[1, 2], [4]]
-    assert stopping.result_message([1, 3]).startswith("task 1, 3 could not be stopped")
+        request.record_error(REFUSED, [3])
+    assert sorted(request.pages()) == [[1, 2], [4]]
+    assert request.result_message([1, 3]).startswith("task 1, 3 could not be stopped")
 
 
-def test_what_gets_no_answer_is_tried_again_as_it_is():
-    stopping = StopRequest(range(150))
-    stopping.record_error(NoResponse("stop_task", ""), stopping.pages()[0])
-    assert [len(page) for page in stopping.pages()] == [100, 50]
+def test_stop_request_page_without_answer_stays_whole():
+    request = StopRequest(range(150))
+    request.record_error(NoResponse("stop_task", ""), request.pages()[0])
+    assert [len(page) for page in request.pages()] == [100, 50]
 
 
-def test_what_is_at_rest_is_left_alone(settings):
+def test_stop_request_idle_task_is_not_stopped(settings):
     with Client(settings) as client:
         number = client.send(calls.create_task()).ids[0]
-        stopping = StopRequest([number])
-        while pages := list(stopping.pages()):
-            client.run(stopping.stop_page(pages[0]))
+        request = StopRequest([number])
+        while pages := list(request.pages()):
+            client.run(request.stop_page(pages[0]))
         assert not client.run(flows.get_task(number)).is_submitted
-    assert stopping.result_message([number]) == f"task {number} does not run any more"
+    assert request.result_message([number]) == f"task {number} does not run any more"
 
 
 def test_run_stop_task_keeps_running_gives_up_after_stop_timeout():

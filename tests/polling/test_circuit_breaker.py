@@ -1,4 +1,4 @@
-"""While the farm is down, all that one poller asks leaves it alone together."""
+"""The circuit breaker of a poller blocks pages and queries together during an outage."""
 
 import asyncio
 import itertools
@@ -10,168 +10,170 @@ import pytest
 from airflow_provider_renderbus.api.errors import NoResponse
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
-from tests.polling.poller_harness import DOWN, INTERVAL, scene
+from tests.polling.poller_harness import DOWN, INTERVAL, run_with_poller
 
 MANY = range(1, 1001)
 
 
-async def questions(it, numbers, deadline=1e6):
-    """Ask about each of some tasks, let all find their turns, and return when each was answered."""
-    heard = {number: [] for number in numbers}
+async def start_queries(harness, task_ids, deadline=1e6):
+    """Start a query per task, wait two intervals and return the times of their results."""
+    answered = {task_id: [] for task_id in task_ids}
 
-    async def listen(number):
-        sequence = partial(flows.get_task, number)
-        async for task in it.poller.queries.poll(sequence, INTERVAL, deadline, f"files of {number}"):
-            assert task.id == number
-            heard[number].append(it.loop.time())
+    async def poll(task_id):
+        make_flow = partial(flows.get_task, task_id)
+        async for task in harness.poller.queries.poll(make_flow, INTERVAL, deadline, f"files of {task_id}"):
+            assert task.id == task_id
+            answered[task_id].append(harness.loop.time())
 
-    for number in numbers:
-        it.waiting["question", number] = asyncio.ensure_future(listen(number))
+    for task_id in task_ids:
+        harness.waits["query", task_id] = asyncio.ensure_future(poll(task_id))
     await asyncio.sleep(2 * INTERVAL)
-    return heard
+    return answered
 
 
-def since(heard, moment):
-    return [moments[-1] >= moment for moments in heard.values()]
+def is_answered_since(answered, moment):
+    return [moments[-1] >= moment for moments in answered.values()]
 
 
-class TestAnOutage:
+class TestOutage:
     @pytest.mark.parametrize("count", [1, 2, 30, 1000])
     @pytest.mark.parametrize("lasts", [1.0, 47.0, 600.0, 604.3])
-    def test_nobody_is_lost_and_all_are_served_within_an_interval(self, count, lasts):
-        async def body(it):
-            heard = await questions(it, range(1, count + 1))
-            it.farm.error = DOWN
+    def test_queries_after_outage_are_all_answered_within_an_interval(self, count, lasts):
+        async def body(harness):
+            answered = await start_queries(harness, range(1, count + 1))
+            harness.farm.error = DOWN
             await asyncio.sleep(lasts)
-            it.farm.error = None
-            back = it.loop.time()
+            harness.farm.error = None
+            back = harness.loop.time()
             await asyncio.sleep(INTERVAL + 0.1)
-            assert all(since(heard, back))
-            before = len(it.farm.asked)
+            assert all(is_answered_since(answered, back))
+            before = len(harness.farm.requests)
             await asyncio.sleep(2 * INTERVAL)
-            assert len(it.farm.asked) - before == pytest.approx(2 * count, abs=2)
+            assert len(harness.farm.requests) - before == pytest.approx(2 * count, abs=2)
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
 
-    def test_a_thousand_questions_ask_a_farm_that_is_down_as_seldom_as_one_page(self, caplog):
-        async def body(it):
-            it.join(*range(1, 201))
-            await questions(it, MANY)
-            it.farm.error = DOWN
-            it.farm.most_under_way = 0
-            start = it.loop.time()
+    def test_thousand_queries_during_outage_send_as_few_requests_as_one_page(self, caplog):
+        async def body(harness):
+            harness.join(*range(1, 201))
+            await start_queries(harness, MANY)
+            harness.farm.error = DOWN
+            harness.farm.max_in_flight = 0
+            start = harness.loop.time()
             await asyncio.sleep(10 * INTERVAL)
-            assert it.farm.requests(start, start + INTERVAL) <= 10  # after 1, 2, 4, 8, 15, 15, 15 s
-            assert it.farm.requests(start + INTERVAL, start + 10 * INTERVAL) <= 9 * 5
-            assert it.farm.most_under_way == 1
-            assert not any(wait.done() for wait in it.waiting.values())
+            assert harness.farm.request_count(start, start + INTERVAL) <= 10  # after 1, 2, 4, 8, 15, 15, 15 s
+            assert harness.farm.request_count(start + INTERVAL, start + 10 * INTERVAL) <= 9 * 5
+            assert harness.farm.max_in_flight == 1
+            assert not any(wait.done() for wait in harness.waits.values())
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
         assert len([line for line in caplog.records if line.levelno == logging.WARNING]) == 1
 
-    def test_what_has_piled_up_is_caught_up_with_at_no_more_than_double_speed(self):
-        async def body(it):
-            heard = await questions(it, MANY)
-            it.farm.error = DOWN
+    def test_backlog_after_outage_is_worked_off_at_double_speed_at_most(self):
+        async def body(harness):
+            answered = await start_queries(harness, MANY)
+            harness.farm.error = DOWN
             await asyncio.sleep(3 * INTERVAL)
-            it.farm.error = None
-            back = it.loop.time()
+            harness.farm.error = None
+            back = harness.loop.time()
             await asyncio.sleep(INTERVAL + 0.1)
-            assert all(since(heard, back))
+            assert all(is_answered_since(answered, back))
             for second in range(int(INTERVAL)):
-                # Those of the past and those whose turn it is, which are spread a little unevenly.
-                assert it.farm.requests(back + second, back + second + 1) <= 4 * len(MANY) / INTERVAL
+                # The backlog and the regular queries, which are spread a little unevenly.
+                assert (
+                    harness.farm.request_count(back + second, back + second + 1) <= 4 * len(MANY) / INTERVAL
+                )
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
 
-    def test_one_at_a_time_finds_out_and_holds_no_deadline_up(self):
-        async def body(it):
-            it.join(*range(1, 201))
+    def test_probe_hangs_queries_end_at_their_deadline(self):
+        async def body(harness):
+            harness.join(*range(1, 201))
             deadline = 10 * INTERVAL
-            await questions(it, range(1, 51), deadline)
-            it.farm.error = DOWN
+            await start_queries(harness, range(1, 51), deadline)
+            harness.farm.error = DOWN
             await asyncio.sleep(INTERVAL)
-            it.farm.most_under_way = 0
-            it.farm.open.clear()  # now it hangs
-            await asyncio.sleep(deadline + FINAL_POLL_TIMEOUT + 0.1 - it.loop.time())
-            assert it.farm.most_under_way == 1
-            ends = {type(it.ends(who)) for who in it.waiting if isinstance(who, tuple)}
-            assert ends == {DeadlineExceeded}
+            harness.farm.max_in_flight = 0
+            harness.farm.gate.clear()  # it hangs now
+            await asyncio.sleep(deadline + FINAL_POLL_TIMEOUT + 0.1 - harness.loop.time())
+            assert harness.farm.max_in_flight == 1
+            errors = {type(harness.error_of(key)) for key in harness.waits if isinstance(key, tuple)}
+            assert errors == {DeadlineExceeded}
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
 
 
-async def stops_at_once(it):
-    start = it.loop.time()
-    stop = it.poller.queries.poll(partial(flows.get_task, 2), 1.0, start + 20)
+async def assert_stop_is_sent_at_once(harness):
+    start = harness.loop.time()
+    stop = harness.poller.queries.poll(partial(flows.get_task, 2), 1.0, start + 20)
     assert (await anext(stop)).id == 2
-    assert it.loop.time() == start
+    assert harness.loop.time() == start
     await stop.aclose()
 
 
-class TestAllTogether:
-    def test_a_page_without_an_answer_holds_the_questions(self):
-        async def body(it):
-            it.join(1)
-            await questions(it, range(201, 231))
-            it.farm.error = NoResponse("query_task_info", "busy", retry_after=200.0)
+class TestPagesAndQueries:
+    def test_failed_page_blocks_queries(self):
+        async def body(harness):
+            harness.join(1)
+            await start_queries(harness, range(201, 231))
+            harness.farm.error = NoResponse("query_task_info", "busy", retry_after=200.0)
             await asyncio.sleep(INTERVAL)
-            it.farm.error = None
-            start = it.farm.failed[0]
-            assert not it.farm.requests(start + 0.1, start + 199)
+            harness.farm.error = None
+            start = harness.farm.failures[0]
+            assert not harness.farm.request_count(start + 0.1, start + 199)
             await asyncio.sleep(200 + INTERVAL)
-            assert it.farm.requests(start + 200, start + 200 + INTERVAL) >= 31
+            assert harness.farm.request_count(start + 200, start + 200 + INTERVAL) >= 31
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
 
-    def test_a_question_without_an_answer_holds_the_pages(self):
-        def refuse(numbers):
-            return NoResponse("query_task_info", "busy", retry_after=200.0) if numbers == [1000] else None
+    def test_failed_query_blocks_pages(self):
+        def refuse(task_ids):
+            return NoResponse("query_task_info", "busy", retry_after=200.0) if task_ids == [1000] else None
 
-        async def body(it):
-            it.join(*range(1, 301))
+        async def body(harness):
+            harness.join(*range(1, 301))
             await asyncio.sleep(INTERVAL)
-            it.farm.error = refuse
-            asking = asyncio.ensure_future(questions(it, [1000]))
+            harness.farm.error = refuse
+            queries = asyncio.ensure_future(start_queries(harness, [1000]))
             await asyncio.sleep(1)
-            (start,) = it.farm.failed
-            await asking
-            assert not it.farm.requests(start + 0.1, it.loop.time())
+            (start,) = harness.farm.failures
+            await queries
+            assert not harness.farm.request_count(start + 0.1, harness.loop.time())
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
 
-    def test_a_stop_waits_for_nobody(self):
-        async def body(it):
-            it.join(1)
-            it.farm.error = NoResponse("query_task_info", "busy", retry_after=200.0)
+    def test_stop_during_back_off_is_sent_at_once(self):
+        async def body(harness):
+            harness.join(1)
+            harness.farm.error = NoResponse("query_task_info", "busy", retry_after=200.0)
             await asyncio.sleep(1)
-            it.farm.error = None
-            await stops_at_once(it)
+            harness.farm.error = None
+            await assert_stop_is_sent_at_once(harness)
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
 
-    def test_nor_does_it_wait_for_slow_answers(self):
-        async def body(it):
-            await questions(it, range(1, 31))
-            it.farm.open.clear()
+    def test_stop_with_slow_queries_is_sent_at_once(self):
+        async def body(harness):
+            await start_queries(harness, range(1, 31))
+            harness.farm.gate.clear()
             await asyncio.sleep(INTERVAL)
-            it.farm.open = asyncio.Event()  # for what is asked from now on
-            it.farm.open.set()
-            await stops_at_once(it)
+            harness.farm.gate = asyncio.Event()  # for later requests
+            harness.farm.gate.set()
+            await assert_stop_is_sent_at_once(harness)
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)
 
-    def test_turns_are_kept_when_good_times_return(self):
-        async def body(it):
-            heard = await questions(it, range(1, 31))
-            it.farm.error = DOWN
+    def test_queries_after_outage_return_to_their_interval(self):
+        async def body(harness):
+            answered = await start_queries(harness, range(1, 31))
+            harness.farm.error = DOWN
             await asyncio.sleep(INTERVAL)
-            it.farm.error = None
+            harness.farm.error = None
             await asyncio.sleep(4 * INTERVAL)
-            for moments in heard.values():
+            for moments in answered.values():
                 *_, first, second, third = moments
                 assert [b - a for a, b in itertools.pairwise([first, second, third])] == pytest.approx(
                     [INTERVAL] * 2
                 )
 
-        scene(MANY, body)
+        run_with_poller(MANY, body)

@@ -1,4 +1,4 @@
-"""What becomes of waits whose access key is changed, or refused."""
+"""Waits whose access key is changed, or refused."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import AuthError
 from airflow_provider_renderbus.hooks.credential_refresh import AccountChangedError
-from airflow_provider_renderbus.polling import shared_poller as sharing
+from airflow_provider_renderbus.polling import shared_poller as module
 from airflow_provider_renderbus.polling.batched_stop import stop_tasks
 from airflow_provider_renderbus.polling.refreshing_client import LOOKUP_TTL, RefreshingClient
 from airflow_provider_renderbus.polling.shared_poller import shared_poller
@@ -18,7 +18,7 @@ from airflow_provider_renderbus.renders.conditions import SufficientFunds, store
 from airflow_provider_renderbus.renders.results import Outcome
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from dev.harness.virtual_time_loop import run
-from tests.polling.fake_farm import item
+from tests.polling.fake_farm import task_item
 from tests.polling.fake_hook import FakeHook
 from tests.polling.poller_harness import DOWN, INTERVAL
 
@@ -30,105 +30,108 @@ CHANGED = "The farm refuses the access key; the connection was changed, and is u
 def hook(monkeypatch, caplog):
     caplog.set_level(logging.INFO, "airflow_provider_renderbus")
     hook = FakeHook()
-    monkeypatch.setattr(sharing, "RenderbusHook", hook)
+    monkeypatch.setattr(module, "RenderbusHook", hook)
     return hook
 
 
-async def finished(number):
-    """Wait until a task is finished."""
+async def wait_for_task(task_id):
+    """Wait until a task is finished and return its id."""
     async with (
         shared_poller("farm", INTERVAL, LATER) as poller,
-        contextlib.aclosing(poller.watch(number, INTERVAL, LATER)) as tasks,
+        contextlib.aclosing(poller.watch(task_id, INTERVAL, LATER)) as tasks,
     ):
         async for task in tasks:
             if task.status.value == 25:
                 break
-    return number
+    return task_id
 
 
-async def funds():
+async def wait_for_funds():
     trigger = RenderbusConditionTrigger("farm", stored(SufficientFunds("100")), INTERVAL, LATER)
     async with shared_poller("farm", INTERVAL, LATER) as poller:
         return (await trigger.wait(poller)).outcome
 
 
-def waiting():
-    """Let two wait for tasks and two for money."""
-    return [asyncio.ensure_future(wait) for wait in (finished(1), finished(2), funds(), funds())]
+def start_waits():
+    """Start two waits for tasks and two for funds."""
+    return [
+        asyncio.ensure_future(wait)
+        for wait in (wait_for_task(1), wait_for_task(2), wait_for_funds(), wait_for_funds())
+    ]
 
 
 def rotate(hook, **changes):
-    """Let the farm take another key from now on, and the connection be another."""
+    """Change the key that the farm accepts, and fields of the connection."""
     hook.farm_key = "second"
     hook.fields |= changes
 
 
-def of_the_key(caplog):
+def refresh_messages(caplog):
     return [record.message for record in caplog.records if record.name.endswith("credential_refresh")]
 
 
-class TestAChangedKey:
+class TestChangedKey:
     @pytest.mark.parametrize("changes", [{}, {"domain": "elsewhere.test"}, {"protocol": "http"}])
-    def test_all_who_wait_go_on_with_one_look_up(self, hook, caplog, changes):
+    def test_changed_connection_continues_all_waits_with_one_lookup(self, hook, caplog, changes):
         async def body():
-            waits = waiting()
+            waits = start_waits()
             await asyncio.sleep(INTERVAL)
             rotate(hook, access_key="second", **changes)
             await asyncio.sleep(2 * INTERVAL)
             assert not any(wait.done() for wait in waits)
-            _, new = hook.made
+            _, new = hook.clients
             assert hook.closed == ["farm"]
-            new.items |= {number: item(number, status=25) for number in (1, 2)}
+            new.items |= {task_id: task_item(task_id, status=25) for task_id in (1, 2)}
             new.profile["usdbalance"] = 500
             await asyncio.sleep(INTERVAL + 1)
             assert [wait.result() for wait in waits] == [1, 2, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
 
         run(body())
-        assert hook.tries == 2
+        assert hook.lookups == 2
         assert hook.closed == ["farm", "farm"]
-        assert of_the_key(caplog) == [CHANGED]
+        assert refresh_messages(caplog) == [CHANGED]
 
-    def test_it_may_be_changed_again_and_again(self, hook):
+    def test_connection_changed_repeatedly_continues_waits(self, hook):
         async def body():
-            wait = asyncio.ensure_future(finished(1))
+            wait = asyncio.ensure_future(wait_for_task(1))
             for key in ("second", "third", "fourth"):
                 await asyncio.sleep(INTERVAL)
                 hook.farm_key = hook.fields["access_key"] = key
             await asyncio.sleep(INTERVAL)
-            hook.made[-1].items[1] = item(1, status=25)
+            hook.clients[-1].items[1] = task_item(1, status=25)
             assert await wait == 1
 
         run(body())
-        assert hook.tries == 4
+        assert hook.lookups == 4
 
-    def test_a_change_is_tried_once(self, hook):
+    def test_new_key_refused_ends_waits(self, hook):
         async def body():
-            waits = waiting()
+            waits = start_waits()
             await asyncio.sleep(INTERVAL)
             rotate(hook, access_key="third")
             await asyncio.wait(waits)
             assert {type(wait.exception()) for wait in waits} == {AuthError}
 
         run(body())
-        assert len(hook.made) == 2
+        assert len(hook.clients) == 2
         assert len(hook.closed) == 2
 
-    def test_a_kill_after_it_uses_the_new_one(self, hook):
+    def test_stop_after_refresh_uses_new_key_without_lookup(self, hook):
         async def body():
-            wait = asyncio.ensure_future(finished(1))
+            wait = asyncio.ensure_future(wait_for_task(1))
             await asyncio.sleep(INTERVAL)
             rotate(hook, access_key="second")
             await asyncio.sleep(INTERVAL)
             wait.cancel()
             await asyncio.wait([wait])
-            hook.problem = AssertionError("a kill looks no connection up")
+            hook.error = AssertionError("a stop must not look a connection up")
             assert await stop_tasks("farm", INTERVAL, [3]) == "task 3 does not run any more"
 
         run(body())
 
-    def test_a_kill_whose_key_is_refused_looks_it_up(self, hook):
+    def test_stop_key_refused_looks_connection_up(self, hook):
         async def body():
-            wait = asyncio.ensure_future(finished(1))
+            wait = asyncio.ensure_future(wait_for_task(1))
             await asyncio.sleep(1)
             wait.cancel()
             await asyncio.wait([wait])
@@ -136,117 +139,117 @@ class TestAChangedKey:
             assert await stop_tasks("farm", INTERVAL, [3]) == "task 3 does not run any more"
 
         run(body())
-        assert hook.tries == 2
+        assert hook.lookups == 2
 
-    def test_a_look_up_goes_on_when_who_began_it_is_cancelled(self, hook):
-        """Airflow 3.0 falls with an answer that nobody fetches."""
+    def test_lookup_caller_cancelled_runs_to_its_end(self, hook):
+        """In Airflow 3.0 an answer that nobody reads ends the triggerer."""
 
         async def body():
-            wait = asyncio.ensure_future(finished(1))
+            wait = asyncio.ensure_future(wait_for_task(1))
             await asyncio.sleep(1)
             rotate(hook, access_key="second")
             await asyncio.sleep(INTERVAL - 0.85)
-            assert len(hook.made[0].asked) == 2
+            assert len(hook.clients[0].requests) == 2
             wait.cancel()
             await asyncio.wait([wait])
-            assert hook.tries == 1
+            assert hook.lookups == 1
             await asyncio.sleep(0.1)
-            assert hook.tries == 2
+            assert hook.lookups == 2
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
         run(body())
-        assert len(hook.closed) == len(hook.made) == 1
+        assert len(hook.closed) == len(hook.clients) == 1
 
 
-class TestARefusedKey:
-    def test_where_nothing_was_changed_the_waits_end_and_airflow_is_asked_once(self, hook):
+class TestRefusedKey:
+    def test_unchanged_connection_ends_waits_with_one_lookup(self, hook):
         async def body():
-            waits = waiting()
+            waits = start_waits()
             await asyncio.sleep(1)
             hook.farm_key = "second"
             await asyncio.wait(waits)
             assert {type(wait.exception()) for wait in waits} == {AuthError}
 
         run(body())
-        assert hook.tries <= 3  # tasks and money have moments of their own
-        assert len(hook.made) == 1
+        assert hook.lookups <= 3  # tasks and funds are polled at different moments
+        assert len(hook.clients) == 1
 
     @pytest.mark.parametrize("change", [{"access_id": "another"}, {"platform": 3}])
-    def test_another_account_is_not_asked_for_tasks_that_are_not_its(self, hook, change):
+    def test_other_account_ends_waits_without_new_client(self, hook, change):
         async def body():
-            waits = waiting()
+            waits = start_waits()
             await asyncio.sleep(1)
             rotate(hook, access_key="second", **change)
             await asyncio.wait(waits)
-            problems = [wait.exception() for wait in waits]
-            assert {type(problem) for problem in problems} == {AccountChangedError}
-            assert "changed to another account" in str(problems[0])
+            errors = [wait.exception() for wait in waits]
+            assert {type(error) for error in errors} == {AccountChangedError}
+            assert "changed to another account" in str(errors[0])
 
         run(body())
-        assert len(hook.made) == 1
+        assert len(hook.clients) == 1
 
-    def test_a_connection_that_cannot_be_used_any_more_ends_the_waits(self, hook, caplog):
+    def test_unusable_connection_ends_waits(self, hook, caplog):
         async def body():
-            wait = asyncio.ensure_future(finished(1))
+            wait = asyncio.ensure_future(wait_for_task(1))
             await asyncio.sleep(1)
             hook.farm_key = "second"
-            hook.problem = ValueError("connection 'farm' cannot be used: access_key is missing")
+            hook.error = ValueError("connection 'farm' cannot be used: access_key is missing")
             with pytest.raises(AuthError):
                 await wait
 
         run(body())
         assert "access_key is missing" in caplog.text
 
-    def test_an_airflow_that_does_not_answer_ends_nothing(self, hook, caplog):
+    def test_lookup_fails_continues_waits(self, hook, caplog):
         async def body():
-            wait = asyncio.ensure_future(finished(1))
+            wait = asyncio.ensure_future(wait_for_task(1))
             await asyncio.sleep(1)
             rotate(hook, access_key="second")
-            hook.problem = AirflowException("the API server is restarted")
+            hook.error = AirflowException("the API server is restarted")
             await asyncio.sleep(5 * INTERVAL)
-            hook.problem = None
+            hook.error = None
             await asyncio.sleep(INTERVAL)
-            hook.made[-1].items[1] = item(1, status=25)
+            hook.clients[-1].items[1] = task_item(1, status=25)
             assert await wait == 1
 
         run(body())
-        assert of_the_key(caplog) == [CHANGED]
+        assert refresh_messages(caplog) == [CHANGED]
         (warning,) = [line for line in caplog.messages if "poll failed" in line]
         assert "cannot be looked up: the API server is restarted" in warning
 
 
-def opened(hook):
+def open_client(hook):
     return RefreshingClient(hook("farm"), hook.settings_of("farm"), lambda _: None)
 
 
-class TestTheClient:
-    def test_calls_that_are_refused_together_share_a_look_up(self, hook):
+class TestClient:
+    def test_send_refused_calls_share_one_lookup(self, hook):
         async def body():
-            async with opened(hook) as client:
+            async with open_client(hook) as client:
                 rotate(hook, access_key="second")
-                found = await asyncio.gather(*(client.send(calls.query_task_info([1])) for _ in range(5)))
-                assert all(found)
+                results = await asyncio.gather(*(client.send(calls.query_task_info([1])) for _ in range(5)))
+                assert all(results)
 
         run(body())
-        assert hook.tries == 1
-        assert len(hook.made) == 2
+        assert hook.lookups == 1
+        assert len(hook.clients) == 2
 
-    def test_a_verdict_holds_for_a_moment(self, hook):
+    def test_send_refused_again_within_lookup_ttl_sends_no_lookup(self, hook):
         async def body():
-            async with opened(hook) as client:
+            async with open_client(hook) as client:
                 hook.farm_key = "second"
-                for tries in (1, 1, 2):
+                for lookups in (1, 1, 2):
                     with pytest.raises(AuthError):
                         await client.send(calls.query_task_info([1]))
-                    assert hook.tries == tries
+                    assert hook.lookups == lookups
                     await asyncio.sleep(LOOKUP_TTL / 2 + 0.1)
 
         run(body())
 
-    def test_the_old_client_is_closed_after_its_last_call(self, hook):
+    def test_send_old_client_is_closed_after_its_last_call(self, hook):
         async def body():
-            async with opened(hook) as client:
-                (old,) = hook.made
+            async with open_client(hook) as client:
+                (old,) = hook.clients
                 old.delay = 5.0
                 slow = asyncio.ensure_future(client.send(calls.query_task_info([1])))
                 await asyncio.sleep(0)
@@ -259,12 +262,12 @@ class TestTheClient:
 
         run(body())
 
-    def test_what_is_no_refusal_of_the_key_passes(self, hook):
+    def test_send_other_error_is_raised_without_lookup(self, hook):
         async def body():
-            async with opened(hook) as client:
-                hook.made[0].error = DOWN
+            async with open_client(hook) as client:
+                hook.clients[0].error = DOWN
                 with pytest.raises(type(DOWN)):
                     await client.send(calls.query_task_info([1]))
 
         run(body())
-        assert not hook.tries
+        assert not hook.lookups

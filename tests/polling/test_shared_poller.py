@@ -1,4 +1,4 @@
-"""One poller for all triggers of a connection and an interval in an event loop."""
+"""One poller per connection, poll interval and event loop."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.hooks.credential_refresh import CONNECTION_LOOKUP_ERRORS
-from airflow_provider_renderbus.polling import shared_poller as sharing
+from airflow_provider_renderbus.polling import shared_poller as module
 from airflow_provider_renderbus.polling.shared_poller import shared_poller
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from dev.harness.virtual_time_loop import run
@@ -20,110 +20,110 @@ LATER = 1e12
 @pytest.fixture(autouse=True)
 def hook(monkeypatch):
     hook = FakeHook()
-    monkeypatch.setattr(sharing, "RenderbusHook", hook)
+    monkeypatch.setattr(module, "RenderbusHook", hook)
     return hook
 
 
-async def first(number, conn_id="farm", interval=60.0, deadline=LATER):
-    """Wait for the first news of a task and return the poller."""
+async def use_poller(task_id, conn_id="farm", interval=60.0, deadline=LATER):
+    """Wait for the first update of a task and return the poller."""
     async with (
         shared_poller(conn_id, interval, deadline) as poller,
-        contextlib.aclosing(poller.watch(number, interval, deadline)) as tasks,
+        contextlib.aclosing(poller.watch(task_id, interval, deadline)) as tasks,
     ):
-        assert (await anext(tasks)).id == number
+        assert (await anext(tasks)).id == task_id
         await asyncio.sleep(1)
         return poller
 
 
-def test_all_of_a_connection_and_an_interval_share_one(hook):
+def test_shared_poller_same_connection_and_interval_is_the_same(hook):
     async def body():
-        pollers = await asyncio.gather(first(1), first(2), first(1))
+        pollers = await asyncio.gather(use_poller(1), use_poller(2), use_poller(1))
         assert len(set(pollers)) == 1
         assert hook.closed == ["farm"]
 
     run(body())
-    assert len(hook.made) == 1
-    assert not sharing._POLLERS or not any(sharing._POLLERS.values())
+    assert len(hook.clients) == 1
+    assert not module._POLLERS or not any(module._POLLERS.values())
 
 
-def test_the_last_one_stops_it_and_the_next_one_starts_anew(hook):
+def test_shared_poller_released_by_last_user_is_stopped(hook):
     async def body():
-        assert await first(1) is not await first(1)
+        assert await use_poller(1) is not await use_poller(1)
 
     run(body())
     assert hook.closed == ["farm", "farm"]
 
 
-def test_connections_and_intervals_do_not_mix(hook):
+def test_shared_poller_other_connection_or_interval_is_another(hook):
     async def body():
-        assert len(set(await asyncio.gather(first(1), first(1, interval=30.0)))) == 2
-        assert len(set(await asyncio.gather(first(1, "a"), first(1, "b")))) == 2
+        assert len(set(await asyncio.gather(use_poller(1), use_poller(1, interval=30.0)))) == 2
+        assert len(set(await asyncio.gather(use_poller(1, "a"), use_poller(1, "b")))) == 2
 
     run(body())
     assert sorted(hook.closed) == ["a", "b", "farm", "farm"]
 
 
-def test_event_loops_do_not_mix(hook):
-    """Two loops at once, the one inside the other's time, in threads of their own."""
-    found = []
+def test_shared_poller_other_event_loop_is_another(hook):
+    """Two loops at once, in threads of their own."""
+    pollers = []
 
     async def outer():
         async with shared_poller("farm", 60.0, LATER) as poller:
-            found.append(poller)
-            thread = threading.Thread(target=lambda: found.append(run(first(1))))
+            pollers.append(poller)
+            thread = threading.Thread(target=lambda: pollers.append(run(use_poller(1))))
             thread.start()
             thread.join()
-            assert await first(1) is poller
+            assert await use_poller(1) is poller
 
     run(outer())
-    assert len(set(found)) == 2
+    assert len(set(pollers)) == 2
     assert hook.closed == ["farm", "farm"]
 
 
-def test_a_failure_to_start_reaches_every_watcher_and_the_next_one_tries_anew(hook):
+def test_shared_poller_start_fails_raises_for_all_and_next_user_retries(hook):
     async def body():
-        hook.problem = ValueError("access_key is missing")
-        ends = await asyncio.gather(first(1), first(2), return_exceptions=True)
-        assert [str(end) for end in ends] == ["access_key is missing"] * 2
-        assert hook.tries == 1
-        hook.problem = None
-        await first(1)
+        hook.error = ValueError("access_key is missing")
+        errors = await asyncio.gather(use_poller(1), use_poller(2), return_exceptions=True)
+        assert [str(error) for error in errors] == ["access_key is missing"] * 2
+        assert hook.lookups == 1
+        hook.error = None
+        await use_poller(1)
 
     run(body())
 
 
 @pytest.mark.parametrize("kind", CONNECTION_LOOKUP_ERRORS)
-def test_a_connection_that_cannot_be_looked_up_is_looked_up_again(hook, caplog, kind):
+def test_shared_poller_lookup_fails_is_repeated(hook, caplog, kind):
     async def body():
-        hook.problem = kind.__new__(kind)
-        waiting = asyncio.gather(first(1), first(2))
+        hook.error = kind.__new__(kind)
+        waiting = asyncio.gather(use_poller(1), use_poller(2))
         await asyncio.sleep(500)
-        hook.problem = None
+        hook.error = None
         await waiting
 
     run(body())
-    assert hook.tries > 3
+    assert hook.lookups > 3
     assert len(caplog.messages) == 1
 
 
-def test_that_goes_on_until_the_deadline_of_each(hook):
+def test_shared_poller_lookup_fails_raises_at_deadline(hook):
     async def body():
-        hook.problem = AirflowException("the API server is gone")
-        patient = asyncio.ensure_future(first(1))
+        hook.error = AirflowException("the API server is gone")
+        other = asyncio.ensure_future(use_poller(1))
         with pytest.raises(DeadlineExceeded):
-            await first(2, deadline=0.0)
-        assert not patient.done()
-        hook.problem = None
-        await patient
+            await use_poller(2, deadline=0.0)
+        assert not other.done()
+        hook.error = None
+        await other
 
     run(body())
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.3, 0.7, 5.0])
-def test_whoever_is_cancelled_takes_nobody_along(hook, moment):
+def test_shared_poller_user_cancelled_does_not_affect_others(hook, moment):
     async def body():
-        cancelled = asyncio.ensure_future(first(1))
-        other = asyncio.ensure_future(first(2))
+        cancelled = asyncio.ensure_future(use_poller(1))
+        other = asyncio.ensure_future(use_poller(2))
         await asyncio.sleep(moment)
         cancelled.cancel()
         await other
@@ -134,45 +134,45 @@ def test_whoever_is_cancelled_takes_nobody_along(hook, moment):
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.3, 0.7])
-def test_when_the_only_one_is_cancelled_nothing_stays(hook, moment):
+def test_shared_poller_only_user_cancelled_leaves_nothing(hook, moment):
     async def body():
-        cancelled = asyncio.ensure_future(first(1))
+        cancelled = asyncio.ensure_future(use_poller(1))
         await asyncio.sleep(moment)
         cancelled.cancel()
         await asyncio.wait([cancelled])
-        # A look-up that is under way ends by itself: Airflow 3.0 falls with an answer that nobody fetches.
+        # A look-up in flight ends by itself: in Airflow 3.0 an answer that nobody reads ends the triggerer.
         await asyncio.sleep(0.1)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(body())
-    assert len(hook.closed) == len(hook.made)
+    assert len(hook.closed) == len(hook.clients)
 
 
-def test_in_haste_a_connection_is_taken_as_it_was_read_last(hook):
+def test_shared_poller_use_cached_settings_looks_up_once(hook):
     async def body():
         for _ in range(2):
             async with shared_poller("farm", 60.0, LATER, use_cached_settings=True):
                 pass
-        assert hook.tries == 1
+        assert hook.lookups == 1
         async with shared_poller("farm", 60.0, LATER):
             pass
-        assert hook.tries == 2
+        assert hook.lookups == 2
 
     run(body())
 
 
-def test_a_poller_that_breaks_tells_everybody(hook):
+def test_shared_poller_unexpected_error_raises_for_all(hook):
     async def body():
-        waiting = [asyncio.ensure_future(self_ending(number)) for number in (1, 2)]
+        waiting = [asyncio.ensure_future(watch(task_id)) for task_id in (1, 2)]
         await asyncio.sleep(2)
-        (farm,) = hook.made
+        (farm,) = hook.clients
         farm.error = LookupError("a bug")
         await asyncio.wait(waiting)
         assert all(isinstance(task.exception(), ExceptionGroup) for task in waiting)
 
-    async def self_ending(number):
+    async def watch(task_id):
         async with shared_poller("farm", 60.0, LATER) as poller:
-            async for _ in poller.watch(number, 60.0, LATER):
+            async for _ in poller.watch(task_id, 60.0, LATER):
                 pass
 
     run(body())
