@@ -16,10 +16,10 @@ from threading import Event
 try:
     from airflow_provider_renderbus.farm import Farm
     from airflow_provider_renderbus.farm.farm import CONNECTION_ID
-except ImportError as missing:
-    sys.exit(str(missing))
+except ImportError as error:
+    sys.exit(str(error))
 
-COLLECT_SELDOM = 50_000, 50, 1000
+GC_THRESHOLDS = 50_000, 50, 1000
 
 
 def main() -> int:
@@ -34,24 +34,24 @@ def main() -> int:
         "--storage",
         type=Path,
         default=Path("renderbus-farm"),
-        help="folder for account, key and frames, made with mode 0700 (%(default)s)",
+        help="folder for account, key and frames, created with mode 0700 (%(default)s)",
     )
-    parser.add_argument("--speed", type=float, default=60.0, help="farm seconds a second (%(default)s)")
+    parser.add_argument("--speed", type=float, default=60.0, help="farm seconds per second (%(default)s)")
     parser.add_argument("--quiet", action="store_true", help="print nothing")
-    parser.add_argument("--scenario", type=Path, help="JSON file: how it is to behave, see docs/farm.md")
+    parser.add_argument("--scenario", type=Path, help="JSON file: how the farm behaves, see docs/farm.md")
     parser.add_argument(
         "--print-connection",
         action="store_true",
-        help="print the Airflow connection, which holds the key, also where the output is not a terminal",
+        help="print the Airflow connection, which contains the key, even if the output is not a terminal",
     )
     options = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
-    # Tasks live long and make no cycles: full collections would only keep callers waiting.
-    gc.set_threshold(*COLLECT_SELDOM)
-    ended = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    # Tasks stay in memory and form no cycles: full collections would only delay answers.
+    gc.set_threshold(*GC_THRESHOLDS)
+    stopped = Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stopped.set())
     try:
         with Farm(
             options.storage,
@@ -69,7 +69,7 @@ def main() -> int:
                 print(f"export AIRFLOW_CONN_{CONNECTION_ID.upper()}={value}", flush=True)  # noqa: T201 - asked for
             else:
                 print(farm.connections_file, flush=True)  # noqa: T201 - the program's output
-            ended.wait()
+            stopped.wait()
     except (OSError, ValueError) as error:
         print(f"The farm cannot start: {error}", file=sys.stderr)  # noqa: T201 - the program's output
         return 1
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def _restart(port: int) -> None:
-    """Put a new farm in the place of this process, at once and without closing anything, as a kill would."""
+    """Replace this process by a new farm at once, without closing anything, as a kill would."""
     command = [sys.executable, "-m", "airflow_provider_renderbus.farm", *sys.argv[1:]]
     os.execv(sys.executable, [*command, "--port", str(port), "--quiet"])  # noqa: S606 - no shell is wanted
 

@@ -1,4 +1,4 @@
-"""Who may come in: the check of a request's signature, timestamp and nonce."""
+"""Authentication of requests: signature, timestamp and nonce."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ TIMESTAMP_TOLERANCE = 300
 
 
 class Authenticator:
-    """Lets signed requests of one account in, each once.
+    """Accepts each signed request of the account once.
 
-    The signature is looked at before timestamp and nonce, so that nobody without the key learns whether the
-    rest was right or uses up a nonce. The books remember nonces as long as their timestamps are good.
+    The signature is checked before timestamp and nonce: a caller without the key can neither learn whether
+    the rest was right nor use up a nonce. A nonce is stored as long as its timestamp is valid.
     """
 
-    def __init__(self, account: Account, books: Database) -> None:
+    def __init__(self, account: Account, database: Database) -> None:
         self._account = account
-        self._books = books
-        self._cleared = 0.0
+        self._database = database
+        self._nonces_pruned_at = 0.0
 
     def authenticate(
-        self, path: str, headers: Mapping[str, str], body: Mapping[str, Any], domain: str, wall: float
+        self, path: str, headers: Mapping[str, str], body: Mapping[str, Any], domain: str, unix_time: float
     ) -> None:
-        """Let a request pass, or refuse it.
+        """Check a request.
 
         :param path: the path of the call.
         :param headers: the request's headers, names in lower case.
         :param body: the decoded body.
-        :param domain: the domain and port that the caller asked.
-        :param wall: the farm's time, Unix seconds.
-        :raises Refused: with code 602, 611, 610 or 603.
+        :param domain: the host and port that the request was sent to.
+        :param unix_time: the farm's time, Unix seconds.
+        :raises ApiRefusal: with code 602, 611, 610 or 603.
         """
         if headers.get("accessid") != self._account.access_id:
             raise ApiRefusal(UNKNOWN_ACCOUNT)
         signed = {name: headers[name.lower()] for name in SIGNED_HEADERS if name.lower() in headers}
         try:
             expected = signature(self._account.access_key, domain, path, signed, body)
-        except (UnicodeEncodeError, RecursionError):  # nobody can have signed such a body
+        except (UnicodeEncodeError, RecursionError):  # no client can have signed such a body
             raise ApiRefusal(BAD_SIGNATURE) from None
         if len(signed) < len(SIGNED_HEADERS) or not hmac.compare_digest(
             expected.encode(), headers.get("signature", "").encode()
@@ -63,13 +63,13 @@ class Authenticator:
             timestamp = int(signed["UTCTimestamp"])
         except ValueError:
             raise ApiRefusal(SIGNATURE_EXPIRED) from None
-        if abs(wall - timestamp) > TIMESTAMP_TOLERANCE:
+        if abs(unix_time - timestamp) > TIMESTAMP_TOLERANCE:
             raise ApiRefusal(SIGNATURE_EXPIRED)
-        self._use(timestamp, signed["nonce"], wall)
+        self._use_nonce(timestamp, signed["nonce"], unix_time)
 
-    def _use(self, timestamp: int, nonce: str, wall: float) -> None:
-        if abs(wall - self._cleared) > 1:
-            self._books.forget_nonces(wall - TIMESTAMP_TOLERANCE)
-            self._cleared = wall
-        if not self._books.use_nonce(timestamp, nonce):
+    def _use_nonce(self, timestamp: int, nonce: str, unix_time: float) -> None:
+        if abs(unix_time - self._nonces_pruned_at) > 1:
+            self._database.delete_nonces(unix_time - TIMESTAMP_TOLERANCE)
+            self._nonces_pruned_at = unix_time
+        if not self._database.use_nonce(timestamp, nonce):
             raise ApiRefusal(NONCE_USED)

@@ -1,7 +1,7 @@
-"""Orders to a running farm from another process: faults, money, time.
+"""Commands to a running farm from another process: faults, money, time.
 
-They go to a path of their own, signed like every call, so only who holds the account's key can give them.
-``python -m airflow_provider_renderbus.farm.control --storage DIR '{"top_up": "50"}'`` gives one by hand.
+They are sent to a path of their own and signed like every call: a sender needs the account's key.
+``python -m airflow_provider_renderbus.farm.control --storage DIR '{"top_up": "50"}'`` sends one.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.farm import Farm
 
 PATH = "/farm/control"
-SECONDS = 60
+TIMEOUT = 60
 EXAMPLE = '{"top_up": "50"}'
 
 
-def send_command(connection: Mapping[str, Any], orders: Mapping[str, Any]) -> dict[str, Any]:
-    """Give orders to a farm.
+def send_command(connection: Mapping[str, Any], commands: Mapping[str, Any]) -> dict[str, Any]:
+    """Send commands to a farm.
 
     :param connection: the farm's Airflow connection, as :meth:`Farm.connection` returns it.
-    :param orders: ``inject`` a fault, ``clear_faults``, ``top_up`` an amount, ``advance`` a clock driven by
-        hand; none of them asks only.
-    :return: ``served``, the requests that have come in for each call, and ``moment``, farm seconds.
-    :raises ValueError: the farm refuses an order.
+    :param commands: each command with its value: ``inject``, ``clear_faults``, ``top_up``, ``advance``. If
+        empty, only the state is returned.
+    :return: ``request_counts``, the number of requests for each call, and ``now``, the farm's time in farm
+        seconds.
+    :raises ValueError: the farm refuses a command.
     :raises OSError: the farm cannot be reached.
     """
     host, port = connection["host"], connection["port"]
@@ -49,60 +50,64 @@ def send_command(connection: Mapping[str, Any], orders: Mapping[str, Any]) -> di
         "version": "2.0.0",
         "languageFlag": "1",
     }
-    headers["signature"] = signature(connection["password"], f"{host}:{port}", PATH, headers, orders)
-    with closing(HTTPConnection(host, port, timeout=SECONDS)) as http:
-        http.request("POST", PATH, json.dumps(orders), headers)
+    headers["signature"] = signature(connection["password"], f"{host}:{port}", PATH, headers, commands)
+    with closing(HTTPConnection(host, port, timeout=TIMEOUT)) as http:
+        http.request("POST", PATH, json.dumps(commands), headers)
         answer = json.loads(http.getresponse().read())
     if not answer["result"]:
-        raise ValueError(f"the farm refuses the order: {answer['message']}")
+        raise ValueError(f"the farm refused the command: {answer['message']}")
     data: dict[str, Any] = answer["data"]
     return data
 
 
-def run_commands(farm: Farm, orders: Mapping[str, Any]) -> None:
-    """Carry out orders that the account's owner has given.
+def run_commands(farm: Farm, commands: Mapping[str, Any]) -> None:
+    """Run the commands of an authenticated request.
 
-    :raises Refused: with code 600, an order is unknown or its value cannot be used.
+    :raises ApiRefusal: with code 600, a command is unknown or its value is invalid.
     """
-    known: dict[str, Callable[[Any], None]] = {
+    handlers: dict[str, Callable[[Any], None]] = {
         "inject": lambda fault: farm.inject(**fault),
         "clear_faults": lambda _: farm.clear_faults(),
         "top_up": farm.top_up,
         "advance": farm.advance,
     }
-    for name, value in orders.items():
+    for name, value in commands.items():
         try:
-            known[name](value)
+            handlers[name](value)
         except (KeyError, TypeError, ValueError) as error:
             raise ApiRefusal(
-                ILLEGAL_PARAMETER, field=name, expected=f"one of {', '.join(known)}; {error}"
+                ILLEGAL_PARAMETER, field=name, expected=f"one of {', '.join(handlers)}; {error}"
             ) from None
 
 
 def main() -> int:
-    """Give the orders of the command line, and return the exit status."""
+    """Send the commands of the command line, and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m airflow_provider_renderbus.farm.control", description="Give orders to a running farm."
+        prog="python -m airflow_provider_renderbus.farm.control",
+        description="Send commands to a running farm.",
     )
     parser.add_argument(
-        "--storage", type=Path, default=Path("renderbus-farm"), help="the farm's (%(default)s)"
+        "--storage",
+        type=Path,
+        default=Path("renderbus-farm"),
+        help="storage folder of the farm (%(default)s)",
     )
-    parser.add_argument("orders", nargs="?", default="{}", help=f"JSON such as '{EXAMPLE}'")
+    parser.add_argument("commands", nargs="?", default="{}", help=f"JSON object such as '{EXAMPLE}'")
     options = parser.parse_args()
     try:
         (connection,) = json.loads((options.storage / "connections.json").read_text()).values()
-        print(json.dumps(send_command(connection, _read(options.orders))))  # noqa: T201 - the program's output
+        print(json.dumps(send_command(connection, _parse(options.commands))))  # noqa: T201 - the program's output
     except (OSError, ValueError, HTTPException) as error:
-        print(f"The order was not carried out: {error}", file=sys.stderr)  # noqa: T201 - the program's output
+        print(f"The command was not executed: {error}", file=sys.stderr)  # noqa: T201 - the program's output
         return 1
     return 0
 
 
-def _read(text: str) -> dict[str, Any]:
-    orders = json.loads(text)
-    if not isinstance(orders, dict):
-        raise ValueError(f"{text} is no JSON object; expected one such as {EXAMPLE}")
-    return orders
+def _parse(text: str) -> dict[str, Any]:
+    commands = json.loads(text)
+    if not isinstance(commands, dict):
+        raise ValueError(f"commands: must be a JSON object such as {EXAMPLE}, got {text}")
+    return commands
 
 
 if __name__ == "__main__":

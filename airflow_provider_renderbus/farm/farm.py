@@ -1,4 +1,4 @@
-"""The farm as a whole: its rooms put together, one function that answers, and a server around it."""
+"""The farm as a whole: its parts connected, one method that answers requests, and a server around it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ from airflow_provider_renderbus.farm.simulation.clock import (
     ManualClock,
     ScaledClock,
 )
-from airflow_provider_renderbus.farm.simulation.config_values import money_amount as read_amount
-from airflow_provider_renderbus.farm.simulation.config_values import parse_object
+from airflow_provider_renderbus.farm.simulation.config_values import money_amount, parse_object
 from airflow_provider_renderbus.farm.simulation.database import Database
 from airflow_provider_renderbus.farm.simulation.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.simulation.scenario import open_scenario, read_scenario
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.calls import Call
     from airflow_provider_renderbus.farm.simulation.faults import Fault
 
-    Answer = tuple[int, dict[str, str], bytes]
+    Response = tuple[int, dict[str, str], bytes]
 
 CONNECTION_ID = "renderbus_default"
 TRANSFER_COMMAND = "renderbus-farm-transmitter"
@@ -63,7 +62,7 @@ PLATFORM = "2"
 PLATFORM_PATTERN = re.compile("[0-9]{1,9}")
 MAX_PORT = 65_535
 MAX_ADVANCE = 1e9
-"""Farm seconds by which a clock is moved at once: some thirty years."""
+"""Farm seconds of one call of :meth:`Farm.advance`: about thirty years."""
 JSON_TYPE = {"Content-Type": "application/json;charset=UTF-8"}
 
 log = logging.getLogger(__name__)
@@ -72,22 +71,22 @@ log = logging.getLogger(__name__)
 class Farm:
     """A render farm on this machine.
 
-    It serves HTTP while its ``with`` block lasts. Without one it is a transport without sockets: call
+    It serves HTTP inside its ``with`` block. Without one it is a transport without sockets: call
     :meth:`handle`, and :meth:`close` at the end.
 
-    :param storage: its folder, made with mode 0700 where it is missing. Account and key, the connection,
-        the books and the finished frames lie there. One farm at a time uses it.
-    :param clock: a clock to drive by hand with :meth:`advance`; without one, time runs by itself.
-    :param speed: farm seconds that pass in a second; without meaning to a clock driven by hand.
+    :param storage: its storage folder, created with mode 0700 if missing: account and key, connection,
+        database and finished frames. Only one farm at a time can use it.
+    :param clock: a clock that :meth:`advance` moves; if omitted, time passes by itself.
+    :param speed: farm seconds per second; ignored with a manual clock.
     :param host: the address to listen on.
     :param port: the port to listen on; 0 takes a free one.
-    :param scenario: how it is to behave, as docs/farm.md tells; a mapping, or the path of a JSON file.
-    :param restart: kills this process and starts another one that listens on the port given; without it the
-        fault ``restart`` is refused.
-    :raises ValueError: the speed, the port, the storage folder, what lies in it or the scenario cannot be
-        used, or another farm uses the folder.
-    :raises OSError: the storage folder cannot be made, the scenario not be read, or on entering the block,
-        the port is taken.
+    :param scenario: how the farm behaves, see docs/farm.md; a mapping, or the path of a JSON file.
+    :param restart: called with the port by the fault ``restart``: kills this process and starts another one
+        that listens on that port. If omitted, that fault is refused.
+    :raises ValueError: speed, port, storage folder, its content or the scenario is invalid, or another farm
+        uses the folder.
+    :raises OSError: the storage folder cannot be created or the scenario not be read; on entering the block,
+        the port is in use.
     """
 
     def __init__(
@@ -101,66 +100,66 @@ class Farm:
         restart: Callable[[int], None] | None = None,
     ) -> None:
         if not 0 <= port <= MAX_PORT:
-            raise ValueError(f"port is {port}; expected 0 to {MAX_PORT}")
+            raise ValueError(f"port: must be from 0 to {MAX_PORT}, got {port}")
         self._manual_clock = clock
         self._clock = clock or ScaledClock(speed)
         self._speed = speed
         self._host, self._port = host, port
-        read = open_scenario(scenario) if isinstance(scenario, Path) else read_scenario(scenario or {})
+        settings = open_scenario(scenario) if isinstance(scenario, Path) else read_scenario(scenario or {})
         self.request_counts: Counter[str] = Counter()
-        """How many requests have come in for each call, by its name."""
+        """The number of requests received for each call, by its name."""
         self._restart = restart
-        for fault in read.faults:
+        for fault in settings.faults:
             self._check_fault(fault)
         self._closing = Event()
         self._clock_thread: ClockThread | None = None
         self._exit_stack = ExitStack()
-        with ExitStack() as ends:
-            customer = [f"{bid}-{USER_ID}" for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)]
-            self._storage = Storage(storage, *customer)
+        with ExitStack() as stack:
+            folders = [f"{bid}-{USER_ID}" for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)]
+            self._storage = Storage(storage, *folders)
             self._database = Database(self._storage.database_file, self._storage.lock_file)
-            ends.callback(self._database.close)
+            stack.callback(self._database.close)
             self._storage.clear_scratch()
             self._account = open_account(self._storage.account_file)
             self._frame_renderer = FrameRenderer(
-                self._storage.scratch, synchronous=clock is not None, placeholder=not read.pictures
+                self._storage.scratch, synchronous=clock is not None, placeholder=not settings.pictures
             )
-            ends.callback(self._frame_renderer.close)
+            stack.callback(self._frame_renderer.close)
             self._simulation = Simulation(
-                self._database, self._storage, self._frame_renderer, read, self._clock.to_epoch_ms
+                self._database, self._storage, self._frame_renderer, settings, self._clock.to_epoch_ms
             )
-            ends.callback(self._write)
+            stack.callback(self._write)
             self._clock.restore(self._simulation.now)
             self._authenticator = Authenticator(self._account, self._database)
-            self._faults = Faults(read.faults)
+            self._faults = Faults(settings.faults)
             self._context = CallContext(
-                self._simulation, self._storage, self._clock, self._database, read, self._account, host
+                self._simulation, self._storage, self._clock, self._database, settings, self._account, host
             )
-            self._exit_stack = ends.pop_all()
+            self._exit_stack = stack.pop_all()
 
     def __enter__(self) -> Self:
         self.connections_file.unlink(missing_ok=True)
-        with self._exit_stack.pop_all() as ends:
+        with self._exit_stack.pop_all() as stack:
             server = Server(
                 (self._host, self._port), self.handle, Router(self._simulation, self._host).respond
             )
-            ends.callback(server.close)
+            stack.callback(server.close)
             self._port = server.port
             self._context = replace(self._context, port=self._port)
-            ends.enter_context(registered(self._host, self._port, self._storage.root))
+            stack.enter_context(registered(self._host, self._port, self._storage.root))
             if self._manual_clock is None:
                 self._clock_thread = ClockThread(self._simulation, self._clock, self._speed)
-                ends.callback(self._clock_thread.stop)
-            ends.callback(self._closing.set)
+                stack.callback(self._clock_thread.stop)
+            stack.callback(self._closing.set)
             write_private(self.connections_file, json.dumps({CONNECTION_ID: self.connection()}))
-            self._exit_stack = ends.pop_all()
+            self._exit_stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the farm. Its storage can be used by another one then, which goes on where this one was."""
+        """Stop the farm. Another one can use its storage then, and continues from the same state."""
         self._exit_stack.close()
 
     @property
@@ -179,7 +178,7 @@ class Farm:
         return self._storage.connections_file
 
     def connection(self) -> dict[str, Any]:
-        """Return the Airflow connection to this farm. It holds the key."""
+        """Return the Airflow connection to this farm, with its key."""
         return {
             "conn_type": "renderbus",
             "host": self._host,
@@ -195,111 +194,123 @@ class Farm:
         }
 
     def advance(self, seconds: float) -> None:
-        """Let farm seconds pass on the clock driven by hand, and make every move that is due.
+        """Advance the manual clock, and let everything happen that is due by then.
 
-        :raises ValueError: the farm has a running clock, or the seconds are negative or above 1e9.
+        :param seconds: farm seconds.
+        :raises ValueError: the farm has no manual clock, or the seconds are negative or above 1e9.
         """
-        if self._manual_clock is None or not 0 <= seconds <= MAX_ADVANCE:
-            raise ValueError(
-                f"{seconds} seconds; expected 0 to {MAX_ADVANCE:g}, and a farm made with a ManualClock"
-            )
+        if self._manual_clock is None:
+            raise ValueError("advance: the farm must have a ManualClock")
+        if not 0 <= seconds <= MAX_ADVANCE:
+            raise ValueError(f"seconds: must be from 0 to {MAX_ADVANCE:g}, got {seconds}")
         with self._simulation.lock:
             self._manual_clock.advance(seconds)
             self._simulation.advance_to(self._manual_clock.now())
             self._simulation.write()
 
-    def inject(self, fault: str, **how: Any) -> None:
-        """Make something go wrong from now on.
+    def inject(self, fault: str, **options: Any) -> None:
+        """Activate a fault.
 
-        :param fault: its kind, one of those in docs/farm.md.
-        :param how: its keys, as in a scenario.
-        :raises ValueError: there is no such kind or key, or a value is wrong.
+        :param fault: its kind, see docs/farm.md.
+        :param options: its keys, as in a scenario.
+        :raises ValueError: the kind or a key is unknown, or a value is invalid.
         """
         with self._simulation.lock:
-            self._faults.add(self._check_fault(read_fault("fault", {"fault": fault, **how})))
+            self._faults.add(self._check_fault(read_fault("fault", {"fault": fault, **options})))
 
     def clear_faults(self) -> None:
-        """Put an end to all faults."""
+        """Deactivate all faults."""
         with self._simulation.lock:
             self._faults.clear()
 
     def top_up(self, amount: str) -> None:
-        """Pay money into the account, from which what is owed is paid first.
+        """Pay money into the account. Unpaid frames are paid first.
 
-        :param amount: RMB as text, such as "50.00".
+        :param amount: RMB as a string, such as "50.00".
         :raises ValueError: it is not an amount.
         """
-        read = parse_object("top_up", {"amount": amount}, {"amount": read_amount})["amount"]
+        paid = parse_object("top_up", {"amount": amount}, {"amount": money_amount})["amount"]
         with self._simulation.lock:
-            self._simulation.top_up(read)
+            self._simulation.top_up(paid)
             self._simulation.write()
 
-    def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Answer a request.
 
         :param path: the path of the URL.
-        :param headers: the request's headers, in any case. Without ``Host`` the farm's own address counts.
+        :param headers: the request's headers, names in any case. ``Host`` defaults to the farm's address.
         :param body: the body as sent.
-        :return: HTTP status, headers and body. Calls that are refused have status 200 too: the envelope
-            tells the code. Only a path that is not served has 404, and no envelope.
-        :raises Dropped: the connection is to be closed without an answer; a ConnectionResetError.
+        :return: HTTP status, headers and body. Refused calls have status 200 too, with their code in the
+            envelope. Only an unknown path has status 404, without an envelope.
+        :raises ConnectionDropped: a ConnectionResetError: the fault ``drop`` closes the connection without an
+            answer.
         """
-        head = {name.lower(): value for name, value in headers.items()}
+        headers = {name.lower(): value for name, value in headers.items()}
         if path == control.PATH:
-            return self._answer(self._control, path, head, body, self._clock.unix_time())
+            return self._answer(self._control, path, headers, body, self._clock.unix_time())
         call = ROUTES.get(path)
         if call is None:
             return 404, {"Content-Type": "text/plain"}, b"not found\n"
         with self._simulation.lock:
             self.request_counts[call.__name__] += 1
-            struck = self._faults.match(call.__name__)
+            faults = self._faults.match(call.__name__)
         return (
-            self._answer_with_faults(struck, call, path, head, body)
-            if struck
-            else self._answer(call, path, head, body, self._clock.unix_time())
+            self._answer_with_faults(faults, call, path, headers, body)
+            if faults
+            else self._answer(call, path, headers, body, self._clock.unix_time())
         )
 
     def _answer_with_faults(
-        self, struck: list[Fault], call: Call, path: str, head: Mapping[str, str], body: bytes
-    ) -> Answer:
-        wall = self._clock.unix_time() + sum(fault.seconds for fault in struck if fault.fault == "clock")
-        delays = [fault for fault in struck if fault.fault == "delay"]
+        self, faults: list[Fault], call: Call, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        unix_time = self._clock.unix_time() + sum(fault.seconds for fault in faults if fault.fault == "clock")
+        delays = [fault for fault in faults if fault.fault == "delay"]
         self._closing.wait(sum(fault.seconds for fault in delays if not fault.executes_call))
-        answer: Answer = 200, JSON_TYPE, success_response(None, wall)
-        if all(fault.runs_call for fault in struck):
-            answer = self._answer(call, path, head, body, wall)
+        response: Response = 200, JSON_TYPE, success_response(None, unix_time)
+        if all(fault.allows_call for fault in faults):
+            response = self._answer(call, path, headers, body, unix_time)
         self._closing.wait(sum(fault.seconds for fault in delays if fault.executes_call))
-        for fault in struck:
+        for fault in faults:
             if fault.fault == "restart" and self._restart:
                 self._restart(self._port)
-            answer = fault.apply(answer)
-        return answer
+            response = fault.apply(response)
+        return response
 
     def _check_fault(self, fault: Fault) -> Fault:
         if fault.fault == "restart" and not self._restart:
-            raise ValueError("fault is 'restart'; expected another: only the farm as a program can be killed")
+            raise ValueError("fault: must not be 'restart': only the farm as a program can restart")
         return fault
 
-    def _answer(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Answer:
+    def _answer(
+        self, call: Call, path: str, headers: Mapping[str, str], body: bytes, unix_time: float
+    ) -> Response:
         try:
-            return 200, JSON_TYPE, success_response(self._execute(call, path, head, body, wall), wall)
-        except ApiRefusal as reason:
-            why = reason
+            data = self._execute(call, path, headers, body, unix_time)
+            return 200, JSON_TYPE, success_response(data, unix_time)
+        except ApiRefusal as error:
+            refusal = error
         except Exception:
-            log.exception("%s has failed", path)
-            why = ApiRefusal(INTERNAL_ERROR)
-        return 200, JSON_TYPE, error_response(why, wall, chinese=head.get("languageflag") == "0")
+            log.exception("%s failed: answered with code %d", path, INTERNAL_ERROR.code)
+            refusal = ApiRefusal(INTERNAL_ERROR)
+        return 200, JSON_TYPE, error_response(refusal, unix_time, chinese=headers.get("languageflag") == "0")
 
-    def _execute(self, call: Call, path: str, head: Mapping[str, str], body: bytes, wall: float) -> Any:
-        """Return what a call answers, or raise why it is refused."""
+    def _execute(
+        self, call: Call, path: str, headers: Mapping[str, str], body: bytes, unix_time: float
+    ) -> Any:
+        """Authenticate and execute a call, and return its data.
+
+        :raises ApiRefusal: it is refused.
+        """
         if self._clock_thread and self._clock_thread.failed:
             raise ApiRefusal(INTERNAL_ERROR)
         fields = _parse_body(body)
         with self._simulation.lock:
             try:
-                self._authenticator.authenticate(path, head, fields, head.get("host", self.address), wall)
+                self._authenticator.authenticate(
+                    path, headers, fields, headers.get("host", self.address), unix_time
+                )
                 self._simulation.advance_to(self._clock.now(), STEPS_PER_LOCK)
-                return call(self._context, _request(fields, head["platform"]))
+                return call(self._context, _request(fields, headers["platform"]))
             finally:
                 self._simulation.write()
 
@@ -314,19 +325,19 @@ class Farm:
 
 def _request(fields: Mapping[str, Any], platform: str) -> Request:
     if not PLATFORM_PATTERN.fullmatch(platform):
-        raise ApiRefusal(ILLEGAL_PARAMETER, field="platform", expected="a number")
+        raise ApiRefusal(ILLEGAL_PARAMETER, field="platform", expected="an integer")
     return Request(fields, int(platform))
 
 
 def _parse_body(body: bytes) -> dict[str, Any]:
     """Return the fields of a body, which may be empty.
 
-    :raises Refused: with code 400, it is not a JSON object.
+    :raises ApiRefusal: with code 400, it is not a JSON object.
     """
     try:
         fields = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
         raise ApiRefusal(INVALID_BODY, detail=type(error).__name__) from None
     if not isinstance(fields, dict):
-        raise ApiRefusal(INVALID_BODY, detail="expected a JSON object")
+        raise ApiRefusal(INVALID_BODY, detail="must be a JSON object")
     return fields

@@ -59,5 +59,5 @@ def test_states_are_shown_as_the_scenario_says(opened):
 
 
 def test_only_the_states_that_the_vendors_client_knows_are_shown_by_default():
-    shown = {Scenario().reported_status(NO_JOB, state) for state in TaskState}
+    shown = {Scenario().reported_state(NO_JOB, state) for state in TaskState}
     assert shown == {0, 5, 8, 10, 20, 23, 25, 30, 35, 40, 45}

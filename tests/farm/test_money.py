@@ -114,7 +114,7 @@ def test_a_frame_can_have_a_price_of_its_own(opened):
 @pytest.mark.parametrize("amount", ["-1", "many", "0.00001", 1.5, None])
 def test_only_an_amount_is_paid_in(opened, amount):
     caller = opened()
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match="must be an amount"):
         caller.farm.top_up(amount)
     assert caller.call(PROFILE)["rmbbalance"] == 500
 

@@ -90,10 +90,10 @@ def test_it_prints_the_connection_on_a_terminal(start):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--speed", "0"], "speed is 0"),
+        (["--speed", "0"], "speed: must be from"),
         (["--storage", "/proc/farm"], "/proc/farm"),
         (["--port", "99999"], "port"),
-        (["--host", "::1"], "::1 port 0: Address family for hostname not supported; expected an IPv4"),
+        (["--host", "::1"], "::1 port 0: Address family for hostname not supported; host must be an IPv4"),
     ],
 )
 def test_it_tells_why_it_cannot_start(start, options, message):
@@ -160,5 +160,5 @@ def test_a_folder_of_others_is_not_taken(tmp_path):
 def test_a_broken_account_is_told(tmp_path, text):
     Farm(tmp_path, ManualClock()).close()
     (tmp_path / "account.json").write_text(text)
-    with pytest.raises(ValueError, match="is not an account"):
+    with pytest.raises(ValueError, match="must be JSON with access_id and access_key"):
         Farm(tmp_path, ManualClock())

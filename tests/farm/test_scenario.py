@@ -46,31 +46,31 @@ def test_seeds_change_times_and_failures():
 @pytest.mark.parametrize(
     ("scenario", "message"),
     [
-        ([], "scenario: expected a JSON object"),
-        ({"sed": 1}, "scenario has an unknown key 'sed'; expected one of account, faults"),
-        ({"seed": -1}, "scenario: seed is '-1'; expected a whole number from 0"),
-        ({"queue_seconds": 10**14}, "queue_seconds is .* expected a whole number from 0 to 1000000000"),
-        ({"frame_seconds": [9, 10**14]}, "frame_seconds is .* expected two whole numbers"),
-        ({"frame_seconds": [9, 1]}, "frame_seconds is .* expected two whole numbers"),
-        ({"pictures": 1}, "pictures is '1'; expected true or false"),
+        ([], r"scenario: must be a JSON object, got \[\]"),
+        ({"sed": 1}, "scenario: keys must be among account, faults, .*, got 'sed'"),
+        ({"seed": -1}, r"scenario\.seed: must be an integer from 0 to \d+, got -1"),
+        ({"queue_seconds": 10**14}, "queue_seconds: must be an integer from 0 to 1000000000, got"),
+        ({"frame_seconds": [9, 10**14]}, "frame_seconds: must be two integers"),
+        ({"frame_seconds": [9, 1]}, "frame_seconds: must be two integers"),
+        ({"pictures": 1}, "pictures: must be true or false, got 1"),
         (
             {"account": {"price": 0.67}},
-            "account: price is '0.67'; expected an amount from 0 as text",
+            "account.price: must be an amount from 0 as a string .*, got 0.67",
         ),
-        ({"account": {"price": "1e20"}}, "account: price"),
-        ({"renders": {}}, "renders is .* expected a list"),
-        ({"renders": [{}, {"cost": "x"}]}, r"renders\[1\]: cost is 'x'"),
+        ({"account": {"price": "1e20"}}, "account.price"),
+        ({"renders": {}}, "renders: must be a list, got {}"),
+        ({"renders": [{}, {"cost": "x"}]}, r"renders\[1\]\.cost: must be an amount .*, got 'x'"),
         (
             {"renders": [{"fail_frames": "a-b"}]},
-            r"renders\[0\]: fail_frames is 'a-b'; expected frames such as",
+            r"renders\[0\].fail_frames: must be frames such as .*, got 'a-b'",
         ),
-        ({"renders": [{"passes": ["x"]}]}, "passes is .* expected a list of preprocess, photon"),
+        ({"renders": [{"passes": ["x"]}]}, "passes: must be a list of preprocess, photon, got"),
         *(
-            ({"renders": [{"reported_as": shown}]}, "reported_as is .* expected state codes")
+            ({"renders": [{"reported_as": shown}]}, "reported_as: must be an object of state codes")
             for shown in ({"0": "x"}, {"0": True}, {"x": 0}, {"": 0}, [0])
         ),
-        ({"faults": [{}]}, r"faults\[0\]: fault is missing; expected one of status"),
-        ({"findings": {"1": {"type": 2}}}, "findings 1: type is '2'"),
+        ({"faults": [{}]}, r"faults\[0\].fault: must be one of status, .*, got nothing"),
+        ({"findings": {"1": {"type": 2}}}, r"findings\.1\.type: must be an integer from 0 to 1, got 2"),
     ],
 )
 def test_what_is_wrong_in_a_scenario_is_told(scenario, message):

@@ -49,7 +49,7 @@ def test_a_body_too_large_is_refused_and_the_farm_lives_on(caller, http):
     status, body = post(http, PROFILE, {}, b" " * (MAX_BODY_BYTES + 1))
     answer = json.loads(body)
     assert (status, answer["code"], answer["data"]) == (413, 400, None)
-    assert answer["message"] == f"The body cannot be used: expected at most {MAX_BODY_BYTES} bytes"
+    assert answer["message"] == f"The body is invalid: must have at most {MAX_BODY_BYTES} bytes"
     assert post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")[0] == 200
 
 

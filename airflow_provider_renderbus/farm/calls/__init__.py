@@ -1,6 +1,6 @@
-"""The calls of the farm: by which name each is known, which function answers it, and at which paths.
+"""The calls of the farm: the function that answers each call, and its paths.
 
-Written from the farm's documents, not from the product's own calls, so that each checks the other.
+Written from the farm's documents and not from the provider's own calls: each verifies the other.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 from airflow_provider_renderbus.farm.calls import (
     account,
     frames,
+    hardware,
     labels,
     software,
+    task_control,
     task_info,
     tasks,
     transfer,
 )
-from airflow_provider_renderbus.farm.calls import hardware as machines
-from airflow_provider_renderbus.farm.calls import task_control as orders
 from airflow_provider_renderbus.farm.calls.context import Call, CallContext, Request
 
-_SERVED: dict[Call, tuple[str, ...]] = {
+_PATHS: dict[Call, tuple[str, ...]] = {
     account.query_user_profile: ("/api/render/setUp/queryUserProfile",),
     account.query_user_setting: (
         "/api/render/setUp/queryUserSetting",
@@ -27,10 +27,10 @@ _SERVED: dict[Call, tuple[str, ...]] = {
     account.update_user_setting: ("/api/render/setUp/updateUserSetting",),
     account.task_records: ("/api/render/handle/operate/sdk/taskRecord",),
     account.login_records: ("/api/render/handle/operate/sdk/loginRecord",),
-    machines.list_hardware_configs: ("/api/render/hardwareConfig/list",),
-    machines.edit_task_hardware_config: ("/api/render/handle/editTaskHardwareConfig",),
-    machines.query_platforms: ("/api/render/common/queryPlatforms",),
-    machines.get_pack_nodes: ("/api/render/submit/getUserPackNodeInfo",),
+    hardware.list_hardware_configs: ("/api/render/hardwareConfig/list",),
+    hardware.edit_task_hardware_config: ("/api/render/handle/editTaskHardwareConfig",),
+    hardware.query_platforms: ("/api/render/common/queryPlatforms",),
+    hardware.get_pack_nodes: ("/api/render/submit/getUserPackNodeInfo",),
     tasks.create_task: ("/api/render/submit/createTask", "/api/render/task/createTask"),
     tasks.upload_task_json: ("/api/render/submit/taskJsonFile",),
     tasks.submit_task: ("/api/render/submit/task", "/api/rendering/task/plugin/pluginSubmitTask"),
@@ -41,20 +41,20 @@ _SERVED: dict[Call, tuple[str, ...]] = {
         "/api/render/handle/queryTaskInfo",
     ),
     task_info.get_task_list: ("/api/render/handle/getTaskList/v2", "/api/render/handle/getTaskList"),
-    orders.stop_task: ("/api/rendering/task/renderingTask/stopTask", "/api/render/handle/stopTask"),
-    orders.start_task: ("/api/rendering/task/renderingTask/startTask", "/api/render/handle/startTask"),
-    orders.abandon_task: ("/api/render/handle/abandonTask",),
-    orders.delete_task: ("/api/render/handle/deleteTask",),
-    orders.full_speed: ("/api/render/handle/fullSpeedRendering",),
-    orders.update_task_limit: ("/api/render/handle/updateTaskLimit",),
-    orders.update_task_user_level: ("/api/rendering/task/renderingTask/updateTaskUserLevel",),
-    orders.set_task_overtime_stop: ("/api/render/handle/setTaskOverTimeStop",),
-    orders.recommit_failed_frames: (
+    task_control.stop_task: ("/api/rendering/task/renderingTask/stopTask", "/api/render/handle/stopTask"),
+    task_control.start_task: ("/api/rendering/task/renderingTask/startTask", "/api/render/handle/startTask"),
+    task_control.abandon_task: ("/api/render/handle/abandonTask",),
+    task_control.delete_task: ("/api/render/handle/deleteTask",),
+    task_control.full_speed: ("/api/render/handle/fullSpeedRendering",),
+    task_control.update_task_limit: ("/api/render/handle/updateTaskLimit",),
+    task_control.update_task_user_level: ("/api/rendering/task/renderingTask/updateTaskUserLevel",),
+    task_control.set_task_overtime_stop: ("/api/render/handle/setTaskOverTimeStop",),
+    task_control.recommit_failed_frames: (
         "/api/render/handle/recommitTasks",
         "/api/rendering/task/renderingTask/recommitFailFrame",
     ),
-    orders.recommit_frames: ("/api/render/handle/recommitTaskFrames",),
-    orders.stop_frames: ("/api/render/handle/stopTaskFrames",),
+    task_control.recommit_frames: ("/api/render/handle/recommitTaskFrames",),
+    task_control.stop_frames: ("/api/render/handle/stopTaskFrames",),
     frames.query_task_frames: ("/api/render/handle/queryTaskFrames",),
     frames.query_all_frame_stats: ("/api/render/handle/queryAllFrameStats",),
     frames.show_log: ("/api/render/handle/showLog",),
@@ -88,7 +88,7 @@ _SERVED: dict[Call, tuple[str, ...]] = {
     ),
     transfer.get_output_files: ("/api/render/file/operate/getOutputUserDirFile",),
 }
-ROUTES: dict[str, Call] = {path: call for call, paths in _SERVED.items() for path in paths}
-"""Path to the function that answers it, which has the call's name."""
+ROUTES: dict[str, Call] = {path: call for call, paths in _PATHS.items() for path in paths}
+"""Path to function. The function has the name of the call."""
 
 __all__ = ["ROUTES", "Call", "CallContext", "Request"]

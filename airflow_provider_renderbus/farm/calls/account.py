@@ -1,4 +1,4 @@
-"""Calls about the account: who the customer is, its money, its settings and what it did."""
+"""Calls on the account: the customer, its money, its settings and its operations."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ OVERTIME_SECONDS = 43_200
 SECONDS_PER_HOUR = 3600
 
 
-def query_user_profile(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell who the customer is, and what money it has."""
-    money = desk.simulation.funds
+def query_user_profile(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the customer and its funds."""
+    funds = ctx.simulation.funds
     return {
         "userId": USER_ID,
         "userName": USER_NAME,
@@ -37,17 +37,17 @@ def query_user_profile(desk: CallContext, request: Request) -> dict[str, Any]:
         "level": 49,
         "pictureLever": None,
         "zone": 1,
-        "rmbbalance": money.balance,
+        "rmbbalance": funds.balance,
         "usdbalance": 0,
         "rmbCumulative": 0,
         "usdCumulative": 0,
-        "credit": money.credit,
-        "coupon": money.coupon,
+        "credit": funds.credit,
+        "coupon": funds.coupon,
         "description": "",
         "country": "",
         "city": "",
         "address": "",
-        "cpuPrice": money.price,
+        "cpuPrice": funds.price,
         "gpuPrice": 20,
         "shareMainCapital": 0,
         "subDeleteTask": 0,
@@ -66,9 +66,9 @@ def query_user_profile(desk: CallContext, request: Request) -> dict[str, Any]:
     }
 
 
-def query_user_setting(desk: CallContext, _request: Request) -> dict[str, Any]:
-    """Tell the customer's settings."""
-    seconds = desk.database.get_value("overtime_seconds", OVERTIME_SECONDS)
+def query_user_setting(ctx: CallContext, _request: Request) -> dict[str, Any]:
+    """Return the customer's settings."""
+    seconds = ctx.database.get_value("overtime_seconds", OVERTIME_SECONDS)
     return {
         "infoStatus": None,
         "accountType": None,
@@ -93,43 +93,43 @@ def query_user_setting(desk: CallContext, _request: Request) -> dict[str, Any]:
     }
 
 
-def update_user_setting(desk: CallContext, request: Request) -> None:
-    """Set the seconds after which the customer is warned of a task."""
-    desk.database.set_value("overtime_seconds", request.integer("taskOverTimeSec"))
+def update_user_setting(ctx: CallContext, request: Request) -> None:
+    """Set the seconds after which the farm warns the customer of a task."""
+    ctx.database.set_value("overtime_seconds", request.integer("taskOverTimeSec"))
 
 
-def task_records(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell what the customer ordered, the latest first. The dates asked for are not looked at."""
-    _dates(request)
+def task_records(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the customer's operations, the latest first. The dates of the request are ignored."""
+    _require_dates(request)
     records = [
         {
-            "id": number,
+            "id": record_id,
             "userId": USER_ID,
             "userName": USER_NAME,
             "platform": request.integer("platform"),
-            "operateType": call,
-            "operateTime": date,
-            "taskIds": tasks,
+            "operateType": operation,
+            "operateTime": epoch_ms,
+            "taskIds": aliases,
         }
-        for number, date, call, tasks in desk.database.operations()
+        for record_id, epoch_ms, operation, aliases in ctx.database.operations()
     ]
     return request.page(records)
 
 
-def login_records(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell who logged in: always the one that asks, from this machine."""
-    _dates(request)
+def login_records(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return one login: the caller, from this machine."""
+    _require_dates(request)
     record = {
         "id": 1,
         "userId": USER_ID,
         "userName": USER_NAME,
         "ip": "127.0.0.1",
         "loginStatus": "1",
-        "loginTime": int(desk.clock.unix_time() * 1000),
+        "loginTime": int(ctx.clock.unix_time() * 1000),
     }
     return request.page([record])
 
 
-def _dates(request: Request) -> None:
+def _require_dates(request: Request) -> None:
     for name in ("startDate", "endDate"):
         request.string(name)

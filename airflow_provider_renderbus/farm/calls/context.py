@@ -1,4 +1,4 @@
-"""What a call has at hand: the farm's rooms, the request, and the reading of its fields."""
+"""The arguments of every call: the parts of the farm, and the request with its fields."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ MAX_INTEGER = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """The rooms of the farm that a call works in.
+    """The parts of the farm that calls use.
 
-    :param host: the farm's own, named as the transfer server.
-    :param port: likewise; 0 while it does not serve.
+    :param host: the farm's host, also the transfer server in its answers.
+    :param port: the farm's port, 0 while it does not serve.
     """
 
     simulation: Simulation
@@ -45,74 +45,80 @@ class CallContext:
     host: str
     port: int = 0
 
-    def task(self, number: int) -> Task:
-        """Return a task that is not deleted, or refuse the call with 404."""
-        task = self.simulation.tasks.get(number)
+    def task(self, task_id: int) -> Task:
+        """Return a task.
+
+        :raises ApiRefusal: with code 404, it does not exist or is deleted.
+        """
+        task = self.simulation.tasks.get(task_id)
         if task is None or task.deleted:
-            raise ApiRefusal(TASK_NOT_FOUND, number=number)
+            raise ApiRefusal(TASK_NOT_FOUND, task_id=task_id)
         return task
 
     def tasks(self, request: Request) -> list[Task]:
-        """Return the tasks that ``taskIds`` names, or refuse the call where one is not there."""
-        return [self.task(number) for number in dict.fromkeys(request.integers("taskIds"))]
+        """Return the tasks of ``taskIds``.
+
+        :raises ApiRefusal: with code 404, one of them does not exist or is deleted.
+        """
+        return [self.task(task_id) for task_id in dict.fromkeys(request.integers("taskIds"))]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that has passed the gate.
+    """An authenticated request.
 
-    The fields of its body are read by type. A field that is missing and has no default is refused with
-    601, one of another type with 600; null counts as missing.
+    Its methods return fields of the body by type. The call is refused with 601 if a field without default is
+    missing or null, and with 600 if it has another type.
     """
 
     body: Mapping[str, Any]
     platform: int
 
     def has(self, name: str) -> bool:
-        """Return whether a field is there."""
+        """Return whether a field is present."""
         return self.body.get(name) is not None
 
     def integer(
         self, name: str, default: int | None = None, *, minimum: int = 1, maximum: int = MAX_INTEGER
     ) -> int:
-        """Return a whole number."""
+        """Return an integer."""
         value = self._field(name, default)
         if type(value) is not int or not minimum <= value <= maximum:
             raise ApiRefusal(
-                ILLEGAL_PARAMETER, field=name, expected=f"a whole number from {minimum} to {maximum}"
+                ILLEGAL_PARAMETER, field=name, expected=f"an integer from {minimum} to {maximum}"
             )
         return value
 
     def string(self, name: str, default: str | None = None) -> str:
-        """Return a text."""
+        """Return a string."""
         value = self._field(name, default)
         if not isinstance(value, str):
-            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a text")
+            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a string")
         return value
 
     def integers(self, name: str, default: list[int] | None = None) -> list[int]:
-        """Return a list of whole numbers."""
+        """Return a list of integers."""
         value = self._field(name, default)
         if not isinstance(value, list) or any(type(item) is not int for item in value):
-            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a list of whole numbers")
+            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a list of integers")
         return value
 
     def strings(self, name: str, default: list[str] | None = None) -> list[str]:
-        """Return a list of texts."""
+        """Return a list of strings."""
         value = self._field(name, default)
         if not isinstance(value, list) or any(not isinstance(item, str) for item in value):
-            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a list of texts")
+            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a list of strings")
         return value
 
     def one_of(self, name: str, *choices: Any) -> Any:
-        """Return one of some values, of which the first is the default."""
+        """Return one of some values. The first is the default."""
         value = self._field(name, choices[0])
-        if not any(type(value) is type(one) and value == one for one in choices):
+        if not any(type(value) is type(choice) and value == choice for choice in choices):
             raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected=" / ".join(map(str, choices)))
         return value
 
     def page(self, items: Sequence[Any]) -> dict[str, Any]:
-        """Return the page of a list that ``pageNum`` and ``pageSize`` ask for."""
+        """Return the page of a list by ``pageNum`` and ``pageSize``."""
         return page(items, self.integer("pageNum", 1), self.integer("pageSize", MAX_PAGE_SIZE))
 
     def _field(self, name: str, default: Any) -> Any:
@@ -127,17 +133,17 @@ class Request:
 Call = Callable[[CallContext, Request], Any]
 
 
-def page(items: Sequence[Any], number: int = 1, size: int = MAX_PAGE_SIZE) -> dict[str, Any]:
-    """Return one page of a list, as the farm cuts it; a page past the end has no items.
+def page(items: Sequence[Any], page_num: int = 1, size: int = MAX_PAGE_SIZE) -> dict[str, Any]:
+    """Return one page of a list in the farm's form; a page past the end is empty.
 
-    :param number: which page, from 1.
-    :param size: items on a page; more than 100 counts as 100.
+    :param page_num: number of the page, from 1.
+    :param size: items per page, at most 100.
     """
     size = min(size, MAX_PAGE_SIZE)
     return {
         "pageCount": -(-len(items) // size),
-        "pageNum": number,
+        "pageNum": page_num,
         "total": len(items),
         "size": size,
-        "items": items[(number - 1) * size : number * size],
+        "items": items[(page_num - 1) * size : page_num * size],
     }

@@ -1,4 +1,4 @@
-"""Calls about the frames of a task."""
+"""Calls on the frames of a task."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ if TYPE_CHECKING:
 
 FRAME_LIMIT_MS = 86_400_000
 LOG_CHUNK_SIZE = 16_384
-"""Bytes of a log that go in one piece, as in the documents' example."""
+"""Bytes of a log per chunk, as in the documents' example."""
 MAX_LOG_CHUNKS = 1 << 20
 
 
-def query_task_frames(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell about the frames of a leaf, page by page; the keyword is looked for anywhere in frameIndex."""
-    task = desk.task(request.integer("taskId"))
+def query_task_frames(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the frames of a leaf, paged; the keyword may be anywhere in frameIndex."""
+    task = ctx.task(request.integer("taskId"))
     keyword = request.string("searchKeyword", "")
-    found = [frame for frame in desk.simulation.frames(task) if keyword in frame.chunk.name]
-    cut = request.page(found)
-    return {**cut, "items": [_frame_info(task, frame) for frame in cut["items"]]}
+    page = request.page([frame for frame in ctx.simulation.frames(task) if keyword in frame.chunk.name])
+    return {**page, "items": [_frame_info(task, frame) for frame in page["items"]]}
 
 
-def query_all_frame_stats(desk: CallContext, _request: Request) -> dict[str, Any]:
-    """Tell how many frames the account has in which state, over all tasks that are not deleted."""
+def query_all_frame_stats(ctx: CallContext, _request: Request) -> dict[str, Any]:
+    """Return the number of frames by state, over all tasks that are not deleted."""
     counts: Counter[int] = Counter()
-    for task in desk.simulation.tasks.values():
+    for task in ctx.simulation.tasks.values():
         if not task.deleted:
             counts.update(task.frame_counts)
     return {
@@ -43,30 +42,27 @@ def query_all_frame_stats(desk: CallContext, _request: Request) -> dict[str, Any
     }
 
 
-def show_log(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell a frame's log in pages of so many pieces. Page 0 and page 1 are both the first."""
+def show_log(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the log of a frame, ``pageSize`` chunks per page. Page 0 and page 1 are both the first."""
     request.one_of("renderingType", "render")
-    number, pieces = (
-        request.integer("pageNum", minimum=0),
-        request.integer("pageSize", maximum=MAX_LOG_CHUNKS),
-    )
-    task, frame = _frame(desk, request)
+    page_num = request.integer("pageNum", minimum=0)
+    size = request.integer("pageSize", maximum=MAX_LOG_CHUNKS) * LOG_CHUNK_SIZE
+    task, frame = _frame(ctx, request)
     log = "\n".join(_log(task, frame)).encode()
-    size = pieces * LOG_CHUNK_SIZE
-    first = max(number - 1, 0) * size
+    start = max(page_num - 1, 0) * size
     return {
         "pageCount": -(-len(log) // size),
-        "pageNum": number,
+        "pageNum": page_num,
         "total": len(log),
         "size": LOG_CHUNK_SIZE,
-        "items": log[first : first + size].decode(errors="replace").splitlines(),
+        "items": log[start : start + size].decode(errors="replace").splitlines(),
     }
 
 
-def load_frame_thumbnail(desk: CallContext, request: Request) -> list[str]:
-    """Tell where the thumbnails of a done frame lie on the server; other frames have none."""
+def load_frame_thumbnail(ctx: CallContext, request: Request) -> list[str]:
+    """Return the paths of the thumbnails of a done frame; other frames have none."""
     state = request.integer("frameStatus")
-    task, frame = _frame(desk, request)
+    task, frame = _frame(ctx, request)
     if (
         frame.state is not FrameState.DONE
         or state != frame.state
@@ -74,21 +70,23 @@ def load_frame_thumbnail(desk: CallContext, request: Request) -> list[str]:
         or frame.chunk.tile
     ):
         return []
-    return [f"/{task.output_folder}/{task.job.file_name(number)}" for number in frame.chunk.frames]
+    return [
+        f"/{task.output_folder}/{task.job.file_name(frame_number)}" for frame_number in frame.chunk.frames
+    ]
 
 
-def load_task_process_img(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell about pictures of a 3ds Max task in the making; this farm has none."""
+def load_task_process_img(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the preview pictures of a running 3ds Max task; this farm has none."""
     frame_type = request.integer("frameType", 5)
-    task = desk.task(request.integer("taskId"))
+    task = ctx.task(request.integer("taskId"))
     return {"taskId": task.id, "frameType": frame_type, "path": []}
 
 
-def _frame(desk: CallContext, request: Request) -> tuple[Task, Frame]:
-    number = request.integer("id")
-    found = desk.simulation.find_frame(number)
+def _frame(ctx: CallContext, request: Request) -> tuple[Task, Frame]:
+    frame_id = request.integer("id")
+    found = ctx.simulation.find_frame(frame_id)
     if found is None or found[0].deleted:
-        raise ApiRefusal(FRAME_NOT_FOUND, number=number)
+        raise ApiRefusal(FRAME_NOT_FOUND, frame_id=frame_id)
     return found
 
 
@@ -97,14 +95,14 @@ def _log(task: Task, frame: Frame) -> list[str]:
     if frame.started_at is None:
         return lines
     lines += [f"attempt {frame.recommits + 1}", f"{task.job.width}x{task.job.height} pixels"]
-    ends = {
+    endings = {
         FrameState.STARTED: "rendering",
         FrameState.ABORTED: "aborted",
         FrameState.DONE: f"done in {frame.seconds} s",
         FrameState.ERROR: f"Error: rendering of frame {frame.chunk.name} has failed",
-        FrameState.TIMEOUT: f"Error: frame {frame.chunk.name} is over its time of {task.job.frame_timeout} s",
+        FrameState.TIMEOUT: f"Error: frame {frame.chunk.name} exceeded {task.job.frame_timeout} s",
     }
-    return [*lines, ends[frame.state]] if frame.state in ends else lines
+    return [*lines, endings[frame.state]] if frame.state in endings else lines
 
 
 def _frame_info(task: Task, frame: Frame) -> dict[str, Any]:

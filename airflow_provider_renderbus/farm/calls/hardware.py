@@ -1,4 +1,4 @@
-"""Calls about the farm's machines."""
+"""Calls on the farm's machines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLATFORMS = (
     (62, "W3", 1, "62W"),
 )
 CONFIGS: tuple[tuple[int, int, str, str, str | None, tuple[int, ...], list[int]], ...] = (
-    # id, type, model, ram, GPU cards, platforms, software that it cannot render
+    # id, type, model, RAM, GPUs, platforms, ids of unsupported software
     (301, CPU, "Default", "64GB", None, (2, 62), []),
     (303, CPU, "Default", "128GB", None, (2, 62), []),
     (337, GPU, "1080Ti", "64GB", "1*GPU", (21,), [KEYSHOT]),
@@ -27,60 +27,67 @@ CONFIGS: tuple[tuple[int, int, str, str, str | None, tuple[int, ...], list[int]]
 )
 
 
-def list_hardware_configs(desk: CallContext, request: Request) -> list[dict[str, Any]]:
-    """Tell the hardware that can be chosen. Tasks are named as texts; what they have is marked."""
+def list_hardware_configs(ctx: CallContext, request: Request) -> list[dict[str, Any]]:
+    """Return the available hardware, that of the tasks in ``taskIds`` (strings) marked as current."""
     request.one_of("cloneTask", "false", "true")
-    chosen = set()
-    for number in request.strings("taskIds", []):
-        if not number.isdecimal():
-            raise ApiRefusal(ILLEGAL_PARAMETER, field="taskIds", expected="task numbers as texts")
-        chosen.update(desk.task(int(number)).hardware_ids.split(","))
+    current = set()
+    for task_id in request.strings("taskIds", []):
+        if not task_id.isdecimal():
+            raise ApiRefusal(ILLEGAL_PARAMETER, field="taskIds", expected="task ids as strings")
+        current.update(ctx.task(int(task_id)).hardware_ids.split(","))
     return [
         {
-            "id": number,
-            "type": kind,
+            "id": config_id,
+            "type": machine_type,
             "model": model,
-            "gpuNum": cards,
+            "gpuNum": gpus,
             "ram": ram,
             "platform": platform,
-            "current": str(number) in chosen,
-            "notSupportCgId": lacking,
+            "current": str(config_id) in current,
+            "notSupportCgId": unsupported,
             "status": 1,
             # No document has the next three; the vendor's client reads them.
             "notSupportCode": [],
             "notSupportCgVersions": [],
             "notSupportPluginList": [],
         }
-        for number, kind, model, ram, cards, platforms, lacking in CONFIGS
+        for config_id, machine_type, model, ram, gpus, platforms, unsupported in CONFIGS
         for platform in platforms
     ]
 
 
-def edit_task_hardware_config(desk: CallContext, request: Request) -> None:
-    """Choose other hardware for tasks."""
-    tasks = desk.tasks(request)
+def edit_task_hardware_config(ctx: CallContext, request: Request) -> None:
+    """Set the hardware of tasks."""
+    tasks = ctx.tasks(request)
     ids = request.strings("hardwareConfigIds")
     for name in ("model", "gpuNum", "ram"):
         request.string(name)
     if not ids or not {str(config[0]) for config in CONFIGS}.issuperset(ids):
         raise ApiRefusal(
-            ILLEGAL_PARAMETER, field="hardwareConfigIds", expected="ids of list_hardware_configs as texts"
+            ILLEGAL_PARAMETER, field="hardwareConfigIds", expected="ids of list_hardware_configs as strings"
         )
     for task in tasks:
-        for each in desk.simulation.with_leaves(task):
+        for each in ctx.simulation.with_leaves(task):
             each.hardware_ids = ",".join(ids)
-            desk.simulation.mark_dirty(each)
+            ctx.simulation.mark_dirty(each)
 
 
-def query_platforms(_desk: CallContext, request: Request) -> list[dict[str, Any]]:
-    """Tell the platforms of a zone; both zones have the same ones here."""
+def query_platforms(_ctx: CallContext, request: Request) -> list[dict[str, Any]]:
+    """Return the platforms of a zone; both zones have the same."""
     request.integer("zone", maximum=2)
     return [
-        {"platform": platform, "name": name, "type": kind, "status": 1, "taskPrefix": prefix, "isShow": 1}
-        for platform, name, kind, prefix in PLATFORMS
+        {
+            "platform": platform,
+            "name": name,
+            "type": machine_type,
+            "status": 1,
+            "taskPrefix": prefix,
+            "isShow": 1,
+        }
+        for platform, name, machine_type, prefix in PLATFORMS
     ]
 
 
-def get_pack_nodes(_desk: CallContext, _request: Request) -> list[dict[str, Any]]:
-    """Tell the machines reserved for the customer: one group."""
+def get_pack_nodes(_ctx: CallContext, _request: Request) -> list[dict[str, Any]]:
+    """Return the machines that are reserved for the customer: one group."""
     return [{"packNodeId": 1, "packName": "night"}]

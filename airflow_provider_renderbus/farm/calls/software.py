@@ -1,4 +1,4 @@
-"""Calls about software and the render environments that a customer puts together of it."""
+"""Calls on software and on the render environments that a customer configures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
 SOFTWARE = (
-    # number, name, file ending, versions, plugin, its version
+    # id, name, file extensions, versions, plugin, version of the plugin
     (2000, "Maya", "ma;mb", ("2023", "2024"), "mtoa", "5.3.4"),
     (2001, "3ds Max", "max", ("2022", "2024"), "vray", "6.10.00"),
     (2004, "Houdini", "hip;hiplc;hipnc", ("19.5.640", "20.0.547"), "htoa", "6.2.5.1"),
@@ -28,87 +28,87 @@ SOFTWARE = (
 ENV_FIELDS = ("cgId", "cgName", "cgVersion", "editName", "renderSystem", "renderLayerType", "projectPath")
 
 
-def query_software_list(_desk: CallContext, _request: Request) -> dict[str, Any]:
-    """Tell which software the farm renders."""
+def query_software_list(_ctx: CallContext, _request: Request) -> dict[str, Any]:
+    """Return the software that the farm renders."""
     return {
         "isAutoCommit": 2,
         "renderInfoList": [
             {
                 "cgId": cg_id,
                 "cgName": name,
-                "cgType": endings,
+                "cgType": extensions,
                 "iconPath": "",
                 "isNeedProjectPath": 3,
                 "isNeedAnalyse": 1,
                 "isSupportLinux": 1,
             }
-            for cg_id, name, endings, *_ in SOFTWARE
+            for cg_id, name, extensions, *_ in SOFTWARE
         ],
         "defaultCgId": SOFTWARE[0][0],
     }
 
 
-def query_software_detail(_desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell the versions and plugins of a software; one that is not rendered has none."""
-    wanted = request.integer("cgId")
+def query_software_detail(_ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the versions and plugins of a software; unknown software has none."""
+    requested_id = request.integer("cgId")
     request.one_of("osName", "windows", "linux")
     plugins, versions = [], []
     for cg_id, name, _, own_versions, plugin, plugin_version in SOFTWARE:
-        if cg_id == wanted:
-            for place, version in enumerate(own_versions, 1):
-                number = cg_id * 10 + place
+        if cg_id == requested_id:
+            for index, version in enumerate(own_versions, 1):
+                version_id = cg_id * 10 + index
                 detail = {
-                    "pluginId": number,
+                    "pluginId": version_id,
                     "pluginName": plugin,
                     "pluginVersion": f"{plugin} {plugin_version}",
                 }
-                versions.append({"id": number, "cgId": cg_id, "cgName": name, "cgVersion": version})
-                plugins.append({"cvId": number, "pluginName": plugin, "pluginVersions": [detail]})
+                versions.append({"id": version_id, "cgId": cg_id, "cgName": name, "cgVersion": version})
+                plugins.append({"cvId": version_id, "pluginName": plugin, "pluginVersions": [detail]})
     return {"cgPlugin": plugins, "cgVersion": versions}
 
 
-def add_render_env(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Keep a new render environment; a known name is refused with 503."""
-    env, envs = _read_env(request), _envs(desk)
+def add_render_env(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Add a render environment; an existing name is refused with 503."""
+    env, envs = _read_env(request), _envs(ctx)
     if env["editName"] in envs:
         raise ApiRefusal(NAME_EXISTS, name=env["editName"])
     env["isDefault"] = int(not any(other["cgId"] == env["cgId"] for other in envs.values()))
-    desk.database.set_value("render_envs", envs | {env["editName"]: env})
+    ctx.database.set_value("render_envs", envs | {env["editName"]: env})
     return {"editName": env["editName"]}
 
 
-def edit_render_env(desk: CallContext, request: Request) -> None:
+def edit_render_env(ctx: CallContext, request: Request) -> None:
     """Change a render environment."""
     env = _read_env(request)
-    envs, known = _find_env(desk, env["editName"])
-    desk.database.set_value("render_envs", envs | {env["editName"]: known | env})
+    envs, stored = _find_env(ctx, env["editName"])
+    ctx.database.set_value("render_envs", envs | {env["editName"]: stored | env})
 
 
-def delete_render_env(desk: CallContext, request: Request) -> None:
+def delete_render_env(ctx: CallContext, request: Request) -> None:
     """Delete a render environment."""
-    envs, known = _find_env(desk, request.string("editName"))
-    desk.database.set_value("render_envs", {name: env for name, env in envs.items() if env is not known})
+    envs, deleted = _find_env(ctx, request.string("editName"))
+    ctx.database.set_value("render_envs", {name: env for name, env in envs.items() if env is not deleted})
 
 
-def set_default_render_env(desk: CallContext, request: Request) -> None:
+def set_default_render_env(ctx: CallContext, request: Request) -> None:
     """Make a render environment the default of its software."""
-    envs, known = _find_env(desk, request.string("editName"))
+    envs, default = _find_env(ctx, request.string("editName"))
     for env in envs.values():
-        if env["cgId"] == known["cgId"]:
-            env["isDefault"] = int(env is known)
-    desk.database.set_value("render_envs", envs)
+        if env["cgId"] == default["cgId"]:
+            env["isDefault"] = int(env is default)
+    ctx.database.set_value("render_envs", envs)
 
 
-def get_render_env(desk: CallContext, request: Request) -> list[dict[str, Any]]:
-    """Tell the render environments for some software and a system."""
+def get_render_env(ctx: CallContext, request: Request) -> list[dict[str, Any]]:
+    """Return the render environments of some software on an operating system."""
     system = request.one_of("osName", 1, 0)
-    wanted = set(request.strings("cgIds", []))
+    cg_ids = set(request.strings("cgIds", []))
     if request.has("cgId"):
-        wanted.add(str(request.integer("cgId")))
-    if not wanted:
+        cg_ids.add(str(request.integer("cgId")))
+    if not cg_ids:
         raise ApiRefusal(MISSING_PARAMETER, field="cgId / cgIds")
     return [
-        env for env in _envs(desk).values() if str(env["cgId"]) in wanted and env["renderSystem"] == system
+        env for env in _envs(ctx).values() if str(env["cgId"]) in cg_ids and env["renderSystem"] == system
     ]
 
 
@@ -121,17 +121,17 @@ def _read_env(request: Request) -> dict[str, Any]:
     request.one_of("renderSystem", 1, 0)
     request.integer("renderLayerType", 0, minimum=0)
     request.string("projectPath", "")
-    plugins = [{"pluginId": number} for number in request.integers("pluginIds")]
+    plugins = [{"pluginId": plugin_id} for plugin_id in request.integers("pluginIds")]
     return {name: request.body.get(name) for name in ENV_FIELDS} | {"respUserPluginInfos": plugins}
 
 
-def _envs(desk: CallContext) -> dict[str, dict[str, Any]]:
-    envs: dict[str, dict[str, Any]] = desk.database.get_value("render_envs", {})
+def _envs(ctx: CallContext) -> dict[str, dict[str, Any]]:
+    envs: dict[str, dict[str, Any]] = ctx.database.get_value("render_envs", {})
     return envs
 
 
-def _find_env(desk: CallContext, name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    envs = _envs(desk)
+def _find_env(ctx: CallContext, name: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    envs = _envs(ctx)
     if name not in envs:
         raise ApiRefusal(NAME_NOT_FOUND, name=name)
     return envs, envs[name]

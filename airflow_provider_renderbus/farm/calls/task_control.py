@@ -1,11 +1,10 @@
-"""Calls that change the life of tasks and frames. A number unknown refuses the whole call."""
+"""Calls that control tasks and frames. An unknown id refuses the whole call."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.farm.calls.names import alias
 from airflow_provider_renderbus.farm.server.envelope import (
     FRAME_NOT_FOUND,
     ILLEGAL_PARAMETER,
@@ -13,119 +12,123 @@ from airflow_provider_renderbus.farm.server.envelope import (
     TASK_ABANDONED,
     ApiRefusal,
 )
-from airflow_provider_renderbus.farm.simulation import task_control as orders
+from airflow_provider_renderbus.farm.simulation import task_control
 from airflow_provider_renderbus.farm.simulation.tasks import FAILED_FRAMES, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_renderbus.farm.calls.context import CallContext, Request
     from airflow_provider_renderbus.farm.simulation.simulation import Simulation
     from airflow_provider_renderbus.farm.simulation.tasks import Frame, Task
 
-    Order = Callable[[Simulation, Task], None]
+    Action = Callable[[Simulation, Task], None]
 
 MAX_MACHINES = 1000
 
 
-def stop_task(desk: CallContext, request: Request) -> None:
-    """Stop tasks. One that has ended stays as it is."""
-    _apply(desk, "stop", desk.tasks(request), orders.stop)
+def stop_task(ctx: CallContext, request: Request) -> None:
+    """Stop tasks. One that has ended does not change."""
+    _apply(ctx, "stop", ctx.tasks(request), task_control.stop)
 
 
-def start_task(desk: CallContext, request: Request) -> None:
-    """Start tasks again that were stopped. One that is not stopped stays as it is."""
-    _apply(desk, "start", _refuse_abandoned(desk.tasks(request)), orders.start)
+def start_task(ctx: CallContext, request: Request) -> None:
+    """Restart stopped tasks. One that is not stopped does not change."""
+    _apply(ctx, "start", _refuse_abandoned(ctx.tasks(request)), task_control.start)
 
 
-def abandon_task(desk: CallContext, request: Request) -> None:
-    """Stop tasks for good."""
-    _apply(desk, "abandon", desk.tasks(request), orders.abandon)
+def abandon_task(ctx: CallContext, request: Request) -> None:
+    """Stop tasks permanently."""
+    _apply(ctx, "abandon", ctx.tasks(request), task_control.abandon)
 
 
-def delete_task(desk: CallContext, request: Request) -> None:
-    """Stop tasks and take them off the list."""
-    _apply(desk, "delete", desk.tasks(request), orders.delete)
+def delete_task(ctx: CallContext, request: Request) -> None:
+    """Stop tasks and remove them from the list."""
+    _apply(ctx, "delete", ctx.tasks(request), task_control.delete)
 
 
-def full_speed(desk: CallContext, request: Request) -> str:
-    """Have tasks go on after their priority frames. One that does not pause stays as it is."""
-    _apply(desk, "full speed", _refuse_abandoned(desk.tasks(request)), orders.full_speed)
+def full_speed(ctx: CallContext, request: Request) -> str:
+    """Resume tasks after their priority frames. One that is not paused does not change."""
+    _apply(ctx, "full speed", _refuse_abandoned(ctx.tasks(request)), task_control.full_speed)
     return "成功"
 
 
-def update_task_limit(desk: CallContext, request: Request) -> None:
-    """Set how many machines a task may have."""
-    task, machines = desk.task(request.integer("taskId")), request.integer("taskLimit", maximum=MAX_MACHINES)
-    orders.set_max_machines(desk.simulation, task, machines)
+def update_task_limit(ctx: CallContext, request: Request) -> None:
+    """Set the maximum number of machines of a task."""
+    task, machines = ctx.task(request.integer("taskId")), request.integer("taskLimit", maximum=MAX_MACHINES)
+    task_control.set_max_machines(ctx.simulation, task, machines)
 
 
-def update_task_user_level(desk: CallContext, request: Request) -> None:
-    """Set the level of a task among the customer's own; it changes nothing else here."""
-    task, level = desk.task(request.integer("taskId")), request.integer("taskUserLevel", minimum=0)
+def update_task_user_level(ctx: CallContext, request: Request) -> None:
+    """Set the level of a task among the customer's own; it has no other effect here."""
+    task, level = ctx.task(request.integer("taskId")), request.integer("taskUserLevel", minimum=0)
     task.user_level = level
-    desk.simulation.mark_dirty(task)
+    ctx.simulation.mark_dirty(task)
 
 
-def set_task_overtime_stop(desk: CallContext, request: Request) -> None:
-    """Set the seconds after which tasks are stopped."""
-    tasks, seconds = desk.tasks(request), request.integer("overTime", minimum=0)
+def set_task_overtime_stop(ctx: CallContext, request: Request) -> None:
+    """Set the seconds of work after which tasks are stopped."""
+    tasks, seconds = ctx.tasks(request), request.integer("overTime", minimum=0)
     for task in tasks:
-        orders.set_time_limit(desk.simulation, task, seconds)
+        task_control.set_time_limit(ctx.simulation, task, seconds)
 
 
-def recommit_failed_frames(desk: CallContext, request: Request) -> None:
-    """Have the failed frames of tasks rendered again, or those in given states."""
+def recommit_failed_frames(ctx: CallContext, request: Request) -> None:
+    """Render the failed frames of tasks again, or those in the states of ``status``."""
     states = frozenset(request.integers("status", []) or FAILED_FRAMES)
-    tasks = _refuse_abandoned(desk.tasks(request))
-    _apply(desk, "recommit", tasks, partial(orders.recommit, selector=lambda frame: frame.state in states))
+    tasks = _refuse_abandoned(ctx.tasks(request))
+    _apply(
+        ctx, "recommit", tasks, partial(task_control.recommit, selector=lambda frame: frame.state in states)
+    )
 
 
-def recommit_frames(desk: CallContext, request: Request) -> None:
-    """Have chosen frames rendered again."""
-    chosen = _selected_frames(desk, request)
-    _refuse_abandoned([task for task, _ in chosen])
-    for task, choice in chosen:
-        _apply(desk, "recommit frames", [task], partial(orders.recommit, selector=choice))
+def recommit_frames(ctx: CallContext, request: Request) -> None:
+    """Render selected frames again."""
+    selected = _selected_frames(ctx, request)
+    _refuse_abandoned([task for task, _ in selected])
+    for task, selector in selected:
+        _apply(ctx, "recommit frames", [task], partial(task_control.recommit, selector=selector))
 
 
-def stop_frames(desk: CallContext, request: Request) -> None:
-    """Stop chosen frames that wait or are rendered."""
-    for task, choice in _selected_frames(desk, request):
-        _apply(desk, "stop frames", [task], partial(orders.stop_frames, selector=choice))
+def stop_frames(ctx: CallContext, request: Request) -> None:
+    """Stop selected frames that are waiting or running."""
+    for task, selector in _selected_frames(ctx, request):
+        _apply(ctx, "stop frames", [task], partial(task_control.stop_frames, selector=selector))
 
 
-def _apply(desk: CallContext, what: str, tasks: Iterable[Task], order: Order) -> None:
-    tasks = list(tasks)
+def _apply(ctx: CallContext, operation: str, tasks: Sequence[Task], action: Action) -> None:
     for task in tasks:
-        order(desk.simulation, task)
-    desk.database.log_operation(desk.simulation.now_epoch_ms(), what, map(alias, tasks))
+        action(ctx.simulation, task)
+    ctx.database.log_operation(ctx.simulation.now_epoch_ms(), operation, [task.alias for task in tasks])
 
 
 def _refuse_abandoned(tasks: list[Task]) -> list[Task]:
-    """Refuse the call where a task was abandoned."""
+    """Return the tasks.
+
+    :raises ApiRefusal: with code 600, one of them or of its leaves is abandoned.
+    """
     for task in tasks:
         if task.state is TaskState.ABANDON or any(leaf.state is TaskState.ABANDON for leaf in task.leaves):
-            raise ApiRefusal(TASK_ABANDONED, number=task.id)
+            raise ApiRefusal(TASK_ABANDONED, task_id=task.id)
     return tasks
 
 
-def _selected_frames(desk: CallContext, request: Request) -> list[tuple[Task, Callable[[Frame], bool]]]:
-    """Return tasks and which of their frames are meant: all, those in given states, or those of given ids."""
+def _selected_frames(ctx: CallContext, request: Request) -> list[tuple[Task, Callable[[Frame], bool]]]:
+    """Return tasks, each with a selector of its frames: all, those in some states, or those of some ids."""
     if request.one_of("selectAll", 0, 1):
         states = frozenset(request.integers("status", []))
-        return [(desk.task(request.integer("taskId")), lambda frame: not states or frame.state in states)]
+        return [(ctx.task(request.integer("taskId")), lambda frame: not states or frame.state in states)]
     ids = frozenset(request.integers("ids", []))
     if not ids:
         raise ApiRefusal(MISSING_PARAMETER, field="ids")
     tasks = {}
-    for number in sorted(ids):
-        found = desk.simulation.find_frame(number)
+    for frame_id in sorted(ids):
+        found = ctx.simulation.find_frame(frame_id)
         if found is None or found[0].deleted:
-            raise ApiRefusal(FRAME_NOT_FOUND, number=number)
+            raise ApiRefusal(FRAME_NOT_FOUND, frame_id=frame_id)
         tasks[found[0].id] = found[0]
     if request.has("taskId"):
-        own = {task.id for task in desk.simulation.with_leaves(desk.task(request.integer("taskId")))}
-        if not own.issuperset(tasks):
+        allowed = {task.id for task in ctx.simulation.with_leaves(ctx.task(request.integer("taskId")))}
+        if not allowed.issuperset(tasks):
             raise ApiRefusal(ILLEGAL_PARAMETER, field="ids", expected="ids of frames of the task")
     return [(task, lambda frame: frame.id in ids) for task in tasks.values()]

@@ -1,4 +1,4 @@
-"""Calls that tell about tasks."""
+"""Calls that return tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.calls.context import MAX_PAGE_SIZE, page
-from airflow_provider_renderbus.farm.calls.names import alias
 from airflow_provider_renderbus.farm.server.envelope import ILLEGAL_PARAMETER, ApiRefusal, RawJson, to_json
 from airflow_provider_renderbus.farm.simulation.account import USER_ID, USER_NAME
 from airflow_provider_renderbus.farm.simulation.tasks import (
@@ -32,78 +31,80 @@ TASK_TYPE_TEXTS = {
 }
 
 
-def query_task_info(desk: CallContext, request: Request) -> RawJson:
-    """Tell about tasks. Numbers unknown are left out, and all beyond the first 100 silently cut."""
-    tasks = desk.simulation.tasks
-    numbers = list(dict.fromkeys(request.integers("taskIds")))
-    found = [tasks[number] for number in numbers if number in tasks][:MAX_PAGE_SIZE]
-    return _page(desk, page(found))
+def query_task_info(ctx: CallContext, request: Request) -> RawJson:
+    """Return tasks by id. Unknown ids, and all tasks after the first 100, are silently omitted."""
+    tasks = ctx.simulation.tasks
+    task_ids = dict.fromkeys(request.integers("taskIds"))
+    found = [tasks[task_id] for task_id in task_ids if task_id in tasks][:MAX_PAGE_SIZE]
+    return _page(ctx, page(found))
 
 
-def get_task_list(desk: CallContext, request: Request) -> RawJson:
-    """List submitted tasks, the latest first; ``recycleFlag`` 1 lists those that were deleted."""
+def get_task_list(ctx: CallContext, request: Request) -> RawJson:
+    """List submitted tasks, the latest first; ``recycleFlag`` 1 lists deleted tasks."""
     states = set(request.integers("statusList", []))
     keyword = request.string("searchKeyword", "")
-    begin, end = _date(request, "startTime"), _date(request, "endTime")
+    start, end = _epoch_ms(request, "startTime"), _epoch_ms(request, "endTime")
     deleted = request.one_of("recycleFlag", 0, 1) == 1
     found = [
         task
-        for task in reversed(desk.simulation.tasks.values())
+        for task in reversed(ctx.simulation.tasks.values())
         if task.submitted_at is not None
         and not task.parent_id
         and task.deleted == deleted
-        and (not states or desk.scenario.reported_status(task.job, task.state) in states)
+        and (not states or ctx.scenario.reported_state(task.job, task.state) in states)
         and (not keyword or keyword in task.job.scene or keyword in str(task.id))
-        and (begin is None or task.submitted_at >= begin)
+        and (start is None or task.submitted_at >= start)
         and (end is None or task.submitted_at <= end)
     ]
-    return _page(desk, request.page(found))
+    return _page(ctx, request.page(found))
 
 
-def _page(desk: CallContext, cut: dict[str, Any]) -> RawJson:
-    """Return a page of tasks as JSON, of which the parts are kept until a task changes."""
-    items = ", ".join([_cached_json(desk, task) for task in cut.pop("items")])
-    return RawJson(f'{to_json(cut)[:-1]}, "items": [{items}]}}')
+def _page(ctx: CallContext, tasks_page: dict[str, Any]) -> RawJson:
+    """Return a page of tasks as JSON. The JSON of each task is cached until it changes."""
+    items = ", ".join([_cached_json(ctx, task) for task in tasks_page.pop("items")])
+    return RawJson(f'{to_json(tasks_page)[:-1]}, "items": [{items}]}}')
 
 
-def _cached_json(desk: CallContext, task: Task) -> str:
+def _cached_json(ctx: CallContext, task: Task) -> str:
     if task.cached_json is None:
-        info = to_json(_task_info(desk, task))
+        info = to_json(_task_info(ctx, task))
         if task.type is TaskType.PARENT:
-            leaves = ", ".join([_cached_json(desk, leaf) for leaf in task.leaves])
+            leaves = ", ".join([_cached_json(ctx, leaf) for leaf in task.leaves])
             info = f'{info[:-1]}, "respRenderingTaskList": [{leaves}]}}'
         task.cached_json = info
     return task.cached_json
 
 
-def _date(request: Request, name: str) -> int | None:
-    """Return a time given as text as milliseconds since 1970; the farm's zone is meant."""
+def _epoch_ms(request: Request, name: str) -> int | None:
+    """Return a date field as milliseconds since 1970. It is in the farm's time zone."""
     text = request.string(name, "")
     if not text:
         return None
     try:
-        read = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=FARM_ZONE)
+        date = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=FARM_ZONE)
     except ValueError:
         raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="yyyy-MM-dd HH:mm:ss") from None
-    return int(read.timestamp() * 1000)
+    return int(date.timestamp() * 1000)
 
 
-def _states(desk: CallContext, tasks: Iterable[Task]) -> list[int]:
-    return [desk.scenario.reported_status(task.job, task.state) for task in tasks]
+def _reported_states(ctx: CallContext, tasks: Iterable[Task]) -> list[int]:
+    return [ctx.scenario.reported_state(task.job, task.state) for task in tasks]
 
 
-def _task_info(desk: CallContext, task: Task) -> dict[str, Any]:
+def _task_info(ctx: CallContext, task: Task) -> dict[str, Any]:
     job, counts, is_parent = task.job, task.frame_counts, task.type is TaskType.PARENT
-    state = desk.scenario.reported_status(job, task.state)
-    before = _states(desk, [leaf for leaf in task.leaves if leaf.type is TaskType.PREPROCESS])
+    state = ctx.scenario.reported_state(job, task.state)
+    preprocess_states = _reported_states(
+        ctx, [leaf for leaf in task.leaves if leaf.type is TaskType.PREPROCESS]
+    )
     info = {
         "sceneName": job.scene,
         "id": task.id,
-        "taskAlias": alias(task),
+        "taskAlias": task.alias,
         "taskStatus": state,
         "statusText": f"render_task_status_{state}",
-        "preTaskStatus": before[0] if before else None,
-        "preStatusText": f"render_task_status_{before[0]}" if before else None,
+        "preTaskStatus": preprocess_states[0] if preprocess_states else None,
+        "preStatusText": f"render_task_status_{preprocess_states[0]}" if preprocess_states else None,
         "totalFrames": task.total_frames,
         "abortFrames": None if is_parent else counts[FrameState.ABORTED],
         "executingFrames": None if is_parent else counts[FrameState.STARTED],
@@ -121,7 +122,7 @@ def _task_info(desk: CallContext, task: Task) -> dict[str, Any]:
         "producer": task.producer or task.artist,
         "taskLevel": 81,
         "taskUserLevel": task.user_level,
-        "taskLimit": task.max_machines or desk.scenario.machines,
+        "taskLimit": task.max_machines or ctx.scenario.machines,
         "taskOverTime": job.warn_after,
         "overTimeStop": task.time_limit,
         "userId": USER_ID,
@@ -146,7 +147,7 @@ def _task_info(desk: CallContext, task: Task) -> dict[str, Any]:
         "isDelete": int(not task.deleted),
         "channel": 4,
         "remark": "",
-        # The documents give a text that holds an object, "{}", and not what a label looks like in it.
+        # The documents show a string with an empty object, "{}", but no label in it.
         "labels": json.dumps(dict(enumerate(task.labels, 1)), ensure_ascii=False),
         "isOverTime": int(task.state is TaskState.TIME_OUT_STOP),
         "taskKeyValueVo": {

@@ -1,4 +1,4 @@
-"""Calls about the customer's storage, and about the way to it."""
+"""Calls on the customer's storage, and on the servers that give access to it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 RAYSYNC_PORT = "2121"
 
 
-def get_transfer_bid(_desk: CallContext, _request: Request) -> dict[str, Any]:
-    """Tell the ids of the customer's storages."""
+def get_transfer_bid(_ctx: CallContext, _request: Request) -> dict[str, Any]:
+    """Return the ids of the customer's storages."""
     return {
         "config_bid": CONFIG_BID,
         "input_bid": INPUT_BID,
@@ -33,17 +33,17 @@ def get_transfer_bid(_desk: CallContext, _request: Request) -> dict[str, Any]:
     }
 
 
-def get_transfer_config(desk: CallContext, _request: Request) -> dict[str, Any]:
-    """Tell the engines and lines by which the storages are reached.
+def get_transfer_config(ctx: CallContext, _request: Request) -> dict[str, Any]:
+    """Return the transfer engines and lines of the storages.
 
-    The passwords are for show: what moves files here asks for none.
+    The passwords open nothing: the transfer command of this farm needs none.
     """
     accounts = [
-        {"bid": bid, "name": bid, "password": desk.account.transfer_password(bid)}
+        {"bid": bid, "name": bid, "password": ctx.account.transfer_password(bid)}
         for bid in (INPUT_BID, OUTPUT_BID, CONFIG_BID)
     ]
     engines = (
-        ("Aspera", "Aspera_main", str(desk.port), accounts, 1),
+        ("Aspera", "Aspera_main", str(ctx.port), accounts, 1),
         ("RaySync", "raysync_main", RAYSYNC_PORT, None, 0),
     )
     return {
@@ -57,37 +57,37 @@ def get_transfer_config(desk: CallContext, _request: Request) -> dict[str, Any]:
                 "respTaskEngineLines": [
                     {
                         "name": line,
-                        "server": desk.host,
+                        "server": ctx.host,
                         "port": port,
                         "isDefault": 1,
-                        "lineId": number,
+                        "lineId": line_id,
                         "type": 0,
                     }
                 ],
                 "engineName": engine,
                 "automaticCheck": 0,
-                "checkServer": desk.host,
+                "checkServer": ctx.host,
                 "checkPort": port,
                 "checkEnable": "0",
                 "checkExcludType": "",
                 "isDefault": is_default,
             }
-            for number, (engine, line, port, accounts_of_engine, is_default) in enumerate(engines, 121)
+            for line_id, (engine, line, port, accounts_of_engine, is_default) in enumerate(engines, 121)
         ],
         "subUserOutputBids": [],
     }
 
 
-def get_server_info(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell where the RaySync server is; every zone has the same."""
+def get_server_info(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the address of the RaySync server; every zone has the same."""
     request.one_of("zone", 1, 2)
     return {
         "clientVersion": "3.2.8.2",
         "protocolVersion": "3.2.8.2",
         "raysyncTransfer": {
-            "serverIp": desk.host,
+            "serverIp": ctx.host,
             "serverPort": int(RAYSYNC_PORT),
-            "proxyIp": desk.host,
+            "proxyIp": ctx.host,
             "proxyPort": 32_001,
             "sslPort": 2443,
             "port": 2442,
@@ -95,20 +95,20 @@ def get_server_info(desk: CallContext, request: Request) -> dict[str, Any]:
     }
 
 
-def get_raysync_user_key(desk: CallContext, request: Request) -> dict[str, Any]:
-    """Tell the keys for the RaySync server, which this farm does not have: they open nothing."""
+def get_raysync_user_key(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the keys for the RaySync server. They open nothing: this farm has no such server."""
     return {
         "channel": 2,
         "platform": request.platform,
-        "signature": desk.account.raysync_key("signature"),
+        "signature": ctx.account.raysync_key("signature"),
         "version": "1.0.0",
-        "userKey": desk.account.raysync_key("user"),
+        "userKey": ctx.account.raysync_key("user"),
         "id": USER_ID,
         "userName": USER_NAME,
         "zone": 1,
         "phone": "",
         "email": "",
-        "loginTime": int(desk.clock.unix_time() * 1000),
+        "loginTime": int(ctx.clock.unix_time() * 1000),
         "infoStatus": 0,
         "accountType": 2,
         "shareMainCapital": 0,
@@ -116,37 +116,35 @@ def get_raysync_user_key(desk: CallContext, request: Request) -> dict[str, Any]:
         "subDeleteCapital": 1,
         "useMainBalance": 0,
         "downloadDisable": 0,
-        "raySyncUserKey": desk.account.raysync_key("server"),
+        "raySyncUserKey": ctx.account.raysync_key("server"),
     }
 
 
-def get_output_files(desk: CallContext, request: Request) -> list[dict[str, Any]]:
-    """List a folder of the output storage; of a task given by number only its one top folder."""
-    storage = desk.storage
+def get_output_files(ctx: CallContext, request: Request) -> list[dict[str, Any]]:
+    """List a folder of the output storage, or with ``taskId`` only the output folder of that task."""
+    storage = ctx.storage
     if request.has("taskId"):
-        folder = storage.resolve_folder(desk.task(request.integer("taskId")).output_folder)
-        return _entries(desk, [str(folder)] if folder else [])
+        folder = storage.resolve_folder(ctx.task(request.integer("taskId")).output_folder)
+        return _entries(ctx, [str(folder)] if folder else [])
     path = request.string("treePath", "/")
     folder = storage.resolve_folder(path)
     if folder is None:
         raise ApiRefusal(FOLDER_NOT_FOUND, path=path)
-    return _entries(desk, storage.list_folder(folder))
+    return _entries(ctx, storage.list_folder(folder))
 
 
-def _entries(desk: CallContext, paths: Iterable[str]) -> list[dict[str, Any]]:
-    """Return what the farm tells about files, without links and what has vanished."""
-    in_arrears = cache(partial(_in_arrears, desk))
-    told = (
-        desk.storage.file_entry(
-            path, in_arrears=in_arrears(desk.storage.customer_path(path).split("/", 2)[1])
-        )
+def _entries(ctx: CallContext, paths: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the entries of files, without links and deleted files."""
+    in_arrears = cache(partial(_in_arrears, ctx))
+    entries = (
+        ctx.storage.file_entry(path, in_arrears=in_arrears(ctx.storage.customer_path(path).split("/", 2)[1]))
         for path in paths
     )
-    return [entry for entry in told if entry]
+    return [entry for entry in entries if entry]
 
 
-def _in_arrears(desk: CallContext, top_folder: str) -> bool:
-    """Return whether money is owed for what is in a folder, which bears its task's number."""
-    number = top_folder.partition("_")[0]
-    task = desk.simulation.tasks.get(int(number)) if number.isdecimal() else None
+def _in_arrears(ctx: CallContext, top_folder: str) -> bool:
+    """Return whether the task of an output folder has unpaid frames. The folder's name starts with its id."""
+    task_id = top_folder.partition("_")[0]
+    task = ctx.simulation.tasks.get(int(task_id)) if task_id.isdecimal() else None
     return bool(task and task.unpaid)

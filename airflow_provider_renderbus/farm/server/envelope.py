@@ -1,6 +1,6 @@
-"""The farm's answers: one envelope for all, and every reason for which a call is refused.
+"""The envelope around all of the farm's answers, and every error code.
 
-Codes are those of the farm's documents. Where they name none, the table says what this farm chose.
+Codes are those of the farm's documents. If they name none, the table says what this farm chose.
 """
 
 from __future__ import annotations
@@ -13,93 +13,94 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """Why the farm refuses a call: its code, and the message in the two languages of the farm."""
+    """An error code of the farm, and its message in the farm's two languages."""
 
     code: int
     chinese: str
     english: str
 
 
-INVALID_BODY = ErrorCode(400, "请求体无效: {detail}", "The body cannot be used: {detail}")
+INVALID_BODY = ErrorCode(400, "请求体无效: {detail}", "The body is invalid: {detail}")
 ILLEGAL_PARAMETER = ErrorCode(
-    600, "参数 {field} 非法: 应为 {expected}", "Illegal parameter {field}: expected {expected}"
+    600, "参数 {field} 非法: 应为 {expected}", "Illegal parameter {field}: must be {expected}"
 )
 MISSING_PARAMETER = ErrorCode(601, "缺少参数 {field}", "Missing parameter {field}")
 UNKNOWN_ACCOUNT = ErrorCode(602, "未登录: accessId 无效", "Not logged in: the access id is unknown")
 NONCE_USED = ErrorCode(603, "非法请求: nonce 已被使用", "Illegal request: the nonce was used before")
 SIGNATURE_EXPIRED = ErrorCode(
-    610, "签名已过期", "The signature has expired: set the clock, serverTime tells the time"
+    610, "签名已过期", "The signature has expired: set the clock, serverTime is the farm's time"
 )
 BAD_SIGNATURE = ErrorCode(611, "签名无效", "The signature is invalid")
-TASK_NOT_FOUND = ErrorCode(404, "任务 {number} 不存在", "There is no task {number}")
+TASK_NOT_FOUND = ErrorCode(404, "任务 {task_id} 不存在", "There is no task {task_id}")
 FOLDER_NOT_FOUND = ErrorCode(404, "目录 {path} 不存在", "There is no folder {path}")
 TASK_JSON_MISSING = ErrorCode(
-    601, "任务 {number} 缺少 task.json", "Task {number} has no task.json: upload it first"
+    601, "任务 {task_id} 缺少 task.json", "Task {task_id} has no task.json: upload it first"
 )
-# Chosen by this farm: no document says how a second submit is refused. 600 is never retried by a client.
+# Chosen by this farm: no document says how a second submit is refused. A client never retries 600.
 ALREADY_SUBMITTED = ErrorCode(
-    600, "任务 {number} 已提交或已停止", "Task {number} was submitted or stopped before"
+    600, "任务 {task_id} 已提交或已停止", "Task {task_id} was submitted or stopped before"
 )
-TASK_ABANDONED = ErrorCode(600, "任务 {number} 已放弃", "Task {number} was abandoned: it cannot run again")
+TASK_ABANDONED = ErrorCode(
+    600, "任务 {task_id} 已放弃", "Task {task_id} was abandoned: it cannot be started again"
+)
 ANALYSIS_ERRORS = ErrorCode(
-    600, "分析有错误 {codes}: {text}", "The analysis has errors that stop the job: {codes}: {text}"
+    600, "分析有错误 {codes}: {text}", "The analysis has errors that block the job: {codes}: {text}"
 )
 NAME_EXISTS = ErrorCode(503, "名称 {name} 已存在", "The name {name} exists")
 NAME_NOT_FOUND = ErrorCode(404, "名称 {name} 不存在", "There is no {name}")
-FRAME_NOT_FOUND = ErrorCode(404, "帧 {number} 不存在", "There is no frame {number}")
+FRAME_NOT_FOUND = ErrorCode(404, "帧 {frame_id} 不存在", "There is no frame {frame_id}")
 INVALID_TASK_JSON = ErrorCode(600, "task.json 无效: {detail}", "task.json cannot be rendered: {detail}")
 
-# Chosen by this farm: what goes wrong in the farm itself.
-INTERNAL_ERROR = ErrorCode(500, "农场内部错误: 见其日志", "The farm itself has failed: see its log")
+# Chosen by this farm: an error in the farm itself.
+INTERNAL_ERROR = ErrorCode(500, "农场内部错误: 见其日志", "Internal error of the farm: see its log")
 
 
 class ApiRefusal(Exception):
-    """A call is refused.
+    """Raised by a call that the farm refuses.
 
-    :param reason: why.
-    :param facts: the fields that the reason's messages name.
+    :param error: the code and its messages.
+    :param facts: the fields of the messages.
     """
 
-    def __init__(self, reason: ErrorCode, **facts: object) -> None:
-        self.code = reason.code
-        self.chinese = reason.chinese.format(**facts)
-        self.english = reason.english.format(**facts)
+    def __init__(self, error: ErrorCode, **facts: object) -> None:
+        self.code = error.code
+        self.chinese = error.chinese.format(**facts)
+        self.english = error.english.format(**facts)
         super().__init__(f"{self.code}: {self.english}")
 
 
 @dataclass(frozen=True, slots=True)
 class RawJson:
-    """Data that is JSON already."""
+    """Data that is encoded already."""
 
     text: str
 
 
 def to_json(data: Any) -> str:
-    """Return data as JSON; Decimal amounts become numbers."""
+    """Encode data as JSON; Decimal amounts become numbers."""
     return data.text if isinstance(data, RawJson) else json.dumps(data, ensure_ascii=False, default=float)
 
 
-def success_response(data: Any, wall: float) -> bytes:
-    """Return the answer to a call that was carried out.
+def success_response(data: Any, unix_time: float) -> bytes:
+    """Return the body of the answer to a call that was executed.
 
-    :param data: what the call answers.
-    :param wall: the farm's time, Unix seconds.
+    :param unix_time: the farm's time, Unix seconds.
     """
-    return _envelope(200, "success", data, wall)
+    return _envelope(200, "success", data, unix_time)
 
 
-def error_response(why: ApiRefusal, wall: float, *, chinese: bool) -> bytes:
-    """Return the answer to a call that was refused.
+def error_response(refusal: ApiRefusal, unix_time: float, *, chinese: bool) -> bytes:
+    """Return the body of the answer to a call that was refused.
 
-    :param wall: the farm's time, Unix seconds.
-    :param chinese: which of the farm's languages the caller reads.
+    :param unix_time: the farm's time, Unix seconds.
+    :param chinese: the language of the message; English if false.
     """
-    return _envelope(why.code, why.chinese if chinese else why.english, None, wall)
+    return _envelope(refusal.code, refusal.chinese if chinese else refusal.english, None, unix_time)
 
 
-def _envelope(code: int, message: str, data: Any, wall: float) -> bytes:
-    server_time = int(wall * 1000)
-    head = {
+def _envelope(code: int, message: str, data: Any, unix_time: float) -> bytes:
+    server_time = int(unix_time * 1000)
+    fields = {
         "version": "2.0.0",
         "result": code == 200,  # noqa: PLR2004 - the farm's code for success
         "message": message,
@@ -107,4 +108,4 @@ def _envelope(code: int, message: str, data: Any, wall: float) -> bytes:
         "serverTime": server_time,
         "requestId": f"{secrets.token_hex(6)}-{server_time}",
     }
-    return f'{to_json(head)[:-1]}, "data": {to_json(data)}}}'.encode(errors="replace")
+    return f'{to_json(fields)[:-1]}, "data": {to_json(data)}}}'.encode(errors="replace")

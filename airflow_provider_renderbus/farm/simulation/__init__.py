@@ -1,1 +1,1 @@
-"""The life of tasks on the embedded farm: states, machines, money, time."""
+"""Simulation of tasks: states and transitions, chunks, time, money, scenario, faults, and the database."""

@@ -1,4 +1,4 @@
-"""The farm's one customer: identity, key, storage ids and money."""
+"""The farm's one customer: id and key, storage ids and money."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SECONDS_PER_HOUR = 3600
 
 @dataclass(slots=True)
 class Funds:
-    """What the customer has and pays. Amounts are RMB.
+    """The customer's money and its price list, in RMB.
 
-    :param price: what an hour of a machine costs.
-    :param coupon: what is left of the coupons; they are used up before the balance.
-    :param balance: what is left of the money paid in. Below zero it is owed.
-    :param credit: what may be owed before the farm stops its work.
+    :param price: price of a machine per hour.
+    :param coupon: value of the remaining coupons, which are used before the balance.
+    :param balance: prepaid money that remains. A negative balance is debt.
+    :param credit: debt up to which the farm continues to work.
     """
 
     price: Decimal = Decimal("0.67")
@@ -42,60 +42,56 @@ class Funds:
         """Whether nothing is left to pay with."""
         return self.coupon <= 0 and self.balance + self.credit <= 0
 
+    @property
+    def unpaid(self) -> Decimal:
+        """The debt beyond the credit."""
+        return max(-self.balance - self.credit, Decimal(0))
+
     def cost(self, seconds: int) -> Decimal:
-        """Return what a machine costs for a time in seconds, to four decimals."""
+        """Return the price of a machine for some seconds, to four decimals."""
         return (self.price * seconds / SECONDS_PER_HOUR).quantize(COST_PRECISION, ROUND_HALF_UP)
 
     def charge(self, cost: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-        """Take an amount, from the coupons first.
+        """Subtract a cost, from the coupons first.
 
-        :return: what the coupons paid, what the balance paid or owes, and how much of that is owed beyond
-            the credit.
+        :return: the parts paid by coupons and by the balance, and how much of the latter is unpaid.
         """
-        by_coupon = min(cost, self.coupon)
-        by_balance = cost - by_coupon
-        owed = self.unpaid
-        self.coupon -= by_coupon
-        self.balance -= by_balance
-        return by_coupon, by_balance, self.unpaid - owed
-
-    @property
-    def unpaid(self) -> Decimal:
-        """What is owed beyond the credit."""
-        return max(-self.balance - self.credit, Decimal(0))
+        paid_by_coupon = min(cost, self.coupon)
+        paid_by_balance = cost - paid_by_coupon
+        unpaid_before = self.unpaid
+        self.coupon -= paid_by_coupon
+        self.balance -= paid_by_balance
+        return paid_by_coupon, paid_by_balance, self.unpaid - unpaid_before
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a caller names itself by and what it signs with.
+    """Id and key of the customer.
 
     :param access_id: the id.
-    :param access_key: the key, never shown.
+    :param access_key: the key that requests are signed with, excluded from ``repr``.
     """
 
     access_id: str
     access_key: str = field(repr=False)
 
     def transfer_password(self, bid: str) -> str:
-        """Return the password of a storage, in base64 as the documents' examples have it."""
-        return base64.b64encode(self._derived(f"storage {bid}")).decode()
+        """Return the password of a storage, in base64 as in the documents' examples."""
+        return base64.b64encode(self._derive(f"storage {bid}")).decode()
 
     def raysync_key(self, name: str) -> str:
-        """Return one of the keys for RaySync, in hexadecimal as the documents' examples have it.
+        """Return one of the keys for RaySync, in hexadecimal as in the documents' examples."""
+        return self._derive(f"raysync {name}").hex()
 
-        :param name: which one.
-        """
-        return self._derived(f"raysync {name}").hex()
-
-    def _derived(self, purpose: str) -> bytes:
-        """Return what is as secret as the key, the same in every run, and does not give the key away."""
+    def _derive(self, purpose: str) -> bytes:
+        """Derive a secret from the key: the same in every process, and of no use to find the key."""
         return hmac.digest(self.access_key.encode(), purpose.encode(), "sha256")
 
 
 def open_account(path: Path) -> Account:
-    """Return the account kept in a file, made with a new id and key where there is no such file.
+    """Read the account from a file, which is created with a new id and key if missing.
 
-    :raises ValueError: the file is there and is not an account.
+    :raises ValueError: the file is not an account.
     """
     if not path.exists():
         keys = {"access_id": secrets.token_hex(16), "access_key": secrets.token_hex(32)}
@@ -105,6 +101,5 @@ def open_account(path: Path) -> Account:
         return Account(str(keys["access_id"]), str(keys["access_key"]))
     except (ValueError, KeyError, TypeError):
         raise ValueError(
-            f"{path} is not an account: expected JSON with access_id and access_key; "
-            "remove the file to have a new account made"
+            f"{path}: must be JSON with access_id and access_key; remove the file to create a new account"
         ) from None

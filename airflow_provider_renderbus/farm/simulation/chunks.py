@@ -1,8 +1,8 @@
-"""How a job is cut into the pieces that machines render, which the farm's answers call frames.
+"""Splits a job into chunks: what one machine renders at a time, called a frame in the farm's answers.
 
-A piece is one frame, several frames for one machine (``frames_per_task``), one tile of a frame, the frame
-that is merged from its tiles, a whole simulation, or the single step of a preprocessing or photon pass.
-Pieces are rendered stage by stage: priority frames first, and what is merged after its tiles.
+A chunk is one frame, several frames (``frames_per_task``), one tile of a frame, the merge of a frame's tiles,
+a whole simulation, or the single step of a preprocessing or photon pass. Chunks are rendered stage by stage:
+priority frames first, and a merge after its tiles.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAIN_STAGE = 2
 """The first stage after the priority frames."""
 MERGE_TIME_FRACTION = 0.1
-"""A merged frame takes this part of a frame's time."""
+"""Time of a merge, as a fraction of the frame's time."""
 
 
 class FrameType(IntEnum):
@@ -39,15 +39,15 @@ class FrameType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What a machine renders in one go.
+    """What one machine renders at a time.
 
-    :param index: its name, ``frameIndex``.
-    :param type: its kind.
-    :param stage: pieces of a lower stage are rendered before it.
-    :param frames: the frames on which its time depends.
-    :param share: the part of their time that it takes.
-    :param files: whether it makes the files of these frames.
-    :param block: the number of its tile, ``frameBlock``.
+    :param name: ``frameIndex``.
+    :param type: ``frameType``.
+    :param stage: chunks of lower stages are rendered first.
+    :param frames: frame numbers, which determine the time.
+    :param time_fraction: fraction of the frames' time that this chunk takes.
+    :param has_files: whether it produces the files of its frames.
+    :param tile: number of the tile, ``frameBlock``; "" for whole frames.
     """
 
     name: str
@@ -59,39 +59,39 @@ class Chunk:
     tile: str = ""
 
 
-def single_chunk(kind: FrameType) -> tuple[Chunk, ...]:
-    """Return the pieces of a pass that prepares: it is one step and makes no file."""
-    return (Chunk("0", kind, MAIN_STAGE, (0,), has_files=False),)
+def single_chunk(frame_type: FrameType) -> tuple[Chunk, ...]:
+    """Return the only chunk of a preprocessing or photon pass, which produces no file."""
+    return (Chunk("0", frame_type, MAIN_STAGE, (0,), has_files=False),)
 
 
 @lru_cache(maxsize=256)
 def main_chunks(job: Job) -> tuple[Chunk, ...]:
-    """Cut a job in its pieces. A merged frame follows its tiles in the list."""
+    """Split a job into chunks. The merge of a frame follows its tiles."""
     if job.is_simulation:
         return (Chunk(job.frames_range, FrameType.SIMULATION, MAIN_STAGE, job.frames),)
-    first = frozenset(parse_priority_frames(job.priority_frames, job.frames))
-    rest = [frame for frame in job.frames if frame not in first]
+    priority = frozenset(parse_priority_frames(job.priority_frames, job.frames))
+    others = [frame for frame in job.frames if frame not in priority]
     return (
-        *_split(job, sorted(first), 0, FrameType.PRIORITY, FrameType.PRIORITY_MERGED),
-        *_split(job, rest, MAIN_STAGE, FrameType.MAIN, FrameType.MAIN_MERGED),
+        *_split(job, sorted(priority), 0, FrameType.PRIORITY, FrameType.PRIORITY_MERGED),
+        *_split(job, others, MAIN_STAGE, FrameType.MAIN, FrameType.MAIN_MERGED),
     )
 
 
 def _split(
-    job: Job, frames: Sequence[int], stage: int, plain: FrameType, merged: FrameType
+    job: Job, frames: Sequence[int], stage: int, frame_type: FrameType, merged_type: FrameType
 ) -> Iterator[Chunk]:
     if job.tiles == 1:
-        for index, group in _group_frames(frames, job.frames_per_chunk):
-            yield Chunk(index, plain, stage, group)
+        for name, group in _group_frames(frames, job.frames_per_chunk):
+            yield Chunk(name, frame_type, stage, group)
         return
     for frame in frames:
         for tile in range(1, job.tiles + 1):
-            yield Chunk(f"{frame}-{tile}", plain, stage, (frame,), 1 / job.tiles, tile=str(tile))
-        yield Chunk(str(frame), merged, stage + 1, (frame,), MERGE_TIME_FRACTION)
+            yield Chunk(f"{frame}-{tile}", frame_type, stage, (frame,), 1 / job.tiles, tile=str(tile))
+        yield Chunk(str(frame), merged_type, stage + 1, (frame,), MERGE_TIME_FRACTION)
 
 
 def _group_frames(frames: Sequence[int], size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Cut frames into groups of a size, each of an even step, and name each: ``6`` or ``7-9[1]``."""
+    """Split frames into groups of at most a size, each with a constant step, named ``6`` or ``7-9[1]``."""
     start = 0
     while start < len(frames):
         end = start + 1

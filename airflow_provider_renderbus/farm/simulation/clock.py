@@ -1,4 +1,4 @@
-"""The farm's time: farm seconds that pass at a speed of their own, or only when a test says so."""
+"""The farm's time: farm seconds that pass at a configurable speed, or only when a test advances them."""
 
 from __future__ import annotations
 
@@ -14,51 +14,47 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """What the farm asks about time."""
+    """What the farm needs to know about time."""
 
     def now(self) -> float:
-        """Return the farm seconds that have passed while the farm was running."""
+        """Return farm time: the farm seconds that have passed while the farm was running."""
 
     def unix_time(self) -> float:
-        """Return Unix seconds: the time by which callers sign, and the farm's ``serverTime``."""
+        """Return Unix seconds: the time of callers' timestamps and of ``serverTime``."""
 
     def restore(self, now: float) -> None:
-        """Go on from a moment that the farm had come to before, so that none comes twice."""
+        """Continue from the farm time at which an earlier process ended."""
 
     def to_epoch_ms(self, farm_time: float) -> int:
-        """Return the date of a moment as the farm's answers give it.
-
-        :param farm_time: farm seconds, as from :meth:`now`.
-        :return: milliseconds since 1970.
-        """
+        """Convert farm time to milliseconds since 1970, the dates of the farm's answers."""
 
 
 MIN_SPEED, MAX_SPEED = 1e-6, 1e6
 
 
 class ScaledClock:
-    """Farm time that runs by itself.
+    """Farm time that passes by itself.
 
-    Dates are on the callers' calendar: a farm that has run for an hour at speed 60 is not 59 hours ahead of
-    its callers. Durations are farm seconds.
+    Dates are in real time: after an hour at speed 60 the farm's dates are not 59 hours ahead. Durations are
+    farm seconds.
 
-    :param speed: farm seconds that pass in a second.
+    :param speed: farm seconds per second.
     :raises ValueError: the speed is not from 0.000001 to 1000000.
     """
 
     def __init__(self, speed: float) -> None:
         if not MIN_SPEED <= speed <= MAX_SPEED:
             raise ValueError(
-                f"speed is {speed}; expected farm seconds a second, {MIN_SPEED:f} to {MAX_SPEED:.0f}"
+                f"speed: must be from {MIN_SPEED:f} to {MAX_SPEED:.0f} farm seconds per second, got {speed}"
             )
         self._speed = speed
-        self._opened = time.time()
-        self._start = time.monotonic()
-        self._begin = 0.0
+        self._start_unix_time = time.time()
+        self._start_monotonic = time.monotonic()
+        self._start_farm_time = 0.0
 
     def now(self) -> float:
         """See :meth:`Clock.now`."""
-        return self._begin + (time.monotonic() - self._start) * self._speed
+        return self._start_farm_time + (time.monotonic() - self._start_monotonic) * self._speed
 
     def unix_time(self) -> float:
         """See :meth:`Clock.unix_time`."""
@@ -66,92 +62,91 @@ class ScaledClock:
 
     def restore(self, now: float) -> None:
         """See :meth:`Clock.restore`."""
-        self._begin = now
+        self._start_farm_time = now
 
     def to_epoch_ms(self, farm_time: float) -> int:
         """See :meth:`Clock.to_epoch_ms`."""
-        return round((self._opened + (farm_time - self._begin) / self._speed) * 1000)
+        passed = (farm_time - self._start_farm_time) / self._speed
+        return round((self._start_unix_time + passed) * 1000)
 
 
 class ManualClock:
-    """Farm time that stands still until :meth:`Farm.advance` moves it.
+    """Farm time that passes only in :meth:`Farm.advance`.
 
-    :param start: the date at which it begins, Unix seconds.
-    :param unix_time: the clock by which callers sign. :meth:`advance` does not move it: the requests of a
-        client that signs by the machine's clock stay valid.
+    :param start: the date at farm time 0, Unix seconds.
+    :param unix_time: the clock that callers' timestamps are compared with. :meth:`advance` does not move it:
+        a client that signs by the machine's clock is still accepted.
     """
 
     def __init__(self, start: float = 1_767_225_600, unix_time: Callable[[], float] = time.time) -> None:
         self._start = start
-        self._wall = unix_time
-        self._passed = 0.0
+        self._unix_time = unix_time
+        self._now = 0.0
 
     def now(self) -> float:
         """See :meth:`Clock.now`."""
-        return self._passed
+        return self._now
 
     def unix_time(self) -> float:
         """See :meth:`Clock.unix_time`."""
-        return self._wall()
+        return self._unix_time()
 
     def restore(self, now: float) -> None:
         """See :meth:`Clock.restore`. A clock that is ahead already stays there."""
-        self._passed = max(self._passed, now)
+        self._now = max(self._now, now)
 
     def to_epoch_ms(self, farm_time: float) -> int:
         """See :meth:`Clock.to_epoch_ms`."""
         return round((self._start + farm_time) * 1000)
 
     def advance(self, seconds: float) -> None:
-        """Let farm seconds pass. It makes nothing happen: that is :meth:`Farm.advance`."""
-        self._passed += seconds
+        """Add farm seconds. Only :meth:`Farm.advance` also lets the simulation follow."""
+        self._now += seconds
 
 
 STEPS_PER_LOCK = 100
-"""Tasks looked at before callers get their turn: some ten milliseconds of work."""
+"""Task steps before the lock is released for callers: about ten milliseconds of work."""
 MIN_IDLE = 0.001
-"""Seconds for which time leaves the farm to its callers at least, before it goes on."""
+"""Seconds for which the clock thread leaves the lock to callers."""
 MAX_WAIT = 3600.0
-"""Seconds until the next look at the clock at most: a lock cannot be waited for as long as a task may be."""
+"""Maximum seconds of one wait: ``threading`` limits a timeout, a task may take longer."""
 
 log = logging.getLogger(__name__)
 
 
 class ClockThread:
-    """Makes every move when it is due, from the beginning until it is stopped.
+    """Advances the simulation whenever a step is due, until it is stopped.
 
-    :param simulation: whose moves.
-    :param clock: tells how far time has come.
-    :param speed: farm seconds that pass in a second.
+    :param speed: farm seconds per second.
     """
 
     def __init__(self, simulation: Simulation, clock: Clock, speed: float) -> None:
-        self._life, self._clock, self._speed = simulation, clock, speed
-        self._stopped = False
+        self._simulation, self._clock, self._speed = simulation, clock, speed
+        self._stopping = False
         self.failed = False
-        """Whether time stands still because a move has failed."""
-        self._thread = Thread(target=self._run, name="farm-time")
+        """Whether a step raised an exception, which ended the thread."""
+        self._thread = Thread(target=self._run, name="farm-clock")
         self._thread.start()
 
     def stop(self) -> None:
-        """Let no more time pass, and wait for the move that is being made."""
-        with self._life.lock:
-            self._stopped = True
-            self._life.lock.notify_all()
+        """Finish the step that is running, and end the thread."""
+        with self._simulation.lock:
+            self._stopping = True
+            self._simulation.lock.notify_all()
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            with self._life.lock:
-                while not self._stopped:
-                    due = self._life.advance_to(self._clock.now(), STEPS_PER_LOCK)
-                    self._life.write()
-                    self._life.lock.wait(self._until(due))
+            with self._simulation.lock:
+                while not self._stopping:
+                    next_event_at = self._simulation.advance_to(self._clock.now(), STEPS_PER_LOCK)
+                    self._simulation.write()
+                    self._simulation.lock.wait(self._timeout(next_event_at))
         except Exception:
             self.failed = True
-            log.critical("the farm's time stands still: start the farm again", exc_info=True)
+            log.critical("The farm's time stands still: restart the farm", exc_info=True)
 
-    def _until(self, due: float | None) -> float:
-        if due is None:
+    def _timeout(self, next_event_at: float | None) -> float:
+        if next_event_at is None:
             return MAX_WAIT
-        return min(max((due - self._clock.now()) / self._speed, MIN_IDLE), MAX_WAIT)
+        return min(max((next_event_at - self._clock.now()) / self._speed, MIN_IDLE), MAX_WAIT)

@@ -1,4 +1,4 @@
-"""Reading what a person wrote into a scenario: each key by its kind, with errors that say what is wrong."""
+"""Parsers for the values of a scenario. Their errors name the key, the valid values and the value."""
 
 from __future__ import annotations
 
@@ -14,126 +14,128 @@ if TYPE_CHECKING:
 
 
 MAX_INT = 10**9
-"""The largest whole number where no other is told: as seconds, some thirty years."""
-
+"""The largest integer if a key has no other limit: as seconds, about thirty years."""
 MAX_SEED = 2**63 - 1
-STATE_CODE = re.compile("-?[0-9]{1,3}")
+MAX_AMOUNT = Decimal("1e9")
+MAX_DECIMALS = 4
+_STATE_CODE = re.compile("-?[0-9]{1,3}")
 
 
-def parse_object(where: str, entry: Any, table: Mapping[str, Parser]) -> dict[str, Any]:
-    """Read a JSON object.
+def parse_object(name: str, value: Any, parsers: Mapping[str, Parser]) -> dict[str, Any]:
+    """Parse a JSON object.
 
-    :param where: what it is, for errors.
-    :param entry: the object.
-    :param table: its keys, and for each the function that reads the value or raises a ValueError that says
-        what is expected.
-    :return: the values that are there.
-    :raises ValueError: it is not an object, has a key that is not in the table, or a value of a wrong kind.
+    :param name: its place in the scenario, for errors.
+    :param value: the object.
+    :param parsers: for each key a function that returns the parsed value, or raises a ValueError with the
+        description of valid values.
+    :return: the parsed values of the keys that are present.
+    :raises ValueError: it is not an object, a key is unknown or a value is invalid.
     """
-    if not isinstance(entry, dict):
-        raise ValueError(f"{where}: expected a JSON object")
-    values = {}
-    for key, value in entry.items():
-        if key not in table:
-            raise ValueError(
-                f"{where} has an unknown key {key!r}; expected one of {', '.join(sorted(table))}"
-            )
+    if not isinstance(value, dict):
+        raise ValueError(f"{name}: must be a JSON object, got {_describe(value)}")
+    parsed = {}
+    for key, item in value.items():
+        if key not in parsers:
+            raise ValueError(f"{name}: keys must be among {', '.join(sorted(parsers))}, got {_describe(key)}")
         try:
-            values[key] = table[key](value)
+            parsed[key] = parsers[key](item)
         except ValueError as error:
-            raise ValueError(f"{where}: {key} is {str(value)[:80]!r}; expected {error}") from None
-    return values
+            raise ValueError(f"{name}.{key}: must be {error}, got {_describe(item)}") from None
+    return parsed
 
 
-def int_in(least: int, most: int = MAX_INT) -> Parser:
-    """Return the reader of whole numbers in a range."""
-    bounds = f"a whole number from {least} to {most}"
+def _describe(value: Any) -> str:
+    return repr(value)[:80]
 
-    def read(value: Any) -> int:
-        if type(value) is not int or not least <= value <= most:
-            raise ValueError(bounds)
+
+def int_in(minimum: int, maximum: int = MAX_INT) -> Parser:
+    """Return a parser of integers in a range."""
+
+    def parse(value: Any) -> int:
+        if type(value) is not int or not minimum <= value <= maximum:
+            raise ValueError(f"an integer from {minimum} to {maximum}")
         return value
 
-    return read
+    return parse
 
 
-def float_in(least: float, most: float = math.inf) -> Parser:
-    """Return the reader of numbers in a range."""
-    bounds = f"a number from {least:g}" + (f" to {most:g}" if most < math.inf else "")
+def float_in(minimum: float, maximum: float = math.inf) -> Parser:
+    """Return a parser of finite numbers in a range."""
+    limits = f"a number from {minimum:g}" + (f" to {maximum:g}" if maximum < math.inf else "")
 
-    def read(value: Any) -> float:
-        if type(value) not in {int, float} or not least <= value <= most or math.isinf(value):
-            raise ValueError(bounds)
+    def parse(value: Any) -> float:
+        if type(value) not in {int, float} or not minimum <= value <= maximum or math.isinf(value):
+            raise ValueError(limits)
         return float(value)
 
-    return read
+    return parse
 
 
 def money_amount(value: Any) -> Decimal:
-    """Read an amount of money: a text such as "0.67", or a whole number; at most four decimals."""
+    """Parse an amount of money: a string such as "0.67", or an integer; at most four decimals."""
     try:
-        read = Decimal(value if isinstance(value, str) or type(value) is int else "NaN")
+        amount = Decimal(value if isinstance(value, str) or type(value) is int else "NaN")
     except InvalidOperation:
-        read = Decimal("NaN")
-    exponent = read.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -4 or not 0 <= read < Decimal("1e9"):  # noqa: PLR2004 - told below
-        raise ValueError('an amount from 0 as text with at most four decimals, such as "0.67"')
-    return read
+        amount = Decimal("NaN")
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -MAX_DECIMALS or not 0 <= amount < MAX_AMOUNT:
+        raise ValueError(f'an amount from 0 as a string with at most {MAX_DECIMALS} decimals, such as "0.67"')
+    return amount
 
 
 def string(value: Any) -> str:
-    """Read a text."""
+    """Parse a string."""
     if not isinstance(value, str):
-        raise ValueError("a text")
+        raise ValueError("a string")
     return value
 
 
 def boolean(value: Any) -> bool:
-    """Read true or false."""
+    """Parse true or false."""
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
 
 
 def one_of(*choices: str) -> Parser:
-    """Return the reader of one of some texts."""
+    """Return a parser of one of some strings."""
 
-    def read(value: Any) -> str:
+    def parse(value: Any) -> str:
         if value not in choices:
             raise ValueError(f"one of {', '.join(choices)}")
         return str(value)
 
-    return read
+    return parse
 
 
 def strings(*choices: str) -> Parser:
-    """Return the reader of a list of texts, each of the choices where there are any."""
+    """Return a parser of a list of strings, each of them one of the choices if there are any."""
 
-    def read(value: Any) -> tuple[str, ...]:
+    def parse(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or any(
             not isinstance(item, str) or (choices and item not in choices) for item in value
         ):
-            raise ValueError("a list of " + (", ".join(choices) if choices else "texts"))
+            raise ValueError("a list of " + (", ".join(choices) if choices else "strings"))
         return tuple(value)
 
-    return read
+    return parse
 
 
 def int_range(value: Any) -> tuple[int, int]:
-    """Read a pair of whole numbers, the first not above the second."""
+    """Parse a pair of integers, minimum and maximum."""
     if (
         not isinstance(value, list)
         or [type(item) for item in value] != [int, int]
         or not 1 <= value[0] <= value[1] <= MAX_INT
     ):
-        raise ValueError(f"two whole numbers from 1 to {MAX_INT}, the least and the most, such as [90, 150]")
+        raise ValueError(f"two integers from 1 to {MAX_INT}, minimum and maximum, such as [90, 150]")
     return value[0], value[1]
 
 
 def state_map(value: Any) -> dict[int, int]:
-    """Read an object of state codes to state codes."""
+    """Parse an object that maps state codes to state codes."""
     if not isinstance(value, dict) or any(
-        not STATE_CODE.fullmatch(str(key)) or type(item) is not int for key, item in value.items()
+        not _STATE_CODE.fullmatch(str(key)) or type(item) is not int for key, item in value.items()
     ):
-        raise ValueError('state codes to state codes, such as {"0": 50}')
+        raise ValueError('an object of state codes to state codes, such as {"0": 50}')
     return {int(key): item for key, item in value.items()}

@@ -1,11 +1,11 @@
-"""What outlives the farm's process: tasks, frames, money, nonces and files, in SQLite in the storage folder.
+"""The SQLite database in the storage folder: tasks, frames, money, nonces and uploaded files.
 
-Everything that a request or a step of time has changed is written in one transaction before the answer is
-sent, so a farm killed at any point goes on from the last answer that anybody has seen. The write-ahead log
-is not flushed to disk at each commit: what was committed survives the death of the process, and after a
-power cut the books are whole but may lack the last moments.
+All changes of a request or of a time step are written in one transaction before the answer is sent: a farm
+that is killed at any point continues from the last answer that a caller has received. The write-ahead log is
+not flushed to disk at each commit: a committed change survives the death of the process, and after a power
+cut the database is consistent but may lack the last changes.
 
-Of the frames only those that have begun have a row: the others follow from the task's job.
+Only frames that have started have a row: the others follow from the task's job.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION = 2
-"""Changed with the tables; books of another format are not opened."""
+"""Changed with the tables; a database of another version is not opened."""
 
 
 def _identity(value: Any) -> Any:
@@ -55,7 +55,7 @@ TASK_COLUMNS: dict[str, Callable[[Any], Any]] = {
     "job": lambda text: Job(**json.loads(text)),
     "frame_counts": _parse_counts,
 }  # fmt: skip
-"""Columns of a task, and how its value is made of what stands in the books."""
+"""The columns of a task, and for each the function that converts its stored value."""
 
 FRAME_COLUMNS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
@@ -75,11 +75,11 @@ TABLES = f"""
 
 
 class Database:
-    """The books of a farm. Two farms never share them.
+    """The database of one farm.
 
-    :param path: of the file, which is made where it is missing.
-    :param lock: of the file that a running farm holds.
-    :raises ValueError: another farm is using them, or they are not this version's.
+    :param path: the SQLite file, created if missing.
+    :param lock: the lock file, held while the farm runs.
+    :raises ValueError: another farm is using it, or it is no database of this version.
     """
 
     def __init__(self, path: Path, lock: Path) -> None:
@@ -90,106 +90,108 @@ class Database:
             self._sql.execute("PRAGMA journal_mode = WAL")
             self._sql.execute("PRAGMA synchronous = OFF")
             self._sql.executescript(TABLES)
-            found = self.get_value("format", SCHEMA_VERSION)
-            self.set_value("format", found)
+            version = self.get_value("format", SCHEMA_VERSION)
+            self.set_value("format", version)
         except sqlite3.DatabaseError as error:
             self.close()
-            raise ValueError(f"{path} cannot be used as the farm's books: {error}") from None
-        if found != SCHEMA_VERSION:
+            raise ValueError(f"{path} cannot be used as the farm's database: {error}") from None
+        if version != SCHEMA_VERSION:
             self.close()
             raise ValueError(
-                f"{path} has format {found}; expected {SCHEMA_VERSION}: start with an empty folder"
+                f"{path}: must have format {SCHEMA_VERSION}, got {version}; use an empty storage folder"
             )
 
     def close(self) -> None:
-        """Let go of the books; what was not committed is lost, as if the farm were killed."""
+        """Close the database. Uncommitted changes are lost, as if the farm were killed."""
         self._sql.close()
         self._lock.close()
 
     def commit(self) -> None:
-        """Make lasting what was written since the last time."""
+        """Commit the changes since the last commit."""
         self._sql.commit()
 
     def get_value(self, name: str, default: Any) -> Any:
-        """Return a fact that was noted by its name."""
+        """Return a stored value by its name."""
         row = self._sql.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row else default
 
     def set_value(self, name: str, value: Any) -> None:
-        """Note a fact, of which JSON can be made."""
+        """Store a value that JSON can represent."""
         self._sql.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
     def tasks(self) -> Iterator[Task]:
-        """Yield all tasks in the order of their numbers, without their frames."""
-        names, readers = tuple(TASK_COLUMNS), tuple(TASK_COLUMNS.values())
+        """Yield all tasks by id, without their frames."""
+        names, converters = tuple(TASK_COLUMNS), tuple(TASK_COLUMNS.values())
         for row in self._sql.execute(f"SELECT {', '.join(names)} FROM tasks ORDER BY id"):  # noqa: S608 - no input
-            yield Task(**{name: read(value) for name, read, value in zip(names, readers, row, strict=True)})
+            yield Task(
+                **{name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
+            )
 
-    def frames(self, first: int, count: int) -> Iterator[dict[str, Any]]:
-        """Yield what is written about frames that have begun, by their ids."""
-        names, readers = tuple(FRAME_COLUMNS), tuple(FRAME_COLUMNS.values())
+    def frames(self, first_id: int, count: int) -> Iterator[dict[str, Any]]:
+        """Yield the stored fields of the frames in a range of ids that have started."""
+        names, converters = tuple(FRAME_COLUMNS), tuple(FRAME_COLUMNS.values())
         rows = self._sql.execute(
             f"SELECT {', '.join(names)} FROM frames WHERE id >= ? AND id < ?",  # noqa: S608 - no input
-            (first, first + count),
+            (first_id, first_id + count),
         )
         for row in rows:
-            yield {name: read(value) for name, read, value in zip(names, readers, row, strict=True)}
+            yield {name: convert(value) for name, convert, value in zip(names, converters, row, strict=True)}
 
     def unpaid_frames(self) -> list[int]:
-        """Return the ids of the frames that are not paid, the oldest first."""
+        """Return the ids of frames that are not fully paid, the oldest first."""
         rows = self._sql.execute("SELECT id FROM frames WHERE unpaid != '0' ORDER BY ended_at, id")
         return [row[0] for row in rows]
 
     def write(self, tasks: Iterable[Task], frames: Iterable[Frame]) -> None:
-        """Write tasks and frames as they are now."""
+        """Write the current state of tasks and frames."""
         self._write("tasks", TASK_COLUMNS, tasks)
         self._write("frames", FRAME_COLUMNS, frames)
 
     def load_file(self, task_id: int, name: str) -> str | None:
-        """Return an uploaded file, None where there is none."""
+        """Return an uploaded file, or None."""
         row = self._sql.execute(
             "SELECT content FROM files WHERE task_id = ? AND name = ?", (task_id, name)
         ).fetchone()
         return str(row[0]) if row else None
 
     def save_file(self, task_id: int, name: str, content: str) -> None:
-        """Keep an uploaded file, in place of one of its name."""
+        """Store an uploaded file, replacing one of the same name."""
         self._sql.execute("REPLACE INTO files VALUES (?, ?, ?)", (task_id, name, content))
 
     def copy_files(self, from_task_id: int, to_task_id: int) -> None:
-        """Give a task the uploaded files of another."""
+        """Copy the uploaded files of a task to another task."""
         self._sql.execute(
             "REPLACE INTO files SELECT ?, name, content FROM files WHERE task_id = ?",
             (to_task_id, from_task_id),
         )
 
     def use_nonce(self, second: int, nonce: str) -> bool:
-        """Note a nonce, and return whether it was new."""
+        """Store a nonce, and return whether it was new."""
         return self._sql.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (second, nonce)).rowcount == 1
 
-    def forget_nonces(self, before: float) -> None:
-        """Forget the nonces of timestamps that are no longer good."""
+    def delete_nonces(self, before: float) -> None:
+        """Delete the nonces of timestamps that have expired."""
         self._sql.execute("DELETE FROM nonces WHERE second < ?", (before,))
 
     def log_operation(self, epoch_ms: int, operation: str, aliases: Iterable[str]) -> None:
-        """Note what a customer did, for the list of records."""
+        """Log an operation of the customer, for the task records."""
         self._sql.execute(
             "INSERT INTO operations (epoch_ms, operation, aliases) VALUES (?, ?, ?)",
             (epoch_ms, operation, json.dumps(list(aliases))),
         )
 
     def operations(self) -> list[tuple[int, int, str, str]]:
-        """Return id, date, call and aliases of what was recorded, the latest first."""
+        """Return id, date, operation and JSON list of task aliases of all operations, the latest first."""
         return self._sql.execute(
             "SELECT id, epoch_ms, operation, aliases FROM operations ORDER BY id DESC"
         ).fetchall()
 
-    def _write(self, table: str, columns: Iterable[str], things: Iterable[Any]) -> None:
+    def _write(self, table: str, columns: Iterable[str], objects: Iterable[Any]) -> None:
         names = tuple(columns)
-        marks = ", ".join("?" * len(names))
+        placeholders = ", ".join("?" * len(names))
         self._sql.executemany(
-            f"REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - no input
-            ([_to_sql(getattr(thing, name)) for name in names] for thing in things),
+            f"REPLACE INTO {table} ({', '.join(names)}) VALUES ({placeholders})",  # noqa: S608 - no input
+            ([_to_sql(getattr(each, name)) for name in names] for each in objects),
         )
 
 
@@ -198,17 +200,14 @@ def _to_sql(value: Any) -> Any:
         case None | str() | int() | float():
             return value
         case Decimal():
-            return str(value) if value else "0"  # however many decimals it has, as owing_frames asks for it
+            return str(value) if value else "0"  # not "0.0000": unpaid_frames compares with "0"
         case Job():
             return json.dumps(asdict(value))
     return json.dumps(value)
 
 
 def _acquire_lock(path: Path) -> TextIO:
-    """Return the lock file, held until it is closed or the process dies.
-
-    :raises ValueError: another farm holds it.
-    """
+    """Return the locked file. The lock is released when it is closed or the process dies."""
     file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

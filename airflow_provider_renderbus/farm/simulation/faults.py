@@ -1,4 +1,4 @@
-"""What goes wrong on demand: chosen calls are answered wrongly, late or not at all, so and so often."""
+"""Faults on demand: chosen calls get wrong, late or no answers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.farm.simulation.config_values import Parser
 
-    Answer = tuple[int, dict[str, str], bytes]
+    Response = tuple[int, dict[str, str], bytes]
 
 FAULT_KINDS = {
-    "status": "an HTTP status with a text that is no envelope, and Retry-After where it is given",
+    "status": "an HTTP status with plain text instead of an envelope, and Retry-After if set",
     "html": "an HTML page",
-    "code": "an envelope with another code than 200",
+    "code": "an envelope with a code other than 200",
     "drop": "the connection is closed without an answer",
     "restart": "the farm is killed and started again",
     "delay": "the answer comes late",
@@ -37,37 +37,37 @@ FAULT_KINDS = {
     "types": "fields of the answer have another type",
     "missing": "fields of the answer are missing",
     "state": "taskStatus is another code",
-    "clock": "the farm's clock goes wrong",
+    "clock": "the farm's clock is wrong",
 }
-"""Every kind of fault, and what the caller sees."""
+"""Every kind of fault, and what the caller observes."""
 BLOCKING = {"status", "html", "code", "drop", "restart"}
-"""Kinds that keep a call from being carried out, unless ``effect`` is true."""
+"""Kinds that prevent the execution of a call, unless ``executes_call`` is true."""
 DEFAULT_CLOCK_SKEW = 3600.0
-"""Seconds by which a clock goes wrong where nothing else is said: more than the gate lets pass."""
+"""Seconds: more than the authentication tolerates."""
 
 
 class ConnectionDropped(ConnectionResetError):
-    """The connection is to be closed without an answer, as the scenario says."""
+    """The scenario closes the connection without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault.
 
     :param fault: its kind.
-    :param calls: patterns of the names of the calls that it strikes.
-    :param times: how many requests it strikes.
-    :param after: how many requests it lets through before the first.
-    :param share: the share of requests that it strikes.
-    :param seed: decides which.
-    :param effect: whether the call is carried out nevertheless; of a delay, whether that comes first.
+    :param calls: patterns of the names of calls that it affects.
+    :param times: maximum number of requests that it affects, None for no limit.
+    :param after: number of matching requests that it skips first.
+    :param probability: probability that it affects a request, from 0 to 1.
+    :param seed: seed of that draw.
+    :param executes_call: whether the call is executed nevertheless; for ``delay``, whether before the delay.
     :param status: HTTP status.
     :param retry_after: value of the header ``Retry-After``.
-    :param seconds: of a delay, real seconds; of a clock, how far it goes ahead.
-    :param fields: names of the fields that are struck, at any depth.
-    :param state: the state that is shown.
-    :param code: the code that is answered.
-    :param message: its message.
+    :param seconds: for ``delay``, real seconds; for ``clock``, how far it is ahead.
+    :param fields: names of the affected fields, at any depth.
+    :param state: the code for ``taskStatus``.
+    :param code: the code of the envelope.
+    :param message: the message of the envelope.
     """
 
     fault: str
@@ -86,16 +86,16 @@ class Fault:
     message: str = "fault"
 
     @property
-    def runs_call(self) -> bool:
-        """Whether the call that it strikes is carried out."""
+    def allows_call(self) -> bool:
+        """Whether the call is executed."""
         return self.executes_call or self.fault not in BLOCKING
 
-    def apply(self, answer: Answer) -> Answer:
-        """Return what becomes of an answer.
+    def apply(self, response: Response) -> Response:
+        """Return the response after the fault.
 
-        :raises Dropped: nothing.
+        :raises ConnectionDropped: there is none.
         """
-        status, headers, body = answer
+        status, headers, body = response
         match self.fault:
             case "status":
                 extra = {"Retry-After": self.retry_after} if self.retry_after else {}
@@ -108,10 +108,10 @@ class Fault:
                 return status, headers, body[: len(body) // 2]
             case "code" | "types" | "missing" | "state":
                 return status, headers, self._rewrite(body)
-        return answer
+        return response
 
     def _rewrite(self, body: bytes) -> bytes:
-        """Return an envelope with what is wrong in it; what another fault has made of one stays as it is."""
+        """Return the envelope with wrong fields. A body that is no JSON after another fault is kept."""
         try:
             envelope = json.loads(body)
         except ValueError:
@@ -128,23 +128,23 @@ class Fault:
             return [self._corrupt(item, fields) for item in value]
         if not isinstance(value, dict):
             return value
-        changed = {}
+        result = {}
         for name, item in value.items():
             if name not in fields:
-                changed[name] = self._corrupt(item, fields)
+                result[name] = self._corrupt(item, fields)
             elif self.fault == "state":
-                changed[name] = self.state
+                result[name] = self.state
             elif self.fault == "types":
-                changed[name] = _other_type(item)
-        return changed
+                result[name] = _with_other_type(item)
+        return result
 
 
-def _other_type(value: Any) -> Any:
+def _with_other_type(value: Any) -> Any:
     match value:
         case dict():
             return list(value.values())
         case list():
-            return {str(place): item for place, item in enumerate(value)}
+            return {str(index): item for index, item in enumerate(value)}
         case str():
             return [value]
         case _:
@@ -169,38 +169,39 @@ FAULT_KEYS: dict[str, Parser] = {
 }
 
 
-def read_fault(where: str, entry: Any) -> Fault:
+def read_fault(name: str, value: Any) -> Fault:
     """Read a fault.
 
-    :raises ValueError: it has no kind, an unknown key or a wrong value.
+    :param name: its place in the scenario, for errors.
+    :raises ValueError: the kind is missing, a key is unknown or a value is invalid.
     """
-    values = parse_object(where, entry, FAULT_KEYS)
+    values = parse_object(name, value, FAULT_KEYS)
     if "fault" not in values:
-        raise ValueError(f"{where}: fault is missing; expected one of {', '.join(FAULT_KINDS)}")
+        raise ValueError(f"{name}.fault: must be one of {', '.join(FAULT_KINDS)}, got nothing")
     if values["fault"] == "clock":
         values.setdefault("seconds", DEFAULT_CLOCK_SKEW)
     return Fault(**values)
 
 
 class Faults:
-    """The faults in force. Each counts the requests that it fits, so two runs with a seed go alike."""
+    """The active faults. Each counts the requests that it matches: a seed always gives the same result."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self._waiting: list[_ArmedFault] = [_ArmedFault(fault) for fault in faults]
+        self._active = [_ArmedFault(fault) for fault in faults]
 
     def add(self, fault: Fault) -> None:
-        """Put a fault in force."""
-        self._waiting.append(_ArmedFault(fault))
+        """Activate a fault."""
+        self._active.append(_ArmedFault(fault))
 
     def clear(self) -> None:
-        """Put all faults out of force."""
-        self._waiting.clear()
+        """Deactivate all faults."""
+        self._active.clear()
 
     def match(self, call: str) -> list[Fault]:
-        """Return the faults that strike the next request of a call."""
-        struck = [counted.fault for counted in self._waiting if counted.matches(call)]
-        self._waiting = [counted for counted in self._waiting if counted.remaining != 0]
-        return struck
+        """Return the faults that affect this request of a call, and count it."""
+        matching = [armed.fault for armed in self._active if armed.matches(call)]
+        self._active = [armed for armed in self._active if armed.remaining != 0]
+        return matching
 
 
 class _ArmedFault:

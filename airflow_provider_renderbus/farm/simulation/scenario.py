@@ -1,4 +1,4 @@
-"""How a farm is to behave: a JSON file that a person writes, documented in docs/farm.md key by key."""
+"""The scenario: a JSON file that configures how the farm behaves. docs/farm.md documents every key."""
 
 from __future__ import annotations
 
@@ -37,25 +37,26 @@ if TYPE_CHECKING:
 
 
 UNLIMITED = 1_000_000_000
+"""A number of failures that no frame reaches, and the resolution of ``failure_rate``."""
 PASSES = ("preprocess", "photon")
 REPORTED_AS = {TaskState.FINISHED_HAS_STOPPED: TaskState.FINISHED_HAS_FAILED}
-"""States that are shown as another one, because the vendor's client does not know them."""
+"""States that are reported as another one because the vendor's client does not know them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderBehavior:
-    """How the renders of some scenes go.
+    """How the renders of matching scenes behave.
 
-    :param scene: pattern of the scene's name, with or without its ending.
+    :param scene: pattern of the scene's name, with or without its extension.
     :param layer: pattern of the layer's name.
-    :param seconds: farm seconds that a frame takes at least and at most.
-    :param cost: what a frame costs instead of its time at the account's price, RMB.
-    :param fail_frames: the frames that fail.
-    :param fail_share: the share of the frames that fail, chosen by the seed.
-    :param fail_times: how often each of them fails before it is rendered.
-    :param passes: passes before the main one.
-    :param shown: states that are shown as another.
-    :param broken: how often it fails before its first frame.
+    :param seconds: minimum and maximum farm seconds per frame; the scenario's if None.
+    :param cost: cost of a frame in RMB; its time at the account's price if None.
+    :param fail_frames: frame numbers that fail.
+    :param failure_rate: fraction of the frames that fail, chosen by the seed.
+    :param fail_times: how often each of these fails before it succeeds.
+    :param passes: passes before the main pass.
+    :param reported_as: state codes that are reported as another code.
+    :param crashes: how often the task fails before its first frame.
     """
 
     scene: str = "*"
@@ -72,10 +73,12 @@ class RenderBehavior:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a code of an analysis means.
+    """Meaning of a code in the analysis of a scene (tips.json).
 
     :param type: 0 a warning, 1 an error.
-    :param enforced: whether an error refuses the task.
+    :param blocking: whether the farm refuses a task with this error.
+    :param text: what is wrong.
+    :param solution: what to do.
     """
 
     type: int = 1
@@ -93,17 +96,17 @@ FINDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How a farm is to behave.
+    """How the farm behaves.
 
-    :param seed: changes all that chance decides.
-    :param machines: machines a task has at a time where its customer sets no limit.
+    :param seed: changes everything that is random.
+    :param machines: machines of a task whose customer has set no limit.
     :param queue_seconds: farm seconds from submit or start until machines are ready.
-    :param frame_seconds: farm seconds that a frame takes at least and at most.
-    :param pictures: whether frames are painted; otherwise their files are tiny.
-    :param money: what a new account begins with.
-    :param renders: how the renders of chosen scenes go; the first that fits counts.
-    :param faults: what goes wrong with calls, from the start.
-    :param findings: codes of analyses and their meaning.
+    :param frame_seconds: minimum and maximum farm seconds per frame.
+    :param pictures: whether frames are rendered; if false, their files are placeholders.
+    :param funds: the money of a new account.
+    :param renders: behavior of renders; the first entry that matches a scene applies.
+    :param faults: faults that are active from the start.
+    :param findings: analysis codes and their meaning.
     """
 
     seed: int = 0
@@ -117,42 +120,42 @@ class Scenario:
     findings: Mapping[str, Finding] = field(default_factory=lambda: dict(FINDINGS), hash=False)
 
     def behavior_for(self, job: Job) -> RenderBehavior:
-        """Return how a job's renders go."""
+        """Return the behavior that applies to a job."""
         return _find_behavior(self.renders, job.scene, job.stem, job.layer)
 
-    def seconds(self, job: Job, piece: Chunk) -> int:
-        """Return the farm seconds that a piece of a job takes."""
-        bounds = self.behavior_for(job).seconds or self.frame_seconds
+    def seconds(self, job: Job, chunk: Chunk) -> int:
+        """Return the farm seconds that a chunk of a job takes."""
+        limits = self.behavior_for(job).seconds or self.frame_seconds
         name = job.stem + job.layer
-        whole_time = sum(seeded_randint(name, frame, self.seed, bounds) for frame in piece.frames)
-        return max(round(whole_time * piece.time_fraction), 1)
+        total = sum(seeded_randint(name, frame, self.seed, limits) for frame in chunk.frames)
+        return max(round(total * chunk.time_fraction), 1)
 
-    def fails(self, job: Job, piece: Chunk, failures: int) -> bool:
-        """Return whether a piece that has failed so often fails again."""
-        conduct = self.behavior_for(job)
-        if failures >= conduct.fail_times:
+    def fails(self, job: Job, chunk: Chunk, failures: int) -> bool:
+        """Return whether a chunk that has failed this often fails again."""
+        behavior = self.behavior_for(job)
+        if failures >= behavior.fail_times:
             return False
-        if not conduct.fail_frames.isdisjoint(piece.frames):
+        if not behavior.fail_frames.isdisjoint(chunk.frames):
             return True
-        draw = seeded_randint(f"fail {job.stem}{job.layer}", piece.frames[0], self.seed, (0, UNLIMITED - 1))
-        return draw < conduct.failure_rate * UNLIMITED
+        draw = seeded_randint(f"fail {job.stem}{job.layer}", chunk.frames[0], self.seed, (0, UNLIMITED - 1))
+        return draw < behavior.failure_rate * UNLIMITED
 
-    def reported_status(self, job: Job, state: TaskState) -> int:
-        """Return the code as which a state is shown."""
+    def reported_state(self, job: Job, state: TaskState) -> int:
+        """Return the code that a state is reported as."""
         return self.behavior_for(job).reported_as.get(state, REPORTED_AS.get(state, state))
 
 
 @lru_cache(maxsize=4096)
 def _find_behavior(renders: tuple[RenderBehavior, ...], scene: str, stem: str, layer: str) -> RenderBehavior:
-    for conduct in renders:
-        if fnmatchcase(layer, conduct.layer) and (
-            fnmatchcase(scene, conduct.scene) or fnmatchcase(stem, conduct.scene)
+    for behavior in renders:
+        if fnmatchcase(layer, behavior.layer) and (
+            fnmatchcase(scene, behavior.scene) or fnmatchcase(stem, behavior.scene)
         ):
-            return conduct
+            return behavior
     return RenderBehavior()
 
 
-def _frames(value: Any) -> frozenset[int]:
+def _frame_set(value: Any) -> frozenset[int]:
     try:
         return frozenset(parse_frames(value))
     except (TypeError, AttributeError, ValueError):
@@ -188,7 +191,7 @@ RENDER_KEYS: dict[str, Parser] = {
     "layer": string,
     "seconds": int_range,
     "cost": money_amount,
-    "fail_frames": _frames,
+    "fail_frames": _frame_set,
     "failure_rate": float_in(0, 1),
     "fail_times": int_in(1),
     "passes": strings(*PASSES),
@@ -203,24 +206,24 @@ FINDING_KEYS: dict[str, Parser] = {
 }
 
 
-def read_scenario(given: Mapping[str, Any]) -> Scenario:
+def read_scenario(value: Mapping[str, Any]) -> Scenario:
     """Read a scenario.
 
-    :raises ValueError: it has an unknown key or a wrong value; the message says where and what is expected.
+    :raises ValueError: a key is unknown or a value is invalid; the message says which and what it must be.
     """
-    values = parse_object("scenario", given, SCENARIO_KEYS)
-    money = replace(Funds(), **parse_object("account", values.pop("account", {}), ACCOUNT_KEYS))
+    values = parse_object("scenario", value, SCENARIO_KEYS)
+    funds = replace(Funds(), **parse_object("account", values.pop("account", {}), ACCOUNT_KEYS))
     findings = {
-        code: Finding(**parse_object(f"findings {code}", entry, FINDING_KEYS))
+        code: Finding(**parse_object(f"findings.{code}", entry, FINDING_KEYS))
         for code, entry in values.pop("findings", {}).items()
     }
     renders = [
-        RenderBehavior(**parse_object(f"renders[{place}]", entry, RENDER_KEYS))
-        for place, entry in enumerate(values.pop("renders", []))
+        RenderBehavior(**parse_object(f"renders[{index}]", entry, RENDER_KEYS))
+        for index, entry in enumerate(values.pop("renders", []))
     ]
-    faults = [read_fault(f"faults[{place}]", entry) for place, entry in enumerate(values.pop("faults", []))]
+    faults = [read_fault(f"faults[{index}]", entry) for index, entry in enumerate(values.pop("faults", []))]
     return Scenario(
-        **values, funds=money, renders=tuple(renders), faults=tuple(faults), findings=FINDINGS | findings
+        **values, funds=funds, renders=tuple(renders), faults=tuple(faults), findings=FINDINGS | findings
     )
 
 
@@ -236,15 +239,15 @@ def open_scenario(path: Path) -> Scenario:
         raise ValueError(f"{path}: {error}") from None
 
 
-def seeded_randint(what: str, number: int, seed: int, bounds: tuple[int, int]) -> int:
-    """Draw a whole number.
+def seeded_randint(purpose: str, index: int, seed: int, limits: tuple[int, int]) -> int:
+    """Return a repeatable random integer.
 
-    :param what: what it is drawn for.
-    :param number: which of those.
-    :param seed: that of the scenario.
-    :param bounds: the least and the greatest number that can be drawn.
+    :param purpose: what it is used for: each purpose has a sequence of its own.
+    :param index: index in that sequence.
+    :param seed: seed of the scenario.
+    :param limits: minimum and maximum.
     """
-    least, most = bounds
+    minimum, maximum = limits
     salt = f"{seed}:" if seed else ""
-    digest = blake2b(f"{salt}{what}:{number}".encode(errors="replace"), digest_size=4).digest()
-    return least + int.from_bytes(digest) % (most - least + 1)
+    digest = blake2b(f"{salt}{purpose}:{index}".encode(errors="replace"), digest_size=4).digest()
+    return minimum + int.from_bytes(digest) % (maximum - minimum + 1)

@@ -1,4 +1,4 @@
-"""What a customer orders about tasks that are under way. Orders to a parent go to all its leaves."""
+"""Orders of a customer: stop, start, recommit and more. An order to a parent goes to all its leaves."""
 
 from __future__ import annotations
 
@@ -24,93 +24,95 @@ if TYPE_CHECKING:
     Selector = Callable[[Frame], bool]
 
 
-def stop(life: Simulation, task: Task, event: TaskEvent = TaskEvent.STOPPED) -> None:
-    """Stop a task; one that has ended stays as it is."""
+def stop(simulation: Simulation, task: Task, event: TaskEvent = TaskEvent.STOPPED) -> None:
+    """Stop a task. One that has ended does not change."""
     if task.type is TaskType.PARENT and task.next_event_at is not None:
-        start_main_pass(life, task)  # between its passes no leaf could show that it was stopped
-    for leaf in life.leaves(task):
-        life.terminate(leaf, event)
+        start_main_pass(simulation, task)  # between two passes there is no leaf that could be stopped
+    for leaf in simulation.leaves(task):
+        simulation.terminate(leaf, event)
 
 
-def abandon(life: Simulation, task: Task) -> None:
-    """Stop a task for good. Only one that has finished without a fault stays as it is."""
-    stop(life, task, TaskEvent.ABANDONED)
+def abandon(simulation: Simulation, task: Task) -> None:
+    """Stop a task permanently. Only a finished task without failures does not change."""
+    stop(simulation, task, TaskEvent.ABANDONED)
 
 
-def delete(life: Simulation, task: Task) -> None:
-    """Stop a task and take it off the list. Its files stay."""
-    stop(life, task)
-    for each in life.with_leaves(task):
+def delete(simulation: Simulation, task: Task) -> None:
+    """Stop a task and remove it from the list. Its files remain."""
+    stop(simulation, task)
+    for each in simulation.with_leaves(task):
         each.deleted = True
-        life.mark_dirty(each)
+        simulation.mark_dirty(each)
 
 
-def start(life: Simulation, task: Task) -> None:
-    """Start a task again that was stopped: the frames that are not done wait for machines."""
-    for leaf in life.leaves(task):
+def start(simulation: Simulation, task: Task) -> None:
+    """Restart a stopped task: its frames that are not done wait for machines again."""
+    for leaf in simulation.leaves(task):
         was_failed = leaf.state is TaskState.FAILED
         if not leaf.transition(TaskEvent.STARTED):
             continue
         leaf.completed_at = None
-        for frame in life.frames(leaf):
+        for frame in simulation.frames(leaf):
             if frame.state is FrameState.ABORTED or (was_failed and frame.state is not FrameState.DONE):
-                life.set_frame_state(leaf, frame, FrameState.WAITING)
+                simulation.set_frame_state(leaf, frame, FrameState.WAITING)
         leaf.on_hold = True
         if leaf.submitted_at and (not leaf.parent_id or leaf.type is TaskType.PREPROCESS):
-            life.enqueue(leaf)
-        life.mark_dirty(leaf)
-    parent = task if task.type is TaskType.PARENT else life.tasks.get(task.parent_id)
+            simulation.enqueue(leaf)
+        simulation.mark_dirty(leaf)
+    parent = task if task.type is TaskType.PARENT else simulation.tasks.get(task.parent_id)
     if parent:
-        advance_parent(life, parent)
+        advance_parent(simulation, parent)
 
 
-def full_speed(life: Simulation, task: Task) -> None:
-    """Go on after the priority frames, or not pause after them where they are not done yet."""
-    for each in life.with_leaves(task):
+def full_speed(simulation: Simulation, task: Task) -> None:
+    """Resume a task that paused after its priority frames, or prevent that pause."""
+    for each in simulation.with_leaves(task):
         each.full_speed = True
         if each.transition(TaskEvent.FULL_SPEED):
-            each.working_since = life.now
-            life.schedule(each, life.now)
-        life.mark_dirty(each)
+            each.working_since = simulation.now
+            simulation.schedule(each, simulation.now)
+        simulation.mark_dirty(each)
 
 
-def recommit(life: Simulation, task: Task, selector: Selector) -> None:
-    """Have chosen frames rendered again, and paid again. Those that wait or are rendered stay."""
-    for leaf in life.leaves(task):
+def recommit(simulation: Simulation, task: Task, selector: Selector) -> None:
+    """Render selected frames again, at a further cost. Waiting and running frames do not change."""
+    for leaf in simulation.leaves(task):
         if leaf.state is TaskState.ABANDON:
             continue
-        chosen = [frame for frame in life.frames(leaf) if frame.state not in OPEN_FRAMES and selector(frame)]
-        for frame in chosen:
+        selected = [
+            frame for frame in simulation.frames(leaf) if frame.state not in OPEN_FRAMES and selector(frame)
+        ]
+        for frame in selected:
             frame.recommits += 1
-            life.set_frame_state(leaf, frame, FrameState.WAITING)
-        if chosen and leaf.transition(TaskEvent.RECOMMITTED):
+            simulation.set_frame_state(leaf, frame, FrameState.WAITING)
+        if selected and leaf.transition(TaskEvent.RECOMMITTED):
             leaf.completed_at = None
-            life.enqueue(leaf)
-        elif chosen and leaf.state in WORKING:
-            life.schedule(leaf, life.now)
+            simulation.enqueue(leaf)
+        elif selected and leaf.state in WORKING:
+            simulation.schedule(leaf, simulation.now)
 
 
-def stop_frames(life: Simulation, task: Task, selector: Selector) -> None:
-    """Abort chosen frames that wait or are rendered."""
-    for leaf in life.leaves(task):
-        for frame in life.frames(leaf):
+def stop_frames(simulation: Simulation, task: Task, selector: Selector) -> None:
+    """Abort selected frames that are waiting or running."""
+    for leaf in simulation.leaves(task):
+        for frame in simulation.frames(leaf):
             if frame.state in OPEN_FRAMES and selector(frame):
-                life.abort(leaf, frame)
+                simulation.abort(leaf, frame)
 
 
-def set_time_limit(life: Simulation, task: Task, seconds: int) -> None:
-    """Set how long a task may work; one that works is stopped where that time is over already."""
-    for each in life.with_leaves(task):
+def set_time_limit(simulation: Simulation, task: Task, seconds: int) -> None:
+    """Set the maximum farm seconds of work. A task that has exceeded them already is stopped."""
+    for each in simulation.with_leaves(task):
         each.time_limit = seconds
         if each.state in WORKING:
-            life.schedule(each, life.now)
-        life.mark_dirty(each)
+            simulation.schedule(each, simulation.now)
+        simulation.mark_dirty(each)
 
 
-def set_max_machines(life: Simulation, task: Task, machines: int) -> None:
-    """Set how many machines a task may have at a time, from now on."""
-    for each in life.with_leaves(task):
+def set_max_machines(simulation: Simulation, task: Task, machines: int) -> None:
+    """Set the maximum number of machines of a task."""
+    for each in simulation.with_leaves(task):
         each.max_machines = machines
         if each.state in WORKING:
-            life.schedule(each, life.now)
-        life.mark_dirty(each)
+            simulation.schedule(each, simulation.now)
+        simulation.mark_dirty(each)

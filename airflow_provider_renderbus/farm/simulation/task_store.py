@@ -1,4 +1,4 @@
-"""All tasks of the farm: found by number, by frame and by leaf, and written to the books when they change."""
+"""All tasks of the farm, in memory and in the database: by id, by frame and by parent."""
 
 from __future__ import annotations
 
@@ -36,57 +36,57 @@ SINGLE_CHUNK_TYPES = {TaskType.PREPROCESS: FrameType.PREPROCESS, TaskType.PHOTON
 
 
 class TaskStore(ABC):
-    """All tasks of the farm, as they stand in the books and in memory.
+    """All tasks of the farm.
 
-    :param books: where they outlive the process.
-    :param storage: where done frames go.
-    :param studio: makes the pictures.
-    :param scenario: how renders go.
-    :param date: moment to date, as answers give it.
+    Frames are in memory only while their task is active, or until the next :meth:`write`.
+
+    :param database: stores tasks, frames and money.
+    :param storage: folder of finished frames.
+    :param frame_renderer: renders the pictures.
+    :param scenario: behavior of renders.
+    :param to_epoch_ms: converts farm time to milliseconds since 1970.
     """
 
     def __init__(
         self,
-        books: Database,
+        database: Database,
         storage: Storage,
-        studio: FrameRenderer,
+        frame_renderer: FrameRenderer,
         scenario: Scenario,
-        date: Callable[[float], int],
+        to_epoch_ms: Callable[[float], int],
     ) -> None:
-        self.database, self.storage, self.frame_renderer, self.scenario = books, storage, studio, scenario
+        self.database, self.storage = database, storage
+        self.frame_renderer, self.scenario = frame_renderer, scenario
         self.lock = Condition()
-        self.now: float = books.get_value("now", 0.0)
-        self.funds = _load_funds(books.get_value("funds", {}), scenario.funds)
-        self._to_epoch_ms = date
-        self._next_task_id: int = books.get_value(
-            "next_task_id", max(FIRST_TASK_ID, storage.last_task_id() + 1)
-        )
-        self._next_frame_id: int = books.get_value("next_frame_id", FIRST_FRAME_ID)
+        """Held during every use; notified when a step may be due earlier."""
+        self.now: float = database.get_value("now", 0.0)
+        """Farm time up to which the simulation has advanced."""
+        self.funds = _load_funds(database.get_value("funds", {}), scenario.funds)
+        self._to_epoch_ms = to_epoch_ms
+        first_id = max(FIRST_TASK_ID, storage.last_task_id() + 1)
+        self._next_task_id: int = database.get_value("next_task_id", first_id)
+        self._next_frame_id: int = database.get_value("next_frame_id", FIRST_FRAME_ID)
         self._event_queue: list[tuple[float, int]] = []
         self._dirty: dict[int, Task] = {}
         self._dirty_frames: dict[int, Frame] = {}
         self._loaded: list[Task] = []
         self._by_first_frame_id: list[tuple[int, int]] = []
-        self.tasks: dict[int, Task] = {task.id: task for task in books.tasks()}
+        self.tasks: dict[int, Task] = {task.id: task for task in database.tasks()}
         for task in self.tasks.values():
             self._index(task)
 
     def now_epoch_ms(self) -> int:
-        """Return the date of now."""
+        """Return the current date, milliseconds since 1970."""
         return self._to_epoch_ms(self.now)
 
-    def create(self, platform: int, kind: TaskType = TaskType.MAIN, parent: Task | None = None) -> Task:
-        """Make a new task, or a leaf of a task."""
-        task = Task(self._next_task_id, platform, type=kind)
+    def create(self, platform: int, task_type: TaskType = TaskType.MAIN, parent: Task | None = None) -> Task:
+        """Create a task, or a leaf of a task."""
+        task = Task(self._next_task_id, platform, type=task_type)
         self._next_task_id += 1
         if parent:
-            task.parent_id = parent.id
+            task.parent_id, task.submitted_at = parent.id, self.now_epoch_ms()
             task.labels, task.artist, task.producer = list(parent.labels), parent.artist, parent.producer
-            task.submitted_at, task.max_machines, task.time_limit = (
-                self.now_epoch_ms(),
-                parent.max_machines,
-                parent.time_limit,
-            )
+            task.max_machines, task.time_limit = parent.max_machines, parent.time_limit
             task.full_speed, task.hardware_ids = parent.full_speed, parent.hardware_ids
         self.tasks[task.id] = task
         self._index(task)
@@ -94,62 +94,60 @@ class TaskStore(ABC):
         return task
 
     def assign_job(self, task: Task, job: Job) -> None:
-        """Give a task its job, and numbers for its frames."""
-        task.frames = None  # it may have been asked for its frames before it had any
-        task.job, task.time_limit, task.first_frame_id = (
-            job,
-            task.time_limit or job.task_timeout,
-            self._next_frame_id,
-        )
+        """Set the job of a task, and assign ids to its frames."""
+        task.frames = None  # a caller may have queried its frames before it had any
+        task.job, task.time_limit = job, task.time_limit or job.task_timeout
+        task.first_frame_id = self._next_frame_id
         count = len(self._chunks(task))
         self._next_frame_id += count
         task.frame_counts = Counter({FrameState.WAITING.value: count})
         insort(self._by_first_frame_id, (task.first_frame_id, task.id))
 
-    def schedule(self, task: Task, moment: float) -> None:
-        """Have a task looked at when time comes to a moment, or at once where it has come."""
-        task.next_event_at = moment
+    def schedule(self, task: Task, farm_time: float) -> None:
+        """Schedule the next step of a task, at once if the time has passed."""
+        task.next_event_at = farm_time
         self.mark_dirty(task)
-        heapq.heappush(self._event_queue, (moment, task.id))
+        heapq.heappush(self._event_queue, (farm_time, task.id))
         self.lock.notify_all()
 
     def frames(self, task: Task) -> list[Frame]:
-        """Return a task's frames, which are read from the books where they are not at hand.
-
-        Those of a task that rests are at hand until everything is written.
-        """
+        """Return a task's frames, loaded from the database if necessary."""
         if task.frames is None:
             self._loaded.append(task)
-            pieces = self._chunks(task)
-            task.frames = frames = [Frame(task.first_frame_id + at, piece) for at, piece in enumerate(pieces)]
+            chunks = self._chunks(task)
+            frames = [Frame(task.first_frame_id + index, chunk) for index, chunk in enumerate(chunks)]
+            task.frames = frames
             for row in self.database.frames(task.first_frame_id, len(frames)):
                 frame = frames[row["id"] - task.first_frame_id]
                 for name, value in row.items():
                     setattr(frame, name, value)
-            for at, frame in enumerate(frames):
+            for index, frame in enumerate(frames):
                 if frame.state is FrameState.WAITING:
-                    task.waiting_frames.append((frame.chunk.stage, at))
+                    task.waiting_frames.append((frame.chunk.stage, index))
                 elif frame.state is FrameState.STARTED:
-                    self.render(task, frame, at)
+                    self.render(task, frame, index)
             heapq.heapify(task.waiting_frames)
         return task.frames
 
     @abstractmethod
-    def render(self, task: Task, frame: Frame, position: int) -> None:
-        """Put a machine to work on a frame that has begun."""
+    def render(self, task: Task, frame: Frame, index: int) -> None:
+        """Render a frame that has started.
 
-    def find_frame(self, number: int) -> tuple[Task, Frame] | None:
-        """Return a frame by its id, with its task."""
-        at = bisect_right(self._by_first_frame_id, (number, 1 << 62)) - 1
-        if at >= 0:
-            first, owner = self._by_first_frame_id[at]
-            task = self.tasks[owner]
-            if number - first < task.total_frames:
-                return task, self.frames(task)[number - first]
+        :param index: its index among the task's frames.
+        """
+
+    def find_frame(self, frame_id: int) -> tuple[Task, Frame] | None:
+        """Return a frame and its task, or None."""
+        position = bisect_right(self._by_first_frame_id, (frame_id, 1 << 62)) - 1
+        if position >= 0:
+            first_id, task_id = self._by_first_frame_id[position]
+            task = self.tasks[task_id]
+            if frame_id - first_id < task.total_frames:
+                return task, self.frames(task)[frame_id - first_id]
         return None
 
     def leaves(self, task: Task) -> list[Task]:
-        """Return the tasks that have a task's frames: its leaves, or itself."""
+        """Return the tasks that have the frames of a task: its leaves, or itself."""
         return list(task.leaves) if task.type is TaskType.PARENT else [task]
 
     def with_leaves(self, task: Task) -> list[Task]:
@@ -157,7 +155,7 @@ class TaskStore(ABC):
         return [task, *task.leaves]
 
     def set_frame_state(self, task: Task, frame: Frame, state: FrameState) -> None:
-        """Change the state of one of a task's frames, and the counts with it."""
+        """Change the state of a frame, and the counts of its task."""
         task.frame_counts[frame.state.value] -= 1
         task.frame_counts[state.value] += 1
         frame.state = state
@@ -167,37 +165,37 @@ class TaskStore(ABC):
         self.mark_dirty(task)
 
     def mark_dirty(self, task: Task) -> None:
-        """Note that a task has changed."""
+        """Mark a task as changed."""
         task.cached_json = None
         self._dirty[task.id] = task
         if task.parent_id:
             self.tasks[task.parent_id].cached_json = None
 
     def top_up(self, amount: Decimal) -> None:
-        """Pay money in. What is owed is paid first, the oldest frames before the others."""
-        owed = self.funds.unpaid
+        """Add an amount in RMB to the balance. It pays unpaid frames first, the oldest before the others."""
+        unpaid_before = self.funds.unpaid
         self.funds.balance += amount
         self._flush()
-        paid = owed - self.funds.unpaid
-        for number in self.database.unpaid_frames():
-            if paid <= 0 or not (found := self.find_frame(number)):
+        remaining = unpaid_before - self.funds.unpaid
+        for frame_id in self.database.unpaid_frames():
+            if remaining <= 0 or not (found := self.find_frame(frame_id)):
                 break
             task, frame = found
-            part = min(paid, frame.unpaid)
-            paid -= part
+            part = min(remaining, frame.unpaid)
+            remaining -= part
             frame.unpaid -= part
             task.unpaid -= part
             self.set_frame_state(task, frame, frame.state)
 
     def write(self) -> None:
-        """Write everything that has changed to the books, as one transaction."""
+        """Write all changes to the database, in one transaction."""
         self._flush()
         self.database.set_value("funds", {name: str(value) for name, value in asdict(self.funds).items()})
         self.database.set_value("now", self.now)
         self.database.commit()
 
     def _flush(self) -> None:
-        """Write changed tasks and frames, and let go of those of tasks that rest."""
+        """Write changed tasks and frames, and evict the frames of idle tasks."""
         tasks, frames = self._dirty, self._dirty_frames
         if tasks or frames:
             self.database.write(tasks.values(), frames.values())
@@ -207,9 +205,9 @@ class TaskStore(ABC):
         self.evict(tasks.values())
 
     def evict(self, changed: Iterable[Task] = ()) -> None:
-        """Keep the frames of tasks that rest only in the books; all of them must stand there.
+        """Drop the frames of idle tasks from memory. Their changes must have been written.
 
-        :param changed: tasks that may have come to rest, next to those whose frames were fetched.
+        :param changed: tasks that may be idle now, in addition to those whose frames were loaded.
         """
         for task in (*changed, *self._loaded):
             if task.state not in ACTIVE and not task.running_frames:
@@ -234,6 +232,6 @@ class TaskStore(ABC):
         )
 
 
-def _load_funds(noted: dict[str, str], opening: Funds) -> Funds:
-    values = {part.name: getattr(opening, part.name) for part in fields(Funds)}
-    return Funds(**values | {name: Decimal(value) for name, value in noted.items()})
+def _load_funds(stored: dict[str, str], initial: Funds) -> Funds:
+    values = {field.name: getattr(initial, field.name) for field in fields(Funds)}
+    return Funds(**values | {name: Decimal(value) for name, value in stored.items()})

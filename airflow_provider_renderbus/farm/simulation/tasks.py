@@ -1,8 +1,7 @@
-"""Tasks and frames, their states, and the one table of the moves between them.
+"""Tasks and frames, their states, and the table of all transitions between the states of a task.
 
-A task that was created and not submitted stands at WAITING without a submit time and never moves by itself.
-The task of a layered scene stays at WAITING for ever, as the farm's documents show it: what happens happens
-to its leaves, which are tasks with numbers of their own.
+A task that was created but not submitted is WAITING without a submit date. The task of a layered scene always
+remains WAITING, as in the farm's documents: its leaves progress, which are tasks with ids of their own.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ OPEN_FRAMES = frozenset({FrameState.WAITING, FrameState.STARTED})
 
 
 class TaskType(StrEnum):
-    """What a task is for; the value is its ``taskType``. A parent has leaves and no frames of its own."""
+    """``taskType`` of the farm's answers. A parent has leaves and no frames of its own."""
 
     MAIN = "Render"
     PARENT = ""
@@ -64,7 +63,7 @@ class TaskType(StrEnum):
 
 
 class TaskEvent(Enum):
-    """What can happen to a task."""
+    """What can happen to a task and change its state."""
 
     MACHINES_READY = auto()
     PREPROCESS_MACHINES_READY = auto()
@@ -108,22 +107,24 @@ TRANSITIONS: dict[tuple[TaskState, TaskEvent], TaskState] = {
     **{(state, TaskEvent.RECOMMITTED): _S.WAITING for state in ENDED | STOPPED | {_S.FINISHED_TEST}},
     **{(state, TaskEvent.ABANDONED): _S.ABANDON for state in set(_S) - {_S.FINISHED} - ABANDONED},
 }
-"""State and event to the next state. A pair that is not here changes nothing."""
+"""State and event to next state. A pair that is not listed changes nothing."""
 
 
 @dataclass(slots=True)
 class Frame:
-    """One piece of a task, which the farm calls a frame. Dates are milliseconds since 1970, amounts RMB.
+    """The state of one chunk of a task, called a frame in the farm's answers.
 
-    :param id: its number in the farm.
-    :param piece: what it renders.
-    :param seconds: how long it takes, once it has begun.
-    :param over: the farm moment at which its time is over, while it is rendered.
-    :param recommits: how often it was ordered again, ``recommitFlag``.
+    :param id: its id.
+    :param chunk: what it renders.
+    :param seconds: farm seconds that it takes, or took until it was aborted; 0 before it starts.
+    :param started_at: start of the last attempt, milliseconds since 1970.
+    :param ended_at: end of the last attempt, milliseconds since 1970.
+    :param finishes_at: farm time at which the running attempt ends.
+    :param recommits: how often the customer has recommitted it, ``recommitFlag``.
     :param failures: how often it has failed.
-    :param by_coupon: what coupons have paid for it, over all its renderings, as in the two amounts below.
-    :param by_balance: what the balance has paid or owes for it.
-    :param arrears: how much of that is owed.
+    :param paid_by_coupon: cost of all attempts paid by coupons, RMB.
+    :param paid_by_balance: cost of all attempts charged to the balance, RMB.
+    :param unpaid: the part of ``paid_by_balance`` that is debt beyond the credit, RMB.
     """
 
     id: int
@@ -142,10 +143,10 @@ class Frame:
 
 @dataclass(slots=True)
 class RunningFrame:
-    """A machine at work on a frame.
+    """A frame that a machine renders.
 
-    :param over: the farm moment at which the frame's time is over.
-    :param pictures: its files, which may come later than that.
+    :param finishes_at: farm time at which the frame ends, if its files exist by then.
+    :param pictures: its files, which may be late.
     """
 
     frame: Frame
@@ -155,21 +156,25 @@ class RunningFrame:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A task of the farm. Moments are farm seconds, dates milliseconds since 1970, amounts RMB.
+    """A task of the farm.
 
-    :param number: its number.
-    :param platform: the platform on which it was created.
-    :param level: its ``taskUserLevel`` as changed by the customer, 0 before that.
-    :param machines: how many machines it may have at a time.
-    :param time_limit: seconds that it may work, 0 for any time.
-    :param due: the moment at which it moves next by itself.
-    :param begun: the moment at which it began to work, None while it does not work.
-    :param held: it waits for an order or for another leaf, not for machines.
-    :param breaks: how often it has broken down before its first frame.
-    :param first_id: the id of its first frame; the others follow.
-    :param frames: None while they lie in the books only.
-    :param waiting: stage and position of its waiting frames, a heap.
-    :param told: its JSON as last told to a caller, None after a change.
+    :param id: its id.
+    :param platform: id of the platform that it was created on.
+    :param user_level: ``taskUserLevel`` as changed by the customer, 0 before that.
+    :param max_machines: maximum number of machines, 0 for the scenario's.
+    :param time_limit: maximum farm seconds of work, 0 for no limit.
+    :param on_hold: whether it waits for the customer or for another leaf instead of machines.
+    :param crashes: how often it has failed before its first frame.
+    :param submitted_at: milliseconds since 1970, as ``started_at`` and ``completed_at``.
+    :param next_event_at: farm time of its next step, None if it is idle.
+    :param working_since: farm time at which machines were ready, None if it does not work.
+    :param first_frame_id: id of its first frame; the ids of the others follow.
+    :param frame_counts: number of frames by state.
+    :param seconds: render time of its done frames, farm seconds.
+    :param paid_by_coupon: sum of its frames, as ``paid_by_balance`` and ``unpaid``.
+    :param frames: None while they are only in the database.
+    :param waiting_frames: heap of stage and index of its waiting frames.
+    :param cached_json: its JSON in the last answer, None after a change.
     """
 
     id: int
@@ -208,18 +213,23 @@ class Task:
     cached_json: str | None = None
 
     @property
+    def alias(self) -> str:
+        """``taskAlias``: platform and id."""
+        return f"{self.platform}W{self.id}"
+
+    @property
     def output_folder(self) -> str:
-        """The name of its folder in the output storage."""
+        """Name of its folder in the output storage."""
         return f"{self.id}_{self.job.stem}"
 
     @property
     def total_frames(self) -> int:
-        """How many frames it has."""
+        """Number of its frames."""
         return sum(self.frame_counts.values())
 
     @property
     def deadline(self) -> float | None:
-        """The moment at which its time limit is over, None where that never comes."""
+        """Farm time at which its time limit is reached, None if there is no limit or it does not work."""
         return (
             self.working_since + self.time_limit
             if self.working_since is not None and self.time_limit
@@ -227,9 +237,9 @@ class Task:
         )
 
     def transition(self, event: TaskEvent) -> bool:
-        """Go to the next state by the table, and return whether there is one."""
-        following = TRANSITIONS.get((self.state, event))
-        if following is None:
+        """Change the state by the table of transitions, and return whether it lists this event."""
+        next_state = TRANSITIONS.get((self.state, event))
+        if next_state is None:
             return False
-        self.state = following
+        self.state = next_state
         return True
