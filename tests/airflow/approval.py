@@ -1,6 +1,6 @@
-"""The example approve_test_frames, from its start to the question in Airflow's page.
+"""Runs the example approve_test_frames up to the approval form in Airflow's web interface.
 
-``python -m tests.airflow.approval`` makes docs/pictures/approve-test-frames.png. Needs Chromium.
+``python -m tests.airflow.approval`` creates docs/pictures/approve-test-frames.png. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from tests.farm.browser import chromium
 
 ROOT = Path(__file__).parents[2]
 DAG_ID = "approve_test_frames"
-FARM_SPEED = 200.0  # test frames and the rest take two seconds each, and the CPU's time for the pictures
-SECONDS = 180
+FARM_SPEED = (
+    200.0  # test frames and remaining frames take two seconds each, plus the CPU time of the pictures
+)
+TIMEOUT = 180  # seconds
 TASK_LINK = f"a[href^='/dags/{DAG_ID}/'][href*='/tasks/approve/']"
 PICTURES = "[...document.querySelectorAll('table img')]"
 
@@ -31,7 +33,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 @contextmanager
 def web_server(folder):
-    """The address at which a folder is served."""
+    """Serve a folder over HTTP; yields its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -43,31 +45,28 @@ def web_server(folder):
         server.server_close()
 
 
-class Studio:
-    """A farm, an Airflow, and a supervisor's browser."""
+class ApprovalTestbed:
+    """A farm, an Airflow and a browser."""
 
     def __init__(self, farm, airflow, browser):
         self.farm, self.airflow, self.browser = farm, airflow, browser
 
-    def ask(self, run_id):
-        """Start a run, wait until it asks, and go in the browser to where it does."""
+    def open_approval(self, run_id):
+        """Start a run, wait for its request for approval, and open the form in the browser."""
         self.airflow.trigger(DAG_ID, run_id)
         path = f"/dags/{DAG_ID}/dagRuns/{run_id}/hitlDetails"
         self.airflow.programs.wait_until(
-            "a request for approval", lambda: self.airflow.get(path)["total_entries"] > 0, SECONDS
+            "a request for approval", lambda: self.airflow.get(path)["total_entries"] > 0, TIMEOUT
         )
         self.browser.open(f"{self.airflow.url}/required_actions?response_received=false")
-        self.browser.press(f"{TASK_LINK}[href*='/runs/{run_id}/']")
-        self.browser.until(f"{PICTURES}.length === 3")
-        self.browser.run(f"Promise.all({PICTURES}.map((image) => image.decode()))")
+        self.browser.click(f"{TASK_LINK}[href*='/runs/{run_id}/']")
+        self.browser.wait_until(f"{PICTURES}.length === 3")
+        self.browser.evaluate(f"Promise.all({PICTURES}.map((image) => image.decode()))")
 
 
 @contextmanager
-def studio(folder):
-    """Set all of it up.
-
-    :param folder: a new folder.
-    """
+def approval_testbed(folder):
+    """Start farm, Airflow and browser in a new folder."""
     pictures = folder / "pictures"
     pictures.mkdir(parents=True)
     with (
@@ -84,16 +83,16 @@ def studio(folder):
         chromium(folder / "chromium") as browser,
     ):
         airflow.unpause(DAG_ID)
-        browser.size(1280, 720)
+        browser.set_size(1280, 720)
         browser.open(f"{airflow.url}/auth/token/login")
-        yield Studio(farm, airflow, browser)
+        yield ApprovalTestbed(farm, airflow, browser)
 
 
 def main():
-    """Make the picture anew."""
-    with tempfile.TemporaryDirectory() as folder, studio(Path(folder) / "studio") as running:
-        running.ask("sh010_v012")
-        picture = running.browser.seen()
+    """Create the picture."""
+    with tempfile.TemporaryDirectory() as folder, approval_testbed(Path(folder) / "testbed") as testbed:
+        testbed.open_approval("sh010_v012")
+        picture = testbed.browser.screenshot()
         picture.quantize(256).save(ROOT / "docs" / "pictures" / "approve-test-frames.png", optimize=True)
 
 

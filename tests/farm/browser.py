@@ -1,4 +1,4 @@
-"""Chromium without a window, driven through a pipe by its DevTools protocol."""
+"""Headless Chromium, controlled through a pipe by the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-# Chromium reads its orders on descriptor 3 and answers on descriptor 4.
-AT_3_AND_4 = """
+# Chromium reads commands from file descriptor 3 and writes responses to file descriptor 4.
+EXEC_WITH_PIPES = """
 import fcntl, os, sys
 reads, writes = (fcntl.fcntl(int(number), fcntl.F_DUPFD_CLOEXEC, 10) for number in sys.argv[1:3])
 os.dup2(reads, 3)
 os.dup2(writes, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-SECONDS = 60
-"""The longest that anything in the browser may take."""
+TIMEOUT = 60
+"""Seconds per command."""
 
 
 @contextmanager
 def chromium(profile):
-    """A browser with an empty profile folder."""
+    """A Chromium with an empty profile folder."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     assert program, "no Chromium on this machine: apt-get install -y --no-install-recommends chromium"
     (to_read, writes), (reads, to_write) = os.pipe(), os.pipe()
@@ -51,7 +51,7 @@ def chromium(profile):
         [
             sys.executable,
             "-c",
-            AT_3_AND_4,
+            EXEC_WITH_PIPES,
             str(to_read),
             str(to_write),
             program,
@@ -78,47 +78,48 @@ def chromium(profile):
 
 
 class Browser:
-    """One tab, and everything that went wrong in it: ``errors``."""
+    """One tab; ``errors`` collects its errors and warnings."""
 
     def __init__(self, reads, writes):
         self.reads, self.writes = reads, writes
-        self.numbers = itertools.count(1)
-        self.came = b""
+        self.ids = itertools.count(1)
+        self.buffer = b""
         self.errors = []
         self.session = None
-        target = self.order("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.order("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        target = self.send_command("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.send_command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
-            self.order(f"{domain}.enable")
+            self.send_command(f"{domain}.enable")
 
-    def order(self, method, **params):
-        """Give an order, and return its result."""
-        number = next(self.numbers)
-        message = {"id": number, "method": method, "params": params}
+    def send_command(self, method, **params):
+        """Send a command and return its result."""
+        command_id = next(self.ids)
+        message = {"id": command_id, "method": method, "params": params}
         if self.session:
             message["sessionId"] = self.session
         os.write(self.writes, json.dumps(message).encode() + b"\0")
-        answer = self.wait(lambda message: message.get("id") == number)
-        assert "error" not in answer, answer
-        return answer["result"]
+        response = self.wait_for_message(lambda message: message.get("id") == command_id)
+        assert "error" not in response, response
+        return response["result"]
 
-    def wait(self, wanted):
-        """Return the next message that is wanted, and note the errors among the others."""
-        end = time.monotonic() + SECONDS
+    def wait_for_message(self, predicate):
+        """Return the next message that matches, and record errors and warnings on the way."""
+        deadline = time.monotonic() + TIMEOUT
         while True:
-            while b"\0" not in self.came:
-                assert select([self.reads], [], [], max(end - time.monotonic(), 0))[0], "Chromium is silent"
-                piece = os.read(self.reads, 1 << 20)
-                assert piece, "Chromium has ended"
-                self.came += piece
-            text, _, self.came = self.came.partition(b"\0")
+            while b"\0" not in self.buffer:
+                seconds = max(deadline - time.monotonic(), 0)
+                assert select([self.reads], [], [], seconds)[0], "Chromium does not respond"
+                chunk = os.read(self.reads, 1 << 20)
+                assert chunk, "Chromium has ended"
+                self.buffer += chunk
+            text, _, self.buffer = self.buffer.partition(b"\0")
             message = json.loads(text)
-            self.note(message.get("method"), message.get("params"))
-            if wanted(message):
+            self.record_error(message.get("method"), message.get("params"))
+            if predicate(message):
                 return message
 
-    def note(self, method, params):
-        """Note a message if it tells of an error or a warning."""
+    def record_error(self, method, params):
+        """Record a message if it is an error or a warning."""
         if method == "Runtime.exceptionThrown":
             self.errors.append(params["exceptionDetails"]["text"])
         elif method == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning", "assert"}:
@@ -127,39 +128,40 @@ class Browser:
             self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
 
     def open(self, address):
-        """Go to a page, and wait until it is loaded with all that belongs to it."""
-        self.order("Page.navigate", url=address)
-        self.wait(lambda message: message.get("method") == "Page.loadEventFired")
+        """Open a page and wait for its load event."""
+        self.send_command("Page.navigate", url=address)
+        self.wait_for_message(lambda message: message.get("method") == "Page.loadEventFired")
 
-    def run(self, script):
-        """Return the value of an expression in the page; of a promise what it becomes."""
-        answer = self.order("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+    def evaluate(self, script):
+        """Return the value of a JavaScript expression; a promise is awaited."""
+        params = {"expression": script, "awaitPromise": True, "returnByValue": True}
+        response = self.send_command("Runtime.evaluate", **params)
+        assert "exceptionDetails" not in response, response
+        return response["result"].get("value")
 
-    def until(self, condition):
-        """Wait until an expression is true in the page, which is looked at whenever the page changes."""
-        self.run(
+    def wait_until(self, condition):
+        """Wait until a JavaScript expression is true; it is evaluated whenever the page changes."""
+        self.evaluate(
             "new Promise((done) => {"
-            f"const look = () => ({condition}) && done();"
-            "new MutationObserver(look).observe(document, {subtree: true, childList: true, attributes: true,"
-            " characterData: true}); look(); })"
+            f"const check = () => ({condition}) && done();"
+            "new MutationObserver(check).observe(document, {subtree: true, childList: true, attributes: true,"
+            " characterData: true}); check(); })"
         )
 
-    def press(self, selector):
-        """Wait for an element, and press it with the mouse."""
+    def click(self, selector):
+        """Wait for an element and click it with the mouse."""
         element = f"document.querySelector({json.dumps(selector)})"
-        self.until(element)
-        x, y = self.run(
+        self.wait_until(element)
+        x, y = self.evaluate(
             f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
             f"(({element}.scrollIntoView({{block: 'center'}}), {element}.getBoundingClientRect()))"
         )
         for kind in ("mousePressed", "mouseReleased"):
-            self.order("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            self.send_command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def size(self, width, height, *, dark=False):
-        """Make the page as wide and high as this, in pixels."""
-        self.order(
+    def set_size(self, width, height, *, dark=False):
+        """Set the size of the page in pixels, and its colour scheme."""
+        self.send_command(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
@@ -167,9 +169,9 @@ class Browser:
             mobile=width < 600,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.order("Emulation.setEmulatedMedia", features=[scheme])
+        self.send_command("Emulation.setEmulatedMedia", features=[scheme])
 
-    def seen(self):
-        """What is seen of the page, as an image."""
-        data = self.order("Page.captureScreenshot", format="png")["data"]
+    def screenshot(self):
+        """The visible part of the page as an image."""
+        data = self.send_command("Page.captureScreenshot", format="png")["data"]
         return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")

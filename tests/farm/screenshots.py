@@ -1,4 +1,4 @@
-"""Makes the pictures of the farm in docs/pictures: ``python -m tests.farm.screenshots``. Needs Chromium."""
+"""Creates the pictures of the farm in docs/pictures: ``python -m tests.farm.screenshots``. Needs Chromium."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SIZE = {"width": "320", "height": "180"}
 GAP = 24
 
 
-def night(caller):
-    """Some tasks of a night, in all states; returns the number of the one that renders."""
+def submit_tasks(caller):
+    """Submit tasks that end in different states; return the id of the one that renders."""
     farm = caller.farm
     caller.submit(job("sh010.blend", "1-24[1]", **SIZE))
     caller.submit(job("sh020.blend", "1-24[1]", **SIZE))
@@ -40,30 +40,30 @@ def night(caller):
     return rendering
 
 
-def shot(browser, address, width, height, *, dark=False):
-    """A page as it is seen."""
-    browser.size(width, height, dark=dark)
+def screenshot(browser, address, width, height, *, dark=False):
+    """A screenshot of a page."""
+    browser.set_size(width, height, dark=dark)
     browser.open(address)
-    return browser.seen()
+    return browser.screenshot()
 
 
 def side_by_side(images, name, gap=GAP, colours=256):
-    """Write images next to each other, in few colours where they are mostly flat."""
+    """Write images side by side; ``colours`` is the size of the palette, 0 for true colour."""
     width = sum(image.width for image in images) + gap * (len(images) - 1)
-    whole = Image.new("RGB", (width, images[0].height), "gray")
+    canvas = Image.new("RGB", (width, images[0].height), "gray")
     left = 0
     for image in images:
-        whole.paste(image, (left, 0))
+        canvas.paste(image, (left, 0))
         left += image.width + gap
     if colours:
-        whole = whole.quantize(colours, dither=Image.Dither.NONE)
-    whole.save(PICTURES / name, optimize=True)
+        canvas = canvas.quantize(colours, dither=Image.Dither.NONE)
+    canvas.save(PICTURES / name, optimize=True)
 
 
 def main():
-    """Make all pictures anew."""
+    """Create all pictures."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    passes = [to_eight_bits(render_frame("sh030", 3, 320, 180, one)) for one in Pass]
+    passes = [to_eight_bits(render_frame("sh030", 3, 320, 180, each)) for each in Pass]
     side_by_side(passes, "farm-passes.png", gap=8, colours=0)
     renders = [{"scene": "lobby*", "fail_frames": "5,11"}]
     with (
@@ -71,11 +71,11 @@ def main():
         Farm(Path(folder) / "farm", ManualClock(time.time()), scenario={"renders": renders}) as farm,
         chromium(f"{folder}/chromium") as browser,
     ):
-        task = f"http://{farm.address}/task/{night(Caller(farm))}"
+        task = f"http://{farm.address}/task/{submit_tasks(Caller(farm))}"
         home = f"http://{farm.address}/"
-        side_by_side([shot(browser, home, 1100, 800)], "farm.png")
-        side_by_side([shot(browser, task, 1100, 800, dark=True)], "farm-task.png")
-        phones = [shot(browser, home, 390, 780, dark=True), shot(browser, task, 390, 780)]
+        side_by_side([screenshot(browser, home, 1100, 800)], "farm.png")
+        side_by_side([screenshot(browser, task, 1100, 800, dark=True)], "farm-task.png")
+        phones = [screenshot(browser, home, 390, 780, dark=True), screenshot(browser, task, 390, 780)]
         side_by_side(phones, "farm-phone.png")
 
 

@@ -1,4 +1,4 @@
-"""The farm's pages in a real browser."""
+"""The farm's web console in Chromium."""
 
 from __future__ import annotations
 
@@ -22,63 +22,63 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def without_errors(browser, farm):
-    """Look for errors while the farm still runs, which is ended after this fixture."""
+def check_no_errors(browser, farm):
+    """Check for errors while the farm still runs; it stops after this fixture."""
     browser.errors.clear()
     yield
     browser.open("about:blank")
     assert browser.errors == []
 
 
-def test_the_tasks_are_shown_and_the_page_updates_itself(browser, caller):
+def test_farm_page_lists_tasks_and_updates(browser, caller):
     caller.submit(job("sh010.blend"))
     browser.open(f"http://{caller.farm.address}/")
-    assert browser.run(NAMES) == ["sh010.blend"]
-    assert browser.run(STATE) == "waiting"
-    browser.run("window.first = document.querySelector('.tasks li')")
+    assert browser.evaluate(NAMES) == ["sh010.blend"]
+    assert browser.evaluate(STATE) == "waiting"
+    browser.evaluate("window.first = document.querySelector('.tasks li')")
 
     caller.farm.advance(1000)
-    browser.until(f"{STATE} === 'finished'")
-    assert browser.run("first.isConnected")
+    browser.wait_until(f"{STATE} === 'finished'")
+    assert browser.evaluate("first.isConnected")
     caller.submit(job("<script>alert(1)<script>.blend"))
-    browser.until(f"{NAMES}.length === 2")
-    assert browser.run(NAMES) == ["<script>alert(1)<script>.blend", "sh010.blend"]
+    browser.wait_until(f"{NAMES}.length === 2")
+    assert browser.evaluate(NAMES) == ["<script>alert(1)<script>.blend", "sh010.blend"]
 
 
-def test_frames_appear_as_they_are_done_and_nothing_flickers(browser, caller):
-    number = caller.submit(job(frames="1-8[1]", width="320", height="180"))
+def test_task_page_frame_done_adds_picture_and_keeps_others(browser, caller):
+    task_id = caller.submit(job(frames="1-8[1]", width="320", height="180"))
     caller.farm.advance(220)
-    browser.open(f"http://{caller.farm.address}/task/{number}")
-    before = browser.run(f"{PICTURES}.length")
+    browser.open(f"http://{caller.farm.address}/task/{task_id}")
+    before = browser.evaluate(f"{PICTURES}.length")
     assert 0 < before < 8
-    browser.run(f"window.first = {PICTURES}[0]; first.decode()")
+    browser.evaluate(f"window.first = {PICTURES}[0]; first.decode()")
 
     caller.farm.advance(1000)
-    browser.until(f"{PICTURES}.length === 8")
-    assert browser.run("first.isConnected")
-    assert browser.run(
+    browser.wait_until(f"{PICTURES}.length === 8")
+    assert browser.evaluate("first.isConnected")
+    assert browser.evaluate(
         f"Promise.all({PICTURES}.map((image) => (image.loading = 'eager', image.decode())))"
         f".then(() => {PICTURES}.every((image) => image.naturalWidth === 192))"
     )
-    assert browser.run("document.querySelectorAll('.frame.done').length") == 8
+    assert browser.evaluate("document.querySelectorAll('.frame.done').length") == 8
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_the_pages_fit_a_phone_and_a_desk(browser, caller, width):
-    number = caller.submit(job(f"{'long_name_' * 12}.blend", "1-30[1]"))
+def test_pages_any_width_do_not_scroll_sideways(browser, caller, width):
+    task_id = caller.submit(job(f"{'long_name_' * 12}.blend", "1-30[1]"))
     caller.farm.advance(300)
-    browser.size(width, 800)
-    for path in ("/", f"/task/{number}"):
+    browser.set_size(width, 800)
+    for path in ("/", f"/task/{task_id}"):
         browser.open(f"http://{caller.farm.address}{path}")
-        assert browser.run("document.documentElement.scrollWidth") == width
+        assert browser.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_a_farm_that_ends_is_told_and_one_that_is_back_is_seen(browser, tmp_path):
+def test_page_farm_restarts_shows_offline_then_online(browser, tmp_path):
     with Farm(tmp_path / "again", ManualClock()) as farm:
         browser.open(f"http://{farm.address}/")
         port = farm.connection()["port"]
-    browser.until("document.body.classList.contains('is-lost')")
+    browser.wait_until("document.body.classList.contains('is-offline')")
     with Farm(tmp_path / "again", ManualClock(), port=port):
-        browser.until("!document.body.classList.contains('is-lost')")
+        browser.wait_until("!document.body.classList.contains('is-offline')")
     browser.open("about:blank")
-    browser.errors.clear()  # the requests that nobody answered
+    browser.errors.clear()  # the failed requests

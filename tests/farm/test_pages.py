@@ -1,4 +1,4 @@
-"""The farm's pages as HTML: what they show, and what they never do."""
+"""The HTML of the farm's web console: its content, escaping and access control."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOID = {"meta", "link", "img", "rect"}
 
 
 class Page(HTMLParser):
-    """What a person reads on a page, its links and pictures; it fails on tags that are not closed."""
+    """Text, links and pictures of a page; fails on unclosed tags and on inline handlers and styles."""
 
     def __init__(self, text):
         super().__init__()
@@ -47,8 +47,8 @@ class Page(HTMLParser):
         self.text += f" {data} " if data.strip() else ""
 
 
-class Visitor:
-    """Asks a farm for its pages over HTTP."""
+class PageClient:
+    """Requests pages of a farm over HTTP."""
 
     def __init__(self, farm):
         self.farm = farm
@@ -56,8 +56,8 @@ class Visitor:
     def get(self, path, method="GET"):
         with closing(HTTPConnection(self.farm.address, timeout=30)) as http:
             http.request(method, path)
-            answer = http.getresponse()
-            return answer.status, dict(answer.headers.items()), answer.read()
+            response = http.getresponse()
+            return response.status, dict(response.headers.items()), response.read()
 
     def page(self, path):
         status, headers, body = self.get(path)
@@ -66,69 +66,69 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(farm):
-    return Visitor(farm)
+def pages(farm):
+    return PageClient(farm)
 
 
-def test_an_empty_farm_says_so(visitor):
-    page = visitor.page("/")
+def test_farm_page_no_tasks_shows_hint_and_balance(pages):
+    page = pages.page("/")
     assert "No task yet" in page.text
     assert "¥500.00" in page.text
 
 
-def test_the_first_page_shows_tasks_progress_and_money(caller, visitor):
+def test_farm_page_shows_tasks_progress_and_funds(caller, pages):
     first, second = caller.submit(), caller.submit(job("sh020.blend", "1-10[1]"))
     caller.farm.advance(300)
     caller.call(STOP, taskIds=[second])
     caller.create()
-    page = visitor.page("/")
+    page = pages.page("/")
     assert page.links[1:] == [f"/task/{second + 1}", f"/task/{second}", f"/task/{first}"]
     assert "created" in page.text
     done = caller.info(second)["doneFrames"]
     assert f"{done} of 10 frames · {10 - done} stopped" in page.text
     profile = caller.call("/api/render/setUp/queryUserProfile")
     assert f"¥{profile['coupon']:.2f}" in page.text
-    shots = [picture.rpartition("_")[0] for picture in page.pictures[1:]]
-    assert shots == [f"/task/{second}/thumbnail/sh020", f"/task/{first}/thumbnail/sh010"]
+    thumbnails = [picture.rpartition("_")[0] for picture in page.pictures[1:]]
+    assert thumbnails == [f"/task/{second}/thumbnail/sh020", f"/task/{first}/thumbnail/sh010"]
 
 
-def test_a_task_shows_its_frames_and_what_they_cost(caller, visitor):
-    number = caller.submit(job("a.blend", "1-6[1]"))
+def test_task_page_shows_frames_and_costs(caller, pages):
+    task_id = caller.submit(job("a.blend", "1-6[1]"))
     caller.farm.advance(200)
-    page = visitor.page(f"/task/{number}")
-    frames = caller.frames(number)["items"]
+    page = pages.page(f"/task/{task_id}")
+    frames = caller.frames(task_id)["items"]
     for frame in frames:
         if frame["frameStatus"] == 4:
             assert f"¥{frame['couponFee'] + frame['feeAmount']:.4f}" in page.text
     assert page.text.count("¥0.0") >= 4
     assert "Frame 1: done" in page.text
-    assert "Frame 5: begun" in page.text
+    assert "Frame 5: started" in page.text
     assert "rendering" in page.text
     assert len(page.pictures) == 1 + sum(frame["frameStatus"] == 4 for frame in frames)
 
 
-def test_a_layered_task_shows_its_leaves_and_their_sums(caller, visitor):
-    number = caller.submit(maya(("beauty", "shadow")))
-    assert caller.info(number)["taskStatus"] == 0
+def test_task_page_layered_task_shows_leaves_and_sums(caller, pages):
+    task_id = caller.submit(maya(("beauty", "shadow")))
+    assert caller.info(task_id)["taskStatus"] == 0
     caller.farm.advance(1000)
-    page = visitor.page(f"/task/{number}")
+    page = pages.page(f"/task/{task_id}")
     assert "4 of 4 frames" in page.text
     assert "finished" in page.text
-    leaves = [leaf["id"] for leaf in caller.leaves(number)]
+    leaves = [leaf["id"] for leaf in caller.leaves(task_id)]
     assert page.links[1:] == [f"/task/{leaf}" for leaf in leaves]
-    leaf = visitor.page(f"/task/{leaves[1]}")
-    assert f"/task/{number}" in leaf.links
+    leaf = pages.page(f"/task/{leaves[1]}")
+    assert f"/task/{task_id}" in leaf.links
     assert "shadow" in leaf.text
-    assert visitor.page("/").links[1:] == [f"/task/{number}"]
+    assert pages.page("/").links[1:] == [f"/task/{task_id}"]
 
 
-def test_pictures_are_served(caller, visitor):
-    number = caller.submit(job("b.blend", "1", "400", "200", tiles="2"))
+def test_picture_links_return_images(caller, pages):
+    task_id = caller.submit(job("b.blend", "1", "400", "200", tiles="2"))
     caller.farm.advance(1000)
-    page = visitor.page(f"/task/{number}")
+    page = pages.page(f"/task/{task_id}")
     sizes = []
     for link in [*page.pictures[1:], *page.links[1:]]:
-        status, headers, body = visitor.get(link)
+        status, headers, body = pages.get(link)
         assert status == 200
         assert headers["Content-Type"] == ("image/jpeg" if "thumbnail" in link else "image/png")
         sizes.append(Image.open(io.BytesIO(body)).size)
@@ -136,60 +136,60 @@ def test_pictures_are_served(caller, visitor):
 
 
 @pytest.mark.parametrize(
-    ("asked", "media"),
+    ("image_format", "content_type"),
     [("JPEG", "image/jpeg"), ("TIFF", "image/tiff"), ("TARGA", None), ("OPEN_EXR", "image/png")],
 )
-def test_frames_are_served_in_the_format_that_was_asked_for(caller, visitor, asked, media):
+def test_frame_link_returns_requested_format(caller, pages, image_format, content_type):
     task_json = job("c.blend", "1")
-    task_json["scene_info_render"]["common"]["Render_Format"] = asked
-    number = caller.submit(task_json)
+    task_json["scene_info_render"]["common"]["Render_Format"] = image_format
+    task_id = caller.submit(task_json)
     caller.farm.advance(1000)
-    status, headers, body = visitor.get(visitor.page(f"/task/{number}").links[1])
+    status, headers, body = pages.get(pages.page(f"/task/{task_id}").links[1])
     if status == 404:
-        assert media is None
+        assert content_type is None
     else:
-        assert headers["Content-Type"] == media
+        assert headers["Content-Type"] == content_type
         assert Image.open(io.BytesIO(body)).size == (32, 18)
 
 
 SCRIPT = "<script>alert(1)</script> & \"x\" 'y' {name}.blend"
 
 
-def test_names_are_escaped(caller, visitor):
+def test_pages_names_with_markup_are_escaped(caller, pages):
     scene = SCRIPT.replace("/", "\u2215")
     layers = maya((f"<b>{SCRIPT}", "<img src=x onerror=alert(1)>"))
     for task_json in (job(scene, "1", project_name=SCRIPT), layers):
-        number = caller.submit(task_json)
+        task_id = caller.submit(task_json)
         caller.farm.advance(1000)
         for path in (
             "/",
-            f"/task/{number}",
-            *(f"/task/{leaf['id']}" for leaf in caller.leaves(number) or []),
+            f"/task/{task_id}",
+            *(f"/task/{leaf['id']}" for leaf in caller.leaves(task_id) or []),
         ):
-            page = visitor.page(path)
+            page = pages.page(path)
             assert page.tags.count("script") == 1
             assert "b" not in page.tags or page.tags.count("b") < 10
             assert len([tag for tag in page.tags if tag == "img"]) == len(page.pictures)
             for link in page.pictures + page.links:
-                assert visitor.get(link)[0] == 200
-    assert scene in visitor.page("/").text
+                assert pages.get(link)[0] == 200
+    assert scene in pages.page("/").text
 
 
-def test_half_characters_and_controls_do_no_harm(caller, visitor):
-    number = caller.submit(job("a\ud800\n\0\u202eb #1?%2f 衣.blend", "1"))
+def test_pages_names_with_surrogates_and_controls_are_served(caller, pages):
+    task_id = caller.submit(job("a\ud800\n\0\u202eb #1?%2f 衣.blend", "1"))
     caller.farm.advance(1000)
-    for link in visitor.page(f"/task/{number}").links:
-        assert visitor.get(link)[0] == 200
+    for link in pages.page(f"/task/{task_id}").links:
+        assert pages.get(link)[0] == 200
 
 
-def test_only_templates_are_html():
+def test_html_escapes_values_but_not_html():
     assert html("<b>{a}{b}</b>", a="<&\"'>", b=Html("<i>")) == "<b>&lt;&amp;&quot;&#x27;&gt;<i></b>"
     assert html("{a}", a="{b}") == "{b}"
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", *(f"/static/{name}" for name in STATIC_FILES)])
-def test_headers_keep_other_sites_out(visitor, path):
-    status, headers, _ = visitor.get(path)
+def test_response_headers_restrict_other_sites(pages, path):
+    status, headers, _ = pages.get(path)
     assert status == (404 if path == "/nothing" else 200)
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -199,8 +199,8 @@ def test_headers_keep_other_sites_out(visitor, path):
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS"])
-def test_pages_are_only_read(visitor, method):
-    assert visitor.get("/", method)[0] == 501
+def test_pages_other_methods_are_not_implemented(pages, method):
+    assert pages.get("/", method)[0] == 501
 
 
 @pytest.mark.parametrize(
@@ -235,29 +235,29 @@ def test_pages_are_only_read(visitor, method):
         "//evil.example/",
     ],
 )
-def test_nothing_else_is_served(caller, visitor, path, tmp_path):
-    number = caller.submit()
+def test_router_unknown_or_unsafe_path_returns_404(caller, pages, path, tmp_path):
+    task_id = caller.submit()
     caller.farm.advance(1000)
-    folder = caller.farm.output_root / caller.info(number)["outputFileName"]
+    folder = caller.farm.output_root / caller.info(task_id)["outputFileName"]
     (folder / "link.png").symlink_to(caller.farm.connections_file)
     (folder / "key.png").hardlink_to(folder / "sh010_0001.png")
     (folder / "notes.txt").write_text("text")
     if "key.png" in path:
-        assert visitor.get(path)[0] == 200
+        assert pages.get(path)[0] == 200
     else:
-        assert visitor.get(path)[0] == 404
+        assert pages.get(path)[0] == 404
 
 
-def test_nothing_secret_is_shown(caller, visitor):
-    number = caller.submit()
+def test_pages_contain_no_secret(caller, pages):
+    task_id = caller.submit()
     caller.farm.advance(1000)
     connection = caller.farm.connection()
     storage = str(caller.farm.connections_file.parent)
-    for path in ("/", f"/task/{number}"):
-        _, headers, body = visitor.get(path)
-        shown = json.dumps(headers) + body.decode()
+    for path in ("/", f"/task/{task_id}"):
+        _, headers, body = pages.get(path)
+        content = json.dumps(headers) + body.decode()
         for secret in (connection["password"], connection["login"], storage, "signature"):
-            assert secret not in shown
+            assert secret not in content
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_nothing_secret_is_shown(caller, visitor):
         ("0.0.0.0", "farm.studio.example:8899", 200),
     ],
 )
-def test_another_sites_name_that_leads_here_is_not_answered_to(tmp_path, listens_on, host, status):
+def test_router_foreign_host_header_returns_404(tmp_path, listens_on, host, status):
     with Farm(tmp_path / "farm", ManualClock(), host=listens_on) as farm:
         port = farm.connection()["port"]
         with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as http:
@@ -280,46 +280,46 @@ def test_another_sites_name_that_leads_here_is_not_answered_to(tmp_path, listens
             assert http.getresponse().status == status
 
 
-def test_long_lists_come_in_pages(caller, visitor):
-    numbers = caller.call("/api/render/submit/createTask", count=100)["taskIdList"]
-    page = visitor.page("/")
+def test_pages_long_lists_are_paged(caller, pages):
+    task_ids = caller.call("/api/render/submit/createTask", count=100)["taskIdList"]
+    page = pages.page("/")
     assert len(page.links) == 1 + 50 + 1
     assert page.links[-1] == "/?page=2"
-    assert visitor.page("/?page=2").links[-2:] == [f"/task/{numbers[0]}", "/?page=1"]
-    number = caller.submit(job(frames="1-500[1]"))
-    assert "page 3 of 3" in visitor.page(f"/task/{number}?page=3").text
+    assert pages.page("/?page=2").links[-2:] == [f"/task/{task_ids[0]}", "/?page=1"]
+    task_id = caller.submit(job(frames="1-500[1]"))
+    assert "page 3 of 3" in pages.page(f"/task/{task_id}?page=3").text
 
 
-def test_a_deleted_task_is_gone(caller, visitor):
-    number = caller.submit()
+def test_pages_deleted_task_is_gone(caller, pages):
+    task_id = caller.submit()
     caller.farm.advance(1000)
-    caller.call("/api/render/handle/deleteTask", taskIds=[number])
-    assert visitor.get(f"/task/{number}")[0] == 404
-    assert visitor.page("/").links == ["/"]
+    caller.call("/api/render/handle/deleteTask", taskIds=[task_id])
+    assert pages.get(f"/task/{task_id}")[0] == 404
+    assert pages.page("/").links == ["/"]
 
 
-def test_what_is_owed_stands_out(tmp_path):
-    money = {"coupon": "0", "balance": "0.01"}
-    with Farm(tmp_path / "farm", ManualClock(), scenario={"account": money}) as farm:
+def test_pages_out_of_funds_show_owed_amount_and_stop(tmp_path):
+    account = {"coupon": "0", "balance": "0.01"}
+    with Farm(tmp_path / "farm", ManualClock(), scenario={"account": account}) as farm:
         caller = Caller(farm)
-        number = caller.submit()
+        task_id = caller.submit()
         farm.advance(1000)
-        visitor = Visitor(farm)
-        assert "Owed" in visitor.page("/").text
-        assert "stopped: no money" in visitor.page(f"/task/{number}").text
+        pages = PageClient(farm)
+        assert "Owed" in pages.page("/").text
+        assert "stopped: out of funds" in pages.page(f"/task/{task_id}").text
 
 
-def test_thumbnails_outlive_the_farm(tmp_path):
+def test_pages_farm_restarted_shows_same_thumbnails(tmp_path):
     with Farm(tmp_path / "farm", ManualClock()) as farm:
-        number = Caller(farm).submit()
+        task_id = Caller(farm).submit()
         farm.advance(1000)
-        shown = Visitor(farm).page("/").pictures
+        content = PageClient(farm).page("/").pictures
     with Farm(tmp_path / "farm", ManualClock()) as farm:
-        visitor = Visitor(farm)
-        assert visitor.page("/").pictures == shown
-        assert len(visitor.page(f"/task/{number}").pictures) == 5
+        pages = PageClient(farm)
+        assert pages.page("/").pictures == content
+        assert len(pages.page(f"/task/{task_id}").pictures) == 5
 
 
-def test_every_state_has_a_colour_and_a_place():
+def test_views_every_state_has_css_class_and_severity():
     assert set(TASK_CSS_CLASSES) == set(SEVERITY) == set(TaskState)
     assert set(FRAME_CSS_CLASSES) == set(FrameState)

@@ -1,5 +1,6 @@
-"""Pages of the farm for a person: what it renders, what that costs, and the frames.
+"""The web console of the farm: its tasks, their costs and their frames.
 
-``site`` answers a path; ``farm_page`` and ``task_page`` each look at the farm, while nothing moves, and show
-what they have seen, while the farm goes on. All HTML is made by ``markup``, which escapes what is put in.
+``router`` responds to a path. ``farm_page`` and ``task_page`` each have ``build_view``, which reads the
+simulation under its lock, and ``render``, which makes the HTML after the lock is released. ``elements``
+escapes all values.
 """

@@ -1,4 +1,4 @@
-"""Pieces that the pages share: figures, the progress of a task, tasks in a list, pages of a list."""
+"""Components of the pages: facts, progress bar, state badge, task list and pager."""
 
 from __future__ import annotations
 
@@ -15,79 +15,79 @@ BAR_CLASSES = ("done", "running", "failed", "stopped")
 
 
 def fact_list(values: Mapping[str, object], highlighted: str = "") -> Html:
-    """Return named figures; the one whose name is ``highlighted`` stands out."""
+    """Return a list of named facts with one of them highlighted."""
     cells = (
         html(
-            '<div class="{kind}"><dt>{name}</dt><dd>{value}</dd></div>',
-            kind="owing" if name == highlighted else "",
+            '<div class="{css_class}"><dt>{name}</dt><dd>{value}</dd></div>',
+            css_class="owed" if name == highlighted else "",
             name=name,
             value=value,
         )
         for name, value in values.items()
     )
-    return html('<dl class="figures">{cells}</dl>', cells=join(cells))
+    return html('<dl class="facts">{cells}</dl>', cells=join(cells))
 
 
 def progress_bar(task: TaskView) -> Html:
-    """Return a bar with the frames of a task by their state, and the same in words."""
+    """Return a bar and a text with the frames of a task by state."""
     counts, total = task.counts, task.total
     if not total:
         return Html("")
     rects, left = [], 0.0
-    for hue in BAR_CLASSES:
-        width = counts[hue] * 100 / total
+    for css_class in BAR_CLASSES:
+        width = counts[css_class] * 100 / total
         rects.append(
             html(
-                '<rect class="{hue}" x="{x}" width="{w}" height="1"/>',
-                hue=hue,
+                '<rect class="{css_class}" x="{x}" width="{w}" height="1"/>',
+                css_class=css_class,
                 x=round(left, 2),
                 w=round(width, 2),
             )
         )
         left += width
-    rest = [f"{counts[hue]} {hue}" for hue in BAR_CLASSES[1:] if counts[hue]]
+    others = [f"{counts[css_class]} {css_class}" for css_class in BAR_CLASSES[1:] if counts[css_class]]
     return html(
         '<svg class="bar" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">{rects}</svg>'
         "<p>{text}</p>",
         rects=join(rects),
-        text=" · ".join([f"{counts['done']} of {task.total} frames", *rest, format_amount(task.cost)]),
+        text=" · ".join([f"{counts['done']} of {task.total} frames", *others, format_amount(task.cost)]),
     )
 
 
 def task_list(tasks: Iterable[TaskView]) -> Html:
-    """Return tasks as a list of links to their pages."""
+    """Return a list of tasks with links to their pages."""
     return html('<ul class="tasks">{items}</ul>', items=join(map(_task_item, tasks)))
 
 
-def pager(path: str, current: int, last: int) -> Html:
-    """Return links to the page before and after, nothing where there is one page."""
-    if last <= 1:
+def pager(path: str, page_number: int, page_count: int) -> Html:
+    """Return links to the previous and the next page of a list, "" if it has one page."""
+    if page_count <= 1:
         return Html("")
     links = [
-        html('<a href="{address}?page={number}">{text}</a>', address=path, number=number, text=text)
-        for number, text in ((current - 1, "← Previous"), (current + 1, "Next →"))
-        if 1 <= number <= last
+        html('<a href="{path}?page={number}">{text}</a>', path=path, number=number, text=text)
+        for number, text in ((page_number - 1, "← Previous"), (page_number + 1, "Next →"))
+        if 1 <= number <= page_count
     ]
     return html(
-        '<nav class="pager">{links}<span>page {current} of {last}</span></nav>',
+        '<nav class="pager">{links}<span>page {page_number} of {page_count}</span></nav>',
         links=join(links),
-        current=current,
-        last=last,
+        page_number=page_number,
+        page_count=page_count,
     )
 
 
 def state_badge(task: TaskView) -> Html:
-    """Return a task's state."""
-    return html('<span class="state {hue}">{state}</span>', hue=task.css_class, state=task.state)
+    """Return the state of a task with its colour."""
+    return html('<span class="state {css_class}">{state}</span>', css_class=task.css_class, state=task.state)
 
 
 def _task_item(task: TaskView) -> Html:
     return html(
-        '<li><a href="/task/{number}"><span class="shot">{shot}</span>'
-        '<span class="name"><b>{scene}</b>{label} <span class="quiet">{number}</span></span>'
+        '<li><a href="/task/{task_id}"><span class="thumbnail">{thumbnail}</span>'
+        '<span class="name"><b>{scene}</b>{label} <span class="quiet">{task_id}</span></span>'
         '{state}<span class="progress">{progress}</span></a></li>',
-        number=task.task_id,
-        shot=html('<img src="{src}" alt="" loading="lazy">', src=task.thumbnail)
+        task_id=task.task_id,
+        thumbnail=html('<img src="{src}" alt="" loading="lazy">', src=task.thumbnail)
         if task.thumbnail
         else Html(""),
         scene=task.scene,

@@ -1,4 +1,4 @@
-"""HTML that cannot be broken by what is put into it, and the frame that all pages have."""
+"""HTML with escaped values, formats of values, and the template of all pages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class Html(str):
-    """A text that is HTML already."""
+    """A string that is already HTML."""
 
     __slots__ = ()
 
 
 def html(template: str, **values: object) -> Html:
-    """Return a template with values in the places of their names; what is not :class:`Html` is escaped."""
+    """Fill a template with values by name. Every value that is not :class:`Html` is escaped."""
     safe = {
         name: value if isinstance(value, Html) else escape(str(value).encode(errors="replace").decode())
         for name, value in values.items()
@@ -27,16 +27,12 @@ def html(template: str, **values: object) -> Html:
 
 
 def join(parts: Iterable[Html]) -> Html:
-    """Return pieces of HTML one after the other."""
+    """Concatenate HTML."""
     return Html("".join(parts))
 
 
 def render_page(title: str, main: Html) -> bytes:
-    """Return a whole page.
-
-    :param title: what the browser shows as its name.
-    :param main: its content.
-    """
+    """Return a complete page with a title and a main element."""
     return html(PAGE_TEMPLATE, title=title, main=main).encode()
 
 
@@ -44,25 +40,25 @@ DASH = Html("&ndash;")
 
 
 def format_amount(value: Decimal, decimals: int = 2) -> str:
-    """Return an amount of money, in RMB."""
+    """Format an amount in RMB."""
     return f"¥{value:,.{decimals}f}"
 
 
 def time_element(milliseconds: int | None) -> Html:
-    """Return a date, milliseconds since 1970, in this machine's zone; a dash for None."""
+    """Return a time in the local time zone, a dash for None."""
     if milliseconds is None:
         return DASH
-    when = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
+    local = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
     return html(
         '<time datetime="{iso}">{time} <small>{day}</small></time>',
-        iso=when.isoformat(timespec="seconds"),
-        time=f"{when:%H:%M:%S}",
-        day=f"{when:%d %b}",
+        iso=local.isoformat(timespec="seconds"),
+        time=f"{local:%H:%M:%S}",
+        day=f"{local:%d %b}",
     )
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time in hours, minutes and seconds, without those that are 0 at its beginning."""
+    """Format a duration in hours and minutes, minutes and seconds, or seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -85,8 +81,8 @@ PAGE_TEMPLATE = """<!DOCTYPE html>
 <body>
 <header>
 <a class="home" href="/"><img src="/static/farm.svg" alt="" width="28" height="28">Render farm</a>
-<p class="lost" role="status">The farm does not answer. Trying again …</p>
-<p class="where">embedded, on this machine</p>
+<p class="offline" role="status">The farm does not respond. Retrying …</p>
+<p class="location">embedded, on this machine</p>
 </header>
 <main>{main}</main>
 </body>

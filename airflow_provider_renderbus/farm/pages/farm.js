@@ -1,45 +1,45 @@
 "use strict";
 
-// Fetches the page again and again, and changes only what differs: nothing flickers, scrolls or loads anew.
+// Fetches the page periodically and patches only what differs, so that nothing flickers, scrolls or reloads.
 
-const MILLISECONDS = 2000;
+const POLL_MILLISECONDS = 2000;
 
-function sync(old, fresh) {
-  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
-    old.replaceWith(document.importNode(fresh, true));
-  } else if (old.nodeType !== Node.ELEMENT_NODE) {
-    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+function patch(current, fresh) {
+  if (current.nodeType !== fresh.nodeType || current.nodeName !== fresh.nodeName) {
+    current.replaceWith(document.importNode(fresh, true));
+  } else if (current.nodeType !== Node.ELEMENT_NODE) {
+    if (current.nodeValue !== fresh.nodeValue) current.nodeValue = fresh.nodeValue;
   } else {
-    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name } of [...current.attributes]) if (!fresh.hasAttribute(name)) current.removeAttribute(name);
     for (const { name, value } of fresh.attributes) {
-      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      if (current.getAttribute(name) !== value) current.setAttribute(name, value);
     }
-    const before = [...old.childNodes], after = [...fresh.childNodes];
+    const before = [...current.childNodes], after = [...fresh.childNodes];
     after.forEach((node, at) => {
-      if (at < before.length) sync(before[at], node);
-      else old.append(document.importNode(node, true));
+      if (at < before.length) patch(before[at], node);
+      else current.append(document.importNode(node, true));
     });
     before.slice(after.length).forEach((node) => node.remove());
   }
 }
 
-async function look() {
+async function refresh() {
   try {
-    const answer = await fetch(location.href);
-    if (!answer.ok) throw new Error(answer.statusText);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(location.href);
+    if (!response.ok) throw new Error(response.statusText);
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     document.title = fresh.title;
-    sync(document.querySelector("main"), fresh.querySelector("main"));
-    document.body.classList.remove("is-lost");
+    patch(document.querySelector("main"), fresh.querySelector("main"));
+    document.body.classList.remove("is-offline");
   } catch {
-    document.body.classList.add("is-lost");
+    document.body.classList.add("is-offline");
   }
 }
 
-async function keepLooking() {
-  if (!document.hidden) await look();
-  setTimeout(keepLooking, MILLISECONDS);
+async function poll() {
+  if (!document.hidden) await refresh();
+  setTimeout(poll, POLL_MILLISECONDS);
 }
 
-setTimeout(keepLooking, MILLISECONDS);
-document.addEventListener("visibilitychange", () => document.hidden || look());
+setTimeout(poll, POLL_MILLISECONDS);
+document.addEventListener("visibilitychange", () => document.hidden || refresh());

@@ -1,4 +1,4 @@
-"""The page ``/``: the customer's money, and the tasks."""
+"""The page ``/``: the customer's account and the tasks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.simulation.simulation import Simulation
 
 NO_TASKS = Html(
-    '<p class="empty">No task yet. A DAG that uses the connection of this farm makes the first.</p>'
+    '<p class="empty">No task yet. A DAG that uses the connection of this farm creates the first.</p>'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FarmView:
-    """The farm as a person sees it."""
+    """The content of the page."""
 
     facts: dict[str, object]
     highlighted: str
@@ -35,24 +35,29 @@ class FarmView:
     page_count: int
 
 
-def build_view(life: Simulation, page_number: int) -> FarmView | None:
-    """Return what a page of the farm shows; None past the last."""
-    tasks = listed_tasks(life)
-    last = max(-(-len(tasks) // TASKS_PER_PAGE), 1)
-    if not 1 <= page_number <= last:
+def build_view(simulation: Simulation, page_number: int) -> FarmView | None:
+    """Return the content of a page of the task list, None if the page does not exist."""
+    tasks = listed_tasks(simulation)
+    page_count = max(-(-len(tasks) // TASKS_PER_PAGE), 1)
+    if not 1 <= page_number <= page_count:
         return None
-    cut = tasks[(page_number - 1) * TASKS_PER_PAGE : page_number * TASKS_PER_PAGE]
-    views = [build_task_view(life, task) for task in cut]
-    owing = "Owed" if life.funds.unpaid else ""
-    working = {"Machines at work": sum(len(task.running_frames) for task in life.tasks.values())}
-    return FarmView(_money_facts(life.funds) | working, owing, views, len(tasks), page_number, last)
+    page_tasks = tasks[(page_number - 1) * TASKS_PER_PAGE : page_number * TASKS_PER_PAGE]
+    return FarmView(
+        facts=_funds_facts(simulation.funds)
+        | {"Running machines": sum(len(task.running_frames) for task in simulation.tasks.values())},
+        highlighted="Owed" if simulation.funds.unpaid else "",
+        tasks=[build_task_view(simulation, task) for task in page_tasks],
+        total=len(tasks),
+        page_number=page_number,
+        page_count=page_count,
+    )
 
 
 def render(view: FarmView) -> bytes:
-    """Return the page."""
+    """Return the HTML of the page."""
     main = html(
-        '{figures}<h1 class="list">Tasks <small>{total}</small></h1>{tasks}{pager}',
-        figures=fact_list(view.facts, view.highlighted),
+        '{facts}<h1 class="list">Tasks <small>{total}</small></h1>{tasks}{pager}',
+        facts=fact_list(view.facts, view.highlighted),
         total=view.total,
         tasks=task_list(view.tasks) if view.tasks else NO_TASKS,
         pager=pager("/", view.page_number, view.page_count),
@@ -60,10 +65,10 @@ def render(view: FarmView) -> bytes:
     return render_page("Render farm", main)
 
 
-def _money_facts(money: Funds) -> dict[str, object]:
-    shown: dict[str, object] = {
-        "Balance": format_amount(money.balance),
-        "Coupons": format_amount(money.coupon),
-        "Price of a machine": html("{price} <small>an hour</small>", price=format_amount(money.price)),
+def _funds_facts(funds: Funds) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "Balance": format_amount(funds.balance),
+        "Coupons": format_amount(funds.coupon),
+        "Price of a machine": html("{price} <small>per hour</small>", price=format_amount(funds.price)),
     }
-    return shown | ({"Owed": format_amount(money.unpaid)} if money.unpaid else {})
+    return facts | ({"Owed": format_amount(funds.unpaid)} if funds.unpaid else {})

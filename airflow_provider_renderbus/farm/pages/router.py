@@ -1,4 +1,4 @@
-"""What is answered to a browser: which page, which picture, with what headers."""
+"""Routes GET requests to pages, pictures and static files, with security headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STATIC_FOLDER = Path(__file__).parent
 STATIC_FILES = {"farm.css": "text/css", "farm.js": "text/javascript", "farm.svg": "image/svg+xml"}
 _TASK_PATH = re.compile(r"/task/([1-9][0-9]{0,17})(?:/(thumbnail|frame|tile)/(.+))?")
-# Nothing but what the farm itself serves, and no script or style within a page.
+# Only resources of the farm itself; no inline scripts or styles.
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -37,66 +37,67 @@ NO_STORE, CACHED = "no-store", "private, max-age=3600"
 
 
 class Router:
-    """The farm's pages.
+    """Responds to the requests of browsers.
 
-    :param life: the tasks.
-    :param host: the address that the farm listens on. One that only this machine reaches answers to this
-        machine's own names alone: another site could have its name lead here, to read in its visitor's place.
+    :param simulation: the simulation of the farm.
+    :param host: address that the farm listens on. On the loopback interface the Host header must be a name of
+        the loopback interface, which prevents DNS rebinding by other sites.
     """
 
-    def __init__(self, life: Simulation, host: str) -> None:
-        self._life = life
+    def __init__(self, simulation: Simulation, host: str) -> None:
+        self._simulation = simulation
         self._allowed_hosts = LOCAL_NAMES if host in LOCAL_NAMES else ()
 
     def respond(self, target: str, host: str) -> Response:
-        """Answer a GET request.
+        """Respond to a GET request.
 
-        :param target: path and query of the URL, as the request has them.
-        :param host: the header ``Host``: the name that the browser was led here by, and the port.
+        :param target: path and query of the URL.
+        :param host: value of the ``Host`` header.
         :return: HTTP status, headers and body.
         """
         if self._allowed_hosts and host.partition(":")[0].lower() not in self._allowed_hosts:
             return NOT_FOUND
         url = urlsplit(target)
-        path, current = unquote(url.path), _page_number(url.query)
+        path, page_number = unquote(url.path), _page_number(url.query)
         if path == "/":
-            with self._life.lock:
-                farm = farm_page.build_view(self._life, current)
+            with self._simulation.lock:
+                farm = farm_page.build_view(self._simulation, page_number)
             return _html_response(farm_page.render(farm)) if farm else NOT_FOUND
         folder, _, name = path.removeprefix("/").partition("/")
         if folder == "static" and name in STATIC_FILES:
             return _response(STATIC_FILES[name], NO_STORE, (STATIC_FOLDER / name).read_bytes())
         match = _TASK_PATH.fullmatch(path)
-        task = self._life.tasks.get(int(match[1])) if match else None
+        task = self._simulation.tasks.get(int(match[1])) if match else None
         if not match or not task or task.deleted:
             return NOT_FOUND
         if match[2]:
             return self._picture(task, match[2], match[3])
-        with self._life.lock:
-            view = task_page.build_view(self._life, task, current)
-            self._life.evict()
+        with self._simulation.lock:
+            view = task_page.build_view(self._simulation, task, page_number)
+            self._simulation.evict()
         return _html_response(task_page.render(view)) if view else NOT_FOUND
 
-    def _picture(self, task: Task, kind: str, name: str) -> Response:
-        """Answer with the picture of a frame: a file of the task's own folder, and nothing but a picture."""
-        storage = self._life.storage
-        roots = {"thumbnail": storage.thumbnails, "frame": storage.output, "tile": storage.tiles}
-        media = "image/jpeg" if kind == "thumbnail" else guess_type(name)[0] or ""
-        if not media.startswith("image/"):
+    def _picture(self, task: Task, folder_name: str, file_name: str) -> Response:
+        """Respond with a picture of a frame. Only images in the folder of the task are served."""
+        storage = self._simulation.storage
+        folders = {"thumbnail": storage.thumbnails, "frame": storage.output, "tile": storage.tiles}
+        content_type = "image/jpeg" if folder_name == "thumbnail" else guess_type(file_name)[0] or ""
+        if not content_type.startswith("image/"):
             return NOT_FOUND
         try:
-            with ConfinedFolder(roots[kind]) as folder:
-                return _response(media, CACHED, folder.read((task.output_folder, *split_path(name))))
+            with ConfinedFolder(folders[folder_name]) as folder:
+                body = folder.read((task.output_folder, *split_path(file_name)))
         except (OSError, PathNotAllowed):
             return NOT_FOUND
+        return _response(content_type, CACHED, body)
 
 
 def _html_response(body: bytes) -> Response:
     return _response("text/html; charset=utf-8", NO_STORE, body)
 
 
-def _response(media: str, cache: str, body: bytes) -> Response:
-    return 200, {"Content-Type": media, "Cache-Control": cache, **HEADERS}, body
+def _response(content_type: str, cache_control: str, body: bytes) -> Response:
+    return 200, {"Content-Type": content_type, "Cache-Control": cache_control, **HEADERS}, body
 
 
 def _page_number(query: str) -> int:

@@ -1,4 +1,4 @@
-"""The page ``/task/<number>``: a task, its leaves, its frames and what has happened to them."""
+"""The page ``/task/<id>``: a task with its leaves, its frames and its log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FRAMES_FACT = "{range} <small>{width} &times; {height}</small>"
 
 @dataclass(frozen=True, slots=True)
 class TaskPageView:
-    """What the page of a task shows."""
+    """The content of the page."""
 
     task: TaskView
     parent: TaskView | None
@@ -54,44 +54,46 @@ class TaskPageView:
     page_count: int
 
 
-def build_view(life: Simulation, task: Task, page_number: int) -> TaskPageView | None:
-    """Return what a page of a task shows; None past the last."""
-    frames = life.frames(task)
-    last = max(-(-len(frames) // FRAMES_PER_PAGE), 1)
-    if not 1 <= page_number <= last:
+def build_view(simulation: Simulation, task: Task, page_number: int) -> TaskPageView | None:
+    """Return the content of a page of the frame list, None if the page does not exist."""
+    frames = simulation.frames(task)
+    page_count = max(-(-len(frames) // FRAMES_PER_PAGE), 1)
+    if not 1 <= page_number <= page_count:
         return None
-    cut = frames[(page_number - 1) * FRAMES_PER_PAGE : page_number * FRAMES_PER_PAGE]
-    parent = life.tasks.get(task.parent_id)
-    view, job = build_task_view(life, task), task.job
+    page_frames = frames[(page_number - 1) * FRAMES_PER_PAGE : page_number * FRAMES_PER_PAGE]
+    parent = simulation.tasks.get(task.parent_id)
+    view, job = build_task_view(simulation, task), task.job
+    frames_fact = DASH
+    if job.width:
+        frames_fact = html(FRAMES_FACT, range=job.frames_range, width=job.width, height=job.height)
+    ended_at = max((leaf.completed_at or 0 for leaf in simulation.leaves(task)), default=0) or None
     facts: dict[str, object] = {
         "Cost": format_amount(view.cost),
         "Machine time": format_duration(view.seconds),
-        "Frames": html(FRAMES_FACT, range=job.frames_range, width=job.width, height=job.height)
-        if job.width
-        else DASH,
+        "Frames": frames_fact,
         "Submitted": time_element(task.submitted_at),
-        "Ended": time_element(max((leaf.completed_at or 0 for leaf in life.leaves(task)), default=0) or None),
+        "Ended": time_element(ended_at),
     }
     return TaskPageView(
         view,
-        build_task_view(life, parent) if parent else None,
+        build_task_view(simulation, parent) if parent else None,
         facts,
-        [build_task_view(life, leaf) for leaf in task.leaves],
-        [build_frame_view(task, frame) for frame in cut],
+        [build_task_view(simulation, leaf) for leaf in task.leaves],
+        [build_frame_view(task, frame) for frame in page_frames],
         build_log(task, frames),
         page_number,
-        last,
+        page_count,
     )
 
 
 def render(view: TaskPageView) -> bytes:
-    """Return the page."""
+    """Return the HTML of the page."""
     task = view.task
     parts = [
         html(
-            '<div class="title">{parent}<h1>{scene}{label}</h1>{state}</div>'
+            '<div class="title">{breadcrumbs}<h1>{scene}{label}</h1>{state}</div>'
             '<div class="progress wide">{progress}</div>{facts}',
-            parent=_breadcrumbs(task, view.parent),
+            breadcrumbs=_breadcrumbs(task, view.parent),
             scene=task.scene,
             label=html(" · {label}", label=task.label) if task.label else Html(""),
             state=state_badge(task),
@@ -110,16 +112,17 @@ def render(view: TaskPageView) -> bytes:
             )
         )
     if view.log:
-        parts.append(html('<h2>Log</h2><ol class="log">{lines}</ol>', lines=join(map(_log_item, view.log))))
+        entries = join(map(_log_item, view.log))
+        parts.append(html('<h2>Log</h2><ol class="log">{entries}</ol>', entries=entries))
     return render_page(f"{task.scene} ({task.task_id})", join(parts))
 
 
 def _breadcrumbs(task: TaskView, parent: TaskView | None) -> Html:
     if parent is None:
-        return html('<p class="quiet">Task {number}</p>', number=task.task_id)
+        return html('<p class="quiet">Task {task_id}</p>', task_id=task.task_id)
     return html(
-        '<p class="quiet">Task {number} of <a href="/task/{parent}">{parent}</a></p>',
-        number=task.task_id,
+        '<p class="quiet">Task {task_id} of <a href="/task/{parent}">{parent}</a></p>',
+        task_id=task.task_id,
         parent=parent.task_id,
     )
 
@@ -128,27 +131,27 @@ def _frame_item(task_id: int, frame: FrameView) -> Html:
     picture = html('<span class="picture"><b>{state}</b></span>', state=frame.state)
     if frame.file:
         picture = html(
-            '<a href="/task/{number}/{kind}/{file}"><span class="picture">'
-            '<img src="/task/{number}/thumbnail/{file}?{version}" alt="Frame {name}" loading="lazy">'
+            '<a href="/task/{task_id}/{kind}/{file}"><span class="picture">'
+            '<img src="/task/{task_id}/thumbnail/{file}?{version}" alt="Frame {name}" loading="lazy">'
             "</span></a>",
-            number=task_id,
+            task_id=task_id,
             kind="tile" if frame.is_tile else "frame",
             file=frame.file,
             version=frame.version,
             name=frame.name,
         )
-    paid = DASH if frame.seconds is None else format_amount(frame.cost, 4)
-    took = "" if frame.seconds is None else format_duration(frame.seconds)
+    cost = DASH if frame.seconds is None else format_amount(frame.cost, 4)
+    render_time = "" if frame.seconds is None else format_duration(frame.seconds)
     return html(
-        '<li class="frame {hue}" title="{title}">{picture}'
-        '<p><b>{name}</b><span class="quiet">{paid}</span></p></li>',
-        hue=frame.css_class,
-        title=" · ".join(part for part in (f"Frame {frame.name}", frame.state, took) if part),
+        '<li class="frame {css_class}" title="{title}">{picture}'
+        '<p><b>{name}</b><span class="quiet">{cost}</span></p></li>',
+        css_class=frame.css_class,
+        title=" · ".join(part for part in (f"Frame {frame.name}", frame.state, render_time) if part),
         picture=picture,
         name=frame.name,
-        paid=paid,
+        cost=cost,
     )
 
 
-def _log_item(line: LogEntry) -> Html:
-    return html("<li>{date}<span>{text}</span></li>", date=time_element(line.time), text=line.text)
+def _log_item(entry: LogEntry) -> Html:
+    return html("<li>{date}<span>{text}</span></li>", date=time_element(entry.time), text=entry.text)

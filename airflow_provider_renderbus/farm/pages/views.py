@@ -1,4 +1,4 @@
-"""What the pages show, read from the farm's rooms: plain values, so that no page holds the farm up."""
+"""Views of tasks and frames as plain values, so that a page holds the simulation's lock only briefly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SEVERITY = (
     TaskState.PRE_RENDERING,
     TaskState.RENDERING,
 )
-"""The state of a layered task is that of its leaf which comes last here."""
+"""States by severity, least severe first. A layered task has the most severe state of its leaves."""
 TASK_CSS_CLASSES = {
     **dict.fromkeys(TaskState, "stopped"),
     **dict.fromkeys(ACTIVE, "waiting"),
@@ -52,19 +52,19 @@ TASK_CSS_CLASSES = {
 }
 TASK_STATE_TEXTS = {
     TaskState.STOP: "stopped",
-    TaskState.ARREARAGE_STOP: "stopped: no money",
-    TaskState.TIME_OUT_STOP: "stopped: over its time",
+    TaskState.ARREARAGE_STOP: "stopped: out of funds",
+    TaskState.TIME_OUT_STOP: "stopped: timed out",
     TaskState.FINISHED_HAS_FAILED: "finished, some failed",
     TaskState.FINISHED_HAS_STOPPED: "finished, some stopped",
     TaskState.FINISHED_TEST: "priority frames done",
     TaskState.ABANDON: "abandoned",
 }
-"""States whose name does not say it in words, as in the next table."""
+"""Texts of states whose enum name is not clear; the same for frames below."""
 FRAME_STATE_TEXTS = {
     FrameState.STARTED: "rendering",
     FrameState.ABORTED: "stopped",
     FrameState.ERROR: "failed",
-    FrameState.TIMEOUT: "over its time",
+    FrameState.TIMEOUT: "timed out",
 }
 FRAME_CSS_CLASSES = {
     **dict.fromkeys(FAILED_FRAMES, "failed"),
@@ -77,13 +77,13 @@ FRAME_CSS_CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task as a person sees it: one with leaves counts their frames and money as its own.
+    """A task as the pages show it. Frames, costs and times of a layered task are the sums of its leaves.
 
-    :param label: its layer or pass, "" where it has none.
-    :param state: in words.
-    :param hue: the class of its colour.
-    :param counts: frames by the class of their colour.
-    :param shot: address of the thumbnail of its last finished frame, "" before there is one.
+    :param label: layer or pass, "" for none.
+    :param state: text of the state.
+    :param css_class: CSS class of the state.
+    :param counts: number of frames by CSS class.
+    :param thumbnail: URL path of the thumbnail of the last finished frame, "" if there is none.
     """
 
     task_id: int
@@ -98,13 +98,13 @@ class TaskView:
 
     @property
     def total(self) -> int:
-        """How many frames it has."""
+        """Number of frames."""
         return self.counts.total()
 
 
 @dataclass(frozen=True, slots=True)
 class FrameView:
-    """A frame as a person sees it; ``file`` is the name of its picture in addresses, "" for none."""
+    """A frame as the pages show it; ``file`` is the quoted name of its picture, "" for none."""
 
     name: str
     state: str
@@ -118,85 +118,84 @@ class FrameView:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """Something that has happened, and its date in milliseconds since 1970."""
+    """A log entry; the time is in milliseconds since 1970."""
 
     time: int
     text: str
 
 
-def build_task_view(life: Simulation, task: Task) -> TaskView:
-    """Return a task as a person sees it."""
-    own = life.leaves(task)
-    state = max((leaf.state for leaf in own), key=SEVERITY.index, default=task.state)
+def build_task_view(simulation: Simulation, task: Task) -> TaskView:
+    """Return the view of a task."""
+    leaves = simulation.leaves(task)
+    state = max((leaf.state for leaf in leaves), key=SEVERITY.index, default=task.state)
     counts: Counter[str] = Counter()
-    for leaf in own:
+    for leaf in leaves:
         for frame_state, count in leaf.frame_counts.items():
             counts[FRAME_CSS_CLASSES[FrameState(frame_state)]] += count
+    label = task.job.layer
+    if task.type is not TaskType.MAIN:
+        label = _spell_out(task.type.name) if task.parent_id else ""
     return TaskView(
         task.id,
         task.job.scene or "not submitted yet",
-        task.job.layer
-        if task.type is TaskType.MAIN
-        else _spell_out(task.type.name)
-        if task.parent_id
-        else "",
+        label,
         task_state_text(state) if task.submitted_at else "created",
         TASK_CSS_CLASSES[state],
         counts,
-        sum((leaf.paid_by_coupon + leaf.paid_by_balance for leaf in own), Decimal(0)),
-        sum(leaf.seconds for leaf in own),
-        next((shot for leaf in own if (shot := _latest_thumbnail(life, leaf))), ""),
+        sum((leaf.paid_by_coupon + leaf.paid_by_balance for leaf in leaves), Decimal(0)),
+        sum(leaf.seconds for leaf in leaves),
+        next(filter(None, (_latest_thumbnail(simulation, leaf) for leaf in leaves)), ""),
     )
 
 
 def build_frame_view(task: Task, frame: Frame) -> FrameView:
-    """Return a frame as a person sees it."""
-    done = frame.state is FrameState.DONE and frame.chunk.has_files
+    """Return the view of a frame."""
+    has_picture = frame.state is FrameState.DONE and frame.chunk.has_files
     return FrameView(
         frame.chunk.name,
         frame_state_text(frame),
         FRAME_CSS_CLASSES[frame.state],
         frame.seconds if frame.state is FrameState.DONE else None,
         frame.paid_by_coupon + frame.paid_by_balance,
-        quote(task.job.file_name(frame.chunk.frames[0], frame.chunk.tile)) if done else "",
+        quote(task.job.file_name(frame.chunk.frames[0], frame.chunk.tile)) if has_picture else "",
         bool(frame.chunk.tile),
         frame.ended_at or 0,
     )
 
 
 def build_log(task: Task, frames: Iterable[Frame]) -> list[LogEntry]:
-    """Return what has happened to a task, the latest first."""
-    lines = [
-        LogEntry(date, text)
-        for date, text in (
+    """Return the log of a task, latest entry first."""
+    entries = [
+        LogEntry(time, text)
+        for time, text in (
             (task.submitted_at, "Submitted"),
-            (task.started_at, "The first machine has begun"),
+            (task.started_at, "Rendering started"),
             (task.completed_at, f"Ended: {task_state_text(task.state)}"),
         )
-        if date is not None
+        if time is not None
     ]
     for frame in frames:
         name = f"Frame {frame.chunk.name}"
         if frame.started_at is not None:
-            lines.append(LogEntry(frame.started_at, f"{name}: begun"))
+            entries.append(LogEntry(frame.started_at, f"{name}: started"))
         if frame.ended_at is not None:
-            again = f", ordered again {frame.recommits} times" if frame.recommits else ""
-            lines.append(LogEntry(frame.ended_at, f"{name}: {frame_state_text(frame)}{again}"))
-    return sorted(lines, key=lambda line: line.time, reverse=True)[:MAX_LOG_ENTRIES]
+            recommits = f", recommitted {frame.recommits} times" if frame.recommits else ""
+            entries.append(LogEntry(frame.ended_at, f"{name}: {frame_state_text(frame)}{recommits}"))
+    return sorted(entries, key=lambda entry: entry.time, reverse=True)[:MAX_LOG_ENTRIES]
 
 
-def listed_tasks(life: Simulation) -> Sequence[Task]:
-    """Return the tasks that the first page lists, the latest first: no leaves, none that are deleted."""
-    return [task for task in reversed(life.tasks.values()) if not task.parent_id and not task.deleted]
+def listed_tasks(simulation: Simulation) -> Sequence[Task]:
+    """Return the tasks of the first page, latest first, without leaves and deleted tasks."""
+    return [task for task in reversed(simulation.tasks.values()) if not task.parent_id and not task.deleted]
 
 
 def task_state_text(state: TaskState) -> str:
-    """Return the state of a task as a person says it."""
+    """Return the text of a task state."""
     return TASK_STATE_TEXTS.get(state) or _spell_out(state.name)
 
 
 def frame_state_text(frame: Frame) -> str:
-    """Return the state of a frame as a person says it."""
+    """Return the text of a frame's state."""
     return FRAME_STATE_TEXTS.get(frame.state) or _spell_out(frame.state.name)
 
 
@@ -204,6 +203,6 @@ def _spell_out(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
-def _latest_thumbnail(life: Simulation, task: Task) -> str:
-    file = life.storage.latest_file(task.output_folder) if task.submitted_at else None
+def _latest_thumbnail(simulation: Simulation, task: Task) -> str:
+    file = simulation.storage.latest_file(task.output_folder) if task.submitted_at else None
     return f"/task/{task.id}/thumbnail/{quote(file)}" if file else ""
