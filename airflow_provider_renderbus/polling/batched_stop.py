@@ -55,11 +55,8 @@ async def run_stop(
             for page in pages:
                 try:
                     async with lease(deadline) as poller:
-                        await anext(
-                            poller.queries.poll(
-                                partial(request.stop_page, page), STOP_POLL_INTERVAL, deadline
-                            )
-                        )
+                        stop_page = partial(request.stop_page, page)
+                        await anext(poller.queries.poll(stop_page, STOP_POLL_INTERVAL, deadline))
                 except (RenderbusError, ValueError) as error:
                     request.record_error(error, page)
             if request.pages():

@@ -74,15 +74,15 @@ class WorkerPoller(ABC):
     def poll(self) -> WaitResult | None:
         """Return how the wait has ended, or None while it continues, also if the farm does not answer."""
         try:
-            event = self._poll_refreshing_key()
+            result = self._poll_refreshing_key()
         except ValueError as error:
             return permanent_failure(error)
         except RenderbusError as error:
             return self._handle_error(error)
         self._errors.on_success()
-        if event is not None and not self._keeps_state:
-            log.info(event.message)
-        return event
+        if result is not None and not self._keeps_state:
+            log.info(result.message)
+        return result
 
     def _poll_refreshing_key(self) -> WaitResult | None:
         """Poll, and again with a new access key if the connection has changed: a wait may last for days."""
@@ -121,13 +121,10 @@ class WorkerPoller(ABC):
 class TaskWorkerPoller(WorkerPoller):
     """Polls tasks until all have reached a target state or one has failed.
 
-    :param hook: the hook of the connection.
-    :param task_ids: ids of the tasks.
     :param target_states: the states to wait for.
     :param failed_states: the states that count as failed; None for every terminal state that is no target.
     :param ignore_stops_until: a stop before this time, in seconds since 1970, is that of an earlier try.
     :param max_cost: budget of each task, in the account's currency.
-    :param keeps_state: whether this object lives until the next poll.
     """
 
     def __init__(
@@ -157,41 +154,36 @@ class TaskWorkerPoller(WorkerPoller):
                 raise UnknownTask(task_id)
             self._log(self._progress_logs[task_id].message_if_changed(tasks[task_id]))
             self.last_status = describe(tasks[task_id])
-            event = evaluate_task(
+            result = evaluate_task(
                 tasks[task_id],
                 self._target_states,
                 self._failed_states,
                 ignore_stops=time.time() < self._ignore_stops_until,
                 max_cost=self._max_cost,
             )
-            if event is None:
+            if result is None:
                 continue
-            if event.outcome is Outcome.STALE_STOP:
+            if result.outcome is Outcome.STALE_STOP:
                 restart_stopped(self._hook, [task_id])
-            elif event.outcome is Outcome.SUCCEEDED:
-                self._finished[task_id] = event
+            elif result.outcome is Outcome.SUCCEEDED:
+                self._finished[task_id] = result
             else:
-                return event
+                return result
         if len(self._finished) < len(self._progress_logs):
             return None
         return combine([self._finished[task_id] for task_id in self._progress_logs])
 
 
 class ConditionWorkerPoller(WorkerPoller):
-    """Polls until a condition is met or cannot be met any more.
-
-    :param hook: the hook of the connection.
-    :param condition: the condition.
-    :param keeps_state: whether this object lives until the next poll.
-    """
+    """Polls until a condition is met or cannot be met any more."""
 
     def __init__(self, hook: RenderbusHook, condition: Condition, *, keeps_state: bool = True) -> None:
         super().__init__(hook, condition.query_key, keeps_state=keeps_state)
         self._condition = condition
 
     def _poll(self) -> WaitResult | None:
-        look = self._hook.run(self._condition.check())
-        if look.message != self.last_status:
-            self.last_status = look.message
-            self._log(look.message)
-        return look.result
+        evaluation = self._hook.run(self._condition.check())
+        if evaluation.message != self.last_status:
+            self.last_status = evaluation.message
+            self._log(evaluation.message)
+        return evaluation.result

@@ -29,11 +29,6 @@ class RenderbusTrigger(BaseTrigger):
 
     `ARGUMENTS_VERSION` increases when an argument changes its meaning. Arguments of an older version are
     read, those of a newer one are refused; Airflow itself refuses arguments that do not exist.
-
-    :param renderbus_conn_id: id of the connection.
-    :param poll_interval: seconds between polls.
-    :param deadline: when to end the wait, in seconds since 1970.
-    :param version: version of the arguments; another version of this provider may have stored them.
     """
 
     ARGUMENTS_VERSION: ClassVar[int]
@@ -64,23 +59,23 @@ class RenderbusTrigger(BaseTrigger):
         try:
             self._check_version()
             async with shared_poller(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
-                event = await self.wait(poller)
+                result = await self.wait(poller)
         except VersionMismatch as error:
-            event = WaitResult(Outcome.FAILED, str(error))
+            result = WaitResult(Outcome.FAILED, str(error))
         except (RenderbusError, ValueError) as error:
-            event = permanent_failure(error)
+            result = permanent_failure(error)
         except DeadlineExceeded:
-            event = timed_out(None)
+            result = timed_out(None)
         except asyncio.CancelledError:
             await self.on_cancelled()
             raise
-        yield TriggerEvent(event.to_dict())
+        yield TriggerEvent(result.to_dict())
 
     def _check_version(self) -> None:
         if self.version > self.ARGUMENTS_VERSION:
             raise VersionMismatch(
-                f"the wait was stored with version {self.version} of its arguments, the triggerer "
-                f"understands them up to {self.ARGUMENTS_VERSION}"
+                f"the trigger's arguments have version {self.version}, this triggerer reads them up to "
+                f"version {self.ARGUMENTS_VERSION}"
             )
 
     async def on_cancelled(self) -> None:

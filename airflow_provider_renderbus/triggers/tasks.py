@@ -100,10 +100,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             await self._stop_on_cancel(if_unknown=False)
 
     async def _stop_on_cancel(self, *, if_unknown: bool) -> None:
-        """Stop the renders unless the Airflow task is still active.
-
-        :param if_unknown: whether to stop them if Airflow does not answer.
-        """
+        """Stop the renders unless the Airflow task is still active, or perhaps if its state is unknown."""
         if self.cancel_on_kill:
             await finish_despite_cancellation(self._stop_unless_active(if_unknown=if_unknown))
 
@@ -126,28 +123,29 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         """Wait for all renders; the first one that fails ends the wait."""
         if len(self.render_task_ids) == 1:
             # The usual case, of which there may be thousands, needs no asyncio task of its own.
-            return await self._stop_on_timeout(
-                combine([await self._wait_for_task(self.render_task_ids[0], poller)])
-            )
+            result = combine([await self._wait_for_task(self.render_task_ids[0], poller)])
+        else:
+            result = await self._wait_for_all(poller)
+        outcome = result.outcome
+        if outcome is Outcome.OVER_BUDGET or (outcome is Outcome.TIMED_OUT and self.cancel_on_kill):
+            # At once: the worker that gets the result may have to wait for a slot.
+            log.warning("%s: %s", result.message, await self._stop())
+        return result
+
+    async def _wait_for_all(self, poller: Poller) -> WaitResult:
         waits = [
             asyncio.ensure_future(self._wait_for_task(task_id, poller)) for task_id in self.render_task_ids
         ]
         try:
             for done in asyncio.as_completed(waits):
-                event = await done
-                if event.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}:
-                    return event
+                result = await done
+                if result.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}:
+                    return result
         finally:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-        return await self._stop_on_timeout(combine([wait.result() for wait in waits]))
-
-    async def _stop_on_timeout(self, event: WaitResult) -> WaitResult:
-        """Stop the renders at once: the worker that gets the event may have to wait for a slot."""
-        if event.outcome is Outcome.TIMED_OUT and self.cancel_on_kill:
-            log.warning("%s: %s", event.message, await self._stop())
-        return event
+        return combine([wait.result() for wait in waits])
 
     async def _wait_for_task(self, task_id: int, poller: Poller) -> WaitResult:
         target_states = tuple(map(TaskStatus, self.target_states))
@@ -161,13 +159,10 @@ class RenderbusTaskTrigger(RenderbusTrigger):
                     if line := progress_log.message_if_changed(task):
                         log.info(line)
                     ignore_stops = time.time() < self.ignore_stops_until
-                    if event := evaluate_task(
+                    if result := evaluate_task(
                         task, target_states, failed_states, ignore_stops=ignore_stops, max_cost=max_cost
                     ):
-                        if event.outcome is Outcome.OVER_BUDGET:
-                            # At once: the worker that gets the event may have to wait for a slot.
-                            log.warning("%s: %s", event.message, await self._stop())
-                        return event
+                        return result
                     last_status = describe(task)
                     # The wait for the next update may be long, and a model is large.
                     del task, line
