@@ -84,7 +84,7 @@ def test_document_fault_defaults_match_code():
 
 
 def is_documented(value, default):
-    if default == "for ever":
+    if default == "unlimited":
         return value in {None, UNLIMITED}
     return json.loads(json.dumps(value, default=str)) == json.loads(default)
 

@@ -1,4 +1,4 @@
-"""Frames as files of a farm: where they lie, in what size and format, and the way there and back."""
+"""Frames as files: folder, size and format, upload and download."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import Farm, ManualClock
-from airflow_provider_renderbus.farm.pictures import frame_renderer as studio
+from airflow_provider_renderbus.farm.pictures import frame_renderer
 from airflow_provider_renderbus.farm.pictures.formats import split_into_tiles
 from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START
+from airflow_provider_renderbus.farm.storage.storage import Storage
 from tests.farm.raw_client import FILES, SUBMIT, Caller, job, maya
 from tests.farm.test_chunks import SHAPES, scene
 from tests.farm.test_server import wait_for
@@ -24,7 +25,7 @@ SIZE = ("48", "20")
 
 
 def resized(node):
-    """The same scene_info with a size wherever it has frames."""
+    """A copy of scene_info with a size wherever it has frames."""
     if isinstance(node, list):
         return [resized(item) for item in node]
     if not isinstance(node, dict):
@@ -33,21 +34,21 @@ def resized(node):
     return {key: resized(value) for key, value in node.items()} | size
 
 
-def pictures(caller, number):
-    """The paths of a task's frames, by layer."""
-    leaves = caller.leaves(number) or [caller.info(number)]
+def pictures(caller, task_id):
+    """Paths of a task's frames by layer."""
+    leaves = caller.leaves(task_id) or [caller.info(task_id)]
     root = caller.farm.output_root
     return {leaf["layerName"]: sorted((root / leaf["outputFileName"]).iterdir()) for leaf in leaves}
 
 
 @pytest.mark.parametrize("software", SHAPES)
-def test_every_scene_info_gives_pictures_of_the_size_asked_for(caller, software):
+def test_render_every_scene_info_layout_gives_requested_size(caller, software):
     scene_info, expected = SHAPES[software]
-    number = caller.submit(scene(resized(scene_info)))
+    task_id = caller.submit(scene(resized(scene_info)))
     caller.farm.advance(LONG)
-    made = pictures(caller, number)
-    assert set(made) == set(expected)
-    for paths in made.values():
+    files = pictures(caller, task_id)
+    assert set(files) == set(expected)
+    for paths in files.values():
         for path in paths:
             with Image.open(path) as image:
                 image.load()
@@ -55,80 +56,89 @@ def test_every_scene_info_gives_pictures_of_the_size_asked_for(caller, software)
                 assert (image.format, image.size) == ("PNG", expected_size)
 
 
-def test_layers_are_passes_that_composite_frame_by_frame(caller):
+def test_render_layers_composite_to_beauty_pass(caller):
     layers = ("beauty", "colour", "shadow", "depth")
     task_json = maya(layers, "1-3[1]")
     for layer in task_json["scene_info_render"].values():
         layer["common"].update(width="96", height="54", Render_Format="TIFF")
-    number = caller.submit(task_json)
+    task_id = caller.submit(task_json)
     caller.farm.advance(LONG)
-    made = pictures(caller, number)
-    for frames in zip(*(made[layer] for layer in layers), strict=True):
+    files = pictures(caller, task_id)
+    for frames in zip(*(files[layer] for layer in layers), strict=True):
         beauty, colour, shadow, depth = (np.asarray(Image.open(path)).astype(float) for path in frames)
         near = np.exp(np.maximum(depth / 65535 * FAR - FOG_START, 0) * -FOG_DENSITY)[..., None]
         comp = colour * (1 - (1 - shadow / 255) * near * near * (3 - 2 * near))
         assert np.abs(np.rint(comp) - beauty).max() <= 1
-    assert [path.name for path in made["depth"]] == [f"shot_depth_{frame:04d}.tif" for frame in (1, 2, 3)]
+    assert [path.name for path in files["depth"]] == [f"shot_depth_{frame:04d}.tif" for frame in (1, 2, 3)]
 
 
-def test_a_format_too_shallow_for_depth_becomes_png(caller):
+def test_render_depth_layer_in_8_bit_format_becomes_png(caller):
     task_json = maya(("beauty", "depth"), "1")
     for layer in task_json["scene_info_render"].values():
         layer["common"]["Render_Format"] = "JPEG"
-    number = caller.submit(task_json)
+    task_id = caller.submit(task_json)
     caller.farm.advance(LONG)
-    names = {path.suffix for paths in pictures(caller, number).values() for path in paths}
+    names = {path.suffix for paths in pictures(caller, task_id).values() for path in paths}
     assert names == {".jpg", ".png"}
 
 
-@pytest.mark.parametrize("kind", ["block", "strip"])
-def test_tiles_are_parts_of_the_frame_that_is_merged_of_them(caller, kind):
-    number = caller.submit(job("t.blend", "7", "60", "41", tiles="4", tiles_type=kind))
+@pytest.mark.parametrize("tiles_type", ["block", "strip"])
+def test_render_tiles_match_merged_frame(caller, tiles_type):
+    task_id = caller.submit(job("t.blend", "7", "60", "41", tiles="4", tiles_type=tiles_type))
     caller.farm.advance(LONG)
     storage = caller.farm.connections_file.parent
-    name = caller.info(number)["outputFileName"]
+    name = caller.info(task_id)["outputFileName"]
     whole = np.asarray(Image.open(caller.farm.output_root / name / "t_0007.png")).astype(int)
-    for place, tile in enumerate(split_into_tiles(60, 41, 4, kind), 1):
+    for place, tile in enumerate(split_into_tiles(60, 41, 4, tiles_type), 1):
         part = np.asarray(Image.open(storage / "tiles" / name / f"t_0007_{place}.png")).astype(int)
         same = np.abs(part - whole[tile.top : tile.bottom, tile.left : tile.right]) <= 2
         assert same.mean() > 0.999
 
 
-def test_tiles_that_cannot_be_cut_are_refused(caller):
+def test_submit_impossible_tiles_is_refused(caller):
     for changes in ({"tiles": "1000"}, {"tiles": "2", "tiles_type": "spiral"}):
-        number = caller.create()
-        caller.upload(number, job(**changes))
-        code, message = caller.refused(SUBMIT, taskId=number)
+        task_id = caller.create()
+        caller.upload(task_id, job(**changes))
+        code, message = caller.refused(SUBMIT, taskId=task_id)
         assert (code, "tiles" in message) == (600, True)
 
 
-def test_each_frame_has_a_thumbnail_and_nothing_is_left_in_the_making(caller):
-    number = caller.submit(job(frames="1-5[1]"))
+def test_render_each_frame_has_thumbnail_and_scratch_is_empty(caller):
+    task_id = caller.submit(job(frames="1-5[1]"))
     caller.farm.advance(LONG)
     storage = caller.farm.connections_file.parent
-    made = storage / "thumbnails" / caller.info(number)["outputFileName"]
-    assert [path.name for path in sorted(made.iterdir())] == [
-        path.name for path in pictures(caller, number)[""]
+    files = storage / "thumbnails" / caller.info(task_id)["outputFileName"]
+    assert [path.name for path in sorted(files.iterdir())] == [
+        path.name for path in pictures(caller, task_id)[""]
     ]
     assert list((storage / "scratch").iterdir()) == []
 
 
-def test_names_fit_a_file_system_whatever_scene_and_layer_are_called(caller):
+def test_render_long_and_unusual_names_give_valid_file_names(caller):
     task_json = maya(("衣" * 300, "/out/../x\n"), "1")
     task_json["task_info"]["input_cg_file"] = f"D:\\{'帽' * 300}.ma"
-    number = caller.submit(task_json)
+    task_id = caller.submit(task_json)
     caller.farm.advance(LONG)
-    assert caller.info(number)["failedFrames"] == 0
-    made = pictures(caller, number)
+    assert caller.info(task_id)["failedFrames"] == 0
+    files = pictures(caller, task_id)
     assert all(len(path.name.encode()) <= 255 and path.parent.parent == caller.farm.output_root
-               for paths in made.values() for path in paths)  # fmt: skip
-    assert len(made) == 2
+               for paths in files.values() for path in paths)  # fmt: skip
+    assert len(files) == 2
 
 
-def send(farm, kind, local, remote, bid, tmp_path, keep="false"):
-    """Run the transfer command with what the farm tells about itself."""
+def transfer(farm, transfer_type, local, remote, bid, tmp_path, keep="false"):
+    """Run the transfer command with the farm's address."""
     host, _, port = farm.address.partition(":")
-    args = {"E": "aspera", "H": host, "P": port, "S": bid, "U": "100001", "T": kind, "L": local, "R": remote}
+    args = {
+        "E": "aspera",
+        "H": host,
+        "P": port,
+        "S": bid,
+        "U": "100001",
+        "T": transfer_type,
+        "L": local,
+        "R": remote,
+    }
     return subprocess.run(
         [
             *(sys.executable, "-m", "airflow_provider_renderbus.farm.transmitter.command"),
@@ -144,94 +154,98 @@ def send(farm, kind, local, remote, bid, tmp_path, keep="false"):
     )
 
 
-def test_a_job_goes_there_and_its_frames_come_back_by_the_transfer_command(tmp_path, monkeypatch):
+def test_transfer_command_uploads_task_and_downloads_frames(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Farm(tmp_path / "farm", ManualClock()) as farm:
         caller = Caller(farm)
         config = caller.call("/api/render/transfer/getConfig")
         (line,) = next(e for e in config["resqEngines"] if e["engineName"] == "Aspera")["respTaskEngineLines"]
         assert f"{line['server']}:{line['port']}" == farm.address
-        number = caller.create()
-        described = tmp_path / "task.json"
-        described.write_text(json.dumps(job("up.blend", "1-3[1]")))
-        assert caller.refused(SUBMIT, taskId=number)[0] == 601
-        sent = send(farm, "upload_path", described, f"/{number}/cfg/task.json", config["configBid"], tmp_path)
-        assert sent.returncode == 0, sent.stderr
-        caller.call(SUBMIT, taskId=number)
+        task_id = caller.create()
+        task_file = tmp_path / "task.json"
+        task_file.write_text(json.dumps(job("up.blend", "1-3[1]")))
+        assert caller.refused(SUBMIT, taskId=task_id)[0] == 601
+        upload = transfer(
+            farm, "upload_path", task_file, f"/{task_id}/cfg/task.json", config["configBid"], tmp_path
+        )
+        assert upload.returncode == 0, upload.stderr
+        caller.call(SUBMIT, taskId=task_id)
         farm.advance(LONG)
-        name = caller.info(number)["outputFileName"]
-        got = send(farm, "download_path", tmp_path / "got", name, config["outputBid"], tmp_path, "true")
-        assert got.returncode == 0, got.stderr
-        for path in pictures(caller, number)[""]:
+        name = caller.info(task_id)["outputFileName"]
+        download = transfer(
+            farm, "download_path", tmp_path / "got", name, config["outputBid"], tmp_path, "true"
+        )
+        assert download.returncode == 0, download.stderr
+        for path in pictures(caller, task_id)[""]:
             assert (tmp_path / "got" / name / path.name).read_bytes() == path.read_bytes()
     assert list(tmp_path.glob("renderbus-farms-*/*")) == []
 
 
 @pytest.mark.parametrize("content", ["not json", "[]", '"\\ud800"', ""])
-def test_a_configuration_that_is_none_counts_for_nothing(caller, content):
-    number = caller.create()
-    folder = caller.farm.connections_file.parent / "config" / "30201-100001" / str(number) / "cfg"
+def test_submit_invalid_task_file_in_storage_is_refused(caller, content):
+    task_id = caller.create()
+    folder = caller.farm.connections_file.parent / "config" / "30201-100001" / str(task_id) / "cfg"
     folder.mkdir(parents=True)
     (folder / "task.json").write_text(content)
-    assert caller.refused(SUBMIT, taskId=number)[0] == 601
+    assert caller.refused(SUBMIT, taskId=task_id)[0] == 601
     (folder / "task.json").unlink()
     (folder / "task.json").symlink_to(caller.farm.connections_file)
-    assert caller.refused(SUBMIT, taskId=number)[0] == 601
+    assert caller.refused(SUBMIT, taskId=task_id)[0] == 601
 
 
 @pytest.mark.parametrize("error", [ValueError, OverflowError, MemoryError, ZeroDivisionError])
-def test_a_picture_that_cannot_be_made_is_a_failed_frame(opened, monkeypatch, error):
+def test_render_picture_error_fails_frame(opened, monkeypatch, error):
     def fail(*_):
         raise error("no picture")
 
-    monkeypatch.setattr(studio, "save", fail)
+    monkeypatch.setattr(frame_renderer, "save", fail)
     caller = opened()
-    number = caller.submit()
+    task_id = caller.submit()
     caller.farm.advance(LONG)
-    info = caller.info(number)
+    info = caller.info(task_id)
     assert (info["taskStatus"], info["failedFrames"], info["renderConsume"]) == (30, 4, 0)
 
 
-def test_time_goes_on_after_a_picture_that_cannot_be_made(tmp_path, monkeypatch):
+def test_clock_after_picture_error_continues(tmp_path, monkeypatch):
     def fail(*_):
         raise ValueError("no picture")
 
     with Farm(tmp_path / "farm", speed=2000) as farm:
-        monkeypatch.setattr(studio, "save", fail)
+        monkeypatch.setattr(frame_renderer, "save", fail)
         caller = Caller(farm)
         wait_for(caller, caller.submit(), 30)
         monkeypatch.undo()
         wait_for(caller, caller.submit(), 25)
 
 
-def test_links_in_the_output_are_not_told(opened):
+def test_list_output_omits_links(opened):
     caller = opened()
-    number = caller.submit()
+    task_id = caller.submit()
     caller.farm.advance(LONG)
-    folder = caller.farm.output_root / caller.info(number)["outputFileName"]
-    told = caller.call(FILES, treePath=folder.name)
+    folder = caller.farm.output_root / caller.info(task_id)["outputFileName"]
+    listing = caller.call(FILES, treePath=folder.name)
     (folder / "passwd").symlink_to("/etc/passwd")
     (folder / "nowhere").symlink_to(folder / "gone")
     (caller.farm.output_root / "etc").symlink_to("/etc")
-    assert caller.call(FILES, treePath=folder.name) == told
+    assert caller.call(FILES, treePath=folder.name) == listing
     assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == [folder.name]
 
 
-def test_what_vanishes_while_it_is_listed_is_not_told(opened, monkeypatch):
+def test_list_output_file_deleted_meanwhile_is_omitted(opened, monkeypatch):
     caller = opened()
     (caller.farm.output_root / "here").touch()
     gone = caller.farm.output_root / "gone"
-    listed = type(gone).iterdir
-    monkeypatch.setattr(type(gone), "iterdir", lambda folder: [*listed(folder), gone])
+    list_folder = Storage.list_folder
+    monkeypatch.setattr(Storage, "list_folder", lambda *args: [*list_folder(*args), str(gone)])
     assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == ["here"]
 
 
-def test_the_output_of_a_storage_below_a_link_is_listed(opened, tmp_path):
+def test_list_output_storage_below_link_is_listed(opened, tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     caller = opened(tmp_path / "link" / "farm")
-    number = caller.submit()
+    task_id = caller.submit()
     caller.farm.advance(LONG)
     (top,) = caller.call(FILES, treePath="/")
-    assert caller.call(FILES, taskId=number) == [top]
+    assert caller.call(FILES, taskId=task_id) == [top]
     assert len(caller.call(FILES, treePath=top["filePath"])) == 4
