@@ -65,12 +65,7 @@ browser: .venv/installed ## try the pages of the farm and of Airflow in Chromium
 	$(BIN)/pytest -q -m browser tests
 
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
-	$(BIN)/python -m dev.benchmarks.protocol --vendor-python .venv-vendor/bin/python
-	$(BIN)/python -m dev.benchmarks.farm_load
-	$(BIN)/python -m dev.benchmarks.farm_frames
-	$(BIN)/python -m dev.benchmarks.transfers
-	$(BIN)/python -m dev.benchmarks.import_time
-	$(BIN)/python -m dev.benchmarks.waiting --tasks 1000 --interval 10 --outage 10
+	$(BIN)/python -m dev.benchmarks
 
 reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow in all ways while renders run, and write docs/reliability.md (SMALL=1: a part of it, for CI)
 	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
@@ -97,7 +92,7 @@ constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_D
 	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
 
 clean: ## remove environments, caches and the demo's runs
-	rm -rf .tools .venv .venv-* .demo .reliability .benchmarks .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .tools .venv .venv-* .demo .reliability .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define install

@@ -1,1 +1,1 @@
-"""What the provider promises to be quick at, measured; docs/benchmarks.md tells how and how quick."""
+"""Measures the goals of docs/benchmarks.md and docs/waiting.md. ``make bench`` runs most of it."""

@@ -1,4 +1,4 @@
-"""How long an event loop was blocked, and how much of that was the garbage collector."""
+"""Measures how long an event loop is blocked, and how much of that is the garbage collector."""
 
 from __future__ import annotations
 
@@ -14,63 +14,60 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-_BEAT = 0.002
-# Linux tells there how long a thread was ready to run and had no core.
-_SCHEDULED = Path("/proc/thread-self/schedstat")
+_INTERVAL = 0.002
+# Linux tells here how long a thread was ready to run and had no core.
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
 @dataclass(slots=True)
-class Blocked:
+class EventLoopLag:
     """Seconds of blocking.
 
     :param longest: the longest, without the collector and without waiting for a core that others had.
-    :param late: the longest by the clock, without the collector.
     :param pauses: what the collector computed, each time.
     """
 
     longest: float = 0.0
-    late: float = 0.0
     pauses: list[float] = field(default_factory=list)
 
 
 @contextlib.asynccontextmanager
-async def watched() -> AsyncIterator[Blocked]:
-    """Watch the running loop: a task that wants to be woken every 2 ms notes how late it is."""
-    blocked = Blocked()
-    begun = 0.0
+async def watch_event_loop() -> AsyncIterator[EventLoopLag]:
+    """Watch the running loop: a task that is to be woken every 2 ms measures how late it is."""
+    lag = EventLoopLag()
+    collection_start = 0.0
 
-    def collecting(phase: str, _: dict[str, Any]) -> None:
-        nonlocal begun
+    def on_collection(phase: str, _: dict[str, Any]) -> None:
+        nonlocal collection_start
         if phase == "start":
-            begun = time.thread_time()
+            collection_start = time.thread_time()
         else:
-            blocked.pauses.append(time.thread_time() - begun)
+            lag.pauses.append(time.thread_time() - collection_start)
 
-    async def beat() -> None:
-        with _waiting_for_a_core() as waited:
+    async def measure() -> None:
+        with _seconds_without_core() as without_core:
             while True:
-                pauses, start, ready = len(blocked.pauses), time.perf_counter(), waited()
-                await asyncio.sleep(_BEAT)
-                late = time.perf_counter() - start - _BEAT - sum(blocked.pauses[pauses:])
-                blocked.late = max(blocked.late, late)
-                blocked.longest = max(blocked.longest, late - (waited() - ready))
+                pauses, start, before = len(lag.pauses), time.perf_counter(), without_core()
+                await asyncio.sleep(_INTERVAL)
+                late = time.perf_counter() - start - _INTERVAL - sum(lag.pauses[pauses:])
+                lag.longest = max(lag.longest, late - (without_core() - before))
 
-    gc.callbacks.append(collecting)
-    beating = asyncio.ensure_future(beat())
+    gc.callbacks.append(on_collection)
+    measuring = asyncio.ensure_future(measure())
     try:
-        yield blocked
+        yield lag
     finally:
-        beating.cancel()
-        gc.callbacks.remove(collecting)
+        measuring.cancel()
+        gc.callbacks.remove(on_collection)
 
 
 @contextlib.contextmanager
-def _waiting_for_a_core() -> Iterator[Callable[[], float]]:
-    """Yield what tells for how many seconds this thread has waited for a core; 0 where that is unknown."""
-    if not _SCHEDULED.exists():
+def _seconds_without_core() -> Iterator[Callable[[], float]]:
+    """Yield a function that returns the seconds that this thread has waited for a core; 0 if unknown."""
+    if not _SCHEDSTAT.exists():
         yield lambda: 0.0
         return
-    file = os.open(_SCHEDULED, os.O_RDONLY)
+    file = os.open(_SCHEDSTAT, os.O_RDONLY)
     try:
         yield lambda: int(os.pread(file, 100, 0).split()[1]) / 1e9
     finally:

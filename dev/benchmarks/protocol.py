@@ -1,15 +1,15 @@
-"""How quickly the farm's protocol is spoken: signing, reading, listing. See docs/benchmarks.md."""
+"""Measures signing, reading and listing against the vendor's client. See docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hmac
 import json
-import os
+import subprocess
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +20,21 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.settings import Settings
-from dev.benchmarks import report
 from dev.benchmarks.examples import large_task_json, page_of_layered_tasks
+from dev.benchmarks.figure import Figure, measure_pairs
 from dev.benchmarks.frame_server import FRAMES
-from dev.benchmarks.paired_timing import in_pairs, seconds_per_call
-from dev.benchmarks.peer_process import Companion
-from dev.benchmarks.report import AtLeast, AtMost, Figure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_renderbus.api.call import Call
 
 _ROOT = Path(__file__).parents[2]
-_TASK = 35_736_251
-_TASKS = 100
+# What constraints/vendor.txt lists cannot be installed beside Airflow.
+_VENDOR_PYTHON = _ROOT / ".venv-vendor/bin/python"
+_ROUNDS = 21
+_TASK_ID = 35_736_251
+_COUNT = 100
 _KEY = "0123456789abcdef0123456789abcdef"
 _HEADERS = {
     "accessId": "fedcba9876543210fedcba9876543210",
@@ -45,156 +45,128 @@ _HEADERS = {
     "version": "2.0.0",
 }
 
-
-class Vendor:
-    """The vendor's client, at work in a process and an environment of its own."""
-
-    def __init__(self, worker: Companion) -> None:
-        self._worker = worker
-
-    def ask(self, do: str, **order: Any) -> dict[str, Any]:
-        """Have the worker do something and return what it tells."""
-        self._worker.tell(json.dumps({"do": do, **order}))
-        told: dict[str, Any] = json.loads(self._worker.hear())
-        return told
+Ask = functools.partial[dict[str, Any]]
 
 
-def sign_a_query(vendor: Vendor, rounds: int) -> Figure:
-    call = calls.query_task_info(range(_TASK, _TASK + _TASKS))
-    request = _request(call)
-    order = {"access_key": _KEY, "request": request, "calls": 500}
+def measure() -> Iterator[Figure]:
+    with _module_process("dev.benchmarks.vendor_worker", _VENDOR_PYTHON) as worker:
+        vendor = functools.partial(_ask_vendor, worker)
+        yield _sign_query(vendor)
+        yield _sign_upload()
+        yield _read_page()
+        yield from _list_frames(vendor)
+
+
+def _sign_query(vendor: Ask) -> Figure:
+    request = _request(calls.query_task_info(range(_TASK_ID, _TASK_ID + _COUNT)))
+    order = {"do": "sign", "access_key": _KEY, "request": request, "calls": 500}
     sign = functools.partial(signature, _KEY, *request)
-    _must_agree("signature", sign(), vendor.ask("sign", **order)["signature"])
-    return Figure(
-        f"sign a query for {_TASKS} tasks",
-        "the vendor's client",
-        AtLeast(4),
-        in_pairs(
-            lambda: seconds_per_call(sign, 2000),
-            lambda: float(vendor.ask("sign", **order)["seconds"]),
-            rounds,
-        ),
-    )
+    _require_equal("signature", sign(), vendor(**order)["signature"])
+    pairs = measure_pairs(_timer(sign, 2000), lambda: float(vendor(**order)["seconds"]), _ROUNDS)
+    name = f"sign a query for {_COUNT} tasks, times as fast as the vendor's client"
+    return Figure(name, pairs.speedup(), 4, "at least", str(pairs))
 
 
-def sign_an_upload(rounds: int) -> Figure:
-    request = _request(calls.upload_task_json(_TASK, large_task_json(1_000_000)))
+def _sign_upload() -> Figure:
+    request = _request(calls.upload_task_json(_TASK_ID, large_task_json(1_000_000)))
     signed = string_to_sign(*request)
-    return Figure(
-        "sign a 1 MB task.json",
-        "UTF-8 and HMAC alone",
-        AtMost(1.5),
-        in_pairs(
-            lambda: seconds_per_call(lambda: signature(_KEY, *request), 50),
-            lambda: seconds_per_call(lambda: hmac.digest(_KEY.encode(), signed.encode(), "sha256"), 50),
-            rounds,
-        ),
+    pairs = measure_pairs(
+        _timer(lambda: signature(_KEY, *request), 50),
+        _timer(lambda: hmac.digest(_KEY.encode(), signed.encode(), "sha256"), 50),
+        _ROUNDS,
     )
+    name = "sign a 1 MB task.json, times the time of UTF-8 and HMAC alone"
+    return Figure(name, pairs.time_ratio(), 1.5, "at most", str(pairs))
 
 
-def read_a_page(rounds: int) -> Figure:
-    body = page_of_layered_tasks(_TASKS)
-    call = calls.query_task_info(range(_TASK, _TASK + _TASKS))
-    _must_agree("tasks read", len(read_response(call, 200, body)), _TASKS)
-    return Figure(
-        f"read a page of {_TASKS} layered tasks",
-        "json.loads alone",
-        AtMost(2.5),
-        in_pairs(
-            lambda: seconds_per_call(lambda: read_response(call, 200, body), 20),
-            lambda: seconds_per_call(lambda: json.loads(body), 40),
-            rounds,
-        ),
+def _read_page() -> Figure:
+    body = page_of_layered_tasks(_COUNT)
+    call = calls.query_task_info(range(_TASK_ID, _TASK_ID + _COUNT))
+    _require_equal("tasks read", len(read_response(call, 200, body)), _COUNT)
+    pairs = measure_pairs(
+        _timer(lambda: read_response(call, 200, body), 20), _timer(lambda: json.loads(body), 40), _ROUNDS
     )
+    name = f"read a page of {_COUNT} layered tasks, times the time of json.loads alone"
+    return Figure(name, pairs.time_ratio(), 2.5, "at most", str(pairs))
 
 
-def list_frames(vendor: Vendor, rounds: int) -> Iterator[Figure]:
-    with Companion("dev.benchmarks.frame_server") as server:
-        address = server.hear()
-        settings = Settings(domain=address, access_id=_HEADERS["accessId"], access_key=_KEY, protocol="http")
+def _list_frames(vendor: Ask) -> Iterator[Figure]:
+    with _module_process("dev.benchmarks.frame_server") as server:
+        domain = _read_line(server)
+        settings = Settings(domain=domain, access_id=_HEADERS["accessId"], access_key=_KEY, protocol="http")
 
-        def vendors() -> float:
-            told = vendor.ask("list_frames", domain=address, task_id=_TASK)
-            _must_agree("frames listed", told["frames"], FRAMES)
-            return float(told["seconds"])
+        def list_with_vendor() -> float:
+            result = vendor(do="list_frames", domain=domain, task_id=_TASK_ID)
+            _require_equal("frames listed", result["frames"], FRAMES)
+            return float(result["seconds"])
 
-        for name, ours in (("Client", _list_blocking), ("AsyncClient", _list_asynchronously)):
-            yield Figure(
-                f"list {FRAMES} frames, {name}",
-                "the vendor's get_all_frames",
-                AtLeast(4),
-                in_pairs(functools.partial(ours, settings), vendors, rounds),
-            )
+        for client, list_with_ours in (("Client", _list_blocking), ("AsyncClient", _list_async)):
+            pairs = measure_pairs(functools.partial(list_with_ours, settings), list_with_vendor, _ROUNDS // 3)
+            name = f"list {FRAMES} frames, {client}, times as fast as the vendor's client"
+            yield Figure(name, pairs.speedup(), 4, "at least", str(pairs))
 
 
 def _list_blocking(settings: Settings) -> float:
     with Client(settings) as client:
         start = time.perf_counter()
-        frames = client.run(flows.list_frames(_TASK))
+        frames = client.run(flows.list_frames(_TASK_ID))
         seconds = time.perf_counter() - start
-    _must_agree("frames listed", len(frames), FRAMES)
+    _require_equal("frames listed", len(frames), FRAMES)
     return seconds
 
 
-def _list_asynchronously(settings: Settings) -> float:
-    async def listed() -> float:
+def _list_async(settings: Settings) -> float:
+    async def list_frames() -> float:
         async with AsyncClient(settings) as client:
             start = time.perf_counter()
-            frames = await client.run(flows.list_frames(_TASK))
+            frames = await client.run(flows.list_frames(_TASK_ID))
             seconds = time.perf_counter() - start
-        _must_agree("frames listed", len(frames), FRAMES)
+        _require_equal("frames listed", len(frames), FRAMES)
         return seconds
 
-    return asyncio.run(listed())
+    return asyncio.run(list_frames())
 
 
 def _request(call: Call[Any]) -> tuple[str, str, dict[str, str], Any]:
     return "task.renderbus.com", call.paths[0], _HEADERS, call.body
 
 
-def _must_agree(what: str, ours: object, other: object) -> None:
+def _timer(function: Callable[[], object], calls: int) -> Callable[[], float]:
+    """Return a function that calls another one several times and returns the seconds per call."""
+
+    def time_calls() -> float:
+        start = time.perf_counter()
+        for _ in range(calls):
+            function()
+        return (time.perf_counter() - start) / calls
+
+    return time_calls
+
+
+@contextlib.contextmanager
+def _module_process(module: str, python: str | Path = sys.executable) -> Iterator[subprocess.Popen[str]]:
+    # The vendor's client warns that setuptools will drop a module that it imports.
+    command = [python, "-W", "ignore", "-m", module]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=_ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def _ask_vendor(worker: subprocess.Popen[str], **order: Any) -> dict[str, Any]:
+    print(json.dumps(order), file=worker.stdin, flush=True)
+    result: dict[str, Any] = json.loads(_read_line(worker))
+    return result
+
+
+def _read_line(process: subprocess.Popen[str]) -> str:
+    for line in process.stdout or ():
+        return line.rstrip("\n")
+    raise SystemExit(f"{process.args} has ended; its error is above")
+
+
+def _require_equal(name: str, ours: object, other: object) -> None:
     if ours != other:
-        raise SystemExit(f"{what}: {ours!r} here, {other!r} there: what was timed is wrong.")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = report.parser(__doc__)
-    parser.prog = "python -m dev.benchmarks.protocol"
-    parser.add_argument(
-        "--vendor-python",
-        type=Path,
-        default=_ROOT / ".venv-vendor/bin/python",
-        metavar="PATH",
-        help="the interpreter of the vendor's client (%(default)s)",
-    )
-    parser.add_argument("--rounds", type=int, default=21, help="pairs a figure (%(default)s)")
-    options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"--rounds: at least 1 is wanted, not {options.rounds}")
-    vendor_python = options.vendor_python.absolute()
-    if not vendor_python.exists():
-        parser.error(
-            f"--vendor-python: there is no {vendor_python}; what constraints/vendor.txt lists belongs in a "
-            "virtual environment of its own"
-        )
-
-    os.environ["NO_PROXY"] = "127.0.0.1"  # heeded by the vendor's client and by both of ours
-    with Companion("dev.benchmarks.vendor_worker", vendor_python) as worker:
-        vendor = Vendor(worker)
-        versions = {
-            name: metadata.version(name) for name in ("airflow-provider-renderbus", "httpx", "requests")
-        }
-        versions |= {f"vendor's {name}": version for name, version in vendor.ask("versions").items()}
-        figures = [
-            sign_a_query(vendor, options.rounds),
-            sign_an_upload(options.rounds),
-            read_a_page(options.rounds),
-            *list_frames(vendor, max(1, options.rounds // 3)),
-        ]
-    print(report.table(figures))
-    print(f"All samples: {report.write(options.results, 'protocol', figures, versions)}")
-    return int(options.check and not all(figure.met for figure in figures))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise SystemExit(f"{name}: must be equal, got {ours!r} and {other!r}: the timed work is wrong")

@@ -1,9 +1,9 @@
-"""How fast scenes and frames are made ready and carried: ``python -m dev.benchmarks.transfers [--check]``.
+"""Measures how fast scenes and frames are prepared and transferred. See docs/benchmarks.md.
 
-Two figures, each in processes of its own. An upload.json of 100,000 files is checked and written. 10,000
-frames of 200 KB are fetched from the embedded farm by the Courier that operators use, listing included, in
-turn with ``cp -r`` of the same files; in memory where there is such a file system, for a disk's own ways cost
-more than what is measured. Prints a table and writes JSON. See docs/benchmarks.md.
+Two figures, each in a process of its own. An upload.json of 100,000 files is checked and written. 10,000
+frames of 200 KB are downloaded from the embedded farm by the FileTransfer that operators use, listing
+included, in turn with ``cp -r`` of the same files; in memory if there is such a file system, because a disk's
+own behaviour costs more than what is measured.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients.client import Client
-from dev.benchmarks import report
-from dev.benchmarks.paired_timing import Pairs, in_pairs
-from dev.harness.embedded_farm import settings_of
+from dev.benchmarks.figure import Figure, Pairs, measure_pairs
+from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
+from dev.harness.processes import Programs
 
-ROOT = Path(__file__).parents[2]
-IN_MEMORY = Path("/dev/shm")
-SHARE_OF_CP = 0.8
-MOST_SECONDS, MOST_MB = 10.0, 300.0
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-# Both run in a process of their own: its peak of memory is its own, and nothing is warm.
-BUILD = """
+_ROOT = Path(__file__).parents[2]
+_IN_MEMORY = Path("/dev/shm")
+_ASSETS, _FRAMES, _FRAME_BYTES, _ROUNDS = 100_000, 10_000, 200_000, 5
+# Each runs in a process of its own: its peak of memory is its own, and nothing is warm.
+_BUILD = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
 from airflow_provider_renderbus.transfer import assets
@@ -41,9 +41,9 @@ with tempfile.TemporaryDirectory() as folder:
 assets.raise_if_changed(found)
 seconds = time.perf_counter() - begin
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"files": written, "seconds": seconds, "memory_mb": memory}))
+print(json.dumps([written, seconds, memory]))
 """
-FETCH = """
+_DOWNLOAD = """
 import gc, sys, time
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.file_transfer import Courier
@@ -60,126 +60,84 @@ assert done["files"] == int(sys.argv[3]), done
 """
 
 
-def build(folder: Path, count: int) -> dict[str, float]:
-    """Check and write an upload.json of many files."""
-    for at in range(count):
+def measure() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:
+        seconds, memory = _build_upload_json(Path(folder) / "assets")
+        yield Figure(f"seconds to check and write an upload.json of {_ASSETS:,} files", seconds, 10, "below")
+        yield Figure("MB of memory for it", memory, 300, "below")
+        pairs = _download_beside_cp(Path(folder))
+        name = f"download of {_FRAMES:,} frames of {_FRAME_BYTES:,} bytes, times as fast as cp -r"
+        yield Figure(name, pairs.speedup(), 0.8, "at least", str(pairs))
+
+
+def _build_upload_json(folder: Path) -> tuple[float, float]:
+    """Return the seconds and the MB to check and write an upload.json of many files."""
+    for at in range(_ASSETS):
         path = folder / f"sequence_{at // 1000:04}" / f"texture_{at:06}.exr"
         if at % 1000 == 0:
             path.parent.mkdir(parents=True)
         path.touch()
-    told = subprocess.run(
-        [sys.executable, "-c", BUILD, str(folder)], check=True, capture_output=True, text=True, cwd=ROOT
-    )
-    found: dict[str, float] = json.loads(told.stdout)
-    assert found["files"] == count
-    return found
+    command = [sys.executable, "-c", _BUILD, str(folder)]
+    count, seconds, memory = json.loads(subprocess.check_output(command, text=True, cwd=_ROOT))
+    assert count == _ASSETS
+    return seconds, memory
 
 
-def fetch_and_cp(folder: Path, count: int, size: int, rounds: int) -> Pairs:
-    """Fetch frames, in turn with ``cp -r`` of the same files."""
-    server = [sys.executable, "-m", "airflow_provider_renderbus.farm", "--port", "0", "--speed", "100000"]
-    with subprocess.Popen([*server, "--storage", str(folder / "farm")], stdout=subprocess.PIPE) as farm:
-        try:
-            assert farm.stdout
-            farm.stdout.readline()
-            connection = json.loads((folder / "farm/connections.json").read_text())["renderbus_default"]
-            environment = os.environ | {
-                "AIRFLOW_CONN_RENDERBUS_DEFAULT": json.dumps(connection),
-                "AIRFLOW_HOME": str(folder / "airflow"),
-                "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-            }
-            number, frames = _rendered(connection, folder / "farm", count, size)
-            target, copy = folder / "fetched", folder / "copied"
+def _download_beside_cp(folder: Path) -> Pairs:
+    farm = EmbeddedFarm(folder / "farm", folder / "farm.log")
+    with Programs() as programs:
+        farm.start(programs, speed=100_000)
+        environment = os.environ | {
+            f"AIRFLOW_CONN_{CONNECTION_ID.upper()}": json.dumps(farm.connection),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        }
+        task_id, frames = _render(farm)
+        target, copy = folder / "downloaded", folder / "copied"
+        command = [sys.executable, "-c", _DOWNLOAD, str(task_id), str(target), str(_FRAMES)]
+        pipe = subprocess.PIPE
 
-            def ours() -> float:
-                words = [sys.executable, "-c", FETCH, str(number), str(target), str(count)]
-                pipe = subprocess.PIPE
-                with subprocess.Popen(
-                    words, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment
-                ) as fetching:
-                    assert fetching.stdout
-                    assert "ready\n" in fetching.stdout  # Airflow's own lines come before it
-                    # Now, for memory that has just become free is the quickest to write to: so it is for cp.
-                    _remove(target, copy)
-                    told, _ = fetching.communicate("go\n")
-                return float(told.splitlines()[-1])
-
-            def cp() -> float:
+        def download() -> float:
+            with subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, text=True, cwd=_ROOT, env=environment
+            ) as process:
+                assert process.stdout
+                assert "ready\n" in process.stdout  # Airflow's own lines come before it
+                # Now, because memory that has just become free is the quickest to write to: as for cp.
                 _remove(target, copy)
-                copy.mkdir()
-                begin = time.perf_counter()
-                subprocess.run(["cp", "-r", str(frames), str(copy)], check=True)
-                return time.perf_counter() - begin
+                output, _ = process.communicate("start\n")
+            return float(output.splitlines()[-1])
 
-            return in_pairs(ours, cp, rounds)
-        finally:
-            farm.kill()
+        def cp() -> float:
+            _remove(target, copy)
+            copy.mkdir()
+            begin = time.perf_counter()
+            subprocess.run(["cp", "-r", str(frames), str(copy)], check=True)
+            return time.perf_counter() - begin
+
+        return measure_pairs(download, cp, _ROUNDS)
 
 
-def _rendered(connection: dict[str, Any], storage: Path, count: int, size: int) -> tuple[int, Path]:
-    """Render a task, and put the frames that it is to have into its output folder."""
-    described = {
+def _render(farm: EmbeddedFarm) -> tuple[int, Path]:
+    """Render a task, replace its frames, and return its id and its output folder."""
+    task_json = {
         "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
         "scene_info": {"common": {"frames": "1", "width": "64", "height": "36"}},
     }
-    with Client(settings_of(connection)) as client:
-        number = client.send(calls.create_task()).ids[0]
-        client.send(calls.upload_task_json(number, json.dumps(described)))
-        client.send(calls.submit_task(number))
-        while not client.send(calls.query_task_info([number]))[number].is_terminal:
+    with farm.client() as client:
+        task_id = client.send(calls.create_task()).ids[0]
+        client.send(calls.upload_task_json(task_id, json.dumps(task_json)))
+        client.send(calls.submit_task(task_id))
+        while not client.send(calls.query_task_info([task_id]))[task_id].is_terminal:
             time.sleep(0.05)
-    (frames,) = (storage / "output").glob(f"*/{number}_*")
+    (frames,) = farm.frames_folder.glob(f"{task_id}_*")
     for frame in frames.iterdir():
         frame.unlink()
-    for at in range(count):
-        (frames / f"shot_{at:05}.exr").write_bytes(os.urandom(size))
-    return number, frames
+    for at in range(_FRAMES):
+        (frames / f"shot_{at:05}.exr").write_bytes(os.urandom(_FRAME_BYTES))
+    return task_id, frames
 
 
 def _remove(*folders: Path) -> None:
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     os.sync()
-
-
-def main() -> int:
-    parser = report.parser("Measure transfers.")
-    parser.add_argument("--assets", type=int, default=100_000)
-    parser.add_argument("--frames", type=int, default=10_000)
-    parser.add_argument("--size", type=int, default=200_000, help="bytes of a frame (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=IN_MEMORY if IN_MEMORY.is_dir() else None,
-        help="where to put the files, about three times the frames (%(default)s)",
-    )
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        built = build(Path(folder) / "assets", options.assets)
-        pairs = fetch_and_cp(Path(folder), options.frames, options.size, options.rounds)
-    share = pairs.times_as_fast()
-    listed = f"s to check and write an upload.json of {options.assets:,} files"
-    fetched = f"share of cp's speed with {options.frames:,} frames of {options.size:,} bytes"
-    met = report.goals_met(
-        [
-            (listed, built["seconds"], MOST_SECONDS, "below"),
-            ("MB of memory that it takes at most", built["memory_mb"], MOST_MB, "below"),
-            (fetched, share, SHARE_OF_CP, "at least"),
-        ]
-    )
-    print("seconds of ours: ", ", ".join(f"{seconds:.2f}" for seconds in pairs.ours))
-    print("seconds of cp -r:", ", ".join(f"{seconds:.2f}" for seconds in pairs.beside))
-    figures = {
-        "upload_json": built,
-        "share_of_cp": share,
-        "seconds_ours": pairs.ours,
-        "seconds_cp": pairs.beside,
-    }
-    kept = report.keep(options.results, "transfers", {"figures": figures})
-    print(f"All figures: {kept}")
-    return int(options.check and not met)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
-"""Puts the rows of deferred task instances into Airflow's database: run by dev.benchmarks.triggerer.
+"""Puts the rows of deferred task instances into Airflow's database, in a process with its settings.
 
-``python -m dev.benchmarks.triggerer_rows ARGUMENTS``, the arguments as JSON: dag_id, run_id, the trigger's
-classpath, the kwargs of each task instance's trigger by map index, and the path that LoopTrigger writes to.
+Reads JSON: dag_id, run_id, the trigger's classpath, the kwargs of each task instance's trigger by map index,
+and the path that LagTrigger writes to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType
 
 
-def fill(dag_id: str, run_id: str, classpath: str, kwargs: list[dict[str, Any]], watch: str) -> None:
+def add_rows(dag_id: str, run_id: str, classpath: str, kwargs: list[dict[str, Any]], lag_file: str) -> None:
     """Make a run of a paused DAG whose task instances are all deferred."""
     now = datetime.now(UTC)
     with create_session() as session:
@@ -28,18 +28,15 @@ def fill(dag_id: str, run_id: str, classpath: str, kwargs: list[dict[str, Any]],
             raise SystemExit(f"no run of {dag_id} was made")
         run.state = DagRunState.RUNNING
         run.start_date = now
-        instances = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id)
-        for instance in instances:
-            waits = instance.map_index >= 0
-            made = (
-                Trigger(classpath, kwargs[instance.map_index])
-                if waits
-                else Trigger("dev.benchmarks.triggerer_parts.LoopTrigger", {"path": watch})
-            )
-            session.add(made)
+        for instance in session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id):
+            if instance.map_index >= 0:
+                trigger = Trigger(classpath, kwargs[instance.map_index])
+            else:
+                trigger = Trigger("dev.benchmarks.triggers.LagTrigger", {"path": lag_file})
+            session.add(trigger)
             session.flush()
             instance.state = TaskInstanceState.DEFERRED
-            instance.trigger_id = made.id
+            instance.trigger_id = trigger.id
             instance.next_method = "execute_complete"
             instance.next_kwargs = {}
             instance.start_date = now
@@ -47,4 +44,4 @@ def fill(dag_id: str, run_id: str, classpath: str, kwargs: list[dict[str, Any]],
 
 
 if __name__ == "__main__":
-    fill(**json.load(sys.stdin))
+    add_rows(**json.load(sys.stdin))

@@ -105,7 +105,7 @@ def play(
 
     with Programs(seconds_to_end=3.0) as programs:
         farm.start(programs, speed)
-        journal.event("farm", f"http://{farm.address}")
+        journal.event("farm", f"http://{farm.settings.domain}")
         dags = PROJECT / "example_dags"
         airflow = AirflowInstance(folder / "airflow", dags, programs, {**settings(folder, farm), **own})
         with airflow, farm.client() as client:
@@ -125,7 +125,7 @@ def play(
             journal.event("the run", result.state)
             if keep:
                 journal.event(
-                    "kept", f"{airflow.url} and http://{farm.address} until Ctrl-C; then the checks"
+                    "kept", f"{airflow.url} and http://{farm.settings.domain} until Ctrl-C; then the checks"
                 )
                 _wait_for_ctrl_c()
 

@@ -1,32 +1,36 @@
-"""The embedded farm as a running program."""
+"""The embedded farm: in this process, or as a running program."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.clients.request_flow import Exchange, Response
 from airflow_provider_renderbus.clients.settings import Settings
 from dev.harness.airflow_instance import inherited_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from dev.harness.processes import Programs
+    from airflow_provider_renderbus.api.call import Call
+    from dev.harness.processes import Program, Programs
 
+    Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Any, bytes]]
+
+T = TypeVar("T")
 CONNECTION_ID = "renderbus_default"
 
 
 def settings_of(connection: Mapping[str, Any]) -> Settings:
-    """Return a client's settings for an embedded farm.
-
-    :param connection: the farm's Airflow connection, as :meth:`Farm.connection` returns it.
-    """
+    """Return a client's settings for the embedded farm with this Airflow connection."""
     return Settings(
         domain=f"{connection['host']}:{connection['port']}",
         access_id=connection["login"],
@@ -36,16 +40,43 @@ def settings_of(connection: Mapping[str, Any]) -> Settings:
     )
 
 
+class InProcessClient:
+    """Sends calls to a farm in this process, without a network and without retries.
+
+    :param handle: answers a request, as :meth:`Farm.handle` does: path, headers, body.
+    :param settings: the account.
+    """
+
+    def __init__(self, handle: Handle, settings: Settings) -> None:
+        self._handle = handle
+        self._session = Exchange(settings, clock=time.time, first_nonce=0)
+
+    def send(self, call: Call[T]) -> T:
+        """Send a call and return its result."""
+        flow = self._session.attempt(call)
+        request = next(flow)
+        while True:
+            url = urlsplit(request.url)
+            status, _, body = self._handle(url.path, {"Host": url.netloc, **request.headers}, request.body)
+            try:
+                request = flow.send(Response(status, body))
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+
 @dataclass(frozen=True)
 class EmbeddedFarm:
     """A farm whose storage folder is known; :meth:`start` runs it.
 
-    :param storage: the folder. The key lies there, in files that only their owner may read.
-    :param log: where its output goes.
+    :param storage: its folder. The key lies there, in files that only their owner may read.
+    :param log: file of its output.
+    :param scenario: how it is to behave.
     """
 
     storage: Path
     log: Path
+    scenario: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def connections_file(self) -> Path:
@@ -63,41 +94,50 @@ class EmbeddedFarm:
         (folder,) = (self.storage / "output").iterdir()
         return folder
 
-    def start(self, programs: Programs, speed: float, seconds: float = 30.0) -> None:
-        """Start the farm on a free port and return when it serves.
+    def start(self, programs: Programs, speed: float, seconds: float = 30.0, port: int = 0) -> Program:
+        """Start the farm and return when it serves.
 
-        :param programs: ends it.
+        :param programs: terminates it.
         :param speed: farm seconds that pass in a second.
         :param seconds: how long the start may take.
+        :param port: its port; 0 for a free one.
         :raises ProgramError: it ended, or the time is over.
         """
-        command = [sys.executable, "-m", "airflow_provider_renderbus.farm", "--port", "0"]
-        command += ["--storage", str(self.storage), "--speed", str(speed)]
-        programs.start(command, name="the farm", environment=inherited_environment(), log=self.log)
+        self.connections_file.unlink(missing_ok=True)  # of a farm that was killed
+        scenario = self.log.with_name("scenario.json")
+        scenario.write_text(json.dumps(self.scenario))
+        command = [sys.executable, "-m", "airflow_provider_renderbus.farm", "--port", str(port)]
+        command += ["--storage", str(self.storage), "--speed", str(speed), "--scenario", str(scenario)]
+        program = programs.start(command, name="the farm", environment=inherited_environment(), log=self.log)
         programs.wait_until("the farm's start", self.connections_file.exists, seconds)
+        return program
 
     @property
-    def address(self) -> str:
-        """Host and port."""
-        return settings_of(self._connection()).domain
+    def connection(self) -> dict[str, Any]:
+        """The Airflow connection to the running farm. It holds the key."""
+        connection: dict[str, Any] = json.loads(self.connections_file.read_text())[CONNECTION_ID]
+        return connection
+
+    @property
+    def settings(self) -> Settings:
+        """A client's settings for the running farm."""
+        return settings_of(self.connection)
+
+    @property
+    def port(self) -> int:
+        """The port of the running farm."""
+        return int(self.connection["port"])
 
     def secrets(self, client: Client) -> dict[str, str]:
-        """Return the account's secrets, the key and what the farm hands out, and what each is.
-
-        :param client: asks the farm, which must be running.
-        """
+        """Return the secrets of the account, the key and what the farm returns, each with its name."""
         handed_out = find_secrets(
             [client.send(calls.get_transfer_config()), client.send(calls.get_raysync_user_key())]
         )
         return {
-            str(self._connection()["password"]): "the access key",
+            str(self.connection["password"]): "the access key",
             **{secret.get_secret_value(): "a transfer password" for secret in handed_out},
         }
 
     def client(self) -> Client:
-        """Return a client of the farm."""
-        return Client(settings_of(self._connection()))
-
-    def _connection(self) -> dict[str, Any]:
-        connection: dict[str, Any] = json.loads(self.connections_file.read_text())[CONNECTION_ID]
-        return connection
+        """Return a client of the running farm."""
+        return Client(self.settings)

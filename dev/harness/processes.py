@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -224,6 +225,9 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
 @contextmanager
 def signals_held_back() -> Generator[None]:
     """Let what ends the demo wait until the block is over, so that no program is started and forgotten."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python runs signal handlers in the main thread only
+        return
     came: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:

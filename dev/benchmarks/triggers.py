@@ -1,0 +1,97 @@
+"""Triggers to compare with, and one that watches a triggerer's event loop from within."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.renders.results import evaluate_task
+from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
+from dev.benchmarks.event_loop_lag import watch_event_loop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_renderbus.clients.async_client import AsyncClient
+
+
+class IdleTrigger(RenderbusTaskTrigger):
+    """Does nothing."""
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        await asyncio.get_running_loop().create_future()
+        yield TriggerEvent({})
+
+
+class PerTaskTrigger(RenderbusTaskTrigger):
+    """Polls its one task with requests of its own, over a client that all share. The baseline."""
+
+    _clients: ClassVar[WeakKeyDictionary[Any, asyncio.Task[AsyncClient]]] = WeakKeyDictionary()
+    # As many as httpx has connections for. A request that waits for one inside httpx costs the more the more
+    # of them wait: without this limit, 10,000 tasks every 20 s never complete.
+    _slots: ClassVar[WeakKeyDictionary[Any, asyncio.Semaphore]] = WeakKeyDictionary()
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._slots[loop] = asyncio.Semaphore(100)
+            self._clients[loop] = asyncio.ensure_future(
+                RenderbusHook(self.renderbus_conn_id).async_client(RequestRetryPolicy(max_attempts=1))
+            )
+        client = await asyncio.shield(self._clients[loop])
+        (task_id,) = self.render_task_ids
+        await asyncio.sleep(random.uniform(0, self.poll_interval))
+        while True:
+            try:
+                async with self._slots[loop]:
+                    task = await client.run(flows.get_task(task_id))
+                event = evaluate_task(task, tuple(map(TaskStatus, self.target_states)))
+            except RenderbusError:
+                event = None
+            if event:
+                yield TriggerEvent(dataclasses.replace(event, result=[event.result]).to_dict())
+                return
+            await asyncio.sleep(self.poll_interval)
+
+
+class LagTrigger(BaseTrigger):
+    """Writes each second to a file how long the triggerer's event loop was blocked in that second.
+
+    :param path: path of the file, to which lines of JSON are appended.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+        self.path = path
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{type(self).__module__}.{type(self).__qualname__}", {"path": self.path}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        while True:
+            async with watch_event_loop() as lag:
+                await asyncio.sleep(1)
+            figures = {
+                "pid": os.getpid(),
+                "lag_ms": lag.longest * 1000,
+                "collector_ms": max(lag.pauses, default=0.0) * 1000,
+            }
+            await asyncio.to_thread(self._write, json.dumps(figures))
+        yield TriggerEvent({})
+
+    def _write(self, line: str) -> None:
+        with Path(self.path).open("a") as file:
+            file.write(line + "\n")
