@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients.request_flow import Exchange
+from airflow_provider_renderbus.clients.request_flow import SigningSession
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRenderer
 from airflow_provider_renderbus.farm.pictures.palettes import look_for
@@ -105,12 +105,12 @@ class _RawClient:
     _nonces = itertools.count(step=100_000)
 
     def __init__(self, settings: Settings) -> None:
-        self._session = Exchange(settings, clock=time.time, first_nonce=next(self._nonces))
+        self._session = SigningSession(settings, clock=time.time, first_nonce=next(self._nonces))
         self._http = HTTPConnection(settings.domain, timeout=60)
 
     def time(self, call: Call[Any]) -> float:
         """Send a call once, and return the seconds to its response, signing not included."""
-        request = next(self._session.attempt(call))
+        request = next(self._session.request_flow(call))
         start = time.perf_counter()
         self._http.request("POST", call.paths[0], request.body, request.headers)
         response = self._http.getresponse().read()

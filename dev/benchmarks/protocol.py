@@ -164,7 +164,7 @@ def _ask_vendor(worker: subprocess.Popen[str], **order: Any) -> dict[str, Any]:
 def _read_line(process: subprocess.Popen[str]) -> str:
     for line in process.stdout or ():
         return line.rstrip("\n")
-    raise SystemExit(f"{process.args} has ended; its error is above")
+    raise SystemExit(f"{process.args!r} has ended; its error is above")
 
 
 def _require_equal(name: str, ours: object, other: object) -> None:

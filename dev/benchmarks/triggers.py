@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
 import random
@@ -18,7 +17,7 @@ from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.renders.results import evaluate_task
+from airflow_provider_renderbus.renders.results import combine, evaluate_task
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from dev.benchmarks.event_loop_lag import watch_event_loop
 
@@ -62,7 +61,7 @@ class PerTaskTrigger(RenderbusTaskTrigger):
             except RenderbusError:
                 event = None
             if event:
-                yield TriggerEvent(dataclasses.replace(event, result=[event.result]).to_dict())
+                yield TriggerEvent(combine([event]).to_dict())
                 return
             await asyncio.sleep(self.poll_interval)
 
@@ -81,7 +80,7 @@ class LagTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {"path": self.path}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        while True:
+        while Path(self.path).parent.exists():
             async with watch_event_loop() as lag:
                 await asyncio.sleep(1)
             figures = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def sign(access_key: str, request: list[Any], calls: int) -> dict[str, Any]:
+    value = b""
     start = time.perf_counter()
     for _ in range(calls):
         value = signature.generate_signature(access_key, signature.generate_headers_body_str(*request))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.clients.request_flow import Exchange, Response
+from airflow_provider_renderbus.clients.request_flow import SigningSession, Response
 from airflow_provider_renderbus.clients.settings import Settings
 from dev.harness.airflow_instance import inherited_environment
 
@@ -49,11 +49,11 @@ class InProcessClient:
 
     def __init__(self, handle: Handle, settings: Settings) -> None:
         self._handle = handle
-        self._session = Exchange(settings, clock=time.time, first_nonce=0)
+        self._session = SigningSession(settings, clock=time.time, first_nonce=0)
 
     def send(self, call: Call[T]) -> T:
         """Send a call and return its result."""
-        flow = self._session.attempt(call)
+        flow = self._session.request_flow(call)
         request = next(flow)
         while True:
             url = urlsplit(request.url)

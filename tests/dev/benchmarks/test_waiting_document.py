@@ -45,4 +45,3 @@ def test_waiting_document_goals_are_those_of_the_benchmark_and_are_met():
     for (what, measured, _), (_, goal, side) in zip(figures, GOALS.values(), strict=True):
         figure = float(measured.replace(",", ""))
         assert figure <= goal if side == "at most" else figure >= goal, what
-
