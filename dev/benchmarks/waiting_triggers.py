@@ -51,7 +51,7 @@ class LogCounter(logging.Handler):
         self.count += 1
 
     def __enter__(self) -> Self:
-        self._before = self._log.level, self._log.propagate
+        self._level = self._log.level
         self._log.setLevel(self.level)
         self._log.propagate = False
         self._log.addHandler(self)
@@ -59,7 +59,8 @@ class LogCounter(logging.Handler):
 
     def __exit__(self, *_: object) -> None:
         self._log.removeHandler(self)
-        self._log.level, self._log.propagate = self._before
+        self._log.setLevel(self._level)
+        self._log.propagate = True
 
 
 async def _event_time(trigger: RenderbusTaskTrigger) -> float:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.clients.request_flow import SigningSession, Response
+from airflow_provider_renderbus.clients.request_flow import Response, SigningSession
 from airflow_provider_renderbus.clients.settings import Settings
 from dev.harness.airflow_instance import inherited_environment
 
