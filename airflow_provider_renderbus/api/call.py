@@ -1,4 +1,4 @@
-"""A call of the farm as a value."""
+"""A call of the farm's API as a value."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """Everything that there is to say about one request, before it is signed and sent.
+    """A request before it is signed and sent, and how its response is read.
 
-    :param name: the call's name in this provider, e.g. ``create_task``.
-    :param paths: the paths to try, in this order; the next one only where the farm does not serve one.
-    :param body: the JSON body. It holds no boolean and no null: the vendor's own clients sign those
-        otherwise than they write them.
-    :param read: reads ``data`` of the farm's answer.
-    :param paged: whether the result is a page, which the farm may also answer with "no more records".
-    :param replay_safe: whether the call may be sent again although it may have been carried out.
-    :param confidential: whether the result may hold a :class:`~airflow_provider_renderbus.api.secret.Secret`.
+    :param name: name of the call in this provider, e.g. ``create_task``.
+    :param paths: paths to try in this order; the next one only if the farm does not serve the one before.
+    :param body: JSON body. It holds no boolean and no null: the vendor's own clients sign those in another
+        form than they send.
+    :param read: reads ``data`` of the farm's response.
+    :param paged: whether the result is a page, to which the farm may also respond with "no more records".
+    :param replay_safe: whether the call may be sent again although it may have been executed.
+    :param returns_secrets: whether the result may hold a
+        :class:`~airflow_provider_renderbus.api.secret.Secret`.
     """
 
     name: str
@@ -35,5 +36,5 @@ class Call(Generic[T]):
 
 
 def drop_none(**body: Any) -> dict[str, Any]:
-    """Return a body without the fields that were left out."""
+    """Return a body without the fields that are None."""
     return {name: value for name, value in body.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Reading the farm's answer to a call: the envelope around every result."""
+"""Reads the farm's response to a call: an envelope of code, message and data."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HTTP_NOT_FOUND = 404
-# Answers of a proxy or a web server in front of the farm, which may work a moment later.
-_PASSING = {429, 500, 502, 503, 504}
-# With these, JSON that repeats the HTTP status as its code is a gateway's too: the farm's own code 503, say,
-# means something else altogether.
-_GATEWAY = _PASSING - {500}
+# Sent by a proxy or a web server in front of the farm; the next request may succeed.
+_TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
+# JSON that repeats one of these as its code comes from a gateway too: the farm's own code 503, for example,
+# has another meaning altogether.
+_GATEWAY_STATUSES = _TRANSIENT_STATUSES - {500}
 
 
 def read_response(call: Call[T], status: int, body: bytes, retry_after: float | None = None) -> T:
-    """Return the result that an answer holds.
+    """Return the result of a call from an HTTP response.
 
     :param call: the call that was sent.
-    :param status: the HTTP status. The farm's own code decides; this counts only without one.
-    :param body: the body as it came.
-    :param retry_after: seconds that the answer's ``Retry-After`` header asks to wait.
+    :param status: HTTP status. It counts only if the response holds no code of the farm.
+    :param body: body of the response, unchanged.
+    :param retry_after: seconds to wait according to the response's ``Retry-After`` header.
     :raises ApiError: the farm's code is not 200.
-    :raises NotServed: HTTP 404 without an envelope: the call's next path may be tried.
-    :raises NoAnswer: something in front of the farm is overloaded or broken for the moment.
-    :raises BadAnswer: anything else that is not an envelope, or a result that cannot be read.
+    :raises EndpointNotFound: HTTP 404 without an envelope; the next path of the call may be tried.
+    :raises NoResponse: something in front of the farm is overloaded or out of order.
+    :raises InvalidResponse: anything else that is not an envelope, or a result that cannot be parsed.
     """
-    envelope = _envelope(body)
-    if envelope is None or (status in _GATEWAY and envelope["code"] == status):
-        problem = f"HTTP {status} with {len(body)} bytes that are not the farm's envelope"
+    envelope = _parse_envelope(body)
+    if envelope is None or (status in _GATEWAY_STATUSES and envelope["code"] == status):
+        detail = f"HTTP {status} with {len(body)} bytes that are not the farm's envelope"
         if status == HTTP_NOT_FOUND:
-            raise EndpointNotFound(call.name, problem)
-        if status in _PASSING:
-            raise NoResponse(call.name, problem, retry_after)
-        raise InvalidResponse(call.name, problem)
+            raise EndpointNotFound(call.name, detail)
+        if status in _TRANSIENT_STATUSES:
+            raise NoResponse(call.name, detail, retry_after)
+        raise InvalidResponse(call.name, detail)
     code = envelope["code"]
     data = envelope.get("data")
     if code == NO_MORE_RECORDS and call.paged:
@@ -60,15 +60,15 @@ def read_response(call: Call[T], status: int, body: bytes, retry_after: float | 
         )
     try:
         return call.read(data)
-    except ParseError as problem:
-        raise InvalidResponse(call.name, str(problem)) from None
+    except ParseError as error:
+        raise InvalidResponse(call.name, str(error)) from None
     except RecursionError:
         raise InvalidResponse(call.name, "it is nested too deep") from None
 
 
-def _envelope(body: bytes) -> dict[str, Any] | None:
+def _parse_envelope(body: bytes) -> dict[str, Any] | None:
     try:
-        envelope = json.loads(body, parse_constant=_refuse)
+        envelope = json.loads(body, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         return None
     if isinstance(envelope, dict) and type(envelope.get("code")) is int:
@@ -76,7 +76,7 @@ def _envelope(body: bytes) -> dict[str, Any] | None:
     return None
 
 
-def _refuse(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 

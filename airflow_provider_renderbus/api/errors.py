@@ -1,27 +1,27 @@
-"""Everything that can go wrong between this provider and the farm.
+"""Errors of the farm's API and of the way to it.
 
 ::
 
     RenderbusError
-    ├─ TransportError          the farm's answer never arrived             a repeat can help
+    ├─ TransportError          the farm's response never arrived           a repeat can help
     │  ├─ NotSent              nothing reached the farm: always safe to repeat
-    │  └─ NoAnswer             the farm may have carried the call out
-    ├─ BadAnswer               not the envelope the farm promises
-    │  └─ NotServed            the farm does not serve the call at this path
-    └─ ApiError(code)          the farm answered: no
+    │  └─ NoResponse           the farm may have executed the call
+    ├─ InvalidResponse         not the envelope that the farm documents
+    │  └─ EndpointNotFound     the farm does not serve the call at this path
+    └─ ApiError(code)          the farm responded with a code other than 200
        ├─ AuthError            wrong id, key or rights; unknown or disabled account
        ├─ RegionError          the account belongs to the other region
        ├─ ClockSkew            the signature has expired: the clocks differ
-       ├─ NonceUsed            the farm has seen this request's nonce
+       ├─ NonceUsed            the farm has received this request's nonce before
        ├─ BadRequest           wrong or missing parameters
-       ├─ NotFound             no such thing
-       │  └─ UnknownTask       no such task in an answer about tasks
+       ├─ NotFound             no such object
+       │  └─ UnknownTask       a query for tasks does not return a task that was asked for
        ├─ BillingError         no money, or an account form that is missing
        └─ ServerError          the farm failed                             a repeat can help
 
-``retryable`` on the class says whether sending the call again can help; whether that is safe is the
-call's own matter (:attr:`airflow_provider_renderbus.api.call.Call.replay_safe`). Every error can be
-pickled, and none holds a key, a signature or a header.
+``retryable`` on the class says whether sending the call again can help; whether it is safe depends on the
+call (:attr:`airflow_provider_renderbus.api.call.Call.replay_safe`). Every error can be pickled, and none
+holds a key, a signature or a header.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from typing import ClassVar, NamedTuple
 
 
 class RenderbusError(Exception):
-    """The root of all errors of the farm and of the way to it."""
+    """Root of all errors of the farm's API and of the way to it."""
 
     retryable: ClassVar[bool] = False
 
 
 class TransportError(RenderbusError):
-    """The farm's answer to a call never arrived.
+    """The farm's response to a call never arrived.
 
     :param call: name of the call.
-    :param detail: what went wrong.
-    :param retry_after: seconds that the other side asked to wait before the next try, if it did.
+    :param detail: what failed.
+    :param retry_after: seconds to wait before the next attempt, if the other side asked for it.
     """
 
     retryable = True
@@ -60,14 +60,14 @@ class NotSent(TransportError):
 
 
 class NoResponse(TransportError):
-    """The call was sent, or may have been, and the farm may have carried it out."""
+    """The call was sent, or may have been, and the farm may have executed it."""
 
 
 class InvalidResponse(RenderbusError):
-    """What came back is not the envelope that the farm promises.
+    """The response is not the envelope that the farm documents.
 
     :param call: name of the call.
-    :param detail: what is wrong with the answer.
+    :param detail: what is wrong with the response.
     """
 
     def __init__(self, call: str, detail: str) -> None:
@@ -76,7 +76,7 @@ class InvalidResponse(RenderbusError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"{self.call}: the answer cannot be read: {self.detail}"
+        return f"{self.call}: the response cannot be read: {self.detail}"
 
 
 class EndpointNotFound(InvalidResponse):
@@ -84,12 +84,12 @@ class EndpointNotFound(InvalidResponse):
 
 
 class ApiError(RenderbusError):
-    """The farm answered with a code other than 200.
+    """The farm responded with a code other than 200.
 
     :param call: name of the call.
-    :param code: the farm's code; :data:`CODES` holds those that are known.
+    :param code: the farm's code; :data:`CODES` lists the known ones.
     :param message: the farm's own message, in the account's language.
-    :param server_time: the farm's clock when it answered, in seconds since 1970, where it told.
+    :param server_time: the farm's clock when it responded, in seconds since 1970, if the response holds it.
     """
 
     def __init__(self, call: str, code: int, message: str, server_time: float | None = None) -> None:
@@ -100,13 +100,10 @@ class ApiError(RenderbusError):
         self.server_time = server_time
 
     def __str__(self) -> str:
-        known = CODES.get(self.code)
-        told = f"{self.call}: the farm answered {self.code}"
-        if self.message:
-            told += f" ({self.message})"
-        if known is None:
-            return f"{told}: a code that this provider does not know."
-        return f"{told}: {known.meaning}."
+        info = CODES.get(self.code)
+        message = f" ({self.message})" if self.message else ""
+        meaning = info.meaning if info else "a code that this provider does not know"
+        return f"{self.call}: the farm responded with code {self.code}{message}: {meaning}."
 
 
 class AuthError(ApiError):
@@ -122,7 +119,7 @@ class ClockSkew(ApiError):
 
 
 class NonceUsed(ApiError):
-    """The farm has already seen a request with this nonce and timestamp."""
+    """The farm has already received a request with this nonce and timestamp."""
 
 
 class BadRequest(ApiError):
@@ -130,13 +127,13 @@ class BadRequest(ApiError):
 
 
 class NotFound(ApiError):
-    """The farm knows no such thing."""
+    """There is no such object on the farm."""
 
 
 class UnknownTask(NotFound):
-    """An answer about tasks does not hold one that was asked for.
+    """A query for tasks does not return a task that was asked for.
 
-    :param task_id: the task's number.
+    :param task_id: id of the task.
     """
 
     def __init__(self, task_id: int) -> None:
@@ -144,7 +141,7 @@ class UnknownTask(NotFound):
         self.task_id = task_id
 
     def __str__(self) -> str:
-        return f"{self.call}: the farm's answer holds no task {self.task_id}"
+        return f"{self.call}: the farm's response holds no task {self.task_id}"
 
     def __reduce__(self) -> tuple[type[UnknownTask], tuple[int]]:
         return UnknownTask, (self.task_id,)
@@ -155,13 +152,13 @@ class BillingError(ApiError):
 
 
 class ServerError(ApiError):
-    """The farm failed; it may work a moment later."""
+    """The farm failed; the same call may succeed later."""
 
     retryable = True
 
 
 class CodeInfo(NamedTuple):
-    """What a code of the farm means, and the error that it becomes."""
+    """The error that stands for a code of the farm, and what the code means."""
 
     error: type[ApiError]
     meaning: str
@@ -175,10 +172,10 @@ _BILLING = "the account lacks money or a form that billing needs; see the farm's
 # Source: the vendor's public documents of 2026 and its released client 3.0.4.3.
 CODES: dict[int, CodeInfo] = {
     100: CodeInfo(ApiError, "the call failed; the farm's message says why"),
-    301: CodeInfo(ApiError, "the farm asks to go elsewhere, which a client must not do by itself"),
+    301: CodeInfo(ApiError, "the farm redirects the call, which a client must not follow by itself"),
     400: CodeInfo(BadRequest, "the request is malformed"),
     403: CodeInfo(AuthError, _RIGHT),
-    404: CodeInfo(NotFound, "there is no such thing on the farm"),
+    404: CodeInfo(NotFound, "there is no such object on the farm"),
     500: CodeInfo(ServerError, "the farm failed; try again later"),
     503: CodeInfo(BadRequest, "a label or project of that name exists already"),
     513: CodeInfo(ServerError, "the farm could not look up the user; try again later"),
@@ -186,7 +183,7 @@ CODES: dict[int, CodeInfo] = {
     601: CodeInfo(BadRequest, "a parameter is missing"),
     602: CodeInfo(AuthError, _KEY),
     603: CodeInfo(NonceUsed, "the farm took the request for a repeated one"),
-    604: CodeInfo(ApiError, "a verification code is wanted; see the farm's web console"),
+    604: CodeInfo(ApiError, "a verification code is required; see the farm's web console"),
     605: CodeInfo(AuthError, _RIGHT),
     606: CodeInfo(ApiError, "a verification code is wrong; see the farm's web console"),
     607: CodeInfo(ApiError, "a verification code has expired; see the farm's web console"),
@@ -204,11 +201,11 @@ CODES: dict[int, CodeInfo] = {
 
 
 def is_permanent(error: RenderbusError) -> bool:
-    """Tell whether an error is a refusal of the farm that will be the same next time.
+    """Return whether the farm refused a call for a reason that will be the same next time.
 
-    Only such a one ends a wait, or fails a task without retries. An answer that did not come, cannot be read
-    or says nothing that is known, a clock that is wrong, a nonce that was seen: not to know is not to have
-    failed.
+    Only a permanent error ends a wait or fails a task without retries. A response that did not come, cannot
+    be read or has an unknown code, a clock that is wrong and a nonce that was used do not: a failed poll is
+    not a failed render.
     """
     return isinstance(error, AuthError | RegionError | BadRequest | NotFound | BillingError)
 
@@ -218,6 +215,6 @@ SUCCESS = 200
 
 
 def api_error(call: str, code: int, message: str, server_time: float | None = None) -> ApiError:
-    """Return the error that stands for a code of the farm; an unknown code is a plain `ApiError`."""
-    known = CODES.get(code)
-    return (known.error if known else ApiError)(call, code, message, server_time)
+    """Return the error for a code of the farm; an unknown code is a plain `ApiError`."""
+    info = CODES.get(code)
+    return (info.error if info else ApiError)(call, code, message, server_time)

@@ -22,14 +22,12 @@ def lazy_getattr(package: str, names: Collection[str], *modules: str) -> Callabl
     """
 
     def load(name: str) -> Any:
-        if name not in names:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
         exports = vars(sys.modules[package])
-        for module in modules:
+        for module in modules if name in names else ():
             members = vars(import_module(f"{package}.{module}"))
             exports.update({each: members[each] for each in names if each in members})
             if name in exports:
-                break
-        return exports[name]
+                return exports[name]
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return load

@@ -1,15 +1,15 @@
-"""Reading the farm's JSON into models.
+"""Parses the farm's JSON into models.
 
-A model is a frozen dataclass whose fields say where their value stands and how it is read::
+A model is a frozen dataclass. Each field names its JSON key and the function that reads its value::
 
     @dataclass(frozen=True, slots=True)
     class Frame:
-        id: int = required("id", integer)
-        cost: Decimal | None = optional("feeAmount", amount)
+        id: int = required_field("id", read_int)
+        price: Decimal | None = optional_field("framePrice", read_decimal)
 
-A field that is missing, null or (where optional) of a wrong type takes its default, so that a farm that
-changes its answers does not break a running pipeline. A required one that cannot be read raises
-:class:`Unreadable`, which names it.
+A field that is missing, null or (if optional) of a wrong type takes its default, so that a change in the
+farm's responses does not break a running pipeline. A required field that cannot be read raises
+:class:`ParseError`, which names it.
 """
 
 from __future__ import annotations
@@ -29,53 +29,52 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="DataclassInstance")
 V = TypeVar("V")
 
-_WIRE = "wire"
-_CONVERT = "convert"
+_JSON_KEY = "json_key"
+_READ = "read"
 _STRICT = "strict"
-_AMOUNT = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
+_DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 
 
 class ParseError(ValueError):
-    """A value of an answer is not what it should be."""
+    """A value of a response does not have the type that its model declares."""
 
 
-def required_field(wire: str, convert: Callable[[Any], Any]) -> Any:
-    """Declare a field without which an answer is of no use.
+def required_field(json_key: str, read: Callable[[Any], Any]) -> Any:
+    """Declare a field without which a response is useless.
 
-    :param wire: the vendor's name of the field.
-    :param convert: reads the value; raises `Unreadable` where it cannot.
+    :param json_key: the farm's name of the field.
+    :param read: reads the value; raises `ParseError` if it cannot.
     """
-    return dataclasses.field(metadata={_WIRE: wire, _CONVERT: convert, _STRICT: True})
+    return dataclasses.field(metadata={_JSON_KEY: json_key, _READ: read, _STRICT: True})
 
 
 def optional_field(
-    wire: str, convert: Callable[[Any], Any], default: Any = None, *, strict: bool = False
+    json_key: str, read: Callable[[Any], Any], default: Any = None, *, strict: bool = False
 ) -> Any:
-    """Declare a field that takes its default where it is missing, null or of a wrong type.
+    """Declare a field that takes its default if it is missing, null or of a wrong type.
 
-    :param wire: the vendor's name of the field.
-    :param convert: reads the value; raises `Unreadable` where it cannot.
-    :param default: the value that stands in.
-    :param strict: whether a wrong type makes the whole answer unreadable, because taking the default for it
-        would say something else.
+    :param json_key: the farm's name of the field.
+    :param read: reads the value; raises `ParseError` if it cannot.
+    :param default: value of the field otherwise.
+    :param strict: whether a wrong type is an error of the whole response, because the default would be a
+        wrong statement.
     """
-    metadata = {_WIRE: wire, _CONVERT: convert, _STRICT: strict}
-    return dataclasses.field(default=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata={_JSON_KEY: json_key, _READ: read, _STRICT: strict})
 
 
 def reader_for(model: type[M]) -> Callable[[Any], M]:
-    """Return what reads a JSON object into a model.
+    """Return a function that reads a JSON object into a model.
 
-    What it returns raises `Unreadable` where it is given no object, or where a required field is missing or
+    The function raises `ParseError` if its argument is not an object, or if a required field is missing or
     cannot be read.
     """
     name = model.__name__
     fields = dataclasses.fields(model)
-    plan = [
+    readers = [
         (
-            field.metadata[_WIRE],
-            _READ_AS_IT_IS.get(field.metadata[_CONVERT]),
-            field.metadata[_CONVERT],
+            field.metadata[_JSON_KEY],
+            _NO_CONVERSION.get(field.metadata[_READ]),
+            field.metadata[_READ],
             field.default,
             field.metadata[_STRICT],
         )
@@ -83,35 +82,35 @@ def reader_for(model: type[M]) -> Callable[[Any], M]:
     ]
     draft = dataclasses.make_dataclass(f"{name}Draft", [field.name for field in fields], slots=True)
 
-    def read(data: Any) -> M:
+    def read_model(data: Any) -> M:
         if type(data) is not dict:
-            raise ParseError(f"{name}: an object was expected, not {_shown(data)}")
+            raise ParseError(f"{name}: must be an object, got {_json_type(data)}")
         values = []
-        for wire, right_type, convert, default, strict in plan:
-            value = data.get(wire)
+        for json_key, final_type, read, default, strict in readers:
+            value = data.get(json_key)
             if value is None:
                 if default is dataclasses.MISSING:
-                    raise ParseError(f"{name}.{wire} is missing")
+                    raise ParseError(f"{name}.{json_key} is missing")
                 value = default
-            elif type(value) is not right_type:
+            elif type(value) is not final_type:
                 try:
-                    value = convert(value)
-                except ParseError as problem:
+                    value = read(value)
+                except ParseError as error:
                     if strict:
-                        raise ParseError(f"{name}.{wire}: {problem}") from None
+                        raise ParseError(f"{name}.{json_key}: {error}") from None
                     value = default
             values.append(value)
-        # Setting a frozen object's fields would take as long as all the reading: they are set while it is a
-        # draft, which has the same slots and is not frozen.
-        made: Any = draft(*values)
-        made.__class__ = model
-        return cast("M", made)
+        # Setting the fields of a frozen object would take as long as all the reading. They are set on a
+        # draft, which has the same slots and is not frozen, and then the draft becomes the model.
+        instance: Any = draft(*values)
+        instance.__class__ = model
+        return cast("M", instance)
 
-    return read
+    return read_model
 
 
 def read_int(value: Any) -> int:
-    """Read a whole number; the farm writes some as text."""
+    """Read an integer; the farm sends some as text."""
     if type(value) is int:
         return value
     if type(value) is str:
@@ -119,75 +118,75 @@ def read_int(value: Any) -> int:
             return int(value)
         except ValueError:
             pass
-    raise ParseError(f"a whole number was expected, not {_shown(value)}")
+    raise ParseError(f"must be an integer, got {_json_type(value)}")
 
 
 def read_str(value: Any) -> str:
-    """Read a text; the farm writes some as numbers."""
+    """Read a string; the farm sends some as numbers."""
     if type(value) is str:
         return value
     if type(value) is int:
         return str(value)
-    raise ParseError(f"a text was expected, not {_shown(value)}")
+    raise ParseError(f"must be a string, got {_json_type(value)}")
 
 
-# Values of these types stay what they are: most of an answer's fields need no call.
-_READ_AS_IT_IS: dict[Any, type] = {read_int: int, read_str: str}
+# Values of these types stay as they are: most fields of a response need no call.
+_NO_CONVERSION: dict[Any, type] = {read_int: int, read_str: str}
 
 
 def read_decimal(value: Any) -> Decimal:
-    """Read an amount of money exactly as the farm wrote it.
+    """Read an amount of money exactly as the farm sent it.
 
-    The shortest text of a float is the text that it was read from, up to 15 digits.
+    The shortest text of a float is the text from which it was parsed, up to 15 digits.
     """
     if type(value) is float and math.isfinite(value):
         return Decimal(repr(value))
     if type(value) is int:
         return Decimal(value)
-    if type(value) is str and _AMOUNT.fullmatch(value):
+    if type(value) is str and _DECIMAL.fullmatch(value):
         return Decimal(value)
-    raise ParseError(f"an amount was expected, not {_shown(value)}")
+    raise ParseError(f"must be a decimal number, got {_json_type(value)}")
 
 
 def read_timestamp_ms(value: Any) -> datetime | None:
-    """Read milliseconds since 1970 as an aware time; 0 stands for a time that is not set."""
-    if type(value) is not int:
-        raise ParseError(f"milliseconds since 1970 were expected, not {_shown(value)}")
-    try:
-        return datetime.fromtimestamp(value / 1000, UTC) if value else None
-    except (OverflowError, ValueError, OSError):
-        raise ParseError(f"milliseconds since 1970 were expected, not {_shown(value)}") from None
+    """Read milliseconds since 1970 as an aware time; 0 means that the time is not set."""
+    if type(value) is int:
+        try:
+            return datetime.fromtimestamp(value / 1000, UTC) if value else None
+        except (OverflowError, ValueError, OSError):
+            pass
+    raise ParseError(f"must be milliseconds since 1970, got {_json_type(value)}")
 
 
 def read_bool(value: Any) -> bool:
-    """Read a yes or no, which the farm writes as true and false, or as 1 and 0."""
+    """Read a boolean, which the farm sends as true and false, or as 1 and 0."""
     if type(value) is bool or (type(value) is int and value in {0, 1}):
         return bool(value)
-    raise ParseError(f"0 or 1 was expected, not {_shown(value)}")
+    raise ParseError(f"must be a boolean, 0 or 1, got {_json_type(value)}")
 
 
-def list_of(convert: Callable[[Any], V]) -> Callable[[Any], tuple[V, ...]]:
-    """Return what reads a list, item by item."""
+def list_of(read: Callable[[Any], V]) -> Callable[[Any], tuple[V, ...]]:
+    """Return a function that reads a list item by item."""
 
-    def convert_each(value: Any) -> tuple[V, ...]:
+    def read_list(value: Any) -> tuple[V, ...]:
         if type(value) is not list:
-            raise ParseError(f"a list was expected, not {_shown(value)}")
-        return tuple([convert(item) for item in value])
+            raise ParseError(f"must be a list, got {_json_type(value)}")
+        return tuple([read(item) for item in value])
 
-    return convert_each
+    return read_list
 
 
 def raw_json(value: Any) -> Any:
-    """Read plain JSON, for the calls whose answers no operator looks into."""
+    """Return plain JSON, for calls whose responses no operator interprets."""
     return value
 
 
 def ignore(_: Any) -> None:
-    """Read the answer of a call that has no result: null, or a text such as ``SUCCESS``."""
+    """Ignore the data of a call that has no result: null, or a text such as ``SUCCESS``."""
 
 
-def _shown(value: Any) -> str:
-    """Return a short name for a value that is out of place; never the value, which may be secret."""
-    return {dict: "an object", list: "a list", str: "a text", type(None): "null"}.get(
+def _json_type(value: Any) -> str:
+    """Return the JSON type of a value; never the value, which may be secret."""
+    return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(
         type(value), f"a {type(value).__name__}"
     )

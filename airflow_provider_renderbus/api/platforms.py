@@ -6,17 +6,15 @@ from __future__ import annotations
 PLATFORMS = {"W2": 2, "GPU": 21, "W3": 62}
 
 
-def parse_platform(argument: str, value: int | str) -> int:
-    """Return a platform's number, given as such ("2" or 2) or by its short name ("W2").
+def parse_platform(name: str, value: int | str) -> int:
+    """Return the id of a platform, given as such ("2" or 2) or by its short name ("W2").
 
     :raises ValueError: it is neither.
     """
+    platform: int | str = value
     if isinstance(value, str):
-        name = value.strip().upper()
-        number = PLATFORMS.get(name, int(name) if name.isascii() and name.isdigit() else 0)
-    else:
-        number = value
-    if type(number) is not int or number <= 0:
-        names = ", ".join(PLATFORMS)
-        raise ValueError(f"{argument}: a platform's number or one of {names} is wanted, not {value!r}")
-    return number
+        key = value.strip().upper()
+        platform = PLATFORMS.get(key, int(key) if key.isascii() and key.isdigit() else 0)
+    if type(platform) is not int or platform <= 0:
+        raise ValueError(f"{name}: must be one of {', '.join(PLATFORMS)} or a platform's id, got {value!r}")
+    return platform

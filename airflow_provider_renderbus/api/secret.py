@@ -1,4 +1,4 @@
-"""A value that must not be seen."""
+"""A value that must not be shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Secret:
-    """Holds a text that the farm handed out in confidence, and shows it only when asked to.
+    """A secret string of the farm, which only `get_secret_value` returns.
 
     It is in no repr and cannot be pickled, nor can a model that holds one.
     """
@@ -23,7 +23,7 @@ class Secret:
         self._value = value
 
     def get_secret_value(self) -> str:
-        """Return the text."""
+        """Return the string."""
         return self._value
 
     def __repr__(self) -> str:
@@ -36,11 +36,11 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret of the farm cannot be pickled; ask the farm for it where it is needed")
+        raise TypeError("a secret of the farm cannot be pickled; request it again where it is needed")
 
 
 def find_secrets(value: Any) -> Iterator[Secret]:
-    """Yield the secrets that an answer holds, in models within models too."""
+    """Yield the secrets in a result, in nested models too."""
     if isinstance(value, Secret):
         yield value
     elif isinstance(value, list | tuple):
@@ -52,5 +52,5 @@ def find_secrets(value: Any) -> Iterator[Secret]:
 
 
 def read_secret(value: Any) -> Secret:
-    """Read a text that must not be seen."""
+    """Read a string that must not be shown."""
     return Secret(read_str(value))

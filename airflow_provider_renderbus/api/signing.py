@@ -1,8 +1,8 @@
-"""How a request to the farm is signed.
+"""Signs a request to the farm.
 
 The signed headers and the body are flattened into one mapping of names to values, sorted by name as text,
-and joined to a message that begins with the method, the domain and the path. The signature is the base64
-form of its HMAC-SHA256 under the access key. Nothing in the message is escaped.
+and joined to a string that begins with the method, the domain and the path. The signature is the base64
+form of its HMAC-SHA256 under the access key. Nothing in the string is escaped.
 
 Source: the vendor's written document of 2020 and the requests of its released client 3.0.4.3.
 """
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 SIGNED_HEADERS = ("accessId", "channel", "platform", "UTCTimestamp", "nonce", "version")
-_PIECE = 65_536  # characters that are encoded at a time, so that no second copy of a large message is made
-_PLAIN = {str, int, float, bool, type(None)}
+_CHUNK_CHARS = 65_536  # encoded at a time, so that no second copy of a large string is made
+_SCALAR_TYPES = {str, int, float, bool, type(None)}
 
 
 def string_to_sign(domain: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> str:
-    """Return the text that is signed for a request.
+    """Return the string that is signed for a request.
 
-    :param domain: the domain as it stands in the URL, with its port where it has one.
-    :param path: the path of the call, beginning with a slash.
-    :param headers: the request's headers; those that the farm does not sign are passed over.
-    :param body: the request's JSON body before it is encoded. A field wins over a header of its name.
+    :param domain: domain as in the URL, with the port if it has one.
+    :param path: path of the call; begins with a slash.
+    :param headers: headers of the request; those that the farm does not sign are ignored.
+    :param body: JSON body before it is encoded. A field takes precedence over a header of its name.
     """
     fields: dict[str, Any] = {name: headers[name] for name in SIGNED_HEADERS if name in headers}
     fields.update(body)
     signed: dict[str, Any] = {}
     _flatten(fields, fields.values(), signed)
-    # Joined once from its parts, a message with a whole task.json in it is not copied again and again.
+    # The parts are joined once, so that a string with a whole task.json in it is not copied repeatedly.
     parts = ["[POST]", domain, ":", path]
     for name in sorted(signed):
         parts += "&", name, "=", str(signed[name])
@@ -47,19 +47,19 @@ def signature(
     """Return the value of the ``signature`` header of a request.
 
     :param access_key: the account's secret key.
-    :param domain: see :func:`message`, as for the other parameters.
+    :param domain: see :func:`string_to_sign`, also for the other parameters.
     """
-    signed = string_to_sign(domain, path, headers, body)
+    text = string_to_sign(domain, path, headers, body)
     mac = hmac.new(access_key.encode(), digestmod="sha256")
-    for start in range(0, len(signed), _PIECE):
-        mac.update(signed[start : start + _PIECE].encode())
+    for start in range(0, len(text), _CHUNK_CHARS):
+        mac.update(text[start : start + _CHUNK_CHARS].encode())
     return base64.b64encode(mac.digest()).decode("ascii")
 
 
 def _flatten(names: Iterable[str], values: Collection[Any], flat: dict[str, Any]) -> None:
     """Add the leaves of named JSON values to `flat`: ``parent.field`` of an object, ``parent0`` of a list."""
     named = zip(names, values, strict=True)
-    if _PLAIN.issuperset(map(type, values)):
+    if _SCALAR_TYPES.issuperset(map(type, values)):
         flat.update(named)
         return
     for name, value in named:
@@ -73,5 +73,5 @@ def _flatten(names: Iterable[str], values: Collection[Any], flat: dict[str, Any]
 
 @functools.lru_cache(maxsize=16)
 def _item_names(name: str, count: int) -> tuple[str, ...]:
-    """Return the names of a list's items, which come again with each query for many tasks."""
+    """Return the names of a list's items, which every query for many tasks repeats."""
     return tuple([f"{name}{index}" for index in range(count)])

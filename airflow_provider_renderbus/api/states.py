@@ -1,4 +1,4 @@
-"""The states of tasks and frames, each in one table.
+"""Statuses of tasks and frames as the farm numbers them, each in one table.
 
 Sources: the vendor's API document ("seed"), its field tables, and its public documents of 2026.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Phase(enum.Enum):
-    """What a task's state means to somebody who waits for it."""
+    """What a task's status means for a caller that waits for the task."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -24,7 +24,7 @@ class Phase(enum.Enum):
 
 
 class TaskStatus(enum.IntEnum):
-    """A task's state as the farm numbers it (``taskStatus``)."""
+    """Status of a task (the farm's field ``taskStatus``)."""
 
     UNKNOWN = -1
     WAITING = 0
@@ -47,19 +47,20 @@ class TaskStatus(enum.IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> TaskStatus | None:
-        """Read a code that nobody has told us of as UNKNOWN, which counts as active."""
+        """Return UNKNOWN, which counts as active, for a code that is not documented."""
         return cls.UNKNOWN if isinstance(value, int) else None
 
     @property
     def phase(self) -> Phase:
-        """What the state means to somebody who waits."""
+        """What the status means for a caller that waits."""
         return TASK_STATUS_INFO[self].phase
 
 
 class StatusInfo(NamedTuple):
-    """A row of the table of states.
+    """A row of the table of task statuses.
 
-    Of several leaves in the phase that decides, the one of the greatest ``weight`` speaks for the whole task.
+    Of several leaves in the phase that counts, the one of the highest ``severity`` decides the whole task's
+    status.
     """
 
     phase: Phase
@@ -90,7 +91,7 @@ TASK_STATUS_INFO: dict[TaskStatus, StatusInfo] = {
 
 
 class FrameStatus(enum.IntEnum):
-    """A frame's state as the farm numbers it (``frameStatus``)."""
+    """Status of a frame (the farm's field ``frameStatus``)."""
 
     UNKNOWN = -1
     WAITING = 1
@@ -108,19 +109,20 @@ class FrameStatus(enum.IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> FrameStatus | None:
-        """Read a code that nobody has told us of as UNKNOWN, which counts as active."""
+        """Return UNKNOWN, which counts as active, for a code that is not documented."""
         return cls.UNKNOWN if isinstance(value, int) else None
 
 
 def aggregate_status(leaves: Iterable[TaskStatus]) -> TaskStatus:
-    """Return the state of a whole task from those of its leaves.
+    """Return the status of a whole task from the statuses of its leaves.
 
-    Active while any leaf is active, else paused if any is, else the state of the worst leaf. A layered
-    task's own state is of no use: it can stay at WAITING after all its leaves have finished.
+    The task is active while any leaf is active, else paused if any leaf is paused, else it has the status of
+    the worst leaf. The own status of a layered task is useless: it can stay at WAITING after all leaves have
+    finished.
 
-    :param leaves: the states of the leaves, at least one.
+    :param leaves: statuses of the leaves, at least one.
     """
-    states = tuple(leaves)
-    active = [state for state in states if state.phase is Phase.ACTIVE]
-    paused = [state for state in states if state.phase is Phase.PAUSED]
-    return max(active or paused or states, key=lambda state: TASK_STATUS_INFO[state].severity)
+    statuses = tuple(leaves)
+    active = [status for status in statuses if status.phase is Phase.ACTIVE]
+    paused = [status for status in statuses if status.phase is Phase.PAUSED]
+    return max(active or paused or statuses, key=lambda status: TASK_STATUS_INFO[status].severity)

@@ -1,7 +1,7 @@
-"""Checking what a caller hands to a call, before anything is sent.
+"""Validates the arguments of a call before anything is sent.
 
-Each function returns the value as the farm takes it, or raises a `ValueError` that names the argument and
-says what it takes.
+Each function returns the value in the form that the farm accepts. If the value is invalid it raises a
+`ValueError` that names the argument: "<name>: must be ..., got ...".
 """
 
 from __future__ import annotations
@@ -21,146 +21,149 @@ USER_LEVELS = (50, 60)
 LANGUAGES = ("0", "1")
 ZONES = (1, 2)
 MAX_PAGE_SIZE = 100
-"""The farm cuts longer pages, and lists of task numbers are as long at most."""
+"""The farm returns no more records per page, and accepts no more task ids per query."""
 
 
-def parse_task_id(argument: str, value: Any) -> int:
-    """Return a task's number, given as such or by its alias, e.g. 35736251 or "2W35736251"."""
-    number: Any = value
+def parse_task_id(name: str, value: Any) -> int:
+    """Return a task id, given as such or as its alias, e.g. 35736251 or "2W35736251"."""
+    task_id: Any = value
     if isinstance(value, str):
         match = _ALIAS.fullmatch(value.strip())
-        number = int(match[1]) if match else value
-    if type(number) is not int or number <= 0:
-        raise ValueError(
-            f"{argument}: a task's number (35736251) or alias ('2W35736251') is wanted, not {value!r}"
-        )
-    return number
+        task_id = int(match[1]) if match else value
+    if type(task_id) is not int or task_id <= 0:
+        raise _invalid(name, "a task id (35736251) or an alias ('2W35736251')", value)
+    return task_id
 
 
-def parse_task_ids(argument: str, values: Iterable[TaskId], most: int | None = None) -> list[int]:
-    """Return the numbers of one or more tasks, at most `most` of them."""
-    _check_list(argument, values, "task numbers")
-    numbers = [parse_task_id(argument, value) for value in values]
-    if not numbers:
-        raise ValueError(f"{argument}: at least one task number is wanted")
-    if most is not None and len(numbers) > most:
-        raise ValueError(f"{argument}: at most {most} task numbers go in one request, not {len(numbers)}")
-    return numbers
+def parse_task_ids(name: str, values: Iterable[TaskId], maximum: int | None = None) -> list[int]:
+    """Return one or more task ids, at most `maximum`."""
+    _require_list(name, values, "task ids")
+    task_ids = [parse_task_id(name, value) for value in values]
+    if not task_ids:
+        raise _invalid(name, "at least one task id", task_ids)
+    if maximum is not None and len(task_ids) > maximum:
+        raise ValueError(f"{name}: must be at most {maximum} task ids, got {len(task_ids)}")
+    return task_ids
 
 
-def _check_list(argument: str, values: Any, of_what: str) -> None:
-    """Refuse a single text too, whose letters would be taken for the items."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"{argument}: a list of {of_what} is wanted, not {values!r}")
+def optional_task_id(name: str, value: TaskId | None) -> int | None:
+    """Return a task id, or None if the argument is omitted."""
+    return None if value is None else parse_task_id(name, value)
 
 
-def optional_task_id(argument: str, value: TaskId | None) -> int | None:
-    """Return a task's number, or None where the argument is left out."""
-    return None if value is None else parse_task_id(argument, value)
-
-
-def positive_int(argument: str, value: int, most: int | None = None) -> int:
-    """Return a number of things, at least 1."""
-    if type(value) is not int or value < 1 or (most is not None and value > most):
-        wanted = "a whole number of at least 1" if most is None else f"a whole number from 1 to {most}"
-        raise ValueError(f"{argument}: {wanted} is wanted, not {value!r}")
+def positive_int(name: str, value: int, maximum: int | None = None) -> int:
+    """Return an integer of at least 1."""
+    if type(value) is not int or value < 1 or (maximum is not None and value > maximum):
+        allowed = "an integer of at least 1" if maximum is None else f"an integer from 1 to {maximum}"
+        raise _invalid(name, allowed, value)
     return value
 
 
-def page_size(argument: str, value: int) -> int:
-    """Return a page's size."""
-    return positive_int(argument, value, MAX_PAGE_SIZE)
+def page_size(name: str, value: int) -> int:
+    """Return the number of records per page."""
+    return positive_int(name, value, MAX_PAGE_SIZE)
 
 
-def one_of(argument: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    """Return a value that is one of a few."""
+def one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    """Return a value that is one of the choices, in type too."""
     if type(value) not in {type(choice) for choice in choices} or value not in choices:
-        raise ValueError(f"{argument}: one of {', '.join(map(repr, choices))} is wanted, not {value!r}")
+        raise _invalid(name, f"one of {', '.join(map(repr, choices))}", value)
     return value
 
 
-def non_empty_str(argument: str, value: str) -> str:
-    """Return a text that is not empty."""
+def non_empty_str(name: str, value: str) -> str:
+    """Return a string that is not empty."""
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{argument}: a text is wanted, not {value!r}")
+        raise _invalid(name, "a non-empty string", value)
     return value
 
 
-def optional_str(argument: str, value: Any) -> str | None:
-    """Return a text, which may be empty, or None where the argument is left out."""
-    return None if value is None else require_str(argument, value)
-
-
-def require_str(argument: str, value: Any) -> str:
-    """Return a text, which may be empty."""
+def require_str(name: str, value: Any) -> str:
+    """Return a string, which may be empty."""
     if not isinstance(value, str):
-        raise ValueError(f"{argument}: a text is wanted, not {value!r}")
+        raise _invalid(name, "a string", value)
     return value
 
 
-def non_empty_strs(argument: str, values: Iterable[str]) -> list[str]:
-    """Return a list of texts, none of them empty."""
-    _check_list(argument, values, "texts")
-    return [non_empty_str(argument, value) for value in values]
+def optional_str(name: str, value: Any) -> str | None:
+    """Return a string, which may be empty, or None if the argument is omitted."""
+    return None if value is None else require_str(name, value)
 
 
-def require_ints(argument: str, values: Any) -> list[int]:
-    """Return a list of whole numbers, e.g. of states or of frame ids."""
-    _check_list(argument, values, "whole numbers")
-    return [require_int(argument, value) for value in values]
+def non_empty_strs(name: str, values: Iterable[str]) -> list[str]:
+    """Return a list of strings, none of them empty."""
+    _require_list(name, values, "strings")
+    return [non_empty_str(name, value) for value in values]
 
 
-def require_int(argument: str, value: Any) -> int:
-    """Return a whole number, also one given as an enumeration's member."""
+def require_int(name: str, value: Any) -> int:
+    """Return an integer; a member of an enumeration counts as one."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{argument}: a whole number is wanted, not {value!r}")
+        raise _invalid(name, "an integer", value)
     return int(value)
 
 
-def parse_task_statuses(argument: str, values: Any) -> frozenset[TaskStatus]:
-    """Return states of tasks, given as codes (25), names ("FINISHED") or members of `TaskStatus`."""
-    _check_list(argument, values, "states")
-    states = frozenset(_task_state(argument, value) for value in values)
-    if not states:
-        raise ValueError(f"{argument}: at least one state is wanted")
-    return states
+def require_ints(name: str, values: Any) -> list[int]:
+    """Return a list of integers, e.g. of frame ids."""
+    _require_list(name, values, "integers")
+    return [require_int(name, value) for value in values]
 
 
-def _task_state(argument: str, value: Any) -> TaskStatus:
-    known = [state for state in TaskStatus if state is not TaskStatus.UNKNOWN]
-    wanted = "" if isinstance(value, bool) else str(int(value) if isinstance(value, int) else value).upper()
-    for state in known:
-        if wanted in {state.name, str(state.value)}:
-            return state
-    there = ", ".join(f"{state.value} {state.name}" for state in known)
-    raise ValueError(f"{argument}: {value!r} is no state of a task; there are {there}")
+def parse_task_statuses(name: str, values: Any) -> frozenset[TaskStatus]:
+    """Return task statuses, given as codes (25), names ("FINISHED") or members of `TaskStatus`."""
+    _require_list(name, values, "states")
+    statuses = frozenset(_parse_task_status(name, value) for value in values)
+    if not statuses:
+        raise _invalid(name, "at least one state", values)
+    return statuses
 
 
-def parse_seconds(argument: str, value: Any) -> float:
-    """Return a positive time in seconds, given as a number or as text."""
+def parse_seconds(name: str, value: Any) -> float:
+    """Return a positive number of seconds, given as a number or as text."""
     try:
-        time = float(value)
+        seconds = float(value)
     except (TypeError, ValueError):
-        time = 0.0
-    if isinstance(value, bool) or not 0 < time < float("inf"):
-        raise ValueError(f"{argument}: a positive number of seconds is wanted, not {value!r}")
-    return time
+        seconds = 0.0
+    if isinstance(value, bool) or not 0 < seconds < float("inf"):
+        raise _invalid(name, "a positive number of seconds", value)
+    return seconds
 
 
-def parse_int(argument: str, value: Any) -> int:
-    """Return a whole number, given as such or, as a template renders it, as text."""
+def parse_int(name: str, value: Any) -> int:
+    """Return an integer, given as such or, as a template renders it, as text."""
     try:
-        return require_int(argument, int(value) if isinstance(value, str) else value)
+        return require_int(name, int(value) if isinstance(value, str) else value)
     except ValueError:
-        raise ValueError(f"{argument}: a whole number is wanted, not {value!r}") from None
+        raise _invalid(name, "an integer", value) from None
 
 
-def parse_decimal(argument: str, value: Any) -> Decimal:
+def parse_decimal(name: str, value: Any) -> Decimal:
     """Return an amount of money, given as a number or as text."""
     try:
-        money = Decimal(str(value))
+        amount = Decimal(str(value))
     except InvalidOperation:
-        money = Decimal("NaN")
-    if isinstance(value, bool) or not money.is_finite():
-        raise ValueError(f"{argument}: an amount is wanted, not {value!r}")
-    return money
+        amount = Decimal("NaN")
+    if isinstance(value, bool) or not amount.is_finite():
+        raise _invalid(name, "a finite number", value)
+    return amount
+
+
+def _invalid(name: str, allowed: str, value: Any) -> ValueError:
+    return ValueError(f"{name}: must be {allowed}, got {value!r}")
+
+
+def _require_list(name: str, values: Any, item_kind: str) -> None:
+    """Refuse a single string too: its characters would be taken for items."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise _invalid(name, f"a list of {item_kind}", values)
+
+
+def _parse_task_status(name: str, value: Any) -> TaskStatus:
+    known = [status for status in TaskStatus if status is not TaskStatus.UNKNOWN]
+    key = "" if isinstance(value, bool) else str(int(value) if isinstance(value, int) else value).upper()
+    for status in known:
+        if key in {status.name, str(status.value)}:
+            return status
+    raise _invalid(
+        name, f"one of the states {', '.join(f'{each.value} {each.name}' for each in known)}", value
+    )

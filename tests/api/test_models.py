@@ -53,7 +53,7 @@ def layered(*leaves):
     return read_task({"id": 18278, "taskStatus": 0, "isOpen": 1, "respRenderingTaskList": list(leaves)})
 
 
-def test_a_layered_task_is_its_leaves():
+def test_task_info_of_layered_task_aggregates_its_leaves():
     task = layered(PHOTON, MAIN)
     assert task.status is TaskStatus.FINISHED
     assert task.is_terminal
@@ -62,7 +62,7 @@ def test_a_layered_task_is_its_leaves():
     assert task.output_folders == ("18280_衣帽间", "18281_衣帽间")
 
 
-def test_what_is_read_is_frozen_and_equal_to_what_is_made_by_hand():
+def test_reader_returns_frozen_model_equal_to_a_constructed_one():
     task = read_task({"id": 1, "taskStatus": 25})
     assert task == TaskInfo(id=1, status_code=25)
     assert hash(task) == hash(TaskInfo(id=1, status_code=25))
@@ -70,33 +70,33 @@ def test_what_is_read_is_frozen_and_equal_to_what_is_made_by_hand():
         task.id = 2
 
 
-def test_leaves_can_be_nested():
+def test_task_info_leaves_of_nested_sub_tasks_are_the_lowest():
     assert [
         leaf.id for leaf in layered({"id": 2, "taskStatus": 0, "respRenderingTaskList": [MAIN]}).leaves()
     ] == [18281]
 
 
-def test_a_parent_with_photon_passes_only_waits_for_its_main_pass():
+def test_task_info_with_finished_photon_passes_only_is_waiting():
     assert layered(PHOTON).status is TaskStatus.WAITING
     assert not layered(PHOTON).is_terminal
     assert layered({**PHOTON, "taskStatus": 45}).status is TaskStatus.FAILED
 
 
-def test_a_task_without_sub_tasks_is_its_own_leaf():
-    for subs in (None, []):
-        task = read_task({"id": 1, "taskStatus": 5, "respRenderingTaskList": subs})
+def test_task_info_without_sub_tasks_is_its_own_leaf():
+    for sub_tasks in (None, []):
+        task = read_task({"id": 1, "taskStatus": 5, "respRenderingTaskList": sub_tasks})
         assert list(task.leaves()) == [task]
         assert task.status is TaskStatus.RENDERING
 
 
-def test_the_larger_of_the_two_costs_counts():
+def test_task_info_cost_is_the_larger_of_two_figures():
     assert read_task(
         {"id": 1, "taskStatus": 5, "renderConsume": 0.0, "couponConsume": 0.039}
     ).cost == Decimal("0.039")
     assert read_task({"id": 1, "taskStatus": 5, "renderConsume": 2, "couponConsume": 0.5}).cost == 2
 
 
-def test_the_summary_is_small_json():
+def test_summary_of_task_is_plain_json():
     assert summary(layered(PHOTON, MAIN)) == {
         "render_task_id": 18278,
         "state": "FINISHED",
@@ -108,13 +108,13 @@ def test_the_summary_is_small_json():
     assert summary(read_task({"id": 1, "taskStatus": 0}))["duration_seconds"] is None
 
 
-def test_a_frame_knows_its_state_and_cost():
+def test_frame_has_status_and_cost():
     frame = read_frame({"id": 1, "frameIndex": "0-1", "frameStatus": 4, "feeAmount": 0.44, "couponFee": 0.01})
     assert (frame.status, frame.cost) == (FrameStatus.DONE, Decimal("0.45"))
     assert frame.recommits == 0
 
 
-def test_means_are_balance_coupons_and_credit():
+def test_user_profile_available_funds_are_balance_coupons_and_credit():
     profile = {"userId": 1, "rmbbalance": 1.5, "usdbalance": 100, "coupon": 49.93, "credit": 2}
     chinese = read_user_profile({**profile, "zone": 1})
     assert (chinese.available_funds, chinese.currency) == (Decimal("53.43"), "RMB")
@@ -123,13 +123,13 @@ def test_means_are_balance_coupons_and_credit():
 
 
 @pytest.mark.parametrize("hidden", ["useMainBalance", "hideBalance"])
-def test_nobody_is_known_to_lack_what_is_not_shown(hidden):
+def test_user_profile_with_hidden_funds_has_less_than_no_amount(hidden):
     profile = {"userId": 1, "zone": 1, "rmbbalance": 5}
     assert [read_user_profile(profile).has_less_than(Decimal(each)) for each in (5, 6)] == [False, True]
     assert not read_user_profile({**profile, hidden: 1}).has_less_than(Decimal(6))
 
 
-def test_money_that_cannot_be_read_is_never_taken_for_none():
+def test_user_profile_with_invalid_balance_raises_parse_error():
     assert read_user_profile({"userId": 1, "zone": 1, "rmbbalance": "500.5"}).available_funds == Decimal(
         "500.5"
     )
@@ -137,23 +137,23 @@ def test_money_that_cannot_be_read_is_never_taken_for_none():
         read_user_profile({"userId": 1, "rmbbalance": {"amount": 5}})
 
 
-def test_optional_fields_of_a_wrong_type_take_their_default():
+def test_reader_optional_field_of_wrong_type_takes_default():
     task = read_task({"id": "7", "taskStatus": 5, "totalFrames": [], "submitDate": "today", "labels": {}})
     assert (task.id, task.total_frames, task.submitted_at, task.labels) == (7, None, None, None)
 
 
-def test_what_the_farm_writes_in_another_type_is_read():
+def test_field_readers_accept_the_farms_other_types():
     assert (read_str(7), read_int("7"), read_bool(True), read_bool(0)) == ("7", 7, True, False)
     assert read_decimal("500.50") == Decimal("500.50")
 
 
-def test_times_are_aware_and_zero_is_none():
+def test_read_timestamp_ms_returns_aware_time_or_none_for_zero():
     assert read_timestamp_ms(1535602289000) == datetime(2018, 8, 30, 4, 11, 29, tzinfo=UTC)
     assert read_timestamp_ms(0) is None
 
 
 @pytest.mark.parametrize(
-    ("convert", "value"),
+    ("read", "value"),
     [
         (read_int, 1.5),
         (read_int, "x"),
@@ -169,9 +169,9 @@ def test_times_are_aware_and_zero_is_none():
         (list_of(read_str), "a"),
     ],
 )
-def test_values_out_of_place_are_refused_without_being_shown(convert, value):
-    with pytest.raises(ParseError, match="expected"):
-        convert(value)
+def test_field_reader_with_wrong_type_raises_parse_error(read, value):
+    with pytest.raises(ParseError, match=r"^must be .*, got (a|an|null)\b"):
+        read(value)
 
 
 @pytest.mark.parametrize(
@@ -187,5 +187,5 @@ def test_values_out_of_place_are_refused_without_being_shown(convert, value):
         ({"respRenderingTaskList": [MAIN]}, True),
     ],
 )
-def test_a_task_counts_as_submitted_wherever_it_may_be(fields, submitted):
+def test_task_info_is_submitted_if_it_may_have_been(fields, submitted):
     assert read_task({"id": 1, "taskStatus": 0, **fields}).is_submitted is submitted

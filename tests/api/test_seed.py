@@ -1,4 +1,4 @@
-"""The vendor's document, section by section: each example request is sent, each example answer is read."""
+"""Tests with the vendor's document, section by section: each example request is built, each response read."""
 
 import dataclasses
 import json
@@ -14,14 +14,14 @@ from airflow_provider_renderbus.api.models.page import Page
 from airflow_provider_renderbus.clients import flows
 
 DATA = Path(__file__).parents[1] / "data"
-ANSWERS = json.loads((DATA / "seed_answers.json").read_text("utf-8"))["sections"]
+RESPONSES = json.loads((DATA / "seed_answers.json").read_text("utf-8"))["sections"]
 TABLE = json.loads((DATA / "endpoints.json").read_text("utf-8"))
 SECTIONS_OF_CALLS = {
     endpoint["seed_section"]: endpoint for endpoint in TABLE["endpoints"] if endpoint["seed_section"]
 }
-SECTIONS_OF_SEQUENCES = {composite["seed_section"]: composite for composite in TABLE["composites"]}
+SECTIONS_OF_FLOWS = {composite["seed_section"]: composite for composite in TABLE["composites"]}
 
-# Each section's example request: the call, and the body that it sends.
+# The example request of each section: the call and its body.
 REQUESTS = {
     "获取用户详情": (calls.query_user_profile(), {}),
     "获取用户设置": (calls.query_user_setting(), {}),
@@ -64,31 +64,31 @@ REQUESTS = {
 }
 
 
-def answer(section):
-    """Read a section's example; the two that show bare data get the envelope they have on the wire."""
-    example = ANSWERS[section]
+def read_example(section):
+    """Read a section's example response; two examples show only data and get their envelope here."""
+    example = RESPONSES[section]
     if not isinstance(example, dict):
         example = {"code": 200, "data": example}
     return read_response(REQUESTS[section][0], 200, json.dumps(example).encode())
 
 
-def test_every_section_has_a_call_or_a_sequence():
-    assert set(ANSWERS) == set(SECTIONS_OF_CALLS) | set(SECTIONS_OF_SEQUENCES)
+def test_examples_cover_every_section():
+    assert set(RESPONSES) == set(SECTIONS_OF_CALLS) | set(SECTIONS_OF_FLOWS)
     assert set(REQUESTS) == set(SECTIONS_OF_CALLS)
-    assert len(ANSWERS) == 22
+    assert len(RESPONSES) == 22
     for section, (call, _) in REQUESTS.items():
         assert call.name == SECTIONS_OF_CALLS[section]["name"]
 
 
 @pytest.mark.parametrize("section", REQUESTS)
-def test_the_example_request_is_sent_as_the_document_wants_it(section):
+def test_call_body_of_section_equals_example(section):
     call, body = REQUESTS[section]
     assert call.body == body
     assert SECTIONS_OF_CALLS[section]["seed_path"] in call.paths
 
 
 def pairs(result, data):
-    """Pair each model with the JSON object that it was read from."""
+    """Pair each model with the JSON object from which it was read."""
     if isinstance(result, Page):
         result, data = result.items, data["items"]
     elif isinstance(result, dict):
@@ -99,25 +99,24 @@ def pairs(result, data):
 
 
 @pytest.mark.parametrize("section", REQUESTS)
-def test_the_example_answer_is_read(section):
-    """Every field of the example has its place in a model, and what the example sets is set there."""
-    example, result = ANSWERS[section], answer(section)
+def test_model_of_section_has_every_field_of_example(section):
+    example, result = RESPONSES[section], read_example(section)
     data = example["data"] if isinstance(example, dict) else example
     if result is None:
         assert data in (None, "成功")
         return
-    for model, given in pairs(result, data):
+    for model, fields in pairs(result, data):
         assert type(model).__name__ in models.__all__
-        places = {field.metadata["wire"]: field.name for field in dataclasses.fields(model)}
-        assert given.keys() <= places.keys()
-        for wire, value in given.items():
+        names = {field.metadata["json_key"]: field.name for field in dataclasses.fields(model)}
+        assert fields.keys() <= names.keys()
+        for json_key, value in fields.items():
             if value is not None:
-                assert getattr(model, places[wire]) is not None, wire
+                assert getattr(model, names[json_key]) is not None, json_key
 
 
-class TestWhatTheModelsHold:
+class TestModelsOfExamples:
     def test_profile(self):
-        profile = answer("获取用户详情")
+        profile = read_example("获取用户详情")
         assert (profile.user_id, profile.coupon, profile.cpu_price) == (
             10001136,
             Decimal("49.93"),
@@ -126,24 +125,24 @@ class TestWhatTheModelsHold:
         assert (profile.available_funds, profile.currency) == (Decimal("49.93"), "RMB")
 
     def test_setting(self):
-        setting = answer("获取用户设置")
+        setting = read_example("获取用户设置")
         assert (setting.task_over_time, setting.task_over_time_sec, setting.auto_commit) == (12, 3600, "2")
 
     def test_bids(self):
-        bids = answer("获取用户传输BID")
+        bids = read_example("获取用户传输BID")
         assert (bids.config_bid, bids.input_bid, bids.output_bid) == ("30201", "10201", "20201")
         assert bids.sub_user_outputs[0].output_bid == "10401"
 
     def test_created_tasks(self):
-        created = answer("创建任务号")
+        created = read_example("创建任务号")
         assert (created.ids, created.aliases, created.user_id) == ((19097,), ("2W19097",), 10007893)
 
     def test_error_detail(self):
-        (detail,) = answer("获取分析错误码")
+        (detail,) = read_example("获取分析错误码")
         assert (detail.code, detail.is_blocking, detail.is_repair) == ("15000", True, False)
 
     def test_task_list(self):
-        page = answer("获取任务列表")
+        page = read_example("获取任务列表")
         (task,) = page.items
         assert (page.total, page.page_count) == (32, 32)
         assert task.status_code == 0
@@ -153,21 +152,21 @@ class TestWhatTheModelsHold:
         assert task.sub_tasks[1].submitted_at.isoformat() == "2018-08-30T04:11:29+00:00"
 
     def test_frames(self):
-        page = answer("获取任务单页渲染帧详情")
+        page = read_example("获取任务单页渲染帧详情")
         assert [frame.name for frame in page.items] == ["0-1", "0-2"]
         assert page.items[0].cost == Decimal("0.44")
         assert page.items[0].status.name == "DONE"
 
     def test_task_info(self):
-        task = answer("获取任务详情")[14400249]
+        task = read_example("获取任务详情")[14400249]
         assert (task.cost, task.producer, task.over_time_stop) == (Decimal("0.039"), "丁玉涛", 86400)
 
     def test_raysync_server(self):
-        info = answer("获取镭速传输信息")
+        info = read_example("获取镭速传输信息")
         assert (info.raysync.server_port, info.raysync.ssl_port) == (2121, 2443)
 
     def test_transfer_config(self):
-        config = answer("获取传输配置")
+        config = read_example("获取传输配置")
         aspera = next(engine for engine in config.engines if engine.name.lower() == "aspera")
         line = next(line for line in aspera.lines if line.is_default)
         assert (line.server, line.port) == ("10.60.197.79", "10221")
@@ -175,26 +174,26 @@ class TestWhatTheModelsHold:
         assert config.engines[1].accounts == ()
 
     def test_outputs(self):
-        (folder,) = answer("获取用户存储文件结构")
+        (folder,) = read_example("获取用户存储文件结构")
         assert (folder.path, folder.is_directory, folder.size) == ("/1484861_muti_layer_test", True, None)
 
     def test_hardware(self):
-        configs = answer("获取平台硬件配置信息")
+        configs = read_example("获取平台硬件配置信息")
         assert [config.id for config in configs if config.supports(2, 2005)] == [301, 303, 339]
 
 
-def drive(sequence, *answers):
-    """Drive a sequence with ready answers; return its result and the bodies it sent."""
-    sent = [[call.body for call in next(sequence)]]
-    for answered in answers:
+def drive(flow, *results):
+    """Send prepared results to a flow; return what it returns."""
+    next(flow)
+    for result in results:
         try:
-            sent.append([call.body for call in sequence.send(answered)])
-        except StopIteration as end:
-            return end.value, sent
-    raise AssertionError("the sequence goes on")
+            flow.send(result)
+        except StopIteration as stop:
+            return stop.value
+    raise AssertionError("the flow yields more calls")
 
 
-def test_the_section_on_frames_by_their_names():
+def test_frame_ids_by_name_returns_ids_of_all_frames_with_a_name():
     page = read_response(
         calls.query_task_frames(37439351),
         200,
@@ -212,27 +211,27 @@ def test_the_section_on_frames_by_their_names():
             }
         ).encode(),
     )
-    sub_task = answer("获取任务列表").items[0].sub_tasks[1]
+    sub_task = read_example("获取任务列表").items[0].sub_tasks[1]
     leaf = {37439351: dataclasses.replace(sub_task, id=37439351)}
-    ids, _ = drive(flows.frame_ids_by_name(37439351, ["6", "7-9[1]"]), [leaf], [page])
+    ids = drive(flows.frame_ids_by_name(37439351, ["6", "7-9[1]"]), [leaf], [page])
     assert ids == {37439351: [11, 12, 13]}
     assert calls.recommit_frames(ids=ids[37439351]).body == {"ids": [11, 12, 13], "selectAll": 0}
     with pytest.raises(ValueError, match=r"no frame '7' \(the nearest: '7-9\[1\]', '6'\)"):
         drive(flows.frame_ids_by_name(37439351, ["6", "7"]), [leaf], [page])
 
 
-def test_the_section_on_sub_tasks():
-    task = answer("获取任务列表").items[0]
-    ids, _ = drive(flows.leaf_task_ids("P18278"), [{18278: task}])
+def test_leaf_task_ids_returns_ids_of_sub_tasks():
+    task = read_example("获取任务列表").items[0]
+    ids = drive(flows.leaf_task_ids("P18278"), [{18278: task}])
     assert ids == (18280, 18281)
 
 
-def test_nothing_secret_is_shown_or_pickled():
+def test_models_with_secrets_are_in_no_repr_and_no_pickle():
     for section, secrets in {
         "获取镭速验证key": ["5394a44e", "40d59041", "rayvision2017", "183160224171", "@rayvision"],
         "获取传输配置": ["xB9CWAML1qd", "ACz/0lNMC"],
     }.items():
-        result = answer(section)
+        result = read_example(section)
         for text in secrets:
             assert text not in repr(result)
         with pytest.raises(TypeError, match="cannot be pickled"):

@@ -10,17 +10,17 @@ from airflow_provider_renderbus.api.states import (
 from airflow_provider_renderbus.renders.results import Outcome, classify
 
 
-def test_every_state_stands_in_the_table():
+def test_task_status_info_covers_every_status():
     assert set(TASK_STATUS_INFO) == set(TaskStatus)
 
 
-def test_a_code_that_nobody_has_told_us_of_is_active():
+def test_status_of_undocumented_code_is_unknown_and_active():
     assert TaskStatus(4711) is TaskStatus.UNKNOWN
     assert TaskStatus(4711).phase is Phase.ACTIVE
     assert FrameStatus(99) is FrameStatus.UNKNOWN
 
 
-def test_what_is_no_code_is_no_state():
+def test_task_status_of_a_name_raises_value_error():
     with pytest.raises(ValueError, match="FINISHED"):
         TaskStatus("FINISHED")
 
@@ -41,14 +41,14 @@ def test_what_is_no_code_is_no_state():
         ([4711, 25], TaskStatus.UNKNOWN),
     ],
 )
-def test_the_leaves_tell_the_state_of_the_whole(leaves, whole):
+def test_aggregate_status_of_leaves(leaves, whole):
     assert aggregate_status(TaskStatus(leaf) for leaf in leaves) == whole
 
 
 @pytest.mark.parametrize("status", TaskStatus)
-def test_what_a_state_means_to_somebody_who_waits(status):
-    for_good = {TaskStatus.STOP, TaskStatus.USER_STOP, TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
-    waits = {
+def test_classify_status_without_target_states(status):
+    permanent = {TaskStatus.STOP, TaskStatus.USER_STOP, TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+    pending = {
         TaskStatus.UNKNOWN,
         TaskStatus.WAITING,
         TaskStatus.RENDERING,
@@ -62,14 +62,14 @@ def test_what_a_state_means_to_somebody_who_waits(status):
         Outcome.SUCCEEDED
         if status is TaskStatus.FINISHED
         else Outcome.FAILED_PERMANENTLY
-        if status in for_good
+        if status in permanent
         else None
-        if status in waits
+        if status in pending
         else Outcome.FAILED
     )
     assert classify(status) is expected
 
 
-def test_a_state_that_is_wanted_is_reached_whatever_it_is():
+def test_classify_with_target_states_succeeds_at_them_only():
     assert classify(TaskStatus.FINISHED_TEST, {TaskStatus.FINISHED_TEST}) is Outcome.SUCCEEDED
     assert classify(TaskStatus.FINISHED, {TaskStatus.FINISHED_TEST}) is Outcome.FAILED

@@ -1,4 +1,4 @@
-"""Calls about the account: who it is, what it may use, what it has done."""
+"""Calls about the account: profile, settings, machines, records."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _read_records = page_reader(raw_json)
 
 
 def query_user_profile() -> Call[UserProfile]:
-    """Ask for the account's profile, with the money it has left."""
+    """Query the account's profile, with its funds."""
     return Call("query_user_profile", ("/api/render/setUp/queryUserProfile",), {}, read=read_user_profile)
 
 
 def query_user_setting() -> Call[UserSetting]:
-    """Ask for the account's settings."""
+    """Query the account's settings."""
     return Call(
         "query_user_setting",
         ("/api/render/setUp/queryUserSetting", "/api/rendering/user/client/queryUserSetting"),
@@ -37,10 +37,10 @@ def query_user_setting() -> Call[UserSetting]:
 
 
 def update_user_setting(task_over_time_sec: int) -> Call[None]:
-    """Set after how long a task counts as late.
+    """Set the time after which a task counts as late.
 
     :param task_over_time_sec: seconds.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "update_user_setting",
@@ -55,17 +55,17 @@ def list_hardware_configs(
 ) -> Call[tuple[HardwareConfig, ...]]:
     """List the kinds of machines of all platforms.
 
-    :param task_ids: numbers or aliases of tasks whose present configuration is marked as current.
+    :param task_ids: ids or aliases of tasks whose present configuration is marked as current.
     :param clone_task: whether those tasks are to be cloned.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
-    # Here, and only here, the farm takes task numbers and a boolean as text.
-    numbers = None if task_ids is None else map(str, validation.parse_task_ids("task_ids", task_ids))
+    # Here, and only here, the farm accepts task ids and a boolean as text.
+    ids = None if task_ids is None else map(str, validation.parse_task_ids("task_ids", task_ids))
     return Call(
         "list_hardware_configs",
         ("/api/render/hardwareConfig/list",),
         drop_none(
-            taskIds=None if numbers is None else list(numbers),
+            taskIds=None if ids is None else list(ids),
             cloneTask=None if clone_task is None else ("true" if clone_task else "false"),
         ),
         read=list_of(read_hardware_config),
@@ -77,7 +77,7 @@ def query_platforms(zone: int) -> Call[Any]:
 
     :param zone: 1 for a domain of Renderbus (China), else 2.
     :return: a list of objects with platform, name, type, status, taskPrefix and isShow.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_platforms",
@@ -94,14 +94,14 @@ def task_records(
     start_date: str = "",
     end_date: str = "",
 ) -> Call[Page[Any]]:
-    """Ask for a page of what the account has done to its tasks.
+    """Query a page of the account's actions on its tasks.
 
-    :param platform: number or short name of the platform; here it wins over the client's own.
-    :param page_num: the page, from 1.
-    :param page_size: records a page, at most 100.
-    :param start_date: from when; empty for no limit. The format is not documented.
-    :param end_date: until when; like `start_date`.
-    :raises ValueError: an argument is not what the farm takes.
+    :param platform: id or short name of the platform; it takes precedence over the client's.
+    :param page_num: page number, from 1.
+    :param page_size: records per page, at most 100.
+    :param start_date: earliest date; empty for no limit. The format is not documented.
+    :param end_date: latest date; see `start_date`.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "task_records",
@@ -118,13 +118,13 @@ def task_records(
 def login_records(
     page_num: int = 1, page_size: int = validation.MAX_PAGE_SIZE, start_date: str = "", end_date: str = ""
 ) -> Call[Page[Any]]:
-    """Ask for a page of the account's logins.
+    """Query a page of the account's logins.
 
-    :param page_num: the page, from 1.
-    :param page_size: records a page, at most 100.
-    :param start_date: from when; empty for no limit. The format is not documented.
-    :param end_date: until when; like `start_date`.
-    :raises ValueError: an argument is not what the farm takes.
+    :param page_num: page number, from 1.
+    :param page_size: records per page, at most 100.
+    :param start_date: earliest date; empty for no limit. The format is not documented.
+    :param end_date: latest date; see `start_date`.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "login_records",

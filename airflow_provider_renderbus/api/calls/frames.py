@@ -23,13 +23,13 @@ def query_task_frames(
     page_num: int = 1,
     page_size: int = validation.MAX_PAGE_SIZE,
 ) -> Call[Page[Frame]]:
-    """Ask for a page of a leaf task's frames.
+    """Query a page of a leaf task's frames.
 
-    :param task_id: number or alias of a leaf: of a layered task, one of its sub-tasks.
-    :param search_keyword: only frames whose index holds this text.
-    :param page_num: the page, from 1.
-    :param page_size: frames a page, at most 100.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_id: id or alias of a leaf: of a layered task, one of its sub-tasks.
+    :param search_keyword: only frames whose name contains this text.
+    :param page_num: page number, from 1.
+    :param page_size: frames per page, at most 100.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_task_frames",
@@ -46,7 +46,7 @@ def query_task_frames(
 
 
 def query_all_frame_stats() -> Call[Any]:
-    """Ask how many frames of the whole account are in which state.
+    """Query the numbers of frames of the whole account by status.
 
     :return: an object with executingFramesTotal, doneFramesTotal, failedFramesTotal, waitingFramesTotal,
         abandonFramesTotal and totalFrames.
@@ -55,12 +55,12 @@ def query_all_frame_stats() -> Call[Any]:
 
 
 def recommit_failed_frames(task_ids: Iterable[TaskId], status: Iterable[int] | None = None) -> Call[None]:
-    """Render the failed frames of tasks again, and pay for them again: it is never replayed.
+    """Render the failed frames of tasks again. It costs money again, so it is never replayed.
 
-    :param task_ids: numbers or aliases.
-    :param status: the frames to render again by their states, codes or members of `FrameStatus`; failed
-        ones where it is left out.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases.
+    :param status: statuses of the frames to render again, codes or members of `FrameStatus`; failed
+        frames if omitted.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "recommit_failed_frames",
@@ -80,18 +80,18 @@ def recommit_frames(
     select_all: int = 0,
     status: Iterable[int] | None = None,
 ) -> Call[None]:
-    """Render chosen frames again, and pay for them again: it is never replayed.
+    """Render selected frames again. It costs money again, so it is never replayed.
 
-    :param task_id: number or alias of a leaf task, whose frames are all meant with `select_all` 1.
+    :param task_id: id or alias of a leaf task; with `select_all` 1 all its frames are selected.
     :param ids: ids of frames, for `select_all` 0.
     :param select_all: 0 for the frames in `ids`, 1 for all frames of `task_id`.
-    :param status: only frames in these states; the farm heeds it only with `task_id`.
-    :raises ValueError: an argument is not what the farm takes, or is missing for this `select_all`.
+    :param status: only frames with these statuses; the farm ignores it without `task_id`.
+    :raises ValueError: an argument is invalid, or is missing for this `select_all`.
     """
     return Call(
         "recommit_frames",
         ("/api/render/handle/recommitTaskFrames",),
-        _chosen_frames(task_id, ids, select_all, status),
+        _frame_selection(task_id, ids, select_all, status),
         read=ignore,
         replay_safe=False,
     )
@@ -103,31 +103,30 @@ def stop_frames(
     select_all: int = 0,
     status: Iterable[int] | None = None,
 ) -> Call[None]:
-    """Stop chosen frames of a leaf task.
+    """Stop selected frames of a leaf task.
 
-    :param task_id: number or alias of a leaf task.
+    :param task_id: id or alias of a leaf task.
     :param ids: ids of frames, for `select_all` 0.
     :param select_all: 0 for the frames in `ids`, 1 for all frames of the task.
-    :param status: only frames in these states; the farm heeds it only with `select_all` 1.
-    :raises ValueError: an argument is not what the farm takes, or is missing for this `select_all`.
+    :param status: only frames with these statuses; the farm ignores it without `select_all` 1.
+    :raises ValueError: an argument is invalid, or is missing for this `select_all`.
     """
-    number = validation.parse_task_id("task_id", task_id)
     return Call(
         "stop_frames",
         ("/api/render/handle/stopTaskFrames",),
-        _chosen_frames(number, ids, select_all, status),
+        _frame_selection(validation.parse_task_id("task_id", task_id), ids, select_all, status),
         read=ignore,
     )
 
 
 def show_log(id: int, page_num: int = 0, page_size: int = 1, rendering_type: str = "render") -> Call[LogPage]:  # noqa: A002 - the farm's own name
-    """Ask for a piece of a frame's log.
+    """Query a part of a frame's log.
 
-    :param id: the frame's id.
-    :param page_num: the piece; the documents count from 0, the vendor's client from 1.
-    :param page_size: pieces a page.
-    :param rendering_type: which log; only "render" is documented.
-    :raises ValueError: an argument is not what the farm takes.
+    :param id: id of the frame.
+    :param page_num: number of the part; the documents count from 0, the vendor's client from 1.
+    :param page_size: parts per page.
+    :param rendering_type: kind of log; only "render" is documented.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "show_log",
@@ -143,12 +142,12 @@ def show_log(id: int, page_num: int = 0, page_size: int = 1, rendering_type: str
 
 
 def load_frame_thumbnail(id: int, frame_status: int = FrameStatus.DONE) -> Call[Any]:  # noqa: A002 - the farm's own name
-    """Ask for a frame's thumbnail.
+    """Query a frame's thumbnail.
 
-    :param id: the frame's id.
-    :param frame_status: the frame's state; only a frame that is done has one.
-    :return: a list of paths on the server, which are no addresses.
-    :raises ValueError: an argument is not what the farm takes.
+    :param id: id of the frame.
+    :param frame_status: status of the frame; only a frame that is done has a thumbnail.
+    :return: a list of paths on the server, which are not URLs.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "load_frame_thumbnail",
@@ -162,12 +161,12 @@ def load_frame_thumbnail(id: int, frame_status: int = FrameStatus.DONE) -> Call[
 
 
 def load_task_process_img(task_id: TaskId, frame_type: int | None = None) -> Call[Any]:
-    """Ask for pictures of a task that is under way; the farm has them for 3ds Max only.
+    """Query pictures of a task in progress; the farm has them for 3ds Max only.
 
-    :param task_id: number or alias of a leaf task.
-    :param frame_type: 2 for photon frames, 5 for main ones.
+    :param task_id: id or alias of a leaf task.
+    :param frame_type: 2 for photon frames, 5 for main frames.
     :return: an object.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "load_task_process_img",
@@ -180,20 +179,20 @@ def load_task_process_img(task_id: TaskId, frame_type: int | None = None) -> Cal
     )
 
 
-def _chosen_frames(
+def _frame_selection(
     task_id: TaskId | None, ids: Iterable[int] | None, select_all: int, status: Iterable[int] | None
 ) -> dict[str, Any]:
-    chosen = None if ids is None else validation.require_ints("ids", ids)
+    frame_ids = None if ids is None else validation.require_ints("ids", ids)
     if validation.one_of("select_all", select_all, (0, 1)):
         if task_id is None:
-            raise ValueError("task_id: a task's number is wanted with select_all=1")
-        if chosen:
-            raise ValueError("ids: none are wanted with select_all=1, which means all frames of the task")
-    elif not chosen:
-        raise ValueError("ids: at least one frame's id is wanted with select_all=0")
+            raise ValueError("task_id: must be a task id with select_all=1, got None")
+        if frame_ids:
+            raise ValueError("ids: must be omitted with select_all=1, which selects all frames of the task")
+    elif not frame_ids:
+        raise ValueError("ids: must be at least one frame id with select_all=0")
     return drop_none(
         taskId=validation.optional_task_id("task_id", task_id),
-        ids=chosen or None,
+        ids=frame_ids or None,
         selectAll=select_all,
         status=None if status is None else validation.require_ints("status", status),
     )

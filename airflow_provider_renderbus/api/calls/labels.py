@@ -1,4 +1,4 @@
-"""Calls about labels and projects, which the farm keeps as one thing."""
+"""Calls about labels and projects, which are the same objects on the farm."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def add_project(new_name: str, status: int | None = None) -> Call[None]:
-    """Make a project. A name that exists is answered with code 503.
+    """Add a project. The farm responds with code 503 if the name exists.
 
-    :param new_name: its name.
-    :param status: 0 open, 1 closed; the farm takes 1 where it is left out.
-    :raises ValueError: an argument is not what the farm takes.
+    :param new_name: name of the project.
+    :param status: 0 open, 1 closed; 1 if omitted.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "add_project",
@@ -35,8 +35,8 @@ def add_project(new_name: str, status: int | None = None) -> Call[None]:
 def delete_project(del_name: str) -> Call[None]:
     """Delete a project.
 
-    :param del_name: its name.
-    :raises ValueError: an argument is not what the farm takes.
+    :param del_name: name of the project.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "delete_project",
@@ -57,9 +57,9 @@ def get_project_list() -> Call[Any]:
 def list_projects(flag: int = 0) -> Call[Any]:
     """List projects.
 
-    :param flag: 0 the account's own, 1 these and the main account's, 2 all under the main account.
+    :param flag: 0 the account's own, 1 the account's and the main account's, 2 all below the main account.
     :return: an object whose projectNameList holds objects with projectId and projectName.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "list_projects",
@@ -70,11 +70,11 @@ def list_projects(flag: int = 0) -> Call[Any]:
 
 
 def add_task_label(label: str, task_ids: Iterable[TaskId]) -> Call[None]:
-    """Put a label on tasks.
+    """Add a label to tasks.
 
     :param label: the label.
-    :param task_ids: numbers or aliases.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "add_task_label",
@@ -90,12 +90,12 @@ def add_task_label(label: str, task_ids: Iterable[TaskId]) -> Call[None]:
 def delete_task_label(
     task_ids: Iterable[TaskId], label_names: Iterable[str], label_ids: Iterable[int] | None = None
 ) -> Call[None]:
-    """Take labels off tasks.
+    """Remove labels from tasks.
 
-    :param task_ids: numbers or aliases of leaf tasks.
-    :param label_names: the labels.
-    :param label_ids: the labels' ids.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases of leaf tasks.
+    :param label_names: names of the labels.
+    :param label_ids: ids of the labels.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "delete_task_label",

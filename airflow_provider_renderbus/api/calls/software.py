@@ -23,10 +23,10 @@ def query_software_list() -> Call[Any]:
 def query_software_detail(cg_id: int, os_name: str = "windows") -> Call[Any]:
     """List the versions and plug-ins of a software.
 
-    :param cg_id: the software's number, e.g. 2007 for Blender.
+    :param cg_id: id of the software, e.g. 2007 for Blender.
     :param os_name: "windows" or "linux".
     :return: an object with cgPlugin and cgVersion.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_software_detail",
@@ -51,21 +51,21 @@ def add_render_env(
 ) -> Call[Any]:
     """Add a render environment: a software in one version with its plug-ins, under a name.
 
-    :param cg_id: the software's number, e.g. 2007 for Blender.
-    :param cg_name: its name.
-    :param cg_version: its version.
-    :param edit_name: the environment's name.
+    :param cg_id: id of the software, e.g. 2007 for Blender.
+    :param cg_name: name of the software.
+    :param cg_version: version of the software.
+    :param edit_name: name of the environment.
     :param render_system: 0 Linux, 1 Windows.
     :param plugin_ids: ids of plug-ins, from `query_software_detail`.
     :param render_layer_type: 0 render layer, 1 render setup (Maya).
-    :param project_path: the project's folder.
+    :param project_path: folder of the project.
     :return: an object.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "add_render_env",
         ("/api/render/plugin/addUserPluginConfig",),
-        _environment(
+        _environment_body(
             cg_id, cg_name, cg_version, edit_name, render_system, plugin_ids, render_layer_type, project_path
         ),
         read=raw_json,
@@ -82,22 +82,22 @@ def edit_render_env(
     render_layer_type: int | None = None,
     project_path: str | None = None,
 ) -> Call[None]:
-    """Change the render environment of a name.
+    """Change the render environment with a name.
 
-    :param cg_id: the software's number, e.g. 2007 for Blender.
-    :param cg_name: its name.
-    :param cg_version: its version.
-    :param edit_name: the environment's name.
+    :param cg_id: id of the software, e.g. 2007 for Blender.
+    :param cg_name: name of the software.
+    :param cg_version: version of the software.
+    :param edit_name: name of the environment.
     :param render_system: 0 Linux, 1 Windows.
     :param plugin_ids: ids of plug-ins, from `query_software_detail`.
     :param render_layer_type: 0 render layer, 1 render setup (Maya).
-    :param project_path: the project's folder.
-    :raises ValueError: an argument is not what the farm takes.
+    :param project_path: folder of the project.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "edit_render_env",
         ("/api/render/plugin/editUserPluginConfig",),
-        _environment(
+        _environment_body(
             cg_id, cg_name, cg_version, edit_name, render_system, plugin_ids, render_layer_type, project_path
         ),
         read=ignore,
@@ -107,8 +107,8 @@ def edit_render_env(
 def delete_render_env(edit_name: str) -> Call[None]:
     """Delete a render environment.
 
-    :param edit_name: its name.
-    :raises ValueError: an argument is not what the farm takes.
+    :param edit_name: name of the environment.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "delete_render_env",
@@ -121,8 +121,8 @@ def delete_render_env(edit_name: str) -> Call[None]:
 def set_default_render_env(edit_name: str) -> Call[None]:
     """Make a render environment the account's default.
 
-    :param edit_name: its name.
-    :raises ValueError: an argument is not what the farm takes.
+    :param edit_name: name of the environment.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "set_default_render_env",
@@ -137,14 +137,14 @@ def get_render_env(
 ) -> Call[Any]:
     """List the account's render environments for one or more software.
 
-    :param cg_id: the software's number.
-    :param cg_ids: several software's numbers, as text.
-    :param os_name: 0 Linux, 1 Windows; the farm takes 1 where it is left out.
+    :param cg_id: id of the software.
+    :param cg_ids: ids of several software, as text.
+    :param os_name: 0 Linux, 1 Windows; 1 if omitted.
     :return: a list of objects.
-    :raises ValueError: neither `cg_id` nor `cg_ids` is given, or an argument is not what the farm takes.
+    :raises ValueError: neither `cg_id` nor `cg_ids` is given, or an argument is invalid.
     """
     if cg_id is None and cg_ids is None:
-        raise ValueError("cg_id: a software's number is wanted here, or several in cg_ids")
+        raise ValueError("cg_id: must be given, or cg_ids")
     return Call(
         "get_render_env",
         ("/api/render/plugin/getUserPluginConfig",),
@@ -157,7 +157,7 @@ def get_render_env(
     )
 
 
-def _environment(
+def _environment_body(
     cg_id: int,
     cg_name: str,
     cg_version: str,

@@ -27,15 +27,15 @@ def create_task(
     clone_original_id: TaskId | None = None,
     artist: str | None = None,
 ) -> Call[CreatedTasks]:
-    """Create task numbers. They cost nothing until they are submitted.
+    """Create tasks. They cost nothing until they are submitted.
 
-    :param count: how many numbers.
-    :param task_user_level: the tasks' priority among the account's own, 50 or 60.
-    :param out_user_id: a number by which the caller tells its own customers apart.
-    :param labels: labels that the tasks carry on the farm's web pages.
-    :param clone_original_id: the task that is cloned.
-    :param artist: name of the person who made the scene.
-    :raises ValueError: an argument is not what the farm takes.
+    :param count: number of tasks.
+    :param task_user_level: priority among the account's own tasks, 50 or 60.
+    :param out_user_id: id that the caller gives its own customer.
+    :param labels: labels of the tasks in the farm's web console.
+    :param clone_original_id: id or alias of the task to clone.
+    :param artist: name of the artist who made the scene.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "create_task",
@@ -53,11 +53,11 @@ def create_task(
 
 
 def submit_task(task_id: TaskId, producer: str | None = None) -> Call[None]:
-    """Submit a task whose task.json is uploaded. This starts to spend money: it is never replayed.
+    """Submit a task whose task.json is uploaded. It starts to cost money, so it is never replayed.
 
-    :param task_id: the task's number or alias.
-    :param producer: name of the artist, which comes back in the task's info.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_id: id or alias.
+    :param producer: name of the artist, which is returned in the task's info.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "submit_task",
@@ -80,16 +80,17 @@ def get_task_list(
     end_time: str | None = None,
     recycle_flag: int | None = None,
 ) -> Call[Page[TaskInfo]]:
-    """Ask for a page of the account's tasks.
+    """Query a page of the account's tasks.
 
-    :param page_num: the page, from 1.
-    :param page_size: tasks a page, at most 100.
-    :param status_list: only tasks in these states, codes or members of `TaskStatus`.
-    :param search_keyword: only tasks whose scene name or number holds this text.
-    :param start_time: only tasks submitted from then on, "yyyy-MM-dd HH:mm:ss" in an undocumented zone.
-    :param end_time: only tasks submitted until then; like `start_time`.
-    :param recycle_flag: 1 for deleted tasks; the farm heeds it only without the other filters.
-    :raises ValueError: an argument is not what the farm takes.
+    :param page_num: page number, from 1.
+    :param page_size: tasks per page, at most 100.
+    :param status_list: only tasks with these statuses, codes or members of `TaskStatus`.
+    :param search_keyword: only tasks whose scene name or id contains this text.
+    :param start_time: only tasks submitted at or after this time, "yyyy-MM-dd HH:mm:ss" in an undocumented
+        time zone.
+    :param end_time: only tasks submitted until this time; see `start_time`.
+    :param recycle_flag: 1 for deleted tasks; the farm ignores it if there are other filters.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "get_task_list",
@@ -113,10 +114,10 @@ def get_task_list(
 def stop_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Stop tasks. Frames that are done stay; the tasks can be started again.
 
-    :param task_ids: numbers or aliases.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases.
+    :raises ValueError: an argument is invalid.
     """
-    return _about_tasks(
+    return _task_ids_call(
         "stop_task",
         ("/api/rendering/task/renderingTask/stopTask", "/api/render/handle/stopTask"),
         task_ids,
@@ -126,10 +127,10 @@ def stop_task(task_ids: Iterable[TaskId]) -> Call[None]:
 def start_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Start tasks that were stopped.
 
-    :param task_ids: numbers or aliases.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases.
+    :raises ValueError: an argument is invalid.
     """
-    return _about_tasks(
+    return _task_ids_call(
         "start_task",
         ("/api/rendering/task/renderingTask/startTask", "/api/render/handle/startTask"),
         task_ids,
@@ -137,37 +138,37 @@ def start_task(task_ids: Iterable[TaskId]) -> Call[None]:
 
 
 def abandon_task(task_ids: Iterable[TaskId]) -> Call[None]:
-    """Give tasks up for good.
+    """Abandon tasks: they cannot be started again.
 
-    :param task_ids: numbers or aliases.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases.
+    :raises ValueError: an argument is invalid.
     """
-    return _about_tasks("abandon_task", ("/api/render/handle/abandonTask",), task_ids)
+    return _task_ids_call("abandon_task", ("/api/render/handle/abandonTask",), task_ids)
 
 
 def delete_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Delete tasks.
 
-    :param task_ids: numbers or aliases.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases.
+    :raises ValueError: an argument is invalid.
     """
-    return _about_tasks("delete_task", ("/api/render/handle/deleteTask",), task_ids)
+    return _task_ids_call("delete_task", ("/api/render/handle/deleteTask",), task_ids)
 
 
 def full_speed(task_ids: Iterable[TaskId]) -> Call[None]:
-    """Render the rest of tasks that paused after their priority frames.
+    """Resume tasks that paused after their test frames (the vendor: priority frames).
 
-    :param task_ids: numbers or aliases.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases.
+    :raises ValueError: an argument is invalid.
     """
-    return _about_tasks("full_speed", ("/api/render/handle/fullSpeedRendering",), task_ids)
+    return _task_ids_call("full_speed", ("/api/render/handle/fullSpeedRendering",), task_ids)
 
 
 def query_task_info(task_ids: Iterable[TaskId]) -> Call[dict[int, TaskInfo]]:
-    """Ask for tasks by number. The answer holds those that the farm knows, by their number.
+    """Query tasks by id. The result holds the tasks that the farm knows, by id.
 
-    :param task_ids: numbers or aliases, at most 100: the farm silently leaves out the rest.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_ids: ids or aliases, at most 100: the farm silently ignores the rest.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_task_info",
@@ -177,7 +178,7 @@ def query_task_info(task_ids: Iterable[TaskId]) -> Call[dict[int, TaskInfo]]:
             "/api/render/handle/queryTaskInfo",
         ),
         {"taskIds": validation.parse_task_ids("task_ids", task_ids, validation.MAX_PAGE_SIZE)},
-        read=_by_number,
+        read=_by_id,
         paged=True,
     )
 
@@ -185,15 +186,15 @@ def query_task_info(task_ids: Iterable[TaskId]) -> Call[dict[int, TaskInfo]]:
 def query_error_detail(
     code: str | None = None, codes: Iterable[str] | None = None, language: str = "0"
 ) -> Call[tuple[ErrorDetail, ...]]:
-    """Ask what codes of an analysis (tips.json) mean.
+    """Query the meanings of codes of an analysis (tips.json).
 
     :param code: one code.
     :param codes: several codes.
     :param language: "0" Chinese, "1" English.
-    :raises ValueError: neither `code` nor `codes` is given, or an argument is not what the farm takes.
+    :raises ValueError: neither `code` nor `codes` is given, or an argument is invalid.
     """
     if code is None and codes is None:
-        raise ValueError("code: a code is wanted here, or several in codes")
+        raise ValueError("code: must be given, or codes")
     return Call(
         "query_error_detail",
         ("/api/render/submit/queryAnalyseErrorDetail",),
@@ -209,9 +210,9 @@ def query_error_detail(
 def update_task_user_level(task_id: TaskId, task_user_level: int) -> Call[None]:
     """Change a task's priority among the account's own.
 
-    :param task_id: number or alias.
+    :param task_id: id or alias.
     :param task_user_level: 50 or 60.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "update_task_user_level",
@@ -225,11 +226,11 @@ def update_task_user_level(task_id: TaskId, task_user_level: int) -> Call[None]:
 
 
 def set_task_overtime_stop(task_ids: Iterable[TaskId], over_time: int) -> Call[None]:
-    """Limit how long a frame of tasks may take.
+    """Limit the time that a frame of tasks may take.
 
-    :param task_ids: numbers or aliases.
+    :param task_ids: ids or aliases.
     :param over_time: seconds.
-    :raises ValueError: an argument is not what the farm takes.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "set_task_overtime_stop",
@@ -243,11 +244,11 @@ def set_task_overtime_stop(task_ids: Iterable[TaskId], over_time: int) -> Call[N
 
 
 def update_task_limit(task_id: TaskId, task_limit: int) -> Call[None]:
-    """Limit how many machines render a task.
+    """Limit the number of machines that render a task.
 
-    :param task_id: number or alias.
-    :param task_limit: machines.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_id: id or alias.
+    :param task_limit: number of machines.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "update_task_limit",
@@ -269,12 +270,12 @@ def edit_task_hardware_config(
 ) -> Call[None]:
     """Move tasks to another kind of machine.
 
-    :param task_ids: numbers or aliases.
+    :param task_ids: ids or aliases.
     :param hardware_config_ids: ids of machines of one kind, from `list_hardware_configs`.
-    :param model: their model, e.g. "Default".
-    :param ram: their memory, e.g. "64GB".
-    :param gpu_num: their cards, e.g. "2*GPU"; empty on CPU.
-    :raises ValueError: an argument is not what the farm takes.
+    :param model: model of the machines, e.g. "Default".
+    :param ram: memory of the machines, e.g. "64GB".
+    :param gpu_num: graphics cards of the machines, e.g. "2*GPU"; empty for CPU machines.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "edit_task_hardware_config",
@@ -290,9 +291,9 @@ def edit_task_hardware_config(
     )
 
 
-def _about_tasks(name: str, paths: tuple[str, ...], task_ids: Iterable[TaskId]) -> Call[None]:
+def _task_ids_call(name: str, paths: tuple[str, ...], task_ids: Iterable[TaskId]) -> Call[None]:
     return Call(name, paths, {"taskIds": validation.parse_task_ids("task_ids", task_ids)}, read=ignore)
 
 
-def _by_number(data: Any) -> dict[int, TaskInfo]:
+def _by_id(data: Any) -> dict[int, TaskInfo]:
     return {task.id: task for task in _read_page(data).items}

@@ -1,4 +1,4 @@
-"""Calls about files: a task's configuration, its output, and how scenes and frames travel."""
+"""Calls about files: the files that describe a task, its output, and the transfer of both."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def upload_task_json(task_id: TaskId, content: str, file_name: str = "task.json") -> Call[None]:
     """Upload one of the files that describe a task, before it is submitted.
 
-    :param task_id: the task's number or alias.
-    :param content: the file, as JSON text.
-    :param file_name: task.json, upload.json, asset.json or tips.json; the farm takes no other.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_id: id or alias.
+    :param content: content of the file, JSON text.
+    :param file_name: task.json, upload.json, asset.json or tips.json.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "upload_task_json",
@@ -46,10 +46,10 @@ def upload_task_json(task_id: TaskId, content: str, file_name: str = "task.json"
 def get_output_files(task_id: TaskId | None = None, tree_path: str = "/") -> Call[tuple[OutputFile, ...]]:
     """List a folder of the account's output storage.
 
-    :param task_id: number or alias of a leaf: only its top folder is listed, whose own files a second
-        call lists, without `task_id` and with that folder's path.
-    :param tree_path: the folder, relative to the storage's root.
-    :raises ValueError: an argument is not what the farm takes.
+    :param task_id: id or alias of a leaf: only its top folder is listed. A second call without `task_id` and
+        with the path of that folder lists the files in it.
+    :param tree_path: path of the folder, relative to the storage's root.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "get_output_files",
@@ -63,7 +63,7 @@ def get_output_files(task_id: TaskId | None = None, tree_path: str = "/") -> Cal
 
 
 def get_transfer_bid() -> Call[TransferBids]:
-    """Ask for the ids of the account's storages."""
+    """Query the ids of the account's storages."""
     return Call(
         "get_transfer_bid",
         ("/api/render/transfer/getBid", "/api/rendering/task/plugin/getPluginTransferBid"),
@@ -73,7 +73,7 @@ def get_transfer_bid() -> Call[TransferBids]:
 
 
 def get_transfer_config() -> Call[TransferConfig]:
-    """Ask for the transfer engines and their lines. The answer holds passwords and cannot be pickled."""
+    """Query the transfer engines and their lines. The result holds passwords and cannot be pickled."""
     return Call(
         "get_transfer_config",
         ("/api/render/transfer/getConfig",),
@@ -84,10 +84,10 @@ def get_transfer_config() -> Call[TransferConfig]:
 
 
 def get_server_info(zone: int | None = None) -> Call[ServerInfo]:
-    """Ask where the engine Raysync listens.
+    """Query the address of the engine Raysync.
 
-    :param zone: 1 or 2; sources disagree which is China, and none is needed.
-    :raises ValueError: an argument is not what the farm takes.
+    :param zone: 1 or 2; sources disagree about which of them is China. Not needed.
+    :raises ValueError: an argument is invalid.
     """
     return Call(
         "get_server_info",
@@ -98,7 +98,7 @@ def get_server_info(zone: int | None = None) -> Call[ServerInfo]:
 
 
 def get_raysync_user_key() -> Call[RaysyncUserKey]:
-    """Ask for what the engine Raysync lets the account in by. The answer cannot be pickled."""
+    """Query the account's credentials for the engine Raysync. The result cannot be pickled."""
     return Call(
         "get_raysync_user_key",
         ("/api/render/transfer/getRaySyncUserKey", "/api/render/user/getRaySyncUserKey"),

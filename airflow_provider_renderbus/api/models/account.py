@@ -1,4 +1,4 @@
-"""The account that renders."""
+"""The account that pays for renders."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CHINA_ZONE = 1
 
 @dataclass(frozen=True, slots=True)
 class UserProfile:
-    """The account's profile: who it is, what it owns and what it may do.
+    """Profile of the account: identity, funds and rights.
 
-    ``ONLY_ADVICE`` is what to say of `means` where the account does not show it.
+    ``FUNDS_HIDDEN_NOTE`` is added to messages about `available_funds` if not `funds_visible`.
     """
 
     FUNDS_HIDDEN_NOTE: ClassVar[str] = (
-        "it pays from its main account or hides its figures, so this is only advice"
+        "it pays from its main account or hides its figures, so this may be wrong"
     )
     user_id: int = required_field("userId", read_int)
     user_name: str | None = optional_field("userName", read_str)
@@ -87,21 +87,21 @@ class UserProfile:
 
     @property
     def available_funds(self) -> Decimal:
-        """What the account can spend: balance, coupons and credit, in its currency.
+        """Balance, coupons and credit together, in the account's currency.
 
-        For a sub-account that pays from its main account (`use_main_balance`) or whose figures are hidden
-        (`hide_balance`) this is only what it may see.
+        A sub-account that pays from its main account (`use_main_balance`) or whose figures are hidden
+        (`hide_balance`) can have more; see `funds_visible`.
         """
         balance = self.rmb_balance if self.currency == "RMB" else self.usd_balance
         return balance + self.coupon + self.credit
 
     @property
     def funds_visible(self) -> bool:
-        """Whether `means` is what the account can spend; else it is at best advice."""
+        """Whether `available_funds` is all that the account can spend."""
         return not (self.use_main_balance or self.hide_balance)
 
     def has_less_than(self, amount: Decimal) -> bool:
-        """Return whether the account is known to have less than an amount to spend."""
+        """Return whether the account is known to have less funds than an amount."""
         return self.funds_visible and self.available_funds < amount
 
 

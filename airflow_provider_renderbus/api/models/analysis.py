@@ -1,4 +1,4 @@
-"""What an analysis of a scene can find."""
+"""Findings of an analysis of a scene."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ERROR = 1
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """A code of tips.json: what was found, and what to do about it (documented in Chinese only)."""
+    """A code of tips.json: the finding and its solution (documented in Chinese only)."""
 
     code: str = required_field("code", read_str)
     id: int | None = optional_field("id", read_int)
@@ -40,7 +40,7 @@ class ErrorDetail:
 
     @property
     def is_blocking(self) -> bool:
-        """Whether it is an error, and one that the farm enforces."""
+        """Whether it is an error that the farm enforces: it refuses the job."""
         return self.kind == ERROR and self.is_open is not False
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Frame:
     """One job of a leaf task: a frame, a range of frames on one machine, or a tile of a frame.
 
-    ``index`` is text: "6" is a frame, "7-9[1]" a range with its step, "0-1" tile 1 of frame 0.
+    ``name`` is text (``frameIndex``): "6" is a frame, "7-9[1]" a range with its step, "0-1" tile 1 of frame
+    0.
     """
 
     id: int = required_field("id", read_int)
@@ -57,18 +58,18 @@ class Frame:
 
     @property
     def status(self) -> FrameStatus:
-        """The frame's state; one that nobody has told us of is UNKNOWN."""
+        """The frame's status; UNKNOWN for a code that is not documented."""
         return FrameStatus(self.status_code)
 
     @property
     def cost(self) -> Decimal:
-        """What the frame has cost, in the account's currency."""
+        """Cost of the frame, in the account's currency."""
         return (self.fee_amount or Decimal(0)) + (self.coupon_fee or Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """A piece of a frame's log. ``total`` and ``size`` are bytes, although it looks like a page."""
+    """Part of a frame's log. ``total`` and ``size`` are bytes, although the object looks like a page."""
 
     lines: tuple[str, ...] = required_field("items", list_of(read_str))
     total: int | None = optional_field("total", read_int)

@@ -1,4 +1,4 @@
-"""Machines that a render can ask for."""
+"""Machines that a render can use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENABLED = 1
 class HardwareConfig:
     """A kind of machine on one platform.
 
-    ``ram`` reads "64GB" here and "64" in task.json; ``gpu_num`` is None on CPU and reads "2*GPU" on GPU.
+    ``ram`` is "64GB" here and "64" in task.json; ``gpu_num`` is None for CPU machines, else e.g. "2*GPU".
     """
 
     id: int = required_field("id", read_int)
@@ -35,10 +35,10 @@ class HardwareConfig:
     status: int | None = optional_field("status", read_int)
 
     def supports(self, platform: int, cg_id: int) -> bool:
-        """Whether it is enabled, stands on a platform and can render a software.
+        """Return whether it is enabled, belongs to a platform and can render a software.
 
-        :param platform: the platform's number.
-        :param cg_id: the software's number.
+        :param platform: id of the platform.
+        :param cg_id: id of the software.
         """
         return self.status == ENABLED and self.platform == platform and cg_id not in self.not_support_cg_ids
 

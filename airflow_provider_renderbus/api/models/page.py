@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from airflow_provider_renderbus.api.parsing import (
     list_of,
     optional_field,
+    raw_json,
     read_int,
     reader_for,
     required_field,
@@ -23,7 +24,7 @@ EMPTY_PAGE: dict[str, Any] = {"pageCount": 0, "pageNum": 1, "total": 0, "size": 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list that the farm answers page by page."""
+    """One page of a list that the farm returns page by page."""
 
     items: tuple[T, ...]
     page_count: int
@@ -32,22 +33,21 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
-    items: tuple[Any, ...] = required_field("items", list_of(lambda item: item))
+class _PageJson:
+    items: tuple[Any, ...] = required_field("items", list_of(raw_json))
     page_count: int = optional_field("pageCount", read_int, 1)
     page_num: int = optional_field("pageNum", read_int, 1)
     total: int = optional_field("total", read_int, 0)
 
 
-_read_counts = reader_for(_Counts)
+_read_page_json = reader_for(_PageJson)
 
 
-def page_reader(convert: Callable[[Any], T]) -> Callable[[Any], Page[T]]:
-    """Return what reads a page whose items `convert` reads."""
+def page_reader(read: Callable[[Any], T]) -> Callable[[Any], Page[T]]:
+    """Return a function that reads a page, and each of its items with `read`."""
 
-    def convert_page(data: Any) -> Page[T]:
-        counts = _read_counts(data)
-        items = tuple([convert(item) for item in counts.items])
-        return Page(items, counts.page_count, counts.page_num, counts.total)
+    def read_page(data: Any) -> Page[T]:
+        page = _read_page_json(data)
+        return Page(tuple([read(item) for item in page.items]), page.page_count, page.page_num, page.total)
 
-    return convert_page
+    return read_page

@@ -11,8 +11,8 @@ from airflow_provider_renderbus.api.parsing import optional_field, read_bool, re
 class UserSetting:
     """The account's settings.
 
-    Three of them repeat the profile's and can be null here: the profile's count. ``task_over_time`` is in
-    hours and ``task_over_time_sec`` in seconds, and the vendor's example contradicts itself (12 and 3600).
+    Three of them are in the profile too and can be null here; the profile's are valid. ``task_over_time`` is
+    in hours and ``task_over_time_sec`` in seconds; the vendor's example contradicts itself (12 and 3600).
     """
 
     info_status: int | None = optional_field("infoStatus", read_int)

@@ -1,4 +1,4 @@
-"""Tasks: their numbers, states, progress and cost."""
+"""Tasks: ids, statuses, progress and cost."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-_NONE = Decimal(0)
+_ZERO = Decimal(0)
 _PHOTON = "RenderPhoton"
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedTasks:
-    """The numbers of newly created tasks. A number costs nothing until it is submitted."""
+    """Ids of newly created tasks. A task costs nothing until it is submitted."""
 
     ids: tuple[int, ...] = required_field("taskIdList", list_of(read_int))
     aliases: tuple[str, ...] = optional_field("aliasTaskIdList", list_of(read_str), ())
@@ -39,7 +39,7 @@ class CreatedTasks:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many frames of a task are in which state; the farm counts jobs, e.g. each tile of a frame."""
+    """Numbers of a task's frames by status. The farm counts jobs, e.g. each tile of a frame."""
 
     total: int = 0
     done: int = 0
@@ -48,7 +48,7 @@ class Progress:
     aborted: int = 0
 
     def __add__(self, other: Progress) -> Progress:
-        """Return the progress of two tasks together."""
+        """Return the sum of the progress of two tasks."""
         return Progress(
             self.total + other.total,
             self.done + other.done,
@@ -60,7 +60,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TaskOptions:
-    """A task's key words (``taskKeyValueVo``)."""
+    """Options of a task (``taskKeyValueVo``)."""
 
     tiles: str | None = optional_field("tiles", read_str)
     all_camera: str | None = optional_field("allCamera", read_str)
@@ -73,10 +73,10 @@ def _sub_task(data: Any) -> TaskInfo:
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """A task as the farm tells of it, with its sub-tasks where it is layered.
+    """A task, with its sub-tasks if it is layered.
 
-    The fields are the farm's own; what somebody who waits wants to know of the whole task, over all its
-    leaves, is in the properties `status`, `progress`, `cost`, `ended` and `output_names`.
+    The fields are the farm's own. The properties `status`, `progress`, `cost`, `is_terminal` and
+    `output_folders` describe the whole task, over all its leaves.
     """
 
     id: int = required_field("id", read_int)
@@ -148,10 +148,10 @@ class TaskInfo:
 
     @property
     def status(self) -> TaskStatus:
-        """The state of the whole task, over its leaves.
+        """Status of the whole task, over its leaves.
 
-        A parent that lists only photon passes is not at its end, for its main pass is still to come:
-        it counts as waiting where all of them have succeeded.
+        A parent that lists only photon passes has not finished, because its main pass is still to come: it
+        counts as waiting if all photon passes have succeeded.
         """
         if not self.sub_tasks:
             return TaskStatus(self.status_code)
@@ -168,30 +168,30 @@ class TaskInfo:
 
     @property
     def is_submitted(self) -> bool:
-        """Whether the task was ever submitted: to submit it again could be paid for twice.
+        """Whether the task was ever submitted: a second submit could be paid for twice.
 
-        A number that was only created waits, has no sub-tasks and no submit time.
+        A task that was only created is waiting, and has no sub-tasks and no submit time.
         """
         return self.has_submit_date or bool(self.sub_tasks) or self.status_code != TaskStatus.WAITING
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing of the task will move again by itself."""
+        """Whether the task does not leave its status by itself."""
         return self.status.phase not in {Phase.ACTIVE, Phase.PAUSED}
 
     @property
     def progress(self) -> Progress:
-        """The frames of all leaves."""
+        """Progress of all leaves together."""
         return reduce(Progress.__add__, (_progress(leaf) for leaf in self.leaves()))
 
     @property
     def cost(self) -> Decimal:
-        """What the task has cost so far, over its leaves, in the account's currency."""
-        return sum((_cost(leaf) for leaf in self.leaves()), _NONE)
+        """Cost so far, over all leaves, in the account's currency."""
+        return sum((_cost(leaf) for leaf in self.leaves()), _ZERO)
 
     @property
     def output_folders(self) -> tuple[str, ...]:
-        """The folders of the leaves' frames in the output storage, as far as the farm has named them."""
+        """Folders of the leaves' frames in the output storage, as far as the farm has named them."""
         return tuple(leaf.output_file_name for leaf in self.leaves() if leaf.output_file_name)
 
 
@@ -206,9 +206,9 @@ def _progress(leaf: TaskInfo) -> Progress:
 
 
 def _cost(leaf: TaskInfo) -> Decimal:
-    """Return the larger of the farm's two figures: either can be zero while the other is right."""
+    """Return the larger of the farm's two figures: either can be zero while the other is correct."""
     parts = (leaf.user_account_consume, leaf.coupon_consume, leaf.qy_coupon_consume)
-    return max(leaf.render_consume or _NONE, sum((part or _NONE for part in parts), _NONE))
+    return max(leaf.render_consume or _ZERO, sum((part or _ZERO for part in parts), _ZERO))
 
 
 read_created_tasks = reader_for(CreatedTasks)

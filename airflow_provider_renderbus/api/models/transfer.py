@@ -1,4 +1,4 @@
-"""How scenes and frames travel: storages, engines, lines."""
+"""Storages, and the engines and lines that transfer files to and from them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SubUserOutput:
 
 @dataclass(frozen=True, slots=True)
 class TransferBids:
-    """The ids of the account's storages."""
+    """Ids of the account's storages."""
 
     config_bid: str | None = optional_field("config_bid", read_str)
     input_bid: str | None = optional_field("input_bid", read_str)
@@ -84,7 +84,7 @@ class TransferEngine:
 
 @dataclass(frozen=True, slots=True)
 class TransferConfig:
-    """The account's storages and the engines that reach them."""
+    """The account's storages, and the engines that transfer to and from them."""
 
     input_bid: str | None = optional_field("inputBid", read_str)
     output_bid: str | None = optional_field("outputBid", read_str)
@@ -100,7 +100,7 @@ class TransferConfig:
 
 @dataclass(frozen=True, slots=True)
 class RaysyncServer:
-    """Where the engine Raysync listens."""
+    """Address of the engine Raysync."""
 
     server_ip: str | None = optional_field("serverIp", read_str)
     server_port: int | None = optional_field("serverPort", read_int)
@@ -119,23 +119,22 @@ class ServerInfo:
     protocol_version: str | None = optional_field("protocolVersion", read_str)
 
 
-def _hidden(wire: str, convert: Any) -> Any:
-    """Declare an optional field that no repr shows, because it is about a person."""
-    declared = optional_field(wire, convert)
-    return field(default=None, repr=False, metadata=declared.metadata)
+def _private_field(json_key: str, read: Any) -> Any:
+    """Declare an optional field with personal data, which no repr shows."""
+    return field(default=None, repr=False, metadata=optional_field(json_key, read).metadata)
 
 
 @dataclass(frozen=True, slots=True)
 class RaysyncUserKey:
-    """What the engine Raysync lets the account in by. It cannot be pickled."""
+    """Credentials of the account for the engine Raysync. It cannot be pickled."""
 
     raysync_user_key: Secret = required_field("raySyncUserKey", read_secret)
     user_key: Secret | None = optional_field("userKey", read_secret)
     signature: Secret | None = optional_field("signature", read_secret)
     id: int | None = optional_field("id", read_int)
     user_name: str | None = optional_field("userName", read_str)
-    phone: str | None = _hidden("phone", read_str)
-    email: str | None = _hidden("email", read_str)
+    phone: str | None = _private_field("phone", read_str)
+    email: str | None = _private_field("email", read_str)
     channel: int | None = optional_field("channel", read_int)
     platform: int | None = optional_field("platform", read_int)
     version: str | None = optional_field("version", read_str)
