@@ -164,6 +164,5 @@ def _parse_task_status(name: str, value: Any) -> TaskStatus:
     for status in known:
         if key in {status.name, str(status.value)}:
             return status
-    raise _invalid(
-        name, f"one of the states {', '.join(f'{each.value} {each.name}' for each in known)}", value
-    )
+    states = ", ".join(f"{status.value} {status.name}" for status in known)
+    raise ValueError(f"{name}: must be codes or names of states, got {value!r}; the states are {states}")

@@ -35,7 +35,7 @@ def test_create_returns_a_list_where_several_are_wanted():
 
 
 def test_wrong_arguments_fail_without_a_retry():
-    with pytest.raises(AirflowFailException, match=r"^priority: one of 50, 60 is wanted"):
+    with pytest.raises(AirflowFailException, match=r"^priority: must be one of 50, 60"):
         RenderbusCreateTaskOperator(task_id="create", priority=1).execute(context())
 
 
@@ -90,7 +90,7 @@ def test_a_task_that_is_submitted_is_taken_up_and_not_submitted_again(farm, clie
 
 def test_submit_without_a_task_json_fails_without_a_retry(client):
     number = client.send(calls.create_task()).ids[0]
-    with pytest.raises(AirflowFailException, match="the farm answered 601"):
+    with pytest.raises(AirflowFailException, match="the farm responded with code 601"):
         RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number).execute(context())
 
 
@@ -114,7 +114,7 @@ def test_waiting_on_the_worker_ends_at_the_time_out(created):
 @pytest.mark.parametrize("none", [0, -1, timedelta(0), timedelta(days=-1), "soon"])
 @pytest.mark.parametrize("name", ["timeout", "max_duration"])
 def test_a_time_that_is_none_is_named_when_the_dag_is_parsed(name, none):
-    with pytest.raises(ValueError, match=f"^{name}: a positive number of seconds is wanted"):
+    with pytest.raises(ValueError, match=f"^{name}: must be a positive number of seconds"):
         RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: none})
 
 

@@ -54,7 +54,7 @@ def test_all_four_files_are_uploaded(created, sent, tmp_path):
         ({"upload_json": {"asset": [{"local": "/a"}]}}, r"upload\.json: \$\.asset"),
         ({"tips_json": "no.json"}, r"tips_json: cannot read no\.json"),
         ({"hardware": {"colour": "red"}}, "hardware: colour is no trait"),
-        ({"hardware": {"ram": "much"}}, "hardware ram: a whole number is wanted"),
+        ({"hardware": {"ram": "much"}}, "hardware ram: must be an integer"),
         ({"hardware": {"ram": 7}}, "no machine of platform 2 .*there are: .*64GB"),
         (
             {"hardware": {"model": "Default"}},

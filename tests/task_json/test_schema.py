@@ -357,7 +357,7 @@ def test_validate_invalid_tips_are_rejected():
 
 
 def test_validate_unknown_file_name_is_rejected():
-    with pytest.raises(ValueError, match=r"^name: one of 'task.json'"):
+    with pytest.raises(ValueError, match=r"^name: must be one of 'task.json'"):
         validate("notes.json", {})
 
 

@@ -31,7 +31,7 @@ class UserProfile:
     """
 
     FUNDS_HIDDEN_NOTE: ClassVar[str] = (
-        "it pays from its main account or hides its figures, so this may be wrong"
+        "it pays from its main account or hides its figures, so its funds may differ"
     )
     user_id: int = required_field("userId", read_int)
     user_name: str | None = optional_field("userName", read_str)
