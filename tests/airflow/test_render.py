@@ -1,4 +1,4 @@
-"""The whole render in one operator, over the tries of its Airflow task."""
+"""RenderbusRenderOperator over the tries, retries and clears of its Airflow task."""
 
 import contextlib
 import re
@@ -20,19 +20,19 @@ from tests.scenes import task_json
 pytestmark = pytest.mark.usefixtures("connection")
 
 
-class Store(dict):
-    """Airflow's state store for a task."""
+class StateStore(dict):
+    """Airflow's task state store."""
 
     def set(self, key, value):
         self[key] = value
 
 
-class Airflow:
-    """Runs tries of one Airflow task, on a version with a state store or on one without."""
+class AirflowTask:
+    """Runs tries of one Airflow task, with or without a task state store."""
 
     def __init__(self, farm, has_store):
         self.farm = farm
-        self.store = Store() if has_store else None
+        self.store = StateStore() if has_store else None
         self.max_tries = 2
         self.try_number = 0
 
@@ -41,121 +41,121 @@ class Airflow:
         ti = TaskInstance(self.try_number)
         ti.map_index = 3
         ti.max_tries = self.max_tries
-        found = {
+        values = {
             **context(),
             "ti": ti,
             "dag_run": SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC)),
         }
-        return found if self.store is None else {**found, "task_state_store": self.store}
+        return values if self.store is None else {**values, "task_state_store": self.store}
 
     def operator(self, **options):
-        described = {"task_json": task_json(), "artist": "Ada", **options}
-        return RenderbusRenderOperator(task_id="render", poll_interval=60, retries=2, **described)
+        arguments = {"task_json": task_json(), "artist": "Ada", **options}
+        return RenderbusRenderOperator(task_id="render", poll_interval=60, retries=2, **arguments)
 
     def try_once(self, **options):
         return self.operator(**options).execute(self.context())
 
     def clear(self):
-        """As Airflow clears: so many tries more than there were."""
+        """Clear the task as Airflow does: max_tries becomes the number of tries so far plus the retries."""
         self.max_tries = self.try_number + 2
 
 
 @pytest.fixture(params=[True, False], ids=["store", "marker"])
-def airflow(request, farm, monkeypatch):
+def airflow_task(request, farm, monkeypatch):
     monkeypatch.setattr("airflow_provider_renderbus.operators.waiting.time.sleep", farm.advance)
-    return Airflow(farm, request.param)
+    return AirflowTask(farm, request.param)
 
 
 @pytest.fixture
-def numbers(client):
-    """Returns the numbers of all tasks that were submitted."""
+def submitted_ids(client):
+    """Returns the ids of all submitted tasks."""
 
-    def numbers():
+    def submitted_ids():
         return [task.id for page in client.iter_pages(flows.task_pages()) for task in page.items]
 
-    return numbers
+    return submitted_ids
 
 
-def begin(airflow):
-    """Begin a render and lose the worker while it waits."""
+def start_render(airflow_task):
+    """Start a render and lose the worker while it waits; returns the render task id."""
     with pytest.raises(TaskDeferred) as deferred:
-        airflow.try_once(deferrable=True)
-    (number,) = deferred.value.trigger.render_task_ids
-    return number
+        airflow_task.try_once(deferrable=True)
+    (render_task_id,) = deferred.value.trigger.render_task_ids
+    return render_task_id
 
 
-def die_before_the_submit(airflow, monkeypatch):
-    """Lose the worker between creating the number and submitting it."""
+def die_before_submit(airflow_task, monkeypatch):
+    """Lose the worker after the task is created and before it is submitted."""
 
-    def dies(*_, **__):
+    def exit_process(*_, **__):
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_renderbus.renders.submit.submit", dies)
+        patch.setattr("airflow_provider_renderbus.renders.submit.submit", exit_process)
         with pytest.raises(SystemExit):
-            airflow.try_once()
+            airflow_task.try_once()
 
 
-def test_a_render_in_one(airflow, client):
-    result = airflow.try_once()
+def test_render_single_try_finishes(airflow_task, client):
+    result = airflow_task.try_once()
     assert (result["state"], result["frames"]["done"]) == ("FINISHED", 4)
     assert client.send(calls.query_task_info([result["render_task_id"]]))[
         result["render_task_id"]
     ].producer.startswith("Ada")
 
 
-def test_another_try_takes_the_same_render_up(airflow, numbers):
-    number = begin(airflow)
-    assert airflow.try_once()["render_task_id"] == number
-    assert numbers() == [number]
+def test_render_retry_reattaches_to_running_render(airflow_task, submitted_ids):
+    render_task_id = start_render(airflow_task)
+    assert airflow_task.try_once()["render_task_id"] == render_task_id
+    assert submitted_ids() == [render_task_id]
 
 
-def test_a_retry_after_the_end_returns_it(airflow, numbers):
-    number = begin(airflow)
-    airflow.farm.advance(3600)
-    assert airflow.try_once()["render_task_id"] == number
-    assert numbers() == [number]
+def test_render_retry_after_finish_returns_result(airflow_task, submitted_ids):
+    render_task_id = start_render(airflow_task)
+    airflow_task.farm.advance(3600)
+    assert airflow_task.try_once()["render_task_id"] == render_task_id
+    assert submitted_ids() == [render_task_id]
 
 
-def test_a_person_who_clears_a_finished_render_gets_a_new_one(airflow, numbers):
-    first = airflow.try_once()["render_task_id"]
-    airflow.clear()
-    second = airflow.try_once()["render_task_id"]
-    assert sorted(numbers()) == sorted([first, second])
+def test_render_cleared_after_success_renders_again(airflow_task, submitted_ids):
+    first = airflow_task.try_once()["render_task_id"]
+    airflow_task.clear()
+    second = airflow_task.try_once()["render_task_id"]
+    assert sorted(submitted_ids()) == sorted([first, second])
     assert first != second
 
 
-def test_a_clear_of_a_pause_that_was_a_success_renders_anew(airflow, numbers):
+def test_render_cleared_after_successful_pause_renders_again(airflow_task, submitted_ids):
     paused = task_json()
     paused["task_info"] |= {"pre_frames": "100", "stop_after_test": "1"}
     options = {"task_json": paused, "on_test_frames_done": "succeed"}
-    first = airflow.try_once(**options)
-    airflow.clear()
-    second = airflow.try_once(**options)
+    first = airflow_task.try_once(**options)
+    airflow_task.clear()
+    second = airflow_task.try_once(**options)
     assert first["state"] == second["state"] == "FINISHED_TEST"
-    assert sorted(numbers()) == sorted([first["render_task_id"], second["render_task_id"]])
+    assert sorted(submitted_ids()) == sorted([first["render_task_id"], second["render_task_id"]])
 
 
-def test_a_budget_that_is_used_up_submits_nothing(airflow, numbers):
-    for none_left in ("0", "-5"):
+def test_render_max_cost_not_positive_submits_nothing(airflow_task, submitted_ids):
+    for max_cost in ("0", "-5"):
         with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
-            airflow.try_once(max_cost=none_left)
-    assert numbers() == []
-    assert not airflow.farm.request_counts["create_task"]
+            airflow_task.try_once(max_cost=max_cost)
+    assert submitted_ids() == []
+    assert not airflow_task.farm.request_counts["create_task"]
 
 
-def test_a_later_try_without_a_budget_stops_what_is_there(airflow, client):
-    number = begin(airflow)
+def test_render_retry_max_cost_not_positive_stops_render(airflow_task, client):
+    render_task_id = start_render(airflow_task)
     with pytest.raises(AirflowFailException, match=r"max_cost: .*does not run any more"):
-        airflow.try_once(max_cost="-5")
-    assert client.send(calls.query_task_info([number]))[number].status is TaskStatus.STOP
+        airflow_task.try_once(max_cost="-5")
+    assert client.send(calls.query_task_info([render_task_id]))[render_task_id].status is TaskStatus.STOP
 
 
-def test_a_clear_while_the_render_goes_on_takes_it_up(airflow, numbers):
-    number = begin(airflow)
-    airflow.clear()
-    assert airflow.try_once()["render_task_id"] == number
-    assert numbers() == [number]
+def test_render_cleared_while_running_reattaches(airflow_task, submitted_ids):
+    render_task_id = start_render(airflow_task)
+    airflow_task.clear()
+    assert airflow_task.try_once()["render_task_id"] == render_task_id
+    assert submitted_ids() == [render_task_id]
 
 
 class TestFailedFrames:
@@ -163,128 +163,130 @@ class TestFailedFrames:
     def scenario(self):
         return {"renders": [{"fail_frames": "2", "fail_times": 1}]}
 
-    def test_the_message_tells_how_to_render_anew(self, airflow, client, numbers):
+    def test_render_failed_frames_message_explains_rerender(self, airflow_task, client, submitted_ids):
         with pytest.raises(AirflowFailException, match="abandon or delete its task on the farm, and clear"):
-            airflow.try_once()
-        (first,) = numbers()
+            airflow_task.try_once()
+        (first,) = submitted_ids()
         client.send(calls.abandon_task([first]))
-        airflow.clear()
+        airflow_task.clear()
         with pytest.raises(AirflowFailException):
-            airflow.try_once()
-        assert len(numbers()) == 2
+            airflow_task.try_once()
+        assert len(submitted_ids()) == 2
 
 
-def test_a_retry_after_a_clear_is_no_wish_for_a_new_render(airflow, numbers):
-    number = begin(airflow)
-    airflow.clear()
-    assert begin(airflow) == number
-    airflow.farm.advance(3600)
-    assert airflow.try_once()["render_task_id"] == number
-    assert numbers() == [number]
-    airflow.clear()
-    assert airflow.try_once()["render_task_id"] != number
+def test_render_retry_after_clear_reattaches(airflow_task, submitted_ids):
+    render_task_id = start_render(airflow_task)
+    airflow_task.clear()
+    assert start_render(airflow_task) == render_task_id
+    airflow_task.farm.advance(3600)
+    assert airflow_task.try_once()["render_task_id"] == render_task_id
+    assert submitted_ids() == [render_task_id]
+    airflow_task.clear()
+    assert airflow_task.try_once()["render_task_id"] != render_task_id
 
 
-def test_an_answer_that_misses_the_number_once_is_no_reason_to_pay_again(airflow, numbers, monkeypatch):
-    number = begin(airflow)
+def test_render_id_missing_in_one_response_reattaches(airflow_task, submitted_ids, monkeypatch):
+    render_task_id = start_render(airflow_task)
     send, missed = RenderbusHook.send, []
 
-    def short(hook, call):
+    def send_without_first_result(hook, call):
         if call.name == "query_task_info" and not missed:
             missed.append(call)
             return {}
         return send(hook, call)
 
-    monkeypatch.setattr(RenderbusHook, "send", short)
-    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow.farm.advance)
-    assert airflow.try_once()["render_task_id"] == number
+    monkeypatch.setattr(RenderbusHook, "send", send_without_first_result)
+    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow_task.farm.advance)
+    assert airflow_task.try_once()["render_task_id"] == render_task_id
     assert missed
-    assert numbers() == [number]
+    assert submitted_ids() == [render_task_id]
 
 
-def test_airflow_2_has_no_run_after(airflow, numbers):
-    if airflow.store is not None:
-        return  # it has no store either
-    number = begin(airflow)
-    context = airflow.context()
+def test_render_airflow_2_without_run_after_reattaches(airflow_task, submitted_ids):
+    if airflow_task.store is not None:
+        pytest.skip("Airflow 2 has no task state store either")
+    render_task_id = start_render(airflow_task)
+    context = airflow_task.context()
     context["logical_date"] = context["dag_run"].run_after
     context["dag_run"] = SimpleNamespace()
-    assert airflow.operator().execute(context)["render_task_id"] == number
+    assert airflow_task.operator().execute(context)["render_task_id"] == render_task_id
 
 
-def test_a_number_that_was_never_submitted_costs_nothing(airflow, farm, client, numbers, monkeypatch):
-    die_before_the_submit(airflow, monkeypatch)
-    result = airflow.try_once()
-    assert numbers() == [result["render_task_id"]]
-    if airflow.store is not None:
-        assert result["render_task_id"] == airflow.store["renderbus_render"]["number"] == 35000001
+def test_render_worker_died_before_submit_submits_once(
+    airflow_task, farm, client, submitted_ids, monkeypatch
+):
+    die_before_submit(airflow_task, monkeypatch)
+    result = airflow_task.try_once()
+    assert submitted_ids() == [result["render_task_id"]]
+    if airflow_task.store is not None:
+        assert result["render_task_id"] == airflow_task.store["renderbus_render"]["number"] == 35000001
 
 
-def test_a_submit_of_an_earlier_try_that_arrives_late_is_taken_up(airflow, client, numbers, monkeypatch):
-    """It comes after the farm was asked for it three times, and before the files are uploaded again."""
-    if airflow.store is None:
-        return  # a number that was never submitted is in no list
+def test_render_late_submit_of_earlier_try_reattaches(airflow_task, client, submitted_ids, monkeypatch):
+    """The submit arrives after three queries and before the files are uploaded again."""
+    if airflow_task.store is None:
+        pytest.skip("without a store, a task that is not submitted cannot be found")
 
-    die_before_the_submit(airflow, monkeypatch)
+    die_before_submit(airflow_task, monkeypatch)
 
-    def arrives(_, number):
-        client.send(calls.submit_task(number))
+    def submit_arrives(_, render_task_id):
+        client.send(calls.submit_task(render_task_id))
         return False
 
-    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.confirm_submitted", arrives)
-    assert airflow.try_once()["render_task_id"] == airflow.store["renderbus_render"]["number"]
-    assert len(numbers()) == 1
+    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.confirm_submitted", submit_arrives)
+    assert airflow_task.try_once()["render_task_id"] == airflow_task.store["renderbus_render"]["number"]
+    assert len(submitted_ids()) == 1
 
 
-def test_no_wrong_file_is_submitted(airflow, numbers):
+def test_render_invalid_task_json_submits_nothing(airflow_task, submitted_ids):
     operator = RenderbusRenderOperator(task_id="render", task_json={"scene": 1})
     with pytest.raises(AirflowFailException, match="task_info"):
-        operator.execute(airflow.context())
-    assert numbers() == []
+        operator.execute(airflow_task.context())
+    assert submitted_ids() == []
 
 
-def test_a_number_that_the_farm_has_forgotten_is_replaced(airflow, monkeypatch):
-    if airflow.store is None:
-        return  # what the farm has forgotten is in no list either
-    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow.farm.advance)
-    airflow.store.set("renderbus_render", {"number": 1, "max_tries": 2})
-    assert airflow.try_once()["render_task_id"] != 1
+def test_render_unknown_stored_id_renders_again(airflow_task, monkeypatch):
+    if airflow_task.store is None:
+        pytest.skip("without a store there is no stored id")
+    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow_task.farm.advance)
+    airflow_task.store.set("renderbus_render", {"number": 1, "max_tries": 2})
+    assert airflow_task.try_once()["render_task_id"] != 1
 
 
-def test_a_time_out_may_be_retried(airflow):
+def test_render_timeout_is_retryable(airflow_task):
     with pytest.raises(AirflowException, match="time to wait is over"):
-        airflow.try_once(timeout=1e-6)
-    assert airflow.try_once()["state"] == TaskStatus.FINISHED.name
+        airflow_task.try_once(timeout=1e-6)
+    assert airflow_task.try_once()["state"] == TaskStatus.FINISHED.name
 
 
-TAKEN_UP = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
 
 
 def rows_of_states():
-    for row in re.findall(r"^\| ([0-9][^|]*?) \| ([^|]*?) \|$", TAKEN_UP, re.MULTILINE):
+    for row in re.findall(r"^\| ([0-9][^|]*?) \| ([^|]*?) \|$", DOCUMENT, re.MULTILINE):
         for code in re.findall(r"\d+|any other", row[0]):
             yield pytest.param(77 if code == "any other" else int(code), row[1].split(",")[0], id=code)
 
 
-@pytest.mark.parametrize(("code", "does"), list(rows_of_states()))
-def test_what_another_try_does_is_what_the_document_says(code, does, airflow, farm, client, numbers):
-    number = begin(airflow)
+@pytest.mark.parametrize(("code", "action"), list(rows_of_states()))
+def test_render_retry_by_state_matches_document(code, action, airflow_task, farm, client, submitted_ids):
+    render_task_id = start_render(airflow_task)
     farm.advance(30 if code != 25 else 3600)
     farm.inject("state", state=code, calls=["query_task_info", "get_task_list"])
-    served = farm.request_counts.copy()
+    before = farm.request_counts.copy()
     with contextlib.suppress(TaskDeferred, AirflowException):
-        airflow.try_once(deferrable=True)
-    made = {call: count - served[call] for call, count in farm.request_counts.items()}
-    started, anew = made.get("start_task", 0), len(set(numbers()) - {number})
-    assert (bool(started), bool(anew)) == {
+        airflow_task.try_once(deferrable=True)
+    requests = {call: count - before[call] for call, count in farm.request_counts.items()}
+    restarted, rerendered = requests.get("start_task", 0), len(set(submitted_ids()) - {render_task_id})
+    assert (bool(restarted), bool(rerendered)) == {
         "waits for it": (False, False),
         "starts it again": (True, False),
         "returns it": (False, False),
         "does as when that happens while it waits ([states](states-and-errors.md))": (False, False),
         "renders anew": (False, True),
-    }[does]
+    }[action]
 
 
-def test_the_document_tells_of_every_state():
-    told = {param.values[0] for param in rows_of_states()}
-    assert told == {77, *(state.value for state in TaskStatus if state is not TaskStatus.UNKNOWN)}
+def test_document_lists_every_state():
+    documented = {param.values[0] for param in rows_of_states()}
+    assert documented == {77, *(state.value for state in TaskStatus if state is not TaskStatus.UNKNOWN)}
