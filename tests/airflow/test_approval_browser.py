@@ -6,7 +6,7 @@ from PIL import Image, ImageChops, ImageStat
 from tests.airflow.approval import DAG_ID, PICTURES, TIMEOUT, approval_testbed
 from tests.airflow.real_airflow import end_of, instances
 from tests.airflow_version import LINE
-from tests.farm.raw_client import Caller
+from tests.farm.raw_client import RawClient
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,7 +28,7 @@ def render_task_id_of(testbed, run_id):
 
 
 def test_approval_approve_renders_remaining_frames(testbed):
-    caller, browser = Caller(testbed.farm), testbed.browser
+    client, browser = RawClient(testbed.farm), testbed.browser
     testbed.open_approval("approved")
     render_task_id = render_task_id_of(testbed, "approved")
     folder = f"{render_task_id}_sh010"
@@ -43,7 +43,7 @@ def test_approval_approve_renders_remaining_frames(testbed):
     with Image.open(frames[0]) as frame:
         difference = ImageChops.difference(image, frame.convert("RGB").resize(image.size))
     assert max(ImageStat.Stat(difference).mean) < 5
-    assert caller.status(render_task_id) == PAUSED
+    assert client.task_state(render_task_id) == PAUSED
     assert testbed.farm.request_counts[FULL_SPEED] == 0
 
     browser.click("[data-testid='hitl-option-Approve']")
@@ -52,7 +52,7 @@ def test_approval_approve_renders_remaining_frames(testbed):
     assert tasks["give_up"]["state"] == "skipped"
     end = testbed.airflow.returned(tasks["wait"])
     assert (end["render_task_id"], end["state"], end["frames"]["done"]) == (render_task_id, "FINISHED", 24)
-    assert caller.status(render_task_id) == FINISHED
+    assert client.task_state(render_task_id) == FINISHED
     assert len(list((testbed.farm.output_root / folder).iterdir())) == 24
 
 
@@ -67,5 +67,5 @@ def test_approval_reject_abandons_render(testbed):
         "skipped",
     ]
     render_task_id = render_task_id_of(testbed, "rejected")
-    assert Caller(testbed.farm).status(render_task_id) == ABANDONED
+    assert RawClient(testbed.farm).task_state(render_task_id) == ABANDONED
     assert len(list((testbed.farm.output_root / f"{render_task_id}_sh010").iterdir())) == 3

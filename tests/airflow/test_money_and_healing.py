@@ -16,12 +16,12 @@ from airflow_provider_renderbus.operators.submitting import BUDGET
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import STEP, WholeTask
-from tests.farm.raw_client import maya
+from tests.farm.raw_client import maya_job
 from tests.scenes import task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
 FRAMES = "1-8[1]"
-JOBS = {"plain": task_json(frames=FRAMES), "layered": maya(frames=FRAMES)}
+JOBS = {"plain": task_json(frames=FRAMES), "layered": maya_job(frames=FRAMES)}
 
 
 @pytest.fixture

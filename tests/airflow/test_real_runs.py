@@ -16,7 +16,7 @@ from airflow_provider_renderbus.farm import Farm
 from tests.airflow.real_airflow import end_of, instances, real_airflow
 from tests.airflow_version import LINE
 from tests.dags.money_and_healing import CASES, FRAMES_OVER_BUDGET, JOBS, MODES, RETRIES
-from tests.farm.raw_client import LIST, Caller
+from tests.farm.raw_client import LIST, RawClient
 
 pytestmark = pytest.mark.skipif(
     LINE < (3, 3), reason="the Airflow that is started here is one of the newest line"
@@ -45,7 +45,7 @@ class Runs:
 
     def __init__(self, farms, airflow, pictures):
         self.farms, self.airflow, self.pictures = farms, airflow, pictures
-        self.callers = {name: Caller(farm) for name, farm in farms.items()}
+        self.clients = {name: RawClient(farm) for name, farm in farms.items()}
 
     def render(self):
         """Run both DAGs; the account that is topped up gets its money when all its renders have stopped."""
@@ -64,7 +64,7 @@ class Runs:
 
     def listed(self, farm):
         """The renders that an account has submitted, by their scenes."""
-        items = self.callers[farm].call(LIST, pageSize=100)["items"]
+        items = self.clients[farm].call(LIST, pageSize=100)["items"]
         return {item["sceneName"].removesuffix(".scene"): item for item in items}
 
     def leaves(self, name):
@@ -164,7 +164,7 @@ def test_only_failed_frames_are_rendered_again(runs, how):
     result = runs.returned(f"recommit.{how}")
     assert (result["state"], result["failed_frames"]) == ("FINISHED", [])
     for leaf in runs.leaves(f"recommit.{how}")["id"]:
-        frames = runs.callers["renderbus_default"].frames(leaf)["items"]
+        frames = runs.clients["renderbus_default"].frames(leaf)["items"]
         assert {frame["frameIndex"] for frame in frames if frame["recommitFlag"]} == {"2", "3"}
 
 

@@ -5,21 +5,21 @@ from contextlib import ExitStack, closing
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, ManualClock
-from tests.farm.raw_client import Caller
+from tests.farm.raw_client import RawClient
 
 
 @pytest.fixture
-def caller(farm):
-    return Caller(farm)
+def client(farm):
+    return RawClient(farm)
 
 
 @pytest.fixture
-def opened(tmp_path):
-    """Opens a farm without sockets that follows a scenario, and returns a caller of it."""
-    with ExitStack() as ends:
+def open_client(tmp_path):
+    """Opens a farm without sockets with a scenario, and returns its client."""
+    with ExitStack() as stack:
 
-        def opened(storage=tmp_path / "farm", **scenario):
+        def open_client(storage=tmp_path / "farm", **scenario):
             farm = Farm(storage, ManualClock(), scenario={"pictures": False, **scenario})
-            return Caller(ends.enter_context(closing(farm)))
+            return RawClient(stack.enter_context(closing(farm)))
 
-        yield opened
+        yield open_client

@@ -1,4 +1,4 @@
-"""A client of the farm as small as can be: it signs, asks and reads, and knows no call of the product."""
+"""A minimal client of the farm: it signs and sends requests, independently of the provider's calls."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def job(scene="sh010.blend", frames="1-4[1]", width="32", height="18", **info):
     }
 
 
-def maya(layers=("beauty", "shadow"), frames="1-2[1]", **info):
-    """A job whose scene has layers, each with its own common."""
+def maya_job(layers=("beauty", "shadow"), frames="1-2[1]", **info):
+    """A layered job; each layer has a ``common`` of its own."""
     task_json = job("shot.ma", cg_id="2000", **info)
     common = {"frames": frames, "width": "16", "height": "9"}
     task_json["scene_info_render"] = {
@@ -49,22 +49,22 @@ def maya(layers=("beauty", "shadow"), frames="1-2[1]", **info):
 
 
 def post(http, path, headers, body):
-    """Status and body of the answer to a request over HTTP."""
+    """Post a request over HTTP, and return status and body of the answer."""
     http.request("POST", path, body, headers)
     answer = http.getresponse()
     return answer.status, answer.read()
 
 
-class Caller:
-    """Asks a farm over its pure function, as the account of its connection."""
+class RawClient:
+    """Calls :meth:`Farm.handle`, signed with the account of the farm's connection."""
 
-    nonces = itertools.count(100_000)  # of all callers: a farm remembers them over a restart
+    nonces = itertools.count(100_000)  # shared by all clients: a farm stores used nonces over a restart
 
     def __init__(self, farm):
         self.farm = farm
 
-    def signed(self, path, body, key=None, **headers):
-        """Headers of a signed request; those given replace the usual ones before they are signed."""
+    def sign(self, path, body, key=None, **headers):
+        """Return signed headers. Arguments replace the default headers before they are signed."""
         connection = self.farm.connection()
         headers = {
             "accessId": connection["login"],
@@ -79,25 +79,25 @@ class Caller:
         key = connection["password"] if key is None else key
         return headers | {"signature": signature(key, headers["Host"], path, headers, body)}
 
-    def ask(self, path, body=None, **headers):
-        """The envelope of the answer to a request."""
+    def request(self, path, body=None, **headers):
+        """Send a signed request, and return the envelope of the answer."""
         body = body or {}
-        return self.sent(path, self.signed(path, body, **headers), json.dumps(body).encode())
+        return self.send(path, self.sign(path, body, **headers), json.dumps(body).encode())
 
-    def sent(self, path, headers, body):
+    def send(self, path, headers, body):
         status, _, answer = self.farm.handle(path, headers, body)
         assert status == 200
         return json.loads(answer)
 
     def call(self, path, **body):
-        """The data of a call that must succeed."""
-        answer = self.ask(path, body)
+        """Return the data of a call that must succeed."""
+        answer = self.request(path, body)
         assert (answer["code"], answer["result"]) == (200, True), answer
         return answer["data"]
 
-    def refused(self, path, **body):
-        """The code and message of a call that must be refused."""
-        answer = self.ask(path, body)
+    def call_refused(self, path, **body):
+        """Return code and message of a call that must be refused."""
+        answer = self.request(path, body)
         assert answer["result"] is False
         assert answer["data"] is None
         return answer["code"], answer["message"]
@@ -105,28 +105,28 @@ class Caller:
     def create(self, **body):
         return self.call(CREATE, **body)["taskIdList"][0]
 
-    def upload(self, number, task_json):
-        self.call(UPLOAD, taskId=number, fileName="task.json", content=json.dumps(task_json))
+    def upload(self, task_id, task_json):
+        self.call(UPLOAD, taskId=task_id, fileName="task.json", content=json.dumps(task_json))
 
     def submit(self, task_json=None):
-        number = self.create()
-        self.upload(number, task_json or job())
-        self.call(SUBMIT, taskId=number)
-        return number
+        task_id = self.create()
+        self.upload(task_id, task_json or job())
+        self.call(SUBMIT, taskId=task_id)
+        return task_id
 
-    def info(self, number):
-        (item,) = self.call(INFO, taskIds=[number])["items"]
+    def task_info(self, task_id):
+        (item,) = self.call(INFO, taskIds=[task_id])["items"]
         return item
 
-    def frames(self, number, **body):
-        return self.call(FRAMES, taskId=number, **body)
+    def frames(self, task_id, **body):
+        return self.call(FRAMES, taskId=task_id, **body)
 
-    def states(self, number):
-        """frameIndex to frameStatus of all frames of a task."""
-        return {frame["frameIndex"]: frame["frameStatus"] for frame in self.frames(number)["items"]}
+    def frame_states(self, task_id):
+        """Map frameIndex to frameStatus of all frames of a task."""
+        return {frame["frameIndex"]: frame["frameStatus"] for frame in self.frames(task_id)["items"]}
 
-    def status(self, number):
-        return self.info(number)["taskStatus"]
+    def task_state(self, task_id):
+        return self.task_info(task_id)["taskStatus"]
 
-    def leaves(self, number):
-        return self.info(number)["respRenderingTaskList"]
+    def leaves(self, task_id):
+        return self.task_info(task_id)["respRenderingTaskList"]

@@ -13,30 +13,30 @@ from airflow_provider_renderbus.farm.pictures.formats import to_eight_bits
 from airflow_provider_renderbus.farm.pictures.passes import Pass
 from airflow_provider_renderbus.farm.pictures.picture import render_frame
 from tests.farm.browser import chromium
-from tests.farm.raw_client import STOP, Caller, job, maya
+from tests.farm.raw_client import STOP, RawClient, job, maya_job
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SIZE = {"width": "320", "height": "180"}
 GAP = 24
 
 
-def submit_tasks(caller):
+def submit_tasks(client):
     """Submit tasks that end in different states; return the id of the one that renders."""
-    farm = caller.farm
-    caller.submit(job("sh010.blend", "1-24[1]", **SIZE))
-    caller.submit(job("sh020.blend", "1-24[1]", **SIZE))
-    layers = maya(("beauty", "colour", "shadow", "depth"), "1-12[1]")
+    farm = client.farm
+    client.submit(job("sh010.blend", "1-24[1]", **SIZE))
+    client.submit(job("sh020.blend", "1-24[1]", **SIZE))
+    layers = maya_job(("beauty", "colour", "shadow", "depth"), "1-12[1]")
     for layer in layers["scene_info_render"].values():
         layer["common"].update(SIZE)
-    caller.submit(layers)
-    caller.submit(job("lobby_v012.blend", "1-16[1]", **SIZE))
+    client.submit(layers)
+    client.submit(job("lobby_v012.blend", "1-16[1]", **SIZE))
     farm.advance(700)
-    stopped = caller.submit(job("sh050.blend", "1-48[1]", **SIZE))
+    stopped = client.submit(job("sh050.blend", "1-48[1]", **SIZE))
     farm.advance(260)
-    rendering = caller.submit(job("sh030.blend", "1-30[1]", **SIZE))
-    caller.call(STOP, taskIds=[stopped])
+    rendering = client.submit(job("sh030.blend", "1-30[1]", **SIZE))
+    client.call(STOP, taskIds=[stopped])
     farm.advance(330)
-    caller.submit(job("sh060.blend", "1-240[1]", **SIZE))
+    client.submit(job("sh060.blend", "1-240[1]", **SIZE))
     return rendering
 
 
@@ -71,7 +71,7 @@ def main():
         Farm(Path(folder) / "farm", ManualClock(time.time()), scenario={"renders": renders}) as farm,
         chromium(f"{folder}/chromium") as browser,
     ):
-        task = f"http://{farm.address}/task/{submit_tasks(Caller(farm))}"
+        task = f"http://{farm.address}/task/{submit_tasks(RawClient(farm))}"
         home = f"http://{farm.address}/"
         side_by_side([screenshot(browser, home, 1100, 800)], "farm.png")
         side_by_side([screenshot(browser, task, 1100, 800, dark=True)], "farm-task.png")

@@ -10,10 +10,10 @@ from tests.farm.raw_client import FILES, START, SUBMIT, UPLOAD, job
 LONG = 100_000
 
 
-def test_tips_with_an_enforced_error_refuse_the_task(opened):
-    caller = opened(findings={"777": {"type": 1, "blocking": False}, "778": {"text": "缺少相机"}})
-    number = caller.create()
-    caller.upload(number, job())
+def test_tips_with_an_enforced_error_refuse_the_task(open_client):
+    client = open_client(findings={"777": {"type": 1, "blocking": False}, "778": {"text": "缺少相机"}})
+    number = client.create()
+    client.upload(number, job())
     for code, refused in (
         ("15000", True),
         ("778", True),
@@ -21,40 +21,40 @@ def test_tips_with_an_enforced_error_refuse_the_task(opened):
         ("35001", False),
         ("no such", False),
     ):
-        caller.call(
+        client.call(
             UPLOAD,
             taskId=number,
             fileName="tips.json",
             content=f'{{"{code}": "x"}}',
         )
         if refused:
-            answer = caller.refused(SUBMIT, taskId=number)
+            answer = client.call_refused(SUBMIT, taskId=number)
             assert answer[0] == 600
             assert code in answer[1]
         else:
-            caller.call(SUBMIT, taskId=number)
-            number = caller.create()
-            caller.upload(number, job())
+            client.call(SUBMIT, taskId=number)
+            number = client.create()
+            client.upload(number, job())
 
 
-def test_a_scene_that_breaks_down_fails_before_its_first_frame(opened):
-    caller = opened(renders=[{"crashes": 1}])
-    number = caller.submit()
-    caller.farm.advance(LONG)
-    assert (caller.status(number), caller.info(number)["renderConsume"]) == (45, 0)
-    caller.call(START, taskIds=[number])
-    caller.farm.advance(LONG)
-    assert caller.status(number) == 25
-    assert caller.call(FILES, taskId=number, treePath="/")
+def test_a_scene_that_breaks_down_fails_before_its_first_frame(open_client):
+    client = open_client(renders=[{"crashes": 1}])
+    number = client.submit()
+    client.farm.advance(LONG)
+    assert (client.task_state(number), client.task_info(number)["renderConsume"]) == (45, 0)
+    client.call(START, taskIds=[number])
+    client.farm.advance(LONG)
+    assert client.task_state(number) == 25
+    assert client.call(FILES, taskId=number, treePath="/")
 
 
-def test_states_are_shown_as_the_scenario_says(opened):
-    caller = opened(renders=[{"scene": "sh01?", "reported_as": {"0": 50, "5": 100, "25": 99}}])
-    number, other = caller.submit(), caller.submit(job("sh020.blend"))
+def test_states_are_shown_as_the_scenario_says(open_client):
+    client = open_client(renders=[{"scene": "sh01?", "reported_as": {"0": 50, "5": 100, "25": 99}}])
+    number, other = client.submit(), client.submit(job("sh020.blend"))
     seen = []
     for seconds in (0, 60, LONG):
-        caller.farm.advance(seconds)
-        seen.append((caller.status(number), caller.status(other)))
+        client.farm.advance(seconds)
+        seen.append((client.task_state(number), client.task_state(other)))
     assert seen == [(50, 0), (100, 5), (99, 25)]
 
 

@@ -30,30 +30,30 @@ def check_no_errors(browser, farm):
     assert browser.errors == []
 
 
-def test_farm_page_lists_tasks_and_updates(browser, caller):
-    caller.submit(job("sh010.blend"))
-    browser.open(f"http://{caller.farm.address}/")
+def test_farm_page_lists_tasks_and_updates(browser, client):
+    client.submit(job("sh010.blend"))
+    browser.open(f"http://{client.farm.address}/")
     assert browser.evaluate(NAMES) == ["sh010.blend"]
     assert browser.evaluate(STATE) == "waiting"
     browser.evaluate("window.first = document.querySelector('.tasks li')")
 
-    caller.farm.advance(1000)
+    client.farm.advance(1000)
     browser.wait_until(f"{STATE} === 'finished'")
     assert browser.evaluate("first.isConnected")
-    caller.submit(job("<script>alert(1)<script>.blend"))
+    client.submit(job("<script>alert(1)<script>.blend"))
     browser.wait_until(f"{NAMES}.length === 2")
     assert browser.evaluate(NAMES) == ["<script>alert(1)<script>.blend", "sh010.blend"]
 
 
-def test_task_page_frame_done_adds_picture_and_keeps_others(browser, caller):
-    task_id = caller.submit(job(frames="1-8[1]", width="320", height="180"))
-    caller.farm.advance(220)
-    browser.open(f"http://{caller.farm.address}/task/{task_id}")
+def test_task_page_frame_done_adds_picture_and_keeps_others(browser, client):
+    task_id = client.submit(job(frames="1-8[1]", width="320", height="180"))
+    client.farm.advance(220)
+    browser.open(f"http://{client.farm.address}/task/{task_id}")
     before = browser.evaluate(f"{PICTURES}.length")
     assert 0 < before < 8
     browser.evaluate(f"window.first = {PICTURES}[0]; first.decode()")
 
-    caller.farm.advance(1000)
+    client.farm.advance(1000)
     browser.wait_until(f"{PICTURES}.length === 8")
     assert browser.evaluate("first.isConnected")
     assert browser.evaluate(
@@ -64,12 +64,12 @@ def test_task_page_frame_done_adds_picture_and_keeps_others(browser, caller):
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_pages_any_width_do_not_scroll_sideways(browser, caller, width):
-    task_id = caller.submit(job(f"{'long_name_' * 12}.blend", "1-30[1]"))
-    caller.farm.advance(300)
+def test_pages_any_width_do_not_scroll_sideways(browser, client, width):
+    task_id = client.submit(job(f"{'long_name_' * 12}.blend", "1-30[1]"))
+    client.farm.advance(300)
     browser.set_size(width, 800)
     for path in ("/", f"/task/{task_id}"):
-        browser.open(f"http://{caller.farm.address}{path}")
+        browser.open(f"http://{client.farm.address}{path}")
         assert browser.evaluate("document.documentElement.scrollWidth") == width
 
 

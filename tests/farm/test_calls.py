@@ -19,15 +19,15 @@ def test_every_call_is_served_at_all_its_paths():
     assert {path: call.__name__ for path, call in ROUTES.items()} == expected
 
 
-def test_the_profile_is_whole(caller):
-    profile = caller.call(PROFILE)
+def test_the_profile_is_whole(client):
+    profile = client.call(PROFILE)
     assert (profile["userId"], profile["platform"], profile["shareMainCapital"]) == (100001, 2, 0)
     assert (profile["rmbbalance"], profile["coupon"], profile["cpuPrice"]) == (500, 10, 0.67)
     assert len(profile) == 46
 
 
-def test_create_gives_numbers_and_aliases(caller):
-    data = caller.call(CREATE, count=3, taskUserLevel=60)
+def test_create_gives_numbers_and_aliases(client):
+    data = client.call(CREATE, count=3, taskUserLevel=60)
     assert data == {
         "aliasTaskIdList": ["2W35000001", "2W35000002", "2W35000003"],
         "taskIdList": [35000001, 35000002, 35000003],
@@ -62,8 +62,8 @@ def test_create_gives_numbers_and_aliases(caller):
         (FILES, {"treePath": "/" + "a" * 5000}, 404),
     ],
 )
-def test_what_cannot_be_done_is_refused(caller, path, body, code):
-    assert caller.refused(path, **body)[0] == code
+def test_what_cannot_be_done_is_refused(client, path, body, code):
+    assert client.call_refused(path, **body)[0] == code
 
 
 @pytest.mark.parametrize(
@@ -77,51 +77,54 @@ def test_what_cannot_be_done_is_refused(caller, path, body, code):
         {"content": {}},
     ],
 )
-def test_only_the_known_files_with_json_are_taken(caller, body):
-    assert caller.refused(UPLOAD, taskId=caller.create(), **body)[0] == 600
+def test_only_the_known_files_with_json_are_taken(client, body):
+    assert client.call_refused(UPLOAD, taskId=client.create(), **body)[0] == 600
 
 
-def test_submit_needs_task_json(caller):
-    number = caller.create()
-    caller.call(UPLOAD, taskId=number, fileName="upload.json", content='{"asset": []}')
-    code, message = caller.refused(SUBMIT, taskId=number)
+def test_submit_needs_task_json(client):
+    number = client.create()
+    client.call(UPLOAD, taskId=number, fileName="upload.json", content='{"asset": []}')
+    code, message = client.call_refused(SUBMIT, taskId=number)
     assert code == 601
     assert "upload it first" in message
 
 
-def test_a_second_submit_and_a_late_upload_are_refused(caller):
-    number = caller.submit()
-    assert caller.refused(SUBMIT, taskId=number) == (600, f"Task {number} was submitted or stopped before")
-    assert caller.refused(UPLOAD, taskId=number, content="{}")[0] == 600
+def test_a_second_submit_and_a_late_upload_are_refused(client):
+    number = client.submit()
+    assert client.call_refused(SUBMIT, taskId=number) == (
+        600,
+        f"Task {number} was submitted or stopped before",
+    )
+    assert client.call_refused(UPLOAD, taskId=number, content="{}")[0] == 600
 
 
-def test_a_task_json_that_cannot_be_rendered_is_refused_at_submit(caller):
-    number = caller.create()
-    caller.upload(number, job(frames="10-1[1]"))
-    code, message = caller.refused(SUBMIT, taskId=number)
+def test_a_task_json_that_cannot_be_rendered_is_refused_at_submit(client):
+    number = client.create()
+    client.upload(number, job(frames="10-1[1]"))
+    code, message = client.call_refused(SUBMIT, taskId=number)
     assert code == 600
     assert "10-1[1]" in message
-    caller.upload(number, job())
-    caller.call(SUBMIT, taskId=number)
+    client.upload(number, job())
+    client.call(SUBMIT, taskId=number)
 
 
-def test_a_name_that_is_no_text_does_no_harm(caller):
-    number = caller.submit(job("\ud800.blend", layer="\ud800"))
-    caller.farm.advance(1000)
-    info = caller.info(number)
+def test_a_name_that_is_no_text_does_no_harm(client):
+    number = client.submit(job("\ud800.blend", layer="\ud800"))
+    client.farm.advance(1000)
+    info = client.task_info(number)
     assert (info["taskStatus"], info["sceneName"], info["outputFileName"]) == (25, "?.blend", f"{number}__")
 
 
-def test_refusals_can_be_read_in_chinese(caller):
-    answer = caller.ask(SUBMIT, {"taskId": 1}, languageFlag="0")
+def test_refusals_can_be_read_in_chinese(client):
+    answer = client.request(SUBMIT, {"taskId": 1}, languageFlag="0")
     assert answer["message"] == "任务 1 不存在"
 
 
-def test_task_info_carries_what_task_json_said(caller):
-    number = caller.create()
-    caller.upload(number, job("衣帽间.max", project_name="Night", ram="128", cg_id="2001", time_out="60"))
-    caller.call(SUBMIT, taskId=number, producer="Ada #42")
-    info = caller.info(number)
+def test_task_info_carries_what_task_json_said(client):
+    number = client.create()
+    client.upload(number, job("衣帽间.max", project_name="Night", ram="128", cg_id="2001", time_out="60"))
+    client.call(SUBMIT, taskId=number, producer="Ada #42")
+    info = client.task_info(number)
     expected = {
         "sceneName": "衣帽间.max",
         "outputFileName": f"{number}_衣帽间",
@@ -138,35 +141,35 @@ def test_task_info_carries_what_task_json_said(caller):
     assert len(info) == 55
 
 
-def test_task_info_is_silently_cut_at_100(caller):
-    numbers = caller.call(CREATE, count=100)["taskIdList"] + caller.call(CREATE, count=20)["taskIdList"]
-    page = caller.call(INFO, taskIds=[7, *numbers])
+def test_task_info_is_silently_cut_at_100(client):
+    numbers = client.call(CREATE, count=100)["taskIdList"] + client.call(CREATE, count=20)["taskIdList"]
+    page = client.call(INFO, taskIds=[7, *numbers])
     assert [item["id"] for item in page["items"]] == numbers[:100]
     assert (page["pageCount"], page["pageNum"], page["total"], page["size"]) == (1, 1, 100, 100)
 
 
-def test_frames_come_in_pages(caller):
-    number = caller.submit(job(frames="1-250[1]"))
-    page = caller.frames(number, pageNum=2, pageSize=40)
+def test_frames_come_in_pages(client):
+    number = client.submit(job(frames="1-250[1]"))
+    page = client.frames(number, pageNum=2, pageSize=40)
     assert [item["frameIndex"] for item in page["items"]] == [str(frame) for frame in range(41, 81)]
     assert (page["pageCount"], page["pageNum"], page["total"], page["size"]) == (7, 2, 250, 40)
-    assert len(caller.frames(number)["items"]) == 100
-    largest = caller.frames(number, pageSize=1000, pageNum=3)
+    assert len(client.frames(number)["items"]) == 100
+    largest = client.frames(number, pageSize=1000, pageNum=3)
     assert (len(largest["items"]), largest["size"], largest["pageCount"]) == (50, 100, 3)
-    assert caller.frames(number, pageNum=4)["items"] == []
-    assert caller.refused(FRAMES, taskId=number, pageNum=0)[0] == 600
+    assert client.frames(number, pageNum=4)["items"] == []
+    assert client.call_refused(FRAMES, taskId=number, pageNum=0)[0] == 600
 
 
-def test_frames_are_found_by_a_part_of_their_name(caller):
-    number = caller.submit(job(frames="1-24[1]"))
-    found = caller.frames(number, searchKeyword="4")["items"]
+def test_frames_are_found_by_a_part_of_their_name(client):
+    number = client.submit(job(frames="1-24[1]"))
+    found = client.frames(number, searchKeyword="4")["items"]
     assert [frame["frameIndex"] for frame in found] == ["4", "14", "24"]
 
 
-def test_a_frame_is_whole(caller):
-    first, second = caller.submit(), caller.submit()
-    caller.farm.advance(1000)
-    frames = caller.frames(first)["items"] + caller.frames(second)["items"]
+def test_a_frame_is_whole(client):
+    first, second = client.submit(), client.submit()
+    client.farm.advance(1000)
+    frames = client.frames(first)["items"] + client.frames(second)["items"]
     assert len({frame["id"] for frame in frames}) == 8
     assert len(frames[0]) == 24
     assert [frame["munuJobId"] for frame in frames] == ["0", "1", "2", "3"] * 2
@@ -179,31 +182,31 @@ def test_a_frame_is_whole(caller):
         assert frame["endTime"] - frame["startTime"] == frame["frameExecuteTime"] * 1000
 
 
-def test_output_is_listed_from_the_root_down(caller):
-    number = caller.submit()
-    assert caller.call(FILES, taskId=number, treePath="/") == []
-    assert caller.call(FILES, treePath="/") == []
-    caller.farm.advance(1000)
-    (top,) = caller.call(FILES, taskId=number, treePath="/")
+def test_output_is_listed_from_the_root_down(client):
+    number = client.submit()
+    assert client.call(FILES, taskId=number, treePath="/") == []
+    assert client.call(FILES, treePath="/") == []
+    client.farm.advance(1000)
+    (top,) = client.call(FILES, taskId=number, treePath="/")
     assert (top["fileName"], top["filePath"]) == (f"{number}_sh010", f"/{number}_sh010")
     assert (top["directory"], top["fileSize"], top["fileType"], top["isArrears"]) == (True, None, None, 0)
-    assert caller.call(FILES, treePath="/") == [top]
+    assert client.call(FILES, treePath="/") == [top]
 
-    files = caller.call(FILES, treePath=top["filePath"])
+    files = client.call(FILES, treePath=top["filePath"])
     assert [file["fileName"] for file in files] == [f"sh010_{frame:04d}.png" for frame in (1, 2, 3, 4)]
     first = files[0]
-    path = caller.farm.output_root / first["filePath"].lstrip("/")
+    path = client.farm.output_root / first["filePath"].lstrip("/")
     assert (first["directory"], first["fileType"], first["fileSize"]) == (False, "png", path.stat().st_size)
     assert len(first["lastModify"]) == len("2021-01-15 12:11:59")
 
 
-def test_links_out_of_the_storage_are_not_followed(caller, tmp_path):
+def test_links_out_of_the_storage_are_not_followed(client, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
-    (caller.farm.output_root / "link").symlink_to(outside)
-    assert caller.refused(FILES, treePath="/link")[0] == 404
+    (client.farm.output_root / "link").symlink_to(outside)
+    assert client.call_refused(FILES, treePath="/link")[0] == 404
 
 
-def test_the_storage_ids_name_the_folder(caller):
-    data = caller.call("/api/render/transfer/getBid")
-    assert caller.farm.output_root.name == f"{data['output_bid']}-100001"
+def test_the_storage_ids_name_the_folder(client):
+    data = client.call("/api/render/transfer/getBid")
+    assert client.farm.output_root.name == f"{data['output_bid']}-100001"

@@ -67,25 +67,25 @@ def test_every_scene_info_gives_its_leaves_and_frames(software):
 
 
 @pytest.mark.parametrize("software", SHAPES)
-def test_every_leaf_makes_its_files(opened, software):
+def test_every_leaf_makes_its_files(open_client, software):
     scene_info, expected = SHAPES[software]
-    caller = opened()
-    number = caller.submit(scene(scene_info))
-    caller.farm.advance(1_000_000)
-    leaves = caller.leaves(number) or [caller.info(number)]
+    client = open_client()
+    number = client.submit(scene(scene_info))
+    client.farm.advance(1_000_000)
+    leaves = client.leaves(number) or [client.task_info(number)]
     for leaf in leaves:
         assert leaf["taskStatus"] == 25
-        files = caller.call(FILES, treePath=f"/{leaf['outputFileName']}")
+        files = client.call(FILES, treePath=f"/{leaf['outputFileName']}")
         indexes = expected[leaf["layerName"]]
         assert len(files) == (91 if indexes == ["110-200[1]"] else len(indexes))
 
 
-def test_a_simulation_is_one_piece_and_told_as_such(opened):
-    caller = opened()
-    number = caller.submit(scene({"geo_node": [node("/out/geo", "1-10[1]")]}))
-    info = caller.info(number)
+def test_a_simulation_is_one_piece_and_told_as_such(open_client):
+    client = open_client()
+    number = client.submit(scene({"geo_node": [node("/out/geo", "1-10[1]")]}))
+    info = client.task_info(number)
     assert (info["taskType"], info["totalFrames"], info["framesRange"]) == ("GopRender", 1, "1-10[1]")
-    (frame,) = caller.frames(number)["items"]
+    (frame,) = client.frames(number)["items"]
     assert (frame["frameIndex"], frame["frameType"]) == ("1-10[1]", 8)
 
 
@@ -105,33 +105,33 @@ def test_frames_are_grouped_for_one_machine(frames, size, indexes):
     assert [frame for piece in pieces for frame in piece.frames] == list(read.frames)
 
 
-def test_a_frame_of_tiles_is_merged_after_them(opened):
-    caller = opened(frame_seconds=[160, 160], machines=20)
-    number = caller.submit(job(frames="0", tiles="16", tiles_type="block"))
-    info = caller.info(number)
+def test_a_frame_of_tiles_is_merged_after_them(open_client):
+    client = open_client(frame_seconds=[160, 160], machines=20)
+    number = client.submit(job(frames="0", tiles="16", tiles_type="block"))
+    info = client.task_info(number)
     assert (info["totalFrames"], info["taskKeyValueVo"]["tiles"]) == (17, "16")
-    caller.farm.advance(60)
-    frames = caller.frames(number)["items"]
+    client.farm.advance(60)
+    frames = client.frames(number)["items"]
     assert [(frame["frameIndex"], frame["frameBlock"]) for frame in frames[:2]] == [
         ("0-1", "1"),
         ("0-2", "2"),
     ]
     assert [frame["frameStatus"] for frame in frames] == [2] * 16 + [1]
-    caller.farm.advance(10)
-    assert caller.states(number)["0"] == 2
-    caller.farm.advance(16)
-    assert caller.status(number) == 25
-    assert [path.name for path in caller.farm.output_root.rglob("*.png")] == ["sh010_0000.png"]
+    client.farm.advance(10)
+    assert client.frame_states(number)["0"] == 2
+    client.farm.advance(16)
+    assert client.task_state(number) == 25
+    assert [path.name for path in client.farm.output_root.rglob("*.png")] == ["sh010_0000.png"]
 
 
-def test_a_frame_is_not_merged_without_its_tiles(opened):
-    caller = opened(renders=[{"fail_frames": "2", "fail_times": 1}])
-    number = caller.submit(job(frames="1-2[1]", tiles="2"))
-    caller.farm.advance(10_000)
-    assert caller.states(number) == {"1-1": 4, "1-2": 4, "1": 4, "2-1": 5, "2-2": 5, "2": 5}
-    caller.call("/api/render/handle/recommitTasks", taskIds=[number])
-    caller.farm.advance(10_000)
-    assert caller.status(number) == 25
+def test_a_frame_is_not_merged_without_its_tiles(open_client):
+    client = open_client(renders=[{"fail_frames": "2", "fail_times": 1}])
+    number = client.submit(job(frames="1-2[1]", tiles="2"))
+    client.farm.advance(10_000)
+    assert client.frame_states(number) == {"1-1": 4, "1-2": 4, "1": 4, "2-1": 5, "2-2": 5, "2": 5}
+    client.call("/api/render/handle/recommitTasks", taskIds=[number])
+    client.farm.advance(10_000)
+    assert client.task_state(number) == 25
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from airflow_provider_renderbus.farm.simulation.clock import (
     ClockThread,
     ScaledClock,
 )
-from tests.farm.raw_client import PROFILE, Caller
+from tests.farm.raw_client import PROFILE, RawClient
 
 
 class Waits(Condition):
@@ -62,4 +62,4 @@ def test_time_that_fails_says_so_and_no_call_is_answered_as_if_it_ran(tmp_path, 
     with closing(farm):
         assert "time stands still" in caplog.text
         assert "ZeroDivisionError" in caplog.text
-        assert Caller(farm).ask(PROFILE)["code"] == 500
+        assert RawClient(farm).request(PROFILE)["code"] == 500

@@ -13,67 +13,67 @@ import pytest
 
 from airflow_provider_renderbus.farm import Farm, ManualClock, control
 from airflow_provider_renderbus.farm.simulation.faults import FAULT_KINDS, ConnectionDropped
-from tests.farm.raw_client import CREATE, INFO, PROFILE, SUBMIT, Caller, job, post
+from tests.farm.raw_client import CREATE, INFO, PROFILE, SUBMIT, RawClient, job, post
 
 
-def sent(caller, path=PROFILE, body=None):
+def sent(client, path=PROFILE, body=None):
     body = body or {}
-    return caller.farm.handle(path, caller.signed(path, body), json.dumps(body).encode())
+    return client.farm.handle(path, client.sign(path, body), json.dumps(body).encode())
 
 
-def test_a_status_is_no_envelope_and_can_say_when_to_come_again(caller):
-    caller.farm.inject("status", status=429, retry_after="7", times=1)
-    status, headers, body = sent(caller, CREATE)
+def test_a_status_is_no_envelope_and_can_say_when_to_come_again(client):
+    client.farm.inject("status", status=429, retry_after="7", times=1)
+    status, headers, body = sent(client, CREATE)
     assert (status, headers["Retry-After"]) == (429, "7")
     assert b"{" not in body
-    assert caller.create() == 35000001
+    assert client.create() == 35000001
 
 
-def test_a_call_can_be_carried_out_nevertheless(caller):
+def test_a_call_can_be_carried_out_nevertheless(client):
     for fault in ("status", "html", "code"):
-        caller.farm.inject(fault, executes_call=True, times=1)
-        sent(caller, CREATE)
-    assert caller.create() == 35000004
+        client.farm.inject(fault, executes_call=True, times=1)
+        sent(client, CREATE)
+    assert client.create() == 35000004
 
 
-def test_a_page_comes_in_place_of_an_answer(caller):
-    caller.farm.inject("html")
-    status, headers, body = sent(caller)
+def test_a_page_comes_in_place_of_an_answer(client):
+    client.farm.inject("html")
+    status, headers, body = sent(client)
     assert (status, headers["Content-Type"]) == (200, "text/html")
     assert body.startswith(b"<html>")
 
 
 @pytest.mark.parametrize(("effect", "next_number"), [(False, 35000001), (True, 35000002)])
-def test_the_connection_is_dropped_before_or_after_the_call_took_effect(caller, effect, next_number):
-    caller.farm.inject("drop", executes_call=effect, times=1, calls=["create_task"])
+def test_the_connection_is_dropped_before_or_after_the_call_took_effect(client, effect, next_number):
+    client.farm.inject("drop", executes_call=effect, times=1, calls=["create_task"])
     with pytest.raises(ConnectionDropped):
-        sent(caller, CREATE)
-    assert caller.create() == next_number
+        sent(client, CREATE)
+    assert client.create() == next_number
 
 
-def test_a_dropped_connection_is_seen_as_such_over_http(caller, capfd):
-    caller.farm.inject("drop", times=1)
-    with closing(HTTPConnection(caller.farm.address, timeout=30)) as http:
+def test_a_dropped_connection_is_seen_as_such_over_http(client, capfd):
+    client.farm.inject("drop", times=1)
+    with closing(HTTPConnection(client.farm.address, timeout=30)) as http:
         with pytest.raises((RemoteDisconnected, ConnectionResetError)):
-            post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")
-        assert post(http, PROFILE, caller.signed(PROFILE, {}), b"{}")[0] == 200
+            post(http, PROFILE, client.sign(PROFILE, {}), b"{}")
+        assert post(http, PROFILE, client.sign(PROFILE, {}), b"{}")[0] == 200
     assert capfd.readouterr() == ("", "")
 
 
-def test_half_an_answer_comes(caller):
-    whole = len(sent(caller)[2])
-    caller.farm.inject("cut")
-    body = sent(caller)[2]
+def test_half_an_answer_comes(client):
+    whole = len(sent(client)[2])
+    client.farm.inject("cut")
+    body = sent(client)[2]
     assert whole // 2 - 1 <= len(body) <= whole // 2 + 1
     with pytest.raises(json.JSONDecodeError):
         json.loads(body)
 
 
-def test_a_code_comes_in_an_envelope(caller):
-    caller.farm.inject("code", times=1)
-    caller.farm.inject("code", code=513, message="失败", after=1)
+def test_a_code_comes_in_an_envelope(client):
+    client.farm.inject("code", times=1)
+    client.farm.inject("code", code=513, message="失败", after=1)
     for code, message in ((1000, "fault"), (513, "失败")):
-        answer = json.loads(sent(caller)[2])
+        answer = json.loads(sent(client)[2])
         assert (answer["code"], answer["message"], answer["result"], answer["data"]) == (
             code,
             message,
@@ -82,58 +82,58 @@ def test_a_code_comes_in_an_envelope(caller):
         )
 
 
-def test_fields_are_missing_or_of_another_type(caller):
-    number = caller.create()
+def test_fields_are_missing_or_of_another_type(client):
+    number = client.create()
 
     def told():
-        return json.loads(sent(caller, INFO, {"taskIds": [number]})[2])
+        return json.loads(sent(client, INFO, {"taskIds": [number]})[2])
 
-    caller.farm.inject("missing", fields=["taskStatus", "serverTime"], times=1)
+    client.farm.inject("missing", fields=["taskStatus", "serverTime"], times=1)
     answer = told()
     assert "serverTime" not in answer
     assert "taskStatus" not in answer["data"]["items"][0]
-    caller.farm.inject("types", fields=["taskStatus", "sceneName"], times=1)
+    client.farm.inject("types", fields=["taskStatus", "sceneName"], times=1)
     (item,) = told()["data"]["items"]
     assert (item["taskStatus"], item["sceneName"]) == ({"value": 0}, [""])
-    caller.farm.inject("types", times=1)
+    client.farm.inject("types", times=1)
     assert isinstance(told()["data"], list)
     assert told()["data"]["items"][0]["taskStatus"] == 0
 
 
-def test_an_unknown_state_is_shown(caller):
-    number = caller.create()
-    caller.farm.inject("state", state=99, calls=["query_task_*"], times=1)
-    assert [caller.status(number) for _ in "ab"] == [99, 0]
+def test_an_unknown_state_is_shown(client):
+    number = client.create()
+    client.farm.inject("state", state=99, calls=["query_task_*"], times=1)
+    assert [client.task_state(number) for _ in "ab"] == [99, 0]
 
 
 @pytest.mark.parametrize("ahead", [{}, {"seconds": 1000}, {"seconds": -1000}])
-def test_the_clock_of_the_farm_goes_wrong(caller, ahead):
-    caller.farm.inject("clock", **ahead)
-    answer = caller.ask(PROFILE)
+def test_the_clock_of_the_farm_goes_wrong(client, ahead):
+    client.farm.inject("clock", **ahead)
+    answer = client.request(PROFILE)
     assert answer["code"] == 610
-    assert caller.ask(PROFILE, UTCTimestamp=str(answer["serverTime"] // 1000))["code"] == 200
+    assert client.request(PROFILE, UTCTimestamp=str(answer["serverTime"] // 1000))["code"] == 200
 
 
 @pytest.mark.parametrize("effect", [False, True])
-def test_an_answer_comes_late(caller, effect, monkeypatch):
-    caller.farm.inject("delay", seconds=2.5, executes_call=effect, times=1)
+def test_an_answer_comes_late(client, effect, monkeypatch):
+    client.farm.inject("delay", seconds=2.5, executes_call=effect, times=1)
     seen = []
     monkeypatch.setattr(
-        caller.farm._closing,
+        client.farm._closing,
         "wait",
-        lambda seconds: seen.append((seconds, len(caller.farm._simulation.tasks))),
+        lambda seconds: seen.append((seconds, len(client.farm._simulation.tasks))),
     )
-    caller.create()
+    client.create()
     assert seen == ([(0, 0), (2.5, 1)] if effect else [(2.5, 0), (0, 1)])
 
 
-def test_faults_strike_chosen_calls_so_often(caller):
-    caller.farm.inject("status", calls=["submit_*", "create_task"], after=1, times=2)
-    assert [sent(caller, CREATE)[0] for _ in range(4)] == [200, 503, 503, 200]
-    caller.farm.inject("status", calls=["submit_task"])
-    assert [sent(caller, path)[0] for path in (PROFILE, SUBMIT)] == [200, 503]
-    caller.farm.clear_faults()
-    assert sent(caller, SUBMIT)[0] == 200
+def test_faults_strike_chosen_calls_so_often(client):
+    client.farm.inject("status", calls=["submit_*", "create_task"], after=1, times=2)
+    assert [sent(client, CREATE)[0] for _ in range(4)] == [200, 503, 503, 200]
+    client.farm.inject("status", calls=["submit_task"])
+    assert [sent(client, path)[0] for path in (PROFILE, SUBMIT)] == [200, 503]
+    client.farm.clear_faults()
+    assert sent(client, SUBMIT)[0] == 200
 
 
 def test_a_seed_repeats_what_chance_decides(tmp_path):
@@ -141,33 +141,33 @@ def test_a_seed_repeats_what_chance_decides(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         scenario = {"faults": [{"fault": "status", "probability": 0.3, "seed": seed}]}
         with closing(Farm(tmp_path / name, ManualClock(), scenario=scenario)) as farm:
-            runs.append([sent(Caller(farm))[0] for _ in range(100)])
+            runs.append([sent(RawClient(farm))[0] for _ in range(100)])
     assert runs[0] == runs[1] != runs[2]
     assert 15 < runs[0].count(503) < 45
 
 
 @pytest.mark.parametrize("kind", sorted(set(FAULT_KINDS) - {"restart"}))
-def test_the_farm_lives_on_after_every_fault(caller, kind):
-    caller.farm.inject(kind, times=1, seconds=0)
+def test_the_farm_lives_on_after_every_fault(client, kind):
+    client.farm.inject(kind, times=1, seconds=0)
     try:
-        sent(caller, CREATE)
+        sent(client, CREATE)
     except ConnectionDropped:
         assert kind == "drop"
-    assert caller.create() in {35000001, 35000002}
+    assert client.create() in {35000001, 35000002}
 
 
 @pytest.mark.parametrize(
     "kinds", [*itertools.product(sorted(set(FAULT_KINDS) - {"restart"}), repeat=2)], ids="+".join
 )
-def test_two_faults_strike_one_request(caller, kinds):
+def test_two_faults_strike_one_request(client, kinds):
     for kind in kinds:
-        caller.farm.inject(kind, times=1, seconds=0)
+        client.farm.inject(kind, times=1, seconds=0)
     if "drop" in kinds:
         with pytest.raises(ConnectionDropped):
-            sent(caller, CREATE)
+            sent(client, CREATE)
     else:
-        sent(caller, CREATE)
-    assert caller.ask(PROFILE)["code"] == 200
+        sent(client, CREATE)
+    assert client.request(PROFILE)["code"] == 200
 
 
 @pytest.mark.parametrize(
@@ -181,23 +181,23 @@ def test_two_faults_strike_one_request(caller, kinds):
         ("drop", {"probability": 2}, "probability: must be a number from 0 to 1, got 2"),
     ],
 )
-def test_a_wrong_fault_is_told(caller, fault, how, message):
+def test_a_wrong_fault_is_told(client, fault, how, message):
     with pytest.raises(ValueError, match=message):
-        caller.farm.inject(fault, **how)
+        client.farm.inject(fault, **how)
 
 
-def test_orders_come_from_another_process_with_the_accounts_key(caller):
-    connection = caller.farm.connection()
-    number = caller.submit(job())
+def test_orders_come_from_another_process_with_the_accounts_key(client):
+    connection = client.farm.connection()
+    number = client.submit(job())
     orders = {"inject": {"fault": "code", "times": 1, "calls": ["query_*"]}, "top_up": "50", "advance": 60}
     told = control.send_command(connection, orders)
     assert (told["now"], told["request_counts"]["submit_task"]) == (60, 1)
-    assert caller.ask(PROFILE)["code"] == 1000
-    assert caller.call(PROFILE)["rmbbalance"] == 550
-    assert caller.status(number) == 5
+    assert client.request(PROFILE)["code"] == 1000
+    assert client.call(PROFILE)["rmbbalance"] == 550
+    assert client.task_state(number) == 5
     control.send_command(connection, {"inject": {"fault": "code"}})
     control.send_command(connection, {"clear_faults": True})
-    assert caller.status(number) == 5
+    assert client.task_state(number) == 5
     with pytest.raises(ValueError, match="signature is invalid"):
         control.send_command({**connection, "password": "wrong"}, {"top_up": "50"})
     for orders in (
@@ -211,7 +211,7 @@ def test_orders_come_from_another_process_with_the_accounts_key(caller):
             control.send_command(connection, orders)
 
 
-def test_orders_can_be_given_by_hand(caller, tmp_path):
+def test_orders_can_be_given_by_hand(client, tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -221,7 +221,7 @@ def test_orders_can_be_given_by_hand(caller, tmp_path):
     ]
     given = subprocess.run([*command, '{"top_up": "1.5"}'], capture_output=True, text=True, check=True)
     assert json.loads(given.stdout)["now"] == 0
-    assert caller.call(PROFILE)["rmbbalance"] == 501.5
+    assert client.call(PROFILE)["rmbbalance"] == 501.5
     for orders, message in (
         ('{"top_up": "x"}', "must be an amount"),
         ("[1]", 'must be a JSON object such as {"top_up": "50"}, got [1]'),
@@ -232,10 +232,10 @@ def test_orders_can_be_given_by_hand(caller, tmp_path):
         assert "Traceback" not in wrong.stderr
 
 
-def test_a_call_that_fails_in_the_farm_is_told_and_logged_without_secrets(caller, monkeypatch, caplog):
-    monkeypatch.setattr(caller.farm._simulation, "create", lambda *_: 1 / 0)
-    code, message = caller.refused(CREATE)
+def test_a_call_that_fails_in_the_farm_is_told_and_logged_without_secrets(client, monkeypatch, caplog):
+    monkeypatch.setattr(client.farm._simulation, "create", lambda *_: 1 / 0)
+    code, message = client.call_refused(CREATE)
     assert (code, message) == (500, "Internal error of the farm: see its log")
     assert "ZeroDivisionError" in caplog.text
-    assert caller.farm.connection()["password"] not in caplog.text
-    assert caller.ask(PROFILE)["code"] == 200
+    assert client.farm.connection()["password"] not in caplog.text
+    assert client.request(PROFILE)["code"] == 200

@@ -16,7 +16,7 @@ from airflow_provider_renderbus.farm.pictures import frame_renderer
 from airflow_provider_renderbus.farm.pictures.formats import split_into_tiles
 from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START
 from airflow_provider_renderbus.farm.storage.storage import Storage
-from tests.farm.raw_client import FILES, SUBMIT, Caller, job, maya
+from tests.farm.raw_client import FILES, SUBMIT, RawClient, job, maya_job
 from tests.farm.test_chunks import SHAPES, scene
 from tests.farm.test_server import wait_for
 
@@ -34,19 +34,19 @@ def resized(node):
     return {key: resized(value) for key, value in node.items()} | size
 
 
-def pictures(caller, task_id):
+def pictures(client, task_id):
     """Paths of a task's frames by layer."""
-    leaves = caller.leaves(task_id) or [caller.info(task_id)]
-    root = caller.farm.output_root
+    leaves = client.leaves(task_id) or [client.task_info(task_id)]
+    root = client.farm.output_root
     return {leaf["layerName"]: sorted((root / leaf["outputFileName"]).iterdir()) for leaf in leaves}
 
 
 @pytest.mark.parametrize("software", SHAPES)
-def test_render_every_scene_info_layout_gives_requested_size(caller, software):
+def test_render_every_scene_info_layout_gives_requested_size(client, software):
     scene_info, expected = SHAPES[software]
-    task_id = caller.submit(scene(resized(scene_info)))
-    caller.farm.advance(LONG)
-    files = pictures(caller, task_id)
+    task_id = client.submit(scene(resized(scene_info)))
+    client.farm.advance(LONG)
+    files = pictures(client, task_id)
     assert set(files) == set(expected)
     for paths in files.values():
         for path in paths:
@@ -56,14 +56,14 @@ def test_render_every_scene_info_layout_gives_requested_size(caller, software):
                 assert (image.format, image.size) == ("PNG", expected_size)
 
 
-def test_render_layers_composite_to_beauty_pass(caller):
+def test_render_layers_composite_to_beauty_pass(client):
     layers = ("beauty", "colour", "shadow", "depth")
-    task_json = maya(layers, "1-3[1]")
+    task_json = maya_job(layers, "1-3[1]")
     for layer in task_json["scene_info_render"].values():
         layer["common"].update(width="96", height="54", Render_Format="TIFF")
-    task_id = caller.submit(task_json)
-    caller.farm.advance(LONG)
-    files = pictures(caller, task_id)
+    task_id = client.submit(task_json)
+    client.farm.advance(LONG)
+    files = pictures(client, task_id)
     for frames in zip(*(files[layer] for layer in layers), strict=True):
         beauty, colour, shadow, depth = (np.asarray(Image.open(path)).astype(float) for path in frames)
         near = np.exp(np.maximum(depth / 65535 * FAR - FOG_START, 0) * -FOG_DENSITY)[..., None]
@@ -72,56 +72,56 @@ def test_render_layers_composite_to_beauty_pass(caller):
     assert [path.name for path in files["depth"]] == [f"shot_depth_{frame:04d}.tif" for frame in (1, 2, 3)]
 
 
-def test_render_depth_layer_in_8_bit_format_becomes_png(caller):
-    task_json = maya(("beauty", "depth"), "1")
+def test_render_depth_layer_in_8_bit_format_becomes_png(client):
+    task_json = maya_job(("beauty", "depth"), "1")
     for layer in task_json["scene_info_render"].values():
         layer["common"]["Render_Format"] = "JPEG"
-    task_id = caller.submit(task_json)
-    caller.farm.advance(LONG)
-    names = {path.suffix for paths in pictures(caller, task_id).values() for path in paths}
+    task_id = client.submit(task_json)
+    client.farm.advance(LONG)
+    names = {path.suffix for paths in pictures(client, task_id).values() for path in paths}
     assert names == {".jpg", ".png"}
 
 
 @pytest.mark.parametrize("tiles_type", ["block", "strip"])
-def test_render_tiles_match_merged_frame(caller, tiles_type):
-    task_id = caller.submit(job("t.blend", "7", "60", "41", tiles="4", tiles_type=tiles_type))
-    caller.farm.advance(LONG)
-    storage = caller.farm.connections_file.parent
-    name = caller.info(task_id)["outputFileName"]
-    whole = np.asarray(Image.open(caller.farm.output_root / name / "t_0007.png")).astype(int)
+def test_render_tiles_match_merged_frame(client, tiles_type):
+    task_id = client.submit(job("t.blend", "7", "60", "41", tiles="4", tiles_type=tiles_type))
+    client.farm.advance(LONG)
+    storage = client.farm.connections_file.parent
+    name = client.task_info(task_id)["outputFileName"]
+    whole = np.asarray(Image.open(client.farm.output_root / name / "t_0007.png")).astype(int)
     for place, tile in enumerate(split_into_tiles(60, 41, 4, tiles_type), 1):
         part = np.asarray(Image.open(storage / "tiles" / name / f"t_0007_{place}.png")).astype(int)
         same = np.abs(part - whole[tile.top : tile.bottom, tile.left : tile.right]) <= 2
         assert same.mean() > 0.999
 
 
-def test_submit_impossible_tiles_is_refused(caller):
+def test_submit_impossible_tiles_is_refused(client):
     for changes in ({"tiles": "1000"}, {"tiles": "2", "tiles_type": "spiral"}):
-        task_id = caller.create()
-        caller.upload(task_id, job(**changes))
-        code, message = caller.refused(SUBMIT, taskId=task_id)
+        task_id = client.create()
+        client.upload(task_id, job(**changes))
+        code, message = client.call_refused(SUBMIT, taskId=task_id)
         assert (code, "tiles" in message) == (600, True)
 
 
-def test_render_each_frame_has_thumbnail_and_scratch_is_empty(caller):
-    task_id = caller.submit(job(frames="1-5[1]"))
-    caller.farm.advance(LONG)
-    storage = caller.farm.connections_file.parent
-    files = storage / "thumbnails" / caller.info(task_id)["outputFileName"]
+def test_render_each_frame_has_thumbnail_and_scratch_is_empty(client):
+    task_id = client.submit(job(frames="1-5[1]"))
+    client.farm.advance(LONG)
+    storage = client.farm.connections_file.parent
+    files = storage / "thumbnails" / client.task_info(task_id)["outputFileName"]
     assert [path.name for path in sorted(files.iterdir())] == [
-        path.name for path in pictures(caller, task_id)[""]
+        path.name for path in pictures(client, task_id)[""]
     ]
     assert list((storage / "scratch").iterdir()) == []
 
 
-def test_render_long_and_unusual_names_give_valid_file_names(caller):
-    task_json = maya(("衣" * 300, "/out/../x\n"), "1")
+def test_render_long_and_unusual_names_give_valid_file_names(client):
+    task_json = maya_job(("衣" * 300, "/out/../x\n"), "1")
     task_json["task_info"]["input_cg_file"] = f"D:\\{'帽' * 300}.ma"
-    task_id = caller.submit(task_json)
-    caller.farm.advance(LONG)
-    assert caller.info(task_id)["failedFrames"] == 0
-    files = pictures(caller, task_id)
-    assert all(len(path.name.encode()) <= 255 and path.parent.parent == caller.farm.output_root
+    task_id = client.submit(task_json)
+    client.farm.advance(LONG)
+    assert client.task_info(task_id)["failedFrames"] == 0
+    files = pictures(client, task_id)
+    assert all(len(path.name.encode()) <= 255 and path.parent.parent == client.farm.output_root
                for paths in files.values() for path in paths)  # fmt: skip
     assert len(files) == 2
 
@@ -157,52 +157,52 @@ def transfer(farm, transfer_type, local, remote, bid, tmp_path, keep="false"):
 def test_transfer_command_uploads_task_and_downloads_frames(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Farm(tmp_path / "farm", ManualClock()) as farm:
-        caller = Caller(farm)
-        config = caller.call("/api/render/transfer/getConfig")
+        client = RawClient(farm)
+        config = client.call("/api/render/transfer/getConfig")
         (line,) = next(e for e in config["resqEngines"] if e["engineName"] == "Aspera")["respTaskEngineLines"]
         assert f"{line['server']}:{line['port']}" == farm.address
-        task_id = caller.create()
+        task_id = client.create()
         task_file = tmp_path / "task.json"
         task_file.write_text(json.dumps(job("up.blend", "1-3[1]")))
-        assert caller.refused(SUBMIT, taskId=task_id)[0] == 601
+        assert client.call_refused(SUBMIT, taskId=task_id)[0] == 601
         upload = transfer(
             farm, "upload_path", task_file, f"/{task_id}/cfg/task.json", config["configBid"], tmp_path
         )
         assert upload.returncode == 0, upload.stderr
-        caller.call(SUBMIT, taskId=task_id)
+        client.call(SUBMIT, taskId=task_id)
         farm.advance(LONG)
-        name = caller.info(task_id)["outputFileName"]
+        name = client.task_info(task_id)["outputFileName"]
         download = transfer(
             farm, "download_path", tmp_path / "got", name, config["outputBid"], tmp_path, "true"
         )
         assert download.returncode == 0, download.stderr
-        for path in pictures(caller, task_id)[""]:
+        for path in pictures(client, task_id)[""]:
             assert (tmp_path / "got" / name / path.name).read_bytes() == path.read_bytes()
     assert list(tmp_path.glob("renderbus-farms-*/*")) == []
 
 
 @pytest.mark.parametrize("content", ["not json", "[]", '"\\ud800"', ""])
-def test_submit_invalid_task_file_in_storage_is_refused(caller, content):
-    task_id = caller.create()
-    folder = caller.farm.connections_file.parent / "config" / "30201-100001" / str(task_id) / "cfg"
+def test_submit_invalid_task_file_in_storage_is_refused(client, content):
+    task_id = client.create()
+    folder = client.farm.connections_file.parent / "config" / "30201-100001" / str(task_id) / "cfg"
     folder.mkdir(parents=True)
     (folder / "task.json").write_text(content)
-    assert caller.refused(SUBMIT, taskId=task_id)[0] == 601
+    assert client.call_refused(SUBMIT, taskId=task_id)[0] == 601
     (folder / "task.json").unlink()
-    (folder / "task.json").symlink_to(caller.farm.connections_file)
-    assert caller.refused(SUBMIT, taskId=task_id)[0] == 601
+    (folder / "task.json").symlink_to(client.farm.connections_file)
+    assert client.call_refused(SUBMIT, taskId=task_id)[0] == 601
 
 
 @pytest.mark.parametrize("error", [ValueError, OverflowError, MemoryError, ZeroDivisionError])
-def test_render_picture_error_fails_frame(opened, monkeypatch, error):
+def test_render_picture_error_fails_frame(open_client, monkeypatch, error):
     def fail(*_):
         raise error("no picture")
 
     monkeypatch.setattr(frame_renderer, "save", fail)
-    caller = opened()
-    task_id = caller.submit()
-    caller.farm.advance(LONG)
-    info = caller.info(task_id)
+    client = open_client()
+    task_id = client.submit()
+    client.farm.advance(LONG)
+    info = client.task_info(task_id)
     assert (info["taskStatus"], info["failedFrames"], info["renderConsume"]) == (30, 4, 0)
 
 
@@ -212,40 +212,40 @@ def test_clock_after_picture_error_continues(tmp_path, monkeypatch):
 
     with Farm(tmp_path / "farm", speed=2000) as farm:
         monkeypatch.setattr(frame_renderer, "save", fail)
-        caller = Caller(farm)
-        wait_for(caller, caller.submit(), 30)
+        client = RawClient(farm)
+        wait_for(client, client.submit(), 30)
         monkeypatch.undo()
-        wait_for(caller, caller.submit(), 25)
+        wait_for(client, client.submit(), 25)
 
 
-def test_list_output_omits_links(opened):
-    caller = opened()
-    task_id = caller.submit()
-    caller.farm.advance(LONG)
-    folder = caller.farm.output_root / caller.info(task_id)["outputFileName"]
-    listing = caller.call(FILES, treePath=folder.name)
+def test_list_output_omits_links(open_client):
+    client = open_client()
+    task_id = client.submit()
+    client.farm.advance(LONG)
+    folder = client.farm.output_root / client.task_info(task_id)["outputFileName"]
+    listing = client.call(FILES, treePath=folder.name)
     (folder / "passwd").symlink_to("/etc/passwd")
     (folder / "nowhere").symlink_to(folder / "gone")
-    (caller.farm.output_root / "etc").symlink_to("/etc")
-    assert caller.call(FILES, treePath=folder.name) == listing
-    assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == [folder.name]
+    (client.farm.output_root / "etc").symlink_to("/etc")
+    assert client.call(FILES, treePath=folder.name) == listing
+    assert [entry["fileName"] for entry in client.call(FILES, treePath="/")] == [folder.name]
 
 
-def test_list_output_file_deleted_meanwhile_is_omitted(opened, monkeypatch):
-    caller = opened()
-    (caller.farm.output_root / "here").touch()
-    gone = caller.farm.output_root / "gone"
+def test_list_output_file_deleted_meanwhile_is_omitted(open_client, monkeypatch):
+    client = open_client()
+    (client.farm.output_root / "here").touch()
+    gone = client.farm.output_root / "gone"
     list_folder = Storage.list_folder
     monkeypatch.setattr(Storage, "list_folder", lambda *args: [*list_folder(*args), str(gone)])
-    assert [entry["fileName"] for entry in caller.call(FILES, treePath="/")] == ["here"]
+    assert [entry["fileName"] for entry in client.call(FILES, treePath="/")] == ["here"]
 
 
-def test_list_output_storage_below_link_is_listed(opened, tmp_path):
+def test_list_output_storage_below_link_is_listed(open_client, tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "disk")
-    caller = opened(tmp_path / "link" / "farm")
-    task_id = caller.submit()
-    caller.farm.advance(LONG)
-    (top,) = caller.call(FILES, treePath="/")
-    assert caller.call(FILES, taskId=task_id) == [top]
-    assert len(caller.call(FILES, treePath=top["filePath"])) == 4
+    client = open_client(tmp_path / "link" / "farm")
+    task_id = client.submit()
+    client.farm.advance(LONG)
+    (top,) = client.call(FILES, treePath="/")
+    assert client.call(FILES, taskId=task_id) == [top]
+    assert len(client.call(FILES, treePath=top["filePath"])) == 4

@@ -27,9 +27,9 @@ from tests.farm.raw_client import (
     STOP,
     STOP_FRAMES,
     SUBMIT,
-    Caller,
+    RawClient,
     job,
-    maya,
+    maya_job,
 )
 
 COST = Decimal("0.1234")
@@ -50,7 +50,7 @@ JOBS = {
     "tiles": job(frames="1-2[1]", tiles="2"),
     "grouped": job(frames="1-7[1]", frames_per_task="3"),
     "hasty": job(frames="1-7[1]", task_stop_time="130"),
-    "layered": maya(),
+    "layered": maya_job(),
     "photon": job("photon.blend", frames="1-2[1]"),
     "prepared": job("prepared.blend", frames="1-2[1]"),
     "broken": job("broken.blend", frames="1-2[1]"),
@@ -67,19 +67,19 @@ class Customers(RuleBasedStateMachine):
         self.clock = ManualClock()
         self.paid_in = Decimal(0)
         self._open()
-        self.numbers = [self.caller.submit(JOBS[kind]) for kind in kinds]
+        self.numbers = [self.client.submit(JOBS[kind]) for kind in kinds]
 
     def _open(self):
-        self.caller = Caller(Farm(self.folder / "farm", self.clock, scenario=SCENARIO))
+        self.client = RawClient(Farm(self.folder / "farm", self.clock, scenario=SCENARIO))
 
     def teardown(self):
-        self.caller.farm.close()
+        self.client.farm.close()
         shutil.rmtree(self.folder)
 
     def tasks(self):
         """Task numbers to their info, leaves with those that stand at the top."""
         infos = {}
-        for info in self.caller.call(INFO, taskIds=self.numbers)["items"]:
+        for info in self.client.call(INFO, taskIds=self.numbers)["items"]:
             infos[info["id"]] = info
             infos |= {leaf["id"]: leaf for leaf in info["respRenderingTaskList"] or []}
         return infos
@@ -90,11 +90,11 @@ class Customers(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(sorted(JOBS)))
     def submit(self, kind):
-        self.numbers.append(self.caller.submit(JOBS[kind]))
+        self.numbers.append(self.client.submit(JOBS[kind]))
 
     @rule()
     def create(self):
-        self.numbers.append(self.caller.create())
+        self.numbers.append(self.client.create())
 
     @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]), path=st.sampled_from(ORDERS), chance=ANY)
     def let_time_pass_and_order(self, seconds, path, chance):
@@ -104,7 +104,7 @@ class Customers(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]))
     def let_time_pass(self, seconds):
         before = self.tasks()
-        self.caller.farm.advance(seconds)
+        self.client.farm.advance(seconds)
         after = self.tasks()
         for number, info in before.items():
             if info["taskStatus"] in ENDED:
@@ -113,34 +113,34 @@ class Customers(RuleBasedStateMachine):
 
     @rule(path=st.sampled_from(ORDERS), chance=ANY)
     def order(self, path, chance):
-        assert self.caller.ask(path, {"taskIds": [self.any_task(chance)]})["code"] in {200, 404, 600}
+        assert self.client.request(path, {"taskIds": [self.any_task(chance)]})["code"] in {200, 404, 600}
 
     @rule(chance=ANY)
     def submit_again(self, chance):
-        assert self.caller.ask(SUBMIT, {"taskId": self.any_task(chance)})["code"] in {404, 600, 601}
+        assert self.client.request(SUBMIT, {"taskId": self.any_task(chance)})["code"] in {404, 600, 601}
 
     @rule(path=st.sampled_from([RECOMMIT, STOP_FRAMES]), chance=ANY, all_frames=st.booleans())
     def order_frames(self, path, chance, all_frames):
         number = self.any_task(chance)
         ids = [frame["id"] for frame in self.frames(number)][chance % 3 :: 2]
         body = {"taskId": number, "ids": ids, "selectAll": int(all_frames)}
-        assert self.caller.ask(path, body)["code"] in {200, 404, 600, 601}
+        assert self.client.request(path, body)["code"] in {200, 404, 600, 601}
 
     @rule(chance=ANY, machines=st.integers(1, 9), seconds=st.sampled_from([0, 50, 1000]))
     def limit(self, chance, machines, seconds):
         number = self.any_task(chance)
-        assert self.caller.ask(LIMIT, {"taskId": number, "taskLimit": machines})["code"] in {200, 404}
-        assert self.caller.ask(OVERTIME, {"taskIds": [number], "overTime": seconds})["code"] in {200, 404}
+        assert self.client.request(LIMIT, {"taskId": number, "taskLimit": machines})["code"] in {200, 404}
+        assert self.client.request(OVERTIME, {"taskIds": [number], "overTime": seconds})["code"] in {200, 404}
 
     @rule(amount=st.sampled_from(["0.0001", "0.2", "3"]))
     def pay_in(self, amount):
-        self.caller.farm.top_up(amount)
+        self.client.farm.top_up(amount)
         self.paid_in += Decimal(amount)
 
     @rule()
     def restart(self):
         before = self.tasks()
-        self.caller.farm.close()
+        self.client.farm.close()
         self._open()
         assert self.tasks() == before
 
@@ -149,7 +149,7 @@ class Customers(RuleBasedStateMachine):
         before = self.tasks()
         image = Path(tempfile.mkdtemp(dir=self.folder)) / "farm"
         shutil.copytree(self.folder / "farm", image)
-        self.caller.farm.close()
+        self.client.farm.close()
         shutil.rmtree(self.folder / "farm")
         image.rename(self.folder / "farm")
         self._open()
@@ -157,22 +157,22 @@ class Customers(RuleBasedStateMachine):
 
     @rule()
     def wait_for_the_end(self):
-        self.caller.farm.advance(1_000_000)
+        self.client.farm.advance(1_000_000)
         for number, info in self.tasks().items():
-            task = self.caller.farm._simulation.tasks[number]
+            task = self.client.farm._simulation.tasks[number]
             assert info["taskStatus"] not in WORKING
             waits = info["taskStatus"] == 0 and info["submitDate"] and not info["isOpen"]
             assert not waits or task.on_hold, "a task waits and nobody will wake it"
 
     def frames(self, number):
-        answer = self.caller.ask("/api/render/handle/queryTaskFrames", {"taskId": number})
+        answer = self.client.request("/api/render/handle/queryTaskFrames", {"taskId": number})
         return answer["data"]["items"] if answer["code"] == 200 else []
 
     @invariant()
     def the_money_adds_up(self):
-        if not hasattr(self, "caller"):
+        if not hasattr(self, "client"):
             return
-        profile = self.caller.call(PROFILE)
+        profile = self.client.call(PROFILE)
         means = _exact(profile["rmbbalance"]) + _exact(profile["coupon"])
         infos = [info for info in self.tasks().values() if not info["isOpen"]]
         consumed = sum((_exact(info["renderConsume"]) for info in infos), Decimal(0))
@@ -186,7 +186,7 @@ class Customers(RuleBasedStateMachine):
 
     @invariant()
     def no_frame_is_paid_twice_without_a_recommit(self):
-        if not hasattr(self, "caller"):
+        if not hasattr(self, "client"):
             return
         for number, info in self.tasks().items():
             frames = self.frames(number)
@@ -210,7 +210,7 @@ class Customers(RuleBasedStateMachine):
 
     @invariant()
     def leaves_tell_the_state_of_their_parent(self):
-        if not hasattr(self, "caller"):
+        if not hasattr(self, "client"):
             return
         for number, info in self.tasks().items():
             leaves = info["respRenderingTaskList"]

@@ -76,18 +76,18 @@ def bodies(number, frame):
     ("name", "path", "answer"),
     [(one["name"], path, one["answer"]) for one in ENDPOINTS for path in one["paths"]],
 )
-def test_a_call_answers_in_its_shape(caller, name, path, answer):
-    number = caller.submit()
-    caller.farm.advance(1000)
+def test_a_call_answers_in_its_shape(client, name, path, answer):
+    number = client.submit()
+    client.farm.advance(1000)
     if name in {"upload_task_json", "submit_task"}:
-        ended, number = number, caller.create()
-        frame = caller.frames(ended)["items"][0]["id"]
-        caller.upload(number, job())
+        ended, number = number, client.create()
+        frame = client.frames(ended)["items"][0]["id"]
+        client.upload(number, job())
     else:
-        frame = caller.frames(number)["items"][0]["id"]
-    caller.call(*PATHS["add_project"], newName="old")
-    caller.call(*PATHS["add_render_env"], **ENV | {"editName": "day"})
-    data = caller.call(path, **bodies(number, frame).get(name, {}))
+        frame = client.frames(number)["items"][0]["id"]
+    client.call(*PATHS["add_project"], newName="old")
+    client.call(*PATHS["add_render_env"], **ENV | {"editName": "day"})
+    data = client.call(path, **bodies(number, frame).get(name, {}))
     match answer:
         case "page":
             assert set(data) == {"pageCount", "pageNum", "total", "size", "items"}
@@ -101,132 +101,132 @@ def test_a_call_answers_in_its_shape(caller, name, path, answer):
 
 
 @pytest.mark.parametrize("name", sorted(set(PATHS) - {"query_user_profile"}))
-def test_no_field_of_a_wrong_kind_harms_the_farm(caller, name):
-    number = caller.create()
+def test_no_field_of_a_wrong_kind_harms_the_farm(client, name):
+    number = client.create()
     for field in bodies(number, 1).get(name, {}):
         for value in (-1, "x", [], {}, None, 1.5, True, ["x", {}], 10**30, "\0", "a" * 5000):
-            answer = caller.ask(PATHS[name][0], bodies(number, 1)[name] | {field: value})
+            answer = client.request(PATHS[name][0], bodies(number, 1)[name] | {field: value})
             assert answer["code"] in {200, 400, 404, 503, 600, 601}, (field, value, answer)
-    caller.call(CREATE)
+    client.call(CREATE)
 
 
-def test_settings_are_kept(caller):
+def test_settings_are_kept(client):
     (update,), (query, _) = PATHS["update_user_setting"], PATHS["query_user_setting"]
-    assert caller.call(query)["taskOverTimeSec"] == 43_200
-    caller.call(update, taskOverTimeSec=7200)
-    setting = caller.call(query)
+    assert client.call(query)["taskOverTimeSec"] == 43_200
+    client.call(update, taskOverTimeSec=7200)
+    setting = client.call(query)
     assert (setting["taskOverTime"], setting["taskOverTimeSec"], setting["shareMainCapital"]) == (2, 7200, 0)
 
 
-def test_projects_are_added_once_and_deleted(caller):
+def test_projects_are_added_once_and_deleted(client):
     (add,), (delete,), (names,) = PATHS["add_project"], PATHS["delete_project"], PATHS["list_projects"]
-    caller.call(add, newName="film")
-    assert caller.refused(add, newName="film") == (503, "The name film exists")
-    assert caller.call(names, flag=0) == {"projectNameList": [{"projectId": 1, "projectName": "film"}]}
-    caller.call(delete, delName="film")
-    assert caller.refused(delete, delName="film")[0] == 404
+    client.call(add, newName="film")
+    assert client.call_refused(add, newName="film") == (503, "The name film exists")
+    assert client.call(names, flag=0) == {"projectNameList": [{"projectId": 1, "projectName": "film"}]}
+    client.call(delete, delName="film")
+    assert client.call_refused(delete, delName="film")[0] == 404
 
 
-def test_labels_come_and_go(caller):
-    number = caller.create(labels=["a"])
+def test_labels_come_and_go(client):
+    number = client.create(labels=["a"])
     (add,), (delete, _) = PATHS["add_task_label"], PATHS["delete_task_label"]
-    caller.call(add, label="夜间", taskIds=[number])
-    caller.call(add, label="夜间", taskIds=[number])
-    assert json.loads(caller.info(number)["labels"]) == {"1": "a", "2": "夜间"}
-    caller.call(delete, taskIds=[number], labelNames=["a"])
-    assert json.loads(caller.info(number)["labels"]) == {"1": "夜间"}
+    client.call(add, label="夜间", taskIds=[number])
+    client.call(add, label="夜间", taskIds=[number])
+    assert json.loads(client.task_info(number)["labels"]) == {"1": "a", "2": "夜间"}
+    client.call(delete, taskIds=[number], labelNames=["a"])
+    assert json.loads(client.task_info(number)["labels"]) == {"1": "夜间"}
 
 
-def test_render_environments_are_kept(caller):
+def test_render_environments_are_kept(client):
     (add,), (get,) = PATHS["add_render_env"], PATHS["get_render_env"]
-    assert caller.call(add, **ENV) == {"editName": "night"}
-    assert caller.refused(add, **ENV)[0] == 503
-    caller.call(add, **ENV | {"editName": "day"})
-    caller.call(*PATHS["set_default_render_env"], editName="day")
-    caller.call(*PATHS["edit_render_env"], **ENV | {"cgVersion": "3.6"})
-    envs = {env["editName"]: env for env in caller.call(get, cgId=2007)}
+    assert client.call(add, **ENV) == {"editName": "night"}
+    assert client.call_refused(add, **ENV)[0] == 503
+    client.call(add, **ENV | {"editName": "day"})
+    client.call(*PATHS["set_default_render_env"], editName="day")
+    client.call(*PATHS["edit_render_env"], **ENV | {"cgVersion": "3.6"})
+    envs = {env["editName"]: env for env in client.call(get, cgId=2007)}
     assert [(name, env["cgVersion"], env["isDefault"]) for name, env in envs.items()] == [
         ("night", "3.6", 0),
         ("day", "4.2", 1),
     ]
-    assert caller.call(get, cgId=2001) == []
-    caller.call(*PATHS["delete_render_env"], editName="day")
-    assert [env["editName"] for env in caller.call(get, cgIds=["2007"])] == ["night"]
+    assert client.call(get, cgId=2001) == []
+    client.call(*PATHS["delete_render_env"], editName="day")
+    assert [env["editName"] for env in client.call(get, cgIds=["2007"])] == ["night"]
 
 
-def test_the_hardware_has_what_the_vendors_job_check_reads(caller):
-    configs = caller.call(*PATHS["list_hardware_configs"], cloneTask="false")
+def test_the_hardware_has_what_the_vendors_job_check_reads(client):
+    configs = client.call(*PATHS["list_hardware_configs"], cloneTask="false")
     keys = {
         "status", "platform", "model", "ram", "gpuNum", "notSupportCgId",
         "notSupportCode", "notSupportCgVersions", "notSupportPluginList",
     }  # fmt: skip
     assert all(keys <= set(config) for config in configs)
-    number = caller.create()
-    caller.call(*PATHS["edit_task_hardware_config"], taskIds=[number], **HARDWARE)
-    current = caller.call(*PATHS["list_hardware_configs"], taskIds=[str(number)])
+    number = client.create()
+    client.call(*PATHS["edit_task_hardware_config"], taskIds=[number], **HARDWARE)
+    current = client.call(*PATHS["list_hardware_configs"], taskIds=[str(number)])
     assert {config["id"] for config in current if config["current"]} == {303}
 
 
-def test_the_transfer_configuration_has_what_the_vendors_client_reads(caller):
+def test_the_transfer_configuration_has_what_the_vendors_client_reads(client):
     engines = {
-        engine["engineName"]: engine for engine in caller.call(*PATHS["get_transfer_config"])["resqEngines"]
+        engine["engineName"]: engine for engine in client.call(*PATHS["get_transfer_config"])["resqEngines"]
     }
     (line,) = engines["Aspera"]["respTaskEngineLines"]
     assert (line["server"], line["isDefault"]) == ("127.0.0.1", 1)
     assert type(line["port"]) is str
 
 
-def test_each_storage_has_a_password_and_raysync_has_keys(caller):
-    bids = caller.call(PATHS["get_transfer_bid"][0])
-    engines = caller.call(*PATHS["get_transfer_config"])["resqEngines"]
+def test_each_storage_has_a_password_and_raysync_has_keys(client):
+    bids = client.call(PATHS["get_transfer_bid"][0])
+    engines = client.call(*PATHS["get_transfer_config"])["resqEngines"]
     accounts = [account for engine in engines for account in engine["resqEngineAccounts"] or ()]
     assert {account["bid"] for account in accounts} == {
         bids[bid] for bid in ("input_bid", "output_bid", "config_bid")
     }
-    key, again = (caller.call(PATHS["get_raysync_user_key"][0]) for _ in range(2))
+    key, again = (client.call(PATHS["get_raysync_user_key"][0]) for _ in range(2))
     keys = [key[name] for name in ("raySyncUserKey", "userKey", "signature")]
     assert keys == [again[name] for name in ("raySyncUserKey", "userKey", "signature")]
-    secrets = {*keys, *(account["password"] for account in accounts), caller.farm.connection()["password"]}
+    secrets = {*keys, *(account["password"] for account in accounts), client.farm.connection()["password"]}
     assert len(secrets) == 7
     assert all(len(secret) > 40 for secret in secrets)
 
 
-def test_the_software_has_the_numbers_of_the_documents(caller):
-    listed = caller.call(*PATHS["query_software_list"])["renderInfoList"]
+def test_the_software_has_the_numbers_of_the_documents(client):
+    listed = client.call(*PATHS["query_software_list"])["renderInfoList"]
     told = {software["cgId"]: software["cgName"] for software in listed}
     assert told == {number: SOFTWARE[number] for number in told}
 
 
-def test_a_software_has_versions_with_ids(caller):
-    detail = caller.call(*PATHS["query_software_detail"], cgId=2007, osName="linux")
+def test_a_software_has_versions_with_ids(client):
+    detail = client.call(*PATHS["query_software_detail"], cgId=2007, osName="linux")
     assert all(version["id"] for version in detail["cgVersion"])
     assert detail["cgPlugin"][0]["pluginVersions"][0].keys() == {"pluginId", "pluginName", "pluginVersion"}
 
 
-def test_what_was_ordered_is_recorded(caller):
-    number = caller.submit()
-    caller.call(STOP, taskIds=[number])
-    records = caller.call(*PATHS["task_records"], platform=2, **DATES)["items"]
+def test_what_was_ordered_is_recorded(client):
+    number = client.submit()
+    client.call(STOP, taskIds=[number])
+    records = client.call(*PATHS["task_records"], platform=2, **DATES)["items"]
     assert [record["operateType"] for record in records] == ["stop", "submit", "create"]
     assert json.loads(records[0]["taskIds"]) == [f"2W{number}"]
 
 
-def test_error_codes_tell_what_stops_a_job(caller):
-    found = caller.call(*PATHS["query_error_detail"], codes=["15000", "35001", "no such"])
+def test_error_codes_tell_what_stops_a_job(client):
+    found = client.call(*PATHS["query_error_detail"], codes=["15000", "35001", "no such"])
     assert [(item["code"], item["type"], item["isOpen"]) for item in found] == [
         ("15000", 1, 1),
         ("35001", 0, 1),
     ]
 
 
-def test_the_list_is_searched_by_name_number_state_and_time(caller):
-    first, second = caller.submit(job("sh010.blend")), caller.submit(job("sh020.blend"))
-    caller.create()
-    caller.farm.advance(1000)
-    third = caller.submit(job("sh030.blend"))
+def test_the_list_is_searched_by_name_number_state_and_time(client):
+    first, second = client.submit(job("sh010.blend")), client.submit(job("sh020.blend"))
+    client.create()
+    client.farm.advance(1000)
+    third = client.submit(job("sh030.blend"))
 
     def listed(**body):
-        return [item["id"] for item in caller.call(LIST, **body)["items"]]
+        return [item["id"] for item in client.call(LIST, **body)["items"]]
 
     assert listed() == [third, second, first]
     assert listed(pageNum=2, pageSize=2) == [first]
@@ -236,22 +236,22 @@ def test_the_list_is_searched_by_name_number_state_and_time(caller):
     assert listed(statusList=[25]) == [second, first]
     assert listed(startTime="2026-01-01 08:10:00") == [third]
     assert listed(endTime="2026-01-01 08:10:00") == [second, first]
-    assert caller.refused(LIST, startTime="yesterday")[0] == 600
+    assert client.call_refused(LIST, startTime="yesterday")[0] == 600
 
 
-def test_a_log_comes_in_pieces_of_bytes(opened):
-    caller = opened(renders=[{"fail_frames": "1"}])
-    number = caller.submit()
-    caller.farm.advance(1000)
-    frame = caller.frames(number)["items"][0]["id"]
-    whole = caller.call(LOG, renderingType="render", pageNum=0, pageSize=16384, id=frame)
+def test_a_log_comes_in_pieces_of_bytes(open_client):
+    client = open_client(renders=[{"fail_frames": "1"}])
+    number = client.submit()
+    client.farm.advance(1000)
+    frame = client.frames(number)["items"][0]["id"]
+    whole = client.call(LOG, renderingType="render", pageNum=0, pageSize=16384, id=frame)
     assert whole["items"][-1].startswith("Error: ")
-    assert whole == caller.call(LOG, renderingType="render", pageNum=1, pageSize=16384, id=frame) | {
+    assert whole == client.call(LOG, renderingType="render", pageNum=1, pageSize=16384, id=frame) | {
         "pageNum": 0
     }
     pieces = [
-        "\n".join(caller.call(LOG, renderingType="render", pageNum=page, pageSize=10, id=frame)["items"])
+        "\n".join(client.call(LOG, renderingType="render", pageNum=page, pageSize=10, id=frame)["items"])
         for page in range(1, -(-whole["total"] // 10) + 1)
     ]
     assert "".join(pieces).replace("\n", "") == "".join(whole["items"])
-    assert caller.call(LOG, renderingType="render", pageNum=99, pageSize=10, id=frame)["items"] == []
+    assert client.call(LOG, renderingType="render", pageNum=99, pageSize=10, id=frame)["items"] == []

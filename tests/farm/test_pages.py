@@ -16,7 +16,7 @@ from airflow_provider_renderbus.farm.pages.elements import Html, html
 from airflow_provider_renderbus.farm.pages.router import STATIC_FILES
 from airflow_provider_renderbus.farm.pages.views import FRAME_CSS_CLASSES, SEVERITY, TASK_CSS_CLASSES
 from airflow_provider_renderbus.farm.simulation.tasks import FrameState, TaskState
-from tests.farm.raw_client import STOP, Caller, job, maya
+from tests.farm.raw_client import STOP, RawClient, job, maya_job
 
 VOID = {"meta", "link", "img", "rect"}
 
@@ -76,27 +76,27 @@ def test_farm_page_no_tasks_shows_hint_and_balance(pages):
     assert "¥500.00" in page.text
 
 
-def test_farm_page_shows_tasks_progress_and_funds(caller, pages):
-    first, second = caller.submit(), caller.submit(job("sh020.blend", "1-10[1]"))
-    caller.farm.advance(300)
-    caller.call(STOP, taskIds=[second])
-    caller.create()
+def test_farm_page_shows_tasks_progress_and_funds(client, pages):
+    first, second = client.submit(), client.submit(job("sh020.blend", "1-10[1]"))
+    client.farm.advance(300)
+    client.call(STOP, taskIds=[second])
+    client.create()
     page = pages.page("/")
     assert page.links[1:] == [f"/task/{second + 1}", f"/task/{second}", f"/task/{first}"]
     assert "created" in page.text
-    done = caller.info(second)["doneFrames"]
+    done = client.task_info(second)["doneFrames"]
     assert f"{done} of 10 frames · {10 - done} stopped" in page.text
-    profile = caller.call("/api/render/setUp/queryUserProfile")
+    profile = client.call("/api/render/setUp/queryUserProfile")
     assert f"¥{profile['coupon']:.2f}" in page.text
     thumbnails = [picture.rpartition("_")[0] for picture in page.pictures[1:]]
     assert thumbnails == [f"/task/{second}/thumbnail/sh020", f"/task/{first}/thumbnail/sh010"]
 
 
-def test_task_page_shows_frames_and_costs(caller, pages):
-    task_id = caller.submit(job("a.blend", "1-6[1]"))
-    caller.farm.advance(200)
+def test_task_page_shows_frames_and_costs(client, pages):
+    task_id = client.submit(job("a.blend", "1-6[1]"))
+    client.farm.advance(200)
     page = pages.page(f"/task/{task_id}")
-    frames = caller.frames(task_id)["items"]
+    frames = client.frames(task_id)["items"]
     for frame in frames:
         if frame["frameStatus"] == 4:
             assert f"¥{frame['couponFee'] + frame['feeAmount']:.4f}" in page.text
@@ -107,14 +107,14 @@ def test_task_page_shows_frames_and_costs(caller, pages):
     assert len(page.pictures) == 1 + sum(frame["frameStatus"] == 4 for frame in frames)
 
 
-def test_task_page_layered_task_shows_leaves_and_sums(caller, pages):
-    task_id = caller.submit(maya(("beauty", "shadow")))
-    assert caller.info(task_id)["taskStatus"] == 0
-    caller.farm.advance(1000)
+def test_task_page_layered_task_shows_leaves_and_sums(client, pages):
+    task_id = client.submit(maya_job(("beauty", "shadow")))
+    assert client.task_info(task_id)["taskStatus"] == 0
+    client.farm.advance(1000)
     page = pages.page(f"/task/{task_id}")
     assert "4 of 4 frames" in page.text
     assert "finished" in page.text
-    leaves = [leaf["id"] for leaf in caller.leaves(task_id)]
+    leaves = [leaf["id"] for leaf in client.leaves(task_id)]
     assert page.links[1:] == [f"/task/{leaf}" for leaf in leaves]
     leaf = pages.page(f"/task/{leaves[1]}")
     assert f"/task/{task_id}" in leaf.links
@@ -122,9 +122,9 @@ def test_task_page_layered_task_shows_leaves_and_sums(caller, pages):
     assert pages.page("/").links[1:] == [f"/task/{task_id}"]
 
 
-def test_picture_links_return_images(caller, pages):
-    task_id = caller.submit(job("b.blend", "1", "400", "200", tiles="2"))
-    caller.farm.advance(1000)
+def test_picture_links_return_images(client, pages):
+    task_id = client.submit(job("b.blend", "1", "400", "200", tiles="2"))
+    client.farm.advance(1000)
     page = pages.page(f"/task/{task_id}")
     sizes = []
     for link in [*page.pictures[1:], *page.links[1:]]:
@@ -139,11 +139,11 @@ def test_picture_links_return_images(caller, pages):
     ("image_format", "content_type"),
     [("JPEG", "image/jpeg"), ("TIFF", "image/tiff"), ("TARGA", None), ("OPEN_EXR", "image/png")],
 )
-def test_frame_link_returns_requested_format(caller, pages, image_format, content_type):
+def test_frame_link_returns_requested_format(client, pages, image_format, content_type):
     task_json = job("c.blend", "1")
     task_json["scene_info_render"]["common"]["Render_Format"] = image_format
-    task_id = caller.submit(task_json)
-    caller.farm.advance(1000)
+    task_id = client.submit(task_json)
+    client.farm.advance(1000)
     status, headers, body = pages.get(pages.page(f"/task/{task_id}").links[1])
     if status == 404:
         assert content_type is None
@@ -155,16 +155,16 @@ def test_frame_link_returns_requested_format(caller, pages, image_format, conten
 SCRIPT = "<script>alert(1)</script> & \"x\" 'y' {name}.blend"
 
 
-def test_pages_names_with_markup_are_escaped(caller, pages):
+def test_pages_names_with_markup_are_escaped(client, pages):
     scene = SCRIPT.replace("/", "\u2215")
-    layers = maya((f"<b>{SCRIPT}", "<img src=x onerror=alert(1)>"))
+    layers = maya_job((f"<b>{SCRIPT}", "<img src=x onerror=alert(1)>"))
     for task_json in (job(scene, "1", project_name=SCRIPT), layers):
-        task_id = caller.submit(task_json)
-        caller.farm.advance(1000)
+        task_id = client.submit(task_json)
+        client.farm.advance(1000)
         for path in (
             "/",
             f"/task/{task_id}",
-            *(f"/task/{leaf['id']}" for leaf in caller.leaves(task_id) or []),
+            *(f"/task/{leaf['id']}" for leaf in client.leaves(task_id) or []),
         ):
             page = pages.page(path)
             assert page.tags.count("script") == 1
@@ -175,9 +175,9 @@ def test_pages_names_with_markup_are_escaped(caller, pages):
     assert scene in pages.page("/").text
 
 
-def test_pages_names_with_surrogates_and_controls_are_served(caller, pages):
-    task_id = caller.submit(job("a\ud800\n\0\u202eb #1?%2f 衣.blend", "1"))
-    caller.farm.advance(1000)
+def test_pages_names_with_surrogates_and_controls_are_served(client, pages):
+    task_id = client.submit(job("a\ud800\n\0\u202eb #1?%2f 衣.blend", "1"))
+    client.farm.advance(1000)
     for link in pages.page(f"/task/{task_id}").links:
         assert pages.get(link)[0] == 200
 
@@ -235,11 +235,11 @@ def test_pages_other_methods_are_not_implemented(pages, method):
         "//evil.example/",
     ],
 )
-def test_router_unknown_or_unsafe_path_returns_404(caller, pages, path, tmp_path):
-    task_id = caller.submit()
-    caller.farm.advance(1000)
-    folder = caller.farm.output_root / caller.info(task_id)["outputFileName"]
-    (folder / "link.png").symlink_to(caller.farm.connections_file)
+def test_router_unknown_or_unsafe_path_returns_404(client, pages, path, tmp_path):
+    task_id = client.submit()
+    client.farm.advance(1000)
+    folder = client.farm.output_root / client.task_info(task_id)["outputFileName"]
+    (folder / "link.png").symlink_to(client.farm.connections_file)
     (folder / "key.png").hardlink_to(folder / "sh010_0001.png")
     (folder / "notes.txt").write_text("text")
     if "key.png" in path:
@@ -248,11 +248,11 @@ def test_router_unknown_or_unsafe_path_returns_404(caller, pages, path, tmp_path
         assert pages.get(path)[0] == 404
 
 
-def test_pages_contain_no_secret(caller, pages):
-    task_id = caller.submit()
-    caller.farm.advance(1000)
-    connection = caller.farm.connection()
-    storage = str(caller.farm.connections_file.parent)
+def test_pages_contain_no_secret(client, pages):
+    task_id = client.submit()
+    client.farm.advance(1000)
+    connection = client.farm.connection()
+    storage = str(client.farm.connections_file.parent)
     for path in ("/", f"/task/{task_id}"):
         _, headers, body = pages.get(path)
         content = json.dumps(headers) + body.decode()
@@ -280,20 +280,20 @@ def test_router_foreign_host_header_returns_404(tmp_path, listens_on, host, stat
             assert http.getresponse().status == status
 
 
-def test_pages_long_lists_are_paged(caller, pages):
-    task_ids = caller.call("/api/render/submit/createTask", count=100)["taskIdList"]
+def test_pages_long_lists_are_paged(client, pages):
+    task_ids = client.call("/api/render/submit/createTask", count=100)["taskIdList"]
     page = pages.page("/")
     assert len(page.links) == 1 + 50 + 1
     assert page.links[-1] == "/?page=2"
     assert pages.page("/?page=2").links[-2:] == [f"/task/{task_ids[0]}", "/?page=1"]
-    task_id = caller.submit(job(frames="1-500[1]"))
+    task_id = client.submit(job(frames="1-500[1]"))
     assert "page 3 of 3" in pages.page(f"/task/{task_id}?page=3").text
 
 
-def test_pages_deleted_task_is_gone(caller, pages):
-    task_id = caller.submit()
-    caller.farm.advance(1000)
-    caller.call("/api/render/handle/deleteTask", taskIds=[task_id])
+def test_pages_deleted_task_is_gone(client, pages):
+    task_id = client.submit()
+    client.farm.advance(1000)
+    client.call("/api/render/handle/deleteTask", taskIds=[task_id])
     assert pages.get(f"/task/{task_id}")[0] == 404
     assert pages.page("/").links == ["/"]
 
@@ -301,8 +301,8 @@ def test_pages_deleted_task_is_gone(caller, pages):
 def test_pages_out_of_funds_show_owed_amount_and_stop(tmp_path):
     account = {"coupon": "0", "balance": "0.01"}
     with Farm(tmp_path / "farm", ManualClock(), scenario={"account": account}) as farm:
-        caller = Caller(farm)
-        task_id = caller.submit()
+        client = RawClient(farm)
+        task_id = client.submit()
         farm.advance(1000)
         pages = PageClient(farm)
         assert "Owed" in pages.page("/").text
@@ -311,7 +311,7 @@ def test_pages_out_of_funds_show_owed_amount_and_stop(tmp_path):
 
 def test_pages_farm_restarted_shows_same_thumbnails(tmp_path):
     with Farm(tmp_path / "farm", ManualClock()) as farm:
-        task_id = Caller(farm).submit()
+        task_id = RawClient(farm).submit()
         farm.advance(1000)
         content = PageClient(farm).page("/").pictures
     with Farm(tmp_path / "farm", ManualClock()) as farm:

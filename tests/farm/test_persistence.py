@@ -16,92 +16,92 @@ from http.client import HTTPConnection, HTTPException
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, ManualClock, control
-from tests.farm.raw_client import FRAMES, INFO, PROFILE, STOP, SUBMIT, UPLOAD, Caller, job, maya, post
+from tests.farm.raw_client import FRAMES, INFO, PROFILE, STOP, SUBMIT, UPLOAD, RawClient, job, maya_job, post
 
 LONG = 100_000
 PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm"]
 
 
-def everything(caller):
+def everything(client):
     """All that a customer can see of tasks, frames and money."""
-    numbers = sorted(caller.farm._simulation.tasks)
+    numbers = sorted(client.farm._simulation.tasks)
     return (
-        caller.call(PROFILE),
-        caller.call(INFO, taskIds=numbers)["items"],
-        [caller.frames(number)["items"] for number in numbers],
+        client.call(PROFILE),
+        client.call(INFO, taskIds=numbers)["items"],
+        [client.frames(number)["items"] for number in numbers],
     )
 
 
-def image_of(caller, folder):
+def image_of(client, folder):
     """A farm's storage as a kill at this moment would leave it."""
-    storage = caller.farm.connections_file.parent
+    storage = client.farm.connections_file.parent
     shutil.copytree(storage, folder)
     return folder
 
 
-def busy(caller):
-    caller.submit(job(frames="1-9[1]", pre_frames="100", stop_after_test="1"))
-    caller.submit(job("sh020.blend", "1-9[1]"))
-    caller.submit(maya(frames="1-9[1]"))
-    caller.create(labels=["夜"], artist="Ada")
-    stopped = caller.submit()
-    caller.call(STOP, taskIds=[stopped])
+def busy(client):
+    client.submit(job(frames="1-9[1]", pre_frames="100", stop_after_test="1"))
+    client.submit(job("sh020.blend", "1-9[1]"))
+    client.submit(maya_job(frames="1-9[1]"))
+    client.create(labels=["夜"], artist="Ada")
+    stopped = client.submit()
+    client.call(STOP, taskIds=[stopped])
 
 
 @pytest.mark.parametrize("moment", [0, 59, 60, 150, 210, 400, LONG])
-def test_a_farm_that_was_killed_has_the_same_future(opened, tmp_path, moment):
-    first = opened()
+def test_a_farm_that_was_killed_has_the_same_future(open_client, tmp_path, moment):
+    first = open_client()
     busy(first)
     first.farm.advance(moment)
-    second = opened(image_of(first, tmp_path / "image"))
+    second = open_client(image_of(first, tmp_path / "image"))
     assert everything(second) == everything(first)
-    for caller in (first, second):
-        caller.farm.advance(LONG)
+    for client in (first, second):
+        client.farm.advance(LONG)
     assert everything(second) == everything(first)
     files = [
-        sorted(path.name for path in caller.farm.output_root.rglob("*.png")) for caller in (first, second)
+        sorted(path.name for path in client.farm.output_root.rglob("*.png")) for client in (first, second)
     ]
     assert files[0] == files[1]
 
 
-def test_passes_go_on_after_a_kill(opened, tmp_path):
+def test_passes_go_on_after_a_kill(open_client, tmp_path):
     scenario = {"frame_seconds": [100, 100], "renders": [{"passes": ["preprocess", "photon"]}]}
-    first = opened(**scenario)
+    first = open_client(**scenario)
     number = first.submit()
     for place, seconds in enumerate((0, 60, 100, 60, 102, 3, LONG)):
         first.farm.advance(seconds)
-        second = opened(image_of(first, tmp_path / str(place)), **scenario)
+        second = open_client(image_of(first, tmp_path / str(place)), **scenario)
         second.farm.advance(LONG)
         assert [leaf["taskStatus"] for leaf in second.leaves(number)] == [25, 25, 25]
 
 
-def test_the_next_farm_knows_its_numbers_frames_files_and_settings(opened, tmp_path):
-    first = opened()
+def test_the_next_farm_knows_its_numbers_frames_files_and_settings(open_client, tmp_path):
+    first = open_client()
     number = first.create()
     first.upload(number, job())
     first.call("/api/render/project/add", newName="film")
-    second = opened(image_of(first, tmp_path / "image"))
+    second = open_client(image_of(first, tmp_path / "image"))
     second.call(SUBMIT, taskId=number)
     assert second.create() == number + 1
-    assert second.refused("/api/render/project/add", newName="film")[0] == 503
+    assert second.call_refused("/api/render/project/add", newName="film")[0] == 503
 
 
-def test_a_nonce_is_remembered_over_a_restart(opened, tmp_path):
-    first = opened()
-    headers = first.signed(PROFILE, {}, Host="farm")
-    assert first.sent(PROFILE, headers, b"{}")["code"] == 200
-    second = opened(image_of(first, tmp_path / "image"))
-    assert second.sent(PROFILE, headers, b"{}")["code"] == 603
+def test_a_nonce_is_remembered_over_a_restart(open_client, tmp_path):
+    first = open_client()
+    headers = first.sign(PROFILE, {}, Host="farm")
+    assert first.send(PROFILE, headers, b"{}")["code"] == 200
+    second = open_client(image_of(first, tmp_path / "image"))
+    assert second.send(PROFILE, headers, b"{}")["code"] == 603
 
 
 def test_one_clock_can_serve_one_farm_after_the_other(tmp_path):
     clock = ManualClock()
     for _ in "ab":
         with closing(Farm(tmp_path / "farm", clock)) as farm:
-            number = Caller(farm).submit()
+            number = RawClient(farm).submit()
             farm.advance(30)
     with closing(Farm(tmp_path / "farm", clock)) as farm:
-        assert [Caller(farm).status(task) for task in (number - 1, number)] == [5, 0]
+        assert [RawClient(farm).task_state(task) for task in (number - 1, number)] == [5, 0]
 
 
 def test_two_farms_never_share_a_storage(tmp_path):
@@ -127,8 +127,8 @@ def test_books_of_others_are_told(tmp_path, content):
     Farm(tmp_path / "farm", ManualClock()).close()
 
 
-class Remote(Caller):
-    """A caller of a farm in another process, over one connection after the other."""
+class Remote(RawClient):
+    """A client of a farm in another process, over one connection after the other."""
 
     def __init__(self, storage):
         super().__init__(self)
@@ -149,7 +149,7 @@ def start(tmp_path):
     started = []
 
     def start(speed):
-        """A farm as a process, and a caller of it."""
+        """A farm as a process, and a client of it."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         command = [*PROGRAM, "--port", "0", "--speed", str(speed), "--storage", str(tmp_path / "farm")]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -167,30 +167,30 @@ def test_a_farm_killed_in_the_middle_goes_on(start, tmp_path):
     """Killed with SIGKILL again and again while frames are rendered and calls come in."""
     numbers, kills = [], 6
     for kill in range(kills):
-        process, caller = start(300)
-        number = caller.call("/api/render/submit/createTask")["taskIdList"][0]
-        caller.call(UPLOAD, taskId=number, content=json.dumps(job(f"sh0{kill}0.blend", "1-40[1]")))
-        caller.call(SUBMIT, taskId=number)
+        process, client = start(300)
+        number = client.call("/api/render/submit/createTask")["taskIdList"][0]
+        client.call(UPLOAD, taskId=number, content=json.dumps(job(f"sh0{kill}0.blend", "1-40[1]")))
+        client.call(SUBMIT, taskId=number)
         numbers.append(number)
-        known = caller.call(INFO, taskIds=numbers)["items"]
-        while caller.call(INFO, taskIds=numbers)["items"] == known:
+        known = client.call(INFO, taskIds=numbers)["items"]
+        while client.call(INFO, taskIds=numbers)["items"] == known:
             pass
-        known = caller.call(INFO, taskIds=numbers)["items"]
+        known = client.call(INFO, taskIds=numbers)["items"]
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         if kill:
             assert [info["id"] for info in known] == numbers
-    process, caller = start(20_000)
+    process, client = start(20_000)
     for _ in range(20_000):
-        infos = caller.call(INFO, taskIds=numbers)["items"]
+        infos = client.call(INFO, taskIds=numbers)["items"]
         assert [info["doneFrames"] for info in infos] >= [0] * kills
         if all(info["taskStatus"] == 25 for info in infos):
             break
     assert [(info["taskStatus"], info["doneFrames"]) for info in infos] == [(25, 40)] * kills
 
-    profile, paid = caller.call(PROFILE), Decimal(0)
+    profile, paid = client.call(PROFILE), Decimal(0)
     for info in infos:
-        frames = caller.call(FRAMES, taskId=info["id"])["items"]
+        frames = client.call(FRAMES, taskId=info["id"])["items"]
         assert {frame["recommitFlag"] for frame in frames} == {0}
         costs = [Decimal(str(frame["feeAmount"])) + Decimal(str(frame["couponFee"])) for frame in frames]
         assert costs == [_cost(frame["frameExecuteTime"]) for frame in frames]
@@ -203,16 +203,16 @@ def test_a_farm_killed_in_the_middle_goes_on(start, tmp_path):
 
 @pytest.mark.parametrize("effect", [False, True])
 def test_a_farm_can_be_killed_and_started_again_at_a_request(start, effect):
-    process, caller = start(60)
-    number = caller.create()
-    caller.upload(number, job())
+    process, client = start(60)
+    number = client.create()
+    client.upload(number, job())
     restart = {"fault": "restart", "calls": ["submit_task"], "times": 1, "executes_call": effect}
-    control.send_command(caller.connection(), {"inject": restart})
+    control.send_command(client.connection(), {"inject": restart})
     with pytest.raises((ConnectionError, HTTPException)):
-        caller.call(SUBMIT, taskId=number)
+        client.call(SUBMIT, taskId=number)
     for _ in range(50_000):
         try:
-            info = caller.info(number)
+            info = client.task_info(number)
             break
         except (ConnectionError, HTTPException):
             pass

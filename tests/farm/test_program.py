@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, ManualClock
-from tests.farm.raw_client import PROFILE, Caller, post
+from tests.farm.raw_client import PROFILE, RawClient, post
 
 PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 
 
-class Remote(Caller):
-    """A caller of a farm in another process, known by its connection."""
+class Remote(RawClient):
+    """A client of a farm in another process, known by its connection."""
 
     def __init__(self, connection):
         super().__init__(self)
@@ -33,7 +33,7 @@ class Remote(Caller):
 
     def code(self):
         with closing(HTTPConnection(self.address, timeout=30)) as http:
-            return json.loads(post(http, PROFILE, self.signed(PROFILE, {}), b"{}")[1])["code"]
+            return json.loads(post(http, PROFILE, self.sign(PROFILE, {}), b"{}")[1])["code"]
 
 
 @pytest.fixture

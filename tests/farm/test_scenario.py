@@ -10,7 +10,7 @@ from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.simulation.chunks import main_chunks
 from airflow_provider_renderbus.farm.simulation.scenario import Scenario, open_scenario, read_scenario
-from tests.farm.raw_client import job, maya
+from tests.farm.raw_client import job, maya_job
 
 
 def test_an_empty_scenario_is_the_usual_one():
@@ -27,7 +27,7 @@ def test_the_first_render_that_fits_counts():
             ]
         }
     )
-    beauty, shadow = parse_task_json(maya())
+    beauty, shadow = parse_task_json(maya_job())
     (other,) = parse_task_json(job())
     assert [scenario.behavior_for(one).crashes for one in (shadow, beauty, other)] == [1, 2, 3]
 

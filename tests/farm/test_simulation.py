@@ -12,7 +12,7 @@ from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pages.router import Router
 from airflow_provider_renderbus.farm.simulation.scenario import Scenario, seeded_randint
 from airflow_provider_renderbus.farm.simulation.tasks import TRANSITIONS, TaskEvent, TaskState
-from tests.farm.raw_client import LOG, PROFILE, STOP, SUBMIT, Caller, job
+from tests.farm.raw_client import LOG, PROFILE, STOP, SUBMIT, RawClient, job
 
 LONG = 100_000
 START = 1_767_225_600
@@ -35,29 +35,29 @@ def cost(seconds):
     return (Decimal("0.67") * seconds / 3600).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
-def money(caller):
-    profile = caller.call(PROFILE)
+def money(client):
+    profile = client.call(PROFILE)
     return Decimal(str(profile["coupon"])), Decimal(str(profile["rmbbalance"]))
 
 
-def files(caller):
-    return sorted(path.name for path in caller.farm.output_root.rglob("*") if path.is_file())
+def files(client):
+    return sorted(path.name for path in client.farm.output_root.rglob("*") if path.is_file())
 
 
-def test_a_task_waits_renders_and_finishes(caller):
-    number = caller.submit()
-    assert caller.info(number)["taskStatus"] == 0
-    caller.farm.advance(QUEUE_SECONDS - 1)
-    assert caller.info(number)["taskStatus"] == 0
-    caller.farm.advance(1)
-    info = caller.info(number)
+def test_a_task_waits_renders_and_finishes(client):
+    number = client.submit()
+    assert client.task_info(number)["taskStatus"] == 0
+    client.farm.advance(QUEUE_SECONDS - 1)
+    assert client.task_info(number)["taskStatus"] == 0
+    client.farm.advance(1)
+    info = client.task_info(number)
     assert (info["taskStatus"], info["statusText"], info["executingFrames"]) == (5, "render_task_status_5", 4)
 
     longest = max(durations("sh010", 4))
-    caller.farm.advance(longest - 1)
-    assert caller.info(number)["taskStatus"] == 5
-    caller.farm.advance(1)
-    info = caller.info(number)
+    client.farm.advance(longest - 1)
+    assert client.task_info(number)["taskStatus"] == 5
+    client.farm.advance(1)
+    info = client.task_info(number)
     assert (info["taskStatus"], info["doneFrames"], info["totalFrames"]) == (25, 4, 4)
     assert info["submitDate"] == START * 1000
     assert info["startTime"] == (START + QUEUE_SECONDS) * 1000
@@ -69,133 +69,133 @@ def test_one_step_and_many_lead_to_the_same_simulation(tmp_path):
     ends = []
     for name, steps in (("one", [3000]), ("many", [7] * 430)):
         with closing(Farm(tmp_path / name, ManualClock())) as farm:
-            caller = Caller(farm)
-            number = caller.submit(job(frames="1-12[1]"))
+            client = RawClient(farm)
+            number = client.submit(job(frames="1-12[1]"))
             for seconds in steps:
                 farm.advance(seconds)
-            frames = caller.frames(number)["items"]
-            ends.append((caller.info(number), frames, money(caller)))
+            frames = client.frames(number)["items"]
+            ends.append((client.task_info(number), frames, money(client)))
     assert ends[0] == ends[1]
 
 
-def test_moves_in_portions_lead_to_the_same_simulation(opened, tmp_path):
+def test_moves_in_portions_lead_to_the_same_simulation(open_client, tmp_path):
     ends = []
     for most in (1, 10_000):
-        caller = opened(tmp_path / str(most))
-        numbers = [caller.submit(job(frames="1-6[1]")) for _ in range(3)]
-        life = caller.farm._simulation
+        client = open_client(tmp_path / str(most))
+        numbers = [client.submit(job(frames="1-6[1]")) for _ in range(3)]
+        life = client.farm._simulation
         with life.lock:
             while (due := life.advance_to(3000, most)) is not None:
                 assert due <= 3000
-        ends.append([caller.info(number) for number in numbers])
+        ends.append([client.task_info(number) for number in numbers])
     assert ends[0] == ends[1]
     assert {info["taskStatus"] for info in ends[0]} == {25}
 
 
-def test_machines_take_up_frames_as_others_end(caller):
-    number = caller.submit(job(frames="1-6[1]"))
-    caller.farm.advance(QUEUE_SECONDS)
+def test_machines_take_up_frames_as_others_end(client):
+    number = client.submit(job(frames="1-6[1]"))
+    client.farm.advance(QUEUE_SECONDS)
     first = sorted(durations("sh010", MACHINES))
-    caller.farm.advance(first[0])
-    info = caller.info(number)
+    client.farm.advance(first[0])
+    info = client.task_info(number)
     assert (info["doneFrames"], info["executingFrames"]) == (first.count(first[0]), MACHINES)
-    frame = caller.frames(number)["items"][MACHINES]
+    frame = client.frames(number)["items"][MACHINES]
     assert (frame["frameStatus"], frame["startTime"]) == (2, (START + QUEUE_SECONDS + first[0]) * 1000)
     assert (frame["endTime"], frame["frameExecuteTime"]) == (None, None)
 
 
-def test_frames_are_paid_to_the_last_decimal_coupons_first(caller):
+def test_frames_are_paid_to_the_last_decimal_coupons_first(client):
     frames = 500
-    number = caller.submit(job(frames=f"1-{frames}[1]", width="4", height="2"))
-    coupon, balance = money(caller)
-    caller.farm.advance(100_000)
+    number = client.submit(job(frames=f"1-{frames}[1]", width="4", height="2"))
+    coupon, balance = money(client)
+    client.farm.advance(100_000)
     costs = [cost(seconds) for seconds in durations("sh010", frames)]
     assert sum(costs) > coupon, "the job is meant to use up the coupons"
 
-    info = caller.info(number)
+    info = client.task_info(number)
     assert Decimal(str(info["renderConsume"])) == sum(costs)
     assert Decimal(str(info["couponConsume"])) == coupon
     assert Decimal(str(info["userAccountConsume"])) == sum(costs) - coupon
-    assert money(caller) == (0, balance - (sum(costs) - coupon))
+    assert money(client) == (0, balance - (sum(costs) - coupon))
     paid = [
         Decimal(str(frame["feeAmount"])) + Decimal(str(frame["couponFee"]))
         for page in range(1, 6)
-        for frame in caller.frames(number, pageNum=page)["items"]
+        for frame in client.frames(number, pageNum=page)["items"]
     ]
     assert paid == costs
 
 
-def test_a_frame_appears_when_it_is_done_and_not_before(caller):
-    number = caller.submit()
-    caller.farm.advance(QUEUE_SECONDS + SHORTEST - 1)
-    assert files(caller) == []
-    caller.farm.advance(LONGEST)
-    assert files(caller) == [f"sh010_{frame:04d}.png" for frame in (1, 2, 3, 4)]
-    path = caller.farm.output_root / f"{number}_sh010" / "sh010_0003.png"
+def test_a_frame_appears_when_it_is_done_and_not_before(client):
+    number = client.submit()
+    client.farm.advance(QUEUE_SECONDS + SHORTEST - 1)
+    assert files(client) == []
+    client.farm.advance(LONGEST)
+    assert files(client) == [f"sh010_{frame:04d}.png" for frame in (1, 2, 3, 4)]
+    path = client.farm.output_root / f"{number}_sh010" / "sh010_0003.png"
     with Image.open(path) as picture:
         assert (picture.size, picture.mode, picture.format) == ((32, 18), "RGB", "PNG")
 
 
 @pytest.mark.parametrize("before", [0, QUEUE_SECONDS - 1, QUEUE_SECONDS, QUEUE_SECONDS + SHORTEST])
-def test_a_stopped_task_renders_and_costs_nothing_more(caller, before):
-    number = caller.submit(job(frames="1-9[1]"))
-    caller.farm.advance(before)
-    done = caller.info(number)["doneFrames"]
-    caller.call(STOP, taskIds=[number])
-    then = (caller.info(number), money(caller), files(caller))
+def test_a_stopped_task_renders_and_costs_nothing_more(client, before):
+    number = client.submit(job(frames="1-9[1]"))
+    client.farm.advance(before)
+    done = client.task_info(number)["doneFrames"]
+    client.call(STOP, taskIds=[number])
+    then = (client.task_info(number), money(client), files(client))
     assert then[0]["taskStatus"] == 10
     assert then[0]["abortFrames"] == 9 - done
-    caller.farm.advance(100_000)
-    assert (caller.info(number), money(caller), files(caller)) == then
-    assert list((caller.farm.output_root.parent.parent / "scratch").iterdir()) == []
+    client.farm.advance(100_000)
+    assert (client.task_info(number), money(client), files(client)) == then
+    assert list((client.farm.output_root.parent.parent / "scratch").iterdir()) == []
 
 
-def test_stopping_twice_or_after_the_end_changes_nothing(caller):
-    number = caller.submit()
-    caller.farm.advance(1000)
-    caller.call(STOP, taskIds=[number])
-    caller.call(STOP, taskIds=[number])
-    assert caller.info(number)["taskStatus"] == 25
+def test_stopping_twice_or_after_the_end_changes_nothing(client):
+    number = client.submit()
+    client.farm.advance(1000)
+    client.call(STOP, taskIds=[number])
+    client.call(STOP, taskIds=[number])
+    assert client.task_info(number)["taskStatus"] == 25
 
 
-def test_a_task_that_is_not_submitted_waits_for_ever(caller):
-    number = caller.create(labels=["夜间", "sh010"], artist="Ada")
-    caller.farm.advance(100_000)
-    info = caller.info(number)
+def test_a_task_that_is_not_submitted_waits_for_ever(client):
+    number = client.create(labels=["夜间", "sh010"], artist="Ada")
+    client.farm.advance(100_000)
+    info = client.task_info(number)
     assert (info["taskStatus"], info["submitDate"], info["outputFileName"]) == (0, None, None)
     assert info["labels"] == '{"1": "夜间", "2": "sh010"}'
     assert info["producer"] == "Ada"
 
 
-def test_a_task_stopped_before_its_submit_cannot_be_submitted(caller):
-    number = caller.create()
-    caller.upload(number, job())
-    caller.call(STOP, taskIds=[number])
-    assert caller.refused(SUBMIT, taskId=number)[0] == 600
+def test_a_task_stopped_before_its_submit_cannot_be_submitted(client):
+    number = client.create()
+    client.upload(number, job())
+    client.call(STOP, taskIds=[number])
+    assert client.call_refused(SUBMIT, taskId=number)[0] == 600
 
 
-def test_a_frame_whose_file_cannot_be_had_fails_and_costs_nothing(caller):
-    number = caller.submit()
-    means = money(caller)
-    (caller.farm.output_root / f"{number}_sh010").write_text("in the way")
-    caller.farm.advance(1000)
-    info = caller.info(number)
+def test_a_frame_whose_file_cannot_be_had_fails_and_costs_nothing(client):
+    number = client.submit()
+    means = money(client)
+    (client.farm.output_root / f"{number}_sh010").write_text("in the way")
+    client.farm.advance(1000)
+    info = client.task_info(number)
     assert (info["taskStatus"], info["failedFrames"], info["doneFrames"]) == (30, 4, 0)
-    assert {frame["frameStatus"] for frame in caller.frames(number)["items"]} == {5}
-    assert money(caller) == means
+    assert {frame["frameStatus"] for frame in client.frames(number)["items"]} == {5}
+    assert money(client) == means
 
 
-def test_a_frame_that_cannot_be_painted_fails(caller):
-    number = caller.submit()
-    (caller.farm.output_root.parent.parent / "scratch").rmdir()
-    caller.farm.advance(1000)
-    assert caller.info(number)["taskStatus"] == 30
+def test_a_frame_that_cannot_be_painted_fails(client):
+    number = client.submit()
+    (client.farm.output_root.parent.parent / "scratch").rmdir()
+    client.farm.advance(1000)
+    assert client.task_info(number)["taskStatus"] == 30
 
 
 def test_numbers_go_on_after_those_that_have_output(tmp_path):
     for books in tmp_path, None:
         with closing(Farm(tmp_path, ManualClock())) as farm:
-            last = Caller(farm).submit()
+            last = RawClient(farm).submit()
             farm.advance(1000)
         if books:
             (books / "farm.db").unlink()
@@ -225,9 +225,9 @@ def test_durations_are_always_the_same_and_within_bounds():
 
 
 @pytest.mark.parametrize("seconds", [-1, 1e300, float("nan"), float("inf")])
-def test_time_does_not_go_back(caller, seconds):
+def test_time_does_not_go_back(client, seconds):
     with pytest.raises(ValueError, match="must be from 0 to"):
-        caller.farm.advance(seconds)
+        client.farm.advance(seconds)
 
 
 def test_a_running_clock_cannot_be_driven(tmp_path):
@@ -241,26 +241,26 @@ def test_a_speed_that_is_none_is_refused(tmp_path, speed):
         Farm(tmp_path / "farm", speed=speed)
 
 
-def test_frames_of_tasks_that_rest_stay_in_the_database(opened):
-    caller = opened()
-    numbers = [caller.submit() for _ in range(3)]
-    working = caller.submit(job(task_stop_time="0", frames="1-900[1]"))
-    caller.farm.advance(1000)
-    site = Router(caller.farm._simulation, "127.0.0.1")
+def test_frames_of_tasks_that_rest_stay_in_the_database(open_client):
+    client = open_client()
+    numbers = [client.submit() for _ in range(3)]
+    working = client.submit(job(task_stop_time="0", frames="1-900[1]"))
+    client.farm.advance(1000)
+    site = Router(client.farm._simulation, "127.0.0.1")
     for number in (*numbers, working):
         assert site.respond(f"/task/{number}", "127.0.0.1")[0] == 200
-    tasks = caller.farm._simulation.tasks
+    tasks = client.farm._simulation.tasks
     assert [number for number in tasks if tasks[number].frames is not None] == [working]
     for number in numbers:
-        first = caller.frames(number)["items"][0]["id"]
-        caller.call(LOG, id=first, pageNum=1, pageSize=1, renderingType="render")
+        first = client.frames(number)["items"][0]["id"]
+        client.call(LOG, id=first, pageNum=1, pageSize=1, renderingType="render")
     assert [number for number in tasks if tasks[number].frames is not None] == [working]
 
 
-def test_a_task_asked_for_its_frames_before_it_has_any_is_rendered(caller):
-    number = caller.create()
-    assert caller.frames(number)["items"] == []
-    caller.upload(number, job())
-    caller.call(SUBMIT, taskId=number)
-    caller.farm.advance(LONG)
-    assert (caller.status(number), caller.info(number)["doneFrames"]) == (25, 4)
+def test_a_task_asked_for_its_frames_before_it_has_any_is_rendered(client):
+    number = client.create()
+    assert client.frames(number)["items"] == []
+    client.upload(number, job())
+    client.call(SUBMIT, taskId=number)
+    client.farm.advance(LONG)
+    assert (client.task_state(number), client.task_info(number)["doneFrames"]) == (25, 4)
