@@ -1,4 +1,4 @@
-"""The context in which Airflow runs a task, as far as this provider uses it."""
+"""The parts of Airflow's task context that the provider uses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 
 class TaskInstance:
-    """Keeps what is pushed.
+    """A task instance that records its XComs.
 
-    :param try_number: which try it is; no other has had a retry or a clear.
-
-    `rescheduled` is when the try was rescheduled first, in the context of Airflow 3 only.
+    `rescheduled` is the time of the first reschedule of this try, in the context of Airflow 3 only.
     """
 
     dag_id, run_id, task_id, map_index = "night", "run", "render", -1

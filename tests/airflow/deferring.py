@@ -1,4 +1,4 @@
-"""A submit that waits for its render, and what it hands over when it defers."""
+"""A deferrable submit operator, and its trigger and resume arguments."""
 
 import pkgutil
 
@@ -9,18 +9,18 @@ from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperat
 from tests.airflow.context import TaskInstance, context
 
 
-def submit(number, **options):
+def submit(render_task_id, **options):
     options = {"deferrable": True, "poll_interval": 60, **options}
     return RenderbusSubmitTaskOperator(
-        task_id="render", render_task_id=number, wait_for_completion=True, **options
+        task_id="render", render_task_id=render_task_id, wait_for_completion=True, **options
     )
 
 
 def deferred(operator, try_number=1):
-    """Return the trigger that an operator hands over, stored and built anew, and what its resumption gets."""
-    with pytest.raises(TaskDeferred) as left:
+    """Return the trigger of an operator, serialized and rebuilt, and the arguments for its resumption."""
+    with pytest.raises(TaskDeferred) as deferral:
         operator.execute(context(try_number))
-    path, arguments = left.value.trigger.serialize()
+    path, arguments = deferral.value.trigger.serialize()
     trigger = pkgutil.resolve_name(path)(**arguments)
     trigger.task_instance = TaskInstance(try_number)
-    return trigger, left.value.kwargs
+    return trigger, deferral.value.kwargs
