@@ -74,9 +74,10 @@ class WatchedTask:
         self._change_key = snapshot.change_key
         try:
             task = read_task(snapshot.item)
-        except ParseError as problem:
+        except ParseError as error:
             if changed:
-                log.warning("%s", InvalidResponse("query_task_info", f"task {self.task_id}: {problem}"))
+                invalid = InvalidResponse("query_task_info", str(error))
+                log.warning("Render %s: poll failed, polling continues: %s", self.task_id, invalid)
         else:
             for watcher in self.watchers:
                 watcher.notify(task)

@@ -123,7 +123,7 @@ class TaskWorkerPoller(WorkerPoller):
 
     :param target_states: the states to wait for.
     :param failed_states: the states that count as failed; None for every terminal state that is no target.
-    :param ignore_stops_until: a stop before this time, in seconds since 1970, is that of an earlier try.
+    :param ignore_stops_until: a stop before this time, in seconds since 1970, was meant for an earlier try.
     :param max_cost: budget of each task, in the account's currency.
     """
 

@@ -47,7 +47,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     :param poll_interval: seconds between polls.
     :param deadline: when to end the wait, in seconds since 1970.
     :param cancel_on_kill: whether the renders are stopped when the Airflow task is killed.
-    :param ignore_stops_until: a stop before this time, in seconds since 1970, is that of an earlier try.
+    :param ignore_stops_until: a stop before this time, in seconds since 1970, was meant for an earlier try.
     :param max_cost: budget of each render, in the account's currency, as text; one that has cost more before
         it has ended is stopped at once.
     :param version: version of these arguments; another version of this provider may have stored them.
