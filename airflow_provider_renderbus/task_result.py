@@ -21,72 +21,70 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+# The calls that cost money each time the farm executes them.
+_CHARGED_CALLS = {"recommit_failed_frames", "recommit_frames"}
+_EVENT_FIELDS = ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
 
-_PAID = {"recommit_failed_frames", "recommit_frames"}
 
+def result_or_raise(wait_result: WaitResult) -> Any:
+    """Return the result of a successful wait.
 
-def result_or_raise(event: WaitResult) -> Any:
-    """Return the result of a wait that has reached what it was for.
-
-    :param event: how the waiting ended.
-    :raises AirflowFailException: it ended in a way that a retry of the Airflow task cannot mend.
-    :raises AirflowException: it ended in another way, or the time was over.
+    :param wait_result: how the wait ended.
+    :raises AirflowFailException: it failed in a way that a retry of the Airflow task cannot change.
+    :raises AirflowException: it failed in another way, or timed out.
     """
-    if event.outcome is Outcome.SUCCEEDED and event.result:
-        return event.result
-    if event.outcome in {Outcome.FAILED_PERMANENTLY, Outcome.OVER_BUDGET}:
-        raise AirflowFailException(event.message)
-    raise AirflowException(event.message)
+    if wait_result.outcome is Outcome.SUCCEEDED and wait_result.result:
+        return wait_result.result
+    if wait_result.outcome in {Outcome.FAILED_PERMANENTLY, Outcome.OVER_BUDGET}:
+        raise AirflowFailException(wait_result.message)
+    raise AirflowException(wait_result.message)
 
 
 @contextlib.contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn the farm's errors, and wrong arguments, into Airflow's failures.
+    """Translate errors of the farm and of arguments into Airflow's exceptions.
 
-    :raises AirflowFailException: the farm refused, or an argument or the connection is wrong: a retry cannot
-        mend it.
-    :raises AirflowException: the farm could not be reached, or answered what cannot be read.
+    :raises AirflowFailException: the farm refused, or an argument or the connection is wrong. A retry would
+        fail the same way.
+    :raises AirflowException: the farm could not be reached, or its answer not be read.
     """
     try:
         yield
-    except ValueError as problem:
-        raise AirflowFailException(str(problem)) from problem
-    except RenderbusError as problem:
-        kind = AirflowFailException if is_permanent(problem) else AirflowException
-        raise kind(str(problem)) from problem
+    except ValueError as error:
+        raise AirflowFailException(str(error)) from error
+    except RenderbusError as error:
+        exception_type = AirflowFailException if is_permanent(error) else AirflowException
+        raise exception_type(str(error)) from error
 
 
 @contextlib.contextmanager
 def fail_if_charge_uncertain() -> Iterator[None]:
-    """Keep Airflow's retries away from a call that costs money each time it is carried out.
+    """Prevent Airflow's retries of a call that costs money each time it is executed.
 
-    :raises AirflowFailException: the call may have been carried out, so a person must look before it is
-        made again.
+    :raises AirflowFailException: the call may have been executed, so a user must check before repeating it.
     :raises NotSent: nothing reached the farm; a retry is safe.
     """
     try:
         yield
-    except (NoResponse, InvalidResponse, ServerError) as problem:
-        if problem.call not in _PAID:
+    except (NoResponse, InvalidResponse, ServerError) as error:
+        if error.call not in _CHARGED_CALLS:
             raise
         raise AirflowFailException(
-            f"{problem}. It may have been carried out all the same, and costs money again if it is repeated: "
-            f"look at the task on the farm before you clear this one"
-        ) from problem
-
-
-_TOLD = ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
+            f"{error}. The farm may have executed it, and charges for each repetition: check the render in "
+            f"the web console before you clear this task"
+        ) from error
 
 
 def add_asset_event_extra(context: Context, outlets: Iterable[Any], result: Any) -> None:
-    """Put number, state, frames, cost, output folders and address of a render into the events of its Assets.
+    """Add the result of a single render to the events of the Assets that an operator updates.
 
     :param context: of the Airflow task.
-    :param outlets: what the operator updates.
-    :param result: what it returns; only that of a single render is told.
+    :param outlets: of the operator.
+    :param result: what the operator returns.
     """
     if not isinstance(result, dict):
         return
     for outlet in outlets:
         if isinstance(outlet, Asset):
-            context["outlet_events"][outlet].extra.update({name: result[name] for name in _TOLD})
+            extra = {name: result[name] for name in _EVENT_FIELDS}
+            context["outlet_events"][outlet].extra.update(extra)

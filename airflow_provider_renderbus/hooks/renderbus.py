@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook, conf
 
+from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import console_url, load_settings, uses_main_account_storage
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
 from airflow_provider_renderbus.hooks.credential_refresh import connection_lookup, refreshed_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.errors import AuthError
     from airflow_provider_renderbus.api.models.account import UserProfile
+    from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.clients.async_client import AsyncClient
     from airflow_provider_renderbus.clients.client import Client
-    from airflow_provider_renderbus.clients.flows import Flow
+    from airflow_provider_renderbus.clients.flows import Flow, PagedFlow
     from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
     from airflow_provider_renderbus.clients.settings import Settings
 
@@ -43,6 +46,8 @@ class RenderbusHook(BaseHook):
     default_conn_name = DEFAULT_CONN_ID
     conn_type = "renderbus"
     hook_name = "Renderbus"
+    # For the steps of a render that wait; a test hands in another one.
+    clock = Clock()
 
     @staticmethod
     def get_ui_field_behaviour() -> dict[str, Any]:
@@ -136,6 +141,14 @@ class RenderbusHook(BaseHook):
         :raises RenderbusError: the farm refused or did not answer.
         """
         return self.client.run(flow)
+
+    def iter_pages(self, flow: PagedFlow[T]) -> Iterator[Page[T]]:
+        """Yield the pages of a paged flow as they arrive.
+
+        :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
+        :raises RenderbusError: the farm refused or did not answer.
+        """
+        return self.client.iter_pages(flow)
 
     async def async_client(
         self, retry_policy: RequestRetryPolicy | None = None, settings: Settings | None = None

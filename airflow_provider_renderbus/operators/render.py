@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout, restart_stopped
+from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.operators.base import DescribedOperator
+from airflow_provider_renderbus.operators.reattach import render_store
 from airflow_provider_renderbus.operators.submitting import BUDGET, RenderingOperator
 from airflow_provider_renderbus.renders import submit as steps
-from airflow_provider_renderbus.renders.reattach import render_store
+from airflow_provider_renderbus.renders.restart import restart_stopped
 from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int
-from airflow_provider_renderbus.cancel_on_kill import restart, restart_stopped
 from airflow_provider_renderbus.operators.waiting import WaitingOperator
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders import submit as steps
-from airflow_provider_renderbus.renders.conditions import SufficientFunds, stored
+from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
 from airflow_provider_renderbus.renders.recommit import RECOMMITTABLE, recommit_failed_frames
+from airflow_provider_renderbus.renders.restart import restart, restart_stopped
 from airflow_provider_renderbus.renders.results import FINISHED, Outcome, timed_out
 from airflow_provider_renderbus.task_result import translate_errors
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
@@ -221,7 +221,7 @@ class RenderingOperator(WaitingOperator):
         wait = replace(wait, means=str(profile.available_funds))
         if self.deferrable:
             trigger = RenderbusConditionTrigger(
-                self.renderbus_conn_id, stored(enough), wait.interval, wait.deadline
+                self.renderbus_conn_id, condition_to_dict(enough), wait.interval, wait.deadline
             )
             self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
         return self._goes_on_funded(self.wait_here(ConditionWorkerPoller(self.hook, enough), wait), wait)
@@ -233,7 +233,7 @@ class RenderingOperator(WaitingOperator):
             return wait
         if event.outcome is not Outcome.SUCCEEDED:
             return None
-        time.sleep(max(0.0, min(wait.started_at + wait.interval, wait.deadline) - time.time()))
+        self.hook.clock.sleep(max(0.0, min(wait.started_at + wait.interval, wait.deadline) - time.time()))
         if time.time() >= wait.deadline:
             return None
         self.log.info("%s; starting task %s again", event.message, wait.number)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.api import calls, validation
-from airflow_provider_renderbus.cancel_on_kill import stop_and_confirm
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.reattach import is_first_try_after_clear
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
-from airflow_provider_renderbus.renders.reattach import is_first_try_after_clear
 from airflow_provider_renderbus.renders.recommit import confirm_recommitted
-from airflow_provider_renderbus.renders.stop import StopRequest
+from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
 from airflow_provider_renderbus.task_result import fail_if_charge_uncertain, translate_errors
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import parse_task_id
-from airflow_provider_renderbus.cancel_on_kill import restart_stopped
 from airflow_provider_renderbus.operators.base import DescribedOperator, RenderbusOperator
 from airflow_provider_renderbus.operators.submitting import RenderingOperator
 from airflow_provider_renderbus.renders import submit as steps
+from airflow_provider_renderbus.renders.restart import restart_stopped
 from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_renderbus.api.validation import parse_seconds
-from airflow_provider_renderbus.cancel_on_kill import STALE_STOP_WINDOW, CancelOnKillMixin, execution_deadline
+from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, execution_deadline
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.polling.worker import (
@@ -22,6 +22,7 @@ from airflow_provider_renderbus.polling.worker import (
 )
 from airflow_provider_renderbus.renders import submit as steps
 from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
+from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW
 from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult, timed_out
 from airflow_provider_renderbus.renders.wait_state import Wait
 from airflow_provider_renderbus.task_result import add_asset_event_extra, result_or_raise, translate_errors
@@ -109,7 +110,7 @@ class WaitingOperator(ConsoleLinked, CancelOnKillMixin, RenderbusOperator):
         now = time.time()
         ends = [now + self.timeout.total_seconds()]
         if self.deferrable:
-            ends.append(execution_deadline(self, context))
+            ends.append(execution_deadline(self, context, now))
         over_at = None
         if self.max_duration is not None:
             with translate_errors(), self.stop_renders_on_error():
@@ -191,7 +192,7 @@ class WaitingOperator(ConsoleLinked, CancelOnKillMixin, RenderbusOperator):
         while (event := watch.poll()) is None:
             if time.time() >= wait.deadline:
                 return timed_out(watch.last_status)
-            time.sleep(min(wait.interval, max(0.0, wait.deadline - time.time())))
+            self.hook.clock.sleep(min(wait.interval, max(0.0, wait.deadline - time.time())))
         return event
 
     def execute_complete(

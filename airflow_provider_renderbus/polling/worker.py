@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_permanent
-from airflow_provider_renderbus.cancel_on_kill import restart_stopped
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
 from airflow_provider_renderbus.renders.progress_log import ProgressLog
+from airflow_provider_renderbus.renders.restart import restart_stopped
 from airflow_provider_renderbus.renders.results import (
     Outcome,
     WaitResult,

@@ -1,8 +1,8 @@
-"""What can be waited for besides a task's state: frames, files, money.
+"""Conditions that can be waited for besides a task's state: frames, files, funds.
 
-A condition is a small value that can be stored with a trigger. It asks the farm a question, a sequence of
-calls that a worker's client and a triggerer's drive alike, and judges by the answer how far it has come. Many
-conditions may share an answer.
+A condition is a small value that is stored with a trigger. It fetches from the farm with a flow of calls,
+which the blocking and the asynchronous client run alike, and evaluates what was fetched. Conditions with the
+same query key can share what was fetched.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _NO_NAMES: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one look has shown.
+    """A condition after one poll.
 
-    :param news: a line about how far it has come; the same line again is no news.
-    :param end: how the waiting has ended, or None while it goes on.
+    :param message: the progress in words; it is logged if it differs from the one before.
+    :param result: the result of the wait, or None while it is pending.
     """
 
     message: str
@@ -49,28 +49,28 @@ class Condition(Protocol):
     @property
     @abstractmethod
     def query_key(self) -> str:
-        """What it asks, in words: the same for all conditions that ask the same."""
+        """What is fetched, in words: the same for all conditions that fetch the same."""
 
     @abstractmethod
     def fetch(self) -> Flow[Any]:
-        """Ask the farm."""
+        """Fetch what the condition is evaluated on."""
 
     @abstractmethod
-    def evaluate(self, answer: Any) -> Evaluation:
-        """Return what an answer shows."""
+    def evaluate(self, fetched: Any) -> Evaluation:
+        """Evaluate what was fetched."""
 
     def check(self) -> Flow[Evaluation]:
-        """Look once."""
+        """Fetch and evaluate."""
         return self.evaluate((yield from self.fetch()))
 
 
 @dataclass(frozen=True, slots=True)
 class FramesSnapshot:
-    """A task, and the names of its frames where they were asked for.
+    """A task and the names of its frames, if they were fetched.
 
     :param task: the task.
-    :param finished: the frames that are done in every leaf that has them.
-    :param there: all frames.
+    :param done_names: frames that are done in every leaf that has them.
+    :param all_names: all frames.
     """
 
     task: TaskInfo
@@ -80,103 +80,101 @@ class FramesSnapshot:
 
 @dataclass(frozen=True)
 class FramesDone(Condition):
-    """Frames of a task are done: chosen ones, or a share of all.
+    """Frames of a task are done: frames by name, or a fraction of all.
 
-    :param number: the task's number.
-    :param frames: names of frames, which must all be done; None where a share counts.
-    :param share: how many of all frames must be done, from 0 to 1.
+    :param task_id: id of the task.
+    :param frames: names of frames, which must all be done; None to use the fraction.
+    :param min_fraction: the fraction of all frames that must be done, from 0 to 1.
     """
 
     kind: ClassVar[str] = "frames"
     task_id: int
     frames: tuple[str, ...] | None = None
-    share: float = 1.0
+    min_fraction: float = 1.0
 
     @property
     def query_key(self) -> str:
-        """What it asks."""
+        """The task, or its frames."""
         return f"the frames of {self.task_id}" if self.frames else f"task {self.task_id}"
 
     def fetch(self) -> Flow[FramesSnapshot]:
-        """Ask for the task, and for its frames where some are chosen."""
+        """Fetch the task, and its frames if they are needed by name."""
         return (yield from self.fetch_frames((yield from flows.get_task(self.task_id))))
 
     def fetch_frames(self, task: TaskInfo) -> Flow[FramesSnapshot]:
-        """Ask for a task's frames where some are chosen."""
+        """Fetch the frames of a task if they are needed by name."""
         if self.frames is None:
             return FramesSnapshot(task)
         return FramesSnapshot(task, *(yield from _frame_names(_frame_leaves(task))))
 
-    def evaluate(self, answer: FramesSnapshot) -> Evaluation:
-        """Return what an answer shows."""
-        task = answer.task
+    def evaluate(self, fetched: FramesSnapshot) -> Evaluation:
+        """Evaluate a snapshot; a named frame that a finished task lacks fails without retries."""
+        task = fetched.task
         missing: frozenset[str] = _NO_NAMES
         if self.frames is None:
             leaves = _frame_leaves(task)
             done = sum(leaf.progress.done for leaf in leaves)
             total = sum(leaf.progress.total for leaf in leaves)
-            required = math.ceil(self.share * total)
-            reached = total > 0 and done >= required
-            of = total
+            required = math.ceil(self.min_fraction * total)
+            is_met = total > 0 and done >= required
         else:
-            chosen = frozenset(self.frames)
-            done, required, missing = len(answer.done_names & chosen), len(chosen), chosen - answer.all_names
-            reached = done == required
-            of, total = required, len(answer.all_names)
-        news = f"task {self.task_id}: {done} of {of} frames done"
-        result = {"render_task_id": self.task_id, "done": done, "required": required, "total": total}
+            names = frozenset(self.frames)
+            done, required, total = len(fetched.done_names & names), len(names), len(fetched.all_names)
+            missing = names - fetched.all_names
+            is_met = done == required
+        message = f"Render {self.task_id}: {done} of {required} required frames done"
         if missing and task.status.phase is Phase.SUCCEEDED:
-            names = ", ".join(map(repr, sorted(missing)))
-            return Evaluation(
-                news,
-                WaitResult(
-                    Outcome.FAILED_PERMANENTLY, f"task {self.task_id} has finished and has no frame {names}"
-                ),
-            )
-        return Evaluation(news, WaitResult(Outcome.SUCCEEDED, news, result) if reached else _failure_of(task))
+            absent = ", ".join(map(repr, sorted(missing)))
+            failure = f"Render {self.task_id}: finished, and has no frame {absent}"
+            return Evaluation(message, WaitResult(Outcome.FAILED_PERMANENTLY, failure))
+        result = {"render_task_id": self.task_id, "done": done, "required": required, "total": total}
+        return Evaluation(
+            message, WaitResult(Outcome.SUCCEEDED, message, result) if is_met else _failure_of(task)
+        )
 
 
 @dataclass(frozen=True)
 class FilesPresent(Condition):
     """Files of a task are in the output storage.
 
-    :param number: the task's number.
+    :param task_id: id of the task.
     :param pattern: which files count, matched against their paths.
-    :param count: how many there must be.
+    :param min_files: how many there must be.
     """
 
     kind: ClassVar[str] = "files"
     task_id: int
     pattern: str = "*"
-    count: int = 1
+    min_files: int = 1
 
     @property
     def query_key(self) -> str:
-        """What it asks."""
+        """The files."""
         return f"the files of {self.task_id}"
 
     def fetch(self) -> Flow[tuple[TaskInfo, list[str]]]:
-        """Ask for the task and list its files."""
+        """Fetch the task and the paths of its files."""
         task = yield from flows.get_task(self.task_id)
         files = yield from flows.list_leaf_files(leaf.id for leaf in task.leaves())
         return task, [file.path for file in files]
 
-    def evaluate(self, answer: tuple[TaskInfo, list[str]]) -> Evaluation:
-        """Return what an answer shows."""
-        task, paths = answer
+    def evaluate(self, fetched: tuple[TaskInfo, list[str]]) -> Evaluation:
+        """Count the files."""
+        task, paths = fetched
         files = sum(fnmatch.fnmatchcase(path, self.pattern) for path in paths)
-        news = f"task {self.task_id}: {files} of {self.count} files are there"
+        message = f"Render {self.task_id}: {files} of {self.min_files} files present"
         result = {"render_task_id": self.task_id, "files": files}
+        is_met = files >= self.min_files
         return Evaluation(
-            news, WaitResult(Outcome.SUCCEEDED, news, result) if files >= self.count else _failure_of(task)
+            message, WaitResult(Outcome.SUCCEEDED, message, result) if is_met else _failure_of(task)
         )
 
 
 @dataclass(frozen=True)
 class SufficientFunds(Condition):
-    """The account can spend enough, as far as it shows: balance, coupons and credit together.
+    """The account can spend enough: balance, coupons and credit together, if they are visible.
 
-    :param least: how much, in the account's currency, as text.
+    :param min_funds: the amount in the account's currency, as text.
     """
 
     kind: ClassVar[str] = "funds"
@@ -184,58 +182,53 @@ class SufficientFunds(Condition):
 
     @property
     def query_key(self) -> str:
-        """What it asks."""
+        """The account."""
         return "the account"
 
     def fetch(self) -> Flow[UserProfile]:
-        """Ask for the account's profile."""
+        """Fetch the account's profile."""
+        profile: UserProfile
         (profile,) = yield [calls.query_user_profile()]
-        found: UserProfile = profile
-        return found
+        return profile
 
-    def evaluate(self, answer: UserProfile) -> Evaluation:
-        """Return what an answer shows."""
-        news = f"the account has {answer.available_funds} {answer.currency}, {self.min_funds} are wanted"
-        if not answer.funds_visible:
-            news += f"; {answer.FUNDS_HIDDEN_NOTE}"
-        result = {"available_funds": str(answer.available_funds), "currency": answer.currency}
-        return Evaluation(
-            news,
-            None
-            if answer.has_less_than(Decimal(self.min_funds))
-            else WaitResult(Outcome.SUCCEEDED, news, result),
-        )
+    def evaluate(self, fetched: UserProfile) -> Evaluation:
+        """Compare the available funds; hidden funds count as sufficient."""
+        funds, currency = fetched.available_funds, fetched.currency
+        message = f"Available funds: {funds} {currency}, waiting for {self.min_funds} {currency}"
+        if not fetched.funds_visible:
+            message += f"; {fetched.FUNDS_HIDDEN_NOTE}"
+        if fetched.has_less_than(Decimal(self.min_funds)):
+            return Evaluation(message)
+        result = {"available_funds": str(funds), "currency": currency}
+        return Evaluation(message, WaitResult(Outcome.SUCCEEDED, message, result))
 
 
 CONDITIONS: dict[str, type[Any]] = {kind.kind: kind for kind in (FramesDone, FilesPresent, SufficientFunds)}
 
 
-def stored(condition: Any) -> dict[str, Any]:
+def condition_to_dict(condition: Any) -> dict[str, Any]:
     """Return a condition as the JSON that is stored with a trigger."""
     return {"kind": condition.kind, **asdict(condition)}
 
 
-def restored(stored_condition: dict[str, Any]) -> Condition:
+def condition_from_dict(stored: dict[str, Any]) -> Condition:
     """Return a condition from what was stored with a trigger.
 
-    :raises OtherVersion: it is none.
+    :raises VersionMismatch: it is no condition of this version.
     """
+    name = stored.get("kind", "")
     fields = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in stored_condition.items()
-        if name != "kind"
+        field: tuple(value) if isinstance(value, list) else value
+        for field, value in stored.items()
+        if field != "kind"
     }
-    kind = CONDITIONS.get(stored_condition.get("kind", ""))
     try:
-        if kind is not None:
-            condition: Condition = kind(**fields)
-            return condition
-    except TypeError:
-        pass
-    raise VersionMismatch(
-        f"the trigger was stored with a condition, {stored_condition.get('kind')}, which this version of the "
-        f"provider does not know"
-    )
+        condition: Condition = CONDITIONS[name](**fields)
+    except (KeyError, TypeError) as error:
+        raise VersionMismatch(
+            f"the trigger was stored with the condition {name!r}, which this version does not know"
+        ) from error
+    return condition
 
 
 def _frame_leaves(task: TaskInfo) -> list[TaskInfo]:
@@ -245,14 +238,14 @@ def _frame_leaves(task: TaskInfo) -> list[TaskInfo]:
 def _frame_names(leaves: Iterable[TaskInfo]) -> Flow[tuple[frozenset[str], frozenset[str]]]:
     """Return the names of the frames that are done in every leaf that has them, and of all frames."""
     done: set[str] = set()
-    open_: set[str] = set()
+    pending: set[str] = set()
     for leaf in leaves:
         for frame in (yield from flows.list_frames(leaf.id)):
-            (done if frame.status is FrameStatus.DONE else open_).add(frame.name)
-    return frozenset(done - open_), frozenset(done | open_)
+            (done if frame.status is FrameStatus.DONE else pending).add(frame.name)
+    return frozenset(done - pending), frozenset(done | pending)
 
 
 def _failure_of(task: TaskInfo) -> WaitResult | None:
-    """Return the end of waiting where the task has failed; one that has finished may still deliver."""
-    end = evaluate_task(task)
-    return None if end is None or end.outcome is Outcome.SUCCEEDED else end
+    """Return the failure of a task that has failed; a finished one may still deliver."""
+    result = evaluate_task(task)
+    return None if result is None or result.outcome is Outcome.SUCCEEDED else result

@@ -1,4 +1,4 @@
-"""Which frames of a render failed, and what the end of their logs says."""
+"""Adds console URL, failed frames and the ends of their logs to the result of a finished render."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.frames import Frame, LogPage
     from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.clients.flows import Flow
-    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.renders.client import RenderClient
     from airflow_provider_renderbus.renders.results import WaitResult
 
+log = logging.getLogger(__name__)
 
-# What is told must fit into a failure's message and an XCom.
-MAX_LOGS = 10
-_LINES, _CHARACTERS = 10, 1000
 FAILED_STATUSES = frozenset({FrameStatus.ERROR, FrameStatus.TIMEOUT})
+# The logs must fit into the message of a failure and into an XCom.
+MAX_LOGS = 10
+_MAX_LINES, _MAX_CHARACTERS = 10, 1000
 
 
 class FailedFrame(NamedTuple):
     """A frame that failed.
 
     :param frame: its name as the farm shows it.
-    :param log: the last lines of its log; empty where there is none, or beyond the first ten frames.
+    :param log: the last lines of its log; empty if it has none, or after the first ten frames.
     """
 
     frame: str
@@ -39,9 +40,9 @@ class FailedFrame(NamedTuple):
 
 
 def list_failed_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
-    """Ask for the failed frames of a task, in all its leaves.
+    """List the failed frames of a task, over all its leaves.
 
-    :param task_id: number or alias.
+    :param task_id: id or alias of the task.
     :raises UnknownTask: the farm does not know the task.
     """
     failed = []
@@ -51,16 +52,47 @@ def list_failed_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
 
 
 def failed_frames_with_logs(task_id: TaskId) -> Flow[tuple[FailedFrame, ...]]:
-    """Ask for the failed frames of a task, in all its leaves, and for the ends of the first ten's logs.
+    """List the failed frames of a task, over all its leaves, with the ends of the first ten logs.
 
-    :param task_id: number or alias.
+    :param task_id: id or alias of the task.
     :raises UnknownTask: the farm does not know the task.
     """
-    told = []
-    for place, frame in enumerate((yield from list_failed_frames(task_id))):
-        log = (yield from _log_end(frame.id)) if place < MAX_LOGS else ""
-        told.append(FailedFrame(frame.name, log))
-    return tuple(told)
+    result = []
+    for index, frame in enumerate((yield from list_failed_frames(task_id))):
+        log_end = (yield from _log_end(frame.id)) if index < MAX_LOGS else ""
+        result.append(FailedFrame(frame.name, log_end))
+    return tuple(result)
+
+
+def with_failed_frames(client: RenderClient, wait_result: WaitResult) -> WaitResult:
+    """Add ``console_url`` and ``failed_frames`` to each summary of a result, and to its message."""
+    if wait_result.result is None:
+        return wait_result
+    summaries = wait_result.result if isinstance(wait_result.result, list) else [wait_result.result]
+    results = [_add_details(client, summary) for summary in summaries]
+    lines = [wait_result.message, *(line for result in results for line in _report_lines(result))]
+    return dataclasses.replace(
+        wait_result,
+        message="\n".join(lines),
+        result=results if isinstance(wait_result.result, list) else results[0],
+    )
+
+
+def _add_details(client: RenderClient, summary: dict[str, Any]) -> dict[str, Any]:
+    task_id = summary["render_task_id"]
+    failed: list[dict[str, str]] = []
+    if summary["frames"]["failed"]:
+        try:
+            failed = [frame._asdict() for frame in client.run(failed_frames_with_logs(task_id))]
+        except RenderbusError as error:
+            log.warning("Render %s: could not list its failed frames: %s", task_id, error)
+    return {**summary, "console_url": client.console_url(task_id), "failed_frames": failed}
+
+
+def _report_lines(result: dict[str, Any]) -> Iterator[str]:
+    yield f"Render {result['render_task_id']} in the web console: {result['console_url']}"
+    for frame in result["failed_frames"]:
+        yield f"Frame {frame['frame']} failed, end of its log: {frame['log'] or 'none'}"
 
 
 def _log_end(frame_id: int) -> Flow[str]:
@@ -70,42 +102,4 @@ def _log_end(frame_id: int) -> Flow[str]:
         # The documents count pages from 0 and the vendor's client from 1, so either can be the last.
         pages = yield [calls.show_log(frame_id, page_num) for page_num in (last - 1, last)]
     lines = next((page.lines for page in reversed(pages) if page.lines), ())
-    return "\n".join(lines[-_LINES:])[-_CHARACTERS:]
-
-
-log = logging.getLogger(__name__)
-
-
-def with_failed_frames(hook: RenderbusHook, event: WaitResult) -> WaitResult:
-    """Return an end of waiting with the address of each render and its failed frames in result and message.
-
-    :param hook: the farm's hook.
-    :param event: how the waiting ended.
-    """
-    if event.result is None:
-        return event
-    given = [event.result] if isinstance(event.result, dict) else event.result
-    results = [_complete(hook, result) for result in given]
-    lines = [event.message, *(line for result in results for line in _lines(result))]
-    return dataclasses.replace(
-        event, message="\n".join(lines), result=results[0] if isinstance(event.result, dict) else results
-    )
-
-
-def _complete(hook: RenderbusHook, result: dict[str, Any]) -> dict[str, Any]:
-    number = result["render_task_id"]
-    failed: list[dict[str, str]] = []
-    if result["frames"]["failed"]:
-        try:
-            failed = [frame._asdict() for frame in hook.run(failed_frames_with_logs(number))]
-        except RenderbusError as problem:
-            log.warning("The failed frames of task %s could not be asked for: %s", number, problem)
-    return {**result, "console_url": hook.console_url(number), "failed_frames": failed}
-
-
-def _lines(result: dict[str, Any]) -> Iterator[str]:
-    frames = ", ".join(f"{count} {state}" for state, count in result["frames"].items())
-    took = "" if result["duration_seconds"] is None else f", {result['duration_seconds']:g} s"
-    yield f"task {result['render_task_id']}: {frames}, cost {result['cost']}{took}: {result['console_url']}"
-    for frame in result["failed_frames"]:
-        yield f"frame {frame['frame']} failed; the end of its log: {frame['log'] or 'none'}"
+    return "\n".join(lines[-_MAX_LINES:])[-_MAX_CHARACTERS:]

@@ -1,4 +1,4 @@
-"""What a render's log says while somebody waits."""
+"""Chooses which polls of a render are logged."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from airflow_provider_renderbus.renders.results import describe
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
-_TENTHS = 10
-
 
 class ProgressLog:
-    """Chooses what is worth a line: each change of state and each tenth of the frames, never a poll."""
+    """Logs a render at each change of its state and after each tenth of its frames, never at every poll."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_last",)
 
     def __init__(self) -> None:
-        self._told: tuple[int, int] | None = None
+        self._last: tuple[int, int] | None = None
 
     def message_if_changed(self, task: TaskInfo) -> str | None:
-        """Return a line about a task, or None where nothing of note has happened since the last one."""
+        """Return a line on a render, or None if nothing of note has changed since the last line."""
         progress = task.progress
-        tenth = _TENTHS * progress.done // progress.total if progress.total else 0
-        told = (task.status.value, tenth)
-        if told == self._told:
+        tenths = 10 * progress.done // progress.total if progress.total else 0
+        current = (task.status.value, tenths)
+        if current == self._last:
             return None
-        self._told = told
+        self._last = current
         return describe(task)

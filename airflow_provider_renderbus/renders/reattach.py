@@ -1,11 +1,10 @@
-"""Remembering the number of a render over the tries of an Airflow task, so that none is paid twice.
+"""Finds the render of an earlier try of the Airflow task, so that none is paid twice.
 
-Airflow 3.3 keeps a state for each task, over retries and also over a clear. Airflow before it keeps nothing,
-so there a marker stands in the artist's name that is given at submit, by which the farm's list finds the
-render again; a number that was never submitted costs nothing and need not be found.
+Airflow 3.3 stores a state for each task, which survives retries and clears. Older versions store nothing.
+There, a marker is appended to the artist's name at submit, and the farm's list of tasks is searched for it. A
+task that was never submitted is not in that list, but has cost nothing either.
 
-``max_tries`` of the Airflow task is remembered beside the number: it grows when a person clears the task and
-not by a retry.
+``max_tries`` of the Airflow task is stored with the id: a clear by a user raises it, a retry does not.
 """
 
 from __future__ import annotations
@@ -19,22 +18,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_renderbus.clients import flows
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from collections.abc import Iterable
+    from datetime import datetime
 
-    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.renders.client import RenderClient
 
 _KEY = "renderbus_render"
-# The zone of the list's times is not documented, so the search begins early and compares nothing by them.
-_MARGIN = timedelta(days=2)
+# The time zone of the list is not documented: the search starts early, and compares no times.
+_SEARCH_MARGIN = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousRender:
-    """A render that an earlier try of the Airflow task began.
+    """The render of an earlier try.
 
-    :param number: the task's number on the farm.
-    :param cleared: whether a person has cleared the Airflow task since, and a finished render is to be
-        rendered anew; one whose frames were never handed on is not, for it was paid for nothing yet.
+    :param render_task_id: its id.
+    :param rerender: whether a user has cleared the Airflow task since, so that a finished render is rendered
+        again. Not if its result was never delivered: then its frames were paid for nothing.
     """
 
     render_task_id: int
@@ -42,105 +42,102 @@ class PreviousRender:
 
 
 class RenderStore(Protocol):
-    """Where the number of a render is kept."""
+    """Where the id of an Airflow task's render is stored."""
 
     def load(self) -> PreviousRender | None:
-        """Return the render that an earlier try began, or None where there is none."""
+        """Return the render of an earlier try, or None if there is none."""
 
-    def save(self, number: int) -> None:
-        """Keep the number of the render that this try is about, before anything else is sent."""
+    def save(self, render_task_id: int) -> None:
+        """Store the id of this try's render, before anything else is sent."""
 
-    def mark_delivered(self, number: int) -> None:
-        """Note that the result of a render has been handed on."""
+    def mark_delivered(self, render_task_id: int) -> None:
+        """Note that the result of a render was delivered."""
 
     def tag_artist(self, artist: str | None) -> str | None:
-        """Return what to give as the artist's name at submit."""
+        """Return the artist's name to submit with."""
 
 
-def render_store(context: Context, hook: RenderbusHook) -> RenderStore:
-    """Return the memory that this version of Airflow has for a task.
+class TaskStateStore(RenderStore):
+    """Stores the id in the task state store of Airflow 3.3.
 
-    :param context: of the Airflow task.
-    :param hook: the farm's hook.
+    :param store: Airflow's store.
+    :param max_tries: of the Airflow task.
     """
-    store: Any = context.get("task_state_store")
-    return (
-        _ArtistMarkerStore(context, hook)
-        if store is None
-        else _TaskStateStore(store, context["ti"].max_tries)
-    )
-
-
-def is_first_try_after_clear(context: Context) -> bool:
-    """Return whether a try is no retry: the first of all, or the first after a person's clear.
-
-    A clear raises ``max_tries`` above the tries that there were, by the task's retries.
-
-    :param context: of the Airflow task.
-    """
-    ti = context["ti"]
-    return bool(ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1)
-
-
-class _TaskStateStore:
-    """The state that Airflow 3.3 keeps for each task."""
 
     def __init__(self, store: Any, max_tries: int) -> None:
         self._store = store
         self._max_tries = max_tries
 
     def load(self) -> PreviousRender | None:
-        kept = self._store.get(_KEY)
-        if not kept:
+        """Read the store."""
+        stored = self._store.get(_KEY)
+        if not stored:
             return None
-        return PreviousRender(kept["number"], self._max_tries > kept["max_tries"] and kept["handed_on"])
+        rerender = self._max_tries > stored["max_tries"] and stored["delivered"]
+        return PreviousRender(stored["render_task_id"], rerender)
 
-    def save(self, number: int) -> None:
-        self._note(number, handed_on=False)
+    def save(self, render_task_id: int) -> None:
+        """Write the store; no result is delivered yet."""
+        self._set(render_task_id, delivered=False)
 
-    def mark_delivered(self, number: int) -> None:
-        self._note(number, handed_on=True)
-
-    def _note(self, number: int, *, handed_on: bool) -> None:
-        self._store.set(_KEY, {"number": number, "max_tries": self._max_tries, "handed_on": handed_on})
+    def mark_delivered(self, render_task_id: int) -> None:
+        """Write the store."""
+        self._set(render_task_id, delivered=True)
 
     def tag_artist(self, artist: str | None) -> str | None:
+        """Return the name unchanged."""
         return artist
 
+    def _set(self, render_task_id: int, *, delivered: bool) -> None:
+        value = {"render_task_id": render_task_id, "max_tries": self._max_tries, "delivered": delivered}
+        self._store.set(_KEY, value)
 
-class _ArtistMarkerStore:
-    """A marker behind the artist's name."""
 
-    def __init__(self, context: Context, hook: RenderbusHook) -> None:
-        ti = context["ti"]
-        names = (ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index))
-        self._name = hashlib.sha256("\0".join(names).encode()).hexdigest()[:16]
-        # Airflow 2 has no run_after; a run's logical date is never after its start.
-        since = getattr(context["dag_run"], "run_after", None) or context["logical_date"]
-        self._since = since - _MARGIN
-        self._hook = hook
-        self._max_tries = ti.max_tries
-        # The marker of a render stays as it is, so a retry that follows a clear sees the grown number too.
-        self._is_first_since_clear = is_first_try_after_clear(context)
+class ArtistMarkerStore(RenderStore):
+    """Finds the id by a marker in the artist's name. Only the farm stores anything.
+
+    :param client: sends the calls.
+    :param key: what identifies the Airflow task instance over all tries.
+    :param max_tries: of the Airflow task.
+    :param since: no render of the key was submitted before this time.
+    :param is_first_try_after_clear: whether this try is no retry. The marker of a render does not change, so
+        a retry that follows a clear sees the raised `max_tries` too.
+    """
+
+    def __init__(
+        self,
+        client: RenderClient,
+        key: Iterable[str],
+        max_tries: int,
+        since: datetime,
+        *,
+        is_first_try_after_clear: bool,
+    ) -> None:
+        self._client = client
+        self._key = hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
+        self._max_tries = max_tries
+        self._since = since - _SEARCH_MARGIN
+        self._is_first_try_after_clear = is_first_try_after_clear
 
     def load(self) -> PreviousRender | None:
-        """Search the farm's list; of several renders, the one that began last counts."""
-        marker = re.compile(rf"\[airflow {self._name} (\d+)\]")
+        """Search the farm's list; of several renders, return the newest."""
+        marker = re.compile(rf"\[airflow {self._key} (\d+)\]")
         pages = flows.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
         found = [
-            PreviousRender(task.id, self._max_tries > int(match[1]) and self._is_first_since_clear)
-            for page in self._hook.client.iter_pages(pages)
+            PreviousRender(task.id, self._max_tries > int(match[1]) and self._is_first_try_after_clear)
+            for page in self._client.iter_pages(pages)
             for task in page.items
             if (match := marker.search(task.producer or ""))
         ]
-        return max(found, key=lambda kept: kept.render_task_id, default=None)
+        return max(found, key=lambda render: render.render_task_id, default=None)
 
-    def save(self, number: int) -> None:
-        """Keep nothing: the marker goes with the submit."""
+    def save(self, render_task_id: int) -> None:
+        """Do nothing: the marker is submitted with the render."""
 
-    def mark_delivered(self, number: int) -> None:
-        """Note nothing: nobody but the farm remembers."""
+    def mark_delivered(self, render_task_id: int) -> None:
+        """Do nothing: there is no place to note it."""
 
     def tag_artist(self, artist: str | None) -> str:
-        marker = f"[airflow {self._name} {self._max_tries}]"
+        """Append the marker."""
+        marker = f"[airflow {self._key} {self._max_tries}]"
         return f"{artist} {marker}" if artist else marker

@@ -1,16 +1,15 @@
-"""Rendering frames again, none of them oftener than it may be, whatever gets lost on the way."""
+"""Recommits frames: none more often than allowed, even if answers or whole processes are lost."""
 
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
-from airflow_provider_renderbus.cancel_on_kill import wait_until_active
 from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_failed_frames
+from airflow_provider_renderbus.renders.restart import wait_until_active
 from airflow_provider_renderbus.renders.submit import CONFIRM_DELAYS, find_task
 
 if TYPE_CHECKING:
@@ -18,96 +17,101 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.clients.flows import Flow
-    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.renders.client import RenderClient
 
-# The states after which frames can be rendered again.
-RECOMMITTABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
-_AT_REST = FAILED_STATUSES | {FrameStatus.DONE, FrameStatus.ABORTED}
 log = logging.getLogger(__name__)
 
+# The states in which frames can be recommitted.
+RECOMMITTABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
+_IDLE_STATUSES = FAILED_STATUSES | {FrameStatus.DONE, FrameStatus.ABORTED}
 
-def recommit_failed_frames(hook: RenderbusHook, number: int, attempts: int, *, may_be_pending: bool) -> bool:
-    """Render the failed frames of a task again.
 
-    How often a frame was, the farm counts in its ``recommitFlag``: no counter of ours dies with its process.
-    Where it is not known whether a request arrived, that count tells.
+def recommit_failed_frames(
+    client: RenderClient, task_id: int, max_recommits: int, *, may_be_pending: bool
+) -> bool:
+    """Recommit the failed frames of a render.
 
-    :param hook: the farm's hook.
-    :param number: the task's number.
-    :param attempts: how often a frame may be rendered again in all.
+    The farm counts the recommits of each frame (``recommitFlag``). That count outlives any process, and
+    shows whether a request arrived whose answer was lost.
+
+    :param client: sends the calls.
+    :param task_id: id of the render.
+    :param max_recommits: how often a frame may be recommitted in all.
     :param may_be_pending: whether an earlier try may have sent such a request.
-    :return: whether frames are being rendered again; False where none may be.
-    :raises RenderbusError: the farm refused, or did not answer; another try settles it.
+    :return: whether frames are being rendered again; False if no frame may be.
+    :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
     """
-    failed = hook.run(list_failed_frames(number))
-    if may_be_pending and failed and len(_untouched(hook, number, failed)) < len(failed):
-        wait_until_active(hook, number)
+    failed = client.run(list_failed_frames(task_id))
+    if may_be_pending and failed and len(_not_recommitted(client, task_id, failed)) < len(failed):
+        wait_until_active(client, task_id)
         return True
-    due = [frame for frame in failed if frame.recommits < attempts]
-    if not due:
-        # A task that broke as a whole has no failed frame, nor has one whose frames are being rendered again.
-        return not failed and (wait_until_active(hook, number) or not _is_broken(hook, number))
-    log.warning("Rendering frames %s of task %s again", _names(due), number)
-    _send(hook, number, due)
-    wait_until_active(hook, number)
+    eligible = [frame for frame in failed if frame.recommits < max_recommits]
+    if not eligible:
+        # No frame failed if the whole task failed, or if the failed frames are being rendered again.
+        return not failed and (wait_until_active(client, task_id) or not _has_failed(client, task_id))
+    log.warning("Render %s: recommitting its failed frames %s", task_id, _names(eligible))
+    _recommit(client, task_id, eligible)
+    wait_until_active(client, task_id)
     return True
 
 
-def confirm_recommitted(hook: RenderbusHook, meant: Callable[[], Flow[list[Frame]]]) -> bool:
-    """Settle whether an earlier try has had frames rendered again, by looks over 30 s.
+def confirm_recommitted(client: RenderClient, list_frames: Callable[[], Flow[list[Frame]]]) -> bool:
+    """Return whether an earlier try has recommitted frames, after queries over 30 s.
 
-    :param hook: the farm's hook.
-    :param meant: asks for the frames; none where all is done that can be.
-    :raises ValueError: they were rendered again, and the farm cannot tell for whom.
+    :param client: sends the calls.
+    :param list_frames: returns a flow that lists the frames to recommit; none if all is done.
+    :raises ValueError: they were recommitted, and the farm does not say by whom.
     """
     frames: list[Frame] = []
-    for pause in CONFIRM_DELAYS:
-        time.sleep(pause)
-        frames = hook.run(meant())
+    for delay in CONFIRM_DELAYS:
+        client.clock.sleep(delay)
+        frames = client.run(list_frames())
         if not frames or any(frame.recommits for frame in frames):
             break
     if not any(frame.recommits for frame in frames):
         return not frames
-    at_rest = [frame for frame in frames if frame.status in _AT_REST]
-    if len(at_rest) < len(frames) and all(frame.recommits for frame in at_rest):
+    idle = [frame for frame in frames if frame.status in _IDLE_STATUSES]
+    if len(idle) < len(frames) and all(frame.recommits for frame in idle):
         log.info("Frames %s are being rendered again", _names(frames))
         return True
-    counted = ", ".join(f"{frame.name} ({frame.recommits} times)" for frame in frames)
+    counts = ", ".join(f"{frame.name} ({frame.recommits} times)" for frame in frames)
     raise ValueError(
-        f"frames may have been rendered again by an earlier try, and would be paid once more; so often they "
-        f"were: {counted}. Look at them on the farm: mark this Airflow task success if they are as they "
-        f"should be, clear it to have them rendered again"
+        f"an earlier try may have recommitted frames, and a repetition is charged. Recommitted so far: "
+        f"{counts}. Look at them: mark this Airflow task success to keep them, clear it to recommit them"
     )
 
 
-def _is_broken(hook: RenderbusHook, number: int) -> bool:
-    known = find_task(hook, number)
-    return known is None or known.status in RECOMMITTABLE
-
-
-def _send(hook: RenderbusHook, number: int, due: Sequence[Frame]) -> None:
+def _recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> None:
+    call = calls.recommit_frames(ids=[frame.id for frame in frames])
     try:
-        hook.send(calls.recommit_frames(ids=[frame.id for frame in due]))
-    except RenderbusError as lost:
-        if is_permanent(lost) or isinstance(lost, NotSent):
+        client.send(call)
+    except NotSent:
+        raise
+    except RenderbusError as error:
+        if is_permanent(error):
             raise
-        log.warning("It is not known whether that arrived; the farm is asked: %s", lost)
+        log.warning("Render %s: no answer to the recommit, checking whether it arrived: %s", task_id, error)
         # The farm takes all frames of a request or none, though leaves that are read in turn may differ.
-        if len(_untouched(hook, number, due)) == len(due):
-            log.warning("The farm has not begun frames %s; asking for them again", _names(due))
-            hook.send(calls.recommit_frames(ids=[frame.id for frame in due]))
+        if len(_not_recommitted(client, task_id, frames)) == len(frames):
+            log.warning("Render %s: frames %s not recommitted, trying again", task_id, _names(frames))
+            client.send(call)
 
 
-def _untouched(hook: RenderbusHook, number: int, frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Return those frames that the farm still calls failed, as often rendered as before, after 30 s."""
-    untouched = list(frames)
-    for pause in CONFIRM_DELAYS:
-        time.sleep(pause)
-        now = {frame.id: frame.recommits for frame in hook.run(list_failed_frames(number))}
-        untouched = [frame for frame in frames if now.get(frame.id) == frame.recommits]
-        if len(untouched) < len(frames):
+def _not_recommitted(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Return those frames that the farm shows, over 30 s, as failed with the same count of recommits."""
+    unchanged = list(frames)
+    for delay in CONFIRM_DELAYS:
+        client.clock.sleep(delay)
+        recommits = {frame.id: frame.recommits for frame in client.run(list_failed_frames(task_id))}
+        unchanged = [frame for frame in frames if recommits.get(frame.id) == frame.recommits]
+        if len(unchanged) < len(frames):
             break
-    return untouched
+    return unchanged
+
+
+def _has_failed(client: RenderClient, task_id: int) -> bool:
+    task = find_task(client, task_id)
+    return task is None or task.status in RECOMMITTABLE
 
 
 def _names(frames: Sequence[Frame]) -> str:

@@ -1,9 +1,13 @@
-"""What crosses from the triggerer to the worker when the waiting is over: small, checked, without secrets."""
+"""The result of waiting for renders, and what each state of a render means for it.
+
+A `WaitResult` crosses from the triggerer to the worker: small JSON, validated, without secrets.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import RenderbusError
@@ -15,13 +19,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
-
 FINISHED = frozenset({TaskStatus.FINISHED})
-
 STOPPED_BY_USER = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
-
-# Ends that another try of the Airflow task cannot mend: somebody decided them, or money is missing.
-_FOR_GOOD = STOPPED_BY_USER | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+# A retry of the Airflow task does not help: a user decided it, or the funds are insufficient.
+_NOT_RETRYABLE = STOPPED_BY_USER | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+_VERSION = 1
 
 
 class Outcome(enum.StrEnum):
@@ -40,36 +42,170 @@ class Outcome(enum.StrEnum):
     OVER_BUDGET = "over_budget"
 
 
+class VersionMismatch(RenderbusError):
+    """Stored data of another version of this provider. A retry waits from the start.
+
+    :param problem: what cannot be read, and why.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; run the same version of airflow-provider-renderbus on workers and triggerers"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WaitResult:
+    """The end of a wait.
+
+    :param outcome: how it ended.
+    :param message: what to log or to fail with.
+    :param result: what the Airflow task returns: a summary, or one per render; None if there is none.
+    """
+
+    outcome: Outcome
+    message: str
+    result: dict[str, Any] | list[dict[str, Any]] | None = None
+
+    @property
+    def first_result(self) -> dict[str, Any]:
+        """The summary of the first render; empty if there is none."""
+        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
+        return result if isinstance(result, dict) else {}
+
+    @property
+    def state(self) -> TaskStatus | None:
+        """The state of the first render, or None if there is no summary."""
+        name = self.first_result.get("state")
+        return None if name is None else TaskStatus[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON that Airflow stores."""
+        return {**dataclasses.asdict(self), "outcome": self.outcome.value, "version": _VERSION}
+
+    @classmethod
+    def from_dict(cls, stored: Any) -> WaitResult:
+        """Read what a triggerer sent.
+
+        :raises VersionMismatch: it is no result of this version.
+        """
+        if not isinstance(stored, dict) or stored.get("version") != _VERSION:
+            raise _unreadable(f"version must be {_VERSION}")
+        outcome, message, result = stored.get("outcome"), stored.get("message"), stored.get("result")
+        if outcome not in list(Outcome) or not isinstance(message, str):
+            raise _unreadable("outcome or message is missing")
+        if not isinstance(result, dict | list | None):
+            raise _unreadable(f"result must be an object or a list, got {type(result).__name__}")
+        return cls(Outcome(outcome), message, result)
+
+    @classmethod
+    def from_dict_or_failure(cls, stored: Any) -> WaitResult:
+        """Read what a triggerer sent; return a failure that may be retried if it cannot be read."""
+        try:
+            return cls.from_dict(stored)
+        except VersionMismatch as error:
+            return cls(Outcome.FAILED, str(error))
+
+
+def _unreadable(problem: str) -> VersionMismatch:
+    return VersionMismatch(f"the triggerer sent a result that this version does not know: {problem}")
+
+
 def classify(
     status: TaskStatus,
     target_states: Collection[TaskStatus] = FINISHED,
     failed_states: Collection[TaskStatus] | None = None,
 ) -> Outcome | None:
-    """Tell what a state means to somebody who waits.
+    """Return what a state means for a wait, or None while the wait is pending.
 
     :param status: the state of the whole task.
-    :param target_states: the states that are waited for.
-    :param failed_states: the states that count as failed; where it is left out, every end that is not wanted.
-    :return: REACHED for a state that is wanted, WAIT for one that may still lead there (active, or paused
-        after the priority frames), FAILED_FOR_GOOD for an end that a retry cannot mend, else FAILED.
+    :param target_states: the states that the wait is for.
+    :param failed_states: the states that count as failed; if omitted, all but target, active and paused ones.
     """
     if status in target_states:
         return Outcome.SUCCEEDED
-    goes_on = (
+    is_pending = (
         status.phase in {Phase.ACTIVE, Phase.PAUSED} if failed_states is None else status not in failed_states
     )
-    if goes_on:
+    if is_pending:
         return None
-    return Outcome.FAILED_PERMANENTLY if status in _FOR_GOOD else Outcome.FAILED
+    return Outcome.FAILED_PERMANENTLY if status in _NOT_RETRYABLE else Outcome.FAILED
+
+
+def evaluate_task(
+    task: TaskInfo,
+    target_states: Collection[TaskStatus] = FINISHED,
+    failed_states: Collection[TaskStatus] | None = None,
+    *,
+    ignore_stops: bool = False,
+    max_cost: Decimal | None = None,
+) -> WaitResult | None:
+    """Return the result of a wait after a poll of its task, or None while it is pending.
+
+    :param task: the task as polled.
+    :param target_states: as for :func:`classify`.
+    :param failed_states: as for :func:`classify`.
+    :param ignore_stops: whether a stop is taken for a stale one, meant for an earlier try.
+    :param max_cost: upper limit of the cost, in the account's currency.
+    """
+    outcome = classify(task.status, target_states, failed_states)
+    if outcome is None:
+        if max_cost is None or task.cost <= max_cost:
+            return None
+        message = f"{describe(task)} exceeds max_cost {max_cost}"
+        return WaitResult(Outcome.OVER_BUDGET, message, summary(task))
+    if ignore_stops and outcome is Outcome.FAILED_PERMANENTLY and task.status in STOPPED_BY_USER:
+        outcome = Outcome.STALE_STOP
+    return WaitResult(outcome, describe(task), summary(task))
+
+
+def permanent_failure(error: RenderbusError | ValueError) -> WaitResult:
+    """Return the result of a wait whose polls fail in a way that does not change, e.g. a wrong key."""
+    return WaitResult(Outcome.FAILED_PERMANENTLY, str(error))
+
+
+def timed_out(last_status: str | None) -> WaitResult:
+    """Return the result of a wait whose deadline has passed.
+
+    :param last_status: the last poll in words, or None if none was answered.
+    """
+    return WaitResult(Outcome.TIMED_OUT, f"Timed out waiting: {last_status or 'no poll was answered'}")
+
+
+def combine(results: Sequence[WaitResult]) -> WaitResult:
+    """Return the result of a wait for several renders: a success, or the first that is none."""
+    for result in results:
+        if result.outcome is not Outcome.SUCCEEDED:
+            return result
+    summaries = [result.result for result in results if isinstance(result.result, dict)]
+    return WaitResult(Outcome.SUCCEEDED, "; ".join(result.message for result in results), summaries)
+
+
+def describe(task: TaskInfo) -> str:
+    """Return a line on a render: id, scene, state, frames, time and cost."""
+    status = task.status
+    name = status.name if status is not TaskStatus.UNKNOWN else f"state {task.status_code}"
+    meaning = TASK_STATUS_INFO[status].meaning
+    line = f"Render {task.id}"
+    if task.scene_name:
+        line += f" ({PureWindowsPath(task.scene_name).name})"
+    line += f": {name}"
+    if meaning.upper() != name:
+        line += f" ({meaning})"
+    line += f", {task.progress.done} of {task.progress.total} frames done"
+    if task.progress.failed:
+        line += f", {task.progress.failed} failed"
+    duration = _duration_seconds(task)
+    if duration is not None:
+        line += f", {duration:g} s"
+    return f"{line}, cost {task.cost}"
 
 
 def summary(task: TaskInfo) -> dict[str, Any]:
-    """Return what a DAG author wants to know of a render, as small JSON.
+    """Return what an Airflow task returns for a render, as small JSON.
 
-    :return: ``render_task_id``; ``state``, a name of `TaskStatus`; ``frames``, counted by the farm in jobs;
-        ``cost`` in the account's currency, as text so that no digit is lost; ``duration_seconds`` from the
-        first leaf's start to the last one's end, or None before it; ``output_folders``, the leaves' folders
-        in the output storage.
+    :return: ``render_task_id``; ``state``, a name of `TaskStatus`; ``frames``, which the farm counts in jobs;
+        ``cost`` in the account's currency, as text, so that no digit is lost; ``duration_seconds`` from the
+        start of the first leaf to the end of the last one, None before it; ``output_folders``, the leaves'
+        folders in the output storage.
     """
     progress = task.progress
     return {
@@ -83,157 +219,15 @@ def summary(task: TaskInfo) -> dict[str, Any]:
             "aborted": progress.aborted,
         },
         "cost": str(task.cost),
-        "duration_seconds": _seconds(task),
+        "duration_seconds": _duration_seconds(task),
         "output_folders": list(task.output_folders),
     }
 
 
-def _seconds(task: TaskInfo) -> float | None:
+def _duration_seconds(task: TaskInfo) -> float | None:
     leaves = tuple(task.leaves())
     started = [leaf.started_at for leaf in leaves if leaf.started_at]
     completed = [leaf.completed_at for leaf in leaves if leaf.completed_at]
     if not started or len(completed) < len(leaves):
         return None
     return (max(completed) - min(started)).total_seconds()
-
-
-_VERSION = 1
-
-
-class VersionMismatch(RenderbusError):
-    """Something that another version of this provider has stored. Another try waits anew.
-
-    :param problem: what cannot be read, and why.
-    """
-
-    def __str__(self) -> str:
-        return f"{self.args[0]}; run the same version of airflow-provider-renderbus on workers and triggerers"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class WaitResult:
-    """The end of waiting.
-
-    :param end: how it ended.
-    :param message: what to tell a person.
-    :param result: what there is to return, or None where nothing was reached.
-    """
-
-    outcome: Outcome
-    message: str
-    result: dict[str, Any] | list[dict[str, Any]] | None = None
-
-    @property
-    def state(self) -> TaskStatus | None:
-        """The state of the render that it is about, where it is about one."""
-        name = self.first_result.get("state")
-        return None if name is None else TaskStatus[name]
-
-    @property
-    def first_result(self) -> dict[str, Any]:
-        """The result of the first render that it is about; empty where there is none."""
-        result = self.result[0] if isinstance(self.result, list) and self.result else self.result
-        return result if isinstance(result, dict) else {}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the event as the JSON that Airflow stores."""
-        return {**dataclasses.asdict(self), "outcome": self.outcome.value, "version": _VERSION}
-
-    @classmethod
-    def from_dict_or_failure(cls, payload: Any) -> WaitResult:
-        """Read an event from a triggerer; one that cannot be read is a failure that may be retried."""
-        try:
-            return cls.from_dict(payload)
-        except VersionMismatch as problem:
-            return cls(Outcome.FAILED, str(problem))
-
-    @classmethod
-    def from_dict(cls, payload: Any) -> WaitResult:
-        """Read an event that came from a triggerer.
-
-        :raises OtherVersion: it is not one.
-        """
-        if not isinstance(payload, dict) or payload.get("version") != _VERSION:
-            raise _unknown(f"version {_VERSION} was expected")
-        outcome, message, result = payload.get("outcome"), payload.get("message"), payload.get("result")
-        if outcome not in list(Outcome) or not isinstance(message, str):
-            raise _unknown("its outcome or message is missing")
-        if not isinstance(result, dict | list | None):
-            raise _unknown("its result is no object or list")
-        return cls(Outcome(outcome), message, result)
-
-
-def _unknown(problem: str) -> VersionMismatch:
-    return VersionMismatch(
-        f"the triggerer sent an event that this version of the provider does not know: {problem}"
-    )
-
-
-def evaluate_task(
-    task: TaskInfo,
-    target_states: Collection[TaskStatus] = FINISHED,
-    failed_states: Collection[TaskStatus] | None = None,
-    *,
-    ignore_stops: bool = False,
-    max_cost: Decimal | None = None,
-) -> WaitResult | None:
-    """Return the end of waiting that a look at a task brings, or None while there is more to wait for.
-
-    :param task: the task as it is now.
-    :param target_states: the states that are waited for.
-    :param failed_states: the states that count as failed; every end that is not wanted if omitted.
-    :param ignore_stops: whether a stop is taken for that of an earlier try.
-    :param max_cost: what it may cost, in the account's currency.
-    """
-    outcome = classify(task.status, target_states, failed_states)
-    if outcome is None:
-        if max_cost is None or task.cost <= max_cost:
-            return None
-        return WaitResult(
-            Outcome.OVER_BUDGET, f"{describe(task)}, more than the {max_cost} it may", summary(task)
-        )
-    if ignore_stops and outcome is Outcome.FAILED_PERMANENTLY and task.status in STOPPED_BY_USER:
-        return WaitResult(Outcome.STALE_STOP, describe(task), summary(task))
-    return WaitResult(outcome, describe(task), summary(task))
-
-
-def describe(task: TaskInfo) -> str:
-    """Return a line about a task: its state, frames and cost."""
-    progress = task.progress
-    state = task.status
-    name = state.name if state is not TaskStatus.UNKNOWN else f"in state {task.status_code}"
-    line = f"task {task.id} is {name} ({TASK_STATUS_INFO[state].meaning})"
-    line += f", {progress.done} of {progress.total} frames done"
-    if progress.failed:
-        line += f", {progress.failed} failed"
-    return f"{line}, cost {task.cost}"
-
-
-def permanent_failure(problem: RenderbusError | ValueError) -> WaitResult:
-    """Return the end of waiting because the farm refuses to be asked, and will not answer otherwise later.
-
-    :param problem: what the farm refused, or what is wrong with the connection.
-    """
-    return WaitResult(Outcome.FAILED_PERMANENTLY, str(problem))
-
-
-def timed_out(last_seen: str | None) -> WaitResult:
-    """Return the end of waiting because its time is over.
-
-    :param last_seen: a line about what was seen last, or None where nothing ever was.
-    """
-    return WaitResult(
-        Outcome.TIMED_OUT, f"the time to wait is over: {last_seen or 'the farm could not be asked'}"
-    )
-
-
-def combine(events: Sequence[WaitResult]) -> WaitResult:
-    """Return how waiting for all of some tasks ended: well, or like the first that did not end well.
-
-    :param events: how the waiting for each of them ended.
-    """
-    for event in events:
-        if event.outcome is not Outcome.SUCCEEDED:
-            return event
-    results = [event.result for event in events if isinstance(event.result, dict)]
-    return WaitResult(Outcome.SUCCEEDED, "; ".join(event.message for event in events), results)

@@ -1,4 +1,8 @@
-"""Stopping renders that nobody waits for any more: what to ask, and when it is over."""
+"""Stops renders until the farm confirms it, within 20 s.
+
+`StopRequest` decides which calls to send and when a render counts as stopped. A worker drives it here;
+the triggerer drives it in `polling.batched_stop`, for many triggers at once.
+"""
 
 from __future__ import annotations
 
@@ -17,64 +21,65 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.flows import Flow
+    from airflow_provider_renderbus.renders.client import RenderClient
 
 log = logging.getLogger(__name__)
 
-# Seconds until it is given up and said loudly.
+# Seconds until a stop that is not confirmed is reported as an error.
 STOP_TIMEOUT = 20.0
 STOP_POLL_INTERVAL = 1.0
-# A submit may still be under way and an answer can be short of a task, so one look without it is not enough.
+# A submit may still be on its way, and an answer can lack a task, so one poll without the task is not enough.
 CONFIRMATIONS_IF_UNCERTAIN = 3
-# The farm may refuse to stop a task because it has just ended; the next look shows that.
-_REFUSALS = 3
+# The farm may refuse to stop a task because it has just ended; the next poll shows that.
+_MAX_REFUSALS = 3
 
 
 class StopRequest:
-    """Tasks that are to be stopped, and those of them of which the farm has not confirmed it yet.
+    """Renders to stop, and those of them whose stop the farm has not confirmed.
 
-    :param numbers: the tasks' numbers.
-    :param looks: how many looks in a row must show a task at rest: more than one where an order that starts
-        it may still be under way.
+    :param task_ids: ids of the renders.
+    :param confirmations: how many polls in a row must show a render idle: more than one if a request that
+        starts it may still be on its way.
     """
 
-    def __init__(self, numbers: Iterable[int], looks: int = 1) -> None:
-        self.pending = list(numbers)
+    def __init__(self, task_ids: Iterable[int], confirmations: int = 1) -> None:
+        self.pending = list(task_ids)
         self._pages = [
-            self.pending[first : first + MAX_PAGE_SIZE]
-            for first in range(0, len(self.pending), MAX_PAGE_SIZE)
+            self.pending[start : start + MAX_PAGE_SIZE]
+            for start in range(0, len(self.pending), MAX_PAGE_SIZE)
         ]
-        self._looks = looks
-        self._problem: object = "the farm has not confirmed it in time"
+        self._confirmations = confirmations
+        self._last_error: object = "the farm has not confirmed it in time"
         self._refusals: Counter[int] = Counter()
-        self._at_rest: Counter[int] = Counter()
+        self._idle_polls: Counter[int] = Counter()
 
     def pages(self) -> list[list[int]]:
-        """Return what is open, in pages that are stopped together, but for what the farm refuses for good."""
-        pages = ([number for number in page if number in self.pending] for page in self._pages)
-        self._pages = [page for page in pages if page and self._refusals[page[0]] < _REFUSALS]
+        """Return the pending renders in pages that are stopped together, without those refused for good."""
+        pages = ([task_id for task_id in page if task_id in self.pending] for page in self._pages)
+        self._pages = [page for page in pages if page and self._refusals[page[0]] < _MAX_REFUSALS]
         return self._pages
 
     def stop_page(self, page: list[int]) -> Flow[None]:
-        """Stop what is at work of a page, and look what has become of it.
+        """Stop the running renders of a page, and poll them.
 
         :param page: one of :meth:`pages`.
         """
-        found = yield from flows.get_tasks(page)
-        working = [number for number in page if number in found and _works(found[number])]
-        if working:
-            yield [calls.stop_task(working)]
-            found |= yield from flows.get_tasks(working)
-        closed = {number for number in page if not self._is_open(number, found.get(number))}
-        self.pending = [number for number in self.pending if number not in closed]
+        tasks = yield from flows.get_tasks(page)
+        running = [task_id for task_id in page if task_id in tasks and _is_running(tasks[task_id])]
+        if running:
+            yield [calls.stop_task(running)]
+            tasks |= yield from flows.get_tasks(running)
+        confirmed = {task_id for task_id in page if self._is_confirmed(task_id, tasks.get(task_id))}
+        self.pending = [task_id for task_id in self.pending if task_id not in confirmed]
 
-    def record_error(self, problem: RenderbusError | ValueError, page: list[int]) -> None:
-        """Take an error in place of an answer; a page that is refused is divided, for one may be the cause.
+    def record_error(self, error: RenderbusError | ValueError, page: list[int]) -> None:
+        """Note that a page was not stopped; split a page that was refused, since one render may be the cause.
 
-        :param problem: the error.
-        :param page: the page that it came for.
+        :param error: what was raised.
+        :param page: the page.
         """
-        self._problem = problem
-        if not isinstance(problem, ValueError) and not is_permanent(problem):
+        self._last_error = error
+        if not isinstance(error, ValueError) and not is_permanent(error):
             return
         if len(page) == 1:
             self._refusals[page[0]] += 1
@@ -83,33 +88,63 @@ class StopRequest:
             self._pages.remove(page)
             self._pages += [page[:middle], page[middle:]]
 
-    def result_message(self, numbers: Sequence[int]) -> str:
-        """Return what has become of tasks, and say it loudly where one may still be running.
+    def result_message(self, task_ids: Sequence[int]) -> str:
+        """Return what has become of renders, and log an error if one may still be running.
 
-        :param numbers: the tasks' numbers.
+        :param task_ids: ids of the renders.
         """
-        still = [number for number in numbers if number in self.pending]
-        if not still:
-            return f"task {_listed(numbers)} does not run any more"
-        line = (
-            f"task {_listed(still)} could not be stopped: it may still be running and cost money, "
-            f"so stop it on the farm's page"
+        pending = [task_id for task_id in task_ids if task_id in self.pending]
+        if not pending:
+            return f"{_label(task_ids)} {'is' if len(task_ids) == 1 else 'are'} no longer running"
+        message = (
+            f"{_label(pending)} could not be stopped, may still be running and cost money: "
+            f"stop from the web console"
         )
-        log.error("%s (%s)", line, self._problem)
-        return line
+        log.error("%s (%s)", message, self._last_error)
+        return message
 
-    def _is_open(self, number: int, task: TaskInfo | None) -> bool:
-        if task is not None and _works(task):
-            self._at_rest[number] = 0
-            return True
-        self._at_rest[number] += 1
-        is_there = task is not None and task.is_submitted
-        return self._at_rest[number] < (self._looks if is_there else CONFIRMATIONS_IF_UNCERTAIN)
+    def _is_confirmed(self, task_id: int, task: TaskInfo | None) -> bool:
+        if task is not None and _is_running(task):
+            self._idle_polls[task_id] = 0
+            return False
+        self._idle_polls[task_id] += 1
+        is_certain = task is not None and task.is_submitted
+        required = self._confirmations if is_certain else CONFIRMATIONS_IF_UNCERTAIN
+        return self._idle_polls[task_id] >= required
 
 
-def _works(task: TaskInfo) -> bool:
+def stop_renders(client: RenderClient, task_ids: Sequence[int], confirmations: int = 1) -> str:
+    """Stop renders from a worker, and return what has become of them, for a message.
+
+    The connection must have been loaded before: in a process that is being killed, a look-up does not return.
+
+    :param client: sends the calls.
+    :param task_ids: ids of the renders.
+    :param confirmations: how many polls in a row must show a render idle.
+    """
+    return stop_and_confirm(client, StopRequest(task_ids, confirmations)).result_message(task_ids)
+
+
+def stop_and_confirm(client: RenderClient, request: StopRequest) -> StopRequest:
+    """Drive a stop request until the farm has confirmed all stops or the timeout is reached."""
+    clock = client.clock
+    deadline = clock.monotonic() + STOP_TIMEOUT
+    while pages := list(request.pages()):
+        for page in pages:
+            try:
+                with client.no_retry_client() as no_retry_client:
+                    no_retry_client.run(request.stop_page(page))
+            except (RenderbusError, ValueError) as error:
+                request.record_error(error, page)
+        if not request.pages() or clock.monotonic() >= deadline:
+            break
+        clock.sleep(STOP_POLL_INTERVAL)
+    return request
+
+
+def _is_running(task: TaskInfo) -> bool:
     return task.is_submitted and task.status.phase is Phase.ACTIVE
 
 
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))
+def _label(task_ids: Sequence[int]) -> str:
+    return f"render{'' if len(task_ids) == 1 else 's'} {', '.join(map(str, task_ids))}"

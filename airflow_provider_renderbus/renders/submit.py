@@ -1,9 +1,8 @@
-"""The steps of a render that more than one operator takes."""
+"""Creates and submits a render so that it is never paid twice."""
 
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
@@ -23,39 +22,38 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.api.validation import TaskId
-    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.renders.client import RenderClient
 
 log = logging.getLogger(__name__)
 
-# Seconds between the looks for a task that an answer did not hold.
+# Seconds before each further query for a task that an answer lacks.
 LOOKUP_DELAYS = (2.0, 5.0, 10.0)
-# Seconds before each look by which it is settled whether a submit arrived: three looks over 30 s.
+# Seconds before each query by which it is confirmed whether a request arrived: three queries over 30 s.
 CONFIRM_DELAYS = (0.0, 15.0, 15.0)
 
 
-def find_task(hook: RenderbusHook, number: int) -> TaskInfo | None:
-    """Return what the farm tells of a task, or None where several answers in a row did not hold it.
+def find_task(client: RenderClient, task_id: int) -> TaskInfo | None:
+    """Return a task, or None if four answers in a row lack it.
 
-    An answer can be short of a task for a moment, and to take it for gone would be to render and pay anew.
+    An answer can lack a task for a moment. To take it for deleted would be to render and pay again.
     """
-    known = _look_up(hook, number)
-    for pause in LOOKUP_DELAYS:
-        if known is not None:
+    task = _query(client, task_id)
+    for delay in LOOKUP_DELAYS:
+        if task is not None:
             break
-        time.sleep(pause)
-        known = _look_up(hook, number)
-    return known
+        client.clock.sleep(delay)
+        task = _query(client, task_id)
+    return task
 
 
-def submit_time(hook: RenderbusHook, number: int) -> float:
-    """Return the moment at which the farm took a submit, in seconds since 1970; now where it tells none."""
-    known = find_task(hook, number)
-    moment = known.submitted_at if known else None
-    return moment.timestamp() if moment else time.time()
+def submit_time(client: RenderClient, task_id: int) -> float:
+    """Return when the farm took the submit, in seconds since 1970; now if it does not say."""
+    task = find_task(client, task_id)
+    return task.submitted_at.timestamp() if task and task.submitted_at else client.clock.now()
 
 
 def create_tasks(
-    hook: RenderbusHook,
+    client: RenderClient,
     count: Any = 1,
     *,
     priority: Any,
@@ -63,16 +61,16 @@ def create_tasks(
     artist: str | None,
     clone_original_id: TaskId | None = None,
 ) -> tuple[int, ...]:
-    """Create task numbers, which cost nothing until they are submitted.
+    """Create tasks, which cost nothing until they are submitted, and return their ids.
 
-    :param hook: the farm's hook.
-    :param count: how many numbers.
+    :param client: sends the calls.
+    :param count: how many tasks.
     :param priority: priority among the account's own tasks, 50 or 60.
-    :param labels: labels that the task carries on the farm's web pages.
-    :param artist: name of the person who made the scene.
-    :param clone_original_id: number or alias of the task that is cloned.
-    :raises ValueError: an argument is not what the farm takes.
-    :raises InvalidResponse: other than so many numbers came.
+    :param labels: labels of the tasks in the web console.
+    :param artist: name of the artist.
+    :param clone_original_id: id or alias of the task to clone.
+    :raises ValueError: an argument is wrong.
+    :raises InvalidResponse: the farm created another number of tasks.
     """
     count = parse_int("count", count)
     call = calls.create_task(
@@ -82,94 +80,90 @@ def create_tasks(
         artist=artist,
         clone_original_id=clone_original_id,
     )
-    numbers = hook.send(call).ids
-    if len(numbers) != count:
-        raise InvalidResponse(call.name, f"{count} task numbers were asked for, {len(numbers)} came")
-    log.info("Created %s", ", ".join(f"task {number}" for number in numbers))
-    return numbers
+    task_ids = client.send(call).ids
+    if len(task_ids) != count:
+        raise InvalidResponse(call.name, f"{count} tasks were requested, {len(task_ids)} created")
+    log.info("Created render %s", ", ".join(map(str, task_ids)))
+    return task_ids
 
 
-def check_funds(hook: RenderbusHook, least: Decimal) -> None:
-    """See to it that the account can spend enough; where it does not show its money, that is only advice.
+def check_funds(client: RenderClient, min_funds: Decimal) -> None:
+    """Check that the account can spend an amount; if its funds are hidden, only log a warning.
 
-    :param hook: the farm's hook.
-    :param least: how much, in the account's currency.
-    :raises ValueError: it cannot.
+    :param client: sends the calls.
+    :param min_funds: the amount, in the account's currency.
+    :raises ValueError: the available funds are lower.
     """
-    profile = hook.send(calls.query_user_profile())
-    told = f"the account has {profile.available_funds} {profile.currency}, min_funds asks for {least}"
-    if profile.has_less_than(least):
-        raise ValueError(f"{told}: nothing was submitted; top it up")
-    if profile.available_funds < least:
-        log.warning("%s; %s", told, profile.FUNDS_HIDDEN_NOTE)
+    profile = client.send(calls.query_user_profile())
+    currency = profile.currency
+    message = (
+        f"Available funds {profile.available_funds} {currency} are below min_funds {min_funds} {currency}"
+    )
+    if profile.has_less_than(min_funds):
+        raise ValueError(f"{message}: nothing was submitted, top up the account")
+    if profile.available_funds < min_funds:
+        log.warning("%s; %s", message, profile.FUNDS_HIDDEN_NOTE)
 
 
-def submit(hook: RenderbusHook, number: int, producer: str | None, *, may_be_submitted: bool) -> None:
-    """Submit a task that is not submitted, so that it is never paid twice.
+def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
+    """Submit a task that is not submitted.
 
-    Where it is not known whether a submit arrived, the farm is asked, and it is sent again only after the
-    farm has called the number unsubmitted three times over 30 s. If that second one is refused, the first
-    has arrived after all.
+    If the answer is lost, the farm is queried. The submit is sent again only after the farm has shown the
+    task as not submitted three times over 30 s. If the second submit is refused, the first has arrived.
 
-    :param hook: the farm's hook.
-    :param number: the task's number.
-    :param producer: name of the artist, which comes back in the task's info.
-    :param may_be_submitted: whether an earlier try may have sent a submit already.
-    :raises RenderbusError: the farm refused, or did not answer; another try settles it.
+    :param client: sends the calls.
+    :param task_id: id of the task.
+    :param artist: name of the artist.
+    :param may_be_submitted: whether an earlier try may have sent a submit.
+    :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
     """
     try:
-        hook.send(calls.submit_task(number, producer=producer))
-    except RenderbusError as lost:
-        if isinstance(lost, NotSent):
-            raise
-        if is_permanent(lost):
-            if may_be_submitted and is_submitted(hook, number):
+        client.send(calls.submit_task(task_id, producer=artist))
+    except NotSent:
+        raise
+    except RenderbusError as error:
+        if is_permanent(error):
+            if may_be_submitted and is_submitted(client, task_id):
                 return
             raise
-        log.warning("It is not known whether task %s was submitted; the farm is asked: %s", number, lost)
-        if not confirm_submitted(hook, number):
-            _submit_again(hook, number, producer)
-    log.info("Submitted task %s: %s", number, hook.console_url(number))
+        log.warning("Render %s: no answer to the submit, checking whether it arrived: %s", task_id, error)
+        if not confirm_submitted(client, task_id):
+            _submit_again(client, task_id, artist)
+    log.info("Render %s: submitted, %s", task_id, client.console_url(task_id))
 
 
-def _submit_again(hook: RenderbusHook, number: int, producer: str | None) -> None:
-    log.warning("The farm still calls task %s unsubmitted; submitting it again", number)
-    try:
-        hook.send(calls.submit_task(number, producer=producer))
-    except RenderbusError as problem:
-        if isinstance(problem, BadRequest):
-            log.warning("It was refused, so the first submit counts: %s", problem)
-        elif is_permanent(problem) or isinstance(problem, NotSent) or not confirm_submitted(hook, number):
-            raise
-
-
-def confirm_submitted(hook: RenderbusHook, number: int) -> bool:
-    """Settle whether a submit that may have been sent has arrived, by three looks over 30 s.
-
-    :param hook: the farm's hook.
-    :param number: the task's number.
-    """
-    for pause in CONFIRM_DELAYS:
-        time.sleep(pause)
-        if is_submitted(hook, number):
+def confirm_submitted(client: RenderClient, task_id: int) -> bool:
+    """Return whether a submit that may have been sent has arrived, after three queries over 30 s."""
+    for delay in CONFIRM_DELAYS:
+        client.clock.sleep(delay)
+        if is_submitted(client, task_id):
             return True
     return False
 
 
-def is_submitted(hook: RenderbusHook, number: int) -> bool:
-    """Return whether the farm calls a task submitted.
+def is_submitted(client: RenderClient, task_id: int) -> bool:
+    """Return whether the farm shows a task as submitted.
 
-    :param hook: the farm's hook.
-    :param number: the task's number.
     :raises UnknownTask: the farm does not know the task.
     """
-    known = find_task(hook, number)
-    if known is None:
-        raise UnknownTask(number)
-    if known.is_submitted:
-        log.info("Task %s was submitted by an earlier request", number)
-    return known.is_submitted
+    task = find_task(client, task_id)
+    if task is None:
+        raise UnknownTask(task_id)
+    if task.is_submitted:
+        log.info("Render %s: submitted by an earlier request", task_id)
+    return task.is_submitted
 
 
-def _look_up(hook: RenderbusHook, number: int) -> TaskInfo | None:
-    return hook.send(calls.query_task_info([number])).get(number)
+def _submit_again(client: RenderClient, task_id: int, artist: str | None) -> None:
+    log.warning("Render %s: not submitted according to the farm, submitting it again", task_id)
+    try:
+        client.send(calls.submit_task(task_id, producer=artist))
+    except RenderbusError as error:
+        if isinstance(error, BadRequest):
+            log.warning("Render %s: second submit refused, so the first one arrived: %s", task_id, error)
+        elif is_permanent(error) or isinstance(error, NotSent) or not confirm_submitted(client, task_id):
+            raise
+
+
+def _query(client: RenderClient, task_id: int) -> TaskInfo | None:
+    return client.send(calls.query_task_info([task_id])).get(task_id)

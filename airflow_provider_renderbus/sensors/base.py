@@ -1,10 +1,9 @@
-"""What all sensors of the farm share."""
+"""What all sensors share."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -33,12 +32,14 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.polling.worker import WorkerPoller
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
+DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
+
 
 class RenderbusSensor(BaseSensorOperator):
-    """A sensor that waits on a worker, poking or rescheduled, or in the triggerer.
+    """A sensor that waits on a worker, in mode "poke" or "reschedule", or in the triggerer.
 
     :param deferrable: whether to wait in the triggerer instead of on a worker.
-    :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param poke_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param renderbus_conn_id: id of the connection (templated).
     """
 
@@ -48,33 +49,34 @@ class RenderbusSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        deferrable: bool = DEFERRABLE,
         poke_interval: float | timedelta | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             poke_interval=default_poll_interval() if poke_interval is None else poke_interval, **kwargs
         )
-        self.renderbus_conn_id = renderbus_conn_id
         self.deferrable = deferrable
+        self.renderbus_conn_id = renderbus_conn_id
 
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or poke."""
         if self.deferrable:
-            self.defer_until(min(time.time() + self.timeout, execution_deadline(self, context)))
+            now = self.hook.clock.now()
+            self.defer_until(min(now + self.timeout, execution_deadline(self, context, now)))
         return super().execute(context)
 
     def defer_until(self, deadline: float) -> NoReturn:
         """Wait in the triggerer.
 
-        :param deadline: the moment until which to wait, in seconds since 1970.
+        :param deadline: until when to wait, in seconds since 1970.
         """
-        with self.softly(), translate_errors():
-            # A triggerer would take a connection that is not there for an outage, and ask until the deadline.
+        with self.skip_on_soft_fail(), translate_errors():
+            # A triggerer would take a missing connection for an outage, and retry until the deadline.
             _ = self.hook.settings
             parse_seconds("poke_interval", self.poke_interval)
-            trigger = self.trigger(deadline)
+            trigger = self.make_trigger(deadline)
         self.defer(
             trigger=trigger,
             method_name=self.execute_complete.__name__,
@@ -83,55 +85,59 @@ class RenderbusSensor(BaseSensorOperator):
         )
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        with self.softly():
-            event = self._watch.poll()
-            if event is None:
+        """Poll once."""
+        with self.skip_on_soft_fail():
+            wait_result = self._poller.poll()
+            if wait_result is None:
                 return PokeReturnValue(is_done=False)
-            return PokeReturnValue(is_done=True, xcom_value=self.conclude(event))
+            return PokeReturnValue(is_done=True, xcom_value=self.result_or_raise(wait_result))
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
-        """Go on when the trigger has reported the end.
+        """Continue after the trigger has fired.
 
         :param context: of the Airflow task.
-        :param event: what the trigger reported.
-        :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
+        :param event: what the trigger sent.
+        :param deadline: until when to wait. Airflow's ``dag.test()`` loses it.
         """
-        return self.conclude(WaitResult.from_dict_or_failure(event))
+        return self.result_or_raise(WaitResult.from_dict_or_failure(event))
 
-    def conclude(self, event: WaitResult) -> Any:
-        """Return what the sensor returns where the waiting has reached what it was for."""
-        if event.outcome is Outcome.TIMED_OUT:
-            raise AirflowSensorTimeout(event.message)
-        return self.result(result_or_raise(event))
+    def result_or_raise(self, wait_result: WaitResult) -> Any:
+        """Return what the sensor returns after a successful wait.
+
+        :raises AirflowSensorTimeout: the wait timed out.
+        :raises AirflowException: it failed; `AirflowFailException` if a retry would fail the same way.
+        """
+        if wait_result.outcome is Outcome.TIMED_OUT:
+            raise AirflowSensorTimeout(wait_result.message)
+        return self.build_result(result_or_raise(wait_result))
 
     @contextlib.contextmanager
-    def softly(self) -> Iterator[None]:
-        """Skip in place of failing where the author asked for it, whatever the kind of failure."""
+    def skip_on_soft_fail(self) -> Iterator[None]:
+        """Skip the task instead of failing it if `soft_fail` is set, whatever the failure."""
         try:
             yield
-        except AirflowException as problem:
-            if not self.soft_fail or isinstance(problem, AirflowSkipException):
+        except AirflowException as error:
+            if not self.soft_fail or isinstance(error, AirflowSkipException):
                 raise
-            raise AirflowSkipException(f"Skipped because of soft_fail: {problem}") from problem
+            raise AirflowSkipException(f"Skipped because of soft_fail: {error}") from error
 
     @abstractmethod
-    def watch(self, hook: RenderbusHook) -> WorkerPoller:
-        """Return what looks at the farm from a worker.
+    def make_poller(self, hook: RenderbusHook) -> WorkerPoller:
+        """Return what polls on a worker.
 
-        :raises ValueError: an argument is not what the farm takes.
+        :raises ValueError: an argument is wrong.
         """
 
     @abstractmethod
-    def trigger(self, deadline: float) -> RenderbusTrigger:
-        """Return what waits in the triggerer until a deadline, in seconds since 1970.
+    def make_trigger(self, deadline: float) -> RenderbusTrigger:
+        """Return the trigger that waits until a deadline, in seconds since 1970.
 
-        :raises ValueError: an argument is not what the farm takes.
+        :raises ValueError: an argument is wrong.
         """
 
-    def result(self, reached: Any) -> Any:
-        """Return what the sensor returns from what was reached."""
-        return reached
+    def build_result(self, value: Any) -> Any:
+        """Return what the sensor returns, from the value of a successful wait."""
+        return value
 
     @functools.cached_property
     def hook(self) -> RenderbusHook:
@@ -139,6 +145,6 @@ class RenderbusSensor(BaseSensorOperator):
         return RenderbusHook(self.renderbus_conn_id)
 
     @functools.cached_property
-    def _watch(self) -> WorkerPoller:
+    def _poller(self) -> WorkerPoller:
         with translate_errors():
-            return self.watch(self.hook)
+            return self.make_poller(self.hook)

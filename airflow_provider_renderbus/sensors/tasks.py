@@ -1,63 +1,58 @@
-"""Waiting for renders."""
+"""The sensor that waits for states of renders."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_renderbus.api.validation import parse_task_ids, parse_task_statuses
-from airflow_provider_renderbus.cancel_on_kill import (
-    STALE_STOP_WINDOW,
-    CancelOnKillMixin,
-    restart_stopped,
-    stop_renders,
-)
+from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import ConsoleLinked
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
+from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
 from airflow_provider_renderbus.renders.results import FINISHED, Outcome, WaitResult
-from airflow_provider_renderbus.sensors.base import RenderbusSensor
+from airflow_provider_renderbus.renders.stop import stop_renders
+from airflow_provider_renderbus.sensors.base import DEFERRABLE, RenderbusSensor
 from airflow_provider_renderbus.task_result import add_asset_event_extra, translate_errors
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.api.validation import TaskId
-    from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 
 class RenderbusTaskSensor(ConsoleLinked, CancelOnKillMixin, RenderbusSensor):
-    """Wait until renders have finished. A layered one has when all its layers have.
+    """Wait until renders have finished; a layered one has finished if all its layers have.
 
-    An end that a retry cannot mend (stopped by a person, no money left, unknown to the farm, wrong key)
-    fails at once, without Airflow's retries.
+    It fails without Airflow's retries if a retry would fail the same way: the render was stopped by a user,
+    lacks funds or is unknown to the farm, or the access key is wrong.
 
-    :param render_task_id: number or alias of the task, or a list of them, which must all arrive (templated).
-    :param target_states: the states that are waited for, codes or names; FINISHED where it is left out. With
-        FINISHED_TEST (40) among them, the pause after the priority frames is an arrival (templated).
-    :param failed_states: the states that count as failed, codes or names; where it is left out, every end
-        that is not waited for (templated).
-    :param cancel_on_kill: whether the renders are stopped when the Airflow task is killed or its time is
-        over; a later try starts them again. In mode "reschedule", Airflow tells nobody of a kill between two
-        looks.
+    :param render_task_id: id or alias of the render, or a list, of which all must succeed (templated).
+    :param target_states: the states to wait for, as codes or names; FINISHED if omitted. With FINISHED_TEST
+        (40) among them, the sensor succeeds at the pause after the test frames (templated).
+    :param failed_states: the states that count as failed, as codes or names; if omitted, every terminal state
+        that is no target state (templated).
+    :param cancel_on_kill: whether to stop the renders if the Airflow task is killed or times out; a later try
+        restarts them. In mode "reschedule", Airflow notifies nobody of a kill between two polls.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
-    :param poke_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
+    :param poke_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param renderbus_conn_id: id of the connection (templated).
     :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url and
-        failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`); a list of such for a list
-        of tasks.
+        failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`); for a list, a list.
     """
 
     template_fields = (*RenderbusSensor.template_fields, "render_task_id", "target_states", "failed_states")
 
-    _forgives_until = 0.0
+    _ignore_stops_until = 0.0
 
     def __init__(
         self,
@@ -66,132 +61,139 @@ class RenderbusTaskSensor(ConsoleLinked, CancelOnKillMixin, RenderbusSensor):
         target_states: Sequence[int | str] | XComArg | None = None,
         failed_states: Sequence[int | str] | XComArg | None = None,
         cancel_on_kill: bool = False,
+        deferrable: bool = DEFERRABLE,
+        poke_interval: float | timedelta | None = None,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            deferrable=deferrable,
+            poke_interval=poke_interval,
+            renderbus_conn_id=renderbus_conn_id,
+            **kwargs,
+        )
         self.render_task_id = render_task_id
         self.target_states = target_states
         self.failed_states = failed_states
         self.cancel_on_kill = cancel_on_kill
 
     def execute(self, context: Context) -> Any:
-        """Show the link, and wait."""
-        with self.softly(), translate_errors():
-            self._link(context)
+        """Set the console link, and wait."""
+        with self.skip_on_soft_fail(), translate_errors():
+            self._set_link(context)
             if self.cancel_on_kill:
-                self._states()
-                self._take_over(context)
+                self._wait_states()
+                self._reattach(context)
         if self.deferrable:
             self.release_renders(context)
         try:
             returned = super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
             if self.cancel_on_kill and self.owned_render_task_ids:
-                self.log.warning(
-                    "The time to wait is over: %s", stop_renders(self.hook, self.owned_render_task_ids)
-                )
+                self.log.warning("Timed out: %s", stop_renders(self.hook, self.owned_render_task_ids))
             raise
         add_asset_event_extra(context, self.outlets, returned)
         return returned
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
-        """Go on when the trigger has reported the end.
+        """Continue after the trigger has fired.
 
         :param context: of the Airflow task.
-        :param event: what the trigger reported.
-        :param deadline: the moment until which to wait. Airflow's ``dag.test()`` loses it.
+        :param event: what the trigger sent.
+        :param deadline: until when to wait. Airflow's ``dag.test()`` loses it.
         """
-        end = WaitResult.from_dict_or_failure(event)
+        wait_result = WaitResult.from_dict_or_failure(event)
         with translate_errors():
-            self._link(context)
-            if end.outcome is Outcome.STALE_STOP and deadline is not None:
-                self.owned_render_task_ids = self._numbers()
+            self._set_link(context)
+            if wait_result.outcome is Outcome.STALE_STOP and deadline is not None:
+                self.owned_render_task_ids = self._task_ids()
                 restart_stopped(self.hook, self.owned_render_task_ids)
                 self.release_renders(context)
                 self.defer_until(deadline)
-        returned = self.conclude(end)
+        returned = self.result_or_raise(wait_result)
         add_asset_event_extra(context, self.outlets, returned)
         return returned
 
-    def conclude(self, event: WaitResult) -> Any:
-        """Return the summaries, or fail with all there is to tell."""
+    def result_or_raise(self, wait_result: WaitResult) -> Any:
+        """Return the summaries, or fail with all details; stop the renders if `cancel_on_kill` is set."""
         with translate_errors():
-            if self.cancel_on_kill and event.outcome is not Outcome.SUCCEEDED:
-                # One that has failed decides for all of a list.
-                self.owned_render_task_ids = self._numbers()
-                event = self.stop_if_enabled(event)
+            if self.cancel_on_kill and wait_result.outcome is not Outcome.SUCCEEDED:
+                # One failed render ends the wait for all of a list.
+                self.owned_render_task_ids = self._task_ids()
+                wait_result = self.stop_and_annotate(wait_result)
             self.owned_render_task_ids = ()
-            event = with_failed_frames(self.hook, event)
-        return super().conclude(event)
+            wait_result = with_failed_frames(self.hook, wait_result)
+        return super().result_or_raise(wait_result)
 
     def deferred_render_task_ids(self, context: Context) -> list[int]:
-        """Return the numbers that are waited for."""
-        return self._numbers()
+        """Return the renders that the sensor waits for."""
+        return self._task_ids()
 
-    def watch(self, hook: RenderbusHook) -> TaskWorkerPoller:
-        """Return what looks at the tasks from a worker."""
+    def make_poller(self, hook: RenderbusHook) -> TaskWorkerPoller:
+        """Return what polls on a worker."""
         return TaskWorkerPoller(
             hook,
-            self._numbers(),
-            *self._states(),
-            ignore_stops_until=self._forgives_until,
+            self._task_ids(),
+            *self._wait_states(),
+            ignore_stops_until=self._ignore_stops_until,
             keeps_state=not self.reschedule,
         )
 
-    def trigger(self, deadline: float) -> RenderbusTaskTrigger:
-        """Return what waits for the tasks in the triggerer."""
-        wanted, failed = self._states()
+    def make_trigger(self, deadline: float) -> RenderbusTaskTrigger:
+        """Return the trigger that waits until a deadline."""
+        target_states, failed_states = self._wait_states()
         return RenderbusTaskTrigger(
             self.renderbus_conn_id,
-            self._numbers(),
-            sorted(wanted),
-            None if failed is None else sorted(failed),
+            self._task_ids(),
+            sorted(target_states),
+            None if failed_states is None else sorted(failed_states),
             self.poke_interval,
             deadline,
             cancel_on_kill=self.cancel_on_kill,
-            ignore_stops_until=self._forgives_until,
+            ignore_stops_until=self._ignore_stops_until,
         )
 
-    def result(self, reached: Any) -> Any:
-        """Return a single render as such."""
-        return reached[0] if self._is_single() else reached
+    def build_result(self, value: Any) -> Any:
+        """Return the summary itself for a single render."""
+        return value[0] if self._is_single() else value
 
-    def _take_over(self, context: Context) -> None:
-        """Answer for the renders from now on; those that were stopped with an earlier try are started again.
+    def _reattach(self, context: Context) -> None:
+        """Own the renders from now on, and restart those that were stopped with an earlier try.
 
-        A sensor in mode "reschedule" does so at its first look only, or it would undo what a person does.
+        In mode "reschedule", only the first poll of a try does so, or it would undo a user's stop.
         """
-        self.owned_render_task_ids = self._numbers()
-        if context["ti"].try_number > 1 and not (self.reschedule and _has_looked(context)):
-            self._forgives_until = time.time() + STALE_STOP_WINDOW
+        self.owned_render_task_ids = self._task_ids()
+        if context["ti"].try_number > 1 and not (self.reschedule and _was_rescheduled(context)):
+            self._ignore_stops_until = self.hook.clock.now() + STALE_STOP_WINDOW
             restart_stopped(self.hook, self.owned_render_task_ids)
 
-    def _link(self, context: Context) -> None:
-        """Link the task's page; of a list, the first one's."""
-        self.link_console(context, self.hook.console_url(self._numbers()[0]))
+    def _set_link(self, context: Context) -> None:
+        """Link the console page of the render; of a list, that of the first."""
+        self.link_console(context, self.hook.console_url(self._task_ids()[0]))
 
     def _is_single(self) -> bool:
-        given: Any = self.render_task_id
-        return given is None or isinstance(given, str | int)
+        value: Any = self.render_task_id
+        return value is None or isinstance(value, str | int)
 
-    def _numbers(self) -> list[int]:
-        given: Any = self.render_task_id
-        return parse_task_ids("render_task_id", [given] if self._is_single() else given)
+    def _task_ids(self) -> list[int]:
+        value: Any = self.render_task_id
+        return parse_task_ids("render_task_id", [value] if self._is_single() else value)
 
-    def _states(self) -> tuple[frozenset[TaskStatus], frozenset[TaskStatus] | None]:
-        wanted, failed = self.target_states, self.failed_states
+    def _wait_states(self) -> tuple[frozenset[TaskStatus], frozenset[TaskStatus] | None]:
+        """Return target and failed states."""
+        target, failed = self.target_states, self.failed_states
         return (
-            FINISHED if wanted is None else parse_task_statuses("target_states", wanted),
+            FINISHED if target is None else parse_task_statuses("target_states", target),
             None if failed is None else parse_task_statuses("failed_states", failed),
         )
 
 
-def _has_looked(context: Context) -> bool:
-    """Return whether this try of a sensor has looked before, and was rescheduled."""
+def _was_rescheduled(context: Context) -> bool:
+    """Return whether this try of a sensor has polled before, and was rescheduled."""
     ti: Any = context["ti"]
     if AIRFLOW_V_3_0_PLUS:
         return ti.get_first_reschedule_date(context) is not None
-    from airflow.models.taskreschedule import TaskReschedule  # noqa: PLC0415 - only Airflow 2 lets a worker
+    from airflow.models.taskreschedule import TaskReschedule  # noqa: PLC0415 - only on Airflow 2
     from airflow.utils.session import create_session  # noqa: PLC0415 - likewise
 
     this_try = {

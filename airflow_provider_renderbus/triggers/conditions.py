@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
-from airflow_provider_renderbus.renders.conditions import FramesDone, FramesSnapshot, restored
+from airflow_provider_renderbus.renders.conditions import FramesDone, FramesSnapshot, condition_from_dict
 from airflow_provider_renderbus.renders.results import WaitResult, timed_out
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
@@ -68,7 +68,7 @@ class RenderbusConditionTrigger(RenderbusTrigger):
 
     async def _evaluations(self, poller: Poller) -> AsyncGenerator[Evaluation]:
         """Evaluate the condition whenever its result may have changed."""
-        condition = restored(self.condition)
+        condition = condition_from_dict(self.condition)
         if isinstance(condition, FramesDone):
             # Frames are done when the counters of the task change, which are part of a page of a hundred
             # tasks. Only the names of frames take another request.

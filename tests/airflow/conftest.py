@@ -10,6 +10,8 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.calls import account as account_calls
 from airflow_provider_renderbus.api.models import account as account_models
 from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.clients.clock import Clock
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from tests.scenes import task_json
 from tests.transfer_command import transfer_command
 
@@ -61,9 +63,19 @@ def state(client):
 
 
 @pytest.fixture
+def hook_sleeps(monkeypatch):
+    """Hands every hook a clock that sleeps in another way."""
+
+    def hook_sleeps(sleep):
+        monkeypatch.setattr(RenderbusHook, "clock", Clock(sleep=sleep))
+
+    return hook_sleeps
+
+
+@pytest.fixture
 def no_pause_before_a_stop(monkeypatch):
     monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.STOP_POLL_INTERVAL", 0.0)
-    monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.STOP_POLL_INTERVAL", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_POLL_INTERVAL", 0.0)
 
 
 @pytest.fixture

@@ -94,8 +94,8 @@ def test_submit_without_a_task_json_fails_without_a_retry(client):
         RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number).execute(context())
 
 
-def test_submit_can_wait_on_the_worker(farm, created, monkeypatch):
-    monkeypatch.setattr("airflow_provider_renderbus.operators.waiting.time.sleep", farm.advance)
+def test_submit_can_wait_on_the_worker(farm, created, hook_sleeps):
+    hook_sleeps(farm.advance)
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=created, wait_for_completion=True, poll_interval=60
     )
@@ -107,7 +107,7 @@ def test_waiting_on_the_worker_ends_at_the_time_out(created):
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=created, wait_for_completion=True, timeout=1e-6
     )
-    with pytest.raises(AirflowException, match="the time to wait is over"):
+    with pytest.raises(AirflowException, match="Timed out waiting"):
         submit.execute(context())
 
 

@@ -29,9 +29,9 @@ def scene(tmp_path):
 
 
 @pytest.fixture(params=["worker", "triggerer"])
-def rendered(request, farm, scene, tmp_path, monkeypatch):
+def rendered(request, farm, scene, tmp_path, hook_sleeps):
     """Runs a try of the Airflow task; its store lives on."""
-    monkeypatch.setattr("time.sleep", lambda seconds: farm.advance(max(seconds, STEP)))
+    hook_sleeps(lambda seconds: farm.advance(max(seconds, STEP)))
     deferrable = request.param == "triggerer"
     store = Store()
 

@@ -61,8 +61,8 @@ class AirflowTask:
 
 
 @pytest.fixture(params=[True, False], ids=["store", "marker"])
-def airflow_task(request, farm, monkeypatch):
-    monkeypatch.setattr("airflow_provider_renderbus.operators.waiting.time.sleep", farm.advance)
+def airflow_task(request, farm, hook_sleeps):
+    hook_sleeps(farm.advance)
     return AirflowTask(farm, request.param)
 
 
@@ -146,7 +146,7 @@ def test_render_max_cost_not_positive_submits_nothing(airflow_task, submitted_id
 
 def test_render_retry_max_cost_not_positive_stops_render(airflow_task, client):
     render_task_id = start_render(airflow_task)
-    with pytest.raises(AirflowFailException, match=r"max_cost: .*does not run any more"):
+    with pytest.raises(AirflowFailException, match=r"max_cost: .*is no longer running"):
         airflow_task.try_once(max_cost="-5")
     assert client.send(calls.query_task_info([render_task_id]))[render_task_id].status is TaskStatus.STOP
 
@@ -196,7 +196,6 @@ def test_render_id_missing_in_one_response_reattaches(airflow_task, submitted_id
         return send(hook, call)
 
     monkeypatch.setattr(RenderbusHook, "send", send_without_first_result)
-    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow_task.farm.advance)
     assert airflow_task.try_once()["render_task_id"] == render_task_id
     assert missed
     assert submitted_ids() == [render_task_id]
@@ -219,7 +218,8 @@ def test_render_worker_died_before_submit_submits_once(
     result = airflow_task.try_once()
     assert submitted_ids() == [result["render_task_id"]]
     if airflow_task.store is not None:
-        assert result["render_task_id"] == airflow_task.store["renderbus_render"]["number"] == 35000001
+        stored = airflow_task.store["renderbus_render"]
+        assert result["render_task_id"] == stored["render_task_id"] == 35000001
 
 
 def test_render_late_submit_of_earlier_try_reattaches(airflow_task, client, submitted_ids, monkeypatch):
@@ -234,7 +234,8 @@ def test_render_late_submit_of_earlier_try_reattaches(airflow_task, client, subm
         return False
 
     monkeypatch.setattr("airflow_provider_renderbus.renders.submit.confirm_submitted", submit_arrives)
-    assert airflow_task.try_once()["render_task_id"] == airflow_task.store["renderbus_render"]["number"]
+    stored = airflow_task.store["renderbus_render"]
+    assert airflow_task.try_once()["render_task_id"] == stored["render_task_id"]
     assert len(submitted_ids()) == 1
 
 
@@ -248,13 +249,12 @@ def test_render_invalid_task_json_submits_nothing(airflow_task, submitted_ids):
 def test_render_unknown_stored_id_renders_again(airflow_task, monkeypatch):
     if airflow_task.store is None:
         pytest.skip("without a store there is no stored id")
-    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.time.sleep", airflow_task.farm.advance)
-    airflow_task.store.set("renderbus_render", {"number": 1, "max_tries": 2})
+    airflow_task.store.set("renderbus_render", {"render_task_id": 1, "max_tries": 2})
     assert airflow_task.try_once()["render_task_id"] != 1
 
 
 def test_render_timeout_is_retryable(airflow_task):
-    with pytest.raises(AirflowException, match="time to wait is over"):
+    with pytest.raises(AirflowException, match="Timed out waiting"):
         airflow_task.try_once(timeout=1e-6)
     assert airflow_task.try_once()["state"] == TaskStatus.FINISHED.name
 

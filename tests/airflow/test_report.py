@@ -33,10 +33,12 @@ def test_a_failure_says_which_frames_and_why(ended, farm):
     with pytest.raises(AirflowException) as failure:
         submit(ended).execute(context())
     told = str(failure.value)
-    assert f"task {ended} is FINISHED_HAS_FAILED" in told
-    assert re.search(rf"2 done, 2 failed, .* cost \d.*, \d+ s: http://{farm.address}/task/{ended}", told)
+    assert f"Render {ended} (sh010.blend): FINISHED_HAS_FAILED" in told
+    assert re.search(
+        rf"(?s)2 of 4 frames done, 2 failed, \d+ s, cost \d.*http://{farm.address}/task/{ended}", told
+    )
     for frame in (2, 3):
-        assert f"frame {frame} failed; the end of its log: " in told
+        assert f"Frame {frame} failed, end of its log: " in told
         assert REASON.format(frame) in told
 
 
@@ -50,6 +52,6 @@ def test_a_result_holds_the_same(ended, farm):
 
 def test_logs_that_do_not_come_hide_no_end(ended, farm, caplog):
     farm.inject("code", code=400, calls=["query_task_frames"])
-    with pytest.raises(AirflowException, match=f"task {ended} is FINISHED_HAS_FAILED"):
+    with pytest.raises(AirflowException, match=rf"Render {ended} \(sh010.blend\): FINISHED_HAS_FAILED"):
         submit(ended).execute(context())
-    assert f"The failed frames of task {ended} could not be asked for" in caplog.text
+    assert f"Render {ended}: could not list its failed frames" in caplog.text

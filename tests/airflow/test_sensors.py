@@ -20,7 +20,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse, UnknownTask
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.renders.conditions import FramesDone, restored, stored
+from airflow_provider_renderbus.renders.conditions import FramesDone, condition_from_dict, condition_to_dict
 from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult
 from airflow_provider_renderbus.sensors.conditions import (
     RenderbusFramesSensor,
@@ -87,7 +87,7 @@ class TestTasks:
     def test_a_list_is_lost_with_its_first_failure(self, waiting, client, submitted):
         other = client.send(calls.create_task()).ids[0]
         client.send(calls.stop_task([submitted]))
-        with pytest.raises(AirflowFailException, match=f"task {submitted} is STOP"):
+        with pytest.raises(AirflowFailException, match=rf"Render {submitted} \(.+\): STOP"):
             waiting.look(RenderbusTaskSensor, render_task_id=[other, submitted])
 
     def test_other_states_can_be_waited_for(self, waiting, client, half_done):
@@ -159,7 +159,7 @@ class TestFrames:
 
     def test_a_stopped_task_fails_without_a_retry(self, waiting, client, half_done):
         client.send(calls.stop_task([half_done]))
-        with pytest.raises(AirflowFailException, match="is STOP"):
+        with pytest.raises(AirflowFailException, match=": STOP "):
             waiting.look(RenderbusFramesSensor, render_task_id=half_done)
         assert waiting.look(RenderbusFramesSensor, render_task_id=half_done, min_fraction=0.25)
 
@@ -310,7 +310,7 @@ class TestModes:
 
         was_rescheduled(later["ti"])
         client.send(calls.stop_task([submitted]))
-        with pytest.raises(AirflowFailException, match="is STOP"):
+        with pytest.raises(AirflowFailException, match=": STOP "):
             RenderbusTaskSensor(task_id="wait", **options).execute(later)
 
     @pytest.mark.parametrize(("kind", "options"), SENSORS)
@@ -323,11 +323,14 @@ class TestModes:
 def test_a_condition_of_another_version_is_refused_loudly():
     condition = FramesDone(7, ("1",), 1.0)
     assert (
-        restored(BaseSerialization.deserialize(BaseSerialization.serialize(stored(condition)))) == condition
+        condition_from_dict(
+            BaseSerialization.deserialize(BaseSerialization.serialize(condition_to_dict(condition)))
+        )
+        == condition
     )
-    for other in ({}, {"kind": "weather"}, {"kind": "frames"}, {**stored(condition), "mood": 1}):
+    for other in ({}, {"kind": "weather"}, {"kind": "frames"}, {**condition_to_dict(condition), "mood": 1}):
         with pytest.raises(VersionMismatch, match="same version"):
-            restored(other)
+            condition_from_dict(other)
 
 
 def test_a_trigger_with_a_condition_of_another_version_may_be_tried_again(connection):

@@ -62,7 +62,7 @@ class TestAStop:
 
     @pytest.fixture(autouse=True)
     def _no_time_passes(self, monkeypatch):
-        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.STOP_POLL_INTERVAL", 0.0)
+        monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_POLL_INTERVAL", 0.0)
 
     def test_one_that_does_not_come_about_is_ordered_again(self, act, info, half_done, monkeypatch):
         """As after an order that the farm took and lost."""
@@ -82,9 +82,9 @@ class TestAStop:
     def test_one_that_the_farm_does_not_confirm_fails_and_may_be_tried_again(
         self, act, info, farm, half_done, monkeypatch
     ):
-        monkeypatch.setattr("airflow_provider_renderbus.cancel_on_kill.STOP_TIMEOUT", 0.0)
+        monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_TIMEOUT", 0.0)
         farm.inject("state", state=5, calls=["query_task_info"])
-        with pytest.raises(AirflowException, match="could not be stopped: it may still be running") as failed:
+        with pytest.raises(AirflowException, match="could not be stopped, may still be running") as failed:
             act(actions.RenderbusStopTaskOperator)
         assert not isinstance(failed.value, AirflowFailException)
 
@@ -140,8 +140,8 @@ class TestARetryOfARecommit:
     """The worker may have died after the farm was asked: to ask again would be to pay again."""
 
     @pytest.fixture(autouse=True)
-    def _rendered(self, farm, submitted, monkeypatch):
-        monkeypatch.setattr("time.sleep", farm.advance)
+    def _rendered(self, farm, submitted, hook_sleeps):
+        hook_sleeps(farm.advance)
         farm.advance(3600)
 
     @pytest.fixture
@@ -192,8 +192,8 @@ class TestFailedFrames:
         assert info().cost > cost
         assert set(frame_states().values()) == {FrameStatus.DONE}
 
-    def test_a_retry_leaves_those_alone_that_were_rendered_again(self, act, info, farm, monkeypatch):
-        monkeypatch.setattr("time.sleep", farm.advance)
+    def test_a_retry_leaves_those_alone_that_were_rendered_again(self, act, info, farm, hook_sleeps):
+        hook_sleeps(farm.advance)
         farm.advance(3600)
         act(actions.RenderbusRecommitFramesOperator, try_number=2)
         act(actions.RenderbusRecommitFramesOperator, try_number=3)

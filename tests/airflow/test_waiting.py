@@ -57,7 +57,9 @@ class TestOnWorker:
 
     def test_sensor_stopped_render_fails_without_retries(self, client, submitted):
         client.send(calls.stop_task([submitted]))
-        with pytest.raises(AirflowFailException, match=rf"task {submitted} is STOP .* of 4 frames done"):
+        with pytest.raises(
+            AirflowFailException, match=rf"Render {submitted} \(.+\): STOP .* of 4 frames done"
+        ):
             sensor(submitted).poke(context())
 
     def test_sensor_failed_poll_pokes_again(self, submitted, monkeypatch, caplog):
@@ -79,16 +81,16 @@ class TestOnWorker:
             task.poke(context())
         farm.advance(3600)
         task.poke(context())
-        assert len([line for line in caplog.messages if line.startswith(f"task {submitted} is")]) == 2
+        assert len([line for line in caplog.messages if line.startswith(f"Render {submitted} (")]) == 2
 
     def test_sensor_rescheduled_logs_only_end(self, farm, submitted, caplog):
         caplog.set_level(logging.INFO, "airflow_provider_renderbus")
         for _ in range(3):
             sensor(submitted, mode="reschedule").poke(context())
-        assert f"task {submitted}" not in caplog.text
+        assert f"Render {submitted}" not in caplog.text
         farm.advance(3600)
         sensor(submitted, mode="reschedule").poke(context())
-        assert caplog.text.count(f"task {submitted} is") == 1
+        assert caplog.text.count(f"Render {submitted} (") == 1
 
     def test_sensor_invalid_render_task_id_fails(self):
         with pytest.raises(AirflowFailException, match=r"^render_task_id: must be a task id"):
@@ -117,14 +119,14 @@ class TestInTriggerer:
     def test_trigger_stopped_render_fails_without_retries(self, client, submitted):
         client.send(calls.stop_task([submitted]))
         event = first_event(deferred_trigger(submitted))
-        with pytest.raises(AirflowFailException, match="is STOP"):
+        with pytest.raises(AirflowFailException, match=": STOP "):
             sensor(submitted).execute_complete(context(), event.to_dict())
 
     def test_trigger_deadline_passed_times_out(self, submitted):
         trigger = deferred_trigger(submitted, timeout=0)
         assert trigger.deadline <= time.time()
         event = first_event(trigger)
-        with pytest.raises(AirflowSensorTimeout, match=rf"time to wait is over: task {submitted} is "):
+        with pytest.raises(AirflowSensorTimeout, match=rf"Timed out waiting: Render {submitted} \(.+\): "):
             sensor(submitted).execute_complete(context(), event.to_dict())
 
     def test_sensor_invalid_connection_fails_before_deferral(self, monkeypatch):

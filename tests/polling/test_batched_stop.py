@@ -28,7 +28,7 @@ def test_run_stop_task_keeps_running_gives_up_after_stop_timeout():
         queries = SharedQueries(Client(), WarnOnce(logging.getLogger()), "Renders", breaker, now)
         start = now()
         request = await run_stop([7], lambda _: nullcontext(SimpleNamespace(queries=queries)), now)
-        assert "task 7 could not be stopped" in request.result_message([7])
+        assert "render 7 could not be stopped" in request.result_message([7])
         assert STOP_TIMEOUT <= now() - start < STOP_TIMEOUT + 5
 
     run(body())

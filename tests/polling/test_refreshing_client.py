@@ -14,7 +14,7 @@ from airflow_provider_renderbus.polling import shared_poller as module
 from airflow_provider_renderbus.polling.batched_stop import stop_tasks
 from airflow_provider_renderbus.polling.refreshing_client import LOOKUP_TTL, RefreshingClient
 from airflow_provider_renderbus.polling.shared_poller import shared_poller
-from airflow_provider_renderbus.renders.conditions import SufficientFunds, stored
+from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
 from airflow_provider_renderbus.renders.results import Outcome
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from dev.harness.virtual_time_loop import run
@@ -47,7 +47,7 @@ async def wait_for_task(task_id):
 
 
 async def wait_for_funds():
-    trigger = RenderbusConditionTrigger("farm", stored(SufficientFunds("100")), INTERVAL, LATER)
+    trigger = RenderbusConditionTrigger("farm", condition_to_dict(SufficientFunds("100")), INTERVAL, LATER)
     async with shared_poller("farm", INTERVAL, LATER) as poller:
         return (await trigger.wait(poller)).outcome
 
@@ -125,7 +125,7 @@ class TestChangedKey:
             wait.cancel()
             await asyncio.wait([wait])
             hook.error = AssertionError("a stop must not look a connection up")
-            assert await stop_tasks("farm", INTERVAL, [3]) == "task 3 does not run any more"
+            assert await stop_tasks("farm", INTERVAL, [3]) == "render 3 is no longer running"
 
         run(body())
 
@@ -136,7 +136,7 @@ class TestChangedKey:
             wait.cancel()
             await asyncio.wait([wait])
             rotate(hook, access_key="second")
-            assert await stop_tasks("farm", INTERVAL, [3]) == "task 3 does not run any more"
+            assert await stop_tasks("farm", INTERVAL, [3]) == "render 3 is no longer running"
 
         run(body())
         assert hook.lookups == 2

@@ -17,7 +17,7 @@ def test_stop_request_refused_page_is_bisected_down_to_its_cause():
     for _ in range(3):
         request.record_error(REFUSED, [3])
     assert sorted(request.pages()) == [[1, 2], [4]]
-    assert request.result_message([1, 3]).startswith("task 1, 3 could not be stopped")
+    assert request.result_message([1, 3]).startswith("renders 1, 3 could not be stopped")
 
 
 def test_stop_request_page_without_answer_stays_whole():
@@ -33,4 +33,4 @@ def test_stop_request_idle_task_is_not_stopped(settings):
         while pages := list(request.pages()):
             client.run(request.stop_page(pages[0]))
         assert not client.run(flows.get_task(task_id)).is_submitted
-    assert request.result_message([task_id]) == f"task {task_id} does not run any more"
+    assert request.result_message([task_id]) == f"render {task_id} is no longer running"

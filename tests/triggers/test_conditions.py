@@ -3,7 +3,7 @@
 import asyncio
 
 from airflow_provider_renderbus.api.states import FrameStatus
-from airflow_provider_renderbus.renders.conditions import FramesDone, SufficientFunds, stored
+from airflow_provider_renderbus.renders.conditions import FramesDone, SufficientFunds, condition_to_dict
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from tests.polling.fake_farm import task_item
 from tests.polling.poller_harness import INTERVAL, run_with_poller
@@ -16,7 +16,7 @@ def frame_queries(harness):
 
 
 def wait_for(harness, condition):
-    trigger = RenderbusConditionTrigger("farm", stored(condition), INTERVAL, 1e6)
+    trigger = RenderbusConditionTrigger("farm", condition_to_dict(condition), INTERVAL, 1e6)
     return asyncio.ensure_future(trigger.wait(harness.poller))
 
 
@@ -24,7 +24,7 @@ class TestConditionTrigger:
     def test_frames_trigger_fraction_sends_no_request_of_its_own(self):
         async def body(harness):
             harness.join(*range(1, 51))
-            waits = [wait_for(harness, FramesDone(task_id, share=0.5)) for task_id in range(51, 101)]
+            waits = [wait_for(harness, FramesDone(task_id, min_fraction=0.5)) for task_id in range(51, 101)]
             await asyncio.sleep(1)
             assert len(harness.farm.requests) == 1
             harness.farm.items[60] = task_item(60, done=5)

@@ -37,7 +37,7 @@ _MOST_CLEARS = 2
 _LONGEST = 6 * 3600.0
 _RESTARTS = 6
 # What the product says where it cannot keep its word.
-_LOUD = "could not be stopped: it may still be running"
+_LOUD = "could not be stopped, may still be running"
 _PRODUCT = "airflow_provider_renderbus"
 # What these log is about many tasks.
 _SHARED = tuple(f"{_PRODUCT}.{module}" for module in ("farm", "polling.poller", "polling.shared_poller"))

@@ -14,6 +14,8 @@ from unittest import mock
 
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.clients.clock import Clock
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.poller import Poller
 from dev.harness.virtual_time_loop import VirtualTimeLoop
 
@@ -68,6 +70,8 @@ def _driven(loop: asyncio.AbstractEventLoop, sleep: Callable[[float], None], see
     with contextlib.ExitStack() as ends:
         for function, given in bound:
             ends.enter_context(mock.patch.dict(function.__kwdefaults__, given))
+        clock = Clock(now=wall, monotonic=loop.time, sleep=sleep)
+        ends.enter_context(mock.patch.object(RenderbusHook, "clock", clock))
         ends.enter_context(mock.patch("time.time", wall))
         ends.enter_context(mock.patch("time.monotonic", loop.time))
         ends.enter_context(mock.patch("time.sleep", sleep))

@@ -1,0 +1,54 @@
+"""Restarts renders that were stopped, for a later try of the Airflow task."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients import flows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_renderbus.renders.client import RenderClient
+
+log = logging.getLogger(__name__)
+
+# Seconds after a try reattached to a render during which a stop is taken for that of the try before.
+STALE_STOP_WINDOW = 60.0
+_RESTARTABLE = {
+    TaskStatus.STOP,
+    TaskStatus.USER_STOP,
+    TaskStatus.TIME_OUT_STOP,
+    TaskStatus.FINISHED_HAS_STOPPED,
+}
+# Seconds before each poll for the effect of a request.
+_RESTART_POLL_DELAYS = (0.0, 2.0, 5.0, 10.0)
+
+
+def restart_stopped(client: RenderClient, task_ids: Iterable[int]) -> None:
+    """Restart those renders of an earlier try that were stopped, and leave the others as they are."""
+    for task in client.run(flows.get_tasks(task_ids)).values():
+        if task.is_submitted and task.status in _RESTARTABLE:
+            log.info("Render %s: %s, restarting it", task.id, task.status.name)
+            restart(client, task.id)
+        else:
+            log.info("Render %s: reattached, %s", task.id, task.status.name)
+
+
+def restart(client: RenderClient, task_id: int) -> None:
+    """Restart a render, and wait until that shows."""
+    client.send(calls.start_task([task_id]))
+    wait_until_active(client, task_id)
+
+
+def wait_until_active(client: RenderClient, task_id: int) -> bool:
+    """Return whether a render is active within 17 s, so that its old end is not taken for a new one."""
+    for delay in _RESTART_POLL_DELAYS:
+        client.clock.sleep(delay)
+        task = client.run(flows.get_tasks([task_id])).get(task_id)
+        if task is not None and not task.is_terminal:
+            return True
+    return False
