@@ -1,4 +1,4 @@
-"""What this provider tells Airflow about itself."""
+"""The provider information that Airflow reads through the package's entry point."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INTEGRATION = "Renderbus"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's information; Airflow 3.3 builds the connection form from it alone."""
+    """Return the provider information. Airflow 3.2 and later build the connection form from it alone."""
     return {
         "package-name": "airflow-provider-renderbus",
         "name": "Renderbus",
@@ -53,24 +53,33 @@ def get_provider_info() -> dict[str, Any]:
             "renderbus": {
                 "description": "Settings of the Renderbus provider.",
                 "options": {
-                    "poll_interval": _seconds("Between two looks at a render, where a task sets none.", "30"),
-                    "connect_timeout": _seconds(
-                        "Until a connection to the farm must stand, where the connection sets none.", "10"
+                    "poll_interval": _float_option(
+                        "Seconds between polls of a render when the task does not set poll_interval.", "30"
                     ),
-                    "read_timeout": _seconds(
-                        "That the farm may stay silent, where the connection sets none.", "60"
+                    "connect_timeout": _float_option(
+                        "Seconds to wait for a connection to the farm when the Airflow connection does "
+                        "not set connect_timeout.",
+                        "10",
                     ),
-                    "transfer_command": _path(
-                        "The vendor's rayvision_transmitter on the workers, where the connection names none.",
+                    "read_timeout": _float_option(
+                        "Seconds to wait for data of a response when the Airflow connection does not "
+                        "set read_timeout.",
+                        "60",
+                    ),
+                    "transfer_command": _path_option(
+                        "Path of the vendor's rayvision_transmitter on the workers when the Airflow "
+                        "connection does not set transfer_command.",
                         "/opt/rayvision/transmission/linux/rayvision_transmitter",
                     ),
-                    "transfer_folder": _path(
-                        "Folder of a worker for what transfers remember and for the command's own logs; "
-                        "renderbus in AIRFLOW_HOME where it is empty.",
+                    "transfer_state_folder": _path_option(
+                        "Path of a folder on the workers for the state of transfers and the logs of the "
+                        "transfer command; the folder renderbus in AIRFLOW_HOME if empty.",
                         "/var/lib/renderbus",
                     ),
-                    "transfer_silence": _seconds(
-                        "Without progress after which a transfer is ended, where a task sets none.", "900"
+                    "transfer_stall_timeout": _float_option(
+                        "Seconds without progress until a transfer is cancelled when the task does not set a "
+                        "stall timeout.",
+                        "900",
                     ),
                 },
             }
@@ -85,9 +94,9 @@ def _modules(*names: str) -> dict[str, Any]:
     }
 
 
-def _path(description: str, example: str) -> dict[str, Any]:
+def _path_option(description: str, example: str) -> dict[str, Any]:
     return {
-        "description": f"Path. {description}",
+        "description": description,
         "version_added": "0.1.0",
         "type": "string",
         "example": example,
@@ -95,9 +104,9 @@ def _path(description: str, example: str) -> dict[str, Any]:
     }
 
 
-def _seconds(description: str, default: str) -> dict[str, Any]:
+def _float_option(description: str, default: str) -> dict[str, Any]:
     return {
-        "description": f"Seconds. {description}",
+        "description": description,
         "version_added": "0.1.0",
         "type": "float",
         "example": None,

@@ -1,4 +1,4 @@
-"""The button in Airflow's page that leads to a task on the farm's web pages."""
+"""The extra link of operators and sensors: a render's page in the farm's web console."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ if TYPE_CHECKING:
 
 
 class RenderbusTaskLink(BaseOperatorLink):
-    """Leads to the task's page on the farm, also while the Airflow task still waits."""
+    """Link to the render's page in the farm's web console, available while the Airflow task waits too."""
 
-    # The same for all farms: Airflow shows it before it knows the connection.
+    # It names no farm, because Airflow shows it before it knows the connection.
     name = "Render task"
 
     @property
     def xcom_key(self) -> str:
-        """The key under which the address is kept."""
+        """Key of the XCom that holds the URL."""
         return "renderbus_task_link"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address.
+        """Return the URL of the render's page.
 
-        Airflow writes what this returns over the address that was pushed, each time the task leaves its
-        worker, so where the operator knows the address it must be the same.
+        Each time the task leaves its worker, Airflow overwrites the XCom with the return value. If the
+        operator knows the URL, the return value must therefore be that URL.
 
         :param operator: the operator.
-        :param ti_key: which run of it.
+        :param ti_key: key of the operator's task instance.
         """
-        address = getattr(operator, "console_address", None)
-        return address or XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+        return (
+            getattr(operator, "console_url", None) or XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+        )
 
 
-class ConsoleLinked:
-    """An operator or sensor with a link to its task on the farm's web pages."""
+class ConsoleLinkMixin:
+    """Adds the link to a render's page in the farm's web console to an operator or a sensor."""
 
     operator_extra_links: Collection[BaseOperatorLink] = (RenderbusTaskLink(),)
-    console_address: str | None = None
+    console_url: str | None = None
 
-    def link_console(self, context: Context, address: str) -> None:
-        """Show the link from now on, not only when the Airflow task has ended.
+    def push_console_url(self, context: Context, url: str) -> None:
+        """Show the link at once, not only when the Airflow task has ended.
 
-        :param context: of the Airflow task.
-        :param address: of the task's page.
+        :param context: context of the Airflow task.
+        :param url: URL of the render's page.
         """
-        self.console_address = address
-        context["ti"].xcom_push(key=RenderbusTaskLink().xcom_key, value=address)
+        self.console_url = url
+        context["ti"].xcom_push(key=RenderbusTaskLink().xcom_key, value=url)

@@ -24,7 +24,7 @@ def test_all_settings_of_transfers_are_told():
     options = get_provider_info()["config"]["renderbus"]["options"]
     told = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", DOCUMENT, re.MULTILINE)
     assert [name for name, _ in told] == [name for name in options if name.startswith("transfer_")]
-    assert dict(told)["transfer_silence"] == options["transfer_silence"]["default"]
+    assert dict(told)["transfer_stall_timeout"] == options["transfer_stall_timeout"]["default"]
 
 
 def test_the_command_is_got_as_the_error_says():

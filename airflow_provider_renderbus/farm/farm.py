@@ -188,7 +188,7 @@ class Farm:
             "extra": {
                 "protocol": "http",
                 "platform": PLATFORM,
-                "console_url": f"http://{self.address}/task/{{number}}",
+                "console_url": f"http://{self.address}/task/{{render_task_id}}",
                 "transfer_command": str(Path(sysconfig.get_path("scripts"), TRANSFER_COMMAND)),
             },
         }

@@ -1,4 +1,4 @@
-"""Reading an Airflow connection of type ``renderbus``."""
+"""Reads an Airflow connection of type ``renderbus``."""
 
 from __future__ import annotations
 
@@ -15,84 +15,92 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.clients.settings import Settings
 
-# Seconds, where neither the connection nor Airflow's configuration says otherwise.
+# Seconds, if set neither in the connection nor in Airflow's configuration.
 TIMEOUTS = {"connect_timeout": "10", "read_timeout": "60"}
-# Airflow's names of these fields, with the labels that its form shows instead.
-_CALLED = {"domain": "host (domain)", "access_id": "login (access id)", "access_key": "password (access key)"}
+# Airflow's names of these fields, with the labels in its form.
+_FORM_LABELS = {
+    "domain": "host (domain)",
+    "access_id": "login (access id)",
+    "access_key": "password (access key)",
+}
 
 
 def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
-    """Return the settings of a client from a connection.
+    """Return a client's settings from a connection.
 
     :param connection: the connection.
-    :param extra: the connection's extra, read from JSON.
-    :raises ValueError: fields are wrong or missing; all of them are named at once.
+    :param extra: extra of the connection, parsed from JSON.
+    :raises ValueError: fields are invalid or missing; the error names all of them.
     """
     from airflow_provider_renderbus.clients.settings import Settings
 
-    given = {name: value for name, value in extra.items() if value not in (None, "")}
-    unknown = sorted(given.keys() - EXTRA_FIELDS.keys())
+    extra_values = {name: value for name, value in extra.items() if value not in (None, "")}
+    unknown = sorted(extra_values.keys() - EXTRA_FIELDS.keys())
     problems = []
     if unknown:
-        problems.append(f"{', '.join(unknown)}: no such field of extra; there are {', '.join(EXTRA_FIELDS)}")
-    options = {name: value for name, value in given.items() if name in EXTRA_FIELDS.keys() - HOOK_ONLY_FIELDS}
-    for name in ("connect_timeout", "read_timeout"):
-        options[name] = _number(options.get(name, conf.get("renderbus", name, fallback=TIMEOUTS[name])))
+        problems.append(f"{', '.join(unknown)}: must be one of the extra fields {', '.join(EXTRA_FIELDS)}")
+    options = {
+        name: value for name, value in extra_values.items() if name in EXTRA_FIELDS.keys() - HOOK_ONLY_FIELDS
+    }
+    for name, default in TIMEOUTS.items():
+        options[name] = _parse_float(options.get(name, conf.get("renderbus", name, fallback=default)))
     if "verify" in options:
-        options["verify"] = _yes_or_no(options["verify"])
-    address = given.get("console_url", "https://")
-    if not isinstance(address, str) or not address.startswith(("http://", "https://")):
-        problems.append(f"console_url: an address that begins with http is wanted, not {address!r}")
-    if not isinstance(given.get("transfer_command", ""), str):
-        problems.append(f"transfer_command: a path is wanted, not {given['transfer_command']!r}")
-    if not isinstance(_yes_or_no(given.get("use_main_account", False)), bool):
-        problems.append(f"use_main_account: true or false is wanted, not {given['use_main_account']!r}")
+        options["verify"] = _parse_bool(options["verify"])
+    url = extra_values.get("console_url", "https://")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        problems.append(f"console_url: must be a URL that begins with http, got {url!r}")
+    command = extra_values.get("transfer_command", "")
+    if not isinstance(command, str):
+        problems.append(f"transfer_command: must be a path, got {command!r}")
+    main_account = _parse_bool(extra_values.get("use_main_account_storage", False))
+    if not isinstance(main_account, bool):
+        problems.append(f"use_main_account_storage: must be true or false, got {main_account!r}")
     port = f":{connection.port}" if connection.port else ""
     try:
         settings = Settings(
             domain=f"{connection.host or DEFAULT_HOST}{port}",
             access_id=connection.login or "",
             access_key=connection.password or "",
-            display_names=_CALLED,
+            display_names=_FORM_LABELS,
             **options,
         )
-    except ValueError as problem:
-        problems.append(str(problem))
+    except ValueError as error:
+        problems.append(str(error))
     else:
         if not problems:
             return settings
     raise ValueError(f"connection {connection.conn_id!r} cannot be used: {'; '.join(problems)}")
 
 
-def console_url(template: str | None, settings: Settings, number: int) -> str:
-    """Return the address of a task on the farm's web pages.
+def console_url(template: str | None, settings: Settings, render_task_id: int) -> str:
+    """Return the URL of a render in the farm's web console.
 
-    The live farm documents no address for a single task, so without a template it is the entry page.
+    The live farm documents no URL for a single render, so without a template it is the entry page.
 
-    :param template: the connection's ``console_url``, with ``{number}`` where the task's number stands.
-    :param settings: which farm it is.
-    :param number: the task's number.
+    :param template: ``console_url`` of the connection, with ``{render_task_id}`` in it.
+    :param settings: settings of the farm.
+    :param render_task_id: id of the render on the farm.
     """
     if template:
-        return template.replace("{number}", str(number))
+        return template.replace("{render_task_id}", str(render_task_id))
     return f"{settings.protocol}://{settings.domain}/"
 
 
 def uses_main_account_storage(extra: Mapping[str, Any]) -> bool | None:
-    """Return whether scenes go to the main account's storage, or None where the connection leaves it open.
+    """Return whether scenes go to the main account's storage, or None if the connection does not say.
 
-    :param extra: the connection's extra, read from JSON.
+    :param extra: extra of the connection, parsed from JSON.
     """
-    given = extra.get("use_main_account")
-    return None if given in (None, "") else bool(_yes_or_no(given))
+    value = extra.get("use_main_account_storage")
+    return None if value in (None, "") else bool(_parse_bool(value))
 
 
-def _number(value: Any) -> Any:
+def _parse_float(value: Any) -> Any:
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
         return value
 
 
-def _yes_or_no(value: Any) -> Any:
+def _parse_bool(value: Any) -> Any:
     return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value

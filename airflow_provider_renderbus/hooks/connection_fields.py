@@ -1,7 +1,7 @@
-"""The fields of a connection of type ``renderbus``, in one table.
+"""Fields of a connection of type ``renderbus``, in one table.
 
-The provider's information builds Airflow's connection form from it, and the hook reads connections by it.
-Nothing is imported here: Airflow reads the provider's information at every start.
+Airflow builds its connection form from the table, and the hook reads connections by it. This module imports
+nothing of the provider, because Airflow reads the provider's information at every start.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ DEFAULT_CONN_ID = "renderbus_default"
 
 
 class ExtraField(NamedTuple):
-    """A field of the connection's extra: its label, its JSON schema and what it is for."""
+    """Label, JSON schema and description of a field of the connection's extra."""
 
     label: str
     schema: dict[str, Any]
@@ -24,7 +24,7 @@ EXTRA_FIELDS: dict[str, ExtraField] = {
     "platform": ExtraField(
         "Platform",
         {"type": ["string", "null"], "default": "W2"},
-        "The render platform's short name (W2, W3, GPU) or number.",
+        "Render platform: short name (W2, W3, GPU) or id.",
     ),
     "protocol": ExtraField(
         "Protocol",
@@ -32,45 +32,44 @@ EXTRA_FIELDS: dict[str, ExtraField] = {
         "http only for a farm on this machine.",
     ),
     "connect_timeout": ExtraField(
-        "Connect time-out",
+        "Connect timeout",
         {"type": ["number", "null"], "minimum": 0.1, "maximum": 600},
-        "Seconds until a connection must stand; [renderbus] connect_timeout (10) where it is left out.",
+        "Seconds to wait for a connection; [renderbus] connect_timeout (10) if empty.",
     ),
     "read_timeout": ExtraField(
-        "Read time-out",
+        "Read timeout",
         {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600},
-        "Seconds that the farm may stay silent; [renderbus] read_timeout (60) where it is left out.",
+        "Seconds to wait for data of a response; [renderbus] read_timeout (60) if empty.",
     ),
     "verify": ExtraField(
         "Verify TLS",
         {"type": ["boolean", "null"], "default": True},
-        "Whether the farm's certificate is checked.",
+        "Whether the farm's TLS certificate is verified.",
     ),
     "ca_bundle": ExtraField(
         "CA bundle",
         {"type": ["string", "null"]},
-        "Path of a file with the authorities to trust in place of the usual ones.",
+        "Path of a file with the certificate authorities to trust instead of the default ones.",
     ),
     "console_url": ExtraField(
-        "Console address",
+        "Console URL",
         {"type": ["string", "null"], "format": "url"},
-        "Address of a task on the farm's web pages, with {number} where its number stands.",
+        "URL of a render in the farm's web console, with {render_task_id} in it.",
     ),
-    "use_main_account": ExtraField(
+    "use_main_account_storage": ExtraField(
         "Main account's storage",
         {"type": ["boolean", "null"]},
-        "Whether scenes go to the main account's storage; the account's profile tells where it is left out.",
+        "Whether scenes go to the main account's storage; as the account's profile says if empty.",
     ),
     "transfer_command": ExtraField(
         "Transfer command",
         {"type": ["string", "null"]},
-        "Path of the vendor's rayvision_transmitter on the workers; [renderbus] transfer_command where it is "
-        "left out.",
+        "Path of the vendor's rayvision_transmitter on the workers; [renderbus] transfer_command if empty.",
     ),
 }
 
-# What is not a client's but the hook's.
-HOOK_ONLY_FIELDS = {"console_url", "transfer_command", "use_main_account"}
+# Fields that the hook uses itself; all others are settings of the client.
+HOOK_ONLY_FIELDS = {"console_url", "transfer_command", "use_main_account_storage"}
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema"],

@@ -1,6 +1,6 @@
-"""The connection form as Airflow 2.11 to 3.1 make it: with methods of the hook.
+"""The connection form of Airflow 2.11 to 3.1, which methods of the hook define.
 
-Later lines make it of the provider's information, which comes from the same table.
+Later versions build the form from the provider's information, which comes from the same table.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Return what is hidden, renamed or shown as an example among the fields that all connections have."""
+    """Return which of the fields common to all connections are hidden, relabeled or have a placeholder."""
     return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
 
 def form_widgets() -> dict[str, Any]:
     """Return a form field for each field of extra.
 
-    Numbers are text here: the form of these lines knows integers only.
+    Numbers are text fields, because the form of these versions supports integers only.
 
-    :raises ImportError: the packages that the form is made with are not installed; Airflow does without it.
+    :raises ImportError: the packages of the form are not installed; Airflow then works without it.
     """
     from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
     from wtforms import BooleanField, StringField

@@ -1,4 +1,4 @@
-"""What a refused access key comes to where the connection is looked up once more."""
+"""Decides what follows if the farm refuses the access key and the connection is looked up again."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ try:
 except ImportError:  # Airflow 2
     CONNECTION_LOOKUP_ERRORS: tuple[type[Exception], ...] = (AirflowException,)
 else:
-    # What Airflow's API server cannot answer comes as the latter, which is no AirflowException.
+    # Raised if Airflow's API server cannot respond. It is not an AirflowException.
     CONNECTION_LOOKUP_ERRORS = (AirflowException, AirflowRuntimeError)
-"""What Airflow raises where it does not tell a connection."""
+"""What Airflow raises if the lookup of a connection fails."""
 
 log = logging.getLogger(__name__)
 
 
 class AccountChangedError(AuthError):
-    """The farm refuses the key, and the connection names another account or platform by now."""
+    """The farm refused the key, and the connection now belongs to another account or platform."""
 
     def __str__(self) -> str:
         return (
             f"{super().__str__()} The connection was changed to another account or platform, which does not "
-            f"know the tasks of this one; give each of them a connection of its own."
+            f"have the renders of this one; use one connection per account and platform."
         )
 
 
 class ConnectionLookupError(RenderbusError):
-    """The farm refuses the key, and Airflow does not tell whether the connection was changed.
+    """The farm refused the key, and Airflow failed to look up the connection again.
 
-    :param problem: what Airflow says.
+    :param detail: Airflow's error message.
     """
 
     def __str__(self) -> str:
@@ -48,35 +48,37 @@ class ConnectionLookupError(RenderbusError):
 
 
 @contextlib.contextmanager
-def connection_lookup(refusal: AuthError) -> Iterator[None]:
-    """Look a connection up within the block, after its key was refused.
+def connection_lookup(auth_error: AuthError) -> Iterator[None]:
+    """Translate the errors of a connection lookup, which runs within the block.
 
-    :param refusal: what the farm answered.
-    :raises AuthError: the refusal, where fields of the connection are wrong or missing.
-    :raises NotLookedUp: Airflow does not tell the connection.
+    :param auth_error: error of the call whose key was refused.
+    :raises AuthError: `auth_error`, if fields of the connection are invalid or missing.
+    :raises ConnectionLookupError: Airflow failed to look up the connection.
     """
     try:
         yield
-    except CONNECTION_LOOKUP_ERRORS as problem:
-        raise ConnectionLookupError(str(problem)) from None
-    except ValueError as problem:
-        log.warning("After the farm has refused the access key: %s", problem)
-        raise refusal from None
+    except CONNECTION_LOOKUP_ERRORS as error:
+        raise ConnectionLookupError(str(error)) from None
+    except ValueError as error:
+        log.warning("After the farm has refused the access key: %s", error)
+        raise auth_error from None
 
 
-def refreshed_settings(used: Settings, found: Settings, refusal: AuthError) -> Settings:
-    """Return the settings to try again with.
+def refreshed_settings(old: Settings, new: Settings, auth_error: AuthError) -> Settings:
+    """Return the settings for the next attempt.
 
-    Only those of the same account on the same platform are taken: another one's tasks are others.
+    Only settings of the same account on the same platform are accepted, because another one has other
+    renders.
 
-    :param used: those that were refused.
-    :param found: those that the connection has now.
-    :param refusal: what the farm answered.
-    :raises AuthError: the refusal, where the connection is as it was; `OtherAccount` where it is another's.
+    :param old: settings whose key was refused.
+    :param new: settings that the connection has now.
+    :param auth_error: error of the call whose key was refused.
+    :raises AuthError: `auth_error` if the connection has not changed; `AccountChangedError` if it now belongs
+        to another account or platform.
     """
-    if found == used:
-        raise refusal
-    if (found.access_id, found.platform) != (used.access_id, used.platform):
-        raise AccountChangedError(*refusal.args)
-    log.info("The farm refuses the access key; the connection was changed, and is used as it is now")
-    return found
+    if new == old:
+        raise auth_error
+    if (new.access_id, new.platform) != (old.access_id, old.platform):
+        raise AccountChangedError(*auth_error.args)
+    log.info("The farm refused the access key. The connection has changed: continuing with its new settings")
+    return new

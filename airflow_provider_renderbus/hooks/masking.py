@@ -1,4 +1,4 @@
-"""Clients that have Airflow mask in its logs whatever the farm hands out in confidence."""
+"""Clients that mask the farm's secrets in Airflow's logs."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ T = TypeVar("T")
 
 
 class MaskingClient(Client):
-    """The blocking client; the secrets in what it returns are masked from then on."""
+    """The blocking client; Airflow masks the secrets in its results from then on."""
 
     def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
-        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
         """
-        answer = super().send(call)
+        result = super().send(call)
         if call.returns_secrets:
-            _mask(answer)
-        return answer
+            _mask_secrets(result)
+        return result
 
 
 class MaskingAsyncClient(AsyncClient):
-    """The client that does not block; the secrets in what it returns are masked from then on."""
+    """The asynchronous client; Airflow masks the secrets in its results from then on."""
 
     async def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
-        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
         """
-        answer = await super().send(call)
+        result = await super().send(call)
         if call.returns_secrets:
-            # It asks the process above, for which Airflow before 3.3 refuses to block an event loop.
-            await sync_to_async(_mask)(answer)
-        return answer
+            # Masking asks the supervisor process. Airflow before 3.3 refuses to block an event loop for that.
+            await sync_to_async(_mask_secrets)(result)
+        return result
 
 
-def _mask(answer: Any) -> None:
-    for secret in find_secrets(answer):
+def _mask_secrets(result: Any) -> None:
+    for secret in find_secrets(result):
         mask_secret(secret.get_secret_value())

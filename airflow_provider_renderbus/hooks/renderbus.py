@@ -39,6 +39,8 @@ class RenderbusHook(BaseHook):
         with RenderbusHook() as hook:
             profile = hook.send(calls.query_user_profile())
 
+    The clients mask the farm's secrets in Airflow's logs.
+
     :param renderbus_conn_id: id of the connection.
     """
 
@@ -51,12 +53,12 @@ class RenderbusHook(BaseHook):
 
     @staticmethod
     def get_ui_field_behaviour() -> dict[str, Any]:
-        """Return how the connection form of Airflow 2.11 to 3.1 shows the fields all connections have."""
+        """Return how Airflow 2.11 to 3.1 show the fields common to all connections."""
         return connection_form.field_behaviour()
 
     @staticmethod
     def get_connection_form_widgets() -> dict[str, Any]:
-        """Return the connection form's fields of extra for Airflow 2.11 to 3.1."""
+        """Return the form fields of extra for Airflow 2.11 to 3.1."""
         return connection_form.form_widgets()
 
     def __init__(self, renderbus_conn_id: str = default_conn_name) -> None:
@@ -65,42 +67,39 @@ class RenderbusHook(BaseHook):
 
     @functools.cached_property
     def settings(self) -> Settings:
-        """The farm and the account of the connection.
+        """Settings of the connection's farm and account.
 
-        :raises ValueError: fields of the connection are wrong or missing.
+        :raises ValueError: fields of the connection are invalid or missing.
         """
         return load_settings(self._connection, self._connection.extra_dejson)
 
     @functools.cached_property
     def client(self) -> Client:
-        """The blocking client, made when it is first used.
-
-        What the farm hands out in confidence is masked in Airflow's logs from then on.
-        """
+        """The blocking client, created at its first use."""
         from airflow_provider_renderbus.hooks.masking import MaskingClient
 
         return MaskingClient(self.settings)
 
-    def refresh_credentials(self, refusal: AuthError) -> None:
-        """Look the connection up once more, whose key the farm refuses, and go on with it as it is now.
+    def refresh_credentials(self, auth_error: AuthError) -> None:
+        """Look up the connection again, because the farm refused its key, and continue with its new settings.
 
-        :param refusal: what the farm answered.
-        :raises AuthError: the refusal, where the connection is as it was or cannot be used; `OtherAccount`
-            where it is another account's.
-        :raises NotLookedUp: Airflow does not tell the connection.
+        :param auth_error: error of the call whose key was refused.
+        :raises AuthError: `auth_error` if the connection has not changed or is invalid; `AccountChangedError`
+            if it now belongs to another account or platform.
+        :raises ConnectionLookupError: Airflow failed to look up the connection.
         """
-        with connection_lookup(refusal):
+        with connection_lookup(auth_error):
             connection = self.get_connection(self.renderbus_conn_id)
-            found = load_settings(connection, connection.extra_dejson)
-        self.settings = refreshed_settings(self.settings, found, refusal)
+            settings = load_settings(connection, connection.extra_dejson)
+        self.settings = refreshed_settings(self.settings, settings, auth_error)
         self._connection = connection
         self.client.close()
         del self.client
 
     def no_retry_client(self) -> Client:
-        """Return a further blocking client, which tries each call once; to be closed, or used with ``with``.
+        """Return another blocking client, which sends each call once; close it, or use it with ``with``.
 
-        It is for where time is short. Once `settings` was read, it needs nothing of Airflow.
+        It is for code with little time. Once `settings` was read, it needs nothing from Airflow.
         """
         from airflow_provider_renderbus.clients.client import Client
         from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
@@ -120,7 +119,7 @@ class RenderbusHook(BaseHook):
         self.close()
 
     def close(self) -> None:
-        """Close the blocking client's pooled connections. A later call opens new ones."""
+        """Close the pooled connections of the blocking client. A later call opens new ones."""
         if "client" in vars(self):
             self.client.close()
 
@@ -128,17 +127,17 @@ class RenderbusHook(BaseHook):
         """Send a call to the farm and return its result.
 
         :param call: one of :mod:`airflow_provider_renderbus.api.calls`.
-        :raises ValueError: fields of the connection are wrong or missing.
-        :raises RenderbusError: the farm refused or did not answer.
+        :raises ValueError: fields of the connection are invalid or missing.
+        :raises RenderbusError: the farm refused the call or did not respond.
         """
         return self.client.send(call)
 
     def run(self, flow: Flow[T]) -> T:
-        """Carry a sequence of calls out and return its result.
+        """Run a flow of calls and return its result.
 
         :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
-        :raises ValueError: fields of the connection are wrong or missing, or the sequence says so.
-        :raises RenderbusError: the farm refused or did not answer.
+        :raises ValueError: fields of the connection are invalid or missing, or the flow raises it.
+        :raises RenderbusError: the farm refused a call or did not respond.
         """
         return self.client.run(flow)
 
@@ -153,22 +152,20 @@ class RenderbusHook(BaseHook):
     async def async_client(
         self, retry_policy: RequestRetryPolicy | None = None, settings: Settings | None = None
     ) -> AsyncClient:
-        """Return a client for code that must not block; to be closed, or used with ``async with``.
+        """Return an asynchronous client; close it, or use it with ``async with``.
 
-        What the farm hands out in confidence is masked in Airflow's logs from then on.
-
-        :param retry_policy: how often a call is tried.
-        :param settings: what :meth:`async_settings` returned before; looked up where it is left out.
-        :raises ValueError: fields of the connection are wrong or missing.
+        :param retry_policy: how often and for how long a call is attempted.
+        :param settings: result of :meth:`async_settings`; looked up if omitted.
+        :raises ValueError: fields of the connection are invalid or missing.
         """
         from airflow_provider_renderbus.hooks.masking import MaskingAsyncClient
 
         return MaskingAsyncClient(settings or await self.async_settings(), retry_policy=retry_policy)
 
     async def async_settings(self) -> Settings:
-        """Look the farm and the account of the connection up without blocking.
+        """Look up the settings of the connection's farm and account without blocking.
 
-        :raises ValueError: fields of the connection are wrong or missing.
+        :raises ValueError: fields of the connection are invalid or missing.
         """
         from airflow.providers.common.compat.connection import (
             get_async_connection,
@@ -177,48 +174,48 @@ class RenderbusHook(BaseHook):
 
         connection = await get_async_connection(self.renderbus_conn_id, hook=self)
         settings = load_settings(connection, await get_async_extra_dejson(connection))
-        # Reading the authorities' file blocks, and all clients of this process share what was read.
+        # Loading the certificate authorities blocks; all clients of this process share the result.
         await asyncio.to_thread(settings.ssl_context)
         return settings
 
     def console_url(self, render_task_id: int) -> str:
-        """Return the address of a task on the farm's web pages.
+        """Return the URL of a render in the farm's web console.
 
-        :param render_task_id: the task's number.
+        :param render_task_id: id of the render on the farm.
         """
         template = self._connection.extra_dejson.get("console_url")
         return console_url(template, self.settings, render_task_id)
 
     @property
     def transfer_command(self) -> str | None:
-        """Path of the vendor's transfer command on the workers: the connection's, else Airflow's own."""
-        named = self._connection.extra_dejson.get("transfer_command")
-        return named or conf.get("renderbus", "transfer_command", fallback="") or None
+        """Path of the vendor's transfer command: from the connection, else from Airflow's configuration."""
+        command = self._connection.extra_dejson.get("transfer_command")
+        return command or conf.get("renderbus", "transfer_command", fallback="") or None
 
     def uses_main_account_storage(self, profile: UserProfile | None = None) -> bool:
-        """Return whether scenes go to the main account's storage: by the connection, else by the profile.
+        """Return whether scenes go to the main account's storage: as the connection says, else the profile.
 
-        :param profile: the account's; asked for where it is left out and the connection leaves it open.
+        :param profile: the account's profile; queried if omitted and the connection does not say.
         """
         from airflow_provider_renderbus.api import calls
 
-        chosen = uses_main_account_storage(self._connection.extra_dejson)
-        if chosen is not None:
-            return chosen
+        configured = uses_main_account_storage(self._connection.extra_dejson)
+        if configured is not None:
+            return configured
         return bool((profile or self.send(calls.query_user_profile())).share_main_capital)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for the account's profile, which needs the key, and tell whose it is and what it has left."""
+        """Query the account's profile, which needs a valid key; return success and a message."""
         from airflow_provider_renderbus.api import calls
         from airflow_provider_renderbus.api.errors import RenderbusError
 
         try:
             profile = self.send(calls.query_user_profile())
-        except (RenderbusError, ValueError) as problem:
-            return False, str(problem)
+        except (RenderbusError, ValueError) as error:
+            return False, str(error)
         return True, (
-            f"{profile.user_name} (user {profile.user_id}, zone {profile.zone}) "
-            f"has {profile.available_funds} {profile.currency} left"
+            f"{profile.user_name} (user {profile.user_id}, zone {profile.zone}): "
+            f"available funds {profile.available_funds} {profile.currency}"
         )
 
     @functools.cached_property

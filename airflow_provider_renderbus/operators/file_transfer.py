@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 Assets: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]"
 
 SILENCE = 900.0
-"""Seconds without progress, where ``[renderbus] transfer_silence`` says nothing else."""
+"""Seconds without progress, where ``[renderbus] transfer_stall_timeout`` says nothing else."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Courier:
     :param line: name of the transfer line; the farm's default line where it is left out.
     :param speed_limit_kb_per_s: KB/s; none where it is left out.
     :param stall_timeout: seconds without progress after which a transfer is ended; ``[renderbus]
-        transfer_silence`` where it is left out.
+        transfer_stall_timeout`` where it is left out.
     :param prefix: what stands before `speed_limit_kb_per_s` and `stall_timeout` in the names that the author
         knows.
     :param folder: the author's name of the folder that frames are fetched to.
@@ -179,7 +179,7 @@ class Courier:
             if self.speed_limit_kb_per_s is None
             else validation.parse_int(f"{self.prefix}speed_limit_kb_per_s", self.speed_limit_kb_per_s)
         )
-        silence = conf.getfloat("renderbus", "transfer_silence", fallback=SILENCE)
+        silence = conf.getfloat("renderbus", "transfer_stall_timeout", fallback=SILENCE)
         silence = validation.parse_seconds(
             f"{self.prefix}stall_timeout", silence if self.stall_timeout is None else self.stall_timeout
         )
@@ -192,7 +192,7 @@ class Courier:
     def _remembered(self) -> Path:
         """Return the folder of this connection on this worker: what was sent, and the command's logs."""
         home = os.environ.get("AIRFLOW_HOME", "~/airflow")
-        top = conf.get("renderbus", "transfer_folder", fallback="") or f"{home}/renderbus"
+        top = conf.get("renderbus", "transfer_state_folder", fallback="") or f"{home}/renderbus"
         settings = self.hook.settings
         # A connection that is changed to another account must not take the one's files for the other's.
         account = hashlib.sha256(f"{settings.domain} {settings.access_id}".encode()).hexdigest()[:12]

@@ -55,7 +55,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         out (templated).
     :param transfer_speed_limit_kb_per_s: KB/s; none where it is left out (templated).
     :param transfer_stall_timeout: seconds without progress after which a transfer is ended and fails;
-        ``[renderbus] transfer_silence`` where it is left out (templated).
+        ``[renderbus] transfer_stall_timeout`` where it is left out (templated).
     :param priority: priority among the account's own tasks, 50 or 60 (templated).
     :param labels: labels that the task carries on the farm's web pages (templated).
     :param artist: name of the person who made the scene (templated).
@@ -147,7 +147,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
                 description = description or self._checked_description()
             number = self._create() if taken_up is None else taken_up.id
             memory.save(number)
-            self.link_console(context, self.hook.console_url(number))
+            self.push_console_url(context, self.hook.console_url(number))
             if description is None:
                 restart_stopped(self.hook, [number])
             else:

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.clients import flows
-from airflow_provider_renderbus.links import ConsoleLinked
+from airflow_provider_renderbus.links import ConsoleLinkMixin
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.reattach import is_first_try_after_clear
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.flows import Flow
 
 
-class _TasksOperator(ConsoleLinked, RenderbusOperator):
+class _TasksOperator(ConsoleLinkMixin, RenderbusOperator):
     """Orders one thing for one task or for many.
 
     :param render_task_id: number or alias of the task, or a list of them (templated).
@@ -49,7 +49,7 @@ class _TasksOperator(ConsoleLinked, RenderbusOperator):
             numbers = validation.parse_task_ids(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
-            self.link_console(context, self.hook.console_url(numbers[0]))
+            self.push_console_url(context, self.hook.console_url(numbers[0]))
             self.carry_out(context, numbers)
         self.log.info("The farm was asked to %s: task %s", self.order, ", ".join(map(str, numbers)))
         return numbers

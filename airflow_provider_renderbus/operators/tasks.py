@@ -161,7 +161,7 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
             answers_for_it = is_later_try and (self.wait_for_completion or self.cancel_on_kill)
             self.owned_render_task_ids = [number] if answers_for_it else []
             self.check()
-            self.link_console(context, self.hook.console_url(number))
+            self.push_console_url(context, self.hook.console_url(number))
             known = steps.find_task(self.hook, number)
             submitted = known is not None and known.is_submitted
             if not submitted and is_later_try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api.validation import parse_task_id
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.clients import flows
-from airflow_provider_renderbus.links import ConsoleLinked
+from airflow_provider_renderbus.links import ConsoleLinkMixin
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.task_result import translate_errors
 
@@ -28,7 +28,7 @@ class _TransferOperator(RenderbusOperator):
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
     :param speed_limit_kb_per_s: KB/s; none where it is left out (templated).
     :param stall_timeout: seconds without progress after which the transfer is ended and fails;
-        ``[renderbus] transfer_silence`` where it is left out (templated).
+        ``[renderbus] transfer_stall_timeout`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     """
 
@@ -75,7 +75,7 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
     :param speed_limit_kb_per_s: KB/s; none where it is left out (templated).
     :param stall_timeout: seconds without progress after which the transfer is ended and fails;
-        ``[renderbus] transfer_silence`` where it is left out (templated).
+        ``[renderbus] transfer_stall_timeout`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: a mapping with ``files`` and ``bytes`` of all that is listed.
     """
@@ -92,7 +92,7 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
             return self.courier.send(self.assets)
 
 
-class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
+class RenderbusDownloadFramesOperator(ConsoleLinkMixin, _TransferOperator):
     """Fetch the frames of a task, of all its leaves, into a folder.
 
     Each file is whole in the folder or not there: it comes into a hidden folder in it, and gets its name when
@@ -106,7 +106,7 @@ class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
     :param line: name of the transfer line; the farm's default line where it is left out (templated).
     :param speed_limit_kb_per_s: KB/s; none where it is left out (templated).
     :param stall_timeout: seconds without progress after which the transfer is ended and fails;
-        ``[renderbus] transfer_silence`` where it is left out (templated).
+        ``[renderbus] transfer_stall_timeout`` where it is left out (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: a mapping with ``folder``, ``output_folders`` (the leaves' folders in it), ``files``, ``bytes``,
         and ``already_present``, the number of files that were there already.
@@ -131,11 +131,11 @@ class RenderbusDownloadFramesOperator(ConsoleLinked, _TransferOperator):
         """Fetch the files."""
         with translate_errors():
             number = parse_task_id("render_task_id", self.render_task_id)
-            self.link_console(context, self.hook.console_url(number))
+            self.push_console_url(context, self.hook.console_url(number))
             return self.courier.fetch(number, self.folder, self.pattern)
 
 
-class RenderbusListOutputsOperator(ConsoleLinked, RenderbusOperator):
+class RenderbusListOutputsOperator(ConsoleLinkMixin, RenderbusOperator):
     """List a task's files in the output storage: of all its leaves, in folders within folders too.
 
     :param render_task_id: number or alias of the task (templated).
@@ -157,7 +157,7 @@ class RenderbusListOutputsOperator(ConsoleLinked, RenderbusOperator):
         """List the files."""
         with translate_errors():
             number = parse_task_id("render_task_id", self.render_task_id)
-            self.link_console(context, self.hook.console_url(number))
+            self.push_console_url(context, self.hook.console_url(number))
             files = self.hook.run(flows.list_output_files(number))
         matching = [file for file in files if fnmatch.fnmatchcase(file.path, self.pattern)]
         self.log.info("%s of %s files of task %s match %s", len(matching), len(files), number, self.pattern)

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_renderbus.api.validation import parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, execution_deadline
-from airflow_provider_renderbus.links import ConsoleLinked
+from airflow_provider_renderbus.links import ConsoleLinkMixin
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.polling.worker import (
     TaskWorkerPoller,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _WEEK = timedelta(days=7)
 
 
-class WaitingOperator(ConsoleLinked, CancelOnKillMixin, RenderbusOperator):
+class WaitingOperator(ConsoleLinkMixin, CancelOnKillMixin, RenderbusOperator):
     """An operator that can wait for the end of a render, on a worker or in the triggerer.
 
     :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
@@ -227,7 +227,7 @@ class WaitingOperator(ConsoleLinked, CancelOnKillMixin, RenderbusOperator):
                 return self.stop_if_enabled(WaitResult(Outcome.FAILED, str(problem))), None
         if waited:
             with translate_errors():
-                self.link_console(context, self.hook.console_url(waited.number))
+                self.push_console_url(context, self.hook.console_url(waited.number))
             self.owned_render_task_ids = [waited.number]
         return WaitResult.from_dict_or_failure(event), waited
 

@@ -1,4 +1,4 @@
-"""A render is waited for on a real farm, with a connection whose access key is changed meanwhile."""
+"""Tests of waits on the embedded farm with a connection whose access key changes meanwhile."""
 
 import asyncio
 import json
@@ -16,9 +16,8 @@ from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from tests.airflow.context import context
 
-# Of an account that the farm has given another one since.
 OLD_KEY = "0123456789abcdef" * 4
-OTHERWISE = [
+NOT_RECOVERABLE = [
     ({"password": OLD_KEY}, "the access id or the key is wrong"),
     ({"login": "another"}, "was changed to another account"),
 ]
@@ -26,7 +25,7 @@ OTHERWISE = [
 
 @pytest.fixture
 def connect(connection, monkeypatch, caplog):
-    """Sets Airflow's connection, which begins with the old key."""
+    """Set Airflow's connection, first with a key that the farm no longer accepts."""
     caplog.set_level(logging.INFO, "airflow_provider_renderbus")
 
     def connect(**changes):
@@ -36,89 +35,93 @@ def connect(connection, monkeypatch, caplog):
     return connect
 
 
-def about_the_key(caplog):
+def refresh_messages(caplog):
     return [record.message for record in caplog.records if record.name.endswith("credential_refresh")]
 
 
-class TestInTheTriggerer:
+class TestTaskTrigger:
     @pytest.fixture
-    def waits(self, connect, farm, submitted, monkeypatch):
-        """Returns how three waits ended, and how often the connection was looked up, which changes once."""
-        looked_up = []
+    def run_triggers(self, connect, farm, submitted, monkeypatch):
+        """Return the results of three triggers and the number of connection lookups; the first changes it."""
+        lookups = []
 
-        def waits(**changes):
-            async def look_up(hook):
-                settings = await as_ever(hook)
-                looked_up.append(settings)
+        def run_triggers(**changes):
+            async def async_settings(hook):
+                settings = await original(hook)
+                lookups.append(settings)
                 connect(**changes)
                 return settings
 
             async def run():
                 return await asyncio.gather(*(anext(aiter(trigger.run())) for _ in range(3)))
 
-            as_ever = RenderbusHook.async_settings
-            monkeypatch.setattr(RenderbusHook, "async_settings", look_up)
+            original = RenderbusHook.async_settings
+            monkeypatch.setattr(RenderbusHook, "async_settings", async_settings)
             trigger = RenderbusTaskTrigger(
                 "renderbus_default", [submitted], [TaskStatus.FINISHED], None, 60.0, time.time() + 60
             )
             farm.advance(3600)
             events = asyncio.run(run())
-            return [WaitResult.from_dict(event.payload) for event in events], len(looked_up)
+            return [WaitResult.from_dict(event.payload) for event in events], len(lookups)
 
-        return waits
+        return run_triggers
 
-    def test_all_go_on_with_the_new_key(self, waits, connection, caplog):
-        events, looked_up = waits()
-        assert [event.outcome for event in events] == [Outcome.SUCCEEDED] * 3
-        assert looked_up == 2
-        assert len(about_the_key(caplog)) == 1
+    def test_task_trigger_with_changed_key_continues_with_it(self, run_triggers, connection, caplog):
+        results, lookups = run_triggers()
+        assert [result.outcome for result in results] == [Outcome.SUCCEEDED] * 3
+        assert lookups == 2
+        assert len(refresh_messages(caplog)) == 1
         assert connection["password"] not in caplog.text
 
-    @pytest.mark.parametrize(("changes", "told"), OTHERWISE)
-    def test_otherwise_they_end_and_say_why(self, waits, changes, told, caplog):
-        events, looked_up = waits(**changes)
-        assert [event.outcome for event in events] == [Outcome.FAILED_PERMANENTLY] * 3
-        assert all(told in event.message for event in events)
-        assert looked_up == 2
-        assert not about_the_key(caplog)
+    @pytest.mark.parametrize(("changes", "message"), NOT_RECOVERABLE)
+    def test_task_trigger_with_invalid_connection_fails_with_reason(
+        self, run_triggers, changes, message, caplog
+    ):
+        results, lookups = run_triggers(**changes)
+        assert [result.outcome for result in results] == [Outcome.FAILED_PERMANENTLY] * 3
+        assert all(message in result.message for result in results)
+        assert lookups == 2
+        assert not refresh_messages(caplog)
 
 
-class TestOnAWorker:
+class TestTaskSensor:
     @pytest.fixture
-    def waiting(self, connect, submitted):
+    def sensor(self, connect, submitted):
         """A sensor that has read the connection."""
-        waiting = RenderbusTaskSensor(task_id="wait", render_task_id=submitted)
-        assert waiting.hook.settings.access_key == OLD_KEY
-        return waiting
+        sensor = RenderbusTaskSensor(task_id="wait", render_task_id=submitted)
+        assert sensor.hook.settings.access_key == OLD_KEY
+        return sensor
 
-    def test_a_sensor_goes_on_with_the_new_key(self, waiting, connect, connection, farm, caplog):
+    def test_task_sensor_with_changed_key_continues_with_it(self, sensor, connect, connection, farm, caplog):
         connect()
-        assert not waiting.poke(context()).is_done
+        assert not sensor.poke(context()).is_done
         farm.advance(3600)
-        assert waiting.poke(context()).xcom_value["state"] == "FINISHED"
-        assert len(about_the_key(caplog)) == 1
+        assert sensor.poke(context()).xcom_value["state"] == "FINISHED"
+        assert len(refresh_messages(caplog)) == 1
         assert connection["password"] not in caplog.text
 
-    def test_so_does_a_stop_afterwards(self, waiting, connect, submitted):
+    def test_task_sensor_no_retry_client_uses_changed_key(self, sensor, connect, submitted):
         connect()
-        waiting.poke(context())
-        with waiting.hook.no_retry_client() as client:
+        sensor.poke(context())
+        with sensor.hook.no_retry_client() as client:
             assert client.send(calls.query_task_info([submitted]))
 
-    @pytest.mark.parametrize(("changes", "told"), OTHERWISE)
-    def test_otherwise_it_ends_and_says_why(self, waiting, connect, changes, told):
+    @pytest.mark.parametrize(("changes", "message"), NOT_RECOVERABLE)
+    def test_task_sensor_with_invalid_connection_fails_with_reason(self, sensor, connect, changes, message):
         connect(**changes)
-        with pytest.raises(AirflowFailException, match=told):
-            waiting.poke(context())
+        with pytest.raises(AirflowFailException, match=message):
+            sensor.poke(context())
 
-    def test_an_airflow_that_does_not_answer_ends_nothing(self, waiting, connect, monkeypatch, caplog):
-        def no_answer(*_):
+    def test_task_sensor_with_failed_connection_lookup_keeps_waiting(
+        self, sensor, connect, monkeypatch, caplog
+    ):
+        def get_connection(*_):
             raise AirflowException("the API server is restarted")
 
         connect()
         with monkeypatch.context() as patch:
-            patch.setattr(RenderbusHook, "get_connection", no_answer)
-            assert not waiting.poke(context()).is_done
+            patch.setattr(RenderbusHook, "get_connection", get_connection)
+            assert not sensor.poke(context()).is_done
         assert "the connection cannot be looked up: the API server is restarted" in caplog.text
-        assert not waiting.poke(context()).is_done
-        assert about_the_key(caplog)
+        assert not sensor.poke(context()).is_done
+        assert refresh_messages(caplog)

@@ -19,19 +19,19 @@ def schema(name):
     return json.loads(Path(airflow.__file__).with_name(name).read_text("utf-8"))
 
 
-def test_the_information_is_what_airflow_accepts():
+def test_provider_info_is_valid_for_airflow():
     jsonschema.validate(INFO, schema("provider_info.schema.json"))
 
 
-def test_the_information_is_as_airflows_own_providers_write_it():
-    wanted = schema("provider.yaml.schema.json")
+def test_provider_info_is_valid_as_provider_yaml():
+    rules = schema("provider.yaml.schema.json")
     # Only Airflow's own release tools read these.
-    own = {"state", "source-date-epoch", "dependencies"}
-    wanted["required"] = [name for name in wanted["required"] if name not in own]
-    jsonschema.validate(INFO, wanted)
+    release_fields = {"state", "source-date-epoch", "dependencies"}
+    rules["required"] = [name for name in rules["required"] if name not in release_fields]
+    jsonschema.validate(INFO, rules)
 
 
-def test_the_package_is_named_as_it_is_distributed():
+def test_provider_info_has_name_and_version_of_the_distribution():
     (entry,) = [
         entry
         for entry in entry_points(group="apache_airflow_provider")
@@ -41,30 +41,32 @@ def test_the_package_is_named_as_it_is_distributed():
     assert distribution(INFO["package-name"]).version == INFO["versions"][0]
 
 
-@pytest.mark.parametrize("room", ["hooks", "operators", "sensors", "triggers"])
-def test_every_module_that_is_named_is_there(room):
-    for entry in INFO[room]:
+@pytest.mark.parametrize("package", ["hooks", "operators", "sensors", "triggers"])
+def test_provider_info_modules_can_be_imported(package):
+    for entry in INFO[package]:
         for module in entry["python-modules"]:
             importlib.import_module(module)
 
 
-def test_airflow_finds_the_connection_type():
+def test_airflow_lists_the_connection_type():
     assert connection_types()["renderbus"].hook_name == "Renderbus"
 
 
-def test_the_connection_form_has_the_fields_of_the_table():
+def test_connection_form_has_the_extra_fields():
     form = connection_form("renderbus")
     assert {name: label for name, (label, _, _) in form.items()} == {
         name: extra.label for name, extra in EXTRA_FIELDS.items()
     }
     for name, (_, default, choices) in form.items():
-        wanted = EXTRA_FIELDS[name].schema.get("default")
-        is_text = isinstance(wanted, int | float) and not isinstance(wanted, bool) and not FORM_HAS_NUMBERS
-        assert default == (str(wanted) if is_text else wanted)
+        expected = EXTRA_FIELDS[name].schema.get("default")
+        is_text = (
+            isinstance(expected, int | float) and not isinstance(expected, bool) and not FORM_HAS_NUMBERS
+        )
+        assert default == (str(expected) if is_text else expected)
         assert choices == EXTRA_FIELDS[name].schema.get("enum")
 
 
-def test_the_hook_says_of_the_other_fields_what_the_information_says():
+def test_hook_field_behaviour_equals_provider_info():
     behaviour = RenderbusHook.get_ui_field_behaviour()
     jsonschema.validate(behaviour, schema("customized_form_field_behaviours.schema.json"))
     assert {name.replace("_", "-"): value for name, value in behaviour.items()} == UI_FIELD_BEHAVIOUR

@@ -15,18 +15,18 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.worker import DEFAULT_POLL_INTERVAL
 
 
-def use(monkeypatch, connection, **changes):
+def set_connection(monkeypatch, connection, **changes):
     extra = {**connection["extra"], **changes.pop("extra", {})}
     monkeypatch.setenv(
         "AIRFLOW_CONN_RENDERBUS_DEFAULT", json.dumps({**connection, **changes, "extra": extra})
     )
 
 
-def test_calls_go_through_the_connection(connection):
+def test_hook_send_uses_the_connection(connection):
     assert RenderbusHook().send(calls.query_user_profile()).user_id == 100001
 
 
-def test_a_hook_can_be_closed(connection):
+def test_hook_close_closes_pools_and_a_later_call_opens_new_ones(connection):
     with RenderbusHook() as hook:
         hook.send(calls.query_user_profile())
         pools = hook.client._session.get_adapter("http://").poolmanager.pools
@@ -38,40 +38,42 @@ def test_a_hook_can_be_closed(connection):
         pass
 
 
-def test_the_asynchronous_client_goes_through_the_same_connection(connection):
-    async def ask():
+def test_hook_async_client_uses_the_connection(connection):
+    async def query():
         async with await RenderbusHook().async_client() as client:
             return await client.send(calls.query_user_profile())
 
-    assert asyncio.run(ask()).user_id == 100001
+    assert asyncio.run(query()).user_id == 100001
 
 
-def test_testing_the_connection_tells_whose_it_is_and_what_it_has_left(connection):
-    worked, message = RenderbusHook().test_connection()
-    assert worked
+def test_hook_test_connection_returns_account_and_funds(connection):
+    success, message = RenderbusHook().test_connection()
+    assert success
     assert "user 100001, zone 1" in message
-    assert "510.0 RMB left" in message
+    assert "available funds 510.0 RMB" in message
 
 
-def test_testing_a_connection_with_a_wrong_key_says_so(connection, monkeypatch):
-    use(monkeypatch, connection, password="wrong")
-    worked, message = RenderbusHook().test_connection()
-    assert not worked
+def test_hook_test_connection_with_wrong_key_fails(connection, monkeypatch):
+    set_connection(monkeypatch, connection, password="wrong")
+    success, message = RenderbusHook().test_connection()
+    assert not success
     assert "the key is wrong" in message
 
 
-def test_all_that_is_wrong_with_a_connection_is_named_at_once(connection, monkeypatch):
-    use(monkeypatch, connection, login="", host="farm/", extra={"platfrom": "W2", "read_timeout": "long"})
-    worked, message = RenderbusHook().test_connection()
-    assert not worked
+def test_hook_test_connection_names_all_invalid_fields(connection, monkeypatch):
+    set_connection(
+        monkeypatch, connection, login="", host="farm/", extra={"platfrom": "W2", "read_timeout": "long"}
+    )
+    success, message = RenderbusHook().test_connection()
+    assert not success
     assert "login (access id): " in message
     assert "host (domain): " in message
-    assert "platfrom: no such field" in message
+    assert "platfrom: must be one of the extra fields " in message
     assert "read_timeout" in message
 
 
-def test_extras_of_the_form_may_be_empty_or_text(connection, monkeypatch):
-    use(
+def test_hook_settings_accept_empty_and_text_extra_fields(connection, monkeypatch):
+    set_connection(
         monkeypatch,
         connection,
         extra={
@@ -87,7 +89,7 @@ def test_extras_of_the_form_may_be_empty_or_text(connection, monkeypatch):
     assert (settings.platform, settings.ca_bundle) == (2, None)
 
 
-def test_without_a_host_the_farm_is_renderbus(monkeypatch):
+def test_hook_settings_without_host_use_renderbus(monkeypatch):
     monkeypatch.setenv(
         "AIRFLOW_CONN_RENDERBUS_DEFAULT",
         json.dumps({"conn_type": "renderbus", "login": "id", "password": "key"}),
@@ -97,73 +99,75 @@ def test_without_a_host_the_farm_is_renderbus(monkeypatch):
     assert hook.console_url(7) == "https://task.renderbus.com/"
 
 
-def test_the_entry_page_is_asked_for_as_the_farm_is(connection, monkeypatch):
-    use(monkeypatch, connection, host="127.0.0.1", port=8899, extra={"console_url": ""})
+def test_hook_console_url_without_template_is_entry_page_of_the_host(connection, monkeypatch):
+    set_connection(monkeypatch, connection, host="127.0.0.1", port=8899, extra={"console_url": ""})
     assert RenderbusHook().console_url(7) == "http://127.0.0.1:8899/"
 
 
-def test_the_console_address_names_the_task(connection):
-    assert RenderbusHook().console_url(7) == connection["extra"]["console_url"].format(number=7)
+def test_hook_console_url_with_template_holds_render_task_id(connection):
+    assert RenderbusHook().console_url(7) == connection["extra"]["console_url"].format(render_task_id=7)
 
 
-def test_every_extra_is_a_setting_of_the_client_or_the_hooks_own():
+def test_extra_fields_are_settings_of_the_client_or_of_the_hook():
     assert EXTRA_FIELDS.keys() - HOOK_ONLY_FIELDS <= set(Settings.__dataclass_fields__)
     assert EXTRA_FIELDS.keys() >= HOOK_ONLY_FIELDS
 
 
-@pytest.mark.parametrize(("chosen", "uses"), [(True, True), ("true", True), ("False", False)])
-def test_the_connection_chooses_the_storage_without_asking_the_farm(
-    farm, connection, monkeypatch, chosen, uses
+@pytest.mark.parametrize(("configured", "result"), [(True, True), ("true", True), ("False", False)])
+def test_hook_uses_main_account_storage_as_connection_says_without_query(
+    farm, connection, monkeypatch, configured, result
 ):
-    use(monkeypatch, connection, extra={"use_main_account": chosen})
-    assert RenderbusHook().uses_main_account_storage() is uses
+    set_connection(monkeypatch, connection, extra={"use_main_account_storage": configured})
+    assert RenderbusHook().uses_main_account_storage() is result
     assert not farm.request_counts["query_user_profile"]
 
 
 @pytest.mark.parametrize("shared", [0, 1])
-def test_else_the_profile_chooses_the_storage(connection, monkeypatch, shared):
+def test_hook_uses_main_account_storage_as_profile_says_if_connection_does_not(
+    connection, monkeypatch, shared
+):
     profile = read_user_profile({"userId": 1, "shareMainCapital": shared})
     assert RenderbusHook().uses_main_account_storage(profile) is bool(shared)
     assert RenderbusHook().uses_main_account_storage() is False
-    use(monkeypatch, connection, extra={"use_main_account": not shared})
+    set_connection(monkeypatch, connection, extra={"use_main_account_storage": not shared})
     assert RenderbusHook().uses_main_account_storage(profile) is not bool(shared)
 
 
-def test_the_transfer_command_is_the_connections_or_the_configurations(connection, monkeypatch):
-    use(monkeypatch, connection, extra={"transfer_command": ""})
+def test_hook_transfer_command_is_from_connection_else_configuration(connection, monkeypatch):
+    set_connection(monkeypatch, connection, extra={"transfer_command": ""})
     assert RenderbusHook().transfer_command is None
     monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_COMMAND", "/usr/local/bin/rayvision_transmitter")
     assert RenderbusHook().transfer_command == "/usr/local/bin/rayvision_transmitter"
-    use(monkeypatch, connection, extra={"transfer_command": "/opt/rayvision_transmitter"})
+    set_connection(monkeypatch, connection, extra={"transfer_command": "/opt/rayvision_transmitter"})
     assert RenderbusHook().transfer_command == "/opt/rayvision_transmitter"
 
 
 @pytest.mark.parametrize(
-    "extra", [{"transfer_command": 5}, {"use_main_account": "perhaps"}, {"console_url": 5}]
+    "extra", [{"transfer_command": 5}, {"use_main_account_storage": "perhaps"}, {"console_url": 5}]
 )
-def test_what_is_wrong_with_the_hooks_own_fields_is_named(connection, monkeypatch, extra):
-    use(monkeypatch, connection, extra=extra)
+def test_hook_settings_with_invalid_hook_field_name_it(connection, monkeypatch, extra):
+    set_connection(monkeypatch, connection, extra=extra)
     with pytest.raises(ValueError, match=next(iter(extra))):
         _ = RenderbusHook().settings
 
 
-def test_time_outs_come_from_the_configuration_where_the_connection_sets_none(connection, monkeypatch):
+def test_hook_timeouts_are_from_connection_else_configuration(connection, monkeypatch):
     assert (RenderbusHook().settings.connect_timeout, RenderbusHook().settings.read_timeout) == (10.0, 60.0)
     monkeypatch.setenv("AIRFLOW__RENDERBUS__READ_TIMEOUT", "7")
     assert RenderbusHook().settings.read_timeout == 7.0
-    use(monkeypatch, connection, extra={"read_timeout": 5})
+    set_connection(monkeypatch, connection, extra={"read_timeout": 5})
     assert RenderbusHook().settings.read_timeout == 5
     monkeypatch.setenv("AIRFLOW__RENDERBUS__CONNECT_TIMEOUT", "soon")
     with pytest.raises(ValueError, match="connect_timeout"):
         _ = RenderbusHook().settings
 
 
-CONFIDENTIAL = [calls.get_raysync_user_key(), calls.get_transfer_config()]
+SECRET_CALLS = [calls.get_raysync_user_key(), calls.get_transfer_config()]
 
 
 @pytest.fixture
 def masked(monkeypatch):
-    """What is masked, with the thread that did it."""
+    """Masked secrets, each with the id of the thread that masked it."""
     masked = {}
     monkeypatch.setattr(
         "airflow_provider_renderbus.hooks.masking.mask_secret",
@@ -172,41 +176,41 @@ def masked(monkeypatch):
     return masked
 
 
-@pytest.mark.parametrize("call", CONFIDENTIAL, ids=lambda call: call.name)
-def test_what_the_farm_hands_out_in_confidence_is_masked(connection, masked, call):
+@pytest.mark.parametrize("call", SECRET_CALLS, ids=lambda call: call.name)
+def test_hook_send_and_run_mask_secrets(connection, masked, call):
     hook = RenderbusHook()
-    answer = hook.send(call)
-    assert masked.keys() == {secret.get_secret_value() for secret in find_secrets(answer)} > set()
+    result = hook.send(call)
+    assert masked.keys() == {secret.get_secret_value() for secret in find_secrets(result)} > set()
     masked.clear()
-    hook.run(only(call))
+    hook.run(flow_of(call))
     assert masked
 
 
-@pytest.mark.parametrize("call", CONFIDENTIAL, ids=lambda call: call.name)
-async def test_so_is_what_it_hands_to_the_asynchronous_client(connection, masked, call):
+@pytest.mark.parametrize("call", SECRET_CALLS, ids=lambda call: call.name)
+async def test_hook_async_client_masks_secrets_on_another_thread(connection, masked, call):
     async with await RenderbusHook().async_client() as client:
-        answer = await client.send(call)
-        assert masked.keys() == {secret.get_secret_value() for secret in find_secrets(answer)} > set()
+        result = await client.send(call)
+        assert masked.keys() == {secret.get_secret_value() for secret in find_secrets(result)} > set()
         masked.clear()
-        await client.run(only(call))
+        await client.run(flow_of(call))
         assert masked
-    # Airflow before 3.3 raises where it is asked to mask on the thread of an event loop.
+    # Airflow before 3.3 raises if a secret is masked on the thread of an event loop.
     assert threading.get_ident() not in masked.values()
 
 
-def only(call):
+def flow_of(call):
     yield [call]
 
 
-def test_no_other_answer_is_searched_for_secrets(connection, monkeypatch):
-    def searched(answer):
-        raise AssertionError(answer)
+def test_hook_send_of_call_without_secrets_searches_none(connection, monkeypatch):
+    def find_secrets(result):
+        raise AssertionError(result)
 
-    monkeypatch.setattr("airflow_provider_renderbus.hooks.masking.find_secrets", searched)
+    monkeypatch.setattr("airflow_provider_renderbus.hooks.masking.find_secrets", find_secrets)
     RenderbusHook().send(calls.get_task_list())
 
 
-def test_the_defaults_of_the_configuration_are_those_of_the_code():
+def test_config_defaults_equal_the_fallbacks_in_code():
     options = get_provider_info()["config"]["renderbus"]["options"]
     assert {name: options[name]["default"] for name in TIMEOUTS} == TIMEOUTS
     assert float(options["poll_interval"]["default"]) == DEFAULT_POLL_INTERVAL

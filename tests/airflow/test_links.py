@@ -22,28 +22,30 @@ KEY = RenderbusTaskLink().xcom_key
 
 
 @pytest.fixture
-def address(connection, submitted):
-    return connection["extra"]["console_url"].format(number=submitted)
+def url(connection, submitted):
+    return connection["extra"]["console_url"].format(render_task_id=submitted)
 
 
 @pytest.mark.parametrize(
     ("kind", "options"),
     [(RenderbusTaskSensor, {}), (RenderbusSubmitTaskOperator, {"wait_for_completion": True})],
 )
-def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, client, submitted, address):
+def test_link_of_waiting_operator_exists_while_deferred_and_after_resume(
+    kind, options, client, submitted, url
+):
     operator = kind(task_id="wait", render_task_id=submitted, deferrable=True, **options)
-    waiting = context()
+    deferring_context = context()
     with pytest.raises(TaskDeferred) as deferred:
-        operator.execute(waiting)
-    assert waiting["ti"].pushed == {KEY: address}
+        operator.execute(deferring_context)
+    assert deferring_context["ti"].pushed == {KEY: url}
     (link,) = operator.operator_extra_links
-    assert link.get_link(operator, ti_key=waiting["ti"]) == address
+    assert link.get_link(operator, ti_key=deferring_context["ti"]) == url
 
     resumed = kind(task_id="wait", render_task_id=submitted, deferrable=True, **options)
     task = client.send(calls.query_task_info([submitted]))[submitted]
     event = WaitResult(Outcome.SUCCEEDED, "", [summary(task)]).to_dict()
     resumed.execute_complete(context(), event, **(deferred.value.kwargs or {}))
-    assert link.get_link(resumed, ti_key=waiting["ti"]) == address
+    assert link.get_link(resumed, ti_key=deferring_context["ti"]) == url
 
 
 @pytest.mark.usefixtures("transfers")
@@ -56,22 +58,24 @@ def test_the_link_is_there_while_the_task_waits_and_after_it(kind, options, clie
         (RenderbusDownloadFramesOperator, {"folder": "no path"}),
     ],
 )
-def test_what_is_done_to_a_task_links_it_whether_or_not_it_succeeds(kind, options, submitted, address):
+def test_link_of_action_exists_whether_or_not_the_action_succeeds(kind, options, submitted, url):
     operator = kind(task_id="act", render_task_id=submitted, **options)
-    acting = context()
+    action_context = context()
     with contextlib.suppress(AirflowFailException):
-        operator.execute(acting)
-    assert acting["ti"].pushed == {KEY: address}
+        operator.execute(action_context)
+    assert action_context["ti"].pushed == {KEY: url}
     (link,) = operator.operator_extra_links
-    assert link.get_link(operator, ti_key=acting["ti"]) == address
+    assert link.get_link(operator, ti_key=action_context["ti"]) == url
 
 
-def test_the_button_names_no_farm():
+def test_link_name_holds_no_farm():
     assert RenderbusTaskLink().name == "Render task"
 
 
-def test_a_list_of_tasks_links_the_first(submitted, address, client):
-    waiting = context()
+def test_link_of_several_tasks_leads_to_the_first(submitted, url, client):
+    deferring_context = context()
     with pytest.raises(TaskDeferred):
-        RenderbusTaskSensor(task_id="wait", render_task_id=[submitted, 2], deferrable=True).execute(waiting)
-    assert waiting["ti"].pushed == {KEY: address}
+        RenderbusTaskSensor(task_id="wait", render_task_id=[submitted, 2], deferrable=True).execute(
+            deferring_context
+        )
+    assert deferring_context["ti"].pushed == {KEY: url}

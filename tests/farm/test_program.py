@@ -127,7 +127,7 @@ def test_the_connection_is_what_airflow_reads(farm):
     assert connection["extra"] == {
         "protocol": "http",
         "platform": "2",
-        "console_url": f"http://{farm.address}/task/{{number}}",
+        "console_url": f"http://{farm.address}/task/{{render_task_id}}",
         "transfer_command": shutil.which("renderbus-farm-transmitter", path=Path(sys.executable).parent),
     }
 

@@ -23,7 +23,7 @@ from tests.polling.fake_hook import FakeHook
 from tests.polling.poller_harness import DOWN, INTERVAL
 
 LATER = 1e12
-CHANGED = "The farm refuses the access key; the connection was changed, and is used as it is now"
+CHANGED = "The farm refused the access key. The connection has changed: continuing with its new settings"
 
 
 @pytest.fixture(autouse=True)

@@ -166,7 +166,8 @@ def told(connect, command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("extra", "storage", "user"), [({}, "10201", "100001"), ({"use_main_account": True}, "99201", "99001")]
+    ("extra", "storage", "user"),
+    [({}, "10201", "100001"), ({"use_main_account_storage": True}, "99201", "99001")],
 )
 def test_scenes_go_to_the_storage_of_the_account_or_its_main_account(
     told, shot, monkeypatch, extra, storage, user
