@@ -15,7 +15,7 @@ FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
 MAY_IMPORT = {
     "__init__": set(),
     "api": set(),
-    "cancel_on_kill": {"api", "clients", "hooks", "polling", "renders"},
+    "cancel_on_kill": {"api", "hooks", "polling", "renders"},
     "clients": {"api"},
     "farm": {"api.signing"},
     "get_provider_info": {"__init__", "hooks"},
@@ -34,8 +34,8 @@ MAY_IMPORT = {
         "transfer",
         "triggers",
     },
-    "polling": {"api", "cancel_on_kill", "clients", "hooks", "renders"},
-    "renders": {"api", "cancel_on_kill", "clients", "hooks", "polling"},
+    "polling": {"api", "clients", "hooks", "renders"},
+    "renders": {"api", "clients"},
     "sensors": {
         "api",
         "cancel_on_kill",
@@ -52,7 +52,8 @@ MAY_IMPORT = {
     "transfer": {"api", "clients"},
     "triggers": {"api", "clients", "hooks", "polling", "renders"},
 }
-NO_AIRFLOW = {"api", "clients", "farm", "task_json", "transfer"}
+NO_AIRFLOW = {"api", "clients", "farm", "renders", "task_json", "transfer"}
+CLOCK_READINGS = {"monotonic", "now", "sleep", "time", "today", "utcnow"}
 
 
 def package_of(file):
@@ -69,7 +70,7 @@ def imported(file):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_nothing_imports_upwards(file):
+def test_module_imports_lower_packages_only(file):
     package = package_of(file)
     for name in imported(file):
         if name == "airflow" or name.startswith("airflow."):
@@ -84,7 +85,7 @@ def test_nothing_imports_upwards(file):
             )
 
 
-def test_api_knows_the_standard_library_only_and_no_clock():
+def test_api_imports_standard_library_only_and_no_clock():
     for file in FILES:
         if package_of(file) == "api":
             for name in imported(file):
@@ -93,10 +94,21 @@ def test_api_knows_the_standard_library_only_and_no_clock():
                 assert top not in {"time", "random", "os", "socket", "secrets"}, f"{file} imports {name}"
 
 
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if package_of(file) == "renders"], ids=lambda f: f.name
+)
+def test_renders_module_has_no_airflow_and_no_clock_but_the_one_handed_in(file):
+    for name in imported(file):
+        assert name.partition(".")[0] not in {"airflow", "asyncio", "threading", "time"}, f"it imports {name}"
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in CLOCK_READINGS:
+            assert re.fullmatch(r"(\w+\.)?clock\.\w+", ast.unparse(node.func)), ast.unparse(node)
+
+
 def test_contributing_table_lists_every_package():
     guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    told = set(re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", guide, re.MULTILINE))
-    assert told == MAY_IMPORT.keys() - {"__init__"}
+    listed = set(re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", guide, re.MULTILINE))
+    assert listed == MAY_IMPORT.keys() - {"__init__"}
 
 
 def test_layer_table_covers_every_package():
