@@ -1,4 +1,4 @@
-"""Who is let in: signature, timestamp and nonce."""
+"""Authentication: signature, timestamp and nonce."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.farm.raw_client import CREATE, PROFILE, RawClient
 NOON = 1_800_000_000
 
 
-class Wall:
+class WallClock:
     def __init__(self):
         self.now = NOON
 
@@ -22,21 +22,21 @@ class Wall:
 
 
 @pytest.fixture
-def wall():
-    return Wall()
+def wall_clock():
+    return WallClock()
 
 
 @pytest.fixture
-def client(tmp_path, wall):
-    with closing(Farm(tmp_path / "farm", ManualClock(unix_time=wall))) as farm:
+def client(tmp_path, wall_clock):
+    with closing(Farm(tmp_path / "farm", ManualClock(unix_time=wall_clock))) as farm:
         yield RawClient(farm)
 
 
-def at(moment, **headers):
-    return {"UTCTimestamp": str(moment), **headers}
+def at(unix_time, **headers):
+    return {"UTCTimestamp": str(unix_time), **headers}
 
 
-def test_a_signed_request_is_let_in(client):
+def test_authenticate_signed_request_succeeds(client):
     answer = client.request(PROFILE, **at(NOON))
     assert (answer["code"], answer["result"], answer["message"]) == (200, True, "success")
     assert set(answer) == {
@@ -45,10 +45,13 @@ def test_a_signed_request_is_let_in(client):
     assert answer["serverTime"] == NOON * 1000
 
 
-@pytest.mark.parametrize("name", [str.lower, str.upper])
-def test_the_case_of_header_names_does_not_matter(client, name):
+@pytest.mark.parametrize("change_case", [str.lower, str.upper])
+def test_authenticate_ignores_case_of_header_names(client, change_case):
     headers = client.sign(PROFILE, {}, **at(NOON))
-    assert client.send(PROFILE, {name(key): value for key, value in headers.items()}, b"{}")["code"] == 200
+    assert (
+        client.send(PROFILE, {change_case(name): value for name, value in headers.items()}, b"{}")["code"]
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,74 +64,74 @@ def test_the_case_of_header_names_does_not_matter(client, name):
         ({"UTCTimestamp": "yesterday"}, 610),
     ],
 )
-def test_others_are_not(client, headers, code):
+def test_authenticate_wrong_credentials_or_timestamp_refuses(client, headers, code):
     assert client.request(PROFILE, **(at(NOON) | headers))["code"] == code
 
 
-def test_a_body_other_than_the_signed_one_is_refused(client):
+def test_authenticate_body_not_signed_refuses(client):
     headers = client.sign(CREATE, {"count": 1}, **at(NOON))
     assert client.send(CREATE, headers, b'{"count": 100}')["code"] == 611
 
 
 @pytest.mark.parametrize("missing", ["signature", "UTCTimestamp", "nonce", "channel", "platform", "version"])
-def test_a_header_left_out_is_refused(client, missing):
+def test_authenticate_missing_header_refuses(client, missing):
     headers = client.sign(PROFILE, {}, **at(NOON))
     del headers[missing]
     assert client.send(PROFILE, headers, b"{}")["code"] == 611
 
 
-def test_without_an_access_id_nobody_is_logged_in(client):
+def test_authenticate_missing_access_id_refuses(client):
     headers = client.sign(PROFILE, {}, **at(NOON))
     del headers["accessId"]
     assert client.send(PROFILE, headers, b"{}")["code"] == 602
 
 
-def test_a_nonce_is_good_once_a_second(client):
+def test_authenticate_repeated_nonce_refuses(client):
     assert [client.request(PROFILE, **at(NOON, nonce="123456"))["code"] for _ in "ab"] == [200, 603]
     assert client.request(PROFILE, **at(NOON + 1, nonce="123456"))["code"] == 200
 
 
-def test_a_nonce_is_remembered_as_long_as_its_timestamp_is_good(client, wall):
+def test_authenticate_stores_nonce_while_timestamp_is_valid(client, wall_clock):
     headers = at(NOON + 200, nonce="123456")
     assert client.request(PROFILE, **headers)["code"] == 200
-    wall.now = NOON + 500
+    wall_clock.now = NOON + 500
     assert client.request(PROFILE, **at(NOON + 500))["code"] == 200
     assert client.request(PROFILE, **headers)["code"] == 603
-    wall.now = NOON + 501
+    wall_clock.now = NOON + 501
     assert client.request(PROFILE, **headers)["code"] == 610
 
 
-def test_a_forger_uses_up_no_nonce(client):
+def test_authenticate_wrong_signature_keeps_nonce_unused(client):
     assert client.request(PROFILE, **at(NOON, nonce="123456"), key="wrong")["code"] == 611
     assert client.request(PROFILE, **at(NOON, nonce="123456"))["code"] == 200
 
 
 @pytest.mark.parametrize(("flag", "message"), [("0", "签名无效"), ("1", "The signature is invalid")])
-def test_messages_are_in_the_callers_language(client, flag, message):
+def test_error_message_follows_language_flag(client, flag, message):
     assert client.request(PROFILE, **at(NOON), key="wrong", languageFlag=flag)["message"] == message
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'"\\ud800"', b"[" * 100_000, b"\xff"])
-def test_a_body_that_is_no_object_is_refused(client, body):
+def test_request_body_not_an_object_refuses(client, body):
     assert client.send(PROFILE, client.sign(PROFILE, {}, **at(NOON)), body)["code"] == 400
 
 
-def test_a_platform_that_is_no_number_is_refused(client):
+def test_request_platform_not_a_number_refuses(client):
     assert client.request(PROFILE, **at(NOON, platform="W2"))["code"] == 600
 
 
 @pytest.mark.parametrize("body", [b'{"a": "\\ud800"}', b'{"a":' * 900 + b"1" + b"}" * 900])
-def test_a_body_that_nobody_can_have_signed_is_refused(client, body):
+def test_authenticate_unsignable_body_refuses(client, body):
     assert client.send(PROFILE, client.sign(PROFILE, {}, **at(NOON)), body)["code"] == 611
 
 
-def test_hand_driven_time_makes_no_signature_old(tmp_path):
+def test_authenticate_manual_clock_advanced_still_succeeds(tmp_path):
     with closing(Farm(tmp_path / "farm", ManualClock())) as farm:
         farm.advance(86_400)
         assert RawClient(farm).request(PROFILE)["code"] == 200
 
 
-def test_an_unknown_path_has_no_envelope(client):
+def test_handle_unknown_path_returns_404_without_envelope(client):
     status, headers, body = client.farm.handle("/api/nothing", {}, b"{}")
     assert status == 404
     assert headers["Content-Type"] == "text/plain"
@@ -136,7 +139,7 @@ def test_an_unknown_path_has_no_envelope(client):
         json.loads(body)
 
 
-def test_the_key_is_in_no_answer_and_no_text(client):
+def test_access_key_appears_in_no_answer_and_no_repr(client):
     key = client.farm.connection()["password"]
     answers = [client.request(PROFILE, **at(NOON)), client.request(PROFILE, **at(NOON), key="wrong")]
     assert key not in repr(answers)

@@ -1,4 +1,4 @@
-"""How renders go when the scenario says so: refused, broken, shown as another state."""
+"""Behavior of renders by scenario: refused, crashing, reported as another state."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.farm.raw_client import FILES, START, SUBMIT, UPLOAD, job
 LONG = 100_000
 
 
-def test_tips_with_an_enforced_error_refuse_the_task(open_client):
+def test_submit_with_blocking_error_in_tips_refuses(open_client):
     client = open_client(findings={"777": {"type": 1, "blocking": False}, "778": {"text": "缺少相机"}})
-    number = client.create()
-    client.upload(number, job())
-    for code, refused in (
+    task_id = client.create()
+    client.upload(task_id, job())
+    for code, is_blocking in (
         ("15000", True),
         ("778", True),
         ("777", False),
@@ -23,41 +23,41 @@ def test_tips_with_an_enforced_error_refuse_the_task(open_client):
     ):
         client.call(
             UPLOAD,
-            taskId=number,
+            taskId=task_id,
             fileName="tips.json",
             content=f'{{"{code}": "x"}}',
         )
-        if refused:
-            answer = client.call_refused(SUBMIT, taskId=number)
-            assert answer[0] == 600
-            assert code in answer[1]
+        if is_blocking:
+            error, message = client.call_refused(SUBMIT, taskId=task_id)
+            assert error == 600
+            assert code in message
         else:
-            client.call(SUBMIT, taskId=number)
-            number = client.create()
-            client.upload(number, job())
+            client.call(SUBMIT, taskId=task_id)
+            task_id = client.create()
+            client.upload(task_id, job())
 
 
-def test_a_scene_that_breaks_down_fails_before_its_first_frame(open_client):
+def test_crashing_scene_fails_before_first_frame(open_client):
     client = open_client(renders=[{"crashes": 1}])
-    number = client.submit()
+    task_id = client.submit()
     client.farm.advance(LONG)
-    assert (client.task_state(number), client.task_info(number)["renderConsume"]) == (45, 0)
-    client.call(START, taskIds=[number])
+    assert (client.task_state(task_id), client.task_info(task_id)["renderConsume"]) == (45, 0)
+    client.call(START, taskIds=[task_id])
     client.farm.advance(LONG)
-    assert client.task_state(number) == 25
-    assert client.call(FILES, taskId=number, treePath="/")
+    assert client.task_state(task_id) == 25
+    assert client.call(FILES, taskId=task_id, treePath="/")
 
 
-def test_states_are_shown_as_the_scenario_says(open_client):
+def test_states_are_reported_as_scenario_says(open_client):
     client = open_client(renders=[{"scene": "sh01?", "reported_as": {"0": 50, "5": 100, "25": 99}}])
-    number, other = client.submit(), client.submit(job("sh020.blend"))
-    seen = []
+    task_id, other = client.submit(), client.submit(job("sh020.blend"))
+    states = []
     for seconds in (0, 60, LONG):
         client.farm.advance(seconds)
-        seen.append((client.task_state(number), client.task_state(other)))
-    assert seen == [(50, 0), (100, 5), (99, 25)]
+        states.append((client.task_state(task_id), client.task_state(other)))
+    assert states == [(50, 0), (100, 5), (99, 25)]
 
 
-def test_only_the_states_that_the_vendors_client_knows_are_shown_by_default():
-    shown = {Scenario().reported_state(NO_JOB, state) for state in TaskState}
-    assert shown == {0, 5, 8, 10, 20, 23, 25, 30, 35, 40, 45}
+def test_default_scenario_reports_only_states_known_to_vendor_client():
+    reported = {Scenario().reported_state(NO_JOB, state) for state in TaskState}
+    assert reported == {0, 5, 8, 10, 20, 23, 25, 30, 35, 40, 45}

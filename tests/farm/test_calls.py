@@ -1,4 +1,4 @@
-"""What the calls take, answer and refuse."""
+"""Parameters, answers and refusals of the main calls."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tests.farm.raw_client import CREATE, FILES, FRAMES, INFO, PROFILE, STOP, SU
 ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
 
 
-def test_every_call_is_served_at_all_its_paths():
+def test_routes_serve_every_call_at_all_its_paths():
     assert len(ENDPOINTS) == 49
     expected = {path: endpoint["name"] for endpoint in ENDPOINTS for path in endpoint["paths"]}
     assert {path: call.__name__ for path, call in ROUTES.items()} == expected
 
 
-def test_the_profile_is_whole(client):
+def test_query_user_profile_returns_all_fields(client):
     profile = client.call(PROFILE)
     assert (profile["userId"], profile["platform"], profile["shareMainCapital"]) == (100001, 2, 0)
     assert (profile["rmbbalance"], profile["coupon"], profile["cpuPrice"]) == (500, 10, 0.67)
     assert len(profile) == 46
 
 
-def test_create_gives_numbers_and_aliases(client):
+def test_create_task_returns_ids_and_aliases(client):
     data = client.call(CREATE, count=3, taskUserLevel=60)
     assert data == {
         "aliasTaskIdList": ["2W35000001", "2W35000002", "2W35000003"],
@@ -62,7 +62,7 @@ def test_create_gives_numbers_and_aliases(client):
         (FILES, {"treePath": "/" + "a" * 5000}, 404),
     ],
 )
-def test_what_cannot_be_done_is_refused(client, path, body, code):
+def test_call_invalid_parameter_refuses(client, path, body, code):
     assert client.call_refused(path, **body)[0] == code
 
 
@@ -77,57 +77,57 @@ def test_what_cannot_be_done_is_refused(client, path, body, code):
         {"content": {}},
     ],
 )
-def test_only_the_known_files_with_json_are_taken(client, body):
+def test_upload_unknown_file_or_invalid_json_refuses(client, body):
     assert client.call_refused(UPLOAD, taskId=client.create(), **body)[0] == 600
 
 
-def test_submit_needs_task_json(client):
-    number = client.create()
-    client.call(UPLOAD, taskId=number, fileName="upload.json", content='{"asset": []}')
-    code, message = client.call_refused(SUBMIT, taskId=number)
+def test_submit_without_task_json_refuses(client):
+    task_id = client.create()
+    client.call(UPLOAD, taskId=task_id, fileName="upload.json", content='{"asset": []}')
+    code, message = client.call_refused(SUBMIT, taskId=task_id)
     assert code == 601
     assert "upload it first" in message
 
 
-def test_a_second_submit_and_a_late_upload_are_refused(client):
-    number = client.submit()
-    assert client.call_refused(SUBMIT, taskId=number) == (
+def test_submit_and_upload_after_submit_refuse(client):
+    task_id = client.submit()
+    assert client.call_refused(SUBMIT, taskId=task_id) == (
         600,
-        f"Task {number} was submitted or stopped before",
+        f"Task {task_id} was submitted or stopped before",
     )
-    assert client.call_refused(UPLOAD, taskId=number, content="{}")[0] == 600
+    assert client.call_refused(UPLOAD, taskId=task_id, content="{}")[0] == 600
 
 
-def test_a_task_json_that_cannot_be_rendered_is_refused_at_submit(client):
-    number = client.create()
-    client.upload(number, job(frames="10-1[1]"))
-    code, message = client.call_refused(SUBMIT, taskId=number)
+def test_submit_invalid_task_json_refuses(client):
+    task_id = client.create()
+    client.upload(task_id, job(frames="10-1[1]"))
+    code, message = client.call_refused(SUBMIT, taskId=task_id)
     assert code == 600
     assert "10-1[1]" in message
-    client.upload(number, job())
-    client.call(SUBMIT, taskId=number)
+    client.upload(task_id, job())
+    client.call(SUBMIT, taskId=task_id)
 
 
-def test_a_name_that_is_no_text_does_no_harm(client):
-    number = client.submit(job("\ud800.blend", layer="\ud800"))
+def test_submit_scene_name_with_lone_surrogate_renders(client):
+    task_id = client.submit(job("\ud800.blend", layer="\ud800"))
     client.farm.advance(1000)
-    info = client.task_info(number)
-    assert (info["taskStatus"], info["sceneName"], info["outputFileName"]) == (25, "?.blend", f"{number}__")
+    info = client.task_info(task_id)
+    assert (info["taskStatus"], info["sceneName"], info["outputFileName"]) == (25, "?.blend", f"{task_id}__")
 
 
-def test_refusals_can_be_read_in_chinese(client):
+def test_refusal_message_in_chinese(client):
     answer = client.request(SUBMIT, {"taskId": 1}, languageFlag="0")
     assert answer["message"] == "任务 1 不存在"
 
 
-def test_task_info_carries_what_task_json_said(client):
-    number = client.create()
-    client.upload(number, job("衣帽间.max", project_name="Night", ram="128", cg_id="2001", time_out="60"))
-    client.call(SUBMIT, taskId=number, producer="Ada #42")
-    info = client.task_info(number)
+def test_query_task_info_contains_values_of_task_json(client):
+    task_id = client.create()
+    client.upload(task_id, job("衣帽间.max", project_name="Night", ram="128", cg_id="2001", time_out="60"))
+    client.call(SUBMIT, taskId=task_id, producer="Ada #42")
+    info = client.task_info(task_id)
     expected = {
         "sceneName": "衣帽间.max",
-        "outputFileName": f"{number}_衣帽间",
+        "outputFileName": f"{task_id}_衣帽间",
         "framesRange": "1-4[1]",
         "projectName": "Night",
         "producer": "Ada #42",
@@ -141,32 +141,32 @@ def test_task_info_carries_what_task_json_said(client):
     assert len(info) == 55
 
 
-def test_task_info_is_silently_cut_at_100(client):
-    numbers = client.call(CREATE, count=100)["taskIdList"] + client.call(CREATE, count=20)["taskIdList"]
-    page = client.call(INFO, taskIds=[7, *numbers])
-    assert [item["id"] for item in page["items"]] == numbers[:100]
+def test_query_task_info_returns_at_most_100_tasks(client):
+    task_ids = client.call(CREATE, count=100)["taskIdList"] + client.call(CREATE, count=20)["taskIdList"]
+    page = client.call(INFO, taskIds=[7, *task_ids])
+    assert [item["id"] for item in page["items"]] == task_ids[:100]
     assert (page["pageCount"], page["pageNum"], page["total"], page["size"]) == (1, 1, 100, 100)
 
 
-def test_frames_come_in_pages(client):
-    number = client.submit(job(frames="1-250[1]"))
-    page = client.frames(number, pageNum=2, pageSize=40)
+def test_query_task_frames_is_paged(client):
+    task_id = client.submit(job(frames="1-250[1]"))
+    page = client.frames(task_id, pageNum=2, pageSize=40)
     assert [item["frameIndex"] for item in page["items"]] == [str(frame) for frame in range(41, 81)]
     assert (page["pageCount"], page["pageNum"], page["total"], page["size"]) == (7, 2, 250, 40)
-    assert len(client.frames(number)["items"]) == 100
-    largest = client.frames(number, pageSize=1000, pageNum=3)
-    assert (len(largest["items"]), largest["size"], largest["pageCount"]) == (50, 100, 3)
-    assert client.frames(number, pageNum=4)["items"] == []
-    assert client.call_refused(FRAMES, taskId=number, pageNum=0)[0] == 600
+    assert len(client.frames(task_id)["items"]) == 100
+    capped = client.frames(task_id, pageSize=1000, pageNum=3)
+    assert (len(capped["items"]), capped["size"], capped["pageCount"]) == (50, 100, 3)
+    assert client.frames(task_id, pageNum=4)["items"] == []
+    assert client.call_refused(FRAMES, taskId=task_id, pageNum=0)[0] == 600
 
 
-def test_frames_are_found_by_a_part_of_their_name(client):
-    number = client.submit(job(frames="1-24[1]"))
-    found = client.frames(number, searchKeyword="4")["items"]
+def test_query_task_frames_keyword_matches_part_of_name(client):
+    task_id = client.submit(job(frames="1-24[1]"))
+    found = client.frames(task_id, searchKeyword="4")["items"]
     assert [frame["frameIndex"] for frame in found] == ["4", "14", "24"]
 
 
-def test_a_frame_is_whole(client):
+def test_query_task_frames_returns_all_fields(client):
     first, second = client.submit(), client.submit()
     client.farm.advance(1000)
     frames = client.frames(first)["items"] + client.frames(second)["items"]
@@ -182,13 +182,13 @@ def test_a_frame_is_whole(client):
         assert frame["endTime"] - frame["startTime"] == frame["frameExecuteTime"] * 1000
 
 
-def test_output_is_listed_from_the_root_down(client):
-    number = client.submit()
-    assert client.call(FILES, taskId=number, treePath="/") == []
+def test_get_output_files_lists_root_and_folders(client):
+    task_id = client.submit()
+    assert client.call(FILES, taskId=task_id, treePath="/") == []
     assert client.call(FILES, treePath="/") == []
     client.farm.advance(1000)
-    (top,) = client.call(FILES, taskId=number, treePath="/")
-    assert (top["fileName"], top["filePath"]) == (f"{number}_sh010", f"/{number}_sh010")
+    (top,) = client.call(FILES, taskId=task_id, treePath="/")
+    assert (top["fileName"], top["filePath"]) == (f"{task_id}_sh010", f"/{task_id}_sh010")
     assert (top["directory"], top["fileSize"], top["fileType"], top["isArrears"]) == (True, None, None, 0)
     assert client.call(FILES, treePath="/") == [top]
 
@@ -200,13 +200,13 @@ def test_output_is_listed_from_the_root_down(client):
     assert len(first["lastModify"]) == len("2021-01-15 12:11:59")
 
 
-def test_links_out_of_the_storage_are_not_followed(client, tmp_path):
+def test_get_output_files_link_out_of_storage_refuses(client, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (client.farm.output_root / "link").symlink_to(outside)
     assert client.call_refused(FILES, treePath="/link")[0] == 404
 
 
-def test_the_storage_ids_name_the_folder(client):
+def test_get_transfer_bid_matches_output_folder(client):
     data = client.call("/api/render/transfer/getBid")
     assert client.farm.output_root.name == f"{data['output_bid']}-100001"

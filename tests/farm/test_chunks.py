@@ -1,4 +1,4 @@
-"""How jobs are cut into what the farm calls frames, for every shape of scene_info."""
+"""Jobs are split into what the farm calls frames, for every layout of scene_info."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def node(name, frames="1-2[1]", **fields):
     return {"node": name, "frames": frames, "option": "", "render": "1", **fields}
 
 
-SHAPES = {
+LAYOUTS = {
     "Blender": ({"common": {"frames": "1-3[1]", "scene_name": []}}, {"": ["1", "2", "3"]}),
     "Cinema 4D": ({"renderer": {"name": "p"}, "common": {"frames": "1", "all_camera": []}}, {"": ["1"]}),
     "Maya": (
@@ -59,38 +59,38 @@ SHAPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("software", SHAPES)
-def test_every_scene_info_gives_its_leaves_and_frames(software):
-    scene_info, expected = SHAPES[software]
+@pytest.mark.parametrize("software", LAYOUTS)
+def test_main_chunks_of_every_software_layout(software):
+    scene_info, expected = LAYOUTS[software]
     jobs = parse_task_json(scene(scene_info))
-    assert {one.layer: [piece.name for piece in main_chunks(one)] for one in jobs} == expected
+    assert {each.layer: [chunk.name for chunk in main_chunks(each)] for each in jobs} == expected
 
 
-@pytest.mark.parametrize("software", SHAPES)
-def test_every_leaf_makes_its_files(open_client, software):
-    scene_info, expected = SHAPES[software]
+@pytest.mark.parametrize("software", LAYOUTS)
+def test_every_leaf_produces_its_files(open_client, software):
+    scene_info, expected = LAYOUTS[software]
     client = open_client()
-    number = client.submit(scene(scene_info))
+    task_id = client.submit(scene(scene_info))
     client.farm.advance(1_000_000)
-    leaves = client.leaves(number) or [client.task_info(number)]
+    leaves = client.leaves(task_id) or [client.task_info(task_id)]
     for leaf in leaves:
         assert leaf["taskStatus"] == 25
         files = client.call(FILES, treePath=f"/{leaf['outputFileName']}")
-        indexes = expected[leaf["layerName"]]
-        assert len(files) == (91 if indexes == ["110-200[1]"] else len(indexes))
+        names = expected[leaf["layerName"]]
+        assert len(files) == (91 if names == ["110-200[1]"] else len(names))
 
 
-def test_a_simulation_is_one_piece_and_told_as_such(open_client):
+def test_simulation_is_one_frame(open_client):
     client = open_client()
-    number = client.submit(scene({"geo_node": [node("/out/geo", "1-10[1]")]}))
-    info = client.task_info(number)
+    task_id = client.submit(scene({"geo_node": [node("/out/geo", "1-10[1]")]}))
+    info = client.task_info(task_id)
     assert (info["taskType"], info["totalFrames"], info["framesRange"]) == ("GopRender", 1, "1-10[1]")
-    (frame,) = client.frames(number)["items"]
+    (frame,) = client.frames(task_id)["items"]
     assert (frame["frameIndex"], frame["frameType"]) == ("1-10[1]", 8)
 
 
 @pytest.mark.parametrize(
-    ("frames", "size", "indexes"),
+    ("frames", "size", "names"),
     [
         ("1-10[1]", 3, ["1-3[1]", "4-6[1]", "7-9[1]", "10"]),
         ("1-9[2]", 2, ["1-3[2]", "5-7[2]", "9"]),
@@ -98,40 +98,40 @@ def test_a_simulation_is_one_piece_and_told_as_such(open_client):
         ("5,1", 4, ["5", "1"]),
     ],
 )
-def test_frames_are_grouped_for_one_machine(frames, size, indexes):
-    (read,) = parse_task_json(job(frames=frames, frames_per_task=str(size)))
-    pieces = main_chunks(read)
-    assert [piece.name for piece in pieces] == indexes
-    assert [frame for piece in pieces for frame in piece.frames] == list(read.frames)
+def test_frames_per_task_groups_frames(frames, size, names):
+    (parsed,) = parse_task_json(job(frames=frames, frames_per_task=str(size)))
+    chunks = main_chunks(parsed)
+    assert [chunk.name for chunk in chunks] == names
+    assert [frame for chunk in chunks for frame in chunk.frames] == list(parsed.frames)
 
 
-def test_a_frame_of_tiles_is_merged_after_them(open_client):
+def test_tiles_are_merged_after_rendering(open_client):
     client = open_client(frame_seconds=[160, 160], machines=20)
-    number = client.submit(job(frames="0", tiles="16", tiles_type="block"))
-    info = client.task_info(number)
+    task_id = client.submit(job(frames="0", tiles="16", tiles_type="block"))
+    info = client.task_info(task_id)
     assert (info["totalFrames"], info["taskKeyValueVo"]["tiles"]) == (17, "16")
     client.farm.advance(60)
-    frames = client.frames(number)["items"]
+    frames = client.frames(task_id)["items"]
     assert [(frame["frameIndex"], frame["frameBlock"]) for frame in frames[:2]] == [
         ("0-1", "1"),
         ("0-2", "2"),
     ]
     assert [frame["frameStatus"] for frame in frames] == [2] * 16 + [1]
     client.farm.advance(10)
-    assert client.frame_states(number)["0"] == 2
+    assert client.frame_states(task_id)["0"] == 2
     client.farm.advance(16)
-    assert client.task_state(number) == 25
+    assert client.task_state(task_id) == 25
     assert [path.name for path in client.farm.output_root.rglob("*.png")] == ["sh010_0000.png"]
 
 
-def test_a_frame_is_not_merged_without_its_tiles(open_client):
+def test_failed_tiles_prevent_merge_until_recommit(open_client):
     client = open_client(renders=[{"fail_frames": "2", "fail_times": 1}])
-    number = client.submit(job(frames="1-2[1]", tiles="2"))
+    task_id = client.submit(job(frames="1-2[1]", tiles="2"))
     client.farm.advance(10_000)
-    assert client.frame_states(number) == {"1-1": 4, "1-2": 4, "1": 4, "2-1": 5, "2-2": 5, "2": 5}
-    client.call("/api/render/handle/recommitTasks", taskIds=[number])
+    assert client.frame_states(task_id) == {"1-1": 4, "1-2": 4, "1": 4, "2-1": 5, "2-2": 5, "2": 5}
+    client.call("/api/render/handle/recommitTasks", taskIds=[task_id])
     client.farm.advance(10_000)
-    assert client.task_state(number) == 25
+    assert client.task_state(task_id) == 25
 
 
 @pytest.mark.parametrize(
@@ -144,11 +144,11 @@ def test_a_frame_is_not_merged_without_its_tiles(open_client):
         ({"task_stop_time": "9" * 30}, "task_stop_time: must be"),
     ],
 )
-def test_what_cannot_be_cut_is_told(change, message):
+def test_parse_task_json_invalid_chunk_settings_raise(change, message):
     with pytest.raises(ValueError, match=message):
         parse_task_json(job(**change))
 
 
-def test_a_scene_that_is_switched_off_is_told():
+def test_parse_task_json_disabled_scene_raises():
     with pytest.raises(ValueError, match="is disabled"):
         parse_task_json(scene({"a": {"renderable": "0", "common": {"frames": "1"}}}))

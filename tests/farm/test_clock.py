@@ -1,4 +1,4 @@
-"""Time that runs by itself: it never waits for too long, and where it fails it says so."""
+"""The clock thread: its waits are limited, and its failure is logged."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from airflow_provider_renderbus.farm.simulation.clock import (
 from tests.farm.raw_client import PROFILE, RawClient
 
 
-class Waits(Condition):
-    """Keeps how long it was to be waited for, and ends the wait at the first."""
+class RecordingCondition(Condition):
+    """Records the timeouts of waits, and raises at the first."""
 
     def __init__(self):
         super().__init__()
-        self.kept = []
+        self.timeouts = []
 
     def wait(self, timeout=None):
-        self.kept.append(timeout)
-        raise KeyError("enough")
+        self.timeouts.append(timeout)
+        raise KeyError("end of the thread")
 
 
-class Life:
-    """A life whose next move is due at a moment."""
+class SimulationStub:
+    """A simulation whose next step is due at a farm time."""
 
-    def __init__(self, due):
-        self.due, self.lock = due, Waits()
+    def __init__(self, next_event_at):
+        self.next_event_at, self.lock = next_event_at, RecordingCondition()
 
     def advance_to(self, until, max_steps):
-        return self.due
+        return self.next_event_at
 
     def write(self):
         pass
 
 
 @pytest.mark.parametrize(
-    ("due", "seconds"),
+    ("next_event_at", "seconds"),
     [(None, MAX_WAIT), (-5.0, MIN_IDLE), (2.0**53, MAX_WAIT), (1e300, MAX_WAIT)],
 )
-def test_no_wait_is_longer_than_a_lock_can_wait(due, seconds):
-    life = Life(due)
-    ClockThread(life, ScaledClock(1.0), 1.0)._thread.join()
-    assert life.lock.kept == [seconds]
+def test_clock_thread_wait_is_within_threading_limit(next_event_at, seconds):
+    simulation = SimulationStub(next_event_at)
+    ClockThread(simulation, ScaledClock(1.0), 1.0)._thread.join()
+    assert simulation.lock.timeouts == [seconds]
     assert seconds < TIMEOUT_MAX
 
 
-def test_time_that_fails_says_so_and_no_call_is_answered_as_if_it_ran(tmp_path, monkeypatch, caplog):
+def test_clock_thread_failure_is_logged_and_calls_return_500(tmp_path, monkeypatch, caplog):
     farm = Farm(tmp_path / "farm")
     with monkeypatch.context() as patch:
         patch.setattr(farm._simulation, "advance_to", lambda *_: 1 / 0)

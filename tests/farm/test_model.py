@@ -1,4 +1,4 @@
-"""Whatever customers order, in whatever order: money adds up, and nothing runs or is paid twice by itself."""
+"""Random orders of customers: money adds up, and nothing runs or is charged twice by itself."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from tests.farm.raw_client import (
     maya_job,
 )
 
-COST = Decimal("0.1234")
-OPENED = Decimal("2.5") + Decimal(1)
+FRAME_COST = Decimal("0.1234")
+INITIAL_FUNDS = Decimal("2.5") + Decimal(1)
 SCENARIO = {
     "pictures": False,
     "account": {"coupon": "1", "balance": "2.5", "credit": "0.3"},
     "renders": [
-        {"scene": "photon*", "passes": ["photon"], "cost": str(COST)},
-        {"scene": "prepared*", "passes": ["preprocess", "photon"], "cost": str(COST)},
-        {"scene": "broken*", "crashes": 1, "cost": str(COST)},
-        {"failure_rate": 0.2, "fail_times": 2, "cost": str(COST)},
+        {"scene": "photon*", "passes": ["photon"], "cost": str(FRAME_COST)},
+        {"scene": "prepared*", "passes": ["preprocess", "photon"], "cost": str(FRAME_COST)},
+        {"scene": "broken*", "crashes": 1, "cost": str(FRAME_COST)},
+        {"failure_rate": 0.2, "fail_times": 2, "cost": str(FRAME_COST)},
     ],
 }
 JOBS = {
@@ -49,7 +49,7 @@ JOBS = {
     "paused": job(frames="1-7[1]", pre_frames="101", stop_after_test="1"),
     "tiles": job(frames="1-2[1]", tiles="2"),
     "grouped": job(frames="1-7[1]", frames_per_task="3"),
-    "hasty": job(frames="1-7[1]", task_stop_time="130"),
+    "timeout": job(frames="1-7[1]", task_stop_time="130"),
     "layered": maya_job(),
     "photon": job("photon.blend", frames="1-2[1]"),
     "prepared": job("prepared.blend", frames="1-2[1]"),
@@ -60,14 +60,14 @@ ORDERS = (STOP, START, ABANDON, DELETE, FULL_SPEED, RECOMMIT_FAILED)
 ANY = st.integers(0, 1 << 16)
 
 
-class Customers(RuleBasedStateMachine):
-    @initialize(kinds=st.lists(st.sampled_from(sorted(JOBS)), min_size=1, max_size=3))
-    def open(self, kinds):
+class CustomerMachine(RuleBasedStateMachine):
+    @initialize(names=st.lists(st.sampled_from(sorted(JOBS)), min_size=1, max_size=3))
+    def open(self, names):
         self.folder = Path(tempfile.mkdtemp())
         self.clock = ManualClock()
         self.paid_in = Decimal(0)
         self._open()
-        self.numbers = [self.client.submit(JOBS[kind]) for kind in kinds]
+        self.task_ids = [self.client.submit(JOBS[name]) for name in names]
 
     def _open(self):
         self.client = RawClient(Farm(self.folder / "farm", self.clock, scenario=SCENARIO))
@@ -77,63 +77,66 @@ class Customers(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def tasks(self):
-        """Task numbers to their info, leaves with those that stand at the top."""
+        """Map task ids to their info, for tasks and their leaves."""
         infos = {}
-        for info in self.client.call(INFO, taskIds=self.numbers)["items"]:
+        for info in self.client.call(INFO, taskIds=self.task_ids)["items"]:
             infos[info["id"]] = info
             infos |= {leaf["id"]: leaf for leaf in info["respRenderingTaskList"] or []}
         return infos
 
-    def any_task(self, chance):
+    def any_task(self, pick):
         infos = sorted(self.tasks())
-        return infos[chance % len(infos)]
+        return infos[pick % len(infos)]
 
-    @rule(kind=st.sampled_from(sorted(JOBS)))
-    def submit(self, kind):
-        self.numbers.append(self.client.submit(JOBS[kind]))
+    @rule(name=st.sampled_from(sorted(JOBS)))
+    def submit(self, name):
+        self.task_ids.append(self.client.submit(JOBS[name]))
 
     @rule()
     def create(self):
-        self.numbers.append(self.client.create())
+        self.task_ids.append(self.client.create())
 
-    @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]), path=st.sampled_from(ORDERS), chance=ANY)
-    def let_time_pass_and_order(self, seconds, path, chance):
-        self.let_time_pass(seconds)
-        self.order(path, chance)
+    @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]), path=st.sampled_from(ORDERS), pick=ANY)
+    def advance_and_order(self, seconds, path, pick):
+        self.advance(seconds)
+        self.order(path, pick)
 
     @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]))
-    def let_time_pass(self, seconds):
+    def advance(self, seconds):
         before = self.tasks()
         self.client.farm.advance(seconds)
         after = self.tasks()
-        for number, info in before.items():
+        for task_id, info in before.items():
             if info["taskStatus"] in ENDED:
-                assert after[number] == info, "an ended task has gone on by itself"
-            assert after[number]["doneFrames"] is None or after[number]["doneFrames"] >= info["doneFrames"]
+                assert after[task_id] == info, "a task that has ended has changed by itself"
+            assert after[task_id]["doneFrames"] is None or after[task_id]["doneFrames"] >= info["doneFrames"]
 
-    @rule(path=st.sampled_from(ORDERS), chance=ANY)
-    def order(self, path, chance):
-        assert self.client.request(path, {"taskIds": [self.any_task(chance)]})["code"] in {200, 404, 600}
+    @rule(path=st.sampled_from(ORDERS), pick=ANY)
+    def order(self, path, pick):
+        assert self.client.request(path, {"taskIds": [self.any_task(pick)]})["code"] in {200, 404, 600}
 
-    @rule(chance=ANY)
-    def submit_again(self, chance):
-        assert self.client.request(SUBMIT, {"taskId": self.any_task(chance)})["code"] in {404, 600, 601}
+    @rule(pick=ANY)
+    def submit_again(self, pick):
+        assert self.client.request(SUBMIT, {"taskId": self.any_task(pick)})["code"] in {404, 600, 601}
 
-    @rule(path=st.sampled_from([RECOMMIT, STOP_FRAMES]), chance=ANY, all_frames=st.booleans())
-    def order_frames(self, path, chance, all_frames):
-        number = self.any_task(chance)
-        ids = [frame["id"] for frame in self.frames(number)][chance % 3 :: 2]
-        body = {"taskId": number, "ids": ids, "selectAll": int(all_frames)}
+    @rule(path=st.sampled_from([RECOMMIT, STOP_FRAMES]), pick=ANY, all_frames=st.booleans())
+    def order_frames(self, path, pick, all_frames):
+        task_id = self.any_task(pick)
+        ids = [frame["id"] for frame in self.frames(task_id)][pick % 3 :: 2]
+        body = {"taskId": task_id, "ids": ids, "selectAll": int(all_frames)}
         assert self.client.request(path, body)["code"] in {200, 404, 600, 601}
 
-    @rule(chance=ANY, machines=st.integers(1, 9), seconds=st.sampled_from([0, 50, 1000]))
-    def limit(self, chance, machines, seconds):
-        number = self.any_task(chance)
-        assert self.client.request(LIMIT, {"taskId": number, "taskLimit": machines})["code"] in {200, 404}
-        assert self.client.request(OVERTIME, {"taskIds": [number], "overTime": seconds})["code"] in {200, 404}
+    @rule(pick=ANY, machines=st.integers(1, 9), seconds=st.sampled_from([0, 50, 1000]))
+    def limit(self, pick, machines, seconds):
+        task_id = self.any_task(pick)
+        assert self.client.request(LIMIT, {"taskId": task_id, "taskLimit": machines})["code"] in {200, 404}
+        assert self.client.request(OVERTIME, {"taskIds": [task_id], "overTime": seconds})["code"] in {
+            200,
+            404,
+        }
 
     @rule(amount=st.sampled_from(["0.0001", "0.2", "3"]))
-    def pay_in(self, amount):
+    def top_up(self, amount):
         self.client.farm.top_up(amount)
         self.paid_in += Decimal(amount)
 
@@ -145,7 +148,7 @@ class Customers(RuleBasedStateMachine):
         assert self.tasks() == before
 
     @rule()
-    def killed(self):
+    def kill(self):
         before = self.tasks()
         image = Path(tempfile.mkdtemp(dir=self.folder)) / "farm"
         shutil.copytree(self.folder / "farm", image)
@@ -156,48 +159,50 @@ class Customers(RuleBasedStateMachine):
         assert self.tasks() == before
 
     @rule()
-    def wait_for_the_end(self):
+    def advance_to_the_end(self):
         self.client.farm.advance(1_000_000)
-        for number, info in self.tasks().items():
-            task = self.client.farm._simulation.tasks[number]
+        for task_id, info in self.tasks().items():
+            task = self.client.farm._simulation.tasks[task_id]
             assert info["taskStatus"] not in WORKING
-            waits = info["taskStatus"] == 0 and info["submitDate"] and not info["isOpen"]
-            assert not waits or task.on_hold, "a task waits and nobody will wake it"
+            is_waiting = info["taskStatus"] == 0 and info["submitDate"] and not info["isOpen"]
+            assert not is_waiting or task.on_hold, "a waiting task has no next event"
 
-    def frames(self, number):
-        answer = self.client.request("/api/render/handle/queryTaskFrames", {"taskId": number})
+    def frames(self, task_id):
+        answer = self.client.request("/api/render/handle/queryTaskFrames", {"taskId": task_id})
         return answer["data"]["items"] if answer["code"] == 200 else []
 
     @invariant()
-    def the_money_adds_up(self):
+    def money_adds_up(self):
         if not hasattr(self, "client"):
             return
         profile = self.client.call(PROFILE)
-        means = _exact(profile["rmbbalance"]) + _exact(profile["coupon"])
+        funds = _to_decimal(profile["rmbbalance"]) + _to_decimal(profile["coupon"])
         infos = [info for info in self.tasks().values() if not info["isOpen"]]
-        consumed = sum((_exact(info["renderConsume"]) for info in infos), Decimal(0))
-        assert means + consumed == OPENED + self.paid_in
-        assert _exact(profile["coupon"]) >= 0
-        owed = max(-_exact(profile["rmbbalance"]) - _exact(profile["credit"]), Decimal(0))
-        assert sum((_exact(info["taskArrears"]) for info in infos), Decimal(0)) == owed
+        consumed = sum((_to_decimal(info["renderConsume"]) for info in infos), Decimal(0))
+        assert funds + consumed == INITIAL_FUNDS + self.paid_in
+        assert _to_decimal(profile["coupon"]) >= 0
+        unpaid = max(-_to_decimal(profile["rmbbalance"]) - _to_decimal(profile["credit"]), Decimal(0))
+        assert sum((_to_decimal(info["taskArrears"]) for info in infos), Decimal(0)) == unpaid
         for info in infos:
-            parts = _exact(info["userAccountConsume"]) + _exact(info["couponConsume"])
-            assert parts == _exact(info["renderConsume"])
+            parts = _to_decimal(info["userAccountConsume"]) + _to_decimal(info["couponConsume"])
+            assert parts == _to_decimal(info["renderConsume"])
 
     @invariant()
-    def no_frame_is_paid_twice_without_a_recommit(self):
+    def frames_are_charged_once_per_attempt(self):
         if not hasattr(self, "client"):
             return
-        for number, info in self.tasks().items():
-            frames = self.frames(number)
+        for task_id, info in self.tasks().items():
+            frames = self.frames(task_id)
             if not frames:
                 continue
-            paid = [_exact(frame["feeAmount"]) + _exact(frame["couponFee"]) for frame in frames]
-            assert sum(paid) == _exact(info["renderConsume"])
-            assert sum(_exact(frame["arrearsFee"] or 0) for frame in frames) == _exact(info["taskArrears"])
+            paid = [_to_decimal(frame["feeAmount"]) + _to_decimal(frame["couponFee"]) for frame in frames]
+            assert sum(paid) == _to_decimal(info["renderConsume"])
+            assert sum(_to_decimal(frame["arrearsFee"] or 0) for frame in frames) == _to_decimal(
+                info["taskArrears"]
+            )
             for frame, fee in zip(frames, paid, strict=True):
-                assert fee % COST == 0
-                assert (frame["frameStatus"] == 4) <= fee // COST <= frame["recommitFlag"] + 1
+                assert fee % FRAME_COST == 0
+                assert (frame["frameStatus"] == 4) <= fee // FRAME_COST <= frame["recommitFlag"] + 1
             counted = Counter(frame["frameStatus"] for frame in frames)
             assert info["totalFrames"] == len(frames)
             assert info["doneFrames"] == counted[4]
@@ -209,39 +214,39 @@ class Customers(RuleBasedStateMachine):
                 assert counted[4] == len(frames)
 
     @invariant()
-    def leaves_tell_the_state_of_their_parent(self):
+    def parents_agree_with_their_leaves(self):
         if not hasattr(self, "client"):
             return
-        for number, info in self.tasks().items():
+        for task_id, info in self.tasks().items():
             leaves = info["respRenderingTaskList"]
             assert bool(info["isOpen"]) == bool(leaves)
             for leaf in leaves or []:
                 assert info["taskStatus"] == 0
-                assert leaf["layerParentId"] == number
+                assert leaf["layerParentId"] == task_id
             if leaves:
-                whole = _whole([leaf["taskStatus"] for leaf in leaves])
+                combined = _combined_state([leaf["taskStatus"] for leaf in leaves])
                 all_done = all(leaf["doneFrames"] == leaf["totalFrames"] for leaf in leaves)
-                at_work = sum(leaf["executingFrames"] for leaf in leaves)
-                lost = sum(leaf["failedFrames"] + leaf["abortFrames"] for leaf in leaves)
-                assert whole != 25 or all_done
-                assert whole in WORKING or at_work == 0
-                assert whole not in {10, 20, 23, 30, 35, 45} or not all_done or whole == 35
-                assert whole != 30 or lost > 0
+                executing = sum(leaf["executingFrames"] for leaf in leaves)
+                failed = sum(leaf["failedFrames"] + leaf["abortFrames"] for leaf in leaves)
+                assert combined != 25 or all_done
+                assert combined in WORKING or executing == 0
+                assert combined not in {10, 20, 23, 30, 35, 45} or not all_done or combined == 35
+                assert combined != 30 or failed > 0
 
 
-def _whole(states):
-    """The state of a layered task by the documents: active, else paused, else that of the worst leaf."""
+def _combined_state(states):
+    """Return the state of a layered task by the documents: active, paused, or that of the worst leaf."""
     for group in (WORKING, {0}, {40}):
         if found := group & set(states):
             return max(found)
     return max(states, key=(25, 70, 30, 10, 15, 23, 20, 45, 65, 35).index)
 
 
-def _exact(value):
+def _to_decimal(value):
     return Decimal(str(value))
 
 
-TestCustomers = Customers.TestCase
+TestCustomers = CustomerMachine.TestCase
 TestCustomers.settings = settings(
     max_examples=60,
     stateful_step_count=40,

@@ -1,4 +1,4 @@
-"""Every call answers in the shape that the documents give it, also those that no operator uses."""
+"""Every call returns the documented shape, also those that no operator uses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ HARDWARE = {"hardwareConfigIds": ["303"], "model": "Default", "gpuNum": "", "ram
 DATES = {"pageNum": 1, "pageSize": 10, "startDate": "", "endDate": ""}
 
 
-def bodies(number, frame):
-    """A body for every call; those left out take none."""
-    tasks, one = {"taskIds": [number]}, {"taskId": number}
+def bodies(task_id, frame_id):
+    """Return a body for every call; calls that are missing take none."""
+    tasks, one = {"taskIds": [task_id]}, {"taskId": task_id}
     return {
         "update_user_setting": {"taskOverTimeSec": 7200},
         "create_task": {"count": 1, "taskUserLevel": 50, "outUserId": 7, "labels": ["a"], "artist": "Ada"},
@@ -44,8 +44,8 @@ def bodies(number, frame):
         "query_task_frames": one,
         "recommit_frames": {**one, "selectAll": 1},
         "stop_frames": {**one, "selectAll": 1},
-        "show_log": {"renderingType": "render", "pageNum": 0, "pageSize": 16384, "id": frame},
-        "load_frame_thumbnail": {"id": frame, "frameStatus": 4},
+        "show_log": {"renderingType": "render", "pageNum": 0, "pageSize": 16384, "id": frame_id},
+        "load_frame_thumbnail": {"id": frame_id, "frameStatus": 4},
         "load_task_process_img": {**one, "frameType": 5},
         "update_task_user_level": {**one, "taskUserLevel": 60},
         "set_task_overtime_stop": {**tasks, "overTime": 3600},
@@ -54,7 +54,7 @@ def bodies(number, frame):
         "get_server_info": {"zone": 2},
         "upload_task_json": {**one, "fileName": "task.json", "content": json.dumps(job())},
         "get_output_files": {**one, "treePath": "/"},
-        "list_hardware_configs": {"taskIds": [str(number)], "cloneTask": "false"},
+        "list_hardware_configs": {"taskIds": [str(task_id)], "cloneTask": "false"},
         "query_platforms": {"zone": 1},
         "add_project": {"newName": "film", "status": 0},
         "delete_project": {"delName": "old"},
@@ -74,20 +74,20 @@ def bodies(number, frame):
 
 @pytest.mark.parametrize(
     ("name", "path", "answer"),
-    [(one["name"], path, one["answer"]) for one in ENDPOINTS for path in one["paths"]],
+    [(endpoint["name"], path, endpoint["answer"]) for endpoint in ENDPOINTS for path in endpoint["paths"]],
 )
-def test_a_call_answers_in_its_shape(client, name, path, answer):
-    number = client.submit()
+def test_call_returns_documented_shape(client, name, path, answer):
+    task_id = client.submit()
     client.farm.advance(1000)
     if name in {"upload_task_json", "submit_task"}:
-        ended, number = number, client.create()
-        frame = client.frames(ended)["items"][0]["id"]
-        client.upload(number, job())
+        finished, task_id = task_id, client.create()
+        frame_id = client.frames(finished)["items"][0]["id"]
+        client.upload(task_id, job())
     else:
-        frame = client.frames(number)["items"][0]["id"]
+        frame_id = client.frames(task_id)["items"][0]["id"]
     client.call(*PATHS["add_project"], newName="old")
     client.call(*PATHS["add_render_env"], **ENV | {"editName": "day"})
-    data = client.call(path, **bodies(number, frame).get(name, {}))
+    data = client.call(path, **bodies(task_id, frame_id).get(name, {}))
     match answer:
         case "page":
             assert set(data) == {"pageCount", "pageNum", "total", "size", "items"}
@@ -101,16 +101,16 @@ def test_a_call_answers_in_its_shape(client, name, path, answer):
 
 
 @pytest.mark.parametrize("name", sorted(set(PATHS) - {"query_user_profile"}))
-def test_no_field_of_a_wrong_kind_harms_the_farm(client, name):
-    number = client.create()
-    for field in bodies(number, 1).get(name, {}):
+def test_call_wrong_field_types_are_refused(client, name):
+    task_id = client.create()
+    for field in bodies(task_id, 1).get(name, {}):
         for value in (-1, "x", [], {}, None, 1.5, True, ["x", {}], 10**30, "\0", "a" * 5000):
-            answer = client.request(PATHS[name][0], bodies(number, 1)[name] | {field: value})
+            answer = client.request(PATHS[name][0], bodies(task_id, 1)[name] | {field: value})
             assert answer["code"] in {200, 400, 404, 503, 600, 601}, (field, value, answer)
     client.call(CREATE)
 
 
-def test_settings_are_kept(client):
+def test_user_setting_is_stored(client):
     (update,), (query, _) = PATHS["update_user_setting"], PATHS["query_user_setting"]
     assert client.call(query)["taskOverTimeSec"] == 43_200
     client.call(update, taskOverTimeSec=7200)
@@ -118,7 +118,7 @@ def test_settings_are_kept(client):
     assert (setting["taskOverTime"], setting["taskOverTimeSec"], setting["shareMainCapital"]) == (2, 7200, 0)
 
 
-def test_projects_are_added_once_and_deleted(client):
+def test_projects_are_unique_and_deletable(client):
     (add,), (delete,), (names,) = PATHS["add_project"], PATHS["delete_project"], PATHS["list_projects"]
     client.call(add, newName="film")
     assert client.call_refused(add, newName="film") == (503, "The name film exists")
@@ -127,17 +127,17 @@ def test_projects_are_added_once_and_deleted(client):
     assert client.call_refused(delete, delName="film")[0] == 404
 
 
-def test_labels_come_and_go(client):
-    number = client.create(labels=["a"])
+def test_task_labels_are_added_and_deleted(client):
+    task_id = client.create(labels=["a"])
     (add,), (delete, _) = PATHS["add_task_label"], PATHS["delete_task_label"]
-    client.call(add, label="夜间", taskIds=[number])
-    client.call(add, label="夜间", taskIds=[number])
-    assert json.loads(client.task_info(number)["labels"]) == {"1": "a", "2": "夜间"}
-    client.call(delete, taskIds=[number], labelNames=["a"])
-    assert json.loads(client.task_info(number)["labels"]) == {"1": "夜间"}
+    client.call(add, label="夜间", taskIds=[task_id])
+    client.call(add, label="夜间", taskIds=[task_id])
+    assert json.loads(client.task_info(task_id)["labels"]) == {"1": "a", "2": "夜间"}
+    client.call(delete, taskIds=[task_id], labelNames=["a"])
+    assert json.loads(client.task_info(task_id)["labels"]) == {"1": "夜间"}
 
 
-def test_render_environments_are_kept(client):
+def test_render_environments_are_stored(client):
     (add,), (get,) = PATHS["add_render_env"], PATHS["get_render_env"]
     assert client.call(add, **ENV) == {"editName": "night"}
     assert client.call_refused(add, **ENV)[0] == 503
@@ -154,20 +154,20 @@ def test_render_environments_are_kept(client):
     assert [env["editName"] for env in client.call(get, cgIds=["2007"])] == ["night"]
 
 
-def test_the_hardware_has_what_the_vendors_job_check_reads(client):
+def test_hardware_configs_have_fields_read_by_vendor_client(client):
     configs = client.call(*PATHS["list_hardware_configs"], cloneTask="false")
     keys = {
         "status", "platform", "model", "ram", "gpuNum", "notSupportCgId",
         "notSupportCode", "notSupportCgVersions", "notSupportPluginList",
     }  # fmt: skip
     assert all(keys <= set(config) for config in configs)
-    number = client.create()
-    client.call(*PATHS["edit_task_hardware_config"], taskIds=[number], **HARDWARE)
-    current = client.call(*PATHS["list_hardware_configs"], taskIds=[str(number)])
+    task_id = client.create()
+    client.call(*PATHS["edit_task_hardware_config"], taskIds=[task_id], **HARDWARE)
+    current = client.call(*PATHS["list_hardware_configs"], taskIds=[str(task_id)])
     assert {config["id"] for config in current if config["current"]} == {303}
 
 
-def test_the_transfer_configuration_has_what_the_vendors_client_reads(client):
+def test_transfer_config_has_fields_read_by_vendor_client(client):
     engines = {
         engine["engineName"]: engine for engine in client.call(*PATHS["get_transfer_config"])["resqEngines"]
     }
@@ -176,7 +176,7 @@ def test_the_transfer_configuration_has_what_the_vendors_client_reads(client):
     assert type(line["port"]) is str
 
 
-def test_each_storage_has_a_password_and_raysync_has_keys(client):
+def test_storage_passwords_and_raysync_keys_are_distinct_and_repeatable(client):
     bids = client.call(PATHS["get_transfer_bid"][0])
     engines = client.call(*PATHS["get_transfer_config"])["resqEngines"]
     accounts = [account for engine in engines for account in engine["resqEngineAccounts"] or ()]
@@ -191,35 +191,35 @@ def test_each_storage_has_a_password_and_raysync_has_keys(client):
     assert all(len(secret) > 40 for secret in secrets)
 
 
-def test_the_software_has_the_numbers_of_the_documents(client):
+def test_software_list_has_documented_ids(client):
     listed = client.call(*PATHS["query_software_list"])["renderInfoList"]
-    told = {software["cgId"]: software["cgName"] for software in listed}
-    assert told == {number: SOFTWARE[number] for number in told}
+    names = {software["cgId"]: software["cgName"] for software in listed}
+    assert names == {cg_id: SOFTWARE[cg_id] for cg_id in names}
 
 
-def test_a_software_has_versions_with_ids(client):
+def test_software_detail_has_version_ids(client):
     detail = client.call(*PATHS["query_software_detail"], cgId=2007, osName="linux")
     assert all(version["id"] for version in detail["cgVersion"])
     assert detail["cgPlugin"][0]["pluginVersions"][0].keys() == {"pluginId", "pluginName", "pluginVersion"}
 
 
-def test_what_was_ordered_is_recorded(client):
-    number = client.submit()
-    client.call(STOP, taskIds=[number])
+def test_task_records_list_operations(client):
+    task_id = client.submit()
+    client.call(STOP, taskIds=[task_id])
     records = client.call(*PATHS["task_records"], platform=2, **DATES)["items"]
     assert [record["operateType"] for record in records] == ["stop", "submit", "create"]
-    assert json.loads(records[0]["taskIds"]) == [f"2W{number}"]
+    assert json.loads(records[0]["taskIds"]) == [f"2W{task_id}"]
 
 
-def test_error_codes_tell_what_stops_a_job(client):
-    found = client.call(*PATHS["query_error_detail"], codes=["15000", "35001", "no such"])
-    assert [(item["code"], item["type"], item["isOpen"]) for item in found] == [
+def test_query_error_detail_marks_blocking_codes(client):
+    details = client.call(*PATHS["query_error_detail"], codes=["15000", "35001", "no such"])
+    assert [(item["code"], item["type"], item["isOpen"]) for item in details] == [
         ("15000", 1, 1),
         ("35001", 0, 1),
     ]
 
 
-def test_the_list_is_searched_by_name_number_state_and_time(client):
+def test_get_task_list_filters_by_name_id_state_and_time(client):
     first, second = client.submit(job("sh010.blend")), client.submit(job("sh020.blend"))
     client.create()
     client.farm.advance(1000)
@@ -239,19 +239,19 @@ def test_the_list_is_searched_by_name_number_state_and_time(client):
     assert client.call_refused(LIST, startTime="yesterday")[0] == 600
 
 
-def test_a_log_comes_in_pieces_of_bytes(open_client):
+def test_show_log_is_paged_by_bytes(open_client):
     client = open_client(renders=[{"fail_frames": "1"}])
-    number = client.submit()
+    task_id = client.submit()
     client.farm.advance(1000)
-    frame = client.frames(number)["items"][0]["id"]
-    whole = client.call(LOG, renderingType="render", pageNum=0, pageSize=16384, id=frame)
-    assert whole["items"][-1].startswith("Error: ")
-    assert whole == client.call(LOG, renderingType="render", pageNum=1, pageSize=16384, id=frame) | {
+    frame_id = client.frames(task_id)["items"][0]["id"]
+    full_log = client.call(LOG, renderingType="render", pageNum=0, pageSize=16384, id=frame_id)
+    assert full_log["items"][-1].startswith("Error: ")
+    assert full_log == client.call(LOG, renderingType="render", pageNum=1, pageSize=16384, id=frame_id) | {
         "pageNum": 0
     }
-    pieces = [
-        "\n".join(client.call(LOG, renderingType="render", pageNum=page, pageSize=10, id=frame)["items"])
-        for page in range(1, -(-whole["total"] // 10) + 1)
+    chunks = [
+        "\n".join(client.call(LOG, renderingType="render", pageNum=page, pageSize=10, id=frame_id)["items"])
+        for page in range(1, -(-full_log["total"] // 10) + 1)
     ]
-    assert "".join(pieces).replace("\n", "") == "".join(whole["items"])
-    assert client.call(LOG, renderingType="render", pageNum=99, pageSize=10, id=frame)["items"] == []
+    assert "".join(chunks).replace("\n", "") == "".join(full_log["items"])
+    assert client.call(LOG, renderingType="render", pageNum=99, pageSize=10, id=frame_id)["items"] == []

@@ -1,4 +1,4 @@
-"""The farm as a program of its own, and the files that it keeps."""
+"""The farm as a program, and the files in its storage folder."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 
 
-class Remote(RawClient):
-    """A client of a farm in another process, known by its connection."""
+class RemoteClient(RawClient):
+    """A client of a farm in another process."""
 
     def __init__(self, connection):
         super().__init__(self)
@@ -38,53 +38,53 @@ class Remote(RawClient):
 
 @pytest.fixture
 def start(tmp_path):
-    started = []
+    processes = []
 
     def start(*options, stdout=subprocess.PIPE):
         command = [*PROGRAM, "--port", "0", *options]
         process = subprocess.Popen(
             command, cwd=tmp_path, env=ENVIRONMENT, stdout=stdout, stderr=subprocess.PIPE, text=True
         )
-        started.append(process)
+        processes.append(process)
         return process
 
     yield start
-    for process in started:
+    for process in processes:
         process.kill()
         process.communicate()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_told_to_end(start, tmp_path, ending):
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_program_serves_until_signal(start, tmp_path, signal_number):
     process = start()
     path = tmp_path / "renderbus-farm" / "connections.json"
     assert process.stdout.readline() == f"{path}\n"
     connection = json.loads(path.read_text())["renderbus_default"]
-    assert Remote(connection).code() == 200
+    assert RemoteClient(connection).code() == 200
 
-    process.send_signal(ending)
-    rest, errors = process.communicate(timeout=20)
-    assert (process.returncode, rest, errors) == (0, "", "")
+    process.send_signal(signal_number)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "", "")
 
 
-def test_it_prints_the_connection_when_asked(start, tmp_path):
+def test_program_prints_connection_if_requested(start, tmp_path):
     process = start("--print-connection", "--storage", "storage")
     (export, assignment) = shlex.split(process.stdout.readline())
     name, _, value = assignment.partition("=")
     assert (export, name) == ("export", "AIRFLOW_CONN_RENDERBUS_DEFAULT")
-    kept = json.loads((tmp_path / "storage" / "connections.json").read_text())
-    assert kept == {"renderbus_default": json.loads(value)}
-    assert Remote(json.loads(value)).code() == 200
+    stored = json.loads((tmp_path / "storage" / "connections.json").read_text())
+    assert stored == {"renderbus_default": json.loads(value)}
+    assert RemoteClient(json.loads(value)).code() == 200
 
 
-def test_it_prints_the_connection_on_a_terminal(start):
-    terminal, its_end = pty.openpty()
+def test_program_prints_connection_on_terminal(start):
+    terminal, program_end = pty.openpty()
     try:
-        start(stdout=its_end)
+        start(stdout=program_end)
         assert os.read(terminal, 7) == b"export "
     finally:
         os.close(terminal)
-        os.close(its_end)
+        os.close(program_end)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_it_prints_the_connection_on_a_terminal(start):
         (["--host", "::1"], "::1 port 0: Address family for hostname not supported; host must be an IPv4"),
     ],
 )
-def test_it_tells_why_it_cannot_start(start, options, message):
+def test_program_invalid_option_exits_with_message(start, options, message):
     process = start(*options)
     output, errors = process.communicate(timeout=20)
     assert (process.returncode, output) == (1, "")
@@ -109,7 +109,7 @@ def mode(path):
     return path.stat().st_mode & 0o777
 
 
-def test_the_storage_is_the_owners_alone(tmp_path):
+def test_storage_files_are_private(tmp_path):
     storage = tmp_path / "deep" / "storage"
     with Farm(storage, ManualClock()) as farm:
         assert mode(storage) == 0o700
@@ -120,7 +120,7 @@ def test_the_storage_is_the_owners_alone(tmp_path):
         assert not list(storage.glob(".*"))
 
 
-def test_the_connection_is_what_airflow_reads(farm):
+def test_connection_has_airflow_fields(farm):
     connection = farm.connection()
     assert connection["conn_type"] == "renderbus"
     assert farm.address == f"{connection['host']}:{connection['port']}"
@@ -132,7 +132,7 @@ def test_the_connection_is_what_airflow_reads(farm):
     }
 
 
-def test_id_and_key_are_made_once(tmp_path):
+def test_account_is_created_once_per_storage(tmp_path):
     logins = set()
     for name in ("one", "one", "two"):
         with closing(Farm(tmp_path / name, ManualClock())) as farm:
@@ -140,15 +140,18 @@ def test_id_and_key_are_made_once(tmp_path):
     assert len(logins) == 2
 
 
-def test_an_old_connection_is_gone_before_the_port_is_bound(farm, tmp_path):
-    taken = Farm(tmp_path / "other", ManualClock(), port=farm.connection()["port"])
-    taken.connections_file.write_text("old")
-    with pytest.raises(OSError, match=r"port \d+: Address already in use; .* port 0 takes a free one"), taken:
+def test_port_in_use_raises_and_removes_old_connection(farm, tmp_path):
+    second = Farm(tmp_path / "other", ManualClock(), port=farm.connection()["port"])
+    second.connections_file.write_text("old")
+    with (
+        pytest.raises(OSError, match=r"port \d+: Address already in use; .* port 0 takes a free one"),
+        second,
+    ):
         pass
-    assert not taken.connections_file.exists()
+    assert not second.connections_file.exists()
 
 
-def test_a_folder_of_others_is_not_taken(tmp_path):
+def test_storage_with_files_of_another_program_raises(tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(ValueError, match="files of another program"):
@@ -157,7 +160,7 @@ def test_a_folder_of_others_is_not_taken(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "not json"])
-def test_a_broken_account_is_told(tmp_path, text):
+def test_invalid_account_file_raises(tmp_path, text):
     Farm(tmp_path, ManualClock()).close()
     (tmp_path / "account.json").write_text(text)
     with pytest.raises(ValueError, match="must be JSON with access_id and access_key"):

@@ -1,4 +1,4 @@
-"""The scenario file: every key is read, and what is wrong in it is told."""
+"""The scenario: its keys are read, and its errors name the key."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from airflow_provider_renderbus.farm.simulation.scenario import Scenario, open_s
 from tests.farm.raw_client import job, maya_job
 
 
-def test_an_empty_scenario_is_the_usual_one():
+def test_read_scenario_empty_returns_defaults():
     assert read_scenario({}) == Scenario()
 
 
-def test_the_first_render_that_fits_counts():
+def test_behavior_for_returns_first_match():
     scenario = read_scenario(
         {
             "renders": [
@@ -29,18 +29,20 @@ def test_the_first_render_that_fits_counts():
     )
     beauty, shadow = parse_task_json(maya_job())
     (other,) = parse_task_json(job())
-    assert [scenario.behavior_for(one).crashes for one in (shadow, beauty, other)] == [1, 2, 3]
+    assert [scenario.behavior_for(each).crashes for each in (shadow, beauty, other)] == [1, 2, 3]
 
 
-def test_seeds_change_times_and_failures():
-    (one,) = parse_task_json(job(frames="1-200[1]"))
-    lives = []
+def test_seed_changes_times_and_failures():
+    (parsed,) = parse_task_json(job(frames="1-200[1]"))
+    results = []
     for seed in (0, 0, 5):
         scenario = read_scenario({"seed": seed, "renders": [{"failure_rate": 0.25}]})
-        pieces = main_chunks(one)
-        lives.append([(scenario.seconds(one, piece), scenario.fails(one, piece, 0)) for piece in pieces])
-    assert lives[0] == lives[1] != lives[2]
-    assert 25 < sum(fails for _, fails in lives[0]) < 75
+        chunks = main_chunks(parsed)
+        results.append(
+            [(scenario.seconds(parsed, chunk), scenario.fails(parsed, chunk, 0)) for chunk in chunks]
+        )
+    assert results[0] == results[1] != results[2]
+    assert 25 < sum(fails for _, fails in results[0]) < 75
 
 
 @pytest.mark.parametrize(
@@ -66,24 +68,24 @@ def test_seeds_change_times_and_failures():
         ),
         ({"renders": [{"passes": ["x"]}]}, "passes: must be a list of preprocess, photon, got"),
         *(
-            ({"renders": [{"reported_as": shown}]}, "reported_as: must be an object of state codes")
-            for shown in ({"0": "x"}, {"0": True}, {"x": 0}, {"": 0}, [0])
+            ({"renders": [{"reported_as": states}]}, "reported_as: must be an object of state codes")
+            for states in ({"0": "x"}, {"0": True}, {"x": 0}, {"": 0}, [0])
         ),
         ({"faults": [{}]}, r"faults\[0\].fault: must be one of status, .*, got nothing"),
         ({"findings": {"1": {"type": 2}}}, r"findings\.1\.type: must be an integer from 0 to 1, got 2"),
     ],
 )
-def test_what_is_wrong_in_a_scenario_is_told(scenario, message):
+def test_read_scenario_invalid_value_raises(scenario, message):
     with pytest.raises(ValueError, match=message):
         read_scenario(scenario)
 
 
-def test_only_the_program_can_be_killed_by_a_scenario(tmp_path):
+def test_fault_restart_without_program_raises(tmp_path):
     with pytest.raises(ValueError, match="only the farm as a program"):
         Farm(tmp_path / "farm", ManualClock(), scenario={"faults": [{"fault": "restart"}]})
 
 
-def test_a_scenario_file_is_told_by_its_path(tmp_path):
+def test_open_scenario_error_names_path(tmp_path):
     path = tmp_path / "night.json"
     path.write_text(json.dumps({"seed": 3, "machines": 9}))
     assert open_scenario(path) == Scenario(seed=3, machines=9)
