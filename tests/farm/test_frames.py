@@ -17,7 +17,7 @@ from airflow_provider_renderbus.farm.pictures.formats import split_into_tiles
 from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START
 from airflow_provider_renderbus.farm.storage.storage import Storage
 from tests.farm.raw_client import FILES, SUBMIT, RawClient, job, maya_job
-from tests.farm.test_chunks import SHAPES, scene
+from tests.farm.test_chunks import LAYOUTS, scene
 from tests.farm.test_server import wait_for
 
 LONG = 1_000_000
@@ -41,9 +41,9 @@ def pictures(client, task_id):
     return {leaf["layerName"]: sorted((root / leaf["outputFileName"]).iterdir()) for leaf in leaves}
 
 
-@pytest.mark.parametrize("software", SHAPES)
+@pytest.mark.parametrize("software", LAYOUTS)
 def test_render_every_scene_info_layout_gives_requested_size(client, software):
-    scene_info, expected = SHAPES[software]
+    scene_info, expected = LAYOUTS[software]
     task_id = client.submit(scene(resized(scene_info)))
     client.farm.advance(LONG)
     files = pictures(client, task_id)
