@@ -1,4 +1,4 @@
-"""docs/transfers.md says what is so: its snippet runs, its settings are the provider's own."""
+"""docs/transfers.md agrees with the code: its snippet runs, and its settings are the provider's."""
 
 import re
 from pathlib import Path
@@ -12,22 +12,22 @@ from tests.airflow_version import as_on_this_line
 DOCUMENT = (Path(__file__).parents[1] / "docs/transfers.md").read_text("utf-8")
 
 
-def test_the_snippet_is_a_dag_of_two_tasks():
+def test_document_snippet_is_a_dag_of_two_tasks():
     (snippet,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     names = {"__name__": "document"}
-    exec(as_on_this_line(snippet).replace("\nthere_and_back()", "\nmade = there_and_back()"), names)
+    exec(as_on_this_line(snippet).replace("\nupload_and_download()", "\nmade = upload_and_download()"), names)
     assert isinstance(names["made"], DAG)
-    assert list(names["made"].task_dict) == ["send", "fetch"]
+    assert list(names["made"].task_dict) == ["upload", "download"]
 
 
-def test_all_settings_of_transfers_are_told():
+def test_document_table_has_all_settings_of_transfers():
     options = get_provider_info()["config"]["renderbus"]["options"]
-    told = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", DOCUMENT, re.MULTILINE)
-    assert [name for name, _ in told] == [name for name in options if name.startswith("transfer_")]
-    assert dict(told)["transfer_stall_timeout"] == options["transfer_stall_timeout"]["default"]
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", DOCUMENT, re.MULTILINE)
+    assert [name for name, _ in rows] == [name for name in options if name.startswith("transfer_")]
+    assert dict(rows)["transfer_stall_timeout"] == options["transfer_stall_timeout"]["default"]
 
 
-def test_the_command_is_got_as_the_error_says():
+def test_document_and_error_message_have_the_same_install_instructions():
     for part in ("rayvision-sync==3.1.8", "rayvision_sync/transmission/linux", "aspera/ascp"):
         assert part in DOCUMENT
         assert part in command._INSTALL_HINT

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, Description
+from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import XComArg
 
-    from airflow_provider_renderbus.operators.task_files import JobFile
+    from airflow_provider_renderbus.operators.task_files import JsonSource
 
 
 class RenderbusOperator(BaseOperator):
@@ -56,10 +56,10 @@ class DescribedOperator(RenderbusOperator):
     def __init__(
         self,
         *,
-        task_json: JobFile | XComArg,
-        upload_json: JobFile | XComArg | None = None,
-        asset_json: JobFile | XComArg | None = None,
-        tips_json: JobFile | XComArg | None = None,
+        task_json: JsonSource | XComArg,
+        upload_json: JsonSource | XComArg | None = None,
+        asset_json: JsonSource | XComArg | None = None,
+        tips_json: JsonSource | XComArg | None = None,
         project_name: str | XComArg | None = None,
         hardware: Mapping[str, Any] | XComArg | None = None,
         **kwargs: Any,
@@ -72,10 +72,10 @@ class DescribedOperator(RenderbusOperator):
         self.project_name: Any = project_name
         self.hardware: Any = hardware
 
-    def description(self) -> Description:
+    def description(self) -> TaskFiles:
         """Read and check the files.
 
         :raises ValueError: a file is missing or wrong; the places and what is wanted there are named.
         """
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
-        return Description.read(files, self.project_name, self.hardware)
+        return TaskFiles.load(files, self.project_name, self.hardware)

@@ -1,4 +1,4 @@
-"""Scenes up and frames down for operators: the transfer command of a connection, on this worker."""
+"""Transfers files for operators, with the transfer command of a connection on this worker."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.task_json import schema
 from airflow_provider_renderbus.task_json.files import load_json
-from airflow_provider_renderbus.transfer import assets as sources
-from airflow_provider_renderbus.transfer import downloads, uploads
-from airflow_provider_renderbus.transfer import endpoints as routes
+from airflow_provider_renderbus.transfer import downloads, endpoints, uploads
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, Command, write_resume_ini
 from airflow_provider_renderbus.transfer.errors import InvalidFiles, TransferError, TransferIncomplete
 from airflow_provider_renderbus.transfer.folder import split_path
@@ -30,127 +28,134 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.api.models.transfer import EngineLine
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
 log = logging.getLogger(__name__)
 
 Assets: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]"
 
-SILENCE = 900.0
-"""Seconds without progress, where ``[renderbus] transfer_stall_timeout`` says nothing else."""
+DEFAULT_STALL_TIMEOUT = 900.0
+"""Seconds without progress, if ``[renderbus] transfer_stall_timeout`` is not set."""
 
 
 @dataclass
-class Courier:
-    """Carries files between this worker and the storages of a connection's account.
+class FileTransfer:
+    """Transfers files between this worker and the storages of a connection's account.
 
-    :param hook: the connection's hook.
-    :param line: name of the transfer line; the farm's default line where it is left out.
-    :param speed_limit_kb_per_s: KB/s; none where it is left out.
-    :param stall_timeout: seconds without progress after which a transfer is ended; ``[renderbus]
-        transfer_stall_timeout`` where it is left out.
-    :param prefix: what stands before `speed_limit_kb_per_s` and `stall_timeout` in the names that the author
-        knows.
-    :param folder: the author's name of the folder that frames are fetched to.
+    :param hook: hook of the connection.
+    :param line: name of the transfer line; the farm's default line if omitted.
+    :param speed_limit_kb_per_s: speed limit in KB/s; unlimited if omitted.
+    :param stall_timeout: seconds without progress after which a transfer is killed;
+        ``[renderbus] transfer_stall_timeout`` if omitted.
+    :param argument_prefix: prefix of the operator's arguments `speed_limit_kb_per_s` and `stall_timeout`, for
+        error messages.
+    :param folder_argument: name of the operator's argument for the download folder, for error messages.
     """
 
     hook: RenderbusHook
     line: str | None = None
     speed_limit_kb_per_s: int | str | None = None
     stall_timeout: float | str | None = None
-    prefix: str = ""
-    folder: str = "folder"
+    argument_prefix: str = ""
+    folder_argument: str = "folder"
     _runner: TransferRunner | None = field(default=None, init=False)
-    _stopped: bool = field(default=False, init=False)
+    _cancelled: bool = field(default=False, init=False)
 
-    def check(self, folder: str | os.PathLike[str] | None = None) -> None:
-        """Check what a transfer will need: the command, the options, the line where one is named, the folder.
+    def validate(self, folder: str | os.PathLike[str] | None = None) -> None:
+        """Check what a transfer needs: the command, the arguments, the line if one is named, the folder.
 
-        :param folder: where frames are to be fetched to, which is made; None where they are not.
-        :raises ValueError: an option is wrong.
-        :raises AirflowFailException: the command, the line or the path is not as it must be.
-        :raises AirflowException: the folder cannot be made.
+        :param folder: the folder to download to, which is created if missing; None for no download.
+        :raises ValueError: an argument is invalid, or the path of the folder is not absolute.
+        :raises AirflowFailException: the command cannot be run, or there is no such line.
+        :raises AirflowException: the folder cannot be created.
         """
-        with transfer_failures():
-            self._ready()
+        with translate_transfer_errors():
+            self._prepare()
             if folder is not None:
-                self._absolute(folder).mkdir(parents=True, exist_ok=True)
+                self._absolute_path(folder).mkdir(parents=True, exist_ok=True)
             if self.line is not None:
-                routes.select_line(self.hook.send(calls.get_transfer_config()), self.line)
+                self._select_line()
 
-    def send(self, assets: Assets) -> dict[str, int]:
-        """Send scenes and assets to the input storage; what is there unchanged is not sent again.
+    def upload(self, assets: Assets) -> dict[str, int]:
+        """Upload scenes and assets to the input storage. Files that are there unchanged are skipped.
 
-        :param assets: absolute paths of files and folders, or patterns; or an upload.json, as a mapping or
-            as a path that ends in ``.json``.
-        :return: files and bytes, both of all that is listed.
-        :raises AirflowFailException: files or the command are not as they must be, or the farm refuses them.
-        :raises AirflowException: not all could be sent; another try goes on from there.
+        :param assets: absolute paths of files and folders, or patterns; or an upload.json, as a mapping or as
+            a path that ends in ``.json``.
+        :return: ``files`` and ``bytes``, of all files including those that are skipped.
+        :raises ValueError: an argument or an upload.json is invalid.
+        :raises AirflowFailException: files are invalid, or the command cannot be run or fails permanently.
+        :raises AirflowException: not all files were uploaded; a retry continues.
         """
-        with transfer_failures():
-            runner, limit = self._ready()
-            listed = _listed(assets)
+        with translate_transfer_errors():
+            runner, speed_limit = self._prepare()
+            resolved = _resolve_assets(assets)
             profile = self.hook.send(calls.query_user_profile())
-            route = routes.input_endpoint(
-                routes.select_line(self.hook.send(calls.get_transfer_config()), self.line),
+            endpoint = endpoints.input_endpoint(
+                self._select_line(),
                 profile,
                 self.hook.send(calls.get_transfer_bid()),
                 main_account=self.hook.uses_main_account_storage(profile),
             )
-            ini = write_resume_ini(self._remembered(), str(self.hook.settings.platform), route)
-            sent = uploads.upload(runner, route, listed, ini, limit)
-        return {"files": sent.files, "bytes": sent.size}
+            resume_ini = write_resume_ini(self._state_folder(), str(self.hook.settings.platform), endpoint)
+            result = uploads.upload(runner, endpoint, resolved, resume_ini, speed_limit)
+        return {"files": result.files, "bytes": result.size}
 
-    def fetch(
-        self, number: int, folder: str | os.PathLike[str], pattern: str = "*"
+    def download(
+        self, render_task_id: int, folder: str | os.PathLike[str], pattern: str = "*"
     ) -> dict[str, int | str | list[str]]:
-        """Fetch the frames of all leaves of a task; those that are there, whole, are not fetched again.
+        """Download the frames of all leaves of a render. Frames that are complete in the folder are skipped.
 
-        :param number: the task's number.
-        :param folder: absolute path of a folder; made where it is missing. Frames keep the folders that they
-            have in the output storage, one for each leaf.
+        :param render_task_id: id of the render.
+        :param folder: absolute path of a folder, which is created if missing. Frames keep their folders of
+            the output storage, one per leaf.
         :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too.
-        :return: folder, output_folders (the leaves' folders in it), files, bytes, and how many were there
-            before.
-        :raises AirflowFailException: nothing matches, a name leads out of the folder, the command or the
-            folder is not as it must be, or the farm refuses.
-        :raises AirflowException: not all could be fetched; another try goes on from there.
+        :return: ``folder``, ``output_folders`` (the leaves' folders in it), ``files``, ``bytes``, and
+            ``already_present``, the number of files that are skipped.
+        :raises ValueError: an argument is invalid, or the path of the folder is not absolute.
+        :raises AirflowFailException: no file matches, a name leads out of the folder, or the command cannot
+            be run or fails permanently.
+        :raises AirflowException: not all files were downloaded; a retry continues.
         """
-        with transfer_failures():
-            runner, limit = self._ready()
-            target = self._absolute(folder)
+        target = self._absolute_path(folder)
+        with translate_transfer_errors(f"Render {render_task_id}: "):
+            runner, speed_limit = self._prepare()
             profile = self.hook.send(calls.query_user_profile())
             bids = self.hook.send(calls.get_transfer_bid())
-            line = routes.select_line(self.hook.send(calls.get_transfer_config()), self.line)
-            done: list[downloads.DownloadResult] = []
-            outputs: list[str] = []
-            for leaf, files, everything in self._frames(number, pattern):
-                route = routes.output_endpoint(line, profile, bids, leaf)
-                whole = leaf.output_file_name if everything else None
-                done.append(
-                    downloads.download(
-                        runner, route, files, target, storage_folder=whole, speed_limit_kb_per_s=limit
-                    )
+            line = self._select_line()
+            results: list[downloads.DownloadResult] = []
+            output_folders: list[str] = []
+            for leaf, files, is_whole_folder in self._list_frames(render_task_id, pattern):
+                result = downloads.download(
+                    runner,
+                    endpoints.output_endpoint(line, profile, bids, leaf),
+                    files,
+                    target,
+                    storage_folder=leaf.output_file_name if is_whole_folder else None,
+                    speed_limit_kb_per_s=speed_limit,
                 )
-                outputs += dict.fromkeys(file.parts[0] for file in files)
+                results.append(result)
+                output_folders += dict.fromkeys(file.parts[0] for file in files)
         return {
             "folder": str(target),
-            "output_folders": outputs,
-            "files": sum(each.files for each in done),
-            "bytes": sum(each.size for each in done),
-            "already_present": sum(each.already_present for each in done),
+            "output_folders": output_folders,
+            "files": sum(result.files for result in results),
+            "bytes": sum(result.size for result in results),
+            "already_present": sum(result.already_present for result in results),
         }
 
-    def stop(self) -> None:
-        """End what is running, with its children, and begin nothing more. For ``on_kill``."""
-        self._stopped = True
+    def cancel(self) -> None:
+        """Kill the command with its child processes, and start no more. Called by ``on_kill``."""
+        self._cancelled = True
         if self._runner is not None:
             self._runner.cancel()
 
-    def _frames(self, number: int, pattern: str) -> list[tuple[TaskInfo, list[downloads.RemoteFile], bool]]:
-        """List the wanted files of each leaf, and tell whether they are all that its folder holds."""
-        task = self.hook.run(flows.get_task(number))
-        found = []
+    def _list_frames(
+        self, render_task_id: int, pattern: str
+    ) -> list[tuple[TaskInfo, list[downloads.RemoteFile], bool]]:
+        """Return leaves with their matching files, and whether these are exactly the files in its folder."""
+        task = self.hook.run(flows.get_task(render_task_id))
+        frames = []
         listed = 0
         for leaf in task.leaves():
             listing = self.hook.run(flows.list_leaf_files([leaf.id]))
@@ -158,69 +163,75 @@ class Courier:
             listed += len(listing)
             if files:
                 top = split_path(leaf.output_file_name)[0] if leaf.output_file_name else None
-                everything = len(files) == len(listing) and all(file.parts[0] == top for file in files)
-                found.append((leaf, files, everything))
+                is_whole_folder = len(files) == len(listing) and all(file.parts[0] == top for file in files)
+                frames.append((leaf, files, is_whole_folder))
         if not listed:
-            raise TransferIncomplete(f"The farm lists no files of task {number} (yet)")
-        if not found:
-            raise InvalidFiles(f"None of the {listed:,} files of task {number} matches {pattern!r}")
-        return found
+            raise TransferIncomplete("the farm lists no files yet")
+        if not frames:
+            raise InvalidFiles(f"none of the {listed:,} files matches {pattern!r}")
+        return frames
 
-    def _absolute(self, folder: str | os.PathLike[str]) -> Path:
+    def _select_line(self) -> EngineLine:
+        return endpoints.select_line(self.hook.send(calls.get_transfer_config()), self.line)
+
+    def _absolute_path(self, folder: str | os.PathLike[str]) -> Path:
         path = Path(folder)
         if not path.is_absolute():
-            raise InvalidFiles(f"{self.folder}: an absolute path is wanted, not {str(folder)!r}")
+            raise ValueError(f"{self.folder_argument}: must be an absolute path, got {str(folder)!r}")
         return path
 
-    def _ready(self) -> tuple[TransferRunner, int]:
-        """Return what runs the command, after a look whether it can, and the speed limit."""
-        limit = (
-            MAX_SPEED_KB_PER_S
-            if self.speed_limit_kb_per_s is None
-            else validation.parse_int(f"{self.prefix}speed_limit_kb_per_s", self.speed_limit_kb_per_s)
-        )
-        silence = conf.getfloat("renderbus", "transfer_stall_timeout", fallback=SILENCE)
-        silence = validation.parse_seconds(
-            f"{self.prefix}stall_timeout", silence if self.stall_timeout is None else self.stall_timeout
-        )
+    def _prepare(self) -> tuple[TransferRunner, int]:
+        """Return a runner for the command, which can be run, and the speed limit."""
+        speed_limit = MAX_SPEED_KB_PER_S
+        if self.speed_limit_kb_per_s is not None:
+            name = f"{self.argument_prefix}speed_limit_kb_per_s"
+            speed_limit = validation.parse_int(name, self.speed_limit_kb_per_s)
+        stall_timeout = self.stall_timeout
+        if stall_timeout is None:
+            stall_timeout = conf.getfloat(
+                "renderbus", "transfer_stall_timeout", fallback=DEFAULT_STALL_TIMEOUT
+            )
+        stall_timeout = validation.parse_seconds(f"{self.argument_prefix}stall_timeout", stall_timeout)
         command = Command.find(self.hook.transfer_command)
-        self._runner = TransferRunner(command, self._remembered() / "logs", silence)
-        if self._stopped:
+        self._runner = TransferRunner(command, self._state_folder() / "logs", stall_timeout)
+        if self._cancelled:
             self._runner.cancel()
-        return self._runner, limit
+        return self._runner, speed_limit
 
-    def _remembered(self) -> Path:
-        """Return the folder of this connection on this worker: what was sent, and the command's logs."""
+    def _state_folder(self) -> Path:
+        """Return this connection's folder on this worker, for the resume database and the command's logs."""
         home = os.environ.get("AIRFLOW_HOME", "~/airflow")
-        top = conf.get("renderbus", "transfer_state_folder", fallback="") or f"{home}/renderbus"
+        folder = conf.get("renderbus", "transfer_state_folder", fallback="") or f"{home}/renderbus"
         settings = self.hook.settings
-        # A connection that is changed to another account must not take the one's files for the other's.
+        # Files of one account must not count as sent after the connection is changed to another account.
         account = hashlib.sha256(f"{settings.domain} {settings.access_id}".encode()).hexdigest()[:12]
         name = re.sub(r"[^A-Za-z0-9_-]", "_", self.hook.renderbus_conn_id)
-        return Path(top).expanduser() / f"{name}-{account}"
+        return Path(folder).expanduser() / f"{name}-{account}"
 
 
 @contextlib.contextmanager
-def transfer_failures() -> Iterator[None]:
-    """Turn what goes wrong with a transfer into Airflow's failures.
+def translate_transfer_errors(prefix: str = "") -> Iterator[None]:
+    """Raise Airflow's exceptions for errors of a transfer.
 
-    :raises AirflowFailException: a retry cannot mend it.
-    :raises AirflowException: a retry can.
+    :param prefix: start of the messages.
+    :raises AirflowFailException: a retry would fail too.
+    :raises AirflowException: a retry continues.
     """
     try:
         yield
-    except TransferError as problem:
-        raise (AirflowException if problem.retryable else AirflowFailException)(str(problem)) from problem
-    except OSError as problem:
-        raise AirflowException(f"This worker's disk: {problem}") from problem
+    except TransferError as error:
+        exception_type = AirflowException if error.retryable else AirflowFailException
+        raise exception_type(f"{prefix}{error}") from error
+    except OSError as error:
+        raise AirflowException(f"{prefix}cannot read or write files on this worker: {error}") from error
 
 
-def _listed(assets: Assets) -> list[sources.Asset]:
+def _resolve_assets(assets: Assets) -> list[uploads.Asset]:
     path = os.fspath(assets) if isinstance(assets, str | os.PathLike) else None
-    given = assets if isinstance(assets, Mapping) else path
-    if isinstance(given, Mapping) or (given or "").endswith(".json"):
-        content = load_json("upload.json", given or "")
+    source = assets if isinstance(assets, Mapping) else path
+    if isinstance(source, Mapping) or (source or "").endswith(".json"):
+        content = load_json("upload.json", source or "")
         for warning in schema.validate("upload.json", content):
             log.warning(warning)
-        return sources.assets_from_upload_json(content)
-    return sources.assets_from_paths(path or assets)
+        return uploads.assets_from_upload_json(content)
+    return uploads.assets_from_paths(path or assets)

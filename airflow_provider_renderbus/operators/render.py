@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.operators.file_transfer import Assets, Courier
-    from airflow_provider_renderbus.operators.task_files import Description
+    from airflow_provider_renderbus.operators.file_transfer import Assets, FileTransfer
+    from airflow_provider_renderbus.operators.task_files import TaskFiles
     from airflow_provider_renderbus.renders.reattach import PreviousRender, RenderStore
 
 # What is over for good.
@@ -158,7 +158,7 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         """Fetch the frames, and remember that the render has been handed on."""
         if self.download_folder is not None:
             with translate_errors():
-                fetched = self.courier.fetch(
+                fetched = self.courier.download(
                     result["render_task_id"], self.download_folder, self.download_pattern
                 )
             result = {**result, "folder": fetched["folder"]}
@@ -172,24 +172,24 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         """
         try:
             if self._transfers:
-                self.courier.stop()
+                self.courier.cancel()
         finally:
             super().on_kill()
         if self._transfers and not is_execution_timeout():
             raise SystemExit("Killed: its transfers were ended")
 
     @functools.cached_property
-    def courier(self) -> Courier:
+    def courier(self) -> FileTransfer:
         """What carries files between this worker and the farm."""
-        from airflow_provider_renderbus.operators.file_transfer import Courier
+        from airflow_provider_renderbus.operators.file_transfer import FileTransfer
 
-        return Courier(
+        return FileTransfer(
             self.hook,
             self.transfer_line,
             self.transfer_speed_limit_kb_per_s,
             self.transfer_stall_timeout,
-            prefix="transfer_",
-            folder="download_folder",
+            argument_prefix="transfer_",
+            folder_argument="download_folder",
         )
 
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
@@ -197,21 +197,19 @@ class RenderbusRenderOperator(DescribedOperator, RenderingOperator):
         kept = render_store(context, self.hook).load()
         return [kept.render_task_id] if kept else []
 
-    def _checked_description(self) -> Description:
+    def _checked_description(self) -> TaskFiles:
         """Read the files, and check what the transfers will need while nothing is paid."""
         if self._transfers:
-            self.courier.check(self.download_folder)
+            self.courier.validate(self.download_folder)
         return self.description()
 
     @property
     def _transfers(self) -> bool:
         return self.assets is not None or self.download_folder is not None
 
-    def _begin(
-        self, number: int, description: Description, memory: RenderStore, *, may_be_sent: bool
-    ) -> None:
+    def _begin(self, number: int, description: TaskFiles, memory: RenderStore, *, may_be_sent: bool) -> None:
         if self.assets is not None:
-            self.courier.send(self.assets)
+            self.courier.upload(self.assets)
         try:
             description.upload(self.hook, number)
         except BadRequest:

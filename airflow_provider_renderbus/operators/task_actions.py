@@ -1,4 +1,4 @@
-"""What can be ordered about tasks that are there, and about their frames, for one number or many."""
+"""Operators that change existing renders or their frames. Each takes one render or many."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import ConsoleLinkMixin
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.reattach import is_first_try_after_clear
@@ -27,269 +28,282 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.flows import Flow
 
 
-class _TasksOperator(ConsoleLinkMixin, RenderbusOperator):
-    """Orders one thing for one task or for many.
-
-    :param render_task_id: number or alias of the task, or a list of them (templated).
-    :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
-    """
+class _TaskActionOperator(ConsoleLinkMixin, RenderbusOperator):
+    """Performs an action on one render or on many."""
 
     template_fields = (*RenderbusOperator.template_fields, "render_task_id")
-    order: str
+    action: str
 
-    def __init__(self, *, render_task_id: TaskId | Iterable[TaskId] | XComArg, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskId | Iterable[TaskId] | XComArg,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.render_task_id = render_task_id
 
     def execute(self, context: Context) -> list[int]:
-        """Order it, and return the numbers."""
+        """Perform the action, and return the ids."""
         given: Any = self.render_task_id
         with translate_errors():
-            numbers = validation.parse_task_ids(
+            task_ids = validation.parse_task_ids(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
-            self.push_console_url(context, self.hook.console_url(numbers[0]))
-            self.carry_out(context, numbers)
-        self.log.info("The farm was asked to %s: task %s", self.order, ", ".join(map(str, numbers)))
-        return numbers
+            self.push_console_url(context, self.hook.console_url(task_ids[0]))
+            self.run_action(context, task_ids)
+        self.log.info("Render %s: %s requested", ", ".join(map(str, task_ids)), self.action)
+        return task_ids
 
-    def carry_out(self, context: Context, numbers: list[int]) -> None:
-        """Order it.
-
-        :param context: of the Airflow task.
-        :param numbers: the tasks' numbers.
-        """
-        self.hook.run(self.act(numbers))
+    def run_action(self, context: Context, task_ids: list[int]) -> None:
+        """Perform the action on tasks."""
+        self.hook.run(self.build_calls(task_ids))
 
     @abstractmethod
-    def act(self, numbers: list[int]) -> Flow[None]:
-        """Yield the calls that do it, first those that find out what it is done to."""
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
+        """Yield the calls of the action, after queries that it needs."""
 
 
-class _FramesOperator(_TasksOperator):
-    """Orders one thing for frames of one task or of many.
+class _FrameActionOperator(_TaskActionOperator):
+    """Performs an action on frames of one render or of many."""
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
-    :param frames: names of frames as the farm shows them (templated).
-    :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
-    """
+    template_fields = (*_TaskActionOperator.template_fields, "frames")
 
-    template_fields = (*_TasksOperator.template_fields, "frames")
-
-    def __init__(self, *, frames: Iterable[str] | XComArg | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskId | Iterable[TaskId] | XComArg,
+        frames: Iterable[str] | XComArg | None = None,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(render_task_id=render_task_id, renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.frames = frames
 
-    def named_frames(self, numbers: list[int]) -> Flow[dict[int, list[int]]]:
-        """Return the ids of the frames of these names in all the tasks, by the leaf that they belong to."""
+    def resolve_frame_ids(self, task_ids: list[int]) -> Flow[dict[int, list[int]]]:
+        """Return the ids of the named frames in all tasks, by id of their leaf."""
         names: Any = self.frames
-        ids: dict[int, list[int]] = {}
-        for number in numbers:
-            ids |= yield from flows.frame_ids_by_name(number, names, argument="frames")
-        return ids
+        frame_ids: dict[int, list[int]] = {}
+        for task_id in task_ids:
+            frame_ids |= yield from flows.frame_ids_by_name(task_id, names, argument="frames")
+        return frame_ids
 
 
-class RenderbusStartTaskOperator(_TasksOperator):
-    """Start tasks that were stopped: their remaining frames are rendered and paid for.
+class RenderbusStartTaskOperator(_TaskActionOperator):
+    """Start renders that were stopped: their remaining frames are rendered and paid for.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    order = "start"
+    action = "start"
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield the call."""
-        yield [calls.start_task(numbers)]
+        yield [calls.start_task(task_ids)]
 
 
-class RenderbusStopTaskOperator(_TasksOperator):
-    """Stop tasks, and see that the farm has. Frames that are done stay, and the tasks can be started again.
+class RenderbusStopTaskOperator(_TaskActionOperator):
+    """Stop renders, and wait until the farm confirms it.
 
-    Where the farm does not confirm it within 20 s the operator fails: another try stops them again.
+    Finished frames stay, and the renders can be started again. If the farm does not confirm the stop within
+    20 s, the operator fails; a retry stops the renders again.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    order = "stop"
+    action = "stop"
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield the call."""
-        yield [calls.stop_task(numbers)]
+        yield [calls.stop_task(task_ids)]
 
-    def carry_out(self, context: Context, numbers: list[int]) -> None:
-        """Stop the tasks, and look until none of them works any more."""
-        super().carry_out(context, numbers)
-        stopping = stop_and_confirm(self.hook, StopRequest(numbers))
-        told = stopping.result_message(numbers)
-        if stopping.pending:
-            raise AirflowException(told)
-        self.log.info(told)
+    def run_action(self, context: Context, task_ids: list[int]) -> None:
+        """Stop the renders, and poll until none is active."""
+        super().run_action(context, task_ids)
+        request = stop_and_confirm(self.hook, StopRequest(task_ids))
+        message = request.result_message(task_ids)
+        if request.pending:
+            raise AirflowException(message)
+        self.log.info(message)
 
 
-class RenderbusAbandonTaskOperator(_TasksOperator):
-    """Give tasks up for good: they cannot be started again.
+class RenderbusAbandonTaskOperator(_TaskActionOperator):
+    """Abandon renders: they can never be started again.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    order = "abandon for good"
+    action = "abandonment"
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield the call."""
-        yield [calls.abandon_task(numbers)]
+        yield [calls.abandon_task(task_ids)]
 
 
-class RenderbusDeleteTaskOperator(_TasksOperator):
-    """Delete tasks.
+class RenderbusDeleteTaskOperator(_TaskActionOperator):
+    """Delete renders.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    order = "delete"
+    action = "deletion"
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield the call."""
-        yield [calls.delete_task(numbers)]
+        yield [calls.delete_task(task_ids)]
 
 
-class RenderbusFullSpeedOperator(_TasksOperator):
-    """Render the rest of tasks that paused after their priority frames (state 40).
+class RenderbusFullSpeedOperator(_TaskActionOperator):
+    """Resume renders after their test frames (state 40), to render the remaining frames.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    order = "go on at full speed"
+    action = "full speed"
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield the call."""
-        yield [calls.full_speed(numbers)]
+        yield [calls.full_speed(task_ids)]
 
 
-class RenderbusRecommitFramesOperator(_FramesOperator):
-    """Render frames again, and pay for them again.
+class RenderbusRecommitFramesOperator(_FrameActionOperator):
+    """Re-render frames, and pay for them again.
 
-    If the farm's answer is lost, the operator fails without Airflow's retries, for a retry could pay twice.
-    A retry that follows all the same, as after the death of a worker, first asks the farm how often the
-    frames were rendered again: not at all, and it asks for them; if that is going on, it has nothing left to
-    do; else it cannot be told whether this task has asked for it, and it fails without further retries. A
-    person who clears the task asks for the frames again.
+    If the farm's response is lost, the operator fails without retries, because a retry could pay twice. If a
+    retry runs all the same, e.g. after the death of a worker, it first asks the farm how often the frames
+    were re-rendered. If never, it requests them. If they are being rendered, it succeeds. Otherwise it is
+    unknown whether this Airflow task has requested it, and it fails without further retries. After a user has
+    cleared the Airflow task, it requests the frames again.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
-    :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]": each must be in every task,
-        and is meant in all leaves of a layered one; the failed frames where it is left out (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
+    :param frames: names of frames as in the web console, e.g. "6" or "7-9[1]"; each must be in every render,
+        and stands for the frames in all leaves of a layered one; the failed frames if omitted (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    order = "render frames again"
+    action = "re-render of frames"
 
-    def carry_out(self, context: Context, numbers: list[int]) -> None:
-        """Ask for the frames, unless an earlier try has."""
+    def run_action(self, context: Context, task_ids: list[int]) -> None:
+        """Request the frames, unless an earlier try has."""
         with fail_if_charge_uncertain():
             if is_first_try_after_clear(context) or not confirm_recommitted(
-                self.hook, lambda: self.meant(numbers)
+                self.hook, lambda: self.selected_frames(task_ids)
             ):
-                super().carry_out(context, numbers)
+                super().run_action(context, task_ids)
 
-    def meant(self, numbers: list[int]) -> Flow[list[Frame]]:
-        """Ask for the frames that are named, or for those that have failed."""
-        found: list[Frame] = []
+    def selected_frames(self, task_ids: list[int]) -> Flow[list[Frame]]:
+        """Return the named frames, or the failed frames if none are named."""
+        frames: list[Frame] = []
         if self.frames is None:
-            for number in numbers:
-                found += yield from list_failed_frames(number)
+            for task_id in task_ids:
+                frames += yield from list_failed_frames(task_id)
         else:
-            for leaf, ids in (yield from self.named_frames(numbers)).items():
-                found += [frame for frame in (yield from flows.list_frames(leaf)) if frame.id in ids]
-        return found
+            for leaf_id, frame_ids in (yield from self.resolve_frame_ids(task_ids)).items():
+                frames += [
+                    frame for frame in (yield from flows.list_frames(leaf_id)) if frame.id in frame_ids
+                ]
+        return frames
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield the call."""
         if self.frames is None:
-            yield [calls.recommit_failed_frames(numbers)]
+            yield [calls.recommit_failed_frames(task_ids)]
         else:
-            ids = yield from self.named_frames(numbers)
-            yield [calls.recommit_frames(ids=[number for of_leaf in ids.values() for number in of_leaf])]
+            frame_ids = yield from self.resolve_frame_ids(task_ids)
+            yield [calls.recommit_frames(ids=[each for leaf_ids in frame_ids.values() for each in leaf_ids])]
 
 
-class RenderbusStopFramesOperator(_FramesOperator):
+class RenderbusStopFramesOperator(_FrameActionOperator):
     """Stop frames.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
-    :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]": each must be in every task,
-        and is meant in all leaves of a layered one; all frames where it is left out (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
+    :param frames: names of frames as in the web console, e.g. "6" or "7-9[1]"; each must be in every render,
+        and stands for the frames in all leaves of a layered one; all frames if omitted (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    order = "stop frames"
+    action = "stop of frames"
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield a call for each leaf."""
         if self.frames is None:
-            leaves: list[int] = []
-            for number in numbers:
-                leaves += yield from flows.leaf_task_ids(number)
-            yield [calls.stop_frames(leaf, select_all=1) for leaf in leaves]
+            leaf_ids: list[int] = []
+            for task_id in task_ids:
+                leaf_ids += yield from flows.leaf_task_ids(task_id)
+            yield [calls.stop_frames(leaf_id, select_all=1) for leaf_id in leaf_ids]
         else:
-            ids = yield from self.named_frames(numbers)
-            yield [calls.stop_frames(leaf, of_leaf) for leaf, of_leaf in ids.items()]
+            frame_ids = yield from self.resolve_frame_ids(task_ids)
+            yield [calls.stop_frames(leaf_id, each) for leaf_id, each in frame_ids.items()]
 
 
-class RenderbusSetPriorityOperator(_TasksOperator):
-    """Set the priority of tasks among the account's own.
+class RenderbusSetPriorityOperator(_TaskActionOperator):
+    """Set the priority of renders within the account.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
     :param priority: 50 or 60 (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    template_fields = (*_TasksOperator.template_fields, "priority")
-    order = "set the priority"
+    template_fields = (*_TaskActionOperator.template_fields, "priority")
+    action = "priority"
 
-    def __init__(self, *, priority: int | str | XComArg, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskId | Iterable[TaskId] | XComArg,
+        priority: int | str | XComArg,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(render_task_id=render_task_id, renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.priority = priority
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield a call for each task."""
-        level = validation.one_of(
-            "priority", validation.parse_int("priority", self.priority), validation.USER_LEVELS
-        )
-        yield [calls.update_task_user_level(number, level) for number in numbers]
+        priority = validation.parse_int("priority", self.priority)
+        priority = validation.one_of("priority", priority, validation.USER_LEVELS)
+        yield [calls.update_task_user_level(task_id, priority) for task_id in task_ids]
 
 
-class RenderbusSetMachineLimitOperator(_TasksOperator):
-    """Limit how many machines render each of the tasks.
+class RenderbusSetMachineLimitOperator(_TaskActionOperator):
+    """Limit how many machines work on each render.
 
-    :param render_task_id: number or alias of the task, or a list of them (templated).
-    :param max_machines: machines (templated).
+    :param render_task_id: id or alias of the render, or a list of them (templated).
+    :param max_machines: number of machines (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the numbers, as a list.
+    :return: the ids, as a list.
     """
 
-    template_fields = (*_TasksOperator.template_fields, "max_machines")
-    order = "set the limit of machines"
+    template_fields = (*_TaskActionOperator.template_fields, "max_machines")
+    action = "machine limit"
 
-    def __init__(self, *, max_machines: int | str | XComArg, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskId | Iterable[TaskId] | XComArg,
+        max_machines: int | str | XComArg,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(render_task_id=render_task_id, renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.max_machines = max_machines
 
-    def act(self, numbers: list[int]) -> Flow[None]:
+    def build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield a call for each task."""
-        limit = validation.positive_int(
-            "max_machines", validation.parse_int("max_machines", self.max_machines)
-        )
-        yield [calls.update_task_limit(number, limit) for number in numbers]
+        max_machines = validation.parse_int("max_machines", self.max_machines)
+        max_machines = validation.positive_int("max_machines", max_machines)
+        yield [calls.update_task_limit(task_id, max_machines) for task_id in task_ids]

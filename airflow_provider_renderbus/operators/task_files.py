@@ -1,4 +1,4 @@
-"""The files that describe a render: read, checked, completed and uploaded."""
+"""The JSON files that describe a render: loaded, validated, completed and uploaded."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-JobFile: TypeAlias = "Mapping[str, Any] | str | PathLike[str]"
+JsonSource: TypeAlias = "Mapping[str, Any] | str | PathLike[str]"
 
-# The arguments that are files, and the files' names on the farm.
 FILE_ARGUMENTS = {
     "task_json": "task.json",
     "upload_json": "upload.json",
     "asset_json": "asset.json",
     "tips_json": "tips.json",
 }
+"""Names of files on the farm, by argument of an operator."""
 _TASK, _TIPS = FILE_ARGUMENTS["task_json"], FILE_ARGUMENTS["tips_json"]
-_TRAITS = ("model", "ram", "gpu_num")
+_HARDWARE_FILTERS = ("model", "ram", "gpu_num")
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """The files of one render, all of them checked.
+class TaskFiles:
+    """The validated files of one render.
 
-    :param files: their contents by their names on the farm.
+    :param files: their contents by name on the farm.
     :param project_name: a project of the account.
-    :param hardware: what the machines must be like: model, ram in GB, gpu_num.
+    :param hardware: filters that select the kind of machine: model, ram in GB, gpu_num.
     """
 
     files: dict[str, dict[str, Any]]
@@ -47,47 +47,49 @@ class Description:
     hardware: Mapping[str, Any]
 
     @classmethod
-    def read(
+    def load(
         cls,
-        given: Mapping[str, JobFile | None],
+        sources: Mapping[str, JsonSource | None],
         project_name: str | None,
         hardware: Mapping[str, Any] | None,
-    ) -> Description:
-        """Read and check files; what is merely unusual is a warning in the log.
+    ) -> TaskFiles:
+        """Load and validate files, and log the warnings.
 
-        :param given: the files by their arguments, as mappings, JSON texts or paths.
+        :param sources: mappings, JSON texts or paths, by argument.
         :param project_name: a project of the account.
-        :param hardware: what the machines must be like.
-        :raises ValueError: a file is missing or wrong; the places and what is wanted there are named.
+        :param hardware: filters that select the kind of machine.
+        :raises ValueError: task.json is missing, or a file or filter is invalid. Errors have JSON paths.
         """
-        from airflow_provider_renderbus.task_json import schema as validation
         from airflow_provider_renderbus.task_json.files import load_json
+        from airflow_provider_renderbus.task_json.schema import validate
 
-        unknown = sorted(set(hardware or {}) - set(_TRAITS))
+        unknown = sorted(set(hardware or {}) - set(_HARDWARE_FILTERS))
         if unknown:
-            raise ValueError(f"hardware: {', '.join(unknown)} is no trait; there are {', '.join(_TRAITS)}")
-        traits = {
+            raise ValueError(
+                f"hardware: keys must be among {', '.join(_HARDWARE_FILTERS)}, got {', '.join(unknown)}"
+            )
+        filters = {
             name: value if name == "model" or value is None else parse_int(f"hardware {name}", value)
             for name, value in (hardware or {}).items()
         }
         files = {}
         for argument, name in FILE_ARGUMENTS.items():
-            content = given.get(argument)
-            if content is None and name != _TASK:
+            source = sources.get(argument)
+            if source is None and name != _TASK:
                 continue
-            files[name] = load_json(argument, "" if content is None else content)
-            for warning in validation.validate(name, files[name]):
+            files[name] = load_json(argument, "" if source is None else source)
+            for warning in validate(name, files[name]):
                 log.warning(warning)
-        return cls(files, project_name, traits)
+        return cls(files, project_name, filters)
 
-    def upload(self, hook: RenderbusHook, number: int) -> dict[str, int]:
+    def upload(self, hook: RenderbusHook, render_task_id: int) -> dict[str, int]:
         """Complete task.json and upload all files.
 
-        :param hook: the farm's hook.
-        :param number: the task's number.
-        :return: the size of each uploaded file in bytes, by its name.
+        :param hook: hook of the connection.
+        :param render_task_id: id of the created task.
+        :return: bytes of each uploaded file, by its name.
         :raises ValueError: the farm has no such project or machines, or enforces a finding in tips.json;
-            nothing is uploaded then.
+            nothing is uploaded.
         """
         from airflow_provider_renderbus.task_json.files import complete_task_json
 
@@ -96,52 +98,50 @@ class Description:
         texts = {name: json.dumps(content, ensure_ascii=False) for name, content in self.files.items()}
         texts[_TASK] = complete_task_json(
             self.files[_TASK],
-            task_id=number,
+            task_id=render_task_id,
             user_id=profile.user_id,
             platform=hook.settings.platform,
             project_id=self._project_id(hook),
             project_name=self.project_name,
-            hardware=self._machines(hook),
+            hardware=self._hardware_configs(hook),
         )
         for name, text in texts.items():
-            hook.send(calls.upload_task_json(number, text, name))
+            hook.send(calls.upload_task_json(render_task_id, text, name))
         sizes = {name: len(text.encode()) for name, text in texts.items()}
-        log.info("Uploaded %s of task %s", ", ".join(sizes), number)
+        log.info("Render %s: uploaded %s", render_task_id, ", ".join(sizes))
         return sizes
 
     def _check_tips(self, hook: RenderbusHook) -> None:
-        from airflow_provider_renderbus.task_json import files as tips
+        from airflow_provider_renderbus.task_json.files import check_findings
 
-        found = self.files.get(_TIPS)
-        if found:
-            details = hook.send(calls.query_error_detail(codes=found))
-            for line in tips.check_findings(found, details):
-                log.warning(line)
+        tips = self.files.get(_TIPS)
+        if tips:
+            details = hook.send(calls.query_error_detail(codes=tips))
+            for warning in check_findings(tips, details):
+                log.warning(warning)
 
     def _project_id(self, hook: RenderbusHook) -> int | None:
         if self.project_name is None:
             return None
-        answer = hook.send(calls.list_projects())
-        listed = answer.get("projectNameList") if isinstance(answer, dict) else None
-        projects = {
+        response = hook.send(calls.list_projects())
+        projects = response.get("projectNameList") if isinstance(response, dict) else None
+        ids = {
             project.get("projectName"): project.get("projectId")
-            for project in listed or ()
+            for project in projects or ()
             if isinstance(project, dict)
         }
-        if self.project_name not in projects:
-            there = ", ".join(map(repr, projects)) or "none"
+        if self.project_name not in ids:
+            names = ", ".join(map(repr, ids)) or "none"
             raise ValueError(
-                f"project_name: the account has no project {self.project_name!r}; there are {there}"
+                f"project_name: must be a project of the account ({names}), got {self.project_name!r}"
             )
-        number: int | None = projects[self.project_name]
-        return number
+        project_id: int | None = ids[self.project_name]
+        return project_id
 
-    def _machines(self, hook: RenderbusHook) -> tuple[HardwareConfig, ...]:
+    def _hardware_configs(self, hook: RenderbusHook) -> tuple[HardwareConfig, ...]:
         if not self.hardware:
             return ()
         cg_id = self.files[_TASK]["task_info"].get("cg_id")
         if not str(cg_id).isdigit():
-            raise ValueError(
-                "hardware: machines are chosen by task_info.cg_id, which is missing in task_json"
-            )
+            raise ValueError("hardware: task_info.cg_id must be set in task_json to select machines")
         return hook.run(flows.select_hardware(hook.settings.platform, int(cg_id), **self.hardware))

@@ -34,34 +34,34 @@ class FrameRange(NamedTuple):
         return range(self.start, self.end + 1, self.step)
 
 
-def parse_ranges(argument: str, text: str) -> tuple[FrameRange, ...]:
+def parse_ranges(name: str, text: str) -> tuple[FrameRange, ...]:
     """Parse frames such as ``1-10[2],15``.
 
-    :param argument: name of the argument or field in error messages.
+    :param name: name of the argument or field in error messages.
     :param text: the frames.
     :raises ValueError: the text has another form, a range ends before it starts, or there are more than
         1,000,000 frames.
     """
-    ranges = tuple(_parse_range(argument, part.strip()) for part in text.split(","))
+    ranges = tuple(_parse_range(name, part.strip()) for part in text.split(","))
     if sum(len(each.numbers) for each in ranges) > MAX_FRAMES:
-        raise ValueError(f"{argument}: must be at most {MAX_FRAMES} frames, got {text[:_EXCERPT_CHARS]!r}")
+        raise ValueError(f"{name}: must be at most {MAX_FRAMES} frames, got {text[:_EXCERPT_CHARS]!r}")
     return ranges
 
 
-def frame_numbers(argument: str, text: str) -> tuple[int, ...]:
+def frame_numbers(name: str, text: str) -> tuple[int, ...]:
     """Return the frame numbers of a text such as ``1-10[2],15``, each once, in its order.
 
-    :param argument: name of the argument or field in error messages.
+    :param name: name of the argument or field in error messages.
     :param text: the frames.
     :raises ValueError: see :func:`parse_ranges`.
     """
-    return tuple(dict.fromkeys(number for each in parse_ranges(argument, text) for number in each.numbers))
+    return tuple(dict.fromkeys(number for each in parse_ranges(name, text) for number in each.numbers))
 
 
-def format_frames(argument: str, frames: Frames) -> str:
+def format_frames(name: str, frames: Frames) -> str:
     """Return frames as task.json writes them, e.g. ``1-10[2],15-15[1]``.
 
-    :param argument: name of the argument or field in error messages.
+    :param name: name of the argument or field in error messages.
     :param frames: one frame, a string, or start, end and step.
     :raises ValueError: they are none of these, or see :func:`parse_ranges`.
     """
@@ -71,16 +71,16 @@ def format_frames(argument: str, frames: Frames) -> str:
     elif isinstance(text, list | tuple) and len(text) in {2, 3} and all(type(part) is int for part in text):
         text = str(FrameRange(*text))
     if not isinstance(text, str):
-        raise ValueError(f"{argument}: must be {FORMAT_HELP}, got {frames!r}")
-    return ",".join(map(str, parse_ranges(argument, text)))
+        raise ValueError(f"{name}: must be {FORMAT_HELP}, got {frames!r}")
+    return ",".join(map(str, parse_ranges(name, text)))
 
 
-def _parse_range(argument: str, text: str) -> FrameRange:
+def _parse_range(name: str, text: str) -> FrameRange:
     match = _RANGE_PATTERN.fullmatch(text)
     if match is None:
-        raise ValueError(f"{argument}: must be {FORMAT_HELP}, got {text[:_EXCERPT_CHARS]!r}")
+        raise ValueError(f"{name}: must be {FORMAT_HELP}, got {text[:_EXCERPT_CHARS]!r}")
     start = int(match[1])
     frame_range = FrameRange(start, int(match[2] or start), int(match[3] or 1))
     if frame_range.step < 1 or frame_range.end < frame_range.start:
-        raise ValueError(f"{argument}: must not end before it starts or have a step below 1, got {text!r}")
+        raise ValueError(f"{name}: must not end before it starts or have a step below 1, got {text!r}")
     return frame_range

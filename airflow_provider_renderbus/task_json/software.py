@@ -27,20 +27,20 @@ SOFTWARE = {
 }
 
 
-def software_id(argument: str, value: int | str) -> int:
+def software_id(name: str, value: int | str) -> int:
     """Return the id of a software, given by id (2007 or "2007") or by name ("Blender").
 
     Names are compared by their letters and digits, case-insensitively: "cinema4d" is Cinema 4D.
 
-    :param argument: name of the argument in error messages.
+    :param name: name of the argument in error messages.
     :param value: the id or the name.
     :raises ValueError: it is neither.
     """
-    ids = {_normalize(key): cg_id for cg_id, name in SOFTWARE.items() for key in (str(cg_id), name)}
+    ids = {_normalize(key): cg_id for cg_id, title in SOFTWARE.items() for key in (str(cg_id), title)}
     cg_id = None if isinstance(value, bool) else ids.get(_normalize(str(value)))
     if cg_id is None:
-        known = ", ".join(f"{name} ({cg_id})" for cg_id, name in SOFTWARE.items())
-        raise ValueError(f"{argument}: must be a name or id of a software, one of {known}, got {value!r}")
+        known = ", ".join(f"{title} ({cg_id})" for cg_id, title in SOFTWARE.items())
+        raise ValueError(f"{name}: must be a name or id of a software, one of {known}, got {value!r}")
     return cg_id
 
 

@@ -1,14 +1,12 @@
-"""Scenes up, frames down: the vendor's transfer command, run and watched.
+"""Uploads scenes and downloads frames by running the vendor's transfer command.
 
-The command cannot be imported beside Airflow, but it can be run. A transfer goes through these rooms, each
-of which knows only those after it::
+The command cannot be imported beside Airflow, but it can be run. Each module imports only those after it::
 
-    uploads, downloads ─▶ running ─▶ guard          a process, and the one that ends it
-          │                  └─────▶ output         its lines: files, bytes, speed, failures
-          ├─▶ order ─▶ command                      its argument list; where it is, whether it can be run
-          ├─▶ routes                                server, storage and user
-          ├─▶ assets                                what is sent
-          └─▶ halfway ─▶ folder                     where frames come, and where they may be written
+    uploads, downloads ─▶ process ─▶ watchdog      runs and cancels the command; kills it if the worker dies
+          │                  └─────▶ progress      parses its output: files, bytes, failures
+          ├─▶ command                              finds the command, builds its argument list
+          ├─▶ endpoints                            server, storage and user of a transfer
+          └─▶ folder                               staging folder, and writing without leaving a folder
 
-Nothing here knows Airflow. What goes wrong is in :mod:`airflow_provider_renderbus.transfer.errors`.
+:mod:`airflow_provider_renderbus.transfer.errors` has the exceptions.
 """

@@ -1,4 +1,4 @@
-"""The vendor's transfer command: where it is, whether it can be run, and in what environment."""
+"""The vendor's transfer command: where it is, its environment, its argument list and its resume database."""
 
 from __future__ import annotations
 
@@ -18,101 +18,97 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
 
-
 VENDORS_NAME = "rayvision_transmitter"
-# What the command's processes get of this one's environment. The rest can hold connections and keys.
+MAX_SPEED_KB_PER_S = 1048576
+"""The largest speed limit that the command accepts, in KB/s."""
+
+# The environment variables that the command gets. Others can hold connections and keys.
 _PASSED_ENV = {"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"}
 _PASSED_ENV_PREFIXES = ("LC_", "RENDERBUS_FARM_")
 _INSTALL_HINT = (
     "The vendor ships it for Linux in the package rayvision-sync, which needs an environment of its own "
-    "(python3.11 -m venv rayvision && rayvision/bin/pip install rayvision-sync==3.1.8); it lies there at "
-    "lib/python3.11/site-packages/rayvision_sync/transmission/linux/rayvision_transmitter, without its run "
-    "bit: chmod +x it and aspera/ascp beside it"
+    "(python3.11 -m venv rayvision && rayvision/bin/pip install rayvision-sync==3.1.8). Its path there is "
+    "lib/python3.11/site-packages/rayvision_sync/transmission/linux/rayvision_transmitter; make it and "
+    "aspera/ascp beside it executable with chmod +x"
 )
 _CONFIG_HINT = (
-    "Name its path in the connection's extra as transfer_command, or in Airflow's configuration as "
+    "Set its path in the connection's extra as transfer_command, or in Airflow's configuration as "
     "[renderbus] transfer_command"
 )
+_MAX_CONNECTION_FAILURES = "2"
+_NO_RESUME = "None"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """A transfer command that can be run.
 
-    :param path: of the command.
+    :param path: its path.
     """
 
     path: Path
 
     @classmethod
-    def find(cls, given: str | None) -> Command:
-        """Return the command at a path after a look whether it can be run.
+    def find(cls, name: str | None) -> Command:
+        """Return the command, after checking that it can be run.
 
-        :param given: a path, or a name that is searched for in PATH.
-        :raises Unusable: it is not there, or it or the program that it starts has no run bit.
+        :param name: a path, or a name to search for in PATH.
+        :raises TransferSetupError: it does not exist, or it or the program that it starts is not executable.
         """
-        if not given:
-            raise TransferSetupError(f"No transfer command is named. {_CONFIG_HINT}. {_INSTALL_HINT}.")
-        found = shutil.which(given) if "/" not in given else given
-        path = Path(found or given).expanduser().absolute()
+        if not name:
+            raise TransferSetupError(f"No transfer command is configured. {_CONFIG_HINT}. {_INSTALL_HINT}.")
+        in_path = shutil.which(name) if "/" not in name else name
+        path = Path(in_path or name).expanduser().absolute()
         if not path.is_file():
             raise TransferSetupError(
-                f"There is no transfer command {given!r} on this worker. {_INSTALL_HINT}."
+                f"The transfer command {name!r} does not exist on this worker. {_INSTALL_HINT}."
             )
         _require_executable(path)
         ascp = path.parent / "aspera" / "ascp"
         if path.name == VENDORS_NAME or ascp.parent.is_dir():
-            # Without it the vendor's command hangs and says nothing of why.
+            # Without it the vendor's command hangs without a message.
             if not ascp.is_file():
-                raise TransferSetupError(
-                    f"{path} needs the program {ascp}, which is not there. {_INSTALL_HINT}."
-                )
+                raise TransferSetupError(f"{path} needs {ascp}, which does not exist. {_INSTALL_HINT}.")
             _require_executable(ascp)
         return cls(path)
 
-    def environment(self, logs: Path, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    def environment(self, logs: Path, env: Mapping[str, str] = os.environ) -> dict[str, str]:
         """Return the environment to run it in.
 
-        :param logs: the folder that the vendor's command writes its own logs to.
-        :param given: this process's environment.
+        :param logs: folder for the log files of the vendor's command.
+        :param env: environment of this process.
         """
-        kept = {
+        passed = {
             name: value
-            for name, value in given.items()
+            for name, value in env.items()
             if name in _PASSED_ENV or name.startswith(_PASSED_ENV_PREFIXES)
         }
-        return kept | {"RAYVISION_LOG": str(logs)}
+        return passed | {"RAYVISION_LOG": str(logs)}
 
     @property
     def library_folder(self) -> Path:
-        """The folder of the shared libraries that come with it."""
+        """The folder of the shared libraries that it is shipped with."""
         return self.path.parent
 
 
 def _require_executable(path: Path) -> None:
     if not os.access(path, os.X_OK):
         raise TransferSetupError(
-            f"{path} has no run bit for the worker's user; a wheel does not keep it: chmod +x {path}"
+            f"{path} is not executable by the worker's user (wheels lose that permission): chmod +x {path}"
         )
-
-
-MAX_SPEED_KB_PER_S = 1048576
-"""The largest speed limit that the command takes, in KB/s."""
-_CONNECTION_FAILURES = "2"
-_NO_RESUME = "None"
 
 
 @dataclass(frozen=True, slots=True)
 class TransferArguments:
-    """What the command is to do.
+    """The arguments of one run of the command.
 
     :param kind: ``upload_json``, ``download_path`` or ``download_list``.
-    :param route: the way to the storage.
-    :param local: an upload.json, or the folder that is downloaded into.
-    :param remote: ``/`` for an upload.json, the path in the storage for ``download_path``, the local file
-        with a path a line for ``download_list``.
-    :param resume: ini file of the resume database, where there is one.
-    :param speed_limit: KB/s.
+    :param endpoint: the storage.
+    :param local: an upload.json, or the folder to download to.
+    :param remote: ``/`` for an upload.json; the path in the storage for ``download_path``; the path of a
+        local file with one remote path per line for ``download_list``.
+    :param resume_ini: ini file of the resume database, if any.
+    :param speed_limit_kb_per_s: speed limit in KB/s.
     """
 
     kind: Literal["upload_json", "download_path", "download_list"]
@@ -123,8 +119,8 @@ class TransferArguments:
     speed_limit_kb_per_s: int = MAX_SPEED_KB_PER_S
 
     def argv(self) -> list[str]:
-        """Return the arguments after the command's own name. They go to no shell."""
-        values = {
+        """Return the arguments after the command's own name. They are not passed to a shell."""
+        options = {
             "-E": ENGINE,
             "-H": self.endpoint.server,
             "-P": self.endpoint.port,
@@ -133,27 +129,27 @@ class TransferArguments:
             "-T": self.kind,
             "-L": str(self.local),
             "-R": self.remote,
-            "-r": _CONNECTION_FAILURES,
-            # Frames keep the folders of the storage; an upload.json says itself where each file goes.
+            "-r": _MAX_CONNECTION_FAILURES,
+            # Frames keep the folders of the storage; an upload.json has the path of each file.
             "-K": "false" if self.kind == "upload_json" else "true",
             "-s": str(self.speed_limit_kb_per_s),
             "-C": str(self.resume_ini) if self.resume_ini else _NO_RESUME,
         }
-        return [word for pair in values.items() for word in pair]
+        return [word for option in options.items() for word in option]
 
 
-def write_resume_ini(folder: Path, platform: str, route: StorageEndpoint) -> Path:
-    """Write the ini file that the command's ``-C`` names, and return its path.
+def write_resume_ini(folder: Path, platform: str, endpoint: StorageEndpoint) -> Path:
+    """Write the ini file for the command's option ``-C``, and return its path.
 
     Sections and keys are those that the vendor's Python client writes.
 
-    :param folder: of this connection on this worker, for ini file and database; made where it is missing.
-    :param platform: number of the render platform.
-    :param route: the way to the storage: what was sent to one is not in another.
-    :raises OSError: it cannot be written.
+    :param folder: this connection's folder on this worker, for ini file and database; created if missing.
+    :param platform: id of the render platform.
+    :param endpoint: the storage; each has a database of its own.
+    :raises OSError: the file cannot be written.
     """
     folder.mkdir(0o700, parents=True, exist_ok=True)
-    storage = f"{route.storage_id}-{route.user_id}"
+    storage = f"{endpoint.storage_id}-{endpoint.user_id}"
     settings = ConfigParser(interpolation=None)
     settings["database"] = {"on": "true", "platform_id": platform, "type": "sqlite"}
     settings["redis"] = {
@@ -164,10 +160,10 @@ def write_resume_ini(folder: Path, platform: str, route: StorageEndpoint) -> Pat
         "timeout": "5000",
     }
     settings["sqlite"] = {"db_path": str(folder / f"sent-{storage}.db"), "temporary": "false"}
-    ini = folder / f"resume-{storage}.ini"
-    # Another transfer of this connection may read it at this moment.
-    descriptor, new = tempfile.mkstemp(dir=folder)
+    path = folder / f"resume-{storage}.ini"
+    # Replaced at once: another transfer of this connection may be reading it.
+    descriptor, temporary = tempfile.mkstemp(dir=folder)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         settings.write(file)
-    Path(new).replace(ini)
-    return ini
+    Path(temporary).replace(path)
+    return path

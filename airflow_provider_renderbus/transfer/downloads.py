@@ -1,4 +1,4 @@
-"""Fetching frames: each is whole in its folder or not there."""
+"""Downloads frames: each file in the target folder is complete."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 class RemoteFile(NamedTuple):
     """A file of the output storage.
 
-    :param path: its path from the storage's root, without a slash before it.
-    :param parts: the names that the path is made of.
-    :param stamp: its size and time by the farm's listing.
+    :param path: its path from the root of the storage, without a leading slash.
+    :param parts: the names in the path.
+    :param stat: its listed size and time.
     """
 
     path: str
@@ -41,11 +41,11 @@ class RemoteFile(NamedTuple):
 
 
 class DownloadResult(NamedTuple):
-    """What has become of wanted files.
+    """Files that are in the folder now.
 
-    :param files: those that are in the folder now.
-    :param size: their bytes.
-    :param there_before: those of them that were there, whole, before.
+    :param files: number of files.
+    :param size: bytes.
+    :param already_present: number of files that were complete before the download.
     """
 
     files: int
@@ -54,11 +54,11 @@ class DownloadResult(NamedTuple):
 
 
 def select_files(listing: Iterable[OutputFile], pattern: str) -> list[RemoteFile]:
-    """Return what is to be fetched of a listing.
+    """Return the files of a listing whose paths match a pattern.
 
     :param listing: files of the output storage.
-    :param pattern: of paths, as of :mod:`fnmatch`: ``*`` matches slashes too.
-    :raises Refused: the farm lists a name that leads out of the folder or is none.
+    :param pattern: pattern of :mod:`fnmatch`: ``*`` matches slashes too.
+    :raises InvalidFiles: a listed name leads out of the folder or is not a file name.
     """
     return [
         RemoteFile(
@@ -78,125 +78,129 @@ def download(
     storage_folder: str | None = None,
     speed_limit_kb_per_s: int = MAX_SPEED_KB_PER_S,
 ) -> DownloadResult:
-    """Fetch files into a folder, under the paths that they have in the storage.
+    """Download files to a folder, with the paths that they have in the storage.
 
-    They come into a hidden folder within it, and each gets its name as soon as it is whole: the command calls
-    it done, and it has the size that the farm lists. A file that is there with the listed size and time is
-    not fetched again.
+    They are downloaded to a staging folder in it, and each is moved to its final path as soon as it is
+    complete: the command reports it as done, and it has the listed size. A file that exists with the listed
+    size and time is not downloaded again.
 
     :param runner: runs the command.
-    :param endpoint: the way to the storage that holds them.
+    :param endpoint: the storage.
     :param files: the files.
-    :param folder: where to; made where it is missing.
-    :param storage_folder: the folder of the storage that holds these files and no others, where there is one.
-    :param speed_limit_kb_per_s: KB/s.
-    :raises TransferError: not all could be fetched; those that came whole are there all the same.
+    :param folder: the target folder; created if missing.
+    :param storage_folder: the folder in the storage that has exactly these files, if there is one.
+    :param speed_limit_kb_per_s: speed limit in KB/s.
+    :raises TransferError: not all files were downloaded; those that are complete stay.
     """
     with SafeFolder(folder) as target:
-        # Each folder is asked for once: of a first download none is there.
-        is_folder = functools.cache(target.has_folder)
+        # Checked once per folder: none of them exists before the first download.
+        has_folder = functools.cache(target.has_folder)
         missing = [
             file
             for file in files
-            if not (is_folder(file.parts[:-1]) and _is_current(target.stat(file.parts), file.stat))
+            if not (has_folder(file.parts[:-1]) and _is_current(target.stat(file.parts), file.stat))
         ]
         size = sum(file.stat.size or 0 for file in files)
         if missing:
             _check_disk_space(folder, missing)
-            log.info("Fetching %s of %s files to %s", f"{len(missing):,}", f"{len(files):,}", folder)
-            with staging_folder(folder) as (coming, paths):
-                arrivals = _Publisher({f"/{file.path}": file for file in missing}, coming, target)
+            log.info(
+                "Downloading %s of %s files of %s to %s",
+                f"{len(missing):,}",
+                f"{len(files):,}",
+                files[0].parts[0],
+                folder,
+            )
+            with staging_folder(folder) as (staging, list_path):
+                publisher = _Publisher({f"/{file.path}": file for file in missing}, staging, target)
                 if storage_folder is not None and len(missing) == len(files):
-                    order = TransferArguments(
+                    arguments = TransferArguments(
                         "download_path",
                         endpoint,
-                        coming.path,
+                        staging.path,
                         storage_folder,
                         speed_limit_kb_per_s=speed_limit_kb_per_s,
                     )
                 else:
-                    paths.write_text("".join(f"{file.path}\n" for file in missing), "utf-8")
-                    order = TransferArguments(
+                    list_path.write_text("".join(f"{file.path}\n" for file in missing), "utf-8")
+                    arguments = TransferArguments(
                         "download_list",
                         endpoint,
-                        coming.path,
-                        str(paths),
+                        staging.path,
+                        str(list_path),
                         speed_limit_kb_per_s=speed_limit_kb_per_s,
                     )
-                runner.run(order, TransferProgress(arrivals.sizes(), arrivals.take))
-                arrivals.take_all()
+                runner.run(arguments, TransferProgress(publisher.sizes(), publisher.publish))
+                publisher.publish_all()
     return DownloadResult(len(files), size, len(files) - len(missing))
 
 
 @dataclass(frozen=True, slots=True)
 class _Publisher:
-    """Files that are expected, by the path that the command's lines show.
+    """Moves complete files from the staging folder to their final paths.
 
-    :param files: the files.
-    :param coming: the hidden folder that they come into.
-    :param target: the folder in which they get their names.
+    Files are known by the paths in the output of the command.
     """
 
     files: Mapping[str, RemoteFile]
-    coming: SafeFolder
+    staging: SafeFolder
     target: SafeFolder
-    _named: set[str] = field(default_factory=set)
+    _published: set[str] = field(default_factory=set)
 
     def sizes(self) -> dict[str, int]:
         """Return the listed bytes of each file."""
         return {path: file.stat.size or 0 for path, file in self.files.items()}
 
-    def take(self, path: str) -> str | None:
-        """Give a file its name, and return what is wrong with it where it is not the listed one.
+    def publish(self, path: str) -> str | None:
+        """Move a file to its final path, or return why it is not the listed one.
 
-        A file of full size can still have holes: it must be known that the command is done with it.
+        Must be called after the command is done with the file: one of full size can still have holes.
         """
-        if path not in self.files or path in self._named:
+        if path not in self.files or path in self._published:
             return None
         file = self.files[path]
-        came = self.coming.stat(file.parts)
-        if came is None:
-            return f"{file.path}: not there"
-        if file.stat.size is not None and came.size != file.stat.size:
-            return f"{file.path}: {file.stat.size} bytes are listed, {came.size} came"
-        self.target.move_in(self.coming, file.parts, file.stat.modified)
-        self._named.add(path)
+        staged = self.staging.stat(file.parts)
+        if staged is None:
+            return f"{file.path}: missing"
+        if file.stat.size is not None and staged.size != file.stat.size:
+            return f"{file.path}: {staged.size} bytes instead of the listed {file.stat.size}"
+        self.target.move_in(self.staging, file.parts, file.stat.modified)
+        self._published.add(path)
         return None
 
-    def take_all(self) -> None:
-        """Give all files their names, for the command has ended well.
+    def publish_all(self) -> None:
+        """Move all files, because the command has succeeded.
 
-        :raises Unfinished: some are not as the farm lists them.
+        :raises TransferIncomplete: some are not as listed.
         """
-        wrong = [reason for path in self.files if (reason := self.take(path))]
-        if wrong:
+        problems = [problem for path in self.files if (problem := self.publish(path))]
+        if problems:
             raise TransferIncomplete(
-                f"{len(wrong):,} of {len(self.files):,} files did not come as the farm lists them: "
-                f"{join_limited(wrong)}"
+                f"{len(problems):,} of {len(self.files):,} downloaded files differ from the farm's listing: "
+                f"{join_limited(problems)}"
             )
 
 
-def _is_current(found: FileStat | None, listed: FileStat) -> bool:
-    """Tell whether a file is the listed one: a frame that was rendered again can have its old size."""
+def _is_current(local: FileStat | None, listed: FileStat) -> bool:
+    """Return whether a local file is the listed one: a re-rendered frame can have the size of the old one."""
     return (
-        found is not None
-        and found.size == listed.size
-        and (listed.modified is None or found.modified == listed.modified)
+        local is not None
+        and local.size == listed.size
+        and (listed.modified is None or local.modified == listed.modified)
     )
 
 
 def _check_disk_space(folder: Path, files: Iterable[RemoteFile]) -> None:
-    needed = sum(file.stat.size or 0 for file in files)
+    required = sum(file.stat.size or 0 for file in files)
     free = shutil.disk_usage(folder).free
-    if needed > free:
+    if required > free:
         raise TransferIncomplete(
-            f"{folder} has no room: {needed / 1e6:,.1f} MB are wanted, {free / 1e6:,.1f} are free"
+            f"Not enough disk space in {folder}: {required / 1e6:,.1f} MB required, {free / 1e6:,.1f} MB free"
         )
 
 
 @functools.lru_cache
 def _parse_time(modified: str | None) -> float | None:
-    """Return a listing's time. It carries no zone; UTC does, since it is only compared with itself."""
+    """Return a listed time in seconds since 1970. It has no time zone and is read as UTC."""
     try:
         return datetime.fromisoformat(modified).replace(tzinfo=UTC).timestamp() if modified else None
     except ValueError:

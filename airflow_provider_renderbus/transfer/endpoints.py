@@ -1,4 +1,4 @@
-"""The way to a storage: server, storage id and user id, from what the farm tells of the account."""
+"""The storage of a transfer: server, storage id and user id, from what the farm says about the account."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.transfer import EngineLine, TransferBids, TransferConfig
 
 ENGINE = "aspera"
-_SERVER = re.compile(r"[0-9A-Za-z:\[][0-9A-Za-z.:\]_-]*")
-_ID = re.compile(r"[0-9A-Za-z]+")
+_SERVER_PATTERN = re.compile(r"[0-9A-Za-z:\[][0-9A-Za-z.:\]_-]*")
+_ID_PATTERN = re.compile(r"[0-9A-Za-z]+")
+_EXCERPT_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
 class StorageEndpoint:
-    """The way to one storage of one user.
+    """One storage of one user.
 
     :param server: host name or address.
-    :param port: of the server.
-    :param storage_id: of the storage.
-    :param user_id: whose part of the storage it is.
-    :raises Unusable: a value is none that could be one, which a command line must not be made of.
+    :param port: port of the server.
+    :param storage_id: id of the storage.
+    :param user_id: id of the user whose part of the storage it is.
+    :raises TransferSetupError: a value is not valid, so that it must not become part of a command line.
     """
 
     server: str
@@ -35,71 +36,71 @@ class StorageEndpoint:
     user_id: str
 
     def __post_init__(self) -> None:
-        for name, pattern in (("server", _SERVER), ("port", _ID), ("storage_id", _ID), ("user_id", _ID)):
-            value = getattr(self, name)
+        for field in ("server", "port", "storage_id", "user_id"):
+            value = getattr(self, field)
+            pattern = _SERVER_PATTERN if field == "server" else _ID_PATTERN
             if not pattern.fullmatch(value):
                 raise TransferSetupError(
-                    f"The farm tells {value[:80]!r} as the {name.replace('_', ' ')} of a transfer"
+                    f"The farm returned an invalid {field.replace('_', ' ')} for transfers: "
+                    f"{value[:_EXCERPT_CHARS]!r}"
                 )
 
 
 def select_line(config: TransferConfig, name: str | None = None) -> EngineLine:
     """Return the line to transfer over.
 
-    The engine is known by its name: the farm's own choice (`isDefault`) can be one that the command does not
-    speak, and an engine's accounts can be missing.
+    The engine is selected by its name: the farm's default engine (`isDefault`) can be one that the command
+    does not support, and the accounts of an engine can be missing.
 
-    :param config: what get_transfer_config answers.
-    :param name: the line's name; the farm's default line where it is left out.
-    :raises Unusable: there is no such line.
+    :param config: result of get_transfer_config.
+    :param name: the line's name; the farm's default line if omitted.
+    :raises TransferSetupError: there is no such line.
     """
     lines = [line for engine in config.engines if engine.name.lower() == ENGINE for line in engine.lines]
     for line in lines:
         if line.name == name if name else line.is_default:
             return line
-    wanted = f"line named {name!r}" if name else "default line"
-    there = ", ".join(repr(line.name) for line in lines) or "none"
-    raise TransferSetupError(f"The engine {ENGINE} has no {wanted}; its lines are: {there}")
+    missing = f"line {name!r}" if name else "default line"
+    names = ", ".join(repr(line.name) for line in lines) or "none"
+    raise TransferSetupError(f"The transfer engine {ENGINE} has no {missing}; its lines are: {names}")
 
 
 def input_endpoint(
     line: EngineLine, profile: UserProfile, bids: TransferBids, *, main_account: bool
 ) -> StorageEndpoint:
-    """Return the way to the storage of scenes and assets.
+    """Return the storage of scenes and assets.
 
     :param line: the line to transfer over.
-    :param profile: of the account.
-    :param bids: the account's storages.
-    :param main_account: whether a sub-account's scenes go to its main account's storage.
-    :raises Unusable: the farm does not tell of the storage or its user.
+    :param profile: profile of the account.
+    :param bids: storage ids of the account.
+    :param main_account: whether a sub-account's scenes go to the storage of its main account.
+    :raises TransferSetupError: the farm does not return the storage's id or its user.
     """
-    storage, user = (
+    storage_id, user_id = (
         (bids.parent_input_bid, profile.main_user_id) if main_account else (bids.input_bid, profile.user_id)
     )
-    if not storage or not user:
-        whose = "main account's storage" if main_account else "account's storage"
-        raise TransferSetupError(f"The farm names no id of the {whose} for scenes, or no user of it")
-    return StorageEndpoint(line.server, line.port, storage, str(user))
+    if not storage_id or not user_id:
+        account = "main account" if main_account else "account"
+        raise TransferSetupError(f"The farm returned no input storage id or no user id of the {account}")
+    return StorageEndpoint(line.server, line.port, storage_id, str(user_id))
 
 
 def output_endpoint(
     line: EngineLine, profile: UserProfile, bids: TransferBids, leaf: TaskInfo
 ) -> StorageEndpoint:
-    """Return the way to the frames of a leaf task.
+    """Return the storage of the frames of a leaf task.
 
-    The leaf's own storage and user come first, so that a main account can fetch a sub-account's frames.
+    Storage and user of the leaf have precedence, so that a main account can download a sub-account's frames.
 
     :param line: the line to transfer over.
-    :param profile: of the account.
-    :param bids: the account's storages.
+    :param profile: profile of the account.
+    :param bids: storage ids of the account.
     :param leaf: a leaf task.
-    :raises Unusable: the farm does not tell of the storage.
+    :raises TransferSetupError: the farm does not return the storage's id.
     """
-    user = str(leaf.user_id or profile.user_id)
-    of_sub_users = {each.user_id: each.output_bid for each in bids.sub_user_outputs}
-    storage = leaf.bid or of_sub_users.get(user) or bids.output_bid
-    if not storage:
-        raise TransferSetupError(
-            f"The farm names no id of the storage that holds the frames of task {leaf.id}"
-        )
-    return StorageEndpoint(line.server, line.port, storage, user)
+    user_id = str(leaf.user_id or profile.user_id)
+    sub_user_storages = {each.user_id: each.output_bid for each in bids.sub_user_outputs}
+    storage_id = leaf.bid or sub_user_storages.get(user_id) or bids.output_bid
+    if not storage_id:
+        raise TransferSetupError(f"Render {leaf.id}: the farm returned no id of the storage with its frames")
+    return StorageEndpoint(line.server, line.port, storage_id, user_id)

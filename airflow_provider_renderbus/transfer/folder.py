@@ -1,12 +1,11 @@
-"""A folder that is written into, so that no name and no link leads out of it.
+"""Folders to download to: nothing is written outside, and no partial file gets its final name.
 
-Folders are walked part by part, each opened in the one before it and never through a link: nobody can swap
-one for a link on the way either.
+Each folder of a path is opened in its parent and never through a link, so that nobody can replace one by
+a link in between.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shutil
@@ -23,19 +22,20 @@ if TYPE_CHECKING:
     Parts = tuple[str, ...]
     from collections.abc import Iterator
 
-
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-"""Opens a folder, and no link to one."""
+"""Flags that open a folder, but not through a link."""
 STAGING_PREFIX = ".renderbus-"
-"""Begins the names of folders of this provider's own, which no file of a storage may have."""
-_LONGEST_NAME = 255  # bytes, the limit of Linux
+"""Prefix of staging folders. A file of a storage must not have it."""
+_MAX_NAME_BYTES = 255  # the limit of Linux
+_LOCK = "lock"
+_STALE_AFTER = 60.0  # seconds after which a staging folder without a lock is a killed worker's
 
 
 class FileStat(NamedTuple):
-    """What tells that a file is the one that is wanted.
+    """Size and time of a file, by which it is compared with the listed one.
 
-    :param size: bytes, where the listing tells them.
-    :param modified: seconds since 1970, where the listing tells them.
+    :param size: bytes; None if not listed.
+    :param modified: modification time in seconds since 1970; None if not listed.
     """
 
     size: int | None
@@ -43,33 +43,31 @@ class FileStat(NamedTuple):
 
 
 def split_path(path: str) -> Parts:
-    """Return the names that a path of the storage is made of.
+    """Return the names in a path of the storage.
 
-    :raises Refused: one of them leaves the folder, or is none that is written here.
+    :raises InvalidFiles: one of them leaves the folder, or must not be written.
     """
     parts = tuple(part for part in path.split("/") if part)
-    # Asked first, for it is thirty times as fast and says of nearly every path that it is fine.
+    # Checked first: it is 30 times as fast as the pattern and true of nearly every path.
     plain = path.isprintable() and "\\" not in path
     if not (plain or not FORBIDDEN_CHARACTERS.search(path)) or not all(map(_is_valid_name, parts)):
-        raise InvalidFiles(
-            f"The storage lists {one_line(path)!r}, a name that is not written on this machine"
-        )
+        raise InvalidFiles(f"The storage lists {one_line(path)!r}, a name that must not be written here")
     if not parts or parts[0].startswith("-"):
-        raise InvalidFiles(f"The storage lists {one_line(path)!r}, which is no name of a file")
+        raise InvalidFiles(f"The storage lists {one_line(path)!r}, which is not a file name")
     return parts
 
 
 def _is_valid_name(name: str) -> bool:
     if name in {".", ".."} or name.startswith(STAGING_PREFIX):
         return False
-    return len(name) <= _LONGEST_NAME // 4 or len(name.encode()) <= _LONGEST_NAME
+    return len(name) <= _MAX_NAME_BYTES // 4 or len(name.encode()) <= _MAX_NAME_BYTES
 
 
 class SafeFolder:
-    """A folder and what is in it. Paths are relative to it, as their parts.
+    """A folder. Paths in it are relative, as tuples of names.
 
-    :param path: the folder, which is made where it is missing. It may itself be reached through links.
-    :raises OSError: it cannot be made or opened.
+    :param path: the folder; created if missing. It may itself be reached through links.
+    :raises OSError: it cannot be created or opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,7 +84,7 @@ class SafeFolder:
         os.close(self._root)
 
     def has_folder(self, parts: Parts) -> bool:
-        """Tell whether a folder is there that can be opened."""
+        """Return whether a folder exists and can be opened."""
         try:
             self._open(parts)
         except OSError:
@@ -94,52 +92,52 @@ class SafeFolder:
         return True
 
     def stat(self, parts: Parts) -> FileStat | None:
-        """Return size and time of a plain file, None where there is none."""
+        """Return size and time of a regular file, None if there is none."""
         try:
-            found = os.stat(parts[-1], dir_fd=self._open(parts[:-1]), follow_symlinks=False)
+            status = os.stat(parts[-1], dir_fd=self._open(parts[:-1]), follow_symlinks=False)
         except OSError:
             return None
-        # A second name of a file could be one outside of the folder.
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        # A hard link could be to a file outside the folder.
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             return None
-        return FileStat(found.st_size, found.st_mtime)
+        return FileStat(status.st_size, status.st_mtime)
 
-    def move_in(self, other: SafeFolder, parts: Parts, modified: float | None) -> None:
-        """Move a file here from the same place in another folder of the same file system.
+    def move_in(self, source: SafeFolder, parts: Parts, modified: float | None) -> None:
+        """Move a file here from the same path in another folder of the same file system.
 
-        :param other: the other folder.
-        :param parts: the file's path in both.
-        :param modified: the time that it gets, in seconds since 1970; its own where it is left out.
-        :raises Refused: a link or a file stands where a folder is wanted, or the other way round.
+        :param source: the other folder.
+        :param parts: path of the file in both.
+        :param modified: modification time to set, in seconds since 1970; unchanged if None.
+        :raises InvalidFiles: a link or a file is in place of a folder, or a folder in place of the file.
         :raises OSError: it cannot be moved.
         """
-        source = other._open(parts[:-1])
+        source_folder = source._open(parts[:-1])
         try:
-            target = self._open(parts[:-1], make=True)
+            target_folder = self._open(parts[:-1], create=True)
             if modified is not None:
-                os.utime(parts[-1], (modified, modified), dir_fd=source, follow_symlinks=False)
-            os.rename(parts[-1], parts[-1], src_dir_fd=source, dst_dir_fd=target)
-        except (NotADirectoryError, IsADirectoryError) as problem:
+                os.utime(parts[-1], (modified, modified), dir_fd=source_folder, follow_symlinks=False)
+            os.rename(parts[-1], parts[-1], src_dir_fd=source_folder, dst_dir_fd=target_folder)
+        except (NotADirectoryError, IsADirectoryError) as error:
             raise InvalidFiles(
-                f"{self.path / '/'.join(parts)} is not written: a link or a file stands where a folder is "
-                f"wanted, or a folder where a file is ({problem.strerror}); move it away"
+                f"Cannot write {self.path / '/'.join(parts)}: a link or a file is in place of a folder, or a "
+                f"folder in place of a file ({error.strerror}); move it away"
             ) from None
 
-    def _open(self, parts: Parts, *, make: bool = False) -> int:
-        """Return the descriptor of a folder, which is good until the next is asked for."""
+    def _open(self, parts: Parts, *, create: bool = False) -> int:
+        """Return the descriptor of a folder, which is valid until the next call."""
         if self._last[0] == parts:
             return self._last[1]
         folder = self._root
         for part in parts:
             try:
-                if make:
-                    with contextlib.suppress(FileExistsError):
+                if create:
+                    with suppress(FileExistsError):
                         os.mkdir(part, dir_fd=folder)
-                inner = os.open(part, OPEN_DIRECTORY, dir_fd=folder)
+                child = os.open(part, OPEN_DIRECTORY, dir_fd=folder)
             finally:
                 if folder != self._root:
                     os.close(folder)
-            folder = inner
+            folder = child
         self._close_last()
         self._last = parts, folder
         return folder
@@ -150,15 +148,11 @@ class SafeFolder:
         self._last = (), self._root
 
 
-_LOCK = "lock"
-_STALE_AFTER = 60.0  # seconds in which a worker has surely locked what it has made
-
-
 class StagingFolder(NamedTuple):
-    """A hidden folder.
+    """A hidden folder for files that are not complete yet.
 
-    :param files: what is fetched comes into it.
-    :param list: where the list of wanted files can be written, out of the way of all of them.
+    :param files: the folder to download to.
+    :param list: path for the list of files to download, where no downloaded file can have it.
     """
 
     files: SafeFolder
@@ -167,34 +161,33 @@ class StagingFolder(NamedTuple):
 
 @contextmanager
 def staging_folder(folder: Path) -> Iterator[StagingFolder]:
-    """Make a hidden folder in a folder; it is removed at the end.
+    """Create a staging folder in a folder, and remove it at the end.
 
-    What a worker has left that was killed is removed too: it is known by its lock, which ends with its
-    process.
+    Those of killed workers are removed too: nobody holds their lock, which ends with the process.
 
-    :raises OSError: it cannot be made.
+    :raises OSError: it cannot be created.
     """
-    for left in folder.glob(f"{STAGING_PREFIX}*"):
-        with suppress(FileNotFoundError):  # another worker was faster
-            if time.time() - left.lstat().st_mtime > _STALE_AFTER:
-                with _locked(left) as is_left:
-                    if is_left:
-                        shutil.rmtree(left, ignore_errors=True)
+    for path in folder.glob(f"{STAGING_PREFIX}*"):
+        with suppress(FileNotFoundError):  # another worker has removed it
+            if time.time() - path.lstat().st_mtime > _STALE_AFTER:
+                with _try_lock(path) as is_stale:
+                    if is_stale:
+                        shutil.rmtree(path, ignore_errors=True)
     path = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
     try:
-        with _locked(path), SafeFolder(path / "files") as files:
+        with _try_lock(path), SafeFolder(path / "files") as files:
             yield StagingFolder(files, path / "list")
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Hold the lock of a hidden folder, and tell whether it could be had."""
+def _try_lock(path: Path) -> Iterator[bool]:
+    """Hold the lock of a staging folder, and yield whether it was free."""
     try:
         folder = os.open(path, OPEN_DIRECTORY)
         try:
-            # A file, for NFS carries no locks of folders to other machines.
+            # A file, because locks of folders do not reach other machines over NFS.
             lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
         finally:
             os.close(folder)

@@ -1,4 +1,4 @@
-"""Running the transfer command, watching it, and ending it with everything it started."""
+"""Runs the transfer command, logs its progress, and kills it with all its child processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.transfer import watchdog as guard
+from airflow_provider_renderbus.transfer import watchdog
 from airflow_provider_renderbus.transfer.errors import (
     PermanentTransferFailure,
     TransferCancelled,
@@ -37,65 +37,69 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The vendor's Python client reads 10 and 11, the command's own help tells of 1 and 255.
+# Sources: the vendor's Python client (10 and 11) and the help of the command (1 and 255).
 EXIT_OK, EXIT_RETRYABLE, EXIT_PERMANENT = 0, {1, 10}, 11
 LOG_INTERVAL = 30.0
+"""Seconds between two log lines about progress."""
 MAX_LOGGED_LINES = 50
-"""Different lines of the command, but those about files, that are logged of a run."""
-_SIGNALS = range(guard.SIGNAL_BASE + 1, guard.SIGNAL_BASE + signal.NSIG)
-_PIECE = 1 << 16
-_LONGEST_WAIT = 1.0
+"""Different lines of the command, apart from those about files, that are logged per run."""
+_EXIT_SIGNALS = range(watchdog.SIGNAL_BASE + 1, watchdog.SIGNAL_BASE + signal.NSIG)
+_READ_SIZE = 1 << 16
+_MAX_SELECT_TIMEOUT = 1.0
 _MEGA = 1e6
 
 
 @dataclass
 class TransferRunner:
-    """Runs the transfer command, one order after the other.
+    """Runs the transfer command, one transfer after another.
 
     :param command: the command.
-    :param logs: folder for the logs that the vendor's command writes itself.
-    :param silence: seconds without progress after which the command is ended: it tries for ever where a host
-        does not answer.
-    :param clock: seconds that only grow.
+    :param logs: folder for the log files of the vendor's command.
+    :param stall_timeout: seconds without progress after which the command is killed: it never gives up on a
+        host that does not respond.
+    :param clock: monotonic clock, in seconds.
+    :param popen: starts a process.
     """
 
     command: Command
     logs: Path
     stall_timeout: float
     clock: Callable[[], float] = time.monotonic
+    popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
-    _stopped: bool = field(default=False, init=False)
+    _cancelled: bool = field(default=False, init=False)
 
-    def run(self, order: TransferArguments, tally: TransferProgress) -> None:
-        """Carry an order out.
+    def run(self, arguments: TransferArguments, progress: TransferProgress) -> None:
+        """Run one transfer.
 
-        :param order: what the command is to do.
-        :param tally: takes in the command's lines, also where an error ends the run.
-        :raises Stopped: :meth:`stop` was called.
-        :raises Silent: nothing moved for too long.
-        :raises Unfinished: some files are left, or something killed the command.
-        :raises NeverSent: some files can never be transferred.
-        :raises Failed: the command refused its arguments or failed otherwise.
-        :raises Unusable: no process can be started.
+        :param arguments: arguments of the command.
+        :param progress: updated with the command's output, also if an error is raised.
+        :raises TransferCancelled: :meth:`cancel` was called.
+        :raises TransferStalled: there was no progress for `stall_timeout`.
+        :raises TransferIncomplete: some files were not transferred, or the command was killed.
+        :raises PermanentTransferFailure: some files can never be transferred.
+        :raises TransferFailed: the command rejected its arguments or failed for another reason.
+        :raises TransferSetupError: no process can be started.
         """
-        code = self._code_of(order, tally)
-        if self._stopped:
-            raise TransferCancelled(f"The transfer was stopped after {_count(tally)}")
-        _raise_for_exit_code(code, tally)
-        log.info("%s: done, %s", order.kind, _count(tally))
+        exit_code = self._run(arguments, progress)
+        if self._cancelled:
+            raise TransferCancelled(f"Transfer cancelled after {_summary(progress)}")
+        _raise_for_exit_code(exit_code, progress)
+        log.info("Transferred %s", _summary(progress))
 
     def cancel(self) -> None:
-        """End the command with its children, now and for every later order. It may be called by a signal."""
-        self._stopped = True
+        """Kill the command with its child processes, and start no more. A signal handler may call it."""
+        self._cancelled = True
         if (process := self._process) is not None:
             _kill(process)
 
-    def _code_of(self, order: TransferArguments, tally: TransferProgress) -> int:
+    def _run(self, arguments: TransferArguments, progress: TransferProgress) -> int:
+        """Run the command under the watchdog, and return its exit code."""
         self.logs.mkdir(0o700, parents=True, exist_ok=True)
-        guarded = [sys.executable, "-I", "-S", guard.__file__, str(self.command.library_folder)]
+        argv_prefix = [sys.executable, "-I", "-S", watchdog.__file__, str(self.command.library_folder)]
         try:
-            process = subprocess.Popen(  # noqa: S603 - a list, no shell
-                [*guarded, str(self.command.path), *order.argv()],
+            process = self.popen(
+                [*argv_prefix, str(self.command.path), *arguments.argv()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -103,12 +107,12 @@ class TransferRunner:
                 env=self.command.environment(self.logs),
                 start_new_session=True,
             )
-        except OSError as problem:
-            raise TransferSetupError(f"{self.command.path} cannot be started: {problem.strerror}") from None
+        except OSError as error:
+            raise TransferSetupError(f"{self.command.path} cannot be started: {error.strerror}") from None
         self._process = process
         try:
-            if not self._stopped:
-                self._watch(process, tally)
+            if not self._cancelled:
+                self._watch(process, progress)
         finally:
             _kill(process)
             self._process = None
@@ -118,91 +122,92 @@ class TransferRunner:
             process.wait()
         return process.returncode
 
-    def _watch(self, process: subprocess.Popen[bytes], tally: TransferProgress) -> None:
-        """Take in the command's lines until it ends."""
-        logged = moved = self.clock()
-        logged_bytes = 0
-        heard: set[str] = set()
-        for line in _lines(process, min(_LONGEST_WAIT, self.stall_timeout)):
+    def _watch(self, process: subprocess.Popen[bytes], progress: TransferProgress) -> None:
+        """Process the command's output until it ends."""
+        last_log = last_progress = self.clock()
+        bytes_at_last_log = 0
+        logged_lines: set[str] = set()
+        for line in _read_lines(process, min(_MAX_SELECT_TIMEOUT, self.stall_timeout)):
             now = self.clock()
-            if line is not None and tally.feed(line):
-                moved = now
-            elif line is not None and len(heard) < MAX_LOGGED_LINES and not is_file_line(line):
-                # Complaints come again and again.
-                if line not in heard:
+            if line is not None and progress.feed(line):
+                last_progress = now
+            elif line is not None and len(logged_lines) < MAX_LOGGED_LINES and not is_file_line(line):
+                # The command repeats its error messages.
+                if line not in logged_lines:
                     log.info("%s", one_line(line.strip()))
-                heard.add(line)
-            if now - moved >= self.stall_timeout:
-                how = f"Nothing has moved for {now - moved:.0f} s, so the transfer command was ended"
-                raise TransferStalled(_ended(how, tally))
-            if now - logged >= LOG_INTERVAL:
-                speed = (tally.bytes - logged_bytes) / (now - logged) / _MEGA
-                # Of a large file only the command's own line tells how far it is.
-                moving = f"; {one_line(tally.current_line.strip())}" if tally.current_line else ""
-                log.info("%s of %s files, %.1f MB/s%s", _count(tally), f"{len(tally.sizes):,}", speed, moving)
-                logged, logged_bytes = now, tally.bytes
+                logged_lines.add(line)
+            if now - last_progress >= self.stall_timeout:
+                reason = f"no progress for {now - last_progress:.0f} s, transfer command killed"
+                raise TransferStalled(_failure_message(reason, progress))
+            if now - last_log >= LOG_INTERVAL:
+                speed = (progress.bytes - bytes_at_last_log) / (now - last_log) / _MEGA
+                # Only the command's own line says how far a large file is.
+                current = f"; {one_line(progress.current_line.strip())}" if progress.current_line else ""
+                total = f"{len(progress.sizes):,}"
+                log.info("Transferred %s of %s, %.1f MB/s%s", _summary(progress), total, speed, current)
+                last_log, bytes_at_last_log = now, progress.bytes
 
 
-def _lines(process: subprocess.Popen[bytes], wait: float) -> Iterator[str | None]:
-    """Yield the lines of a process until it ends, and None whenever none came for some seconds."""
+def _read_lines(process: subprocess.Popen[bytes], timeout: float) -> Iterator[str | None]:
+    """Yield the output lines of a process until it ends, and None if there is none within the timeout."""
     if process.stdout is None:
         return
     pipe = process.stdout.fileno()
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     rest = ""
     while True:
-        ready, _, _ = select.select([pipe], [], [], wait)
+        ready, _, _ = select.select([pipe], [], [], timeout)
         if not ready:
             yield None
             if _has_ended(process):
                 break
             continue
-        piece = os.read(pipe, _PIECE)
-        *lines, rest = re.split(r"[\r\n]+", rest + decoder.decode(piece, final=not piece))
-        if len(rest) > _PIECE:
+        chunk = os.read(pipe, _READ_SIZE)
+        *lines, rest = re.split(r"[\r\n]+", rest + decoder.decode(chunk, final=not chunk))
+        if len(rest) > _READ_SIZE:
             lines, rest = [*lines, rest], ""
         yield from filter(str.strip, lines)
-        if not piece:
+        if not chunk:
             break
     if rest.strip():
         yield rest
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Tell whether a process has ended, and leave it a zombie, so that its number stays its own."""
+    """Return whether a process has ended, leaving it a zombie so that its id is not reused."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that has not been waited for, and its group."""
+    """Kill the process group of a process that has not been waited for."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _raise_for_exit_code(code: int, tally: TransferProgress) -> None:
-    if code == EXIT_OK and not tally.failed:
+def _raise_for_exit_code(code: int, progress: TransferProgress) -> None:
+    if code == EXIT_OK and not progress.failed:
         return
     if code == EXIT_PERMANENT:
-        raise PermanentTransferFailure(_ended("Some files can never be transferred", tally))
+        reason = f"some files can never be transferred (exit code {code})"
+        raise PermanentTransferFailure(_failure_message(reason, progress))
     if code == EXIT_OK or code in EXIT_RETRYABLE:
-        raise TransferIncomplete(_ended(f"Some files are left (exit code {code})", tally))
-    if code < 0 or code in _SIGNALS:
-        number = -code if code < 0 else code - guard.SIGNAL_BASE
-        raise TransferIncomplete(_ended(f"The transfer command was killed by signal {number}", tally))
-    raise TransferFailed(_ended(f"The transfer command ended with exit code {code}", tally))
+        reason = f"some files were not transferred (exit code {code})"
+        raise TransferIncomplete(_failure_message(reason, progress))
+    if code < 0 or code in _EXIT_SIGNALS:
+        signal_number = -code if code < 0 else code - watchdog.SIGNAL_BASE
+        reason = f"transfer command killed by signal {signal_number}"
+        raise TransferIncomplete(_failure_message(reason, progress))
+    raise TransferFailed(_failure_message(f"transfer command failed with exit code {code}", progress))
 
 
-def _ended(how: str, tally: TransferProgress) -> str:
-    failed = [f"{path}: {reason}" if reason else path for path, reason in tally.failed.items()]
-    named = f"; failed: {join_limited(failed)}" if failed else ""
-    return f"{how}, after {_count(tally)}{named}. Its last lines: {_quoted(tally)}"
+def _failure_message(reason: str, progress: TransferProgress) -> str:
+    files = [f"{path}: {reason}" if reason else path for path, reason in progress.failed.items()]
+    failed = f"; failed: {join_limited(files)}" if files else ""
+    output = " / ".join(one_line(line.strip()) for line in progress.last_lines) or "none"
+    return f"Transfer failed after {_summary(progress)}: {reason}{failed}. Last output: {output}"
 
 
-def _count(tally: TransferProgress) -> str:
-    files = len(tally.done)
-    return f"{files:,} file{'' if files == 1 else 's'} ({tally.bytes / _MEGA:,.1f} MB)"
-
-
-def _quoted(tally: TransferProgress) -> str:
-    return " / ".join(one_line(line.strip()) for line in tally.last_lines) or "none"
+def _summary(progress: TransferProgress) -> str:
+    files = len(progress.done)
+    return f"{files:,} file{'' if files == 1 else 's'} ({progress.bytes / _MEGA:,.1f} MB)"

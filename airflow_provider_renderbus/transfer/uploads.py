@@ -1,30 +1,57 @@
-"""Sending scenes and assets."""
+"""Uploads scenes and assets: lists and validates all files, then runs the command on upload.json files."""
 
 from __future__ import annotations
 
+import glob
+import json
 import logging
+import os
+import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_renderbus.transfer.assets import raise_if_changed, write_lists
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, TransferArguments
+from airflow_provider_renderbus.transfer.errors import (
+    FORBIDDEN_CHARACTERS,
+    InvalidFiles,
+    TransferIncomplete,
+    join_limited,
+)
 from airflow_provider_renderbus.transfer.progress import TransferProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from airflow_provider_renderbus.transfer.assets import Asset
     from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
     from airflow_provider_renderbus.transfer.process import TransferRunner
 
 log = logging.getLogger(__name__)
 
+FILES_PER_LIST = 20_000
+"""Files per upload.json: the command reads all of it before it sends anything."""
+_FILES_PER_WRITE = 5_000
+
+
+class Asset(NamedTuple):
+    """A local file to upload.
+
+    :param local: its absolute path.
+    :param server: its path in the input storage.
+    :param size: bytes.
+    :param modified: modification time in nanoseconds since 1970.
+    """
+
+    local: str
+    server: str
+    size: int
+    modified: int
+
 
 class UploadResult(NamedTuple):
-    """What is in the input storage now.
+    """Files that are in the input storage now.
 
-    :param files: how many.
+    :param files: number of files.
     :param size: bytes.
     """
 
@@ -32,27 +59,189 @@ class UploadResult(NamedTuple):
     size: int
 
 
+def assets_from_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Asset]:
+    """Return the files at paths, each once, with the server paths that the vendor's rule gives them.
+
+    The server path of a POSIX path is the path itself, so that the scene finds its assets. Links to files and
+    folders are followed.
+
+    :param paths: absolute paths of files, of folders (uploaded with all subfolders), or patterns of
+        :mod:`glob`, in which ``**`` matches any folders. A path that exists is not treated as a pattern.
+    :raises InvalidFiles: a path is missing or unreadable, a pattern matches nothing, or a name cannot be
+        transferred. The message lists all problems.
+    """
+    problems: list[str] = []
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    files: dict[str, None] = {}
+    for each in given:
+        path = os.fspath(each)
+        if not path.startswith("/") or ".." in path.split("/"):
+            problems.append(f"{path!r}: must be an absolute path without '..'")
+        else:
+            files |= dict.fromkeys(_find_files(os.path.normpath(path), problems))
+    if not given:
+        problems.append("must have at least one file, folder or pattern")
+    return _validate(((path, path) for path in files), problems)
+
+
+def assets_from_upload_json(content: Mapping[str, Any]) -> list[Asset]:
+    """Return the files that an upload.json lists, each once.
+
+    :param content: its content, validated against the schema.
+    :raises InvalidFiles: see :func:`assets_from_paths`; also if two local files have the same server path.
+    """
+    scene = content.get("scene") or []
+    entries = [*content["asset"], *([scene] if isinstance(scene, dict) else scene)]
+    problems: list[str] = []
+    if not entries:
+        problems.append("upload.json lists no file")
+    return _validate(dict.fromkeys((entry["local"], entry["server"]) for entry in entries), problems)
+
+
 def upload(
     runner: TransferRunner,
-    route: StorageEndpoint,
+    endpoint: StorageEndpoint,
     assets: Sequence[Asset],
-    resume: Path | None,
-    speed_limit: int = MAX_SPEED_KB_PER_S,
+    resume_ini: Path | None,
+    speed_limit_kb_per_s: int = MAX_SPEED_KB_PER_S,
 ) -> UploadResult:
-    """Send files to the input storage. What the resume database knows as sent is left out by the command.
+    """Upload files to the input storage. The command skips those that the resume database has as sent.
 
     :param runner: runs the command.
-    :param route: the way to the input storage.
-    :param assets: the files, checked.
-    :param resume: ini file of the resume database.
-    :param speed_limit: KB/s.
-    :raises TransferError: not all could be sent.
+    :param endpoint: the input storage.
+    :param assets: the validated files.
+    :param resume_ini: ini file of the resume database; None to send all files.
+    :param speed_limit_kb_per_s: speed limit in KB/s.
+    :raises TransferError: not all files were uploaded.
     """
     size = sum(asset.size for asset in assets)
-    log.info("Sending %s files, %.1f MB", f"{len(assets):,}", size / 1e6)
+    log.info("Uploading %s files, %.1f MB", f"{len(assets):,}", size / 1e6)
     with tempfile.TemporaryDirectory(prefix="renderbus-") as folder:
-        for upload_json, listed in write_lists(assets, Path(folder)):
-            order = TransferArguments("upload_json", route, upload_json, "/", resume, speed_limit)
-            runner.run(order, TransferProgress({asset.local: asset.size for asset in listed}))
-            raise_if_changed(listed)
+        for upload_json, batch in write_lists(assets, Path(folder)):
+            arguments = TransferArguments(
+                "upload_json", endpoint, upload_json, "/", resume_ini, speed_limit_kb_per_s
+            )
+            runner.run(arguments, TransferProgress({asset.local: asset.size for asset in batch}))
+            raise_if_changed(batch)
     return UploadResult(len(assets), size)
+
+
+def write_lists(assets: Sequence[Asset], folder: Path) -> Iterator[tuple[Path, Sequence[Asset]]]:
+    """Write upload.json files, and yield each with the files that it lists.
+
+    :param assets: the files.
+    :param folder: folder for the upload.json; each is overwritten by the next.
+    """
+    for start in range(0, len(assets), FILES_PER_LIST):
+        batch = assets[start : start + FILES_PER_LIST]
+        path = folder / "upload.json"
+        with path.open("w", encoding="utf-8") as file:
+            file.write('{"asset": [')
+            for offset in range(0, len(batch), _FILES_PER_WRITE):
+                entries = [
+                    {"local": asset.local, "server": asset.server}
+                    for asset in batch[offset : offset + _FILES_PER_WRITE]
+                ]
+                # Without the brackets of their lists, all chunks make one list.
+                file.write(f"{',' if offset else ''}{json.dumps(entries, ensure_ascii=False)[1:-1]}")
+            file.write("]}")
+        yield path, batch
+
+
+def raise_if_changed(assets: Iterable[Asset]) -> None:
+    """Compare files with their size and time from before the upload.
+
+    :raises TransferIncomplete: some have changed, so the farm may hold a mixture of both states. A retry
+        sends them again.
+    """
+    changed = [asset.local for asset in assets if _size_and_time(asset.local) != (asset.size, asset.modified)]
+    if changed:
+        raise TransferIncomplete(f"Files changed during the upload: {join_limited(changed)}")
+
+
+def _size_and_time(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - for 100,000 files Path takes twice as long
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _find_files(path: str, problems: list[str]) -> Iterator[str]:
+    if os.path.lexists(path):
+        yield from _walk(path, problems, ())
+        return
+    # Path.glob treats ** differently in each version of Python.
+    matches = sorted(glob.iglob(path, recursive=True, include_hidden=True))  # noqa: PTH207
+    if not matches:
+        problems.append(f"{path!r}: no such file or folder, and no match")
+    for match in matches:
+        yield from _walk(match, problems, ())
+
+
+def _walk(path: str, problems: list[str], ancestors: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """Yield the file, or the files of the folder. A folder that links to an ancestor is visited once."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - see above
+        if not stat.S_ISDIR(status.st_mode):
+            yield path
+            return
+        identity = (status.st_dev, status.st_ino)
+        if identity in ancestors:
+            return
+        with os.scandir(path) as entries:
+            children = sorted((entry.path, entry.is_dir()) for entry in entries)
+    except OSError as error:
+        problems.append(f"{path!r}: {error.strerror}")
+        return
+    for child, is_folder in children:
+        if is_folder:
+            yield from _walk(child, problems, (*ancestors, identity))
+        else:
+            yield child
+
+
+def _validate(pairs: Iterable[tuple[str, str]], problems: list[str]) -> list[Asset]:
+    """Return assets of pairs of local path and server path, or raise an error with all problems."""
+    assets: list[Asset] = []
+    local_by_target: dict[str, str] = {}
+    for local, server in pairs:
+        problem = _name_problem(local, server)
+        target = server.strip("/")
+        if not problem and target in local_by_target:
+            if local_by_target[target] == local:
+                continue
+            problem = f"{local_by_target[target]!r} has the same server path {server!r}"
+        local_by_target[target] = local
+        if not problem:
+            try:
+                status = os.stat(local)  # noqa: PTH116 - see above
+            except (OSError, ValueError) as error:
+                problem = getattr(error, "strerror", None) or str(error)
+            else:
+                problem = _file_problem(local, status)
+                assets.append(Asset(local, server, status.st_size, status.st_mtime_ns))
+        if problem:
+            problems.append(f"{local!r}: {problem}")
+    if not assets and not problems:
+        problems.append("the folders have no files")
+    if problems:
+        raise InvalidFiles(f"Nothing was uploaded. {join_limited(problems)}")
+    return assets
+
+
+def _name_problem(local: str, server: str) -> str:
+    for kind, path in (("local path", local), ("server path", server)):
+        if FORBIDDEN_CHARACTERS.search(path):
+            return f"{kind} must not have a backslash, line break or other control character"
+        if ".." in path and ".." in path.split("/"):
+            return f"{kind} must not have '..'"
+    if not local.startswith("/"):
+        return "must be an absolute path"
+    return "" if server.strip("/") else "server path must not be empty"
+
+
+def _file_problem(path: str, status: os.stat_result) -> str:
+    if not stat.S_ISREG(status.st_mode):
+        return "must be a file, not a folder, pipe or device"
+    return "" if os.access(path, os.R_OK) else "not readable"

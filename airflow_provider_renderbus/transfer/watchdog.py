@@ -1,11 +1,11 @@
-"""Runs a command, and ends it with all its children when whoever started this is gone.
+"""Runs a command, and kills it with all its child processes when the process that started this one is gone.
 
-``guard.py LIBRARIES COMMAND ARGUMENT…`` is started as the leader of a session of its own. Its standard input
-is a pipe whose other end the worker holds: however the worker ends, be it by SIGKILL, the pipe is closed
-then, and everything in the session's process group is killed. The command's own question is answered with
-``y``. The folder of libraries is for the command alone: this Python has its own.
+``watchdog.py LIBRARIES COMMAND ARGUMENT…`` is started as the leader of a session of its own. Its standard
+input is a pipe whose other end the worker holds. When the worker ends, even by SIGKILL, the pipe is closed,
+and this process kills its process group. The question that the command asks is answered with ``y``. The
+folder LIBRARIES is for the command only, because this Python has its own libraries.
 
-Nothing but the standard library is imported, so that it starts in an instant.
+Only the standard library is imported, so that it starts quickly.
 """
 
 import os
@@ -16,19 +16,19 @@ import threading
 
 CANNOT_START = 126
 SIGNAL_BASE = 128
-"""Added to a signal's number it is the exit code of a command that the signal has ended, as in a shell."""
+"""Plus the number of a signal: exit code of a command that was killed by the signal, as in a shell."""
 _ANSWER = b"y\n"
 
 
 def main() -> None:
-    """Run the command, and end with its exit code."""
+    """Run the command, and exit with its exit code."""
     _, libraries, *command = sys.argv
     try:
         child = subprocess.Popen(  # noqa: S603 - a list, no shell
             command, stdin=subprocess.PIPE, env=os.environ | {"LD_LIBRARY_PATH": libraries}
         )
-    except OSError as problem:
-        os.write(1, f"{command[0]} cannot be started: {problem.strerror}\n".encode(errors="replace"))
+    except OSError as error:
+        os.write(1, f"{command[0]} cannot be started: {error.strerror}\n".encode(errors="replace"))
         os._exit(CANNOT_START)
     threading.Thread(target=_kill_group_on_eof, daemon=True).start()
     child.communicate(_ANSWER)

@@ -33,12 +33,12 @@ _ASSETS, _FRAMES, _FRAME_BYTES, _ROUNDS = 100_000, 10_000, 200_000, 5
 _BUILD = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
-from airflow_provider_renderbus.transfer import assets
+from airflow_provider_renderbus.transfer import uploads
 begin = time.perf_counter()
-found = assets.assets_from_paths([sys.argv[1]])
+found = uploads.assets_from_paths([sys.argv[1]])
 with tempfile.TemporaryDirectory() as folder:
-    written = sum(len(listed) for _, listed in assets.write_lists(found, Path(folder)))
-assets.raise_if_changed(found)
+    written = sum(len(listed) for _, listed in uploads.write_lists(found, Path(folder)))
+uploads.raise_if_changed(found)
 seconds = time.perf_counter() - begin
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([written, seconds, memory]))
@@ -46,7 +46,7 @@ print(json.dumps([written, seconds, memory]))
 _DOWNLOAD = """
 import gc, sys, time
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.operators.file_transfer import Courier
+from airflow_provider_renderbus.operators.file_transfer import FileTransfer
 from airflow_provider_renderbus.api import calls
 hook = RenderbusHook()
 hook.send(calls.query_user_profile())  # loads the client, as any task has done
@@ -54,7 +54,7 @@ gc.collect()  # what importing Airflow has left
 print("ready", flush=True)
 sys.stdin.readline()
 begin = time.perf_counter()
-done = Courier(hook).fetch(int(sys.argv[1]), sys.argv[2])
+done = FileTransfer(hook).download(int(sys.argv[1]), sys.argv[2])
 print(time.perf_counter() - begin)
 assert done["files"] == int(sys.argv[3]), done
 """

@@ -87,7 +87,7 @@ def command(tmp_path):
 @pytest.fixture
 def connect(farm, monkeypatch, tmp_path):
     """Set up the connection with a transfer command."""
-    monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_STATE_FOLDER", str(tmp_path / "remembered"))
+    monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_STATE_FOLDER", str(tmp_path / "transfer_state"))
 
     def connect(command, **extra):
         connection = farm.connection()

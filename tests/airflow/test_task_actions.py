@@ -4,29 +4,28 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse, NotSent, ServerError
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.operators import task_actions as actions
-from airflow_provider_renderbus.operators import transfers as outputs
+from airflow_provider_renderbus.operators import task_actions, transfers
 from tests.airflow.context import context
 
 pytestmark = pytest.mark.usefixtures("connection")
 
-# Every operator of this kind, with its options and the calls that it makes for two tasks.
+# Every operator of this kind, with its arguments and the calls that it makes for two renders.
 ACTIONS = {
-    actions.RenderbusStartTaskOperator: ({}, [calls.start_task([7, 8])]),
-    actions.RenderbusStopTaskOperator: ({}, [calls.stop_task([7, 8])]),
-    actions.RenderbusAbandonTaskOperator: ({}, [calls.abandon_task([7, 8])]),
-    actions.RenderbusDeleteTaskOperator: ({}, [calls.delete_task([7, 8])]),
-    actions.RenderbusFullSpeedOperator: ({}, [calls.full_speed([7, 8])]),
-    actions.RenderbusSetPriorityOperator: (
+    task_actions.RenderbusStartTaskOperator: ({}, [calls.start_task([7, 8])]),
+    task_actions.RenderbusStopTaskOperator: ({}, [calls.stop_task([7, 8])]),
+    task_actions.RenderbusAbandonTaskOperator: ({}, [calls.abandon_task([7, 8])]),
+    task_actions.RenderbusDeleteTaskOperator: ({}, [calls.delete_task([7, 8])]),
+    task_actions.RenderbusFullSpeedOperator: ({}, [calls.full_speed([7, 8])]),
+    task_actions.RenderbusSetPriorityOperator: (
         {"priority": "60"},
         [calls.update_task_user_level(7, 60), calls.update_task_user_level(8, 60)],
     ),
-    actions.RenderbusSetMachineLimitOperator: (
+    task_actions.RenderbusSetMachineLimitOperator: (
         {"max_machines": 3},
         [calls.update_task_limit(7, 3), calls.update_task_limit(8, 3)],
     ),
-    actions.RenderbusRecommitFramesOperator: ({}, [calls.recommit_failed_frames([7, 8])]),
-    actions.RenderbusStopFramesOperator: (
+    task_actions.RenderbusRecommitFramesOperator: ({}, [calls.recommit_failed_frames([7, 8])]),
+    task_actions.RenderbusStopFramesOperator: (
         {},
         [calls.stop_frames(7, select_all=1), calls.stop_frames(8, select_all=1)],
     ),
@@ -37,8 +36,8 @@ def info(client, number):
     return client.send(calls.query_task_info([number]))[number]
 
 
-def answer_of(call):
-    """What a farm tells of a task that is no layered one and has the frames 1 and 2."""
+def response_to(call):
+    """Return what a farm responds for renders without layers that have the frames 1 and 2."""
     if call.name == "query_task_info":
         return {"items": [{"id": number, "taskStatus": 30} for number in call.body["taskIds"]]}
     if call.name == "query_task_frames":
@@ -50,87 +49,87 @@ def answer_of(call):
 
 @pytest.fixture
 def sent(monkeypatch):
-    """What an operator sends and does not only ask, in place of sending it."""
-    kept = []
+    """The calls that an operator would send, except queries."""
+    sent_calls = []
 
     def send(_, call):
         if not call.name.startswith("query_"):
-            kept.append(call)
-        return call.read(answer_of(call))
+            sent_calls.append(call)
+        return call.read(response_to(call))
 
     monkeypatch.setattr("airflow_provider_renderbus.clients.client.Client.send", send)
-    return kept
+    return sent_calls
 
 
-def told(sent):
-    """The calls as text: those of a batch have no order."""
+def as_text(sent):
+    """Return calls as sorted text, because those of a batch have no order."""
     return sorted((call.name, str(call.body)) for call in sent)
 
 
-def test_every_action_is_tried():
-    there = {
+def test_all_action_operators_are_tested():
+    operators = {
         value
-        for name, value in vars(actions).items()
-        if name.startswith("Renderbus") and value.__module__ == actions.__name__
+        for name, value in vars(task_actions).items()
+        if name.startswith("Renderbus") and value.__module__ == task_actions.__name__
     }
-    assert there == set(ACTIONS)
+    assert operators == set(ACTIONS)
 
 
 @pytest.mark.parametrize("operator", ACTIONS, ids=lambda operator: operator.__name__)
-def test_an_action_is_its_call_for_all_the_tasks(operator, sent):
+def test_action_on_many_renders_sends_its_calls(operator, sent):
     options, expected = ACTIONS[operator]
     assert operator(task_id="act", render_task_id=[7, "2W8"], **options).execute(context()) == [7, 8]
-    assert told(sent) == told(expected)
+    assert as_text(sent) == as_text(expected)
 
 
 @pytest.mark.parametrize("operator", ACTIONS, ids=lambda operator: operator.__name__)
-def test_a_single_task_needs_no_list(operator, sent):
+def test_action_on_one_render_accepts_its_id(operator, sent):
     assert operator(task_id="act", render_task_id="2W7", **ACTIONS[operator][0]).execute(context()) == [7]
 
 
 @pytest.mark.parametrize("operator", ACTIONS, ids=lambda operator: operator.__name__)
-def test_what_is_no_task_is_refused_before_anything_is_sent(operator, sent):
+def test_action_invalid_id_fails_before_anything_is_sent(operator, sent):
     for nonsense in ("scene", [], None):
         with pytest.raises(AirflowFailException, match=r"^render_task_id: "):
             operator(task_id="act", render_task_id=nonsense, **ACTIONS[operator][0]).execute(context())
     assert sent == []
 
 
-def test_wrong_options_are_refused_before_anything_is_sent(sent):
+def test_set_priority_invalid_value_fails_before_anything_is_sent(sent):
     with pytest.raises(AirflowFailException, match=r"^priority: "):
-        actions.RenderbusSetPriorityOperator(task_id="act", render_task_id=[7, 8], priority=1).execute(
+        task_actions.RenderbusSetPriorityOperator(task_id="act", render_task_id=[7, 8], priority=1).execute(
             context()
         )
     assert sent == []
 
 
-def test_named_frames_are_those_of_all_the_tasks(sent):
+def test_frame_action_named_frames_are_those_of_all_renders(sent):
     options = {"task_id": "act", "render_task_id": [7, "2W8"], "frames": ["2"]}
-    assert actions.RenderbusRecommitFramesOperator(**options).execute(context()) == [7, 8]
-    assert actions.RenderbusStopFramesOperator(**options).execute(context()) == [7, 8]
-    assert told(sent) == told(
+    assert task_actions.RenderbusRecommitFramesOperator(**options).execute(context()) == [7, 8]
+    assert task_actions.RenderbusStopFramesOperator(**options).execute(context()) == [7, 8]
+    assert as_text(sent) == as_text(
         [calls.recommit_frames(ids=[72, 82]), calls.stop_frames(7, [72]), calls.stop_frames(8, [82])]
     )
 
 
 @pytest.mark.parametrize(
-    "operator", [actions.RenderbusRecommitFramesOperator, actions.RenderbusStopFramesOperator]
+    "operator", [task_actions.RenderbusRecommitFramesOperator, task_actions.RenderbusStopFramesOperator]
 )
 @pytest.mark.parametrize("frames", [["2", "3"], [], "2"])
-def test_a_name_that_matches_no_frame_is_refused_before_anything_is_sent(operator, frames, sent):
+def test_frame_action_unknown_frame_fails_before_anything_is_sent(operator, frames, sent):
     with pytest.raises(AirflowFailException, match=r"^frames: "):
         operator(task_id="act", render_task_id=[7, 8], frames=frames).execute(context())
     assert sent == []
 
 
-def test_a_render_is_stopped_on_the_farm(client, submitted):
-    actions.RenderbusStopTaskOperator(task_id="stop", render_task_id=submitted).execute(context())
+def test_stop_task_stops_the_render_on_the_farm(client, submitted):
+    task_actions.RenderbusStopTaskOperator(task_id="stop", render_task_id=submitted).execute(context())
     assert info(client, submitted).status is TaskStatus.STOP
 
 
-def test_outputs_are_listed_by_pattern(farm, submitted):
+def test_list_outputs_by_pattern_returns_matching_files(farm, submitted):
     farm.advance(3600)
-    listed = outputs.RenderbusListOutputsOperator(
+    listed = transfers.RenderbusListOutputsOperator(
         task_id="list", render_task_id=submitted, pattern="*_000[12].png"
     ).execute(context())
     folder = f"/{submitted}_sh010"
@@ -138,26 +137,26 @@ def test_outputs_are_listed_by_pattern(farm, submitted):
     assert all(file["size"] > 0 for file in listed)
 
 
-class TestMoney:
-    """A recommit is paid for each time it is carried out."""
+class TestRecommitIsPaidOnce:
+    """Each re-render is paid for."""
 
-    def fail(self, monkeypatch, error):
+    def failing_operator(self, monkeypatch, error):
         def send(_, call):
             raise error
 
         monkeypatch.setattr("airflow_provider_renderbus.clients.client.Client.send", send)
-        return actions.RenderbusRecommitFramesOperator(task_id="again", render_task_id=7)
+        return task_actions.RenderbusRecommitFramesOperator(task_id="again", render_task_id=7)
 
     @pytest.mark.parametrize("kind", [NoResponse, lambda call, _: ServerError(call, 500, "")])
-    def test_a_lost_answer_fails_without_a_retry(self, monkeypatch, kind):
-        operator = self.fail(monkeypatch, kind("recommit_failed_frames", "lost"))
-        with pytest.raises(AirflowFailException, match="may have been carried out"):
+    def test_recommit_lost_response_fails_without_retry(self, monkeypatch, kind):
+        operator = self.failing_operator(monkeypatch, kind("recommit_failed_frames", "lost"))
+        with pytest.raises(AirflowFailException, match="may have executed it"):
             operator.execute(context())
 
     @pytest.mark.parametrize(
         "error", [NotSent("recommit_failed_frames", "down"), NoResponse("query_task_frames", "lost")]
     )
-    def test_what_was_surely_not_carried_out_may_be_retried(self, monkeypatch, error):
+    def test_recommit_not_sent_fails_with_retry(self, monkeypatch, error):
         with pytest.raises(AirflowException) as raised:
-            self.fail(monkeypatch, error).execute(context())
+            self.failing_operator(monkeypatch, error).execute(context())
         assert not isinstance(raised.value, AirflowFailException)

@@ -1,4 +1,4 @@
-"""What the operators do to a render, as the farm tells of it afterwards."""
+"""Effects of the action operators on renders of the embedded farm."""
 
 import json
 from functools import partial
@@ -10,7 +10,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.operators import task_actions as actions
+from airflow_provider_renderbus.operators import task_actions
 from tests.airflow.context import context
 from tests.scenes import task_json
 
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 @pytest.fixture
 def act(submitted):
-    """Run an operator on the submitted task."""
+    """Return a function that runs an operator on the submitted render."""
 
-    def act(kind, try_number=1, **options):
-        return kind(task_id="act", render_task_id=submitted, **options).execute(context(try_number))
+    def act(operator, try_number=1, **options):
+        return operator(task_id="act", render_task_id=submitted, **options).execute(context(try_number))
 
     return act
 
@@ -44,100 +44,97 @@ def frame_states(client, submitted):
 
 
 @pytest.fixture
-def half_done(farm, info):
+def partly_done(farm, info):
     while not info().progress.done:
         farm.advance(10)
 
 
-def test_stop_and_start(act, info, farm, half_done):
-    act(actions.RenderbusStopTaskOperator)
+def test_stop_and_start_task_finishes_the_render(act, info, farm, partly_done):
+    act(task_actions.RenderbusStopTaskOperator)
     assert info().status is TaskStatus.STOP
-    act(actions.RenderbusStartTaskOperator)
+    act(task_actions.RenderbusStartTaskOperator)
     farm.advance(3600)
     assert info().status is TaskStatus.FINISHED
 
 
-class TestAStop:
-    """An order that was taken is no task that rests."""
+class TestStopTask:
+    """The farm can accept a stop and lose it."""
 
     @pytest.fixture(autouse=True)
     def _no_time_passes(self, monkeypatch):
         monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_POLL_INTERVAL", 0.0)
 
-    def test_one_that_does_not_come_about_is_ordered_again(self, act, info, half_done, monkeypatch):
-        """As after an order that the farm took and lost."""
+    def test_stop_task_lost_by_the_farm_is_repeated(self, act, info, partly_done, monkeypatch):
         send, lost = Client.send, []
 
-        def loses_the_first(client, call):
+        def lose_first_stop(client, call):
             if call.name == "stop_task" and not lost:
                 lost.append(call)
                 return None
             return send(client, call)
 
-        monkeypatch.setattr(Client, "send", loses_the_first)
-        act(actions.RenderbusStopTaskOperator)
+        monkeypatch.setattr(Client, "send", lose_first_stop)
+        act(task_actions.RenderbusStopTaskOperator)
         assert lost
         assert info().status is TaskStatus.STOP
 
-    def test_one_that_the_farm_does_not_confirm_fails_and_may_be_tried_again(
-        self, act, info, farm, half_done, monkeypatch
-    ):
+    def test_stop_task_not_confirmed_fails_with_retry(self, act, info, farm, partly_done, monkeypatch):
         monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_TIMEOUT", 0.0)
         farm.inject("state", state=5, calls=["query_task_info"])
-        with pytest.raises(AirflowException, match="could not be stopped, may still be running") as failed:
-            act(actions.RenderbusStopTaskOperator)
-        assert not isinstance(failed.value, AirflowFailException)
+        with pytest.raises(AirflowException, match="could not be stopped, may still be running") as caught:
+            act(task_actions.RenderbusStopTaskOperator)
+        assert not isinstance(caught.value, AirflowFailException)
 
 
-def test_abandon(act, info, farm, half_done):
-    act(actions.RenderbusAbandonTaskOperator)
+def test_abandon_task_changes_status(act, info, farm, partly_done):
+    act(task_actions.RenderbusAbandonTaskOperator)
     farm.advance(3600)
     assert info().status is TaskStatus.ABANDON
 
 
-def test_delete(act, info, farm):
+def test_delete_task_changes_status(act, info, farm):
     farm.advance(3600)
-    act(actions.RenderbusDeleteTaskOperator)
+    act(task_actions.RenderbusDeleteTaskOperator)
     assert info().is_delete == 0
 
 
-def test_priority_and_limit(act, info):
-    act(actions.RenderbusSetPriorityOperator, priority=60)
-    act(actions.RenderbusSetMachineLimitOperator, max_machines=3)
+def test_set_priority_and_machine_limit_are_applied(act, info):
+    act(task_actions.RenderbusSetPriorityOperator, priority=60)
+    act(task_actions.RenderbusSetMachineLimitOperator, max_machines=3)
     assert info().task_limit == 3
 
 
-def test_full_speed_after_the_priority_frames(client, farm):
-    described = task_json()
-    described["task_info"] |= {"pre_frames": "100", "stop_after_test": "1"}
-    number = client.send(calls.create_task()).ids[0]
-    client.send(calls.upload_task_json(number, json.dumps(described)))
-    client.send(calls.submit_task(number))
+def test_full_speed_after_test_frames_finishes_the_render(client, farm):
+    content = task_json()
+    content["task_info"] |= {"pre_frames": "100", "stop_after_test": "1"}
+    task_id = client.send(calls.create_task()).ids[0]
+    client.send(calls.upload_task_json(task_id, json.dumps(content)))
+    client.send(calls.submit_task(task_id))
     farm.advance(3600)
-    assert client.run(flows.get_task(number)).status is TaskStatus.FINISHED_TEST
-    actions.RenderbusFullSpeedOperator(task_id="act", render_task_id=number).execute(context())
+    assert client.run(flows.get_task(task_id)).status is TaskStatus.FINISHED_TEST
+    task_actions.RenderbusFullSpeedOperator(task_id="act", render_task_id=task_id).execute(context())
     farm.advance(3600)
-    assert client.run(flows.get_task(number)).status is TaskStatus.FINISHED
+    assert client.run(flows.get_task(task_id)).status is TaskStatus.FINISHED
 
 
-def test_named_frames_are_stopped_and_rendered_again(act, info, farm, frame_states):
-    act(actions.RenderbusStopFramesOperator, frames=["2", "3"])
+def test_stop_frames_then_recommit_frames_renders_them(act, info, farm, frame_states):
+    act(task_actions.RenderbusStopFramesOperator, frames=["2", "3"])
     farm.advance(3600)
     assert frame_states()["2"] is frame_states()["3"] is FrameStatus.ABORTED
     assert frame_states()["1"] is FrameStatus.DONE
-    act(actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
+    act(task_actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
     farm.advance(3600)
     assert set(frame_states().values()) == {FrameStatus.DONE}
 
 
-def test_all_frames_are_stopped(act, farm, frame_states):
-    act(actions.RenderbusStopFramesOperator)
+def test_stop_frames_without_names_stops_all(act, farm, frame_states):
+    act(task_actions.RenderbusStopFramesOperator)
     farm.advance(3600)
     assert set(frame_states().values()) == {FrameStatus.ABORTED}
 
 
-class TestARetryOfARecommit:
-    """The worker may have died after the farm was asked: to ask again would be to pay again."""
+class TestRetryOfRecommit:
+    """The worker may have died after the request: a second request would be paid again."""
 
     @pytest.fixture(autouse=True)
     def _rendered(self, farm, submitted, hook_sleeps):
@@ -146,14 +143,14 @@ class TestARetryOfARecommit:
 
     @pytest.fixture
     def recommit(self, act):
-        return partial(act, actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
+        return partial(act, task_actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
 
-    def test_what_is_being_rendered_again_is_done_with(self, recommit, farm):
+    def test_recommit_retry_while_rendering_requests_nothing(self, recommit, farm):
         recommit()
         recommit(try_number=2)
         assert farm.request_counts["recommit_frames"] == 1
 
-    def test_what_has_ended_since_may_be_done_with_and_is_left_to_a_person(self, recommit, farm, info):
+    def test_recommit_retry_after_rendering_fails_without_retry(self, recommit, farm, info):
         recommit()
         farm.advance(3600)
         cost = info().cost
@@ -162,13 +159,13 @@ class TestARetryOfARecommit:
         farm.advance(3600)
         assert info().cost == cost
 
-    def test_what_was_never_rendered_again_is_asked_for(self, recommit, farm, info):
+    def test_recommit_retry_before_rendering_requests_frames(self, recommit, farm, info):
         cost = info().cost
         recommit(try_number=2)
         farm.advance(3600)
         assert info().cost > cost
 
-    def test_the_first_try_after_a_clear_is_a_persons_wish(self, recommit, farm, monkeypatch):
+    def test_recommit_first_try_after_clear_requests_frames_again(self, recommit, farm, monkeypatch):
         recommit()
         farm.advance(3600)
         monkeypatch.setattr("tests.airflow.context.TaskInstance.max_tries", 3)
@@ -182,19 +179,21 @@ class TestFailedFrames:
         """Frames 2 and 3 of every task fail once."""
         return {"renders": [{"scene": "*", "fail_frames": "2-3", "fail_times": 1}]}
 
-    def test_they_are_rendered_and_paid_again(self, act, info, farm, frame_states, submitted):
+    def test_recommit_failed_frames_finishes_the_render_and_costs(
+        self, act, info, farm, frame_states, submitted
+    ):
         farm.advance(3600)
         assert info().status is TaskStatus.FINISHED_HAS_FAILED
         cost = info().cost
-        assert act(actions.RenderbusRecommitFramesOperator) == [submitted]
+        assert act(task_actions.RenderbusRecommitFramesOperator) == [submitted]
         farm.advance(3600)
         assert info().status is TaskStatus.FINISHED
         assert info().cost > cost
         assert set(frame_states().values()) == {FrameStatus.DONE}
 
-    def test_a_retry_leaves_those_alone_that_were_rendered_again(self, act, info, farm, hook_sleeps):
+    def test_recommit_failed_frames_retry_requests_nothing(self, act, info, farm, hook_sleeps):
         hook_sleeps(farm.advance)
         farm.advance(3600)
-        act(actions.RenderbusRecommitFramesOperator, try_number=2)
-        act(actions.RenderbusRecommitFramesOperator, try_number=3)
+        act(task_actions.RenderbusRecommitFramesOperator, try_number=2)
+        act(task_actions.RenderbusRecommitFramesOperator, try_number=3)
         assert farm.request_counts["recommit_failed_frames"] == 1

@@ -1,4 +1,4 @@
-"""Stand-ins for the transfer command, and what runs them."""
+"""Shell scripts in place of the transfer command, and a runner for them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from airflow_provider_renderbus.transfer.command import Command, TransferArgumen
 from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
 from airflow_provider_renderbus.transfer.process import TransferRunner
 
-ROUTE = StorageEndpoint("127.0.0.1", "8899", "10201", "100001")
+ENDPOINT = StorageEndpoint("127.0.0.1", "8899", "10201", "100001")
 
 
 @pytest.fixture
-def stand_in(tmp_path):
-    """Write a command as a shell script, and return it."""
+def script_command(tmp_path):
+    """Write a shell script, and return it as a command."""
 
-    def stand_in(script):
-        path = tmp_path / "command" / "stand-in"
+    def script_command(script):
+        path = tmp_path / "command" / "script"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
         return Command.find(str(path))
 
-    return stand_in
+    return script_command
 
 
 @pytest.fixture
-def runner(stand_in, tmp_path):
-    """Make what runs a script."""
+def make_runner(script_command, tmp_path):
+    """Return a runner for a script."""
 
-    def runner(script, stall_timeout=60.0, **how):
-        return TransferRunner(stand_in(script), tmp_path / "logs", stall_timeout, **how)
+    def make_runner(script, stall_timeout=60.0, **options):
+        return TransferRunner(script_command(script), tmp_path / "logs", stall_timeout, **options)
 
-    return runner
+    return make_runner
 
 
 @pytest.fixture
-def order(tmp_path):
-    return TransferArguments("upload_json", ROUTE, tmp_path / "upload.json", "/")
+def arguments(tmp_path):
+    return TransferArguments("upload_json", ENDPOINT, tmp_path / "upload.json", "/")

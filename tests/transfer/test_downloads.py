@@ -1,4 +1,4 @@
-"""Frames come whole or not at all, and nothing is written outside the folder."""
+"""Downloaded files are complete, and nothing is written outside the folder."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from airflow_provider_renderbus.transfer.errors import (
     TransferStalled,
 )
 from airflow_provider_renderbus.transfer.folder import staging_folder
-from tests.transfer.conftest import ROUTE
+from tests.transfer.conftest import ENDPOINT
 
 LEAF = "35000001_sh010"
-WHEN = "2026-11-22 18:30:00"
-SECONDS = 1795372200.0
-FIND = """while [ $# -gt 0 ]; do
+MODIFIED = "2026-11-22 18:30:00"
+MODIFIED_SECONDS = 1795372200.0
+PARSE_OPTIONS = """while [ $# -gt 0 ]; do
 case $1 in -L) L=$2;; -R) R=$2;; -T) T=$2;; esac; shift 2
 done
 cd "$L"
 """
 
 
-def listed(*files, modified=WHEN):
+def listing(*files, modified=MODIFIED):
     return [
         read_output_file(
             {
@@ -43,8 +43,8 @@ def listed(*files, modified=WHEN):
     ]
 
 
-def wanted(*files, pattern="*", **how):
-    return downloads.select_files(listed(*files, **how), pattern)
+def select(*files, pattern="*", **options):
+    return downloads.select_files(listing(*files, **options), pattern)
 
 
 @pytest.fixture
@@ -53,20 +53,26 @@ def frames(tmp_path):
 
 
 @pytest.fixture
-def fetch(runner, frames):
-    """Fetch files with a script, which finds the folder in $L and the remote path or list in $R."""
+def download(make_runner, frames):
+    """Download with a script, which has the local folder in $L and the remote path or list in $R."""
 
-    def fetch(script, files, whole=LEAF, **how):
-        return downloads.download(runner(FIND + script, **how), ROUTE, files, frames, storage_folder=whole)
+    def download(script, files, storage_folder=LEAF, **options):
+        return downloads.download(
+            make_runner(PARSE_OPTIONS + script, **options),
+            ENDPOINT,
+            files,
+            frames,
+            storage_folder=storage_folder,
+        )
 
-    return fetch
+    return download
 
 
 def content(folder):
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def nothing_is_left(folder):
+def has_no_staging_folder(folder):
     return not list(folder.glob(".*"))
 
 
@@ -75,28 +81,30 @@ WRITE = f"mkdir -p {LEAF}/deep; printf 1234 > {LEAF}/a.png; printf 12 > {LEAF}/d
 DONE = f"echo 'download file done (/{LEAF}/a.png)'"
 
 
-def test_a_whole_folder(fetch, frames):
-    result = fetch(f"{WRITE}; [ $T $R = 'download_path {LEAF}' ]".replace("$T $R", '"$T $R"'), wanted(*TWO))
+def test_download_of_whole_folder_uses_download_path(download, frames):
+    result = download(
+        f"{WRITE}; [ $T $R = 'download_path {LEAF}' ]".replace("$T $R", '"$T $R"'), select(*TWO)
+    )
     assert result == downloads.DownloadResult(2, 6, 0)
     assert content(frames) == {f"{LEAF}/a.png": "1234", f"{LEAF}/deep/b.png": "12"}
-    assert (frames / LEAF / "a.png").stat().st_mtime == SECONDS
-    assert nothing_is_left(frames)
+    assert (frames / LEAF / "a.png").stat().st_mtime == MODIFIED_SECONDS
+    assert has_no_staging_folder(frames)
 
 
-def test_what_is_there_is_not_fetched_again(fetch, frames):
-    fetch(WRITE, wanted(*TWO))
-    assert fetch("exit 9", wanted(*TWO)) == downloads.DownloadResult(2, 6, 2)
+def test_download_present_files_are_skipped(download, frames):
+    download(WRITE, select(*TWO))
+    assert download("exit 9", select(*TWO)) == downloads.DownloadResult(2, 6, 2)
 
 
 @pytest.mark.parametrize("change", ["size", "time", "gone", "link", "second name"])
-def test_what_is_not_the_listed_file_is_fetched_by_its_name(fetch, frames, tmp_path, change):
-    fetch(WRITE, wanted(*TWO))
+def test_download_differing_file_is_downloaded_by_name(download, frames, tmp_path, change):
+    download(WRITE, select(*TWO))
     frame, elsewhere = frames / LEAF / "deep/b.png", tmp_path / "elsewhere"
     elsewhere.write_text("my")
-    os.utime(elsewhere, (SECONDS, SECONDS))
+    os.utime(elsewhere, (MODIFIED_SECONDS, MODIFIED_SECONDS))
     if change == "size":
         frame.write_text("123")
-        os.utime(frame, (SECONDS, SECONDS))
+        os.utime(frame, (MODIFIED_SECONDS, MODIFIED_SECONDS))
     elif change == "time":
         os.utime(frame, (1, 1))
     else:
@@ -106,44 +114,45 @@ def test_what_is_not_the_listed_file_is_fetched_by_its_name(fetch, frames, tmp_p
         if change == "second name":
             frame.hardlink_to(elsewhere)
     script = f'[ "$T $(cat "$R")" = "download_list {LEAF}/deep/b.png" ] || exit 9; mkdir -p {LEAF}/deep'
-    result = fetch(f"{script}; printf ab > {LEAF}/deep/b.png", wanted(*TWO))
+    result = download(f"{script}; printf ab > {LEAF}/deep/b.png", select(*TWO))
     assert result.already_present == 1
     assert frame.read_text() == "ab"
     assert elsewhere.read_text() == "my"
 
 
-def test_chosen_files(fetch, frames):
-    files = wanted(*TWO, pattern="*/b.*")
+def test_download_selected_files_uses_download_list(download, frames):
+    files = select(*TWO, pattern="*/b.*")
     script = f'[ "$T $(cat "$R")" = "download_list {LEAF}/deep/b.png" ] || exit 9; {WRITE}'
-    assert fetch(script, files, whole=None) == downloads.DownloadResult(1, 2, 0)
+    assert download(script, files, storage_folder=None) == downloads.DownloadResult(1, 2, 0)
     assert content(frames) == {f"{LEAF}/deep/b.png": "12"}
 
 
-def test_a_listing_that_lies_about_sizes(fetch, frames):
+def test_download_of_other_size_than_listed_is_incomplete(download, frames):
     with pytest.raises(
-        TransferIncomplete, match=rf"1 of 2 files .* {LEAF}/a\.png: 5 bytes are listed, 4 came"
+        TransferIncomplete,
+        match=rf"1 of 2 downloaded files .* {LEAF}/a\.png: 4 bytes instead of the listed 5",
     ):
-        fetch(WRITE, wanted((f"/{LEAF}/a.png", 5), TWO[1]))
+        download(WRITE, select((f"/{LEAF}/a.png", 5), TWO[1]))
     assert content(frames) == {f"{LEAF}/deep/b.png": "12"}
-    assert nothing_is_left(frames)
+    assert has_no_staging_folder(frames)
 
 
-def test_a_listing_without_sizes_and_times(fetch, frames):
-    files = wanted((TWO[0][0], None), (TWO[1][0], None), modified=None)
-    assert fetch(WRITE, files).files == 2
-    assert fetch(WRITE.replace("1234", "123"), files).already_present == 0
+def test_download_without_listed_size_and_time_is_repeated(download, frames):
+    files = select((TWO[0][0], None), (TWO[1][0], None), modified=None)
+    assert download(WRITE, files).files == 2
+    assert download(WRITE.replace("1234", "123"), files).already_present == 0
     assert content(frames)[f"{LEAF}/a.png"] == "123"
 
 
 @pytest.mark.parametrize("modified", ["yesterday", "2026-13-45 00:00:00", ""])
-def test_a_listing_with_times_that_are_none(fetch, modified):
-    fetch(WRITE, wanted(*TWO, modified=modified))
-    assert fetch("exit 9", wanted(*TWO, modified=modified)).already_present == 2
+def test_download_with_invalid_listed_time_compares_sizes(download, modified):
+    download(WRITE, select(*TWO, modified=modified))
+    assert download("exit 9", select(*TWO, modified=modified)).already_present == 2
 
 
-def test_a_file_that_is_listed_and_does_not_come(fetch, frames):
-    with pytest.raises(TransferIncomplete, match=r"a\.png: not there"):
-        fetch(WRITE + f"; rm {LEAF}/a.png", wanted(*TWO))
+def test_download_missing_file_is_incomplete(download, frames):
+    with pytest.raises(TransferIncomplete, match=r"a\.png: missing"):
+        download(WRITE + f"; rm {LEAF}/a.png", select(*TWO))
 
 
 @pytest.mark.parametrize(
@@ -155,48 +164,48 @@ def test_a_file_that_is_listed_and_does_not_come(fetch, frames):
         ("sleep 600", TransferStalled),
     ],
 )
-def test_only_what_the_command_calls_done_is_kept_where_it_fails(fetch, frames, end, error):
+def test_download_that_fails_keeps_only_files_reported_as_done(download, frames, end, error):
     with pytest.raises(error):
-        fetch(f"{WRITE}; {DONE}; {end}", wanted(*TWO), stall_timeout=0.3)
+        download(f"{WRITE}; {DONE}; {end}", select(*TWO), stall_timeout=0.3)
     assert content(frames) == {f"{LEAF}/a.png": "1234"}
-    assert nothing_is_left(frames)
+    assert has_no_staging_folder(frames)
 
 
-def test_a_file_has_its_name_as_soon_as_the_command_is_done_with_it(fetch, frames):
-    until_it_has_its_name = f"while [ ! -f {frames}/{LEAF}/a.png ]; do sleep 0.02; done"
-    fetch(f"{WRITE}; {DONE}; {until_it_has_its_name}", wanted(*TWO))
+def test_download_publishes_a_file_as_soon_as_it_is_done(download, frames):
+    until_published = f"while [ ! -f {frames}/{LEAF}/a.png ]; do sleep 0.02; done"
+    download(f"{WRITE}; {DONE}; {until_published}", select(*TWO))
     assert len(content(frames)) == 2
 
 
-def test_a_file_of_another_size_can_be_done_again(fetch, frames):
-    fetch(f"{WRITE}; : > {LEAF}/a.png; {DONE}; {WRITE}; {DONE}; {DONE}", wanted(*TWO))
+def test_download_file_of_other_size_can_be_done_again(download, frames):
+    download(f"{WRITE}; : > {LEAF}/a.png; {DONE}; {WRITE}; {DONE}; {DONE}", select(*TWO))
     assert content(frames)[f"{LEAF}/a.png"] == "1234"
 
 
-def test_the_list_of_what_is_wanted_lies_where_no_file_comes(fetch, frames):
+def test_download_list_does_not_collide_with_files(download, frames):
     script = f'{WRITE}; case $(cat "$R") in *.list*) printf ok > .list;; esac'
-    fetch(script, wanted(*TWO, ("/.list", 2)), whole=None)
+    download(script, select(*TWO, ("/.list", 2)), storage_folder=None)
     assert content(frames)[".list"] == "ok"
 
 
-def test_what_a_killed_worker_left_is_removed(fetch, frames):
-    (frames / ".renderbus-left" / LEAF).mkdir(parents=True)
-    (frames / ".renderbus-left" / LEAF / "a.png").write_text("12")
-    os.utime(frames / ".renderbus-left", (1, 1))
-    fetch(WRITE, wanted(*TWO))
-    assert nothing_is_left(frames)
+def test_download_removes_staging_folder_of_killed_worker(download, frames):
+    (frames / ".renderbus-stale" / LEAF).mkdir(parents=True)
+    (frames / ".renderbus-stale" / LEAF / "a.png").write_text("12")
+    os.utime(frames / ".renderbus-stale", (1, 1))
+    download(WRITE, select(*TWO))
+    assert has_no_staging_folder(frames)
 
 
-def test_what_another_worker_uses_stays(fetch, frames):
+def test_download_keeps_staging_folder_of_running_worker(download, frames):
     frames.mkdir()
-    with staging_folder(frames) as used:
-        os.utime(used.list.parent, (1, 1))
-        fetch(WRITE, wanted(*TWO))
-        assert used.files.path.is_dir()
-    assert nothing_is_left(frames)
+    with staging_folder(frames) as staging:
+        os.utime(staging.list.parent, (1, 1))
+        download(WRITE, select(*TWO))
+        assert staging.files.path.is_dir()
+    assert has_no_staging_folder(frames)
 
 
-STRANGE = [
+UNUSUAL_NAMES = [
     "a b.png",
     'it\'s "quoted".png',
     "纹理 木头.png",
@@ -208,14 +217,16 @@ STRANGE = [
 ]
 
 
-def test_names_of_all_kinds(runner, frames, tmp_path):
+def test_download_files_with_unusual_names(make_runner, frames, tmp_path):
     source = tmp_path / "source"
     (source / LEAF).mkdir(parents=True)
-    for name in STRANGE:
+    for name in UNUSUAL_NAMES:
         (source / LEAF / name).write_text("1234")
-    files = wanted(*[(f"/{LEAF}/{name}", 4) for name in STRANGE])
-    downloads.download(runner(f'{FIND} cp -r {source}/. "$L"'), ROUTE, files, frames, storage_folder=LEAF)
-    assert sorted(content(frames / LEAF)) == sorted(STRANGE)
+    files = select(*[(f"/{LEAF}/{name}", 4) for name in UNUSUAL_NAMES])
+    downloads.download(
+        make_runner(f'{PARSE_OPTIONS} cp -r {source}/. "$L"'), ENDPOINT, files, frames, storage_folder=LEAF
+    )
+    assert sorted(content(frames / LEAF)) == sorted(UNUSUAL_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -235,14 +246,14 @@ def test_names_of_all_kinds(runner, frames, tmp_path):
         f"/{LEAF}/\ud800.png",
     ],
 )
-def test_names_that_are_not_written(path):
-    with pytest.raises(InvalidFiles, match=r"^The storage lists '.*name") as failed:
-        wanted((path, 1))
-    assert "\n" not in str(failed.value)
+def test_select_files_invalid_name_is_rejected(path):
+    with pytest.raises(InvalidFiles, match=r"^The storage lists '.*name") as caught:
+        select((path, 1))
+    assert "\n" not in str(caught.value)
 
 
-class TestNothingOutside:
-    """Whatever the command writes into its folder, and whatever stands in the way."""
+class TestNothingIsWrittenOutside:
+    """Whatever the command writes to the staging folder, and whatever is in the target folder."""
 
     @pytest.fixture
     def outside(self, tmp_path):
@@ -252,80 +263,83 @@ class TestNothingOutside:
         return folder
 
     @pytest.fixture(autouse=True)
-    def _untouched(self, outside):
+    def _outside_is_unchanged(self, outside):
         yield
         assert content(outside) == {"a.png": "mine"}
         assert (outside / "a.png").stat().st_nlink == 1
 
-    def test_a_folder_of_the_command_that_is_a_link(self, fetch, outside, frames):
-        with pytest.raises(TransferIncomplete, match="not there"):
-            fetch(f"ln -s {outside} {LEAF}", wanted((f"/{LEAF}/a.png", 4)))
+    def test_download_staged_folder_that_is_a_link_is_ignored(self, download, outside, frames):
+        with pytest.raises(TransferIncomplete, match="missing"):
+            download(f"ln -s {outside} {LEAF}", select((f"/{LEAF}/a.png", 4)))
         assert content(frames) == {}
 
-    def test_a_file_of_the_command_that_is_a_link(self, fetch, outside, frames):
-        with pytest.raises(TransferIncomplete, match="not there"):
-            fetch(f"mkdir {LEAF}; ln -s {outside}/a.png {LEAF}/a.png", wanted((f"/{LEAF}/a.png", 4)))
+    def test_download_staged_file_that_is_a_link_is_ignored(self, download, outside, frames):
+        with pytest.raises(TransferIncomplete, match="missing"):
+            download(f"mkdir {LEAF}; ln -s {outside}/a.png {LEAF}/a.png", select((f"/{LEAF}/a.png", 4)))
         assert content(frames) == {}
 
-    def test_a_file_of_the_command_that_is_another_ones_second_name(self, fetch, outside, frames):
-        with pytest.raises(TransferIncomplete, match="not there"):
-            fetch(
+    def test_download_staged_file_that_is_a_hard_link_is_ignored(self, download, outside, frames):
+        with pytest.raises(TransferIncomplete, match="missing"):
+            download(
                 f"mkdir {LEAF}; ln {outside}/a.png {LEAF}/a.png; echo 'download file done (x)'",
-                wanted((f"/{LEAF}/a.png", 4)),
+                select((f"/{LEAF}/a.png", 4)),
             )
         assert content(frames) == {}
 
-    def test_a_folder_in_the_way_that_is_a_link(self, fetch, outside, frames):
+    def test_download_target_folder_that_is_a_link_is_rejected(self, download, outside, frames):
         frames.mkdir()
         (frames / LEAF).symlink_to(outside)
         with pytest.raises(
-            InvalidFiles, match=r"35000001_sh010/a\.png is not written: a link or a file stands"
+            InvalidFiles,
+            match=r"Cannot write .*35000001_sh010/a\.png: a link or a file is in place of a folder",
         ):
-            fetch(WRITE, wanted(*TWO))
+            download(WRITE, select(*TWO))
 
-    def test_a_file_in_the_way_that_is_a_link(self, fetch, outside, frames):
+    def test_download_target_file_that_is_a_link_is_replaced(self, download, outside, frames):
         (frames / LEAF).mkdir(parents=True)
         (frames / LEAF / "a.png").symlink_to(outside / "a.png")
-        fetch(WRITE, wanted(*TWO))
+        download(WRITE, select(*TWO))
         assert (frames / LEAF / "a.png").read_text() == "1234"
         assert not (frames / LEAF / "a.png").is_symlink()
 
-    def test_a_folder_in_a_files_place(self, fetch, frames):
+    def test_download_folder_in_place_of_a_file_is_rejected(self, download, frames):
         (frames / LEAF / "a.png").mkdir(parents=True)
-        with pytest.raises(InvalidFiles, match=r"a folder where a file is"):
-            fetch(WRITE, wanted(*TWO))
+        with pytest.raises(InvalidFiles, match=r"a folder in place of a file"):
+            download(WRITE, select(*TWO))
 
-    def test_a_file_in_a_folders_place(self, fetch, frames):
+    def test_download_file_in_place_of_a_folder_is_rejected(self, download, frames):
         frames.mkdir()
         (frames / LEAF).write_text("")
-        with pytest.raises(InvalidFiles, match=r"a link or a file stands where a folder is"):
-            fetch(WRITE, wanted(*TWO))
+        with pytest.raises(InvalidFiles, match=r"a link or a file is in place of a folder"):
+            download(WRITE, select(*TWO))
 
-    def test_files_that_were_not_asked_for_are_not_kept(self, fetch, frames):
-        fetch(f"{WRITE}; printf 1 > {LEAF}/more; printf 1 > .bashrc", wanted(*TWO))
+    def test_download_unexpected_files_are_discarded(self, download, frames):
+        download(f"{WRITE}; printf 1 > {LEAF}/more; printf 1 > .bashrc", select(*TWO))
         assert set(content(frames)) == {f"{LEAF}/a.png", f"{LEAF}/deep/b.png"}
 
 
-def test_the_folder_itself_may_be_reached_through_a_link(fetch, frames, tmp_path):
+def test_download_folder_may_be_a_link(download, frames, tmp_path):
     (tmp_path / "real").mkdir()
     frames.symlink_to(tmp_path / "real")
-    fetch(WRITE, wanted(*TWO))
+    download(WRITE, select(*TWO))
     assert len(content(tmp_path / "real")) == 2
 
 
-def test_no_room_is_told_before_anything_moves(fetch, frames):
-    with pytest.raises(TransferIncomplete, match=r"has no room: 1,000,000,000,000\.0 MB are wanted"):
-        fetch("exit 9", wanted((f"/{LEAF}/a.png", 10**18)))
+def test_download_without_disk_space_does_not_start(download, frames):
+    with pytest.raises(
+        TransferIncomplete, match=r"Not enough disk space in .*: 1,000,000,000,000\.0 MB required"
+    ):
+        download("exit 9", select((f"/{LEAF}/a.png", 10**18)))
 
 
-def test_a_stop_leaves_nothing_half(runner, frames):
-    run = runner("sleep 600")
-    run.cancel()
+def test_download_cancelled_leaves_no_partial_file(make_runner, frames):
+    runner = make_runner("sleep 600")
+    runner.cancel()
     with pytest.raises(TransferCancelled):
-        downloads.download(run, ROUTE, wanted(*TWO), frames, storage_folder=LEAF)
+        downloads.download(runner, ENDPOINT, select(*TWO), frames, storage_folder=LEAF)
     assert content(frames) == {}
-    assert nothing_is_left(frames)
+    assert has_no_staging_folder(frames)
 
 
-def test_nothing_wanted_runs_nothing(fetch):
-    assert fetch("exit 9", []) == downloads.DownloadResult(0, 0, 0)
+def test_download_of_no_files_starts_nothing(download):
+    assert download("exit 9", []) == downloads.DownloadResult(0, 0, 0)

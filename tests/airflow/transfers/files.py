@@ -1,4 +1,4 @@
-"""What lies in folders."""
+"""Contents of folders."""
 
 
 def contents(folder):

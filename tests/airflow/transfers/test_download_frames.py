@@ -1,4 +1,4 @@
-"""Frames come down over the embedded farm's transfer command, also when things go wrong."""
+"""RenderbusDownloadFramesOperator with the embedded farm's transfer command, also after failures."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.scenes import task_json
 
 @pytest.fixture
 def render(farm, client):
-    """Render a scene, and return the task's number."""
+    """Return a function that renders a task.json and returns the task id."""
 
-    def render(described):
-        number = client.send(calls.create_task()).ids[0]
-        client.send(calls.upload_task_json(number, json.dumps(described)))
-        client.send(calls.submit_task(number))
+    def render(task_json):
+        task_id = client.send(calls.create_task()).ids[0]
+        client.send(calls.upload_task_json(task_id, json.dumps(task_json)))
+        client.send(calls.submit_task(task_id))
         farm.advance(3600)
-        return number
+        return task_id
 
     return render
 
@@ -43,14 +43,14 @@ def frames(tmp_path):
     return tmp_path / "frames"
 
 
-def download(number, folder, **how):
+def download(task_id, folder, **options):
     operator = RenderbusDownloadFramesOperator(
-        task_id="fetch", render_task_id=number, folder=str(folder), **how
+        task_id="download", render_task_id=task_id, folder=str(folder), **options
     )
     return operator.execute(context())
 
 
-def layered(*layers):
+def layered_task_json(*layers):
     common = {"frames": "1-3[1]", "width": "32", "height": "18"}
     return {
         "software_config": {"cg_name": "Maya", "cg_version": "2022", "plugins": {}},
@@ -63,62 +63,62 @@ def layered(*layers):
     }
 
 
-class TestDown:
-    def test_all_frames(self, farm, rendered, frames):
+class TestDownloadFrames:
+    def test_download_all_frames_returns_result(self, farm, rendered, frames):
         result = download(rendered, frames)
-        there = contents(farm.output_root)
-        assert contents(frames) == there
+        expected = contents(farm.output_root)
+        assert contents(frames) == expected
         assert result == {
             "folder": str(frames),
             "output_folders": [f"{rendered}_sh010"],
             "files": 4,
-            "bytes": sum(map(len, there.values())),
+            "bytes": sum(map(len, expected.values())),
             "already_present": 0,
         }
         assert json.loads(json.dumps(result)) == result
         assert download(rendered, frames)["already_present"] == 4
 
-    def test_the_frames_of_all_leaves(self, farm, render, frames):
-        result = download(render(layered("rs_beauty", "rs_shadow")), frames)
+    def test_download_layered_render_has_frames_of_all_leaves(self, farm, render, frames):
+        result = download(render(layered_task_json("rs_beauty", "rs_shadow")), frames)
         assert contents(frames) == contents(farm.output_root)
         assert (len(result["output_folders"]), result["files"]) == (2, 6)
 
-    def test_frames_by_pattern(self, rendered, frames):
+    def test_download_by_pattern_selects_frames(self, rendered, frames):
         result = download(str(rendered), frames, pattern="*_000[23].png")
         assert sorted(path.name for path in frames.rglob("*.png")) == ["sh010_0002.png", "sh010_0003.png"]
         assert result["files"] == 2
         assert download(rendered, frames)["already_present"] == 2
 
-    def test_a_pattern_that_matches_nothing(self, rendered, frames):
-        with pytest.raises(AirflowFailException, match=r"None of the 4 files of task \d+ matches '\*\.exr'"):
+    def test_download_pattern_without_match_fails_without_retry(self, rendered, frames):
+        with pytest.raises(AirflowFailException, match=r"^Render \d+: none of the 4 files matches '\*\.exr'"):
             download(rendered, frames, pattern="*.exr")
 
-    def test_frames_that_are_not_there_yet(self, client, submitted, frames):
-        with pytest.raises(AirflowException, match="lists no files") as failed:
+    def test_download_before_render_fails_with_retry(self, client, submitted, frames):
+        with pytest.raises(AirflowException, match="lists no files") as caught:
             download(submitted, frames)
-        assert not isinstance(failed.value, AirflowFailException)
+        assert not isinstance(caught.value, AirflowFailException)
 
-    def test_a_relative_folder(self, rendered):
-        with pytest.raises(AirflowFailException, match="absolute path is wanted"):
+    def test_download_to_relative_folder_fails_without_retry(self, rendered):
+        with pytest.raises(AirflowFailException, match="folder: must be an absolute path"):
             download(rendered, "frames")
 
-    def test_a_task_that_the_farm_does_not_know(self, frames):
+    def test_download_unknown_render_fails_without_retry(self, frames):
         with pytest.raises(AirflowFailException, match="no task 999"):
             download(999, frames)
 
     @pytest.mark.parametrize(
         "order", ["after=2 exit=10", "after=1 half exit=0", "after=1 half exit=1", "hang"]
     )
-    def test_another_try_fetches_the_rest(self, farm, rendered, frames, fault, order):
+    def test_download_retry_downloads_the_remaining_files(self, farm, rendered, frames, fault, order):
         fault(f"{order} times=1")
         with pytest.raises(AirflowException):
             download(rendered, frames, stall_timeout=1.0)
-        there = contents(farm.output_root)
-        assert contents(frames).items() < there.items()
+        expected = contents(farm.output_root)
+        assert contents(frames).items() < expected.items()
         download(rendered, frames)
-        assert contents(frames) == there
+        assert contents(frames) == expected
 
-    def test_a_frame_that_is_rendered_again_is_fetched_again(self, farm, rendered, frames):
+    def test_download_re_rendered_frame_is_downloaded_again(self, farm, rendered, frames):
         download(rendered, frames)
         (frame, *_) = sorted(farm.output_root.rglob("*.png"))
         content = frame.read_bytes()[::-1]
@@ -127,58 +127,64 @@ class TestDown:
         assert download(rendered, frames)["already_present"] == 3
         assert (frames / frame.relative_to(farm.output_root)).read_bytes() == content
 
-    def test_a_frame_that_grows_after_it_was_listed(self, farm, rendered, frames, command):
+    def test_download_frame_that_grows_after_listing_fails(self, farm, rendered, frames, command):
         (frame, *_) = sorted(farm.output_root.rglob("*.png"))
         command.write_text(
             command.read_text().replace("sys.exit", f"open({str(frame)!r}, 'ab').write(b'x')\nsys.exit")
         )
-        with pytest.raises(AirflowException, match=r"1 of 4 files .* bytes are listed, "):
+        with pytest.raises(
+            AirflowException, match=r"1 of 4 downloaded files .* bytes instead of the listed "
+        ):
             download(rendered, frames)
         assert len(contents(frames)) == 3
 
-    def test_a_disk_that_is_full(self, farm, rendered, frames, monkeypatch):
+    def test_download_to_full_disk_fails_with_retry(self, farm, rendered, frames, monkeypatch):
         usage = shutil.disk_usage(farm.output_root)
-        monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)  # as a quota that is not seen
+        monkeypatch.setattr(
+            downloads.shutil, "disk_usage", lambda _: usage
+        )  # as with a quota, which it does not show
         frames.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(frames)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
-            pytest.skip("no small disk can be mounted here")
+            pytest.skip("cannot mount a small disk here")
         try:
             (frames / "filling").write_bytes(b"x" * 8192)
-            with pytest.raises(AirflowException, match=r"No space left") as failed:
+            with pytest.raises(AirflowException, match=r"No space left") as caught:
                 download(rendered, frames)
-            assert not isinstance(failed.value, AirflowFailException)
-            there = contents(farm.output_root) | {"filling": b"x" * 8192}
-            assert contents(frames).items() < there.items()
+            assert not isinstance(caught.value, AirflowFailException)
+            expected = contents(farm.output_root) | {"filling": b"x" * 8192}
+            assert contents(frames).items() < expected.items()
         finally:
             subprocess.run(["umount", str(frames)], check=True)
 
-    def test_a_folder_that_cannot_be_made(self, rendered, tmp_path):
+    def test_download_folder_that_cannot_be_created_fails_with_retry(self, rendered, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(AirflowException, match=r"This worker's disk: .*Not a directory"):
+        with pytest.raises(
+            AirflowException, match=r"cannot read or write files on this worker: .*Not a directory"
+        ):
             download(rendered, tmp_path / "file" / "frames")
 
 
-class TestAListingThatLies:
-    """The farm's own words lead nowhere outside."""
+class TestInvalidListing:
+    """No path that the farm lists leads out of the folder."""
 
     @pytest.fixture
-    def lie(self, monkeypatch):
-        """Have the farm list a frame under another path."""
+    def list_as(self, monkeypatch):
+        """Return a function that makes the farm list a frame with another path."""
         entry = Storage.file_entry
 
-        def lie(path):
+        def list_as(path):
             def lies(storage, file, **how):
                 told = entry(storage, file, **how)
                 return told | {"filePath": path} if file.endswith("2.png") else told
 
             monkeypatch.setattr(Storage, "file_entry", lies)
 
-        return lie
+        return list_as
 
     @pytest.mark.parametrize("path", ["/../../outside.png", "/a\nb.png", "/.."])
-    def test_it_is_refused(self, lie, rendered, frames, tmp_path, path):
-        lie(path)
+    def test_download_path_outside_the_folder_is_rejected(self, list_as, rendered, frames, tmp_path, path):
+        list_as(path)
         with pytest.raises(AirflowFailException, match="The storage lists"):
             download(rendered, frames)
         assert not frames.exists()

@@ -1,4 +1,4 @@
-"""A transfer whose Airflow task is killed, or whose time is over, may be tried again."""
+"""After a kill or an execution_timeout during a transfer, Airflow may retry the task."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tests.scenes import task_json
 
 
 @pytest.fixture
-def hanging(connect, tmp_path):
-    """A command that tells this process to end, as Airflow does, and does not end by itself."""
+def hanging_command(connect, tmp_path):
+    """A command that sends this process a signal, as Airflow does, and hangs."""
     command = tmp_path / "hangs"
     command.write_text(f"#!/bin/sh\nkill -USR1 {os.getpid()}\nexec sleep 600\n")
     command.chmod(0o755)
     connect(command)
 
 
-def killed(operator):
-    """Run an operator with a signal that calls on_kill."""
-    before = signal.signal(signal.SIGUSR1, lambda *_: operator.on_kill())
+def run_until_killed(operator):
+    """Run an operator with a signal handler that calls on_kill."""
+    previous_handler = signal.signal(signal.SIGUSR1, lambda *_: operator.on_kill())
     try:
         operator.execute({**context(), "task_state_store": Store()})
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.signal(signal.SIGUSR1, previous_handler)
 
 
 class Store(dict):
@@ -38,8 +38,8 @@ class Store(dict):
 
 
 @pytest.mark.parametrize("cancel_on_kill", [True, False])
-def test_a_render_that_is_killed_while_its_scene_goes_up(hanging, farm, tmp_path, cancel_on_kill):
-    """An AirflowFailException would lose the retries, and to return would let Airflow 3 go on."""
+def test_render_killed_during_upload_allows_retry(hanging_command, farm, tmp_path, cancel_on_kill):
+    """An AirflowFailException would skip the retries, and returning would let Airflow 3 run on."""
     (tmp_path / "sh010.blend").write_text("a scene")
     operator = RenderbusRenderOperator(
         task_id="render",
@@ -48,22 +48,22 @@ def test_a_render_that_is_killed_while_its_scene_goes_up(hanging, farm, tmp_path
         cancel_on_kill=cancel_on_kill,
     )
     with pytest.raises(SystemExit, match="Killed"):
-        killed(operator)
+        run_until_killed(operator)
     assert not farm.request_counts["submit_task"]
 
 
-def test_a_download_that_is_killed(hanging, farm, submitted, tmp_path):
+def test_download_killed_allows_retry(hanging_command, farm, submitted, tmp_path):
     farm.advance(3600)
     operator = RenderbusDownloadFramesOperator(
-        task_id="fetch", render_task_id=submitted, folder=str(tmp_path / "frames")
+        task_id="download", render_task_id=submitted, folder=str(tmp_path / "frames")
     )
     with pytest.raises(SystemExit, match="Killed"):
-        killed(operator)
+        run_until_killed(operator)
 
 
 @pytest.mark.usefixtures("transfers")
-def test_execution_timeout_stays_what_it_is():
-    operator = RenderbusDownloadFramesOperator(task_id="fetch", render_task_id=1, folder="/mnt/frames")
+def test_on_kill_at_execution_timeout_does_not_exit():
+    operator = RenderbusDownloadFramesOperator(task_id="download", render_task_id=1, folder="/mnt/frames")
     try:
         raise AirflowTaskTimeout  # noqa: TRY301 - Airflow's alarm raises it here
     except AirflowTaskTimeout:
