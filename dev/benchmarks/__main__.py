@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from dev.harness.airflow_instance import NO_PROXY
-from dev.harness.processes import Stopped, stop_on_signals
+from dev.harness.processes import StopSignal, raise_on_signals
 
 BENCHMARKS = ("protocol", "farm", "transfers", "import_time", "waiting", "triggerer")
 _NOT_BY_DEFAULT = {"triggerer"}
@@ -29,7 +29,7 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := sorted(set(options.benchmarks) - set(BENCHMARKS)):
         parser.error(f"benchmark: must be one of {', '.join(BENCHMARKS)}, got {', '.join(unknown)}")
-    stop_on_signals()
+    raise_on_signals()
     os.environ.update(NO_PROXY)
     all_met = True
     try:
@@ -42,7 +42,7 @@ def main() -> int:
                 for figure in module.measure(**({} if options.full else _SHORT.get(name, {}))):
                     print(figure, flush=True)
                     all_met &= figure.is_met
-    except Stopped as stopped:
+    except StopSignal as stopped:
         return 128 + stopped.number
     return 0 if all_met else 1
 

@@ -63,7 +63,7 @@ def _measure_variant(folder: Path, classpath: str) -> Iterator[Figure]:
     dags, lag_file = folder / "dags", folder / "lag.jsonl"
     dags.mkdir()
     (dags / "night.py").write_text(_DAG.format(ids=ids))
-    with Programs(seconds_to_end=5.0) as programs:
+    with Programs(terminate_timeout=5.0) as programs:
         farm.start(programs, speed=0.0001)
         settings = {
             "PYTHONPATH": str(_ROOT),

@@ -1,1 +1,1 @@
-"""The demo: a nightly render in a real Airflow on the embedded farm. ``make demo`` runs it."""
+"""The demos: example DAGs in a real Airflow on the embedded farm. ``make demo`` runs the nightly render."""

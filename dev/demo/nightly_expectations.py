@@ -1,4 +1,4 @@
-"""What the example DAG nightly_render is known to be: its tasks, its shots and its pictures."""
+"""What the example DAG nightly_render has: its tasks, its shots and its pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FRAMES = 24
 FRAME_SIZE = (320, 180)
 
 CREATE, UPLOAD, SUBMIT, WAIT = (f"render_shot.{name}" for name in ("create", "upload", "submit", "wait"))
-"""Tasks of the mapped group, one of each for each shot."""
+"""Tasks of the mapped group, one of each per shot."""
 CONTACT_SHEET, PREVIEW = "contact_sheet", "preview"
 """Tasks that return the path of the picture they make."""
 
@@ -17,4 +17,4 @@ INSTANCES = frozenset(
     {(task_id, index) for task_id in (CREATE, UPLOAD, SUBMIT, WAIT) for index in MAPPED}
     | {(CONTACT_SHEET, -1), (PREVIEW, -1)}
 )
-"""All task instances of a run, by task id and map index, which is -1 where a task is not mapped."""
+"""All task instances of a run, by task id and map index, which is -1 if a task is not mapped."""

@@ -1,4 +1,4 @@
-"""Following a DAG run: what its shots are doing on the farm, and what it leaves in Airflow."""
+"""Follows a DAG run: what its shots do on the farm, and what it leaves in Airflow."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
-from dev.demo.nightly_expectations import CONTACT_SHEET, CREATE, DAG_ID, PREVIEW, WAIT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from decimal import Decimal
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
@@ -19,23 +18,21 @@ if TYPE_CHECKING:
     from dev.harness.airflow_instance import AirflowInstance
 
 HEAD = f"{'shot':<16}{'task':<11}{'state':<12}{'frames':>7}{'cost, RMB':>12}"
-"""What the columns of a :class:`Shot` as text are."""
+"""The head of the columns of :class:`ShotStatus` as text."""
 
-_PAUSE = 1.0
+_POLL_INTERVAL = 1.0
 _UNFINISHED = ("queued", "running")
-# What these return is read and checked.
-_RETURNING = (CREATE, WAIT, CONTACT_SHEET, PREVIEW)
 
-Instance = tuple[str, int]
-"""A task's id and a map index, which is -1 where the task is not mapped."""
+InstanceKey = tuple[str, int]
+"""A task's id and a map index, which is -1 if the task is not mapped."""
 
 
 @dataclass(frozen=True)
-class Shot:
-    """What the farm tells of a shot."""
+class ShotStatus:
+    """The status of a shot on the farm."""
 
     name: str
-    number: int
+    render_task_id: int
     state: str
     done: int
     total: int
@@ -43,72 +40,70 @@ class Shot:
 
     def __str__(self) -> str:
         frames = f"{self.done}/{self.total}"
-        return f"{self.name:16}{self.number:<11}{self.state:12}{frames:>7}{self.cost:12.2f}"
+        return f"{self.name:16}{self.render_task_id:<11}{self.state:12}{frames:>7}{self.cost:12.2f}"
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """A DAG run that has ended, as read from Airflow's REST API and from the farm.
 
-    :param state: the run's.
-    :param others: runs of the same DAG that should not be there.
-    :param instances: the task instances.
-    :param returned: what those that succeeded returned.
-    :param tasks: the farm's tasks, by number.
+    :param other_runs: runs of the same DAG that should not exist.
+    :param return_values: what the task instances that succeeded returned.
+    :param tasks: the farm's tasks by id.
     """
 
     state: str
-    others: tuple[str, ...]
-    instances: Mapping[Instance, Mapping[str, Any]]
-    returned: Mapping[Instance, Any]
+    other_runs: tuple[str, ...]
+    instances: Mapping[InstanceKey, Mapping[str, Any]]
+    return_values: Mapping[InstanceKey, Any]
     tasks: Mapping[int, TaskInfo]
 
 
-class Follower:
-    """Follows the first run of the DAG.
+class RunMonitor:
+    """Follows the first run of a DAG.
 
-    :param airflow: where it runs.
-    :param farm: where it renders.
+    :param airflow: the Airflow that it runs in.
+    :param farm: a client of the farm that it renders on.
     :param dag_id: the DAG.
-    :param create: the task that returns a task number of the farm.
-    :param returning: the tasks whose results are read.
+    :param create: the id of the task that returns a render task id.
+    :param returning: the ids of the tasks whose return values are read.
+    :param sleep: waits between two polls.
     """
 
     def __init__(
         self,
         airflow: AirflowInstance,
         farm: Client,
-        dag_id: str = DAG_ID,
-        create: str = CREATE,
-        returning: Collection[str] = _RETURNING,
+        dag_id: str,
+        create: str,
+        returning: Collection[str],
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._airflow = airflow
-        self._farm = farm
+        self._airflow, self._farm, self._sleep = airflow, farm, sleep
         self._runs = f"/dags/{dag_id}/dagRuns"
-        self._create = create
-        self._returning = returning
+        self._create, self._returning = create, returning
         self._run: Mapping[str, Any] = {}
-        self._instances: Mapping[Instance, Mapping[str, Any]] = {}
-        self._returned: dict[Instance, Any] = {}
+        self._instances: Mapping[InstanceKey, Mapping[str, Any]] = {}
+        self._return_values: dict[InstanceKey, Any] = {}
         self._tasks: dict[int, TaskInfo] = {}
 
-    def follow(self) -> Iterator[list[Shot]]:
+    def changes(self) -> Iterator[list[ShotStatus]]:
         """Yield what has changed among the shots, be it nothing, each second until the run has ended."""
-        told: set[Shot] = set()
+        seen: set[ShotStatus] = set()
         while not self._run or self._run["state"] in _UNFINISHED:
-            self._look()
-            shots = {_shot(task) for task in self._tasks.values() if task.scene_name}
-            yield sorted(shots - told, key=lambda shot: shot.name)
-            told |= shots
-            time.sleep(_PAUSE)
+            self._poll()
+            shots = {_shot_status(task) for task in self._tasks.values() if task.scene_name}
+            yield sorted(shots - seen, key=lambda shot: shot.name)
+            seen |= shots
+            self._sleep(_POLL_INTERVAL)
 
-    def result(self) -> Result:
-        """Return what has become of the run."""
+    def result(self) -> RunResult:
+        """Return the result of the run."""
         runs = self._airflow.get(self._runs)["dag_runs"]
-        others = tuple(f"{run['dag_run_id']} ({run['state']})" for run in runs if self._is_beside(run))
-        return Result(self._run["state"], others, self._instances, self._returned, self._tasks)
+        others = tuple(f"{run['dag_run_id']} ({run['state']})" for run in runs if self._is_unexpected(run))
+        return RunResult(self._run["state"], others, self._instances, self._return_values, self._tasks)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         runs = self._airflow.get(self._runs, order_by="run_after")["dag_runs"]
         if not runs:
             return
@@ -117,18 +112,18 @@ class Follower:
         instances = self._airflow.get(path, limit=100)["task_instances"]
         self._instances = {(instance["task_id"], instance["map_index"]): instance for instance in instances}
         for (task_id, index), instance in self._instances.items():
-            new = (task_id, index) not in self._returned
-            if new and task_id in self._returning and instance["state"] == "success":
+            is_new = (task_id, index) not in self._return_values
+            if is_new and task_id in self._returning and instance["state"] == "success":
                 xcom = self._airflow.get(f"{path}/{task_id}/xcomEntries/return_value", map_index=index)
-                self._returned[task_id, index] = xcom["value"]
-        numbers = [number for (task_id, _), number in self._returned.items() if task_id == self._create]
-        if numbers:
-            self._tasks = self._farm.send(calls.query_task_info(numbers))
+                self._return_values[task_id, index] = xcom["value"]
+        ids = [value for (task_id, _), value in self._return_values.items() if task_id == self._create]
+        if ids:
+            self._tasks = self._farm.send(calls.query_task_info(ids))
 
-    def _is_beside(self, run: Mapping[str, Any]) -> bool:
-        """Tell whether a run is another one, and not the next night's, due while the demo was running."""
-        falls_due = run["run_type"] == "scheduled" and run["run_after"] > self._run["start_date"]
-        return run["dag_run_id"] != self._run["dag_run_id"] and not falls_due
+    def _is_unexpected(self, run: Mapping[str, Any]) -> bool:
+        """Return whether a run is another one, and not the next night's, due while the demo was running."""
+        is_next_night = run["run_type"] == "scheduled" and run["run_after"] > self._run["start_date"]
+        return run["dag_run_id"] != self._run["dag_run_id"] and not is_next_night
 
 
 def shot_name(task: TaskInfo) -> str:
@@ -136,13 +131,7 @@ def shot_name(task: TaskInfo) -> str:
     return Path(task.scene_name or "").stem
 
 
-def _shot(task: TaskInfo) -> Shot:
+def _shot_status(task: TaskInfo) -> ShotStatus:
     progress = task.progress
-    return Shot(
-        shot_name(task),
-        task.id,
-        task.status.name.lower(),
-        progress.done,
-        progress.total,
-        task.cost,
-    )
+    state = task.status.name.lower()
+    return ShotStatus(shot_name(task), task.id, state, progress.done, progress.total, task.cost)

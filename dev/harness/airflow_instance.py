@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from dev.harness.processes import Program, Programs
 
 _HOST = "127.0.0.1"
-_COMPONENT = Path(__file__).with_name("prewarmed_component.py")
+_PREWARMED = Path(__file__).with_name("prewarmed_component.py")
 # Each would reach the processes from the user's shell: another Airflow's settings and connections, another
 # farm's, and a switch that makes each process import for 5 s instead of 2 s.
 _NOT_INHERITED = ("AIRFLOW", "_AIRFLOW", "RENDERBUS", "PYTHONDONTWRITEBYTECODE")
 # The processes beside the API server, and their options.
-_OTHERS = {"dag-processor": (), "scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
+_COMPONENTS = {"dag-processor": (), "scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
 
 NO_PROXY = {"NO_PROXY": _HOST, "no_proxy": _HOST}
 """Environment variables that keep requests to this machine from going through a proxy."""
@@ -42,8 +42,8 @@ def inherited_environment() -> dict[str, str]:
     return environment | NO_PROXY | {"PYTHONUNBUFFERED": "1"}
 
 
-def reading_connections_of(file: Path) -> dict[str, str]:
-    """Return the settings by which an Airflow takes its connections from a file, as they are then."""
+def connections_file_settings(file: Path) -> dict[str, str]:
+    """Return the settings by which an Airflow reads its connections from a file, each time it needs one."""
     return {
         "AIRFLOW__SECRETS__BACKEND": "airflow.secrets.local_filesystem.LocalFilesystemBackend",
         "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"connections_file_path": str(file)}),
@@ -54,12 +54,12 @@ def reading_connections_of(file: Path) -> dict[str, str]:
 class AirflowInstance(AirflowApi):
     """An Airflow in a folder, on SQLite and LocalExecutor, with an open REST API on 127.0.0.1.
 
-    It is started on entry of its ``with`` block. Its processes end with the others of ``programs``.
+    It is started on entry of its ``with`` block, and terminated with the others of ``programs``.
 
     :param home: its folder: database and logs.
     :param dags: the folder of its DAGs.
-    :param programs: what its processes become part of.
-    :param settings: environment variables that are added to those made here, or win over them.
+    :param programs: the programs that its processes are added to.
+    :param settings: environment variables that override those made here.
     :param python: the interpreter of the environment that holds Airflow.
     """
 
@@ -113,49 +113,47 @@ class AirflowInstance(AirflowApi):
             # The DAGs do not change while it runs, so each is parsed once.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
-            # Airflow 3.0 takes a DAG for deleted that was not parsed for so long.
+            # Airflow 3.0 deletes a DAG that was not parsed for so long.
             "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "86400",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-            # A worker notices the end of its task's process only after this time where the process closed
-            # its pipes a moment before it ended (Airflow 3.3.2, WatchedSubprocess; 5 s by default).
+            # A worker notices the end of its task's process only after this time if the process closed its
+            # pipes a moment before it ended (Airflow 3.3.2, WatchedSubprocess; 5 s by default).
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         }
         return inherited_environment() | own | self._keys | dict(self.settings)
 
-    def start(self, seconds: float = 120.0) -> None:
+    def start(self, timeout: float = 120.0) -> None:
         """Make the database, start the four processes and return when the API server serves.
 
-        :param seconds: how long the database and the API server may take, each.
-        :raises ProgramError: a process ended, or the time is over.
+        :param timeout: seconds that the database and the API server may take, each.
+        :raises ProgramError: a process ended, or the time-out has passed.
         """
         # Importing is most of the API server's start and needs no database: both at once save seconds.
-        early = [str(self.python), str(_COMPONENT), "airflow.api_fastapi.main", "api-server"]
-        api_server = self._start("api-server", early, held=True)
-        migration = self.run("db-migrate", "db", "migrate", may_end=True)
-        self.programs.wait_until("Airflow's database", lambda: migration.process.poll() == 0, seconds)
-        api_server.release()
-        for name in _OTHERS:
+        command = [str(self.python), str(_PREWARMED), "airflow.api_fastapi.main", "api-server"]
+        api_server = self._start("api-server", command, paused=True)
+        self._migrate_database(timeout)
+        api_server.resume()
+        for name in _COMPONENTS:
             self.start_component(name)
-        self.programs.wait_until("an answer of Airflow's API server", self._serves, seconds)
+        self.programs.wait_until("a response of Airflow's API server", self._is_serving, timeout)
 
-    def start_component(self, component: str, *options: str, name: str | None = None) -> Program:
+    def _migrate_database(self, timeout: float) -> None:
+        migration = self.run("db-migrate", "db", "migrate", may_end=True)
+        self.programs.wait_until("Airflow's database", lambda: migration.process.poll() == 0, timeout)
+
+    def start_component(self, component: str, *options: str, name: str = "") -> Program:
         """Start one of the processes beside the API server, again or one more.
 
         :param component: "dag-processor", "scheduler" or "triggerer".
         :param options: more of its command's options.
-        :param name: what it is called in messages and in its log; its own name where it is left out.
+        :param name: its name in messages and of its log; that of the component by default.
         """
-        program = self.run(name or component, component, *_OTHERS[component], *options)
-        self.components[name or component] = program
-        return program
+        name = name or component
+        self.components[name] = self.run(name, component, *_COMPONENTS[component], *options)
+        return self.components[name]
 
     def run(self, name: str, *arguments: str, may_end: bool = False) -> Program:
-        """Start ``airflow`` with arguments.
-
-        :param name: what it is called in messages and in its log, ``<home>/<name>.log``.
-        :param arguments: the command's.
-        :param may_end: whether it may end by itself, with status 0.
-        """
+        """Start ``airflow`` with arguments, with ``<home>/<name>.log`` as its log."""
         return self._start(name, [str(self.python.with_name("airflow")), *arguments], may_end=may_end)
 
     def log(self, name: str) -> Path:
@@ -163,10 +161,7 @@ class AirflowInstance(AirflowApi):
         return self.home / f"{name}.log"
 
     def task_log(self, instance: Mapping[str, Any]) -> Path:
-        """Return the path of the log of a task instance's last try, as Airflow names it.
-
-        :param instance: the task instance as the REST API tells of it.
-        """
+        """Return the path of the log of a task instance's last try, as Airflow names it."""
         folder = self.home / "logs" / f"dag_id={instance['dag_id']}" / f"run_id={instance['dag_run_id']}"
         folder /= f"task_id={instance['task_id']}"
         if instance["map_index"] >= 0:
@@ -174,7 +169,7 @@ class AirflowInstance(AirflowApi):
         return folder / f"attempt={instance['try_number']}.log"
 
     def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
-        """Change a row of the database, e.g. to let a time-out of hours be over.
+        """Change a row of the database, e.g. so that a time-out of hours has passed.
 
         :param statement: in SQL, with ``:name`` for each parameter.
         :param parameters: by their names.
@@ -192,24 +187,28 @@ class AirflowInstance(AirflowApi):
 
         Airflow encrypts them, but not those that come from a worker through its API (3.3.2).
         """
-        database = f"file:{self.home / 'airflow.db'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(database, timeout=30.0, uri=True)) as opened:
-            rows = opened.execute("select kwargs from trigger").fetchall()
-        return {kept if kept.startswith("{") else self._fernet.decrypt(kept).decode() for (kept,) in rows}
+        url = f"file:{self.home / 'airflow.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(url, timeout=30.0, uri=True)) as database:
+            rows = database.execute("select kwargs from trigger").fetchall()
+        return {
+            kwargs if kwargs.startswith("{") else self._fernet.decrypt(kwargs).decode() for (kwargs,) in rows
+        }
 
-    def _serves(self) -> bool:
-        """Tell whether the API server serves tasks. The first such request takes seconds: not a task's."""
+    def _is_serving(self) -> bool:
+        """Return whether the API server serves tasks. The first such request takes seconds: not a task's."""
         try:
             return self._http.get("/execution/health").is_success
         except httpx.TransportError:
             return False
 
-    def _start(self, name: str, command: list[str], *, may_end: bool = False, held: bool = False) -> Program:
+    def _start(
+        self, name: str, command: list[str], *, may_end: bool = False, paused: bool = False
+    ) -> Program:
         return self.programs.start(
             command,
             name=f"Airflow's {name}",
             environment=self.environment(),
             log=self.log(name),
             may_end=may_end,
-            held=held,
+            paused=paused,
         )

@@ -1,4 +1,4 @@
-"""Start a component of Airflow before its database is there.
+"""Starts a component of Airflow before its database is there.
 
 ``prewarmed_component.py MODULE ARGUMENT...`` imports the module, waits until its standard input is closed,
 then runs ``airflow ARGUMENT...``. Most of a start is importing, which needs no database.
@@ -10,7 +10,7 @@ from importlib import import_module
 
 if __name__ == "__main__":
     del sys.path[0]  # this file's folder: its modules could hide others of the same name
-    gc.disable()  # looking for garbage while there is none takes a third of the time
+    gc.disable()  # collecting garbage while there is none takes a third of the time
     import_module(sys.argv.pop(1))
     gc.freeze()
     gc.enable()

@@ -1,4 +1,4 @@
-"""Programs on this machine: start them, watch them, and end them with everything they started."""
+"""Starts programs on this machine, watches them, and terminates them with everything they started."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
-"""What ends the demo itself: Ctrl-C, another program, the terminal's end, and its own time limit."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+"""What stops this process: Ctrl-C, another program, the terminal's end, and its own time limit."""
 
-_PAUSE = 0.05
+_POLL_INTERVAL = 0.05
 
 
 class ProgramError(Exception):
-    """A program ended when it should not have, or did not get ready in time."""
+    """A program ended when it should not have, or was not ready in time."""
 
 
-class Stopped(BaseException):
-    """A signal came that ends the demo. Not an Exception: nothing else may be made of it."""
+class StopSignal(BaseException):
+    """A signal that stops this process. Not an Exception: nothing may handle it as an error."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -48,8 +48,8 @@ class Program:
     may_end: bool = False
     killed: bool = False
 
-    def release(self) -> None:
-        """Let a program that was started held go on."""
+    def resume(self) -> None:
+        """Resume a program that was started paused."""
         if self.process.stdin:
             self.process.stdin.close()
 
@@ -62,10 +62,10 @@ class Program:
     def members(self) -> Iterator[psutil.Process]:
         """Yield the living processes of the program's session: itself and all that it started.
 
-        A session, since Airflow puts each of its task processes into a process group of its own.
+        A session, because Airflow puts each of its task processes into a process group of its own.
         """
         for pid in psutil.pids():
-            with contextlib.suppress(OSError, psutil.Error):  # it has just ended, or is not ours to see
+            with contextlib.suppress(OSError, psutil.Error):  # it has just ended, or belongs to another user
                 if os.getsid(pid) == self.process.pid:
                     member = psutil.Process(pid)
                     if member.status() != psutil.STATUS_ZOMBIE:
@@ -74,16 +74,16 @@ class Program:
 
 @dataclass
 class Programs:
-    """A set of running programs. Leaving its ``with`` block ends them all, whatever happened in it."""
+    """A set of running programs. Leaving its ``with`` block terminates them all, whatever happened in it."""
 
-    seconds_to_end: float = 10.0
+    terminate_timeout: float = 10.0
     running: list[Program] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
+        self.terminate_all()
 
     def start(
         self,
@@ -93,22 +93,22 @@ class Programs:
         environment: Mapping[str, str],
         log: Path,
         may_end: bool = False,
-        held: bool = False,
+        paused: bool = False,
     ) -> Program:
         """Start a program in a session of its own, without a terminal.
 
         :param command: its argument list.
-        :param name: what it is called in messages.
+        :param name: its name in messages.
         :param environment: its whole environment.
-        :param log: the file that its output goes to, added to what is there.
+        :param log: the file that its output is appended to.
         :param may_end: whether it may end by itself, with status 0.
-        :param held: whether its standard input stays open until it is released.
+        :param paused: whether its standard input stays open until it is resumed.
         """
-        with log.open("ab") as output, signals_held_back():
+        with log.open("ab") as output, defer_signals():
             process = subprocess.Popen(
                 command,
                 env=environment,
-                stdin=subprocess.PIPE if held else subprocess.DEVNULL,
+                stdin=subprocess.PIPE if paused else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -118,11 +118,7 @@ class Programs:
         return program
 
     def kill(self, program: Program, *, alone: bool = False) -> None:
-        """Kill a program (SIGKILL) and return when it has ended.
-
-        :param program: one of these.
-        :param alone: whether what it has started lives on, until all programs are ended.
-        """
+        """Kill a program (SIGKILL), and unless ``alone`` what it has started; return when it has ended."""
         program.killed = True
         if alone:
             program.process.kill()
@@ -130,41 +126,39 @@ class Programs:
             program.signal(signal.SIGKILL)
         program.process.wait()
 
-    def stop(self, program: Program, seconds: float) -> None:
-        """Ask a program to end (SIGTERM) and return when it has, with all that it started.
+    def terminate(self, program: Program, timeout: float) -> None:
+        """Send a program SIGTERM and return when it has ended, with all that it started.
 
-        :param program: one of these.
-        :param seconds: how long it may take.
-        :raises ProgramError: another program ended meanwhile, or the time is over.
+        :raises ProgramError: another program ended meanwhile, or the time-out, in seconds, has passed.
         """
         program.killed = True
         program.process.terminate()
         self.wait_until(
             f"the end of {program.name}",
             lambda: program.process.poll() is not None and not any(program.members()),
-            seconds,
+            timeout,
         )
 
     def wait_until(
-        self, what: str, condition: Callable[[], bool], seconds: float, pause: float = _PAUSE
+        self, event: str, condition: Callable[[], bool], timeout: float, interval: float = _POLL_INTERVAL
     ) -> None:
         """Return as soon as a condition holds.
 
-        :param what: what is waited for, to complete "... did not happen within 9 s".
-        :param condition: asked again and again.
-        :param seconds: how long, at most.
-        :param pause: seconds between two questions.
-        :raises ProgramError: a program ended meanwhile, or the time is over.
+        :param event: what is waited for, to complete "... did not happen within 9 s".
+        :param condition: evaluated again and again.
+        :param timeout: seconds to wait at most.
+        :param interval: seconds between two evaluations.
+        :raises ProgramError: a program ended meanwhile, or the time-out has passed.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + timeout
         while not condition():
-            self.watch()
+            self.raise_if_ended()
             if time.monotonic() > deadline:
-                raise ProgramError(f"{what} did not happen within {seconds:g} s; see {self.logs()}")
-            time.sleep(pause)
+                raise ProgramError(f"{event} did not happen within {timeout:g} s; see {self.logs()}")
+            time.sleep(interval)
 
-    def watch(self) -> None:
-        """Look whether all programs still run that were not killed.
+    def raise_if_ended(self) -> None:
+        """Check that all programs still run that were not killed.
 
         :raises ProgramError: one has ended; the message holds its status and the end of its log.
         """
@@ -174,7 +168,7 @@ class Programs:
             if status is not None and not expected:
                 raise ProgramError(
                     f"{program.name} ended with status {status}; the end of {program.log}:\n"
-                    f"{last_lines(program.log)}"
+                    f"{_last_lines(program.log)}"
                 )
 
     def logs(self) -> str:
@@ -185,71 +179,67 @@ class Programs:
         """Return all living processes of all programs."""
         return [member for program in self.running for member in program.members()]
 
-    def end(self) -> None:
-        """End all programs and what they started: ask first (SIGTERM), then kill (SIGKILL)."""
+    def terminate_all(self) -> None:
+        """Terminate all programs and what they started: by SIGTERM, then by SIGKILL."""
         try:
             for program in self.running:
                 program.process.terminate()
-            self._wait_for_all(self.seconds_to_end)
+            self._wait_for_all(self.terminate_timeout)
         finally:
-            with signals_held_back():
+            with defer_signals():
                 while members := self.members():
                     for member in members:
                         with contextlib.suppress(psutil.NoSuchProcess):
                             member.kill()
                     self._wait_for_all(1.0)
                 for program in self.running:
-                    program.release()
+                    program.resume()
                     program.process.wait()
                 self.running.clear()
 
-    def _wait_for_all(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+    def _wait_for_all(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             ended = [program.process.poll() is not None for program in self.running]
             if all(ended) and not self.members():
                 return
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_INTERVAL)
 
 
-def stop_on_signals() -> None:
-    """Have this process raise Stopped at any of ENDING_SIGNALS: its ``with`` blocks are left in order."""
-    for number in ENDING_SIGNALS:
-        signal.signal(number, _stop)
+def raise_on_signals() -> None:
+    """Have this process raise StopSignal at any of STOP_SIGNALS: its ``with`` blocks are left in order."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, _raise_stop_signal)
 
 
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    raise Stopped(number)
+def _raise_stop_signal(number: int, _: FrameType | None) -> NoReturn:
+    raise StopSignal(number)
 
 
 @contextmanager
-def signals_held_back() -> Generator[None]:
-    """Let what ends the demo wait until the block is over, so that no program is started and forgotten."""
+def defer_signals() -> Generator[None]:
+    """Defer STOP_SIGNALS until the block is left, so that no program is started and forgotten."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Python runs signal handlers in the main thread only
         return
-    came: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        came.append(number)
-
-    handlers = {number: signal.signal(number, note) for number in ENDING_SIGNALS}
+    deferred: list[int] = []
+    handlers = {number: signal.signal(number, lambda it, _: deferred.append(it)) for number in STOP_SIGNALS}
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for late in came:
-            signal.raise_signal(late)
+        for each in deferred:
+            signal.raise_signal(each)
 
 
-def last_lines(log: Path, count: int = 20, width: int = 300) -> str:
+def _last_lines(log: Path, count: int = 20, width: int = 300) -> str:
     """Return the end of a log, indented, its lines cut to a width."""
     return "\n".join(f"    {line[:width]}" for line in log.read_text(errors="replace").splitlines()[-count:])
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that is free and that the system hands to nobody else for the next minute.
+    """Return a port that is free and that the system gives to no other program for the next minute.
 
     A connection that was closed from the port's side leaves it in TIME_WAIT: no other program gets it by
     chance, while a server that asks for it by number (with SO_REUSEADDR, as all servers do) does.

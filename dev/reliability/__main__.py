@@ -20,9 +20,8 @@ import httpx
 from airflow_provider_renderbus.api.errors import RenderbusError
 from dev.harness.airflow_instance import NO_PROXY
 from dev.harness.embedded_farm import CONNECTION_ID
-from dev.harness.event_log import Journal
-from dev.harness.processes import ProgramError, Stopped, stop_on_signals
-from dev.harness.runs import new_folder
+from dev.harness.event_log import EventLog, new_run_folder
+from dev.harness.processes import ProgramError, StopSignal, raise_on_signals
 from dev.harness.secret_scan import check_files
 from dev.reliability import crash, kills, restarts, triggerers
 from dev.reliability import random_faults as storm
@@ -34,7 +33,7 @@ from dev.reliability.testbed import LINES, PROJECT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dev.demo.checks import Finding
+    from dev.harness.event_log import CheckFailure
     from dev.reliability.result import Row
 
     Experiment = Callable[..., list[Row]]
@@ -82,10 +81,10 @@ def main() -> int:
         )
 
     os.environ.update(NO_PROXY)
-    stop_on_signals()
+    raise_on_signals()
     signal.alarm(options.time_limit)
-    folder = new_folder(options.runs.absolute())
-    journal = Journal()
+    folder = new_run_folder(options.runs.absolute())
+    journal = EventLog()
     tables: list[Table] = []
     try:
         for name in options.experiments or EXPERIMENTS:
@@ -98,7 +97,7 @@ def main() -> int:
             tables.append(Table(name, EXPERIMENTS[name].COLUMNS, tuple(rows)))
             for row in rows:
                 journal.event(name, str(row))
-    except Stopped as stopped:
+    except StopSignal as stopped:
         print(_end_of(stopped, options.time_limit), file=sys.stderr)
         return 128 + stopped.number
     except (ProgramError, RenderbusError, httpx.HTTPError, OSError):
@@ -112,7 +111,7 @@ def main() -> int:
     return _conclusion(tables, list(_leaks(folder)), folder)
 
 
-def _leaks(folder: Path) -> Iterator[Finding]:
+def _leaks(folder: Path) -> Iterator[CheckFailure]:
     """Yield where the access key of a farm of an experiment stands that should not."""
     for farm in folder.rglob("farm/connections.json"):
         place = farm.parent.parent
@@ -121,13 +120,13 @@ def _leaks(folder: Path) -> Iterator[Finding]:
         yield from check_files(place, {key: "the access key"}, private)
 
 
-def _end_of(stopped: Stopped, time_limit: int) -> str:
+def _end_of(stopped: StopSignal, time_limit: int) -> str:
     if stopped.number == signal.SIGALRM:
         return f"It was not done within {time_limit} s. Everything that was started has ended."
-    return "Stopped. Everything that was started has ended."
+    return "StopSignal. Everything that was started has ended."
 
 
-def _conclusion(tables: list[Table], leaks: list[Finding], folder: Path) -> int:
+def _conclusion(tables: list[Table], leaks: list[CheckFailure], folder: Path) -> int:
     """Print what differs and return the exit status."""
     for leak in leaks:
         print(leak, file=sys.stderr)

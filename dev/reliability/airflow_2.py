@@ -17,9 +17,9 @@ _HOST = "127.0.0.1"
 class Airflow2(AirflowInstance):
     """An Airflow 2.11 in a folder, with the parameters of an AirflowInstance."""
 
-    api: ClassVar[str] = "/api/v1"
-    for_run: ClassVar[Mapping[str, Any]] = {}
-    for_mark: ClassVar[Mapping[str, Any]] = {"dry_run": False}
+    path: ClassVar[str] = "/api/v1"
+    run_fields: ClassVar[Mapping[str, Any]] = {}
+    mark_fields: ClassVar[Mapping[str, Any]] = {"dry_run": False}
 
     def environment(self) -> dict[str, str]:
         """Return the environment of its processes."""
@@ -37,7 +37,7 @@ class Airflow2(AirflowInstance):
         }
         return super().environment() | own | dict(self.settings)
 
-    def start(self, seconds: float = 120.0) -> None:
+    def start(self, timeout: float = 120.0) -> None:
         """Make the database, start the three processes and return when the web server serves.
 
         :param seconds: how long the database and the web server may take, each.
@@ -45,12 +45,11 @@ class Airflow2(AirflowInstance):
         """
         # Who comes without a name may do everything.
         (self.home / "webserver_config.py").write_text('AUTH_ROLE_PUBLIC = "Admin"\n')
-        migration = self.run("db-migrate", "db", "migrate", may_end=True)
-        self.programs.wait_until("Airflow's database", lambda: migration.process.poll() == 0, seconds)
+        self._migrate_database(timeout)
         self.run("webserver", "webserver")
         for name in ("scheduler", "triggerer"):
             self.start_component(name)
-        self.programs.wait_until("an answer of Airflow's web server", self._answers, seconds)
+        self.programs.wait_until("an answer of Airflow's web server", self._answers, timeout)
 
     def clear(self, dag_id: str, run_id: str, tasks: Iterable[tuple[str, int]]) -> None:
         """Clear tasks, mapped ones with all their instances: this API knows no others."""

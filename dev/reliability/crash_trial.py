@@ -108,7 +108,7 @@ class Trial:
         submits = render.orders["submit"]
         told = [f"{submits} submit{'s' * (submits != 1)}"]
         told.append("1 charge" if render.cost == COST else f"{render.cost} charged instead of {COST}")
-        result = self.stage.airflow.returned(instance) if instance["state"] == "success" else None
+        result = self.stage.airflow.return_value(instance) if instance["state"] == "success" else None
         right = {
             "number": render.numbers[-1] if render.numbers else None,
             "state": "FINISHED",
@@ -132,7 +132,9 @@ class Trial:
     def instances(self) -> list[dict[str, Any]]:
         """Return the task instances of the last run's renders."""
         path = f"/dags/{_DAG}/dagRuns/{self._run_id}/taskInstances"
-        return [each for each in self.stage.airflow.pages(path, "task_instances") if each["task_id"] == _TASK]
+        return [
+            each for each in self.stage.airflow.get_all(path, "task_instances") if each["task_id"] == _TASK
+        ]
 
     def _life_of(self, instance_id: str) -> Life | None:
         """Return what is known of a task instance; each try has an id of its own."""

@@ -98,7 +98,7 @@ class Run:
 
     def instances(self) -> dict[Slot, dict[str, Any]]:
         """Return the task instances; those of mapped tasks are not there from the first moment."""
-        listed = self.airflow.pages(f"{self.path}/taskInstances", "task_instances")
+        listed = self.airflow.get_all(f"{self.path}/taskInstances", "task_instances")
         found = {(each["task_id"], each["map_index"]): each for each in listed}
         return {
             slot: found[slot.task_id, slot.index] for slot in SLOTS if (slot.task_id, slot.index) in found
@@ -229,7 +229,7 @@ def terminate_workers(run: Run) -> None:
 
 
 def _stop_triggerer(run: Run) -> None:
-    run.stage.programs.stop(run.airflow.components["triggerer"], seconds=60.0)
+    run.stage.programs.terminate(run.airflow.components["triggerer"], timeout=60.0)
 
 
 def restart_triggerer(run: Run) -> None:

@@ -142,16 +142,16 @@ class _Experiment:
         instances = run.instances()
         self._say(f"ended: {kill.name}")
         return run, {
-            slot: run.airflow.returned(instance) if instance["state"] == "success" else None
+            slot: run.airflow.return_value(instance) if instance["state"] == "success" else None
             for slot, instance in instances.items()
         }
 
     def _until(self, run: Run, what: str, condition: Callable[[], bool], seconds: float) -> None:
         """Wait for something; where it does not happen, the table tells of it in the end."""
         try:
-            run.stage.programs.wait_until(what, condition, seconds, pause=0.5)
+            run.stage.programs.wait_until(what, condition, seconds, interval=0.5)
         except ProgramError as late:
-            run.stage.programs.watch()
+            run.stage.programs.raise_if_ended()
             self._say(f"{run.run_id}: {str(late).partition(';')[0]}")
 
     def _wait(self, run: Run, slots: Iterable[Slot]) -> bool:

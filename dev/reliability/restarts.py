@@ -100,7 +100,7 @@ def run(folder: Path, say: Callable[[str], None], *, every: int = 1) -> list[Row
 def _strike(trial: Trial, gathering: Gathering, kill: Kill, say: Callable[[str], None]) -> None:
     """Kill a component when all requests are held that are to be, and start it again."""
     airflow, programs = trial.stage.airflow, trial.stage.programs
-    gathering.wait(programs.watch)
+    gathering.wait(programs.raise_if_ended)
     say(f"{gathering.held} renders are held: the {kill.name} is killed")
     programs.kill(airflow.components[kill.component], alone=kill.alone)
     gathering.release(dead=not kill.alone)

@@ -16,7 +16,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.farm import Farm, ManualClock
-from dev.harness.airflow_instance import AirflowInstance, reading_connections_of
+from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.embedded_farm import settings_of
 from dev.harness.processes import Programs
 from dev.reliability.http_proxy import Relays
@@ -103,7 +103,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         with ExitStack() as ends:
-            self.programs = ends.enter_context(Programs(seconds_to_end=5.0))
+            self.programs = ends.enter_context(Programs(terminate_timeout=5.0))
             self.relays = ends.enter_context(Relays())
             clock: dict[str, Any] = (
                 {"clock": ManualClock(time.time())} if self.speed is None else {"speed": self.speed}
@@ -113,7 +113,7 @@ class Stage:
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")
             self.client = ends.enter_context(Client(settings_of(self.farm.connection())))
-            settings = {**reading_connections_of(self._connections_file), **self.settings}
+            settings = {**connections_file_settings(self._connections_file), **self.settings}
             self.airflow = self.kind(self.folder / "airflow", self.dags, self.programs, settings, self.python)
             if self.worker_rule:
                 port = self.relays.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)

@@ -48,7 +48,7 @@ def killed(trial: Trial) -> None:
 
 def stopped(trial: Trial) -> None:
     """Ask one of them to end."""
-    trial.stage.programs.stop(trial.stage.airflow.components[_ONE], seconds=60.0)
+    trial.stage.programs.terminate(trial.stage.airflow.components[_ONE], timeout=60.0)
 
 
 def paused(trial: Trial) -> None:
@@ -119,7 +119,7 @@ def _case(trial: Trial, number: int, name: str, say: Callable[[str], None]) -> l
 def _stand_alone(trial: Trial) -> None:
     """Let the first triggerer be alone again."""
     airflow, programs = trial.stage.airflow, trial.stage.programs
-    programs.stop(airflow.components[_OTHER], seconds=60.0)
+    programs.terminate(airflow.components[_OTHER], timeout=60.0)
     if airflow.components[_ONE].process.poll() is not None:
         airflow.start_component("triggerer")
 
@@ -153,5 +153,5 @@ def _looks_an_interval(trial: Trial) -> list[int]:
     try:
         trial.stage.programs.wait_until("one look an interval", settled, _SECONDS_PAUSED)
     except ProgramError:
-        trial.stage.programs.watch()
+        trial.stage.programs.raise_if_ended()
     return found

@@ -6,7 +6,7 @@ import json
 import shutil
 from contextlib import contextmanager
 
-from dev.harness.airflow_instance import AirflowInstance, reading_connections_of
+from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.processes import Programs
 
 
@@ -27,12 +27,12 @@ def real_airflow(folder, dags, connections, **settings):
     file.touch(0o600)
     file.write_text(json.dumps(connections))
     settings = {
-        **reading_connections_of(file),
+        **connections_file_settings(file),
         "AIRFLOW__RENDERBUS__POLL_INTERVAL": "1",
         **settings,
     }
     with (
-        Programs(seconds_to_end=5.0) as programs,
+        Programs(terminate_timeout=5.0) as programs,
         AirflowInstance(folder / "home", dags_folder, programs, settings) as airflow,
     ):
         yield airflow
@@ -41,7 +41,7 @@ def real_airflow(folder, dags, connections, **settings):
 def instances(airflow, dag_id, run_id):
     """The task instances of a DAG run, by task id."""
     path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-    return {instance["task_id"]: instance for instance in airflow.pages(path, "task_instances")}
+    return {instance["task_id"]: instance for instance in airflow.get_all(path, "task_instances")}
 
 
 def end_of(airflow, dag_id, run_id, seconds):

@@ -24,7 +24,7 @@ def testbed(tmp_path_factory):
 
 
 def render_task_id_of(testbed, run_id):
-    return testbed.airflow.returned(instances(testbed.airflow, DAG_ID, run_id)["create"])
+    return testbed.airflow.return_value(instances(testbed.airflow, DAG_ID, run_id)["create"])
 
 
 def test_approval_approve_renders_remaining_frames(testbed):
@@ -50,7 +50,7 @@ def test_approval_approve_renders_remaining_frames(testbed):
     assert end_of(testbed.airflow, DAG_ID, "approved", TIMEOUT) == "success"
     tasks = instances(testbed.airflow, DAG_ID, "approved")
     assert tasks["give_up"]["state"] == "skipped"
-    end = testbed.airflow.returned(tasks["wait"])
+    end = testbed.airflow.return_value(tasks["wait"])
     assert (end["render_task_id"], end["state"], end["frames"]["done"]) == (render_task_id, "FINISHED", 24)
     assert client.task_state(render_task_id) == FINISHED
     assert len(list((testbed.farm.output_root / folder).iterdir())) == 24

@@ -81,7 +81,7 @@ class Runs:
     def returned(self, name):
         """What a task returned that succeeded."""
         assert self.instances[name]["state"] == "success", self.log(name)
-        return self.airflow.returned(self.instances[name])
+        return self.airflow.return_value(self.instances[name])
 
     def failed(self, name, *, for_good):
         """The log of a task that failed; for good where it did not use all its tries.
@@ -183,17 +183,17 @@ def test_each_render_is_submitted_once_and_full_speed_asked_for_once(runs):
 
 def test_a_render_sets_its_compositing_going_and_tells_what_it_made(runs):
     airflow = runs.airflow
-    render = airflow.returned(instances(airflow, "render_passes", "run")["render"])
+    render = airflow.return_value(instances(airflow, "render_passes", "run")["render"])
     (run,) = airflow.get("/dags/composite_on_render/dagRuns")["dag_runs"]
     assert run["run_type"] == "asset_triggered"
     assert end_of(airflow, "composite_on_render", run["dag_run_id"], 60) == "success"
     tasks = instances(airflow, "composite_on_render", run["dag_run_id"])
-    (told,) = airflow.returned(tasks["renders"])
+    (told,) = airflow.return_value(tasks["renders"])
     assert told == {
         name: render[name]
         for name in ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
     }
-    made = airflow.returned(tasks["composite"])
+    made = airflow.return_value(tasks["composite"])
     assert (made["render_task_id"], made["cost"]) == (render["render_task_id"], render["cost"])
     pictures = sorted(Path(made["folder"]).iterdir())
     assert [picture.name for picture in pictures] == [

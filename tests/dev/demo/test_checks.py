@@ -9,9 +9,9 @@ import pytest
 
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
 from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
-from dev.demo.checks import check_connection_form, check_returned, check_run
-from dev.demo.nightly_expectations import CONTACT_SHEET, CREATE, INSTANCES, PREVIEW, SHOTS, WAIT
-from dev.demo.run_monitor import Result
+from dev.demo.checks import check_connection_form, check_return_values, check_run
+from dev.demo.nightly_expectations import CONTACT_SHEET, CREATE, DAG_ID, INSTANCES, PREVIEW, SHOTS, WAIT
+from dev.demo.run_monitor import RunResult
 from dev.harness.airflow_instance import AirflowInstance
 from dev.harness.processes import Programs
 
@@ -27,21 +27,21 @@ def airflow(tmp_path):
 
 @pytest.fixture
 def result():
-    numbers = {index: FIRST + index for index in range(len(SHOTS))}
-    ends = {
+    ids = {index: FIRST + index for index in range(len(SHOTS))}
+    renders = {
         (WAIT, index): {
-            "render_task_id": number,
+            "render_task_id": render_task_id,
             "state": "FINISHED",
             "frames": ALL_DONE,
             "cost": "0.54",
             "duration_seconds": 13.0,
-            "output_folders": [f"{number}_{SHOTS[index]}"],
+            "output_folders": [f"{render_task_id}_{SHOTS[index]}"],
         }
-        for index, number in numbers.items()
+        for index, render_task_id in ids.items()
     }
-    return Result(
+    return RunResult(
         state="success",
-        others=(),
+        other_runs=(),
         instances={
             (task_id, index): {
                 "dag_id": "nightly_render",
@@ -53,47 +53,54 @@ def result():
             }
             for task_id, index in INSTANCES
         },
-        returned=ends
-        | {(CREATE, index): number for index, number in numbers.items()}
+        return_values=renders
+        | {(CREATE, index): render_task_id for index, render_task_id in ids.items()}
         | {(CONTACT_SHEET, -1): "sheet.png", (PREVIEW, -1): "preview.webp"},
         tasks={
-            number: TaskInfo(number, 25, scene_name=f"{SHOTS[index]}.blend", render_consume=Decimal("0.54"))
-            for index, number in numbers.items()
+            render_task_id: TaskInfo(
+                render_task_id, 25, scene_name=f"{SHOTS[index]}.blend", render_consume=Decimal("0.54")
+            )
+            for index, render_task_id in ids.items()
         },
     )
 
 
-def test_a_good_run_passes(result, airflow):
-    assert not list(check_run(result, airflow))
-    assert not list(check_returned(result, LOG))
+def test_checks_correct_run_passes(result, airflow):
+    assert not list(check_run(result, airflow, DAG_ID, INSTANCES))
+    assert not list(check_return_values(result, LOG))
 
 
-def test_a_failed_run_and_a_second_run_are_found(result, airflow):
-    bad = replace(result, state="failed", others=("manual__1 (queued)",))
-    assert [finding.found for finding in check_run(bad, airflow)] == ["failed", "also manual__1 (queued)"]
+def test_check_run_failed_and_second_runs_are_found(result, airflow):
+    bad = replace(result, state="failed", other_runs=("manual__1 (queued)",))
+    assert [failure.actual for failure in check_run(bad, airflow, DAG_ID, INSTANCES)] == [
+        "failed",
+        "also manual__1 (queued)",
+    ]
 
 
-def test_a_missing_map_index_is_found(result, airflow):
+def test_check_run_missing_map_index_is_found(result, airflow):
     instances = {key: value for key, value in result.instances.items() if key != (WAIT, 2)}
-    (finding,) = check_run(replace(result, instances=instances), airflow)
-    assert "render_shot.wait[2]" in finding.expected
-    assert "render_shot.wait[2]" not in finding.found
+    (failure,) = check_run(replace(result, instances=instances), airflow, DAG_ID, INSTANCES)
+    assert "render_shot.wait[2]" in failure.expected
+    assert "render_shot.wait[2]" not in failure.actual
 
 
-def test_a_task_that_did_not_succeed_is_found_with_its_log(result, airflow):
+def test_check_run_failed_task_is_found_with_its_log(result, airflow):
     failed = {**result.instances[WAIT, 1], "state": "failed", "try_number": 2}
     log = airflow.task_log(failed)
     log.parent.mkdir(parents=True)
-    error = {"event": "Task failed", "error_detail": [{"exc_type": "OSError", "exc_value": "no room left"}]}
+    error = {"event": "Task failed", "error_detail": [{"exc_type": "OSError", "exc_value": "no space left"}]}
     log.write_text(
         "".join(f"{json.dumps(line)}\n" for line in ({"event": "begun"}, error, {"event": "ended"}))
     )
-    (finding,) = check_run(replace(result, instances={**result.instances, (WAIT, 1): failed}), airflow)
-    assert str(finding).splitlines() == [
+    (failure,) = check_run(
+        replace(result, instances={**result.instances, (WAIT, 1): failed}), airflow, DAG_ID, INSTANCES
+    )
+    assert str(failure).splitlines() == [
         "render_shot.wait[1]",
         "  expected  success",
-        "  found     failed, OSError: no room left",
-        f"  look at   {log}",
+        "  actual    failed, OSError: no space left",
+        f"  see       {log}",
     ]
     assert log.match(
         "dag_id=nightly_render/run_id=scheduled__1/task_id=render_shot.wait/map_index=1/attempt=2.log"
@@ -113,34 +120,34 @@ def test_a_task_that_did_not_succeed_is_found_with_its_log(result, airflow):
     ],
     ids=str,
 )
-def test_a_wrong_end_is_found(change, result):
-    returned = {**result.returned, (WAIT, 1): {**result.returned[WAIT, 1], **change}}
-    (finding,) = check_returned(replace(result, returned=returned), LOG)
-    assert finding.subject == "the end of sh020"
+def test_check_return_values_wrong_result_is_found(change, result):
+    return_values = {**result.return_values, (WAIT, 1): {**result.return_values[WAIT, 1], **change}}
+    (failure,) = check_return_values(replace(result, return_values=return_values), LOG)
+    assert failure.subject == "the result of sh020"
 
 
-def test_a_render_that_cost_nothing_is_found(result):
+def test_check_return_values_render_without_cost_is_found(result):
     task = replace(result.tasks[FIRST], render_consume=Decimal(0))
-    returned = {**result.returned, (WAIT, 0): {**result.returned[WAIT, 0], "cost": "0"}}
-    bad = replace(result, returned=returned, tasks={**result.tasks, FIRST: task})
-    assert [finding.subject for finding in check_returned(bad, LOG)] == ["the cost of sh010"]
+    return_values = {**result.return_values, (WAIT, 0): {**result.return_values[WAIT, 0], "cost": "0"}}
+    bad = replace(result, return_values=return_values, tasks={**result.tasks, FIRST: task})
+    assert [failure.subject for failure in check_return_values(bad, LOG)] == ["the cost of sh010"]
 
 
-@pytest.mark.parametrize("number", [None, "35000002", FIRST, 36_000_000])
-def test_a_shot_without_a_task_of_its_own_is_found(number, result):
-    returned = {**result.returned, (CREATE, 1): number}
+@pytest.mark.parametrize("render_task_id", [None, "35000002", FIRST, 36_000_000])
+def test_check_return_values_shot_without_a_task_of_its_own_is_found(render_task_id, result):
+    return_values = {**result.return_values, (CREATE, 1): render_task_id}
     assert "of sh020" in [
-        finding.expected for finding in check_returned(replace(result, returned=returned), LOG)
+        failure.expected for failure in check_return_values(replace(result, return_values=return_values), LOG)
     ]
 
 
-def test_a_wait_that_returned_nothing_is_found(result):
-    returned = {key: value for key, value in result.returned.items() if key != (WAIT, 2)}
-    findings = list(check_returned(replace(result, returned=returned), LOG))
-    assert {finding.subject for finding in findings} == {"the end of sh030"}
+def test_check_return_values_missing_result_is_found(result):
+    return_values = {key: value for key, value in result.return_values.items() if key != (WAIT, 2)}
+    failures = list(check_return_values(replace(result, return_values=return_values), LOG))
+    assert {failure.subject for failure in failures} == {"the result of sh030"}
 
 
-def test_a_connection_form_that_lacks_something_is_found():
+def test_check_connection_form_incomplete_form_is_found():
     form = {
         "standard_fields": {
             name: {"title": title} for name, title in UI_FIELD_BEHAVIOUR["relabeling"].items()
@@ -149,6 +156,6 @@ def test_a_connection_form_that_lacks_something_is_found():
     }
     assert not list(check_connection_form(form, LOG))
     for part in form:
-        (finding,) = check_connection_form({**form, part: None}, LOG)
-        assert finding.look_at == LOG
+        (failure,) = check_connection_form({**form, part: None}, LOG)
+        assert failure.path == LOG
     assert len(list(check_connection_form({}, LOG))) == 2

@@ -16,8 +16,8 @@ def picture(size=FRAME_SIZE, step=0):
     return image
 
 
-def subjects(findings):
-    return [finding.subject for finding in findings]
+def subjects(failures):
+    return [failure.subject for failure in failures]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def save_preview(path, images):
     return path
 
 
-def test_good_frames_pass(frames):
+def test_check_frames_correct_frames_pass(frames):
     assert not list(check_frames("sh010", frames))
 
 
@@ -58,39 +58,39 @@ def test_good_frames_pass(frames):
     ],
     ids=["missing", "empty", "cut off", "blank", "too small", "JPEG", "another shot's"],
 )
-def test_a_bad_frame_is_found(spoil, frames):
+def test_check_frames_bad_frame_is_found(spoil, frames):
     spoil(frames / "sh010_0007.png")
     assert len(list(check_frames("sh010", frames))) == 1
 
 
-def test_a_missing_folder_is_found(tmp_path):
+def test_check_frames_missing_folder_is_found(tmp_path):
     assert subjects(check_frames("sh010", tmp_path / "none")) == ["frames of sh010"]
 
 
-def test_a_good_contact_sheet_passes(sheet, tmp_path):
+def test_check_contact_sheet_correct_sheet_passes(sheet, tmp_path):
     sheet.save(tmp_path / "sheet.png")
     assert not list(check_contact_sheet(tmp_path / "sheet.png"))
 
 
-def test_a_shot_that_is_not_on_the_contact_sheet_is_found(sheet, tmp_path):
+def test_check_contact_sheet_without_a_shot_is_found(sheet, tmp_path):
     sheet.paste("#16181d", (0, 100, 700, 200))
     sheet.save(tmp_path / "sheet.png")
     assert subjects(check_contact_sheet(tmp_path / "sheet.png")) == ["sh020 on the contact sheet"]
 
 
-def test_a_contact_sheet_that_is_missing_or_small_is_found(tmp_path):
+def test_check_contact_sheet_missing_or_small_is_found(tmp_path):
     assert subjects(check_contact_sheet(tmp_path / "none.png")) == ["none.png"]
     picture((120, 120)).save(tmp_path / "small.png")
     assert "size of the contact sheet" in subjects(check_contact_sheet(tmp_path / "small.png"))
 
 
-def test_a_good_preview_passes(tmp_path):
+def test_check_preview_correct_preview_passes(tmp_path):
     path = save_preview(tmp_path / "preview.webp", [picture(step=step) for step in range(ALL_FRAMES)])
     assert not list(check_preview(path))
 
 
 @pytest.mark.parametrize(
-    ("images", "found"),
+    ("images", "actual"),
     [
         ([picture(step=step) for step in range(ALL_FRAMES - 1)], "71"),
         (
@@ -102,6 +102,6 @@ def test_a_good_preview_passes(tmp_path):
     ],
     ids=["one short", "one blank", "does not move", "too small"],
 )
-def test_a_bad_preview_is_found(images, found, tmp_path):
-    (finding,) = check_preview(save_preview(tmp_path / "preview.webp", images))
-    assert finding.found == found
+def test_check_preview_bad_preview_is_found(images, actual, tmp_path):
+    (failure,) = check_preview(save_preview(tmp_path / "preview.webp", images))
+    assert failure.actual == actual

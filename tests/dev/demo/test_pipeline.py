@@ -1,4 +1,4 @@
-"""What the pipeline demo finds wrong: with what was sent, fetched and composited."""
+"""The pipeline demo's checks of what was sent, fetched and composited."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ def composites(tmp_path, frames):
     return folder
 
 
-def test_nothing_is_wrong(farm, frames, composites, tmp_path):
-    project = pipeline._put_project(tmp_path / "project")
+def test_pipeline_checks_correct_run_has_no_failures(farm, frames, composites, tmp_path):
+    pipeline.extra_env(tmp_path)
+    project = tmp_path / "project"
     for name, content in pipeline.ASSETS.items():
         path = farm.storage / "input/10201-100001" / str(project / name).lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,15 +56,15 @@ def test_nothing_is_wrong(farm, frames, composites, tmp_path):
     assert not list(pipeline._check_composites(frames, composites))
 
 
-def test_a_scene_that_did_not_arrive(farm, tmp_path):
-    found = list(pipeline._check_sent(farm, tmp_path / "project"))
-    assert [finding.subject for finding in found] == [
+def test_check_sent_missing_scene_is_found(farm, tmp_path):
+    failures = list(pipeline._check_sent(farm, tmp_path / "project"))
+    assert [failure.subject for failure in failures] == [
         f"{name} in the input storage" for name in pipeline.ASSETS
     ]
 
 
 @pytest.mark.parametrize("change", ["missing", "cut", "too many"])
-def test_frames_that_are_not_the_farms(farm, frames, change):
+def test_check_fetched_frames_unlike_the_farms_are_found(farm, frames, change):
     frame = frames / "1_sh020/sh020_depth_0001.png"
     if change == "missing":
         frame.unlink()
@@ -74,12 +75,12 @@ def test_frames_that_are_not_the_farms(farm, frames, change):
     assert len(list(pipeline._check_fetched(farm, frames))) == 1
 
 
-def test_a_composite_that_is_not_the_beauty_render(frames, composites):
+def test_check_composites_unlike_the_beauty_render_is_found(frames, composites):
     path = composites / "sh020_0001.png"
     with Image.open(path) as picture:
         wrong = picture.copy()
     red, green, blue = wrong.getpixel((5, 5))
     wrong.putpixel((5, 5), (red, (green + 2) % 256, blue))
     wrong.save(path)
-    (finding,) = pipeline._check_composites(frames, composites)
-    assert finding.found == "off by 2"
+    (failure,) = pipeline._check_composites(frames, composites)
+    assert failure.actual == "off by 2"

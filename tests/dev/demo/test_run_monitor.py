@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
-from dev.demo.nightly_expectations import CREATE, UPLOAD
-from dev.demo.run_monitor import Follower
+from dev.demo.nightly_expectations import CREATE, DAG_ID, UPLOAD
+from dev.demo.run_monitor import RunMonitor
 
 RUN = {
     "dag_run_id": "scheduled__1",
@@ -12,22 +10,22 @@ RUN = {
     "run_after": "2026-11-22T02:00:00Z",
     "start_date": "2026-11-22T16:00:00Z",
 }
-NUMBER = 35_000_001
+TASK_ID = 35_000_001
 
 
-class Airflow:
-    """Answers as Airflow's REST API would, a state of the run at each look."""
+class FakeAirflow:
+    """Answers like Airflow's REST API, with another state of the run at each poll."""
 
-    def __init__(self, *looks, beside=()):
-        self.looks = list(looks)
-        self.beside = list(beside)
+    def __init__(self, *polls, other_runs=()):
+        self.polls = list(polls)
+        self.other_runs = list(other_runs)
         self.read = []
 
     def get(self, path, **parameters):
         self.read.append(path)
         if path.endswith("/dagRuns"):
-            state, self.created = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-            return {"dag_runs": [{**RUN, "state": state}, *self.beside] if state else []}
+            state, self.created = self.polls.pop(0) if len(self.polls) > 1 else self.polls[0]
+            return {"dag_runs": [{**RUN, "state": state}, *self.other_runs] if state else []}
         if path.endswith("/taskInstances"):
             return {
                 "task_instances": [
@@ -37,66 +35,67 @@ class Airflow:
             }
         assert path.endswith(f"/{CREATE}/xcomEntries/return_value")
         assert parameters == {"map_index": 0}
-        return {"value": NUMBER}
+        return {"value": TASK_ID}
 
 
-class Renderfarm:
-    """Answers what it is asked of a task, another answer at each look."""
+class FakeFarm:
+    """Answers queries of a task, with another answer at each poll."""
 
-    def __init__(self, *looks):
-        self.looks = list(looks)
+    def __init__(self, *polls):
+        self.polls = list(polls)
 
     def send(self, call):
         assert call.name == "query_task_info"
-        return {NUMBER: self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]}
+        return {TASK_ID: self.polls.pop(0) if len(self.polls) > 1 else self.polls[0]}
 
 
-@pytest.fixture(autouse=True)
-def _no_pause(monkeypatch):
-    monkeypatch.setattr("dev.demo.run_monitor._PAUSE", 0)
+def monitor(airflow, farm):
+    return RunMonitor(airflow, farm, DAG_ID, CREATE, (CREATE,), sleep=lambda seconds: None)
 
 
 def task(done, status=5, scene="sh010.blend"):
-    return TaskInfo(NUMBER, status, scene_name=scene, total_frames=24, done_frames=done)
+    return TaskInfo(TASK_ID, status, scene_name=scene, total_frames=24, done_frames=done)
 
 
-def test_each_change_of_a_shot_is_told_once():
-    airflow = Airflow((None, None), ("queued", None), *[("running", "success")] * 4, ("success", "success"))
-    farm = Renderfarm(task(0, 0, scene=None), task(3), task(3), task(9), task(24, 25))
+def test_run_monitor_changes_are_yielded_once():
+    airflow = FakeAirflow(
+        (None, None), ("queued", None), *[("running", "success")] * 4, ("success", "success")
+    )
+    farm = FakeFarm(task(0, 0, scene=None), task(3), task(3), task(9), task(24, 25))
 
-    told = [[str(shot).split() for shot in changed] for changed in Follower(airflow, farm).follow()]
+    changes = [[str(shot).split() for shot in shots] for shots in monitor(airflow, farm).changes()]
 
-    number = str(NUMBER)
-    assert told == [
+    task_id = str(TASK_ID)
+    assert changes == [
         [],
         [],
         [],
-        [["sh010", number, "rendering", "3/24", "0.00"]],
+        [["sh010", task_id, "rendering", "3/24", "0.00"]],
         [],
-        [["sh010", number, "rendering", "9/24", "0.00"]],
-        [["sh010", number, "finished", "24/24", "0.00"]],
+        [["sh010", task_id, "rendering", "9/24", "0.00"]],
+        [["sh010", task_id, "finished", "24/24", "0.00"]],
     ]
 
 
-def test_the_result_holds_states_returns_and_the_farms_tasks():
-    follower = Follower(Airflow(("success", "success")), Renderfarm(task(24, 25)))
-    list(follower.follow())
+def test_run_monitor_result_holds_states_return_values_and_tasks():
+    run = monitor(FakeAirflow(("success", "success")), FakeFarm(task(24, 25)))
+    list(run.changes())
 
-    result = follower.result()
+    result = run.result()
 
     assert result.state == "success"
     assert {key: value["state"] for key, value in result.instances.items()} == {
         (CREATE, 0): "success",
         (UPLOAD, 0): "success",
     }
-    assert result.returned == {(CREATE, 0): NUMBER}
-    assert result.tasks == {NUMBER: task(24, 25)}
-    assert result.others == ()
+    assert result.return_values == {(CREATE, 0): TASK_ID}
+    assert result.tasks == {TASK_ID: task(24, 25)}
+    assert result.other_runs == ()
 
 
-def test_a_run_that_somebody_made_beside_is_told_but_not_the_next_nights():
+def test_run_monitor_other_runs_exclude_the_next_nights():
     manual = {**RUN, "dag_run_id": "manual__1", "run_type": "manual", "state": "queued"}
     tonight = {**RUN, "dag_run_id": "scheduled__2", "run_after": "2026-11-23T02:00:00Z", "state": "queued"}
-    follower = Follower(Airflow(("success", None), beside=[manual, tonight]), Renderfarm(task(0)))
-    list(follower.follow())
-    assert follower.result().others == ("manual__1 (queued)",)
+    run = monitor(FakeAirflow(("success", None), other_runs=[manual, tonight]), FakeFarm(task(0)))
+    list(run.changes())
+    assert run.result().other_runs == ("manual__1 (queued)",)

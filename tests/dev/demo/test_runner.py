@@ -6,17 +6,16 @@ import signal
 import pytest
 
 from dev.demo.runner import _wait_for_ctrl_c
-from dev.harness.processes import Stopped
+from dev.harness.processes import StopSignal
 
 
 @pytest.mark.parametrize(
-    ("number", "goes_on"),
-    [(signal.SIGINT, contextlib.nullcontext()), (signal.SIGTERM, pytest.raises(Stopped))],
+    ("number", "expectation"),
+    [(signal.SIGINT, contextlib.nullcontext()), (signal.SIGTERM, pytest.raises(StopSignal))],
 )
-def test_a_demo_that_is_kept_goes_on_to_its_checks_at_ctrl_c(number, goes_on, monkeypatch):
+def test_wait_for_ctrl_c_signal_other_than_ctrl_c_stops_the_demo(number, expectation):
     def pause():
-        raise Stopped(number)
+        raise StopSignal(number)
 
-    monkeypatch.setattr("signal.pause", pause)
-    with goes_on:
-        _wait_for_ctrl_c()
+    with expectation:
+        _wait_for_ctrl_c(pause)

@@ -20,8 +20,8 @@ KEY = "k3y/with+odd=signs&0123456789abcdef"
 SECRETS = {"another": "a transfer password", KEY: "the access key"}
 
 
-def found(folder, private=()):
-    return [finding.look_at for finding in check_files(folder, SECRETS, private)]
+def leaks(folder, private=()):
+    return [failure.path for failure in check_files(folder, SECRETS, private)]
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,19 @@ def found(folder, private=()):
         *(base64.urlsafe_b64encode(b"id:"[:before] + KEY.encode()).decode() for before in range(4)),
     ],
 )
-def test_a_planted_key_is_found_in_each_notation(text, tmp_path):
+def test_check_files_key_in_each_encoding_is_found(text, tmp_path):
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "innocent.log").write_text("nothing here")
     file = tmp_path / "deep" / "er" / "task.log"
     file.write_bytes(b"\xff\x00binary " + text.encode() + b" and more")
 
-    (finding,) = check_files(tmp_path, SECRETS, ())
+    (failure,) = check_files(tmp_path, SECRETS, ())
 
-    assert (finding.subject, finding.look_at) == ("the access key", file)
-    assert KEY not in str(finding)
+    assert (failure.subject, failure.path) == ("the access key", file)
+    assert KEY not in str(failure)
 
 
-def test_what_the_embedded_farm_hands_out_is_searched_for(tmp_path):
+def test_embedded_farm_secrets_include_what_it_returns(tmp_path):
     storage, log = tmp_path / "farm", tmp_path / "farm.log"
     farm = EmbeddedFarm(storage, log)
     with Programs() as programs:
@@ -57,12 +57,12 @@ def test_what_the_embedded_farm_hands_out_is_searched_for(tmp_path):
     assert sorted(secrets.values()) == [*["a transfer password"] * 6, "the access key"]
     assert not list(check_files(tmp_path, secrets, farm.private_files))
     for secret in secrets:
-        log.write_text(f"the answer was {secret}")
-        (finding,) = check_files(tmp_path, secrets, farm.private_files)
-        assert (finding.subject, finding.look_at) == (secrets[secret], log)
+        log.write_text(f"the response was {secret}")
+        (failure,) = check_files(tmp_path, secrets, farm.private_files)
+        assert (failure.subject, failure.path) == (secrets[secret], log)
 
 
-def test_the_key_is_found_in_a_database_where_it_is_scattered_over_pages(tmp_path):
+def test_check_files_key_scattered_over_database_pages_is_found(tmp_path):
     path = tmp_path / "airflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("pragma page_size = 512")
@@ -72,40 +72,40 @@ def test_the_key_is_found_in_a_database_where_it_is_scattered_over_pages(tmp_pat
         )
         database.execute("delete from xcom where instr(cast(value as blob), ?) < 0", (KEY,))
         database.commit()
-    assert found(tmp_path) == [path]
+    assert leaks(tmp_path) == [path]
 
 
-def test_a_blob_in_a_database_is_searched(tmp_path):
+def test_check_files_key_in_database_blob_is_found(tmp_path):
     path = tmp_path / "airflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("create table trigger (kwargs blob)")
         database.execute("insert into trigger values (?)", (KEY.encode(),))
         database.commit()
-    assert found(tmp_path) == [path]
+    assert leaks(tmp_path) == [path]
 
 
 @pytest.mark.parametrize(
     "dump", ["signature: {}", "{{'signature': '{}'}}", '"Signature": "{}"', "signature={}"]
 )
-def test_a_signature_in_a_dump_of_a_request_is_found(dump, tmp_path):
+def test_check_files_signature_in_dump_of_request_is_found(dump, tmp_path):
     log = tmp_path / "task.log"
     log.write_text("headers " + dump.format(base64.b64encode(bytes(range(32))).decode()))
-    assert found(tmp_path) == [log]
+    assert leaks(tmp_path) == [log]
     log.write_text("The signature has expired; the signature is made anew.")
-    assert found(tmp_path) == []
+    assert leaks(tmp_path) == []
 
 
-def test_the_farms_own_files_may_hold_the_key_if_only_their_owner_may_read_them(tmp_path):
+def test_check_files_private_file_must_be_readable_by_its_owner_only(tmp_path):
     account = tmp_path / "account.json"
     account.write_text(KEY)
     account.chmod(0o600)
-    assert not found(tmp_path, {account})
+    assert not leaks(tmp_path, {account})
     account.chmod(0o640)
-    assert found(tmp_path, {account}) == [account]
+    assert leaks(tmp_path, {account}) == [account]
 
 
 @pytest.mark.parametrize("place", ["argument", "variable"])
-def test_a_key_on_a_command_line_or_in_an_environment_is_found(place, tmp_path):
+def test_check_processes_key_on_command_line_or_in_environment_is_found(place, tmp_path):
     command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
     environment = dict(os.environ)
     if place == "argument":
@@ -114,22 +114,22 @@ def test_a_key_on_a_command_line_or_in_an_environment_is_found(place, tmp_path):
         environment["AIRFLOW_CONN_X"] = quote(KEY, safe="")
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        (finding,) = check_processes([psutil.Process(process.pid)], SECRETS, tmp_path)
+        (failure,) = check_processes([psutil.Process(process.pid)], SECRETS, tmp_path)
         process.stdin.close()
-    assert KEY not in str(finding)
+    assert KEY not in str(failure)
 
 
-def test_a_clean_process_and_one_that_is_gone_are_clean(tmp_path):
+def test_check_processes_without_key_or_gone_are_clean(tmp_path):
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         gone = psutil.Process(process.pid)
     assert not list(check_processes([psutil.Process(), gone], SECRETS, tmp_path))
 
 
-def test_a_secret_among_a_triggers_arguments_is_found(tmp_path):
+def test_check_triggers_secret_in_arguments_is_found(tmp_path):
     clean = '{"renderbus_conn_id": "renderbus_default"}'
     assert not list(check_triggers([clean], SECRETS, tmp_path))
-    (finding,) = check_triggers([clean, json.dumps({"key": KEY})], SECRETS, tmp_path)
-    assert finding.subject == "the access key"
-    assert KEY not in str(finding)
-    (finding,) = check_triggers([], SECRETS, tmp_path)
-    assert finding.subject == "triggers"
+    (failure,) = check_triggers([clean, json.dumps({"key": KEY})], SECRETS, tmp_path)
+    assert failure.subject == "the access key"
+    assert KEY not in str(failure)
+    (failure,) = check_triggers([], SECRETS, tmp_path)
+    assert failure.subject == "triggers"
