@@ -1,9 +1,9 @@
-"""Renders that tests send to the farm."""
+"""A task.json for tests."""
 
 from __future__ import annotations
 
 
-def task_json(shot: str = "sh010", frames: str = "1-4[1]") -> dict:
+def make_task_json(shot: str = "sh010", frames: str = "1-4[1]") -> dict:
     return {
         "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {}},
         "task_info": {"cg_id": "2007", "input_cg_file": f"/mnt/{shot}.blend"},

@@ -12,7 +12,7 @@ from airflow_provider_renderbus.api.models import account as account_models
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 from tests.transfer_command import transfer_command
 
 
@@ -32,7 +32,7 @@ def client(settings):
 def created(client):
     """The number of a task that has its task.json and is not submitted."""
     number = client.send(calls.create_task()).ids[0]
-    client.send(calls.upload_task_json(number, json.dumps(task_json())))
+    client.send(calls.upload_task_json(number, json.dumps(make_task_json())))
     return number
 
 

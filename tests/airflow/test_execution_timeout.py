@@ -19,7 +19,7 @@ from airflow_provider_renderbus.renders.results import timed_out
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
 from tests.airflow.deferring import deferred, submit
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection", "no_pause_before_a_stop")
 
@@ -154,4 +154,6 @@ class Store(dict):
 
 
 def render():
-    return RenderbusRenderOperator(task_id="render", task_json=task_json(), deferrable=True, poll_interval=60)
+    return RenderbusRenderOperator(
+        task_id="render", task_json=make_task_json(), deferrable=True, poll_interval=60
+    )

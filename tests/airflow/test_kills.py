@@ -26,7 +26,7 @@ from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from tests.airflow.context import TaskInstance, context
 from tests.airflow.deferring import deferred, submit
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection", "no_pause_before_a_stop")
 CALLS_ON_KILL = hasattr(BaseTrigger, "on_kill")
@@ -147,7 +147,7 @@ class TestInTriggerer:
             each for count in (100, 100, 50) for each in client.send(calls.create_task(count=count)).ids
         ]
         for render_task_id in render_task_ids:
-            client.send(calls.upload_task_json(render_task_id, json.dumps(task_json())))
+            client.send(calls.upload_task_json(render_task_id, json.dumps(make_task_json())))
             client.send(calls.submit_task(render_task_id))
 
         async def kill_all():

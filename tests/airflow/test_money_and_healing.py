@@ -17,11 +17,11 @@ from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperat
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import STEP, WholeTask
 from tests.farm.raw_client import maya_job
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
 FRAMES = "1-8[1]"
-JOBS = {"plain": task_json(frames=FRAMES), "layered": maya_job(frames=FRAMES)}
+JOBS = {"plain": make_task_json(frames=FRAMES), "layered": maya_job(frames=FRAMES)}
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ class TestTestFrames:
     @pytest.fixture
     def created(self, client):
         number = client.send(calls.create_task()).ids[0]
-        job = task_json(frames=FRAMES)
+        job = make_task_json(frames=FRAMES)
         job["task_info"] |= {"pre_frames": "101", "stop_after_test": "1"}
         client.send(calls.upload_task_json(number, json.dumps(job)))
         return number

@@ -13,7 +13,7 @@ from airflow_provider_renderbus.operators.tasks import (
 )
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult, summary
 from tests.airflow.context import context
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -39,7 +39,7 @@ def test_wrong_arguments_fail_without_a_retry():
         RenderbusCreateTaskOperator(task_id="create", priority=1).execute(context())
 
 
-@pytest.mark.parametrize("given", [task_json(), json.dumps(task_json())], ids=["mapping", "text"])
+@pytest.mark.parametrize("given", [make_task_json(), json.dumps(make_task_json())], ids=["mapping", "text"])
 def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client, created, given):
     upload = RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=created, task_json=given)
     sizes = upload.execute(context())

@@ -10,7 +10,7 @@ from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.transfer.command import TransferArguments
 from tests.airflow.context import TaskInstance, context
 from tests.airflow.run_to_completion import STEP, WholeTask
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection", "transfers")
 
@@ -41,7 +41,7 @@ def rendered(request, farm, scene, tmp_path, hook_sleeps):
             lambda: RenderbusRenderOperator(
                 **{
                     "task_id": "render",
-                    "task_json": task_json(),
+                    "task_json": make_task_json(),
                     "assets": [str(scene.parent)],
                     "download_folder": str(tmp_path / "frames"),
                     "deferrable": deferrable,

@@ -15,7 +15,7 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.context import TaskInstance, context
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -49,7 +49,7 @@ class AirflowTask:
         return values if self.store is None else {**values, "task_state_store": self.store}
 
     def operator(self, **options):
-        arguments = {"task_json": task_json(), "artist": "Ada", **options}
+        arguments = {"task_json": make_task_json(), "artist": "Ada", **options}
         return RenderbusRenderOperator(task_id="render", poll_interval=60, retries=2, **arguments)
 
     def try_once(self, **options):
@@ -126,7 +126,7 @@ def test_render_cleared_after_success_renders_again(airflow_task, submitted_ids)
 
 
 def test_render_cleared_after_successful_pause_renders_again(airflow_task, submitted_ids):
-    paused = task_json()
+    paused = make_task_json()
     paused["task_info"] |= {"pre_frames": "100", "stop_after_test": "1"}
     options = {"task_json": paused, "on_test_frames_done": "succeed"}
     first = airflow_task.try_once(**options)

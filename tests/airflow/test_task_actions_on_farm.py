@@ -12,7 +12,7 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.operators import task_actions
 from tests.airflow.context import context
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -105,7 +105,7 @@ def test_set_priority_and_machine_limit_are_applied(act, info):
 
 
 def test_full_speed_after_test_frames_finishes_the_render(client, farm):
-    content = task_json()
+    content = make_task_json()
     content["task_info"] |= {"pre_frames": "100", "stop_after_test": "1"}
     task_id = client.send(calls.create_task()).ids[0]
     client.send(calls.upload_task_json(task_id, json.dumps(content)))

@@ -10,7 +10,7 @@ from airflow_provider_renderbus.api.models.analysis import read_error_detail
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.tasks import RenderbusUploadTaskJsonOperator
 from tests.airflow.context import context
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -32,7 +32,7 @@ def uploaded(monkeypatch):
 
 def upload(task_id, **files):
     operator = RenderbusUploadTaskJsonOperator(
-        task_id="upload", render_task_id=task_id, **{"task_json": task_json(), **files}
+        task_id="upload", render_task_id=task_id, **{"task_json": make_task_json(), **files}
     )
     return operator.execute(context())
 
@@ -80,7 +80,7 @@ def test_upload_hardware_and_project_are_set_by_name(client, created, uploaded):
 
 
 def test_upload_hardware_without_software_fails(created):
-    content = task_json()
+    content = make_task_json()
     del content["task_info"]["cg_id"]
     with pytest.raises(AirflowFailException, match="cg_id"):
         upload(created, task_json=content, hardware={"ram": 64})
@@ -108,5 +108,5 @@ def test_upload_enforced_finding_fails(created, uploaded, monkeypatch, caplog, k
 
 
 def test_upload_unknown_field_is_a_warning(created, caplog):
-    upload(created, task_json={**task_json(), "mood": "good"})
+    upload(created, task_json={**make_task_json(), "mood": "good"})
     assert "mood" in caplog.text

@@ -21,7 +21,7 @@ from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.scripted_server import HALF, RESET, RESET_UNREAD, SILENCE, Answer, envelope
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 PROFILE = calls.query_user_profile()
 SUBMIT = calls.submit_task(7)
@@ -241,7 +241,9 @@ async def test_httpx_has_a_line_for_a_request_only_where_it_is_asked_to(
 def test_a_whole_render_on_the_farm(sender, farm, settings):
     (created,) = sender.send(settings, calls.create_task(labels=["夜间"]))
     (number,) = created.ids
-    sender.send(settings, calls.upload_task_json(number, json.dumps(task_json())), calls.submit_task(number))
+    sender.send(
+        settings, calls.upload_task_json(number, json.dumps(make_task_json())), calls.submit_task(number)
+    )
     farm.advance(3600)
     task = sender.send(settings, calls.query_task_info([number]))[0][number]
     assert task.is_terminal

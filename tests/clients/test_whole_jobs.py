@@ -15,14 +15,14 @@ from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 STEP, MOST_STEPS = 30, 200
 LAYERS = ("beauty", "shadow")
 
 
 def plain(frames, **info):
-    content = task_json(frames=frames)
+    content = make_task_json(frames=frames)
     content["task_info"] |= info
     return content
 

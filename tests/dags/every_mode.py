@@ -20,7 +20,7 @@ from airflow_provider_renderbus.sensors.conditions import (
     RenderbusOutputSensor,
 )
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 NUMBER = "{{ ti.xcom_pull(task_ids='create') }}"
 SENSORS = {
@@ -41,7 +41,7 @@ def write_down(returned):
 def every_mode():
     create = RenderbusCreateTaskOperator(task_id="create", labels=["{{ dag.dag_id }}"])
     upload = RenderbusUploadTaskJsonOperator(
-        task_id="upload", render_task_id=NUMBER, task_json=task_json("{{ dag.dag_id }}")
+        task_id="upload", render_task_id=NUMBER, task_json=make_task_json("{{ dag.dag_id }}")
     )
     submit = RenderbusSubmitTaskOperator(
         task_id="submit",

@@ -27,7 +27,7 @@ from airflow_provider_renderbus.operators.transfers import (
     RenderbusListOutputsOperator,
     RenderbusUploadAssetsOperator,
 )
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 # In this order, on the farm whose time stands still; the last two take one of the tasks each.
 ACTIONS = {
@@ -65,7 +65,7 @@ def every_operator():
         task_id="create", count="{{ 1 + 1 }}", artist="{{ dag.dag_id }}", **still
     )
     upload = RenderbusUploadTaskJsonOperator.partial(
-        task_id="upload", task_json=task_json("{{ dag.dag_id }}"), **still
+        task_id="upload", task_json=make_task_json("{{ dag.dag_id }}"), **still
     ).expand(render_task_id=create.output)
     submit = RenderbusSubmitTaskOperator.partial(task_id="submit", artist="{{ dag.dag_id }}", **still).expand(
         render_task_id=create.output
@@ -81,7 +81,7 @@ def every_operator():
     renders = [
         RenderbusRenderOperator(
             task_id=f"render_{mode}",
-            task_json=json.dumps(task_json(f"{{{{ dag.dag_id }}}}_{mode}")),
+            task_json=json.dumps(make_task_json(f"{{{{ dag.dag_id }}}}_{mode}")),
             labels=["{{ dag.dag_id }}"],
             artist="{{ dag.dag_id }}",
             deferrable=mode == "deferred",
@@ -90,7 +90,7 @@ def every_operator():
     ]
     create_one = RenderbusCreateTaskOperator(task_id="create_one")
     upload_one = RenderbusUploadTaskJsonOperator(
-        task_id="upload_one", render_task_id=create_one.output, task_json=task_json()
+        task_id="upload_one", render_task_id=create_one.output, task_json=make_task_json()
     )
     submit_one = RenderbusSubmitTaskOperator(
         task_id="submit_one",

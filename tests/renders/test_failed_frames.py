@@ -8,7 +8,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.models.frames import LogPage
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.renders.failed_frames import MAX_LOGS, _log_end, failed_frames_with_logs
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def scenario():
 def test_all_failed_frames_are_named_and_the_first_have_their_logs(farm, settings):
     with Client(settings) as client:
         number = client.send(calls.create_task()).ids[0]
-        client.send(calls.upload_task_json(number, json.dumps(task_json(frames="1-25[1]"))))
+        client.send(calls.upload_task_json(number, json.dumps(make_task_json(frames="1-25[1]"))))
         client.send(calls.submit_task(number))
         farm.advance(86400)
         failed = client.run(failed_frames_with_logs(number))

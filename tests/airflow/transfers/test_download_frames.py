@@ -16,7 +16,7 @@ from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFram
 from airflow_provider_renderbus.transfer import downloads
 from tests.airflow.context import context
 from tests.airflow.transfers.files import contents
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def render(farm, client):
 
 @pytest.fixture
 def rendered(render):
-    return render(task_json())
+    return render(make_task_json())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
 from tests.airflow.context import context
-from tests.scenes import task_json
+from tests.scenes import make_task_json
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_render_killed_during_upload_allows_retry(hanging_command, farm, tmp_pat
     (tmp_path / "sh010.blend").write_text("a scene")
     operator = RenderbusRenderOperator(
         task_id="render",
-        task_json=task_json(),
+        task_json=make_task_json(),
         assets=str(tmp_path / "sh010.blend"),
         cancel_on_kill=cancel_on_kill,
     )
