@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.server.envelope import (
+    FRAME_NOT_FOUND,
     ILLEGAL_PARAMETER,
     MISSING_PARAMETER,
     TASK_NOT_FOUND,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.simulation.database import Database
     from airflow_provider_renderbus.farm.simulation.scenario import Scenario
     from airflow_provider_renderbus.farm.simulation.simulation import Simulation
-    from airflow_provider_renderbus.farm.simulation.tasks import Task
+    from airflow_provider_renderbus.farm.simulation.tasks import Frame, Task
     from airflow_provider_renderbus.farm.storage.storage import Storage
 
 MAX_PAGE_SIZE = 100
@@ -61,6 +62,16 @@ class CallContext:
         :raises ApiRefusal: with code 404, one of them does not exist or is deleted.
         """
         return [self.task(task_id) for task_id in dict.fromkeys(request.integers("taskIds"))]
+
+    def frame(self, frame_id: int) -> tuple[Task, Frame]:
+        """Return a frame and its task.
+
+        :raises ApiRefusal: with code 404, it does not exist or its task is deleted.
+        """
+        match self.simulation.find_frame(frame_id):
+            case (task, frame) if not task.deleted:
+                return task, frame
+        raise ApiRefusal(FRAME_NOT_FOUND, frame_id=frame_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.server.envelope import FRAME_NOT_FOUND, ApiRefusal
 from airflow_provider_renderbus.farm.simulation.tasks import FAILED_FRAMES, FrameState, TaskType
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def show_log(ctx: CallContext, request: Request) -> dict[str, Any]:
     request.one_of("renderingType", "render")
     page_num = request.integer("pageNum", minimum=0)
     size = request.integer("pageSize", maximum=MAX_LOG_CHUNKS) * LOG_CHUNK_SIZE
-    task, frame = _frame(ctx, request)
+    task, frame = ctx.frame(request.integer("id"))
     log = "\n".join(_log(task, frame)).encode()
     start = max(page_num - 1, 0) * size
     return {
@@ -62,7 +61,7 @@ def show_log(ctx: CallContext, request: Request) -> dict[str, Any]:
 def load_frame_thumbnail(ctx: CallContext, request: Request) -> list[str]:
     """Return the paths of the thumbnails of a done frame; other frames have none."""
     state = request.integer("frameStatus")
-    task, frame = _frame(ctx, request)
+    task, frame = ctx.frame(request.integer("id"))
     if (
         frame.state is not FrameState.DONE
         or state != frame.state
@@ -80,14 +79,6 @@ def load_task_process_img(ctx: CallContext, request: Request) -> dict[str, Any]:
     frame_type = request.integer("frameType", 5)
     task = ctx.task(request.integer("taskId"))
     return {"taskId": task.id, "frameType": frame_type, "path": []}
-
-
-def _frame(ctx: CallContext, request: Request) -> tuple[Task, Frame]:
-    frame_id = request.integer("id")
-    found = ctx.simulation.find_frame(frame_id)
-    if found is None or found[0].deleted:
-        raise ApiRefusal(FRAME_NOT_FOUND, frame_id=frame_id)
-    return found
 
 
 def _log(task: Task, frame: Frame) -> list[str]:

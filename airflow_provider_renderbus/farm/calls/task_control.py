@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.farm.server.envelope import (
-    FRAME_NOT_FOUND,
     ILLEGAL_PARAMETER,
     MISSING_PARAMETER,
     TASK_ABANDONED,
@@ -123,10 +122,8 @@ def _selected_frames(ctx: CallContext, request: Request) -> list[tuple[Task, Cal
         raise ApiRefusal(MISSING_PARAMETER, field="ids")
     tasks = {}
     for frame_id in sorted(ids):
-        found = ctx.simulation.find_frame(frame_id)
-        if found is None or found[0].deleted:
-            raise ApiRefusal(FRAME_NOT_FOUND, frame_id=frame_id)
-        tasks[found[0].id] = found[0]
+        task, _ = ctx.frame(frame_id)
+        tasks[task.id] = task
     if request.has("taskId"):
         allowed = {task.id for task in ctx.simulation.with_leaves(ctx.task(request.integer("taskId")))}
         if not allowed.issuperset(tasks):

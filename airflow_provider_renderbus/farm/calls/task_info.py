@@ -35,8 +35,8 @@ def query_task_info(ctx: CallContext, request: Request) -> RawJson:
     """Return tasks by id. Unknown ids, and all tasks after the first 100, are silently omitted."""
     tasks = ctx.simulation.tasks
     task_ids = dict.fromkeys(request.integers("taskIds"))
-    found = [tasks[task_id] for task_id in task_ids if task_id in tasks][:MAX_PAGE_SIZE]
-    return _page(ctx, page(found))
+    existing = [tasks[task_id] for task_id in task_ids if task_id in tasks]
+    return _page(ctx, page(existing[:MAX_PAGE_SIZE]))
 
 
 def get_task_list(ctx: CallContext, request: Request) -> RawJson:
@@ -45,7 +45,7 @@ def get_task_list(ctx: CallContext, request: Request) -> RawJson:
     keyword = request.string("searchKeyword", "")
     start, end = _epoch_ms(request, "startTime"), _epoch_ms(request, "endTime")
     deleted = request.one_of("recycleFlag", 0, 1) == 1
-    found = [
+    selected = [
         task
         for task in reversed(ctx.simulation.tasks.values())
         if task.submitted_at is not None
@@ -56,7 +56,7 @@ def get_task_list(ctx: CallContext, request: Request) -> RawJson:
         and (start is None or task.submitted_at >= start)
         and (end is None or task.submitted_at <= end)
     ]
-    return _page(ctx, request.page(found))
+    return _page(ctx, request.page(selected))
 
 
 def _page(ctx: CallContext, tasks_page: dict[str, Any]) -> RawJson:

@@ -178,9 +178,9 @@ class TaskStore(ABC):
         self._flush()
         remaining = unpaid_before - self.funds.unpaid
         for frame_id in self.database.unpaid_frames():
-            if remaining <= 0 or not (found := self.find_frame(frame_id)):
+            if remaining <= 0 or not (task_and_frame := self.find_frame(frame_id)):
                 break
-            task, frame = found
+            task, frame = task_and_frame
             part = min(remaining, frame.unpaid)
             remaining -= part
             frame.unpaid -= part
