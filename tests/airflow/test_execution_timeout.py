@@ -1,4 +1,4 @@
-"""A task whose time to wait is over stops its render, however it comes to know."""
+"""Timeouts: of a wait, of a deferral, of the Airflow task and of the render; each stops the render."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ from tests.scenes import make_task_json
 pytestmark = pytest.mark.usefixtures("connection", "no_pause_before_a_stop")
 
 
-def test_the_render_is_stopped(created, state):
+def test_submit_timeout_stops_render(created, state):
     with pytest.raises(
         AirflowException, match=r"Timed out waiting.*is no longer running.*http://"
     ) as failure:
@@ -33,13 +33,13 @@ def test_the_render_is_stopped(created, state):
     assert state(created) == "STOP"
 
 
-def test_it_goes_on_where_that_is_wanted(created, state):
+def test_submit_timeout_without_cancel_on_kill_leaves_render_running(created, state):
     with pytest.raises(AirflowException, match="not stopped, since cancel_on_kill is False"):
         submit(created, deferrable=False, timeout=1e-6, cancel_on_kill=False).execute(context())
     assert state(created) == "WAITING"
 
 
-def test_after_a_deferral(created, state):
+def test_submit_deferred_timeout_stops_render(created, state):
     task = submit(created, timeout=1e-6)
     trigger, kwargs = deferred(task)
     event = asyncio.run(anext(aiter(trigger.run())))
@@ -48,14 +48,12 @@ def test_after_a_deferral(created, state):
     assert state(created) == "STOP"
 
 
-def test_execution_timeout_is_copied_into_the_triggers_deadline(created):
+def test_submit_execution_timeout_becomes_deadline_of_trigger(created):
     trigger, _ = deferred(submit(created, execution_timeout=timedelta(hours=1)))
     assert 3580 < trigger.deadline - time.time() < 3601
 
 
-def test_the_longest_duration_counts_from_the_submit_and_is_no_matter_for_a_retry(
-    submitted, client, farm, state
-):
+def test_submit_max_duration_counts_from_submit_and_fails_permanently(submitted, client, farm, state):
     submit_date = client.send(calls.query_task_info([submitted]))[submitted].submitted_at.timestamp()
     trigger, kwargs = deferred(submit(submitted, max_duration=7200))
     assert trigger.deadline == submit_date + 7200
@@ -66,15 +64,15 @@ def test_the_longest_duration_counts_from_the_submit_and_is_no_matter_for_a_retr
     assert state(submitted) == "STOP"
 
 
-def test_a_render_that_had_finished_is_not_thrown_away(submitted, farm):
+def test_submit_timeout_of_finished_render_returns_it(submitted, farm):
     _, kwargs = deferred(submit(submitted, max_duration=1e-6))
     farm.advance(3600)
-    event = timed_out("nothing was seen").to_dict()
+    event = timed_out(None).to_dict()
     assert submit(submitted).execute_complete(context(), event, **kwargs)["state"] == "FINISHED"
 
 
 @pytest.mark.parametrize("kind", ["submit", "sensor"])
-def test_airflows_own_time_out_of_a_deferral(kind, submitted, state):
+def test_deferral_timeout_stops_render(kind, submitted, state):
     task = (
         submit(submitted)
         if kind == "submit"
@@ -85,19 +83,19 @@ def test_airflows_own_time_out_of_a_deferral(kind, submitted, state):
     assert state(submitted) == "STOP"
 
 
-def test_a_render_in_one_remembers_its_number_for_it(farm, client, state):
+def test_render_deferral_timeout_stops_stored_render(farm, client, state):
     store = Store()
     with pytest.raises(TaskDeferred) as left:
         render().execute({**context(), "task_state_store": store})
-    (number,) = left.value.trigger.render_task_ids
+    (render_task_id,) = left.value.trigger.render_task_ids
     with pytest.raises(Exception, match="Trigger timeout"):
         render().resume_execution(
             "__fail__", {"error": "Trigger timeout"}, {**context(), "task_state_store": store}
         )
-    assert state(number) == "STOP"
+    assert state(render_task_id) == "STOP"
 
 
-def test_a_render_that_is_not_found_then_is_said_loudly(farm, caplog):
+def test_render_deferral_timeout_of_lost_render_logs_error(farm, caplog):
     farm.inject("code", code=400, calls=["get_task_list"])
     run = SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(Exception, match="Trigger timeout"):
@@ -106,7 +104,7 @@ def test_a_render_that_is_not_found_then_is_said_loudly(farm, caplog):
 
 
 @pytest.mark.parametrize("options", [{"deferrable": True}, {"soft_fail": True}, {}])
-def test_a_sensor_that_answers_for_renders(options, submitted, state):
+def test_task_sensor_timeout_with_cancel_on_kill_stops_render(options, submitted, state):
     sensor = RenderbusTaskSensor(
         task_id="wait", render_task_id=submitted, cancel_on_kill=True, timeout=0, **options
     )
@@ -121,14 +119,14 @@ def test_a_sensor_that_answers_for_renders(options, submitted, state):
     assert state(submitted) == "STOP"
 
 
-def test_an_event_of_another_version_leaves_nothing_running(submitted, state):
+def test_submit_event_of_other_version_stops_render(submitted, state):
     _, kwargs = deferred(submit(submitted))
     with pytest.raises(AirflowException, match=r"does not know.*is no longer running"):
         submit(submitted).execute_complete(context(), {"version": 0}, **kwargs)
     assert state(submitted) == "STOP"
 
 
-def test_so_does_a_deferral_by_another_version_that_lacks_what_this_one_needs(submitted, state):
+def test_submit_deferred_by_version_with_fewer_fields_stops_render(submitted, state):
     trigger, kwargs = deferred(submit(submitted, timeout=1e-6))
     event = asyncio.run(anext(aiter(trigger.run())))
     del kwargs["wait"]["deadline"]
@@ -138,14 +136,14 @@ def test_so_does_a_deferral_by_another_version_that_lacks_what_this_one_needs(su
     assert state(submitted) == "STOP"
 
 
-def test_a_deferral_by_a_version_that_keeps_more_or_less_is_resumed(submitted, farm):
+def test_submit_deferred_by_version_with_other_optional_fields_resumes(submitted, farm):
     trigger, kwargs = deferred(submit(submitted))
     farm.advance(3600)
     event = asyncio.run(anext(aiter(trigger.run())))
     del kwargs["wait"]["bears_arrears"]
     kwargs["wait"]["mood"] = "good"
-    ended = submit(submitted).execute_complete(context(), event.payload, **kwargs)
-    assert ended["state"] == "FINISHED"
+    result = submit(submitted).execute_complete(context(), event.payload, **kwargs)
+    assert result["state"] == "FINISHED"
 
 
 class Store(dict):

@@ -1,4 +1,4 @@
-"""What is told of a render that has ended: state, frames, cost, seconds, address, failed frames and logs."""
+"""What an Airflow task reports of a finished render: state, frames, cost, time, URL, failed frames, logs."""
 
 import re
 
@@ -20,7 +20,7 @@ def scenario():
 
 
 @pytest.fixture
-def ended(farm, submitted):
+def finished(farm, submitted):
     farm.advance(7200)
     return submitted
 
@@ -29,29 +29,29 @@ def submit(number):
     return RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number, wait_for_completion=True)
 
 
-def test_a_failure_says_which_frames_and_why(ended, farm):
+def test_submit_failed_frames_raises_with_names_and_logs(finished, farm):
     with pytest.raises(AirflowException) as failure:
-        submit(ended).execute(context())
-    told = str(failure.value)
-    assert f"Render {ended} (sh010.blend): FINISHED_HAS_FAILED" in told
+        submit(finished).execute(context())
+    message = str(failure.value)
+    assert f"Render {finished} (sh010.blend): FINISHED_HAS_FAILED" in message
     assert re.search(
-        rf"(?s)2 of 4 frames done, 2 failed, \d+ s, cost \d.*http://{farm.address}/task/{ended}", told
+        rf"(?s)2 of 4 frames done, 2 failed, \d+ s, cost \d.*http://{farm.address}/task/{finished}", told
     )
     for frame in (2, 3):
-        assert f"Frame {frame} failed, end of its log: " in told
-        assert REASON.format(frame) in told
+        assert f"Frame {frame} failed, end of its log: " in message
+        assert REASON.format(frame) in message
 
 
-def test_a_result_holds_the_same(ended, farm):
-    sensor = RenderbusTaskSensor(task_id="wait", render_task_id=ended, target_states=[30], poke_interval=1)
+def test_task_sensor_failed_frames_returns_names_and_logs(finished, farm):
+    sensor = RenderbusTaskSensor(task_id="wait", render_task_id=finished, target_states=[30], poke_interval=1)
     result = sensor.execute(context())
-    assert result["console_url"] == f"http://{farm.address}/task/{ended}"
+    assert result["console_url"] == f"http://{farm.address}/task/{finished}"
     assert [frame["frame"] for frame in result["failed_frames"]] == ["2", "3"]
     assert REASON.format(3) in result["failed_frames"][1]["log"]
 
 
-def test_logs_that_do_not_come_hide_no_end(ended, farm, caplog):
+def test_submit_frames_not_listed_raises_with_final_state(finished, farm, caplog):
     farm.inject("code", code=400, calls=["query_task_frames"])
-    with pytest.raises(AirflowException, match=rf"Render {ended} \(sh010.blend\): FINISHED_HAS_FAILED"):
-        submit(ended).execute(context())
-    assert f"Render {ended}: could not list its failed frames" in caplog.text
+    with pytest.raises(AirflowException, match=rf"Render {finished} \(sh010.blend\): FINISHED_HAS_FAILED"):
+        submit(finished).execute(context())
+    assert f"Render {finished}: could not list its failed frames" in caplog.text

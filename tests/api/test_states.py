@@ -7,7 +7,6 @@ from airflow_provider_renderbus.api.states import (
     TaskStatus,
     aggregate_status,
 )
-from airflow_provider_renderbus.renders.results import Outcome, classify
 
 
 def test_task_status_info_covers_every_status():
@@ -43,33 +42,3 @@ def test_task_status_of_a_name_raises_value_error():
 )
 def test_aggregate_status_of_leaves(leaves, whole):
     assert aggregate_status(TaskStatus(leaf) for leaf in leaves) == whole
-
-
-@pytest.mark.parametrize("status", TaskStatus)
-def test_classify_status_without_target_states(status):
-    permanent = {TaskStatus.STOP, TaskStatus.USER_STOP, TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
-    pending = {
-        TaskStatus.UNKNOWN,
-        TaskStatus.WAITING,
-        TaskStatus.RENDERING,
-        TaskStatus.PRE_RENDERING,
-        TaskStatus.FINISHED_TEST,
-        TaskStatus.ANALYSE,
-        TaskStatus.RENDERING_TASK_SUBMITTING,
-        TaskStatus.UPDATING,
-    }
-    expected = (
-        Outcome.SUCCEEDED
-        if status is TaskStatus.FINISHED
-        else Outcome.FAILED_PERMANENTLY
-        if status in permanent
-        else None
-        if status in pending
-        else Outcome.FAILED
-    )
-    assert classify(status) is expected
-
-
-def test_classify_with_target_states_succeeds_at_them_only():
-    assert classify(TaskStatus.FINISHED_TEST, {TaskStatus.FINISHED_TEST}) is Outcome.SUCCEEDED
-    assert classify(TaskStatus.FINISHED, {TaskStatus.FINISHED_TEST}) is Outcome.FAILED
