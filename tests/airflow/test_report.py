@@ -35,7 +35,7 @@ def test_submit_failed_frames_raises_with_names_and_logs(finished, farm):
     message = str(failure.value)
     assert f"Render {finished} (sh010.blend): FINISHED_HAS_FAILED" in message
     assert re.search(
-        rf"(?s)2 of 4 frames done, 2 failed, \d+ s, cost \d.*http://{farm.address}/task/{finished}", told
+        rf"(?s)2 of 4 frames done, 2 failed, \d+ s, cost \d.*http://{farm.address}/task/{finished}", message
     )
     for frame in (2, 3):
         assert f"Frame {frame} failed, end of its log: " in message
