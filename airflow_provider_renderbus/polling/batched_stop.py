@@ -43,11 +43,7 @@ async def run_stop(
     lease: Callable[[float], contextlib.AbstractAsyncContextManager[Poller]],
     clock: Callable[[], float],
 ) -> StopRequest:
-    """Stop tasks until the farm confirms it or the time is over.
-
-    :param lease: returns a context manager for a poller, given a deadline.
-    :param clock: returns the seconds since 1970.
-    """
+    """Stop tasks until the farm confirms it or the time is over; `lease` lends a poller until a deadline."""
     request = StopRequest(task_ids)
     deadline = clock() + STOP_TIMEOUT
     with contextlib.suppress(DeadlineExceeded):

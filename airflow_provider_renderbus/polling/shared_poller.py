@@ -151,10 +151,6 @@ async def _look_up_settings(hook: RenderbusHook, interval: float) -> Settings:
         try:
             return await run_shielded(hook.async_settings())
         except CONNECTION_LOOKUP_ERRORS as error:
-            warn_once.warning(
-                "Connection %s: look-up failed, trying again every %g s: %s",
-                hook.renderbus_conn_id,
-                interval,
-                error,
-            )
+            conn_id = hook.renderbus_conn_id
+            warn_once.warning("Connection %s: look-up failed, it will be repeated: %s", conn_id, error)
         await asyncio.sleep(interval)
