@@ -1,1 +1,1 @@
-"""Sending calls to the farm: one blocking client, one asynchronous, one retry policy for both."""
+"""Clients that send calls to the farm: a blocking and an asynchronous one, with one retry policy."""

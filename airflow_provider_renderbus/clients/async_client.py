@@ -1,4 +1,4 @@
-"""The client for code that must not block: triggers, asynchronous tasks."""
+"""The asynchronous client, for triggers and other code that must not block."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The connection never stood, so nothing of the request can have reached the farm.
-_NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_log_of_httpx = logging.getLogger("httpx")
+# No connection was established, so nothing of the request can have reached the farm.
+_CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_httpx_logger = logging.getLogger("httpx")
 
 
 class BaseAsyncClient(ABC):
-    """Whatever sends calls without blocking: single ones, and with them batches and sequences."""
+    """Base of asynchronous clients: sends batches and flows with the `send` of a subclass."""
 
     @abstractmethod
     async def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
-        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
         """
 
     async def send_all(self, batch: Sequence[Call[Any]]) -> list[Any]:
-        """Send calls that do not depend on each other, several at once, and return their results in order.
+        """Send independent calls concurrently and return their results in order.
 
-        :raises RenderbusError: the first error that comes; the calls that are still under way are given up.
+        :raises RenderbusError: the first error; the calls in progress are cancelled.
         """
-        free = asyncio.Semaphore(MAX_CONCURRENCY)
+        slots = asyncio.Semaphore(MAX_CONCURRENCY)
 
         async def send(call: Call[Any]) -> Any:
-            async with free:
+            async with slots:
                 return await self.send(call)
 
         try:
@@ -60,29 +60,29 @@ class BaseAsyncClient(ABC):
         return [task.result() for task in tasks]
 
     async def run(self, flow: Flow[T]) -> T:
-        """Carry a sequence of calls out, which may be none, and return its result.
+        """Run a flow of calls, which may be none, and return its result.
 
         :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
         """
-        answered: Any = None
+        results: Any = None
         while True:
             try:
-                batch = flow.send(answered)
-            except StopIteration as end:
-                result: T = end.value
+                batch = flow.send(results)
+            except StopIteration as stop:
+                result: T = stop.value
                 return result
-            answered = await self.send_all(batch)
+            results = await self.send_all(batch)
 
 
 class AsyncClient(BaseAsyncClient):
     """Sends calls to the farm without blocking; an asynchronous context manager over pooled connections.
 
-    Proxies and authorities from the environment count as users of httpx expect.
+    Proxies and certificate authorities from the environment are used as users of httpx expect.
 
-    :param settings: the farm and the account.
-    :param retry_policy: how often a call is tried.
-    :param clock: tells the seconds since 1970.
-    :param sleep: waits a number of seconds without blocking.
+    :param settings: settings of the client.
+    :param retry_policy: how often and for how long a call is attempted.
+    :param clock: returns the seconds since 1970.
+    :param sleep: sleeps for a number of seconds without blocking.
     """
 
     def __init__(
@@ -94,15 +94,15 @@ class AsyncClient(BaseAsyncClient):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
-        self._policy = retry_policy or RequestRetryPolicy()
+        self._retry_policy = retry_policy or RequestRetryPolicy()
         self._sleep = sleep
-        self._exchange = SigningSession(settings, clock=clock)
-        # It has a line at INFO for each request, which would bury the log of those who wait for hours.
-        # Airflow 3 raises it likewise; a level that somebody has set stays.
-        if _log_of_httpx.level == logging.NOTSET:
-            _log_of_httpx.setLevel(logging.WARNING)
-        self._tls = settings.ssl_context()
-        self._pool = self._open()
+        self._signing = SigningSession(settings, clock=clock)
+        # httpx logs a line at INFO for each request, too many in the log of a task that waits for hours.
+        # Airflow 3 raises the level in the same way. A level that was set explicitly stays.
+        if _httpx_logger.level == logging.NOTSET:
+            _httpx_logger.setLevel(logging.WARNING)
+        self._ssl_context = settings.ssl_context()
+        self._session = self._open()
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,53 +114,53 @@ class AsyncClient(BaseAsyncClient):
 
     async def close(self) -> None:
         """Close the pooled connections."""
-        await self._pool.aclose()
+        await self._session.aclose()
 
     async def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
-        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
         """
-        retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._policy.tenacity_kwargs(call))
-        return await retrying(self._try, call)
+        retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._retry_policy.tenacity_kwargs(call))
+        return await retrying(self._attempt, call)
 
-    async def _try(self, call: Call[T]) -> T:
+    async def _attempt(self, call: Call[T]) -> T:
         if call.replay_safe:
-            return await self._attempt(call, self._pool)
-        # A pooled connection may have gone stale, which would leave open whether the call arrived.
-        async with self._open() as fresh:
-            return await self._attempt(call, fresh)
+            return await self._drive(call, self._session)
+        # A pooled connection may be stale, and then it would be unknown whether the call arrived.
+        async with self._open() as session:
+            return await self._drive(call, session)
 
-    async def _attempt(self, call: Call[T], pool: httpx.AsyncClient) -> T:
-        attempt = self._exchange.request_flow(call)
-        request = next(attempt)
+    async def _drive(self, call: Call[T], session: httpx.AsyncClient) -> T:
+        request_flow = self._signing.request_flow(call)
+        request = next(request_flow)
         while True:
-            response = await self._post(request, pool)
+            response = await self._post(request, session)
             try:
-                request = attempt.send(response)
-            except StopIteration as end:
-                result: T = end.value
+                request = request_flow.send(response)
+            except StopIteration as stop:
+                result: T = stop.value
                 return result
 
-    async def _post(self, request: Request, pool: httpx.AsyncClient) -> Response:
+    async def _post(self, request: Request, session: httpx.AsyncClient) -> Response:
         domain = self._settings.domain
-        failure: TransportError
+        transport_error: TransportError
         try:
-            async with asyncio.timeout(self._policy.max_elapsed):
-                response = await pool.post(request.url, content=request.body, headers=request.headers)
-        except _NEVER_CONNECTED as error:
-            failure = NotSent(request.call, f"no connection to {domain} ({type(error).__name__})")
+            async with asyncio.timeout(self._retry_policy.max_elapsed):
+                response = await session.post(request.url, content=request.body, headers=request.headers)
+        except _CONNECT_ERRORS as error:
+            transport_error = NotSent(request.call, f"no connection to {domain} ({type(error).__name__})")
         except (httpx.HTTPError, OSError) as error:
-            failure = NoResponse(request.call, f"no answer from {domain} ({type(error).__name__})")
+            transport_error = NoResponse(request.call, f"no response from {domain} ({type(error).__name__})")
         else:
             return Response(response.status_code, response.content, response.headers.get("Retry-After"))
-        # Outside of the handler, so that the error does not carry the request with its signature along.
-        raise failure
+        # Outside of the handler, so that the error does not hold the request with its signature.
+        raise transport_error
 
     def _open(self) -> httpx.AsyncClient:
         settings = self._settings
         return httpx.AsyncClient(
             timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            verify=self._tls,
+            verify=self._ssl_context,
             follow_redirects=False,
         )

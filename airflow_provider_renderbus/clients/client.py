@@ -1,4 +1,4 @@
-"""The client for code that may block: operators, sensors, tasks, scripts."""
+"""The blocking client, for operators, sensors and scripts."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The connection never stood, so nothing of the request can have reached the farm.
-_NEVER_CONNECTED = (
+# No connection was established, so nothing of the request can have reached the farm.
+_CONNECT_ERRORS = (
     ssl.SSLCertVerificationError,
     ConnectTimeoutError,
     NameResolutionError,
@@ -42,12 +42,12 @@ _NEVER_CONNECTED = (
 class Client:
     """Sends calls to the farm and returns their results; a context manager over pooled connections.
 
-    Proxies and authorities from the environment count as users of requests expect.
+    Proxies and certificate authorities from the environment are used as users of requests expect.
 
-    :param settings: the farm and the account.
-    :param retry_policy: how often a call is tried.
-    :param clock: tells the seconds since 1970.
-    :param sleep: waits a number of seconds.
+    :param settings: settings of the client.
+    :param retry_policy: how often and for how long a call is attempted.
+    :param clock: returns the seconds since 1970.
+    :param sleep: sleeps for a number of seconds.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
-        self._policy = retry_policy or RequestRetryPolicy()
+        self._retry_policy = retry_policy or RequestRetryPolicy()
         self._sleep = sleep
-        self._exchange = SigningSession(settings, clock=clock)
+        self._signing = SigningSession(settings, clock=clock)
         self._session = requests.Session()
 
     def __enter__(self) -> Self:
@@ -79,14 +79,14 @@ class Client:
     def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
-        :raises RenderbusError: what went wrong; see :mod:`airflow_provider_renderbus.api.errors`.
+        :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
         """
-        retrying = tenacity.Retrying(sleep=self._sleep, **self._policy.tenacity_kwargs(call))
-        result: T = retrying(self._try, call)
+        retrying = tenacity.Retrying(sleep=self._sleep, **self._retry_policy.tenacity_kwargs(call))
+        result: T = retrying(self._attempt, call)
         return result
 
     def send_all(self, batch: Sequence[Call[Any]]) -> list[Any]:
-        """Send calls that do not depend on each other, several at once, and return their results in order.
+        """Send independent calls concurrently and return their results in order.
 
         :raises RenderbusError: the first error in the order of the calls.
         """
@@ -96,49 +96,49 @@ class Client:
             return list(pool.map(self.send, batch))
 
     def run(self, flow: Flow[T]) -> T:
-        """Carry a sequence of calls out, which may be none, and return its result.
+        """Run a flow of calls, which may be none, and return its result.
 
         :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
         """
-        answered: Any = None
+        results: Any = None
         while True:
             try:
-                batch = flow.send(answered)
-            except StopIteration as end:
-                result: T = end.value
+                batch = flow.send(results)
+            except StopIteration as stop:
+                result: T = stop.value
                 return result
-            answered = self.send_all(batch)
+            results = self.send_all(batch)
 
-    def iter_pages(self, pages: PagedFlow[T]) -> Iterator[Page[T]]:
-        """Yield the pages of a sequence as they come; no more are asked for than are taken, but a batch.
+    def iter_pages(self, flow: PagedFlow[T]) -> Iterator[Page[T]]:
+        """Yield the pages of a flow; at most one batch is requested in advance.
 
-        :param pages: one of :mod:`airflow_provider_renderbus.clients.flows`.
+        :param flow: one of :mod:`airflow_provider_renderbus.clients.flows`.
         """
-        batch = next(pages)
+        batch = next(flow)
         while True:
-            answered = self.send_all(batch)
-            yield from answered
+            results = self.send_all(batch)
+            yield from results
             try:
-                batch = pages.send(answered)
+                batch = flow.send(results)
             except StopIteration:
                 return
 
-    def _try(self, call: Call[T]) -> T:
+    def _attempt(self, call: Call[T]) -> T:
         if call.replay_safe:
-            return self._attempt(call, self._session)
-        # A pooled connection may have gone stale, which would leave open whether the call arrived.
-        with requests.Session() as fresh:
-            return self._attempt(call, fresh)
+            return self._drive(call, self._session)
+        # A pooled connection may be stale, and then it would be unknown whether the call arrived.
+        with requests.Session() as session:
+            return self._drive(call, session)
 
-    def _attempt(self, call: Call[T], session: requests.Session) -> T:
-        attempt = self._exchange.request_flow(call)
-        request = next(attempt)
+    def _drive(self, call: Call[T], session: requests.Session) -> T:
+        request_flow = self._signing.request_flow(call)
+        request = next(request_flow)
         while True:
             response = self._post(request, session)
             try:
-                request = attempt.send(response)
-            except StopIteration as end:
-                result: T = end.value
+                request = request_flow.send(response)
+            except StopIteration as stop:
+                result: T = stop.value
                 return result
 
     def _post(self, request: Request, session: requests.Session) -> Response:
@@ -154,11 +154,11 @@ class Client:
                 allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
-            failure = _transport_error(request.call, settings.domain, error)
+            transport_error = _transport_error(request.call, settings.domain, error)
         else:
             return Response(response.status_code, response.content, response.headers.get("Retry-After"))
-        # Outside of the handler, so that the error does not carry the request with its signature along.
-        raise failure
+        # Outside of the handler, so that the error does not hold the request with its signature.
+        raise transport_error
 
 
 def _transport_error(call: str, domain: str, error: OSError) -> TransportError:
@@ -166,8 +166,8 @@ def _transport_error(call: str, domain: str, error: OSError) -> TransportError:
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
     if isinstance(cause, TlsError) and cause.args:
-        # TLS can also break while the answer is read; only a refused certificate comes before it.
+        # TLS can also break while the response is read; only a certificate error comes before the request.
         cause = cause.args[0]
-    if isinstance(cause, _NEVER_CONNECTED):
+    if isinstance(cause, _CONNECT_ERRORS):
         return NotSent(call, f"no connection to {domain} ({type(cause).__name__})")
-    return NoResponse(call, f"no answer from {domain} ({type(error).__name__})")
+    return NoResponse(call, f"no response from {domain} ({type(error).__name__})")

@@ -1,11 +1,11 @@
-"""Several calls with one purpose, written once for both clients.
+"""Flows: several calls with one purpose, written once for both clients.
 
-A sequence is a generator that yields batches of calls, whose order within a batch does not matter, and
-takes the batch's results. Either client drives it: ``client.run(sequence)`` returns what it returns. The
-blocking one yields pages as they come::
+A flow is a generator that yields batches of calls and receives their results; the order within a batch does
+not matter. Both clients drive it: ``client.run(flow)`` returns its return value. The blocking client also
+iterates over pages as they arrive::
 
-    infos = client.run(sequences.task_infos(numbers))
-    for page in client.stream(sequences.task_pages()):
+    tasks = client.run(flows.get_tasks(task_ids))
+    for page in client.iter_pages(flows.task_pages()):
         ...
 """
 
@@ -35,67 +35,65 @@ Flow: TypeAlias = Generator[Batch, list[Any], T]
 PagedFlow: TypeAlias = Generator[Batch, "list[Page[T]]", None]
 
 MAX_CONCURRENCY = 8
-# Where all pages are wanted anyway, a batch holds more, so that fewer batches wait for their slowest answer.
-_PAGES_A_BATCH = 8 * MAX_CONCURRENCY
+# If all pages are needed, a batch holds more of them, so that fewer batches wait for their slowest response.
+_PAGES_PER_BATCH = 8 * MAX_CONCURRENCY
 
 
 def task_pages(**filters: Any) -> PagedFlow[TaskInfo]:
-    """Ask for all pages of the account's tasks.
+    """Query all pages of the account's tasks.
 
-    :param filters: as for :func:`airflow_provider_renderbus.api.calls.get_task_list`, but the page.
+    :param filters: arguments of :func:`airflow_provider_renderbus.api.calls.get_task_list` except `page_num`.
     """
     return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
 
 
 def list_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
-    """Ask for all frames of a leaf task.
+    """Query all frames of a leaf task.
 
-    :param task_id: number or alias of a leaf task.
+    :param task_id: id or alias of a leaf task.
     """
-    found: list[Frame] = []
-    pages = _pages(lambda page_num: calls.query_task_frames(task_id, page_num=page_num), _PAGES_A_BATCH)
+    frames: list[Frame] = []
+    pages = _pages(lambda page_num: calls.query_task_frames(task_id, page_num=page_num), _PAGES_PER_BATCH)
     batch = next(pages, None)
     while batch is not None:
-        answered = yield batch
-        for page in answered:
-            found += page.items
-        batch = _sent(pages, answered)
-    return tuple(found)
+        results = yield batch
+        for page in results:
+            frames += page.items
+        batch = _send_or_none(pages, results)
+    return tuple(frames)
 
 
 def get_tasks(task_ids: Iterable[TaskId]) -> Flow[dict[int, TaskInfo]]:
-    """Ask for any number of tasks, a hundred in a request.
+    """Query any number of tasks, a hundred per request.
 
-    :param task_ids: numbers or aliases.
-    :return: the tasks that the farm knows, by number.
+    :param task_ids: ids or aliases.
+    :return: the tasks that the farm knows, by id.
     """
-    numbers = list(dict.fromkeys(validation.parse_task_ids("task_ids", task_ids)))
-    batches = [
-        numbers[start : start + validation.MAX_PAGE_SIZE]
-        for start in range(0, len(numbers), validation.MAX_PAGE_SIZE)
-    ]
-    answered = yield [calls.query_task_info(batch) for batch in batches]
-    return {number: task for found in answered for number, task in found.items()}
+    unique = list(dict.fromkeys(validation.parse_task_ids("task_ids", task_ids)))
+    size = validation.MAX_PAGE_SIZE
+    pages = [unique[start : start + size] for start in range(0, len(unique), size)]
+    results = yield [calls.query_task_info(page) for page in pages]
+    return {task_id: task for tasks in results for task_id, task in tasks.items()}
 
 
 def get_task(task_id: TaskId) -> Flow[TaskInfo]:
-    """Ask for one task.
+    """Query one task.
 
-    :param task_id: number or alias.
+    :param task_id: id or alias.
     :raises UnknownTask: the farm does not know the task.
     """
-    number = validation.parse_task_id("task_id", task_id)
-    (found,) = yield [calls.query_task_info([number])]
-    if number not in found:
-        raise UnknownTask(number)
-    task: TaskInfo = found[number]
+    parsed = validation.parse_task_id("task_id", task_id)
+    (tasks,) = yield [calls.query_task_info([parsed])]
+    if parsed not in tasks:
+        raise UnknownTask(parsed)
+    task: TaskInfo = tasks[parsed]
     return task
 
 
 def leaf_task_ids(task_id: TaskId) -> Flow[tuple[int, ...]]:
-    """Ask for the numbers of a task's leaves; the task's own where it is not layered.
+    """Query the ids of a task's leaves; its own id if the task is not layered.
 
-    :param task_id: number or alias.
+    :param task_id: id or alias.
     :raises UnknownTask: the farm does not know the task.
     """
     task = yield from get_task(task_id)
@@ -105,62 +103,63 @@ def leaf_task_ids(task_id: TaskId) -> Flow[tuple[int, ...]]:
 def frame_ids_by_name(
     task_id: TaskId, names: Iterable[str], *, argument: str = "names"
 ) -> Flow[dict[int, list[int]]]:
-    """Find frames by their names.
+    """Query the ids of frames by their names.
 
-    Names are matched as text, for they come in three shapes and can repeat: every id of a name counts.
+    Names are compared as text, because they have three forms. Several frames can have the same name; the ids
+    of all of them are returned.
 
-    :param task_id: number or alias; of a layered task, the frames of that name in all its leaves are meant.
+    :param task_id: id or alias; of a layered task, frames of all leaves are returned.
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
-    :param argument: what the caller calls the names, for errors.
-    :return: the frames' ids by the leaf that they belong to.
-    :raises ValueError: a name matches no frame.
+    :param argument: the caller's name of `names`, for error messages.
+    :return: ids of the frames by id of their leaf task.
+    :raises ValueError: no frame has one of the names.
     :raises UnknownTask: the farm does not know the task.
     """
-    wanted = list(dict.fromkeys(validation.non_empty_strs(argument, names)))
-    if not wanted:
-        raise ValueError(f"{argument}: at least one frame's name is wanted")
+    unique = list(dict.fromkeys(validation.non_empty_strs(argument, names)))
+    if not unique:
+        raise ValueError(f"{argument}: must be at least one frame name")
     ids: dict[int, list[int]] = {}
-    there: set[str] = set()
-    for leaf in (yield from leaf_task_ids(task_id)):
-        for frame in (yield from list_frames(leaf)):
-            there.add(frame.name)
-            if frame.name in wanted:
-                ids.setdefault(leaf, []).append(frame.id)
-    missing = [name for name in wanted if name not in there]
+    existing: set[str] = set()
+    for leaf_id in (yield from leaf_task_ids(task_id)):
+        for frame in (yield from list_frames(leaf_id)):
+            existing.add(frame.name)
+            if frame.name in unique:
+                ids.setdefault(leaf_id, []).append(frame.id)
+    missing = [name for name in unique if name not in existing]
     if missing:
-        told = "; ".join(f"{name!r} (the nearest: {_nearest(name, there)})" for name in missing)
-        raise ValueError(f"{argument}: task {task_id} has no frame {told}")
+        details = "; ".join(f"{name!r} (the nearest: {_closest_names(name, existing)})" for name in missing)
+        raise ValueError(f"{argument}: task {task_id} has no frame {details}")
     return ids
 
 
 def list_output_files(task_id: TaskId) -> Flow[tuple[OutputFile, ...]]:
-    """List a task's files in the output storage: of all its leaves, folders within folders too.
+    """List a task's files in the output storage: of all its leaves, in nested folders too.
 
-    :param task_id: number or alias.
-    :return: the files, without the folders that they lie in, by path.
+    :param task_id: id or alias.
+    :return: the files without their folders, sorted by path.
     :raises UnknownTask: the farm does not know the task.
     """
-    leaves = yield from leaf_task_ids(task_id)
-    return (yield from list_leaf_files(leaves))
+    leaf_ids = yield from leaf_task_ids(task_id)
+    return (yield from list_leaf_files(leaf_ids))
 
 
-def list_leaf_files(leaves: Iterable[int]) -> Flow[tuple[OutputFile, ...]]:
-    """List the files of leaf tasks in the output storage, in folders within folders too.
+def list_leaf_files(leaf_ids: Iterable[int]) -> Flow[tuple[OutputFile, ...]]:
+    """List the files of leaf tasks in the output storage, in nested folders too.
 
-    :param leaves: numbers of leaf tasks.
-    :return: the files, without the folders that they lie in, by path.
+    :param leaf_ids: ids of leaf tasks.
+    :return: the files without their folders, sorted by path.
     """
     files: dict[str, OutputFile] = {}
-    seen: set[str] = set()
-    listed = yield [calls.get_output_files(leaf) for leaf in leaves]
+    listed: set[str] = set()
+    results = yield [calls.get_output_files(leaf_id) for leaf_id in leaf_ids]
     while True:
-        entries = [entry for folder in listed for entry in folder]
+        entries = [entry for folder in results for entry in folder]
         files |= {entry.path: entry for entry in entries if not entry.is_directory}
-        folders = {entry.path for entry in entries if entry.is_directory} - seen
+        folders = {entry.path for entry in entries if entry.is_directory} - listed
         if not folders:
             return tuple(files[path] for path in sorted(files))
-        seen |= folders
-        listed = yield [calls.get_output_files(tree_path=path) for path in sorted(folders)]
+        listed |= folders
+        results = yield [calls.get_output_files(tree_path=path) for path in sorted(folders)]
 
 
 def select_hardware(
@@ -171,61 +170,64 @@ def select_hardware(
     ram: int | None = None,
     gpu_num: int | None = None,
 ) -> Flow[tuple[HardwareConfig, ...]]:
-    """Choose the machines that can render a software on a platform: all that are of one kind.
+    """Select the machines of one type that can render a software on a platform.
 
-    :param platform: number or short name of the platform.
-    :param cg_id: the software's number.
-    :param model: the machines' model, e.g. "Default".
-    :param ram: their memory in GB, e.g. 64.
-    :param gpu_num: their number of graphics cards; 0 for machines without.
-    :return: one or more, which differ in none of these.
-    :raises ValueError: there is no such machine, or there are several kinds, which differ in price; the ones
-        that there are, are listed.
+    :param platform: id or short name of the platform.
+    :param cg_id: id of the software.
+    :param model: model of the machines, e.g. "Default".
+    :param ram: memory of the machines in GB, e.g. 64.
+    :param gpu_num: number of graphics cards of the machines; 0 for CPU machines.
+    :return: one or more configurations with the same model, memory and graphics cards.
+    :raises ValueError: no machine matches, or machines of several types do, which differ in price. The error
+        lists the available types.
     """
-    number = parse_platform("platform", platform)
-    (listed,) = yield [calls.list_hardware_configs()]
-    usable = [config for config in listed if config.supports(number, cg_id)]
-    chosen = tuple(
+    platform_id = parse_platform("platform", platform)
+    (configs,) = yield [calls.list_hardware_configs()]
+    supported = [config for config in configs if config.supports(platform_id, cg_id)]
+    selected = tuple(
         config
-        for config in usable
+        for config in supported
         if (model is None or config.model == model)
-        and (ram is None or _leading_number(config.ram) == ram)
-        and (gpu_num is None or _leading_number(config.gpu_num) == gpu_num)
+        and (ram is None or _leading_int(config.ram) == ram)
+        and (gpu_num is None or _leading_int(config.gpu_num) == gpu_num)
     )
-    asked = f"platform {number} for software {cg_id} with model={model!r}, ram={ram!r}, gpu_num={gpu_num!r}"
-    if not chosen:
-        raise ValueError(f"no machine of {asked}; there are: {_kinds(usable) or 'none'}")
-    if len({_kind(config) for config in chosen}) > 1:
+    query = (
+        f"platform {platform_id} for software {cg_id} with model={model!r}, ram={ram!r}, gpu_num={gpu_num!r}"
+    )
+    if not selected:
+        raise ValueError(f"no machine of {query}; available: {_describe_hardware(supported) or 'none'}")
+    if len({_hardware_key(config) for config in selected}) > 1:
         raise ValueError(
-            f"several kinds of machine, which differ in price, are of {asked}: {_kinds(chosen)}; "
-            f"name as much of model, ram and gpu_num as leaves one of them"
+            f"several types of machine, which differ in price, are of {query}: "
+            f"{_describe_hardware(selected)}; set as many of model, ram and gpu_num as select one type"
         )
-    return chosen
+    return selected
 
 
-def _pages(page: Callable[[int], Call[Page[T]]], a_batch: int = MAX_CONCURRENCY) -> PagedFlow[T]:
-    """Ask for the first page, then, its total known, for several of the others in a batch.
+def _pages(page: Callable[[int], Call[Page[T]]], batch_size: int = MAX_CONCURRENCY) -> PagedFlow[T]:
+    """Query the first page, which holds the page count, and then batches of the others.
 
-    It ends at the page count or at a page without items, whichever comes first.
+    It ends after the last page or after an empty page, whichever comes first.
     """
     (first,) = yield [page(1)]
-    for start in range(2, first.page_count + 1, a_batch):
-        answered = yield [page(number) for number in range(start, min(start + a_batch, first.page_count + 1))]
-        if not all(each.items for each in answered):
+    end = first.page_count + 1
+    for start in range(2, end, batch_size):
+        results = yield [page(page_num) for page_num in range(start, min(start + batch_size, end))]
+        if not all(each.items for each in results):
             return
 
 
-def _sent(pages: PagedFlow[T], answered: list[Page[T]]) -> Batch | None:
+def _send_or_none(pages: PagedFlow[T], results: list[Page[T]]) -> Batch | None:
     try:
-        return pages.send(answered)
+        return pages.send(results)
     except StopIteration:
         return None
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
-    wanted = _first_frame(name)
-    near = heapq.nsmallest(3, names, key=lambda other: (abs(_first_frame(other) - wanted), other))
-    return ", ".join(map(repr, near)) or "it has none"
+def _closest_names(name: str, names: Iterable[str]) -> str:
+    frame = _first_frame(name)
+    closest = heapq.nsmallest(3, names, key=lambda other: (abs(_first_frame(other) - frame), other))
+    return ", ".join(map(repr, closest)) or "it has none"
 
 
 def _first_frame(name: str) -> int:
@@ -233,16 +235,16 @@ def _first_frame(name: str) -> int:
     return int(digits[0]) if digits else 0
 
 
-def _kind(config: HardwareConfig) -> tuple[str | None, int, int]:
-    return config.model, _leading_number(config.ram), _leading_number(config.gpu_num)
+def _hardware_key(config: HardwareConfig) -> tuple[str | None, int, int]:
+    return config.model, _leading_int(config.ram), _leading_int(config.gpu_num)
 
 
-def _kinds(configs: Iterable[HardwareConfig]) -> str:
-    told = (f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in configs)
-    return "; ".join(dict.fromkeys(told))
+def _describe_hardware(configs: Iterable[HardwareConfig]) -> str:
+    types = (f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in configs)
+    return "; ".join(dict.fromkeys(types))
 
 
-def _leading_number(value: str | None) -> int:
-    """Return the number in "64GB" or "2*GPU"; 0 where there is none."""
+def _leading_int(value: str | None) -> int:
+    """Return the integer in "64GB" or "2*GPU"; 0 if there is none."""
     digits = (value or "").partition("*")[0].upper().removesuffix("GB").strip()
     return int(digits) if digits.isascii() and digits.isdigit() else 0

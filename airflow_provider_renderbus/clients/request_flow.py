@@ -1,6 +1,6 @@
-"""One try of a call, without the network: requests to send out, answers to take in.
+"""One attempt of a call without the network: a generator of signed requests that receives their responses.
 
-Both clients drive the same generator, so paths, signatures, clock and nonces are thought of once.
+Both clients drive it, so paths, signatures, clock and nonces are handled in one place.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 _API_CHANNEL = "4"
 _API_VERSION = "2.0.0"
-_FIRST_NONCE, _NONCES = 100_000, 900_000
+_NONCE_START, _NONCE_COUNT = 100_000, 900_000
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A signed request, ready to be posted once."""
+    """A signed request, which may be sent once."""
 
     call: str
     url: str
@@ -41,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back for a request."""
+    """The response to a request."""
 
     status: int
     body: bytes = field(repr=False)
@@ -49,14 +49,14 @@ class Response:
 
 
 class SigningSession:
-    """Signs an account's requests and reads the answers.
+    """Signs an account's requests and reads the responses.
 
-    It keeps what the requests of one client share: how wrong this machine's clock is, the last nonce, and
-    the path at which the farm serves each call.
+    It holds the state that the requests of one client share: the offset of the farm's clock, the last nonce,
+    and the path at which the farm serves each call.
 
-    :param settings: the farm and the account.
-    :param clock: tells the seconds since 1970.
-    :param first_nonce: a number from which the nonces walk on; random where it is left out.
+    :param settings: settings of the client.
+    :param clock: returns the seconds since 1970.
+    :param first_nonce: number of the first nonce; random if omitted.
     """
 
     def __init__(
@@ -65,45 +65,45 @@ class SigningSession:
         self._settings = settings
         self._clock = clock
         self._clock_offset = 0.0
-        start = random.randrange(_NONCES) if first_nonce is None else first_nonce  # noqa: S311 - no secret
+        start = random.randrange(_NONCE_COUNT) if first_nonce is None else first_nonce  # noqa: S311 - no secret
         self._nonces = itertools.count(start)
-        self._served: dict[str, str] = {}
+        self._working_paths: dict[str, str] = {}
 
     def request_flow(self, call: Call[T]) -> Generator[Request, Response, T]:
-        """Yield the requests of one try of a call, take an answer for each, and return the result.
+        """Yield the requests of one attempt of a call, receive a response for each, and return the result.
 
-        A request is repeated at once where the farm has surely not carried it out: at the call's next path,
-        with a corrected clock, or with a new nonce, the latter two once each.
+        A request is repeated at once if the farm has certainly not executed it: at the call's next path, with
+        a corrected clock, or with a new nonce. The clock and the nonce are corrected once each.
 
-        :raises RenderbusError: the farm refused, or the answer cannot be read.
+        :raises RenderbusError: the farm refused the call, or the response cannot be read.
         """
         paths = iter(self._paths(call))
         path = next(paths)
-        mended: set[type[Exception]] = set()
+        corrected: set[type[Exception]] = set()
         while True:
             response = yield self._request(call, path)
             try:
-                result = read_response(call, response.status, response.body, self._wait_wanted(response))
+                result = read_response(call, response.status, response.body, self._retry_after(response))
             except EndpointNotFound:
-                following = next(paths, None)
-                if following is None:
+                next_path = next(paths, None)
+                if next_path is None:
                     raise
-                path = following
+                path = next_path
             except (ClockSkew, NonceUsed) as error:
-                if type(error) in mended:
+                if type(error) in corrected:
                     raise
-                mended.add(type(error))
+                corrected.add(type(error))
                 if isinstance(error, ClockSkew) and error.server_time is not None:
                     self._clock_offset = error.server_time - self._clock()
             else:
-                self._served[call.name] = path
+                self._working_paths[call.name] = path
                 return result
 
     def _paths(self, call: Call[T]) -> tuple[str, ...]:
-        served = self._served.get(call.name)
-        if served is None:
+        working = self._working_paths.get(call.name)
+        if working is None:
             return call.paths
-        return (served, *(path for path in call.paths if path != served))
+        return (working, *(path for path in call.paths if path != working))
 
     def _request(self, call: Call[T], path: str) -> Request:
         settings = self._settings
@@ -112,7 +112,7 @@ class SigningSession:
             "channel": _API_CHANNEL,
             "platform": str(settings.platform),
             "UTCTimestamp": str(int(self._clock() + self._clock_offset)),
-            "nonce": str(_FIRST_NONCE + next(self._nonces) % _NONCES),
+            "nonce": str(_NONCE_START + next(self._nonces) % _NONCE_COUNT),
             "version": _API_VERSION,
         }
         headers["signature"] = signature(settings.access_key, settings.domain, path, headers, call.body)
@@ -125,7 +125,7 @@ class SigningSession:
             json.dumps(call.body, ensure_ascii=False).encode(),
         )
 
-    def _wait_wanted(self, response: Response) -> float | None:
+    def _retry_after(self, response: Response) -> float | None:
         return (
             None if response.retry_after is None else parse_retry_after(response.retry_after, self._clock())
         )

@@ -1,4 +1,4 @@
-"""When a call is tried again, and after how long: one policy for both clients."""
+"""The retry policy of both clients: whether and when a call is attempted again."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRetryPolicy:
-    """How often a call is tried, and how long to wait in between.
+    """How often a call is attempted, and the waits between attempts.
 
-    :param tries: how often a call is tried in all.
-    :param first_wait: seconds; the upper bound of the first wait, which doubles at each further one. The
-        wait itself is drawn at random below it, so that many clients do not come back together.
-    :param longest_wait: seconds; no wait is drawn above it.
-    :param total: seconds after which no further try begins, and that the asynchronous client waits for the
-        end of one answer however it trickles in.
+    :param max_attempts: maximum number of attempts.
+    :param initial_wait: seconds; upper bound of the first wait, which doubles with each attempt. The wait
+        itself is random below the bound, so that many clients do not retry at the same time.
+    :param max_wait: seconds; maximum upper bound of a wait.
+    :param max_elapsed: seconds after which no attempt begins. It is also the time that the asynchronous
+        client waits for the end of one response, however slowly its bytes arrive.
     """
 
     max_attempts: int = 5
@@ -34,42 +34,42 @@ class RequestRetryPolicy:
     max_elapsed: float = 300.0
 
     def tenacity_kwargs(self, call: Call[Any]) -> dict[str, Any]:
-        """Return the arguments of a tenacity retrying, blocking or asynchronous, for a call."""
+        """Return the arguments of `tenacity.Retrying` and `tenacity.AsyncRetrying` for a call."""
         return {
             "stop": tenacity.stop_after_attempt(self.max_attempts)
             | tenacity.stop_before_delay(self.max_elapsed),
             "wait": _wait(tenacity.wait_random_exponential(self.initial_wait, self.max_wait)),
-            "retry": tenacity.retry_if_exception(_may_repeat(call)),
+            "retry": tenacity.retry_if_exception(_should_retry(call)),
             "reraise": True,
         }
 
 
-def _may_repeat(call: Call[Any]) -> Callable[[BaseException], bool]:
-    """Return whether an error allows another try: a call that costs money, only if nothing was sent."""
+def _should_retry(call: Call[Any]) -> Callable[[BaseException], bool]:
+    """Return a predicate of errors. A call that costs money is attempted again only if nothing was sent."""
 
-    def may_repeat(error: BaseException) -> bool:
+    def should_retry(error: BaseException) -> bool:
         if isinstance(error, NotSent):
             return True
         return call.replay_safe and isinstance(error, RenderbusError) and error.retryable
 
-    return may_repeat
+    return should_retry
 
 
-def _wait(drawn: Callable[[tenacity.RetryCallState], float]) -> Callable[[tenacity.RetryCallState], float]:
-    """Return the wait before the next try: what the other side asked for, else what was drawn."""
+def _wait(backoff: Callable[[tenacity.RetryCallState], float]) -> Callable[[tenacity.RetryCallState], float]:
+    """Return the wait before the next attempt: as the other side requested, else the back-off."""
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, TransportError) else None
-        return drawn(state) if asked is None else asked
+        requested = error.retry_after if isinstance(error, TransportError) else None
+        return backoff(state) if requested is None else requested
 
     return wait
 
 
 def parse_retry_after(header: str, now: float) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks to wait, or None where it makes no sense.
+    """Return the seconds to wait according to a ``Retry-After`` header, or None if it is invalid.
 
-    :param header: the header's value, seconds or a date (RFC 9110).
+    :param header: value of the header, seconds or a date (RFC 9110).
     :param now: seconds since 1970.
     """
     if header.isascii() and header.isdigit():

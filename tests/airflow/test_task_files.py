@@ -55,10 +55,10 @@ def test_upload_all_four_files_returns_their_sizes(created, uploaded, tmp_path):
         ({"tips_json": "no.json"}, r"tips_json: cannot read no\.json"),
         ({"hardware": {"colour": "red"}}, "hardware: keys must be among model, ram, gpu_num, got colour"),
         ({"hardware": {"ram": "much"}}, "hardware ram: must be an integer"),
-        ({"hardware": {"ram": 7}}, "no machine of platform 2 .*there are: .*64GB"),
+        ({"hardware": {"ram": 7}}, "no machine of platform 2 .*available: .*64GB"),
         (
             {"hardware": {"model": "Default"}},
-            "several kinds .*: Default, 64GB, no GPU; Default, 128GB, no GPU",
+            "several types .*: Default, 64GB, no GPU; Default, 128GB, no GPU",
         ),
         ({"project_name": "Moon"}, r"project_name: must be a project of the account \(.*\), got 'Moon'"),
     ],

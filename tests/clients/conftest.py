@@ -1,4 +1,4 @@
-"""The same tests for both clients."""
+"""Fixtures that run the same tests with both clients."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.clients.scripted_server import ScriptedServer
 
 
 class Sender:
-    """Sends calls through one of the two clients, one after the other, and keeps how long it waited."""
+    """Sends calls one after the other with one of the clients; records its waits."""
 
-    def __init__(self, kind):
-        self.kind = kind
+    def __init__(self, client_class):
+        self.client_class = client_class
         self.waits = []
 
     def send(self, settings, *calls, **options):
-        if self.kind is Client:
+        if self.client_class is Client:
             with Client(settings, sleep=self.waits.append, **options) as client:
                 return [client.send(call) for call in calls]
         return asyncio.run(self._send(settings, calls, options))
@@ -28,15 +28,15 @@ class Sender:
         async with AsyncClient(settings, sleep=self._sleep, **options) as client:
             return [await client.send(call) for call in calls]
 
-    def run(self, settings, sequence):
-        if self.kind is Client:
+    def run(self, settings, flow):
+        if self.client_class is Client:
             with Client(settings, sleep=self.waits.append) as client:
-                return client.run(sequence)
-        return asyncio.run(self._run(settings, sequence))
+                return client.run(flow)
+        return asyncio.run(self._run(settings, flow))
 
-    async def _run(self, settings, sequence):
+    async def _run(self, settings, flow):
         async with AsyncClient(settings, sleep=self._sleep) as client:
-            return await client.run(sequence)
+            return await client.run(flow)
 
     async def _sleep(self, seconds):
         self.waits.append(seconds)
@@ -49,6 +49,6 @@ def sender(request):
 
 @pytest.fixture
 def server():
-    running = ScriptedServer()
-    yield running
-    running.close()
+    server = ScriptedServer()
+    yield server
+    server.close()

@@ -1,4 +1,4 @@
-"""A server that answers as it is told and keeps what arrived: the farm's bad days, on demand."""
+"""A server with scripted responses, for failures of the farm on demand; it records its requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Arrival:
+class ReceivedRequest:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
@@ -23,32 +23,32 @@ class Arrival:
 
 
 @dataclass
-class Answer:
-    """One answer; with `status` None the connection is reset, with -1 there is silence until the end."""
+class ScriptedResponse:
+    """One response; with `status` None the connection is reset, with -1 nothing is sent."""
 
     status: int | None = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def envelope(code: int = 200, data: Any = None, **more: Any) -> Answer:
-    return Answer(body=json.dumps({"code": code, "data": data, "message": "", **more}).encode())
+def envelope(code: int = 200, data: Any = None, **more: Any) -> ScriptedResponse:
+    return ScriptedResponse(body=json.dumps({"code": code, "data": data, "message": "", **more}).encode())
 
 
-RESET = Answer(status=None)
-RESET_UNREAD = Answer(status=None, body=b"the request's body is not read")
-SILENCE = Answer(status=-1)
-HALF = Answer(body=b'{"code": 200, "data": {"userId"')
+RESET = ScriptedResponse(status=None)
+RESET_UNREAD = ScriptedResponse(status=None, body=b"the request's body is not read")
+SILENCE = ScriptedResponse(status=-1)
+HALF = ScriptedResponse(body=b'{"code": 200, "data": {"userId"')
 
 
 class ScriptedServer:
-    """Gives each request the next answer of a script, the last one for ever, or what `respond` says."""
+    """Sends the next response of `script` for each request, repeats the last one, or calls `respond`."""
 
     def __init__(self) -> None:
-        self.script: list[Answer] = [envelope()]
-        self.respond: Callable[[Arrival], Answer] | None = None
-        self.arrived: list[Arrival] = []
-        self.ending = threading.Event()
+        self.script: list[ScriptedResponse] = [envelope()]
+        self.respond: Callable[[ReceivedRequest], ScriptedResponse] | None = None
+        self.requests: list[ReceivedRequest] = []
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         server = self
 
@@ -58,22 +58,24 @@ class ScriptedServer:
             def do_POST(self) -> None:
                 unread = server.script[0] is RESET_UNREAD
                 body = {} if unread else json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                answer = server._next(Arrival(self.path, dict(self.headers), body, self.client_address[1]))
-                if answer.status == SILENCE.status:
-                    server.ending.wait()
+                response = server._next_response(
+                    ReceivedRequest(self.path, dict(self.headers), body, self.client_address[1])
+                )
+                if response.status == SILENCE.status:
+                    server._closing.wait()
                     self.close_connection = True
                     return
-                if answer.status is None:
+                if response.status is None:
                     # A linger time of 0 makes closing the socket a reset.
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.close_connection = True
                     return
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
+                self.send_response(response.status)
+                for name, value in response.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
+                self.send_header("Content-Length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                self.wfile.write(response.body)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -93,14 +95,14 @@ class ScriptedServer:
         return f"127.0.0.1:{self._http.server_port}"
 
     def close(self) -> None:
-        self.ending.set()
+        self._closing.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
 
-    def _next(self, arrival: Arrival) -> Answer:
+    def _next_response(self, request: ReceivedRequest) -> ScriptedResponse:
         with self._lock:
-            self.arrived.append(arrival)
+            self.requests.append(request)
             if not self.respond:
                 return self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return self.respond(arrival)
+        return self.respond(request)

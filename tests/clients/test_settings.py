@@ -4,11 +4,11 @@ import pytest
 
 from airflow_provider_renderbus.clients.settings import Settings
 
-GOOD = {"domain": "task.renderbus.com", "access_id": "id", "access_key": "the-key"}
+VALID = {"domain": "task.renderbus.com", "access_id": "id", "access_key": "the-key"}
 
 
-def test_a_platform_may_be_named():
-    assert [Settings(**GOOD, platform=name).platform for name in (2, "2", "W2", "w3", "GPU")] == [
+def test_settings_accept_platform_id_and_short_name():
+    assert [Settings(**VALID, platform=name).platform for name in (2, "2", "W2", "w3", "GPU")] == [
         2,
         2,
         2,
@@ -42,43 +42,45 @@ def test_a_platform_may_be_named():
         ("verify", "perhaps"),
     ],
 )
-def test_a_wrong_field_is_named(field, value):
-    with pytest.raises(ValueError, match=f"^{field}: ") as raised:
-        Settings(**{**GOOD, field: value})
+def test_settings_with_invalid_field_name_it(field, value):
+    with pytest.raises(ValueError, match=f"^{field}: must be ") as raised:
+        Settings(**{**VALID, field: value})
     if field == "access_key":
         assert value not in repr(raised.value)
 
 
-def test_all_wrong_fields_are_named_at_once():
+def test_settings_with_several_invalid_fields_name_all():
     with pytest.raises(ValueError, match=r"access_id.*; access_key.*; protocol"):
         Settings(domain="d", access_id="", access_key="", protocol="x")
 
 
-def test_the_key_is_neither_shown_nor_pickled():
-    settings = Settings(**GOOD)
+def test_settings_show_key_in_no_repr_and_no_pickle():
+    settings = Settings(**VALID)
     assert "the-key" not in repr(settings)
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(settings)
 
 
-def test_an_own_authority_must_be_there(tmp_path):
-    with pytest.raises(ValueError, match=r"^ca_bundle: there is no file"):
-        Settings(**GOOD, ca_bundle=str(tmp_path / "missing.pem"))
+def test_settings_with_missing_ca_bundle_raise_value_error(tmp_path):
+    with pytest.raises(ValueError, match=r"^ca_bundle: must be the path of a file, got"):
+        Settings(**VALID, ca_bundle=str(tmp_path / "missing.pem"))
 
 
-def test_the_authorities_are_read_once():
-    assert Settings(**GOOD).ssl_context() is Settings(**GOOD).ssl_context()
-    assert Settings(**GOOD, verify=False).ssl_context() is False
-    assert Settings(**GOOD, protocol="http").ssl_context() is False
+def test_ssl_context_is_loaded_once_per_ca_bundle():
+    assert Settings(**VALID).ssl_context() is Settings(**VALID).ssl_context()
+    assert Settings(**VALID, verify=False).ssl_context() is False
+    assert Settings(**VALID, protocol="http").ssl_context() is False
 
 
 @pytest.mark.parametrize("domain", ["localhost", "127.0.0.1:8899", "a-b.example.com", "[::1]:80", "xn--a.cn"])
-def test_a_domain_may_be_a_name_or_a_number_with_a_port(domain):
-    assert Settings(**{**GOOD, "domain": domain}).domain == domain
+def test_settings_accept_domain(domain):
+    assert Settings(**{**VALID, "domain": domain}).domain == domain
 
 
-def test_a_ca_bundle_that_holds_no_authorities(tmp_path):
+def test_ssl_context_of_file_without_authorities_raises_value_error(tmp_path):
     (tmp_path / "ca.pem").write_text("no PEM")
-    settings = Settings(**GOOD, ca_bundle=str(tmp_path / "ca.pem"))
-    with pytest.raises(ValueError, match=r"^ca_bundle: .* holds no authorities in PEM form"):
+    settings = Settings(**VALID, ca_bundle=str(tmp_path / "ca.pem"))
+    with pytest.raises(
+        ValueError, match=r"^ca_bundle: must be a file of certificate authorities in PEM format, got"
+    ):
         settings.ssl_context()

@@ -1,4 +1,4 @@
-"""A farm behind TLS: whom the clients trust, and what a broken line may have carried."""
+"""Tests with a server behind TLS: trusted certificates and broken connections."""
 
 import ipaddress
 import json
@@ -16,7 +16,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse, NotSent
 from airflow_provider_renderbus.clients.settings import Settings
 
-ANSWER = json.dumps({"code": 200, "data": {"userId": 7}}).encode()
+RESPONSE = json.dumps({"code": 200, "data": {"userId": 7}}).encode()
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def certificate(tmp_path_factory):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "farm")])
     now = datetime.now(UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -44,13 +44,13 @@ def certificate(tmp_path_factory):
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        + made.public_bytes(serialization.Encoding.PEM)
+        + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return path
 
 
 class TlsServer:
-    """Reads a request on each connection; answers it, or writes plain bytes into the encrypted line."""
+    """Reads a request per connection; responds, or writes plain bytes into the encrypted connection."""
 
     def __init__(self, certificate, *, breaks):
         self.requests = 0
@@ -70,11 +70,11 @@ class TlsServer:
                 return
             with plain:
                 try:
-                    self._answer(plain)
+                    self._respond(plain)
                 except (ssl.SSLError, ConnectionError):
                     continue
 
-    def _answer(self, plain):
+    def _respond(self, plain):
         with plain.dup() as raw, self._context.wrap_socket(plain, server_side=True) as secure:
             received = secure.recv(65536)
             while not received.endswith(b"}"):
@@ -83,8 +83,8 @@ class TlsServer:
             if self._breaks:
                 raw.sendall(b"this is no record of TLS")
             else:
-                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(ANSWER)}\r\nConnection: close\r\n\r\n"
-                secure.sendall(head.encode() + ANSWER)
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(RESPONSE)}\r\nConnection: close\r\n\r\n"
+                secure.sendall(head.encode() + RESPONSE)
 
     def close(self):
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -112,7 +112,7 @@ def serve(certificate):
         server.close()
 
 
-def test_an_own_authority_is_trusted(sender, serve):
+def test_send_with_ca_bundle_trusts_its_authority(sender, serve):
     server, settings = serve()
     assert sender.send(settings, calls.query_user_profile())[0].user_id == 7
     assert server.requests == 1
@@ -121,14 +121,14 @@ def test_an_own_authority_is_trusted(sender, serve):
 @pytest.mark.parametrize(
     "call", [calls.query_user_profile(), calls.submit_task(7)], ids=lambda call: call.name
 )
-def test_a_certificate_that_is_not_trusted_never_gets_a_request(sender, serve, call):
+def test_send_with_untrusted_certificate_sends_no_request(sender, serve, call):
     server, settings = serve(trusted=False)
     with pytest.raises(NotSent):
         sender.send(settings, call)
     assert server.requests == 0
 
 
-def test_a_line_that_breaks_after_the_request_may_have_carried_it(sender, serve):
+def test_send_with_connection_broken_after_request_raises_no_response(sender, serve):
     server, settings = serve(breaks=True)
     with pytest.raises(NoResponse):
         sender.send(settings, calls.submit_task(7))

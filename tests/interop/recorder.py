@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.api import signing
-from tests.clients.scripted_server import Answer, Arrival, ScriptedServer, envelope
+from tests.clients.scripted_server import ReceivedRequest, ScriptedResponse, ScriptedServer, envelope
 
 DATA = Path(__file__).parents[1] / "data"
 ENDPOINTS = json.loads((DATA / "endpoints.json").read_text("utf-8"))["endpoints"]
@@ -51,7 +51,7 @@ class Sent:
     headers: dict[str, str]
     body: dict[str, str]
     signature: str
-    arrival: Arrival = field(repr=False)
+    arrival: ReceivedRequest = field(repr=False)
 
 
 class Recorder:
@@ -67,11 +67,11 @@ class Recorder:
 
     def take(self) -> list[Sent]:
         """Return the requests that arrived since it was last asked."""
-        arrived, self._server.arrived = self._server.arrived, []
+        arrived, self._server.requests = self._server.requests, []
         return [_sent(arrival) for arrival in arrived]
 
 
-def _sent(arrival: Arrival) -> Sent:
+def _sent(arrival: ReceivedRequest) -> Sent:
     headers = {name: text for name, text in arrival.headers.items() if name not in ONE_TIME + OF_HTTP}
     body = {name: json.dumps(value, sort_keys=True) for name, value in arrival.body.items()}
     domain, path = arrival.headers["Host"], _path(arrival)
@@ -80,12 +80,12 @@ def _sent(arrival: Arrival) -> Sent:
     return Sent(path, headers, body, signature, arrival)
 
 
-def _path(arrival: Arrival) -> str:
+def _path(arrival: ReceivedRequest) -> str:
     """Return the path of a request, which names the whole address where the server was used as a proxy."""
     return urlsplit(arrival.path).path
 
 
-def _respond(arrival: Arrival) -> Answer:
+def _respond(arrival: ReceivedRequest) -> ScriptedResponse:
     path = _path(arrival)
     if path.endswith("/queryTaskFrames"):
         return envelope(data=FRAMES if arrival.body["pageNum"] == 1 else EMPTY_PAGE)

@@ -38,7 +38,7 @@ class People:
 
     def __init__(self, network: Network, books: Books, chance: Random, settings: Settings) -> None:
         self._network, self._books, self._chance = network, books, chance
-        self._exchange = SigningSession(settings, clock=time.time, first_nonce=0)
+        self._signing = SigningSession(settings, clock=time.time, first_nonce=0)
         self.kills = 0
         """How many kills are under way."""
 
@@ -130,14 +130,14 @@ class People:
             self.kills -= 1
 
     def _order(self, call: Call[Any]) -> None:
-        attempt = self._exchange.request_flow(call)
-        request = next(attempt)
+        request_flow = self._signing.request_flow(call)
+        request = next(request_flow)
         while True:
             answer = self._network.order(request.url, request.headers, request.body)
             if isinstance(answer, OSError):
                 raise answer
             try:
-                request = attempt.send(Response(answer[0], answer[2]))
+                request = request_flow.send(Response(answer[0], answer[2]))
             except StopIteration:
                 return
 
