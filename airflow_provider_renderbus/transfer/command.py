@@ -8,7 +8,7 @@ import tempfile
 from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from airflow_provider_renderbus.transfer.endpoints import ENGINE
 from airflow_provider_renderbus.transfer.errors import TransferSetupError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
 
 VENDORS_NAME = "rayvision_transmitter"
+TransferKind: TypeAlias = Literal["upload_json", "download_path", "download_list"]
 MAX_SPEED_KB_PER_S = 1048576
 """The largest speed limit that the command accepts, in KB/s."""
 
@@ -111,7 +112,7 @@ class TransferArguments:
     :param speed_limit_kb_per_s: speed limit in KB/s.
     """
 
-    kind: Literal["upload_json", "download_path", "download_list"]
+    kind: TransferKind
     endpoint: StorageEndpoint
     local: Path
     remote: str

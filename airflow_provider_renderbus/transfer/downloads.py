@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_renderbus.api.models.outputs import OutputFile
+    from airflow_provider_renderbus.transfer.command import TransferKind
     from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
     from airflow_provider_renderbus.transfer.folder import Parts
     from airflow_provider_renderbus.transfer.process import TransferRunner
@@ -112,23 +113,15 @@ def download(
             )
             with staging_folder(folder) as (staging, list_path):
                 publisher = _Publisher({f"/{file.path}": file for file in missing}, staging, target)
+                kind: TransferKind
                 if storage_folder is not None and len(missing) == len(files):
-                    arguments = TransferArguments(
-                        "download_path",
-                        endpoint,
-                        staging.path,
-                        storage_folder,
-                        speed_limit_kb_per_s=speed_limit_kb_per_s,
-                    )
+                    kind, remote = "download_path", storage_folder
                 else:
+                    kind, remote = "download_list", str(list_path)
                     list_path.write_text("".join(f"{file.path}\n" for file in missing), "utf-8")
-                    arguments = TransferArguments(
-                        "download_list",
-                        endpoint,
-                        staging.path,
-                        str(list_path),
-                        speed_limit_kb_per_s=speed_limit_kb_per_s,
-                    )
+                arguments = TransferArguments(
+                    kind, endpoint, staging.path, remote, speed_limit_kb_per_s=speed_limit_kb_per_s
+                )
                 runner.run(arguments, TransferProgress(publisher.sizes(), publisher.publish))
                 publisher.publish_all()
     return DownloadResult(len(files), size, len(files) - len(missing))

@@ -127,11 +127,7 @@ def upload(
 
 
 def write_lists(assets: Sequence[Asset], folder: Path) -> Iterator[tuple[Path, Sequence[Asset]]]:
-    """Write upload.json files, and yield each with the files that it lists.
-
-    :param assets: the files.
-    :param folder: folder for the upload.json; each is overwritten by the next.
-    """
+    """Write upload.json files, each over the previous one, and yield each with the files that it lists."""
     for start in range(0, len(assets), FILES_PER_LIST):
         batch = assets[start : start + FILES_PER_LIST]
         path = folder / "upload.json"
@@ -149,11 +145,7 @@ def write_lists(assets: Sequence[Asset], folder: Path) -> Iterator[tuple[Path, S
 
 
 def raise_if_changed(assets: Iterable[Asset]) -> None:
-    """Compare files with their size and time from before the upload.
-
-    :raises TransferIncomplete: some have changed, so the farm may hold a mixture of both states. A retry
-        sends them again.
-    """
+    """Raise TransferIncomplete if files have changed: the farm may have a mixture of both states."""
     changed = [asset.local for asset in assets if _size_and_time(asset.local) != (asset.size, asset.modified)]
     if changed:
         raise TransferIncomplete(f"Files changed during the upload: {join_limited(changed)}")

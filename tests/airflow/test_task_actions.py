@@ -1,3 +1,5 @@
+import inspect
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -32,14 +34,14 @@ ACTIONS = {
 }
 
 
-def info(client, number):
-    return client.send(calls.query_task_info([number]))[number]
+def info(client, task_id):
+    return client.send(calls.query_task_info([task_id]))[task_id]
 
 
 def response_to(call):
     """Return what a farm responds for renders without layers that have the frames 1 and 2."""
     if call.name == "query_task_info":
-        return {"items": [{"id": number, "taskStatus": 30} for number in call.body["taskIds"]]}
+        return {"items": [{"id": task_id, "taskStatus": 30} for task_id in call.body["taskIds"]]}
     if call.name == "query_task_frames":
         ids = [call.body["taskId"] * 10 + frame for frame in (1, 2)]
         items = [{"id": each, "frameIndex": str(each % 10), "frameStatus": 5} for each in ids]
@@ -73,6 +75,18 @@ def test_all_action_operators_are_tested():
         if name.startswith("Renderbus") and value.__module__ == task_actions.__name__
     }
     assert operators == set(ACTIONS)
+
+
+TRANSFERS = [
+    transfers.RenderbusUploadAssetsOperator,
+    transfers.RenderbusDownloadFramesOperator,
+    transfers.RenderbusListOutputsOperator,
+]
+
+
+@pytest.mark.parametrize("operator", [*ACTIONS, *TRANSFERS], ids=lambda operator: operator.__name__)
+def test_operator_init_has_all_of_its_arguments(operator):
+    assert set(operator.template_fields) <= inspect.signature(operator).parameters.keys()
 
 
 @pytest.mark.parametrize("operator", ACTIONS, ids=lambda operator: operator.__name__)

@@ -65,7 +65,7 @@ def test_validate_unused_scene_info_is_not_checked():
 
 def test_schema_known_software_is_that_of_the_table():
     known_ids = SCHEMAS["task.json"]["properties"]["task_info"]["properties"]["cg_id"]["x-known-values"]
-    assert known_ids == [str(number) for number in SOFTWARE]
+    assert known_ids == [str(cg_id) for cg_id in SOFTWARE]
 
 
 @pytest.mark.parametrize(

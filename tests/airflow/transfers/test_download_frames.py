@@ -174,11 +174,11 @@ class TestInvalidListing:
         entry = Storage.file_entry
 
         def list_as(path):
-            def lies(storage, file, **how):
-                told = entry(storage, file, **how)
-                return told | {"filePath": path} if file.endswith("2.png") else told
+            def entry_with_other_path(storage, file, **options):
+                listed = entry(storage, file, **options)
+                return listed | {"filePath": path} if file.endswith("2.png") else listed
 
-            monkeypatch.setattr(Storage, "file_entry", lies)
+            monkeypatch.setattr(Storage, "file_entry", entry_with_other_path)
 
         return list_as
 
