@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -64,18 +65,25 @@ def state(client):
 
 @pytest.fixture
 def hook_sleeps(monkeypatch):
-    """Hands every hook a clock that sleeps in another way."""
+    """Hands every hook a clock that sleeps in another way, and whose deadlines pass only while it sleeps."""
 
     def hook_sleeps(sleep):
-        monkeypatch.setattr(RenderbusHook, "clock", Clock(sleep=sleep))
+        slept = [0.0]
+
+        def sleep_and_count(seconds):
+            slept[0] += seconds
+            sleep(seconds)
+
+        monkeypatch.setattr(RenderbusHook, "clock", Clock(monotonic=lambda: slept[0], sleep=sleep_and_count))
 
     return hook_sleeps
 
 
 @pytest.fixture
-def no_pause_before_a_stop(monkeypatch):
+def no_pause_before_a_stop(monkeypatch, hook_sleeps):
+    """Waits for confirmations without pause, on a worker and in the triggerer."""
     monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.STOP_POLL_INTERVAL", 0.0)
-    monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_POLL_INTERVAL", 0.0)
+    hook_sleeps(lambda seconds: time.sleep(min(seconds, 0.01)))
 
 
 @pytest.fixture

@@ -61,8 +61,8 @@ class TestStopTask:
     """The farm can accept a stop and lose it."""
 
     @pytest.fixture(autouse=True)
-    def _no_time_passes(self, monkeypatch):
-        monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_POLL_INTERVAL", 0.0)
+    def _no_time_passes(self, hook_sleeps):
+        hook_sleeps(lambda seconds: None)
 
     def test_stop_task_lost_by_the_farm_is_repeated(self, act, info, partly_done, monkeypatch):
         send, lost = Client.send, []
@@ -78,8 +78,7 @@ class TestStopTask:
         assert lost
         assert info().status is TaskStatus.STOP
 
-    def test_stop_task_not_confirmed_fails_with_retry(self, act, info, farm, partly_done, monkeypatch):
-        monkeypatch.setattr("airflow_provider_renderbus.renders.stop.STOP_TIMEOUT", 0.0)
+    def test_stop_task_not_confirmed_fails_with_retry(self, act, info, farm, partly_done):
         farm.inject("state", state=5, calls=["query_task_info"])
         with pytest.raises(AirflowException, match="could not be stopped, may still be running") as caught:
             act(task_actions.RenderbusStopTaskOperator)
