@@ -70,7 +70,7 @@ class FileTransfer:
         :raises AirflowFailException: the command cannot be run, or there is no such line.
         :raises AirflowException: the folder cannot be created.
         """
-        with translate_transfer_errors():
+        with _translate_transfer_errors():
             self._prepare()
             if folder is not None:
                 self._absolute_path(folder).mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ class FileTransfer:
         :raises AirflowFailException: files are invalid, or the command cannot be run or fails permanently.
         :raises AirflowException: not all files were uploaded; a retry continues.
         """
-        with translate_transfer_errors():
+        with _translate_transfer_errors():
             runner, speed_limit = self._prepare()
             resolved = _resolve_assets(assets)
             profile = self.hook.send(calls.query_user_profile())
@@ -118,7 +118,7 @@ class FileTransfer:
         :raises AirflowException: not all files were downloaded; a retry continues.
         """
         target = self._absolute_path(folder)
-        with translate_transfer_errors(f"Render {render_task_id}: "):
+        with _translate_transfer_errors(f"Render {render_task_id}: "):
             runner, speed_limit = self._prepare()
             profile = self.hook.send(calls.query_user_profile())
             bids = self.hook.send(calls.get_transfer_bid())
@@ -210,13 +210,8 @@ class FileTransfer:
 
 
 @contextlib.contextmanager
-def translate_transfer_errors(prefix: str = "") -> Iterator[None]:
-    """Raise Airflow's exceptions for errors of a transfer.
-
-    :param prefix: start of the messages.
-    :raises AirflowFailException: a retry would fail too.
-    :raises AirflowException: a retry continues.
-    """
+def _translate_transfer_errors(prefix: str = "") -> Iterator[None]:
+    """Raise AirflowException for an error after which a retry continues, else AirflowFailException."""
     try:
         yield
     except TransferError as error:

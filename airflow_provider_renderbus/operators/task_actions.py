@@ -52,16 +52,15 @@ class _TaskActionOperator(ConsoleLinkMixin, RenderbusOperator):
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
             self.push_console_url(context, self.hook.console_url(task_ids[0]))
-            self.run_action(context, task_ids)
-        self.log.info("Render %s: %s requested", ", ".join(map(str, task_ids)), self.action)
+            self._run_action(context, task_ids)
         return task_ids
 
-    def run_action(self, context: Context, task_ids: list[int]) -> None:
-        """Perform the action on tasks."""
-        self.hook.run(self.build_calls(task_ids))
+    def _run_action(self, context: Context, task_ids: list[int]) -> None:
+        self.log.info("Render %s: requesting %s", ", ".join(map(str, task_ids)), self.action)
+        self.hook.run(self._build_calls(task_ids))
 
     @abstractmethod
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         """Yield the calls of the action, after queries that it needs."""
 
 
@@ -81,7 +80,7 @@ class _FrameActionOperator(_TaskActionOperator):
         super().__init__(render_task_id=render_task_id, renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.frames = frames
 
-    def resolve_frame_ids(self, task_ids: list[int]) -> Flow[dict[int, list[int]]]:
+    def _resolve_frame_ids(self, task_ids: list[int]) -> Flow[dict[int, list[int]]]:
         """Return the ids of the named frames in all tasks, by id of their leaf."""
         names: Any = self.frames
         frame_ids: dict[int, list[int]] = {}
@@ -100,8 +99,7 @@ class RenderbusStartTaskOperator(_TaskActionOperator):
 
     action = "start"
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield the call."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         yield [calls.start_task(task_ids)]
 
 
@@ -118,13 +116,12 @@ class RenderbusStopTaskOperator(_TaskActionOperator):
 
     action = "stop"
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield the call."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         yield [calls.stop_task(task_ids)]
 
-    def run_action(self, context: Context, task_ids: list[int]) -> None:
+    def _run_action(self, context: Context, task_ids: list[int]) -> None:
         """Stop the renders, and poll until none is active."""
-        super().run_action(context, task_ids)
+        super()._run_action(context, task_ids)
         request = stop_and_confirm(self.hook, StopRequest(task_ids))
         message = request.result_message(task_ids)
         if request.pending:
@@ -142,8 +139,7 @@ class RenderbusAbandonTaskOperator(_TaskActionOperator):
 
     action = "abandonment"
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield the call."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         yield [calls.abandon_task(task_ids)]
 
 
@@ -157,8 +153,7 @@ class RenderbusDeleteTaskOperator(_TaskActionOperator):
 
     action = "deletion"
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield the call."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         yield [calls.delete_task(task_ids)]
 
 
@@ -172,8 +167,7 @@ class RenderbusFullSpeedOperator(_TaskActionOperator):
 
     action = "full speed"
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield the call."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         yield [calls.full_speed(task_ids)]
 
 
@@ -195,33 +189,32 @@ class RenderbusRecommitFramesOperator(_FrameActionOperator):
 
     action = "re-render of frames"
 
-    def run_action(self, context: Context, task_ids: list[int]) -> None:
+    def _run_action(self, context: Context, task_ids: list[int]) -> None:
         """Request the frames, unless an earlier try has."""
         with fail_if_charge_uncertain():
             if is_first_try_after_clear(context) or not confirm_recommitted(
-                self.hook, lambda: self.selected_frames(task_ids)
+                self.hook, lambda: self._selected_frames(task_ids)
             ):
-                super().run_action(context, task_ids)
+                super()._run_action(context, task_ids)
 
-    def selected_frames(self, task_ids: list[int]) -> Flow[list[Frame]]:
+    def _selected_frames(self, task_ids: list[int]) -> Flow[list[Frame]]:
         """Return the named frames, or the failed frames if none are named."""
         frames: list[Frame] = []
         if self.frames is None:
             for task_id in task_ids:
                 frames += yield from list_failed_frames(task_id)
         else:
-            for leaf_id, frame_ids in (yield from self.resolve_frame_ids(task_ids)).items():
+            for leaf_id, frame_ids in (yield from self._resolve_frame_ids(task_ids)).items():
                 frames += [
                     frame for frame in (yield from flows.list_frames(leaf_id)) if frame.id in frame_ids
                 ]
         return frames
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield the call."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         if self.frames is None:
             yield [calls.recommit_failed_frames(task_ids)]
         else:
-            frame_ids = yield from self.resolve_frame_ids(task_ids)
+            frame_ids = yield from self._resolve_frame_ids(task_ids)
             yield [calls.recommit_frames(ids=[each for leaf_ids in frame_ids.values() for each in leaf_ids])]
 
 
@@ -237,15 +230,14 @@ class RenderbusStopFramesOperator(_FrameActionOperator):
 
     action = "stop of frames"
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield a call for each leaf."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         if self.frames is None:
             leaf_ids: list[int] = []
             for task_id in task_ids:
                 leaf_ids += yield from flows.leaf_task_ids(task_id)
             yield [calls.stop_frames(leaf_id, select_all=1) for leaf_id in leaf_ids]
         else:
-            frame_ids = yield from self.resolve_frame_ids(task_ids)
+            frame_ids = yield from self._resolve_frame_ids(task_ids)
             yield [calls.stop_frames(leaf_id, each) for leaf_id, each in frame_ids.items()]
 
 
@@ -272,8 +264,7 @@ class RenderbusSetPriorityOperator(_TaskActionOperator):
         super().__init__(render_task_id=render_task_id, renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.priority = priority
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield a call for each task."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         priority = validation.parse_int("priority", self.priority)
         priority = validation.one_of("priority", priority, validation.USER_LEVELS)
         yield [calls.update_task_user_level(task_id, priority) for task_id in task_ids]
@@ -302,8 +293,7 @@ class RenderbusSetMachineLimitOperator(_TaskActionOperator):
         super().__init__(render_task_id=render_task_id, renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.max_machines = max_machines
 
-    def build_calls(self, task_ids: list[int]) -> Flow[None]:
-        """Yield a call for each task."""
+    def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         max_machines = validation.parse_int("max_machines", self.max_machines)
         max_machines = validation.positive_int("max_machines", max_machines)
         yield [calls.update_task_limit(task_id, max_machines) for task_id in task_ids]
