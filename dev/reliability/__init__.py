@@ -1,1 +1,1 @@
-"""What shows that no render is paid twice or runs on unseen. ``make reliability`` runs it."""
+"""Experiments that show that no render is paid twice or runs unnoticed. ``make reliability`` runs them."""

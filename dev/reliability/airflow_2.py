@@ -1,4 +1,4 @@
-"""An Airflow 2.11 on this machine: its web server in the place of an API server, and REST API v1."""
+"""An Airflow 2.11 on this machine: its web server in place of an API server, and REST API v1."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dev.harness.airflow_instance import AirflowInstance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-_HOST = "127.0.0.1"
 
 
 class Airflow2(AirflowInstance):
@@ -27,37 +25,33 @@ class Airflow2(AirflowInstance):
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.default",
             "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
-            # It would take a task that was cleared while it ran for dead, and fail it, before it restarts it.
+            # It could take a task that was cleared while it ran for dead, and fail it before it is restarted.
             "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "3600",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
             "AIRFLOW__WEBSERVER__SECRET_KEY": self._keys["AIRFLOW__API__SECRET_KEY"],
-            "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": _HOST,
+            "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
             "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self.port),
             "AIRFLOW__WEBSERVER__WORKERS": "1",
         }
         return super().environment() | own | dict(self.settings)
 
     def start(self, timeout: float = 120.0) -> None:
-        """Make the database, start the three processes and return when the web server serves.
-
-        :param seconds: how long the database and the web server may take, each.
-        :raises ProgramError: a process ended, or the time is over.
-        """
-        # Who comes without a name may do everything.
+        """Make the database, start the three processes and return when the web server serves."""
+        # A user without a name may do everything.
         (self.home / "webserver_config.py").write_text('AUTH_ROLE_PUBLIC = "Admin"\n')
         self._migrate_database(timeout)
         self.run("webserver", "webserver")
         for name in ("scheduler", "triggerer"):
             self.start_component(name)
-        self.programs.wait_until("an answer of Airflow's web server", self._answers, timeout)
+        self.programs.wait_until("a response of Airflow's web server", self._is_serving, timeout)
 
     def clear(self, dag_id: str, run_id: str, tasks: Iterable[tuple[str, int]]) -> None:
-        """Clear tasks, mapped ones with all their instances: this API knows no others."""
-        names = sorted({task_id for task_id, _ in tasks})
-        fields = {"dag_run_id": run_id, "task_ids": names, "only_failed": False, "dry_run": False}
+        """Clear tasks, mapped ones with all their instances: this API cannot clear single ones."""
+        task_ids = sorted({task_id for task_id, _ in tasks})
+        fields = {"dag_run_id": run_id, "task_ids": task_ids, "only_failed": False, "dry_run": False}
         self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)
 
-    def _answers(self) -> bool:
+    def _is_serving(self) -> bool:
         try:
             return self._http.get("/health").is_success
         except httpx.TransportError:

@@ -1,86 +1,95 @@
-"""Renders in a real Airflow, each of which may be struck at a step of its own, and what comes of them."""
+"""Renders in a real Airflow, each of which may be killed at a step of its own, and their results."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dev.reliability.process_killer import Life, Reaper, kill_process
-from dev.reliability.testbed import COST, FRAMES, NOT_RENDERED, PROJECT, Stage, task_json
+from dev.reliability.process_killer import ProcessKiller, ProcessTrace, kill_points, kill_process
+from dev.reliability.report import Row
+from dev.reliability.testbed import COST, FRAMES, NOT_RENDERED, PROJECT, Testbed, task_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
-    from dev.reliability.process_killer import Point
+    from dev.reliability.process_killer import KillPoint
     from dev.reliability.testbed import Render
 
 MODES = {"waiting": False, "deferrable": True}
 """How a render's operator waits, and whether it is deferrable then."""
-RIGHT = "1 submit, 1 charge, right result"
-"""What is told of a render of which nothing was lost or doubled."""
-RIGHT_AGAIN = f"{RIGHT}; stopped and started again"
-"""What is told of such a render that one try has stopped and another has started again."""
-_DAG, _TASK = "crash", "render"
+CORRECT = "1 submit, 1 charge, correct result"
+"""The result of a render of which nothing was lost or doubled."""
+RESTARTED = f"{CORRECT}; stopped and restarted"
+"""The result of such a render that one try has stopped and another has restarted."""
 POLL_INTERVAL = 2.0
-"""Seconds between two looks at a render."""
+"""Seconds between two polls of a render."""
+_DAG, _TASK = "crash", "render"
 # A render lasts for 60 + 90 to 150 farm seconds: several polls.
 _SPEED = 20.0
-_LONGEST_RUN = 600.0
+_MAX_RUN_SECONDS = 600.0
 
 
-class Trial:
-    """An Airflow and a farm for renders that are struck. They run while its ``with`` block lasts.
+class CrashTrial:
+    """An Airflow and a farm for renders that are killed. They run while its ``with`` block lasts.
 
-    :param folder: a new folder for all that is made.
+    :param folder: a new folder for all of it.
     :param settings: environment variables for Airflow.
-    :param strike: what to do where a render's point is; it returns whether the client is dead then.
-    :param speed: farm seconds that pass in a second; None for a farm whose time passes only when it is told.
+    :param kill: what to do at a render's point; it returns whether the client is dead then.
+    :param speed: farm seconds that pass in a second; None for a farm whose time passes only by ``advance``.
     """
 
     def __init__(
         self,
         folder: Path,
         settings: Mapping[str, str],
-        strike: Callable[[Life], bool] = kill_process,
+        kill: Callable[[ProcessTrace], bool] = kill_process,
         speed: float | None = _SPEED,
     ) -> None:
-        self._reaper = Reaper(self._life_of, strike)
+        self._killer = ProcessKiller(self._trace_of, kill)
         dags = PROJECT / "dev" / "reliability" / "dags" / _DAG
-        self.stage = Stage(folder, dags, speed, settings, self._reaper.workers)
+        self.testbed = Testbed(folder, dags, speed, settings, self._killer.worker_rule)
         self._run_id = ""
         self._indexes: dict[str, int] = {}
-        self.lives: list[Life] = []
-        """What is known of the renders of the last run, in the order of their points."""
+        self.traces: list[ProcessTrace] = []
+        """The traces of the renders of the last run, in the order of their points."""
 
     def __enter__(self) -> Self:
-        self.stage.__enter__()
+        self.testbed.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stage.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self.testbed.__exit__(*error)
+
+    def record(self, *case: str) -> tuple[list[Row], list[tuple[str, KillPoint]]]:
+        """Render in each mode without a kill; return the rows of this case, and all points for kills."""
+        results = self.render("clean", [(mode, None) for mode in MODES])
+        rows = [
+            Row((*case, mode, "all", "never"), CORRECT, it) for mode, it in zip(MODES, results, strict=True)
+        ]
+        if not all(row.passed for row in rows):
+            return rows, []
+        traces = zip(MODES, self.traces, strict=True)
+        return rows, [(mode, point) for mode, trace in traces for point in kill_points(trace.steps)]
 
     def render(
         self,
         run_id: str,
-        points: Sequence[tuple[str, Point] | tuple[str, None]],
+        points: Sequence[tuple[str, KillPoint] | tuple[str, None]],
         meanwhile: Callable[[], None] = lambda: None,
     ) -> list[str]:
-        """Render once for each point, and return what came of each.
+        """Render once for each point, and return the results.
 
         :param run_id: names the DAG run and its renders.
-        :param points: modes, and where to strike, or None to strike never.
-        :param meanwhile: called when the run has begun.
+        :param points: modes, and where to kill, or None to kill never.
+        :param meanwhile: called when the run has started.
         """
         self._run_id = run_id
-        self.lives = [Life(point) for _, point in points]
+        self.traces = [ProcessTrace(point) for _, point in points]
         renders = []
-        for index, (life, (mode, _)) in enumerate(zip(self.lives, points, strict=True)):
+        for index, (trace, (mode, _)) in enumerate(zip(self.traces, points, strict=True)):
             name = self._name(index)
-            self.stage.connect(name, self._reaper.rule_of(life))
+            self.testbed.connect(name, self._killer.farm_rule(trace))
             renders.append(
                 {
                     "renderbus_conn_id": name,
@@ -89,58 +98,58 @@ class Trial:
                     "poll_interval": POLL_INTERVAL,
                 }
             )
-        airflow = self.stage.airflow
+        airflow = self.testbed.airflow
         airflow.unpause(_DAG)
         airflow.trigger(_DAG, run_id, {"renders": renders})
         meanwhile()
-        airflow.wait_for_run(_DAG, run_id, _LONGEST_RUN)
-        instances = {each["map_index"]: each for each in self.instances()}
-        books = self.stage.renders()
+        airflow.wait_for_run(_DAG, run_id, _MAX_RUN_SECONDS)
+        instances = {instance["map_index"]: instance for instance in self._instances()}
+        rendered = self.testbed.renders()
         return [
-            "; ".join(self._told(life, instances[index], books.get(self._name(index), NOT_RENDERED)))
-            for index, life in enumerate(self.lives)
+            "; ".join(self._describe(trace, instances[index], rendered.get(self._name(index), NOT_RENDERED)))
+            for index, trace in enumerate(self.traces)
         ]
 
-    def _told(self, life: Life, instance: Mapping[str, Any], render: Render) -> Iterator[str]:
-        """Yield what came of a render, be it right or wrong."""
-        if not life.steps or (life.point and not life.strikes):
+    def _describe(self, trace: ProcessTrace, instance: Mapping[str, Any], render: Render) -> Iterator[str]:
+        """Yield the parts of a render's result."""
+        if not trace.steps or (trace.point and not trace.kills):
             yield "the step was not reached"
-        submits = render.orders["submit"]
-        told = [f"{submits} submit{'s' * (submits != 1)}"]
-        told.append("1 charge" if render.cost == COST else f"{render.cost} charged instead of {COST}")
-        result = self.stage.airflow.return_value(instance) if instance["state"] == "success" else None
-        right = {
-            "number": render.numbers[-1] if render.numbers else None,
+        submits = render.operations["submit"]
+        parts = [f"{submits} submit{'s' * (submits != 1)}"]
+        parts.append("1 charge" if render.cost == COST else f"{render.cost} charged instead of {COST}")
+        result = self.testbed.airflow.return_value(instance) if instance["state"] == "success" else None
+        correct = {
+            "render_task_id": render.task_ids[-1] if render.task_ids else None,
             "state": "FINISHED",
             "frames": {"total": FRAMES, "done": FRAMES, "failed": 0, "running": 0, "aborted": 0},
             "cost": str(COST),
         }
-        if result is not None and {name: result.get(name) for name in right} == right:
-            told.append("right result")
+        if result is not None and {name: result.get(name) for name in correct} == correct:
+            parts.append("correct result")
         else:
-            told.append(f"result {result}, the Airflow task's state {instance['state']}")
-        yield ", ".join(told)
-        orders = {order: count for order, count in render.orders.items() if order not in {"create", "submit"}}
-        if orders and orders == {"stop": orders.get("start"), "start": orders.get("stop")}:
-            yield "stopped and started again"
-        elif orders:
-            yield f"orders: {orders}"
+            parts.append(f"result {result}, the Airflow task's state {instance['state']}")
+        yield ", ".join(parts)
+        others = {
+            name: count for name, count in render.operations.items() if name not in {"create", "submit"}
+        }
+        if others and others == {"stop": others.get("start"), "start": others.get("stop")}:
+            yield "stopped and restarted"
+        elif others:
+            yield f"operations: {others}"
 
     def _name(self, index: int) -> str:
         return f"{self._run_id}-{index:03}"
 
-    def instances(self) -> list[dict[str, Any]]:
+    def _instances(self) -> list[dict[str, Any]]:
         """Return the task instances of the last run's renders."""
         path = f"/dags/{_DAG}/dagRuns/{self._run_id}/taskInstances"
-        return [
-            each for each in self.stage.airflow.get_all(path, "task_instances") if each["task_id"] == _TASK
-        ]
+        instances = self.testbed.airflow.get_all(path, "task_instances")
+        return [instance for instance in instances if instance["task_id"] == _TASK]
 
-    def _life_of(self, instance_id: str) -> Life | None:
-        """Return what is known of a task instance; each try has an id of its own."""
+    def _trace_of(self, instance_id: str) -> ProcessTrace | None:
+        """Return the trace of a task instance; each try has an id of its own."""
         if instance_id not in self._indexes:
             # One that is not expanded yet keeps its id when it gets its index.
-            listed = {each["id"]: each["map_index"] for each in self.instances() if each["map_index"] >= 0}
-            self._indexes |= listed
+            self._indexes |= {it["id"]: it["map_index"] for it in self._instances() if it["map_index"] >= 0}
         index = self._indexes.get(instance_id)
-        return None if index is None else self.lives[index]
+        return None if index is None else self.traces[index]

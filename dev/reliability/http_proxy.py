@@ -1,4 +1,4 @@
-"""A relay between a client and a server of HTTP, in which a test decides what becomes of each request."""
+"""A proxy between an HTTP client and a server, with a rule that decides what happens to each request."""
 
 from __future__ import annotations
 
@@ -14,19 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HOST = "127.0.0.1"
-_SECONDS = 120
-# What a relay does not hand on, for it says how a body is sent and not what it is; rules read plain bodies.
-_OF_THE_CONNECTION = {"accept-encoding", "connection", "content-length", "keep-alive", "transfer-encoding"}
+_TIMEOUT = 120
+# Not forwarded, because it says how a body is sent and not what it is; rules read plain bodies.
+_HOP_BY_HOP = {"accept-encoding", "connection", "content-length", "keep-alive", "transfer-encoding"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request on its way.
+    """A request on its way to the server."""
 
-    :param port: the relay's port, at which it came in.
-    """
-
-    port: int
     method: str
     path: str
     headers: Mapping[str, str]
@@ -34,54 +30,50 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer on its way back."""
+class Response:
+    """A response on its way to the client."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-REFUSED = Answer(400, (("Content-Type", "text/plain"),), b"refused by the relay\n")
-"""What a client gets that was killed before its request went on, should a part of it still live."""
+REFUSED = Response(400, (("Content-Type", "text/plain"),), b"refused by the proxy\n")
+"""The response for a client that was killed before its request was forwarded, if a part of it still lives."""
 
-Forward: TypeAlias = Callable[[], Answer]
-Rule: TypeAlias = Callable[[Request, Forward], Answer]
-"""Decides what becomes of a request: it forwards it, or not, and returns what the client is answered."""
+Forward: TypeAlias = Callable[[], Response]
+Rule: TypeAlias = Callable[[Request, Forward], Response]
+"""Decides what happens to a request: forwards it, or not, and returns the response for the client."""
 
 
-class Relays:
-    """Relays that serve until their ``with`` block is left."""
+class HttpProxies:
+    """Proxies that serve until their ``with`` block is left."""
 
     def __init__(self) -> None:
-        self._servers: list[_Relay] = []
+        self._servers: list[_Proxy] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Each takes up to half a second to notice.
+        # Each takes up to half a second to stop.
         with ThreadPoolExecutor(max(1, len(self._servers))) as pool:
-            list(pool.map(_Relay.close, self._servers))
+            list(pool.map(_Proxy.close, self._servers))
 
     def open(self, target: str, rule: Rule) -> int:
-        """Open a relay and return its port.
-
-        :param target: host and port of the server.
-        :param rule: decides what becomes of a request.
-        """
-        relay = _Relay(target, rule)
-        self._servers.append(relay)
-        return relay.server_port
+        """Open a proxy to a server, given as host and port, and return the proxy's port."""
+        proxy = _Proxy(target, rule)
+        self._servers.append(proxy)
+        return proxy.server_port
 
 
-class _Relay(ThreadingHTTPServer):
+class _Proxy(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, target: str, rule: Rule) -> None:
         super().__init__((_HOST, 0), _Handler)
         self.target, self.rule = target, rule
-        self._thread = Thread(target=self.serve_forever, name=f"relay to {target}", daemon=True)
+        self._thread = Thread(target=self.serve_forever, name=f"proxy to {target}", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -90,39 +82,39 @@ class _Relay(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that have hung up: they were killed, which is what relays are for."""
+        """Ignore clients that have closed the connection: they were killed, which is the purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
-    timeout = _SECONDS
+    timeout = _TIMEOUT
 
-    def _hand_on(self) -> None:
-        relay = cast("_Relay", self.server)
+    def _handle(self) -> None:
+        proxy = cast("_Proxy", self.server)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        request = Request(relay.server_port, self.command, self.path, dict(self.headers.items()), body)
-        answer = relay.rule(request, lambda: _forwarded(relay.target, request))
-        self.send_response_only(answer.status)
-        for name, value in (*answer.headers, ("Content-Length", str(len(answer.body)))):
+        request = Request(self.command, self.path, dict(self.headers.items()), body)
+        response = proxy.rule(request, lambda: _forward(proxy.target, request))
+        self.send_response_only(response.status)
+        for name, value in (*response.headers, ("Content-Length", str(len(response.body)))):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _hand_on  # noqa: N815 - the library's names
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _handle  # noqa: N815 - the library's names
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing of requests."""
+        """Log no request."""
 
 
-def _forwarded(target: str, request: Request) -> Answer:
-    """Send a request on as it came, its header Host too, since the farm's signature covers that."""
-    server = HTTPConnection(target, timeout=_SECONDS)
+def _forward(target: str, request: Request) -> Response:
+    """Forward a request as it came, its header Host too, because the farm's signature covers that."""
+    server = HTTPConnection(target, timeout=_TIMEOUT)
     try:
         server.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
-            if name.lower() not in _OF_THE_CONNECTION:
+            if name.lower() not in _HOP_BY_HOP:
                 server.putheader(name, value)
         server.putheader("Content-Length", str(len(request.body)))
         server.endheaders(request.body)
@@ -130,7 +122,5 @@ def _forwarded(target: str, request: Request) -> Answer:
         body = response.read()
     finally:
         server.close()
-    headers = tuple(
-        (name, value) for name, value in response.getheaders() if name.lower() not in _OF_THE_CONNECTION
-    )
-    return Answer(response.status, headers, body)
+    headers = ((name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP)
+    return Response(response.status, tuple(headers), body)

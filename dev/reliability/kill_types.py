@@ -1,4 +1,4 @@
-"""What waits for a render, and the kinds of kill that it can meet."""
+"""The tasks that wait for a render, and the types of kill that they can meet."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dev.harness.airflow_instance import AirflowInstance
-    from dev.reliability.process_killer import Life
-    from dev.reliability.testbed import Stage
+    from dev.reliability.process_killer import ProcessTrace
+    from dev.reliability.testbed import Testbed
 
-STOPPED, GOES_ON, TAKEN_UP = "stopped", "goes on", "goes on, 1 submit, right result"
-"""What can become of a render. The last means that its Airflow task returned it too."""
+STOPPED, CONTINUES, REATTACHED = "stopped", "continues", "continues, 1 submit, correct result"
+"""What can happen to a render. The last means that its Airflow task returned it too."""
 WAITING, DEFERRED = "waiting", "deferred"
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A task of the DAG that is killed, or a mapped one of it.
+    """A task of the DAG that is killed, or a mapped instance of it.
 
-    :param waiter: what waits.
+    :param waiter: the operator or sensor that waits.
     :param mode: "waiting" on a worker, or "deferred".
     :param index: its map index, or -1.
-    :param stops: whether its render must be stopped where it is killed.
+    :param stops: whether its render must be stopped when it is killed.
     """
 
     waiter: str
@@ -40,18 +40,18 @@ class Slot:
 
     @property
     def task_id(self) -> str:
-        """Its task's id."""
+        """The id of its task."""
         return f"{self.waiter}.{self.mode}" + (".mapped" if self.index >= 0 else "")
 
     @property
-    def spared(self) -> bool:
-        """Whether a kill of single tasks leaves it alone: of two mapped ones, the first is killed."""
+    def is_second(self) -> bool:
+        """Whether it is the second of two mapped instances, which a kill of single tasks leaves alone."""
         return self.index > 0
 
     def __str__(self) -> str:
         if self.index < 0:
             return self.mode
-        return f"{self.mode}, mapped, {'its neighbour' if self.spared else 'one of two'}"
+        return f"{self.mode}, mapped, {'its neighbour' if self.is_second else 'one of two'}"
 
 
 SLOTS = tuple(
@@ -75,21 +75,18 @@ WAITERS = {
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run of the DAG whose tasks wait, and what is needed to kill them.
+class KillRun:
+    """A run of the DAG whose tasks wait, with the traces of their processes and requests."""
 
-    :param lives: what is known of each slot's process and requests.
-    """
-
-    stage: Stage
+    testbed: Testbed
     dag_id: str
     run_id: str
-    lives: dict[Slot, Life]
+    traces: dict[Slot, ProcessTrace]
 
     @property
     def airflow(self) -> AirflowInstance:
-        """Where it runs."""
-        return self.stage.airflow
+        """The Airflow that it runs in."""
+        return self.testbed.airflow
 
     @property
     def path(self) -> str:
@@ -97,12 +94,10 @@ class Run:
         return f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
 
     def instances(self) -> dict[Slot, dict[str, Any]]:
-        """Return the task instances; those of mapped tasks are not there from the first moment."""
+        """Return the task instances; those of mapped tasks do not exist from the first moment."""
         listed = self.airflow.get_all(f"{self.path}/taskInstances", "task_instances")
-        found = {(each["task_id"], each["map_index"]): each for each in listed}
-        return {
-            slot: found[slot.task_id, slot.index] for slot in SLOTS if (slot.task_id, slot.index) in found
-        }
+        by_key = {(instance["task_id"], instance["map_index"]): instance for instance in listed}
+        return {slot: by_key[key] for slot in SLOTS if (key := (slot.task_id, slot.index)) in by_key}
 
     def scene(self, slot: Slot) -> str:
         """Return the name by which a slot's render is found on the farm."""
@@ -110,49 +105,48 @@ class Run:
 
     def single(self) -> Iterator[Slot]:
         """Yield the slots that a kill of single tasks is aimed at."""
-        return (slot for slot in SLOTS if not slot.spared)
+        return (slot for slot in SLOTS if not slot.is_second)
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a line of Airflow cannot do.
+class Limitation:
+    """What happens to renders on a line of Airflow that cannot do better.
 
-    :param outcome: what becomes of a render whose task stops it.
-    :param careless: what becomes of one whose task does not.
-    :param spares: whether the second one of two mapped tasks is left alone.
+    :param outcome: the outcome for a render whose task stops it.
+    :param without_cancel_on_kill: the outcome for one whose task does not.
+    :param spares_second: whether the second one of two mapped tasks is left alone.
     """
 
     outcome: str
-    careless: str
-    spares: bool
+    without_cancel_on_kill: str
+    spares_second: bool
 
 
 # By line, kill and mode.
-KNOWN = {
+AIRFLOW_LIMITATIONS = {
     # Airflow 3.0 leaves a task that was cleared while it ran in the state "restarting", and runs no next try.
     # Its API clears all of a mapped task.
-    ("3.0", "cleared", WAITING): Known(STOPPED, GOES_ON, spares=False),
-    # Airflow 3.0 does not hand the signal on to the task's own process, which goes on.
-    ("3.0", "worker: SIGTERM", WAITING): Known(TAKEN_UP, TAKEN_UP, spares=True),
-    # Airflow 2 lets no task run on after SIGTERM.
-    ("2.11", "worker: SIGTERM", WAITING): Known(STOPPED, GOES_ON, spares=True),
+    ("3.0", "cleared", WAITING): Limitation(STOPPED, CONTINUES, spares_second=False),
+    # Airflow 3.0 does not pass the signal on to the task's own process, which continues.
+    ("3.0", "worker: SIGTERM", WAITING): Limitation(REATTACHED, REATTACHED, spares_second=True),
+    # Airflow 2 ends every task at SIGTERM.
+    ("2.11", "worker: SIGTERM", WAITING): Limitation(STOPPED, CONTINUES, spares_second=True),
 }
 
-
-Act: TypeAlias = Callable[[Run], None]
+Act: TypeAlias = Callable[[KillRun], None]
 
 
 @dataclass(frozen=True)
-class Kill:
-    """A kind of kill.
+class KillType:
+    """A type of kill.
 
-    :param name: what it is called in the table.
+    :param name: its name in the table.
     :param act: does it.
-    :param outcome: what must become of a render whose task is killed and stops it.
-    :param modes: of the tasks that it can happen to.
+    :param outcome: what must happen to a render whose task is killed and stops it.
+    :param modes: the modes of the tasks that it can happen to.
     :param dag_id: the DAG that it happens in.
-    :param spares: whether the second one of two mapped tasks is left alone.
-    :param careless: what must become of a render whose task does not stop it.
+    :param spares_second: whether the second one of two mapped tasks is left alone.
+    :param without_cancel_on_kill: what must happen to a render whose task does not stop it.
     """
 
     name: str
@@ -160,59 +154,50 @@ class Kill:
     outcome: str = STOPPED
     modes: tuple[str, ...] = (WAITING, DEFERRED)
     dag_id: str = "kills"
-    spares: bool = False
-    careless: str = GOES_ON
+    spares_second: bool = False
+    without_cancel_on_kill: str = CONTINUES
 
     def expected(self, slot: Slot, line: str) -> str:
-        """Return what must become of a slot's render on a line of Airflow."""
-        rule = KNOWN.get((line, self.name, slot.mode), self)
-        if slot.mode not in self.modes or (rule.spares and slot.spared):
-            return TAKEN_UP
-        return rule.outcome if rule.outcome != STOPPED or slot.stops else rule.careless
+        """Return what must happen to a slot's render on a line of Airflow."""
+        rule = AIRFLOW_LIMITATIONS.get((line, self.name, slot.mode), self)
+        if slot.mode not in self.modes or (rule.spares_second and slot.is_second):
+            return REATTACHED
+        return rule.outcome if rule.outcome != STOPPED or slot.stops else rule.without_cancel_on_kill
 
 
-def _set_state(run: Run, state: str) -> None:
-    instances = run.instances()
-    for slot in run.single():
-        run.airflow.set_task_state(instances[slot], state)
+def _mark(state: str) -> Act:
+    def act(run: KillRun) -> None:
+        instances = run.instances()
+        for slot in run.single():
+            run.airflow.set_task_state(instances[slot], state)
+
+    return act
 
 
-def mark_failed(run: Run) -> None:
-    """Mark the tasks failed."""
-    _set_state(run, "failed")
-
-
-def mark_success(run: Run) -> None:
-    """Mark the tasks successful."""
-    _set_state(run, "success")
-
-
-def clear(run: Run) -> None:
-    """Clear the tasks."""
+def _clear(run: KillRun) -> None:
     run.airflow.clear(run.dag_id, run.run_id, [(slot.task_id, slot.index) for slot in run.single()])
 
 
-def end_run(run: Run) -> None:
-    """Mark the DAG run failed."""
+def _mark_run_failed(run: KillRun) -> None:
     run.airflow.patch(run.path, state="failed")
 
 
-def wait_for_time_out(_: Run) -> None:
-    """Do nothing: the tasks' own time-out comes."""
+def _wait_for_timeout(_: KillRun) -> None:
+    """Do nothing: the tasks' own timeout comes."""
 
 
-def let_run_time_out(run: Run) -> None:
-    """Let the DAG run have begun an hour ago."""
+def _let_run_time_out(run: KillRun) -> None:
+    """Have the DAG run started an hour ago."""
     run.airflow.change_database(
         "UPDATE dag_run SET start_date = :date WHERE run_id = :run",
         {"date": _database_date(-timedelta(hours=1)), "run": run.run_id},
     )
 
 
-def let_deferral_time_out(run: Run) -> None:
-    """Let the time-out of the deferral come, which stands ten minutes behind the trigger's own deadline."""
-    # The triggerer goes by the time-out that it read when it took the trigger up.
-    _stop_triggerer(run)
+def _let_deferral_time_out(run: KillRun) -> None:
+    """Have the timeout of the deferral come, which is ten minutes after the trigger's own deadline."""
+    # The triggerer uses the timeout that it read when it started the trigger.
+    _terminate_triggerer(run)
     run.airflow.change_database(
         "UPDATE task_instance SET trigger_timeout = :date WHERE run_id = :run AND state = 'deferred'",
         {"date": _database_date(timedelta(seconds=20)), "run": run.run_id},
@@ -220,54 +205,57 @@ def let_deferral_time_out(run: Run) -> None:
     run.airflow.start_component("triggerer")
 
 
-def terminate_workers(run: Run) -> None:
-    """Send SIGTERM to the workers of the tasks."""
+def _terminate_workers(run: KillRun) -> None:
     for slot in run.single():
-        life = run.lives[slot]
-        if slot.mode == WAITING and life.pid is not None:
-            os.kill(psutil.Process(life.pid).ppid(), signal.SIGTERM)
+        trace = run.traces[slot]
+        if slot.mode == WAITING and trace.pid is not None:
+            os.kill(psutil.Process(trace.pid).ppid(), signal.SIGTERM)
 
 
-def _stop_triggerer(run: Run) -> None:
-    run.stage.programs.terminate(run.airflow.components["triggerer"], timeout=60.0)
+def _terminate_triggerer(run: KillRun) -> None:
+    run.testbed.programs.terminate(run.airflow.components["triggerer"], timeout=60.0)
 
 
-def restart_triggerer(run: Run) -> None:
-    """Send SIGTERM to the triggerer and start it again."""
-    _stop_triggerer(run)
+def _restart_triggerer(run: KillRun) -> None:
+    _terminate_triggerer(run)
     run.airflow.start_component("triggerer")
 
 
-def kill_triggerer(run: Run) -> None:
-    """Kill the triggerer and start it again."""
-    run.stage.programs.kill(run.airflow.components["triggerer"])
+def _kill_triggerer(run: KillRun) -> None:
+    run.testbed.programs.kill(run.airflow.components["triggerer"])
     run.airflow.start_component("triggerer")
 
 
-KILLS = (
-    Kill("marked failed", mark_failed, spares=True),
-    Kill("marked success", mark_success, spares=True),
-    Kill("cleared", clear, TAKEN_UP, spares=True),
-    Kill("DAG run marked failed", end_run),
-    Kill("execution_timeout", wait_for_time_out, dag_id="kills_execution_timeout"),
-    Kill("dagrun_timeout", let_run_time_out, dag_id="kills_dagrun_timeout"),
-    Kill("time-out of the deferral", let_deferral_time_out, modes=(DEFERRED,)),
-    # Airflow 3 lets a task run on after SIGTERM whose `on_kill` has nothing to do.
-    Kill("worker: SIGTERM", terminate_workers, modes=(WAITING,), spares=True, careless=TAKEN_UP),
-    Kill(
+KILL_TYPES = (
+    KillType("marked failed", _mark("failed"), spares_second=True),
+    KillType("marked success", _mark("success"), spares_second=True),
+    KillType("cleared", _clear, REATTACHED, spares_second=True),
+    KillType("DAG run marked failed", _mark_run_failed),
+    KillType("execution_timeout", _wait_for_timeout, dag_id="kills_execution_timeout"),
+    KillType("dagrun_timeout", _let_run_time_out, dag_id="kills_dagrun_timeout"),
+    KillType("timeout of the deferral", _let_deferral_time_out, modes=(DEFERRED,)),
+    # Airflow 3 lets a task continue after SIGTERM if its `on_kill` does nothing.
+    KillType(
+        "worker: SIGTERM",
+        _terminate_workers,
+        modes=(WAITING,),
+        spares_second=True,
+        without_cancel_on_kill=REATTACHED,
+    ),
+    KillType(
         "worker: SIGTERM, a retry follows",
-        terminate_workers,
-        TAKEN_UP,
+        _terminate_workers,
+        REATTACHED,
         modes=(WAITING,),
         dag_id="kills_retry",
-        spares=True,
-        careless=TAKEN_UP,
+        spares_second=True,
+        without_cancel_on_kill=REATTACHED,
     ),
-    Kill("triggerer: SIGTERM, restart", restart_triggerer, TAKEN_UP, modes=(DEFERRED,)),
-    Kill("triggerer: SIGKILL, restart", kill_triggerer, TAKEN_UP, modes=(DEFERRED,)),
+    KillType("triggerer: SIGTERM, restart", _restart_triggerer, REATTACHED, modes=(DEFERRED,)),
+    KillType("triggerer: SIGKILL, restart", _kill_triggerer, REATTACHED, modes=(DEFERRED,)),
 )
 
 
-def _database_date(away: timedelta) -> str:
-    """Return a moment in the form in which both databases keep it."""
-    return f"{datetime.now(UTC) + away:%Y-%m-%d %H:%M:%S.%f+00:00}"
+def _database_date(offset: timedelta) -> str:
+    """Return the time, with an offset, in the form in which both databases keep it."""
+    return f"{datetime.now(UTC) + offset:%Y-%m-%d %H:%M:%S.%f+00:00}"

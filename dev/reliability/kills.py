@@ -1,7 +1,7 @@
-"""The kill table: what waits for a render is killed by a person, a time-out or a signal.
+"""The kill table: what waits for a render is killed by a user, a timeout or a signal.
 
-The farm's time stands still until all kills are over, so a render that is not stopped goes on to its end only
-then, and a stop that comes late shows as well.
+The farm's time stands still until all kills are over, so a render that is not stopped continues to its end
+only then, and a stop that comes late shows as well.
 """
 
 from __future__ import annotations
@@ -17,71 +17,76 @@ from dev.harness.airflow_instance import AirflowInstance
 from dev.harness.processes import ProgramError, Programs
 from dev.reliability.airflow_2 import Airflow2
 from dev.reliability.kill_types import (
+    CONTINUES,
     DEFERRED,
-    GOES_ON,
-    KILLS,
+    KILL_TYPES,
+    REATTACHED,
     SLOTS,
     STOPPED,
-    TAKEN_UP,
     WAITERS,
     WAITING,
-    Run,
+    KillRun,
 )
 from dev.reliability.postgres import postgres
-from dev.reliability.process_killer import POLL, Life, Reaper
-from dev.reliability.result import Row
-from dev.reliability.testbed import COST, LINES, NOT_RENDERED, PROJECT, Stage, python_of, task_json
+from dev.reliability.process_killer import POLL, ProcessKiller, ProcessTrace
+from dev.reliability.report import Row
+from dev.reliability.testbed import (
+    COST,
+    LINES,
+    NOT_RENDERED,
+    PROJECT,
+    QUICK_TRIGGERER,
+    RENDER_SECONDS,
+    Testbed,
+    python_of,
+    task_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from dev.reliability.kill_types import Kill, Slot
+    from dev.reliability.kill_types import KillType, Slot
     from dev.reliability.testbed import Render
 
-COLUMNS = ("Airflow", "kill", "what waits", "how")
-_SECONDS_TO_WAIT, _SECONDS_TO_STOP, _SECONDS_TO_END = 120.0, 90.0, 180.0
-_LOOK = "query_task_info"
-# As long as a render takes.
-_FARM_SECONDS = 600.0
+COLUMNS = ("Airflow", "kill", "operator or sensor", "mode")
+_WAIT_TIMEOUT, _STOP_TIMEOUT, _END_TIMEOUT = 120.0, 90.0, 180.0
+_QUERY = "query_task_info"
 # The state of an Airflow task that waits in a mode.
-_WAITS_IN = {WAITING: "running", DEFERRED: "deferred"}
-_FINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
-_QUICK = {
+_STATES = {WAITING: "running", DEFERRED: "deferred"}
+_TERMINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
+_SETTINGS = {
+    **QUICK_TRIGGERER,
     "AIRFLOW__CORE__PARALLELISM": "16",
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
-    # A triggerer is taken for dead 15 s after its last heartbeat instead of 30 s.
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
 }
 
 
 def run(
     folder: Path,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     *,
     lines: Iterable[str] = LINES,
     kills: Iterable[str] | None = None,
 ) -> list[Row]:
-    """Make the table.
+    """Make the table, in a new folder.
 
-    :param folder: a new folder for all that is made.
-    :param say: told what happens.
-    :param lines: of Airflow.
-    :param kills: names of the kinds of kill; all where it is left out.
+    :param log: logs what happens.
+    :param lines: the lines of Airflow.
+    :param kills: names of the types of kill; all by default.
     """
-    chosen = [kill for kill in KILLS if kills is None or kill.name in kills]
+    types = [kill for kill in KILL_TYPES if kills is None or kill.name in kills]
     rows = []
     for line in lines:
         place = folder / line
         place.mkdir()
-        with ExitStack() as ends:
-            settings = dict(_QUICK)
+        with ExitStack() as stack:
+            settings = dict(_SETTINGS)
             if _is_2(line):  # which runs several tasks at once on a real database only
-                programs = ends.enter_context(Programs())
-                url = ends.enter_context(postgres(programs, place / "postgres.log"))
+                programs = stack.enter_context(Programs())
+                url = stack.enter_context(postgres(programs, place / "postgres.log"))
                 settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = url
-            rows += _Experiment(place, say, line, settings).table(chosen)
+            rows += _KillExperiment(place, log, line, settings).run(types)
     return rows
 
 
@@ -89,155 +94,153 @@ def _is_2(line: str) -> bool:
     return line.startswith("2.")
 
 
-class _Experiment:
+class _KillExperiment:
     def __init__(
-        self, folder: Path, say: Callable[[str], None], line: str, settings: Mapping[str, str]
+        self, folder: Path, log: Callable[[str], None], line: str, settings: Mapping[str, str]
     ) -> None:
-        self._say = say
-        self._line = line
-        self._reaper = Reaper(self._life_of)
+        self._log, self._line = log, line
+        self._killer = ProcessKiller(self._trace_of)
         dags = PROJECT / "dev" / "reliability" / "dags" / "kills"
-        # Airflow 2 has no API between workers and server that a relay could stand in.
-        self._blind = _is_2(line)
-        kind = Airflow2 if self._blind else AirflowInstance
-        self._stage = Stage(folder, dags, None, settings, self._reaper.workers, python_of(line), kind)
-        self._run: Run | None = None
-        self._known: dict[str, Life] = {}
+        airflow_class = Airflow2 if _is_2(line) else AirflowInstance
+        self._testbed = Testbed(
+            folder, dags, None, settings, self._killer.worker_rule, python_of(line), airflow_class
+        )
+        self._run: KillRun | None = None
+        self._traces: dict[str, ProcessTrace] = {}
         self._states: dict[tuple[str, Slot], tuple[str, int, int | None]] = {}
 
-    def table(self, kills: Sequence[Kill]) -> list[Row]:
-        """Kill in all ways, and return what became of the renders in the end."""
-        with self._stage as stage:
+    def run(self, kills: Sequence[KillType]) -> list[Row]:
+        """Kill in all ways, and return what happened to the renders in the end."""
+        with self._testbed as testbed:
             for dag_id in {kill.dag_id: None for kill in kills}:
-                stage.airflow.unpause(dag_id)
-            ended = [self._kill(kill, number) for number, kill in enumerate(kills)]
-            # A stop that comes only now is told too.
-            books = stage.renders()
+                testbed.airflow.unpause(dag_id)
+            results = [self._kill(kill, f"{place:02}") for place, kill in enumerate(kills)]
+            # A stop that comes only now shows too.
+            renders = testbed.renders()
         return [
             Row(
                 (self._line, kill.name, WAITERS[slot.waiter], str(slot)),
                 kill.expected(slot, self._line),
-                _fate(books.get(run.scene(slot), NOT_RENDERED), result[slot]),
+                _outcome(renders.get(run.scene(slot), NOT_RENDERED), result[slot]),
             )
-            for kill, (run, result) in zip(kills, ended, strict=True)
+            for kill, (run, result) in zip(kills, results, strict=True)
             for slot in SLOTS
             if slot.mode in kill.modes
         ]
 
-    def _kill(self, kill: Kill, number: int) -> tuple[Run, dict[Slot, Any]]:
+    def _kill(self, kill: KillType, run_id: str) -> tuple[KillRun, dict[Slot, Any]]:
         """Have all slots wait, kill them, and return what they returned in the end."""
-        run = self._started(kill, number)
-        self._until(run, "waiting", lambda: self._wait(run, SLOTS), _SECONDS_TO_WAIT)
-        self._say(f"all wait: {kill.name}")
-        for life in run.lives.values():
-            life.begun = len(life.steps)
+        run = self._start(kill, run_id)
+        self._until(run, "waiting", lambda: self._are_waiting(run, SLOTS), _WAIT_TIMEOUT)
+        self._log(f"all wait: {kill.name}")
+        for trace in run.traces.values():
+            trace.mark = len(trace.steps)
         kill.act(run)
-        stopped = [run.scene(slot) for slot in SLOTS if kill.expected(slot, self._line) == STOPPED]
-        again = [slot for slot in SLOTS if kill.expected(slot, self._line) == TAKEN_UP]
-        self._until(run, "a stop", lambda: self._are_stopped(stopped), _SECONDS_TO_STOP)
-        self._until(run, "waiting again", lambda: self._wait(run, again), _SECONDS_TO_WAIT)
-        ended = [run.lives[slot] for slot in SLOTS if kill.expected(slot, self._line) != TAKEN_UP]
-        self._until(run, "the processes' end", lambda: not any(map(_is_alive, ended)), _SECONDS_TO_STOP)
-        self._until(run, "an end", lambda: self._have_ended(run, again), _SECONDS_TO_END)
-        instances = run.instances()
-        self._say(f"ended: {kill.name}")
+        expected = {slot: kill.expected(slot, self._line) for slot in SLOTS}
+        stopped = [run.scene(slot) for slot in SLOTS if expected[slot] == STOPPED]
+        reattached = [slot for slot in SLOTS if expected[slot] == REATTACHED]
+        killed = [run.traces[slot] for slot in SLOTS if expected[slot] != REATTACHED]
+        self._until(run, "a stop", lambda: self._are_stopped(stopped), _STOP_TIMEOUT)
+        self._until(run, "waiting again", lambda: self._are_waiting(run, reattached), _WAIT_TIMEOUT)
+        self._until(run, "the processes' end", lambda: not any(map(_is_alive, killed)), _STOP_TIMEOUT)
+        self._until(run, "an end", lambda: self._have_ended(run, reattached), _END_TIMEOUT)
+        self._log(f"ended: {kill.name}")
         return run, {
             slot: run.airflow.return_value(instance) if instance["state"] == "success" else None
-            for slot, instance in instances.items()
+            for slot, instance in run.instances().items()
         }
 
-    def _until(self, run: Run, what: str, condition: Callable[[], bool], seconds: float) -> None:
-        """Wait for something; where it does not happen, the table tells of it in the end."""
+    def _until(self, run: KillRun, event: str, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait for an event; if it does not happen, the table shows it in the end."""
         try:
-            run.stage.programs.wait_until(what, condition, seconds, interval=0.5)
-        except ProgramError as late:
-            run.stage.programs.raise_if_ended()
-            self._say(f"{run.run_id}: {str(late).partition(';')[0]}")
+            run.testbed.programs.wait_until(event, condition, timeout, interval=0.5)
+        except ProgramError as error:
+            run.testbed.programs.raise_if_ended()
+            self._log(f"{run.run_id}: {str(error).partition(';')[0]}")
 
-    def _wait(self, run: Run, slots: Iterable[Slot]) -> bool:
-        """Tell whether all of some tasks wait."""
-        if self._blind:
+    def _are_waiting(self, run: KillRun, slots: Iterable[Slot]) -> bool:
+        if _is_2(self._line):
+            # Airflow 2 has no API between workers and server that a proxy could stand in.
             instances = run.instances()
             for slot, instance in instances.items():
-                self._look(run, slot, instance)
-            if any(instances[slot]["state"] != _WAITS_IN[slot.mode] for slot in slots):
+                self._update_trace(run, slot, instance)
+            if any(instances[slot]["state"] != _STATES[slot.mode] for slot in slots):
                 return False
-        return all(_waits(slot, run.lives[slot]) for slot in slots)
+        return all(_is_waiting(slot, run.traces[slot]) for slot in slots)
 
-    def _look(self, run: Run, slot: Slot, instance: Mapping[str, Any]) -> None:
-        """Take in what Airflow tells of a task whose process no relay sees."""
-        life, pid = run.lives[slot], instance["pid"] if instance["state"] == "running" else None
+    def _update_trace(self, run: KillRun, slot: Slot, instance: Mapping[str, Any]) -> None:
+        """Update the trace of a task whose process no proxy sees by what Airflow reports."""
+        trace, pid = run.traces[slot], instance["pid"] if instance["state"] == "running" else None
         state = (instance["state"], instance["try_number"], pid)
         if self._states.get((run.run_id, slot)) != state:
             self._states[run.run_id, slot] = state
-            life.begun, life.pid = len(life.steps), pid
+            trace.mark, trace.pid = len(trace.steps), pid
 
     def _are_stopped(self, scenes: Iterable[str]) -> bool:
-        books = self._stage.renders()
-        return all(books.get(scene, NOT_RENDERED).state == "STOP" for scene in scenes)
+        renders = self._testbed.renders()
+        return all(renders.get(scene, NOT_RENDERED).state == "STOP" for scene in scenes)
 
-    def _have_ended(self, run: Run, slots: Iterable[Slot]) -> bool:
-        """Let renders that were not stopped go on, and tell whether some Airflow tasks have ended."""
-        run.stage.farm.advance(_FARM_SECONDS)
+    def _have_ended(self, run: KillRun, slots: Iterable[Slot]) -> bool:
+        """Let renders that were not stopped continue, and return whether some Airflow tasks have ended."""
+        run.testbed.farm.advance(RENDER_SECONDS)
         instances = run.instances()
-        return all(instances[slot]["state"] in _FINAL for slot in slots)
+        return all(instances[slot]["state"] in _TERMINAL for slot in slots)
 
-    def _started(self, kill: Kill, number: int) -> Run:
-        run = Run(self._stage, kill.dag_id, f"{number:02}", {slot: Life() for slot in SLOTS})
+    def _start(self, kill: KillType, run_id: str) -> KillRun:
+        run = KillRun(self._testbed, kill.dag_id, run_id, {slot: ProcessTrace() for slot in SLOTS})
         conf: dict[str, list[dict[str, Any]]] = {}
         for slot in SLOTS:
             scene = run.scene(slot)
-            self._stage.connect(scene, self._reaper.rule_of(run.lives[slot]))
-            given = {"connection": scene, "task_json": json.dumps(task_json(scene))}
+            self._testbed.connect(scene, self._killer.farm_rule(run.traces[slot]))
+            arguments = {"connection": scene, "task_json": json.dumps(task_json(scene))}
             if slot.waiter != "render":
-                given["number"] = str(self._prepared(scene, submitted=slot.waiter != "submit"))
-            conf.setdefault(slot.task_id, []).append(given)
+                arguments["render_task_id"] = str(self._create(scene, submitted=slot.waiter != "submit"))
+            conf.setdefault(slot.task_id, []).append(arguments)
         self._run = run
         run.airflow.trigger(run.dag_id, run.run_id, conf)
         return run
 
-    def _prepared(self, scene: str, *, submitted: bool) -> int:
-        """Create a task on the farm and describe it, and submit it too where that is wanted."""
-        (number,) = self._stage.client.send(calls.create_task()).ids
-        self._stage.client.send(calls.upload_task_json(number, json.dumps(task_json(scene))))
+    def _create(self, scene: str, *, submitted: bool) -> int:
+        """Create a task on the farm with its task.json, and submit it if wanted."""
+        (task_id,) = self._testbed.client.send(calls.create_task()).ids
+        self._testbed.client.send(calls.upload_task_json(task_id, json.dumps(task_json(scene))))
         if submitted:
-            self._stage.client.send(calls.submit_task(number))
-        return number
+            self._testbed.client.send(calls.submit_task(task_id))
+        return task_id
 
-    def _life_of(self, instance_id: str) -> Life | None:
-        if instance_id not in self._known and self._run:
+    def _trace_of(self, instance_id: str) -> ProcessTrace | None:
+        if instance_id not in self._traces and self._run:
             for slot, instance in self._run.instances().items():
-                self._known[instance["id"]] = self._run.lives[slot]
-        return self._known.get(instance_id)
+                self._traces[instance["id"]] = self._run.traces[slot]
+        return self._traces.get(instance_id)
 
 
-def _waits(slot: Slot, life: Life) -> bool:
-    """Tell whether a slot's process, or its trigger, has looked at the farm again and again."""
-    looks = [step.name for step in life.steps[life.begun :]]
+def _is_waiting(slot: Slot, trace: ProcessTrace) -> bool:
+    """Return whether a slot's process, or its trigger, has polled the farm again and again."""
+    steps = [step.name for step in trace.steps[trace.mark :]]
     if slot.mode == DEFERRED:
-        return life.pid is None and looks.count(POLL) > 1
-    return life.pid is not None and looks[-2:] == [_LOOK, _LOOK]
+        return trace.pid is None and steps.count(POLL) > 1
+    return trace.pid is not None and steps[-2:] == [_QUERY, _QUERY]
 
 
-def _is_alive(life: Life) -> bool:
-    """Tell whether a process runs the operator: one that was killed has not told Airflow of its end."""
+def _is_alive(trace: ProcessTrace) -> bool:
+    """Return whether a process runs the operator: one that was killed has not reported its end to Airflow."""
     try:
-        return life.pid is not None and psutil.Process(life.pid).status() != psutil.STATUS_ZOMBIE
+        return trace.pid is not None and psutil.Process(trace.pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def _fate(render: Render, result: Any) -> str:
-    """Return what became of a render, and what its Airflow task returned."""
-    submits, starts, stops = (render.orders[order] for order in ("submit", "start", "stop"))
-    told = {"STOP": STOPPED, "FINISHED": GOES_ON}.get(render.state, render.state)
+def _outcome(render: Render, result: Any) -> str:
+    """Return what happened to a render, and what its Airflow task returned."""
+    submits, starts, stops = (render.operations[name] for name in ("submit", "start", "stop"))
+    text = {"STOP": STOPPED, "FINISHED": CONTINUES}.get(render.state, render.state)
     if submits != 1:
-        told += f", {submits} submits"
+        text += f", {submits} submits"
     if render.state == "FINISHED" and result is not None:
-        right = result["render_task_id"] == render.numbers[-1] and result["cost"] == str(COST) == str(
-            render.cost
-        )
-        told += f", {submits} submit, right result" if right else f", result {result}"
+        is_own = result["render_task_id"] == render.task_ids[-1]
+        correct = is_own and result["cost"] == str(COST) == str(render.cost)
+        text += f", {submits} submit, correct result" if correct else f", result {result}"
     if render.state == "FINISHED" and stops != starts:
-        told += f", {stops} stops and {starts} starts"
-    return told
+        text += f", {stops} stops and {starts} starts"
+    return text

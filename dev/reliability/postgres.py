@@ -25,70 +25,57 @@ _HOST = "127.0.0.1"
 _USER = "postgres"
 # Debian keeps the server's programs of each version in a folder that is on no PATH.
 _DEBIAN = "/usr/lib/postgresql"
-_SECONDS_TO_START = 30.0
 
 
 @contextmanager
 def postgres(programs: Programs, log: Path) -> Generator[str]:
-    """Run a new server, and yield the URL by which Airflow reaches it.
+    """Run a new server among the programs, and yield the URL by which Airflow reaches it.
 
-    :param programs: ends it.
-    :param log: where its output goes.
     :raises ProgramError: PostgreSQL is not installed, or its server does not start.
     """
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="renderbus-postgres-"))
     password = secrets.token_hex(16)
+    # The server refuses to run as root.
+    as_user = [] if os.geteuid() else ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"]
     try:
         password_file = folder / "password"
         password_file.touch(0o600)
         password_file.write_text(password)
-        if os.geteuid() == 0:
+        if as_user:
             account = pwd.getpwnam(_USER)
             for path in (folder, password_file):
                 os.chown(path, account.pw_uid, account.pw_gid)
         data = folder / "data"
-        options = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-locale", "--encoding=UTF8"]
-        made = subprocess.run(
-            [*_as_user(), str(binaries / "initdb"), f"--pgdata={data}", f"--username={_USER}", *options],
-            env=inherited_environment(),
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
+        command = [*as_user, str(binaries / "initdb"), f"--pgdata={data}", f"--username={_USER}"]
+        command += ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-locale", "--encoding=UTF8"]
+        initdb = subprocess.run(
+            command, env=inherited_environment(), cwd="/", capture_output=True, text=True, check=False
         )
-        if made.returncode:
-            raise ProgramError(f"PostgreSQL's initdb has failed:\n{made.stderr}")
+        if initdb.returncode:
+            raise ProgramError(f"PostgreSQL's initdb has failed:\n{initdb.stderr}")
         port = free_port(_HOST)
-        command = [*_as_user(), str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
+        command = [*as_user, str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
         for setting in (f"listen_addresses={_HOST}", "unix_socket_directories=", "fsync=off"):
             command += ["-c", setting]
         programs.start(command, name="PostgreSQL", environment=inherited_environment(), log=log)
-        programs.wait_until("PostgreSQL's start", lambda: _listens(port), _SECONDS_TO_START)
+        programs.wait_until("PostgreSQL's start", lambda: _is_listening(port), timeout=30.0)
         yield f"postgresql+psycopg2://{_USER}:{password}@{_HOST}:{port}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _binaries() -> Path:
-    on_path = shutil.which("postgres")
-    if on_path:
+    if on_path := shutil.which("postgres"):
         return Path(on_path).resolve().parent
-    found = sorted(Path(_DEBIAN).glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    if not found:
+    versions = sorted(Path(_DEBIAN).glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not versions:
         raise ProgramError(
-            "PostgreSQL is not there. Install it; on Debian and Ubuntu: apt install postgresql"
+            "PostgreSQL is not installed. Install it; on Debian and Ubuntu: apt install postgresql"
         )
-    return found[-1].parent
+    return versions[-1].parent
 
 
-def _as_user() -> list[str]:
-    """Return what goes before a command of the server, which refuses to run as root."""
-    if os.geteuid():
-        return []
-    return ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"]
-
-
-def _listens(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex((_HOST, port)) == 0

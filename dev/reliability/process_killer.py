@@ -1,8 +1,8 @@
-"""Killing the process that runs an operator at a chosen step, from outside.
+"""Kills the process that runs an operator at a chosen step, from outside.
 
-Two kinds of relays see all that such a process does to the world: those between it and the farm, one a
+Two kinds of proxies see all that such a process does to the world: those between it and the farm, one per
 render, and the one between Airflow's workers and its API server, through which the task state store is
-written. Each request is a step, and a step is known by its name and by how many of that name came before.
+written. Each request is a step, named by what it requests and by how many of that name came before.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http.client import BAD_REQUEST, CONFLICT
+from itertools import groupby
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -23,25 +24,27 @@ from airflow_provider_renderbus.farm.calls import ROUTES
 from dev.reliability.http_proxy import REFUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
-    from dev.reliability.http_proxy import Answer, Forward, Request
+    from dev.reliability.http_proxy import Forward, Request, Response
 
 BEFORE, AFTER, END = "before", "after", "after its end"
-"""Moments of a step: before the request goes on, after it was answered, and after the answer that tells of
-the render's end."""
+"""Moments of a step: before the request is forwarded, after it was answered, and after the response that
+reports the render's end."""
 POLL = "poll"
 """The name of steps that are requests to the farm while no process runs the operator: by its trigger."""
 _FINISHED = 25
+# Of requests in a row with one name, as in a wait, so many are points; the last one is the one that ends it.
+_POINTS_PER_WAIT = 2
 _IDS = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _RUN = re.compile(r"/execution/task-instances/[^/]+/run$")
-# A heartbeat comes whenever it is due and tells nothing of the operator.
+# A heartbeat comes whenever it is due and says nothing about the operator.
 _HEARTBEAT = "heartbeat"
 # On SQLite the scheduler of Airflow 3.0 can have a task started before it has noted that it is queued.
 _TOO_EARLY = "scheduled"
-_QUESTIONS, _PAUSE = 50, 0.2
+_MAX_ATTEMPTS, _RETRY_DELAY = 50, 0.2
 _VERBS = {"GET": "read", "POST": "write", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-_THINGS = {"store": "task state", "xcoms": "XCom", "task-instances": "task's"}
+_RESOURCES = {"store": "task state", "xcoms": "XCom", "task-instances": "task's"}
 _KEYS = {"rtif": "rendered fields"}
 
 
@@ -49,8 +52,8 @@ _KEYS = {"rtif": "rendered fields"}
 class Step:
     """A request of the process that runs an operator.
 
-    :param name: what is asked.
-    :param nth: how many-th request of that name it is, from 1; 0 for the one that ends a wait.
+    :param name: what is requested.
+    :param nth: the place among the requests of that name, from 1; 0 for the one that ends a wait.
     """
 
     name: str
@@ -63,7 +66,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Point:
+class KillPoint:
     """A step and a moment at which to kill."""
 
     step: Step
@@ -71,105 +74,119 @@ class Point:
 
 
 @dataclass
-class Life:
-    """What is known of a render's Airflow task.
+class ProcessTrace:
+    """The processes and requests of a render's Airflow task.
 
-    :param point: where to strike it, or None.
-    :param pid: the process that runs its operator, or None while none does.
-    :param steps: what it has done, over all tries.
-    :param runs: how often a worker began with it.
-    :param begun: how many steps had been taken when it was looked at last.
-    :param strikes: how often it was struck.
+    :param point: where to kill, or None.
+    :param pid: the process that runs the operator, or None while none does.
+    :param steps: the steps over all tries.
+    :param runs: how often a worker started the operator.
+    :param mark: how many steps had been taken at a moment that an experiment chooses.
+    :param kills: how often it was killed.
+    :param counts: the number of steps by name.
     """
 
-    point: Point | None = None
+    point: KillPoint | None = None
     pid: int | None = None
     steps: list[Step] = field(default_factory=list)
     runs: int = 0
-    begun: int = 0
-    strikes: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
+    mark: int = 0
+    kills: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
 
 
-def kill_process(life: Life) -> bool:
+def kill_points(steps: Sequence[Step]) -> Iterator[KillPoint]:
+    """Yield where a run of these steps can be killed."""
+    for name, group in groupby(steps, lambda step: step.name):
+        row = list(group)
+        for step in row[:_POINTS_PER_WAIT]:
+            yield KillPoint(step, BEFORE)
+            yield KillPoint(step, AFTER)
+        if len(row) > _POINTS_PER_WAIT:
+            yield KillPoint(Step(name, 0), END)
+
+
+def kill_process(trace: ProcessTrace) -> bool:
     """Kill the process that runs an operator, and return when it does nothing any more."""
-    if life.pid is None:
+    if trace.pid is None:
         raise ValueError("no process runs the operator")
-    process = psutil.Process(life.pid)
+    process = psutil.Process(trace.pid)
     process.kill()
-    # Until its parent takes notice it is a zombie.
+    # Until its parent waits for it, it is a zombie.
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     return True
 
 
-class Reaper:
-    """Watches Airflow tasks that render, and strikes each once where its point is.
+class ProcessKiller:
+    """Traces Airflow tasks that render, and kills each once at its point.
 
-    :param life_of: tells what is known of a task instance by its id; None where it is none of these.
-    :param strike: what to do at a point; it returns whether the client is dead then.
+    :param trace_of: returns the trace of a task instance by its id; None for other instances.
+    :param kill: what to do at a point; it returns whether the client is dead then.
     """
 
     def __init__(
-        self, life_of: Callable[[str], Life | None], strike: Callable[[Life], bool] = kill_process
+        self,
+        trace_of: Callable[[str], ProcessTrace | None],
+        kill: Callable[[ProcessTrace], bool] = kill_process,
     ) -> None:
-        self._life_of = life_of
-        self._strike = strike
+        self._trace_of = trace_of
+        self._kill = kill
         self._lock = Lock()
 
-    def rule_of(self, life: Life) -> Callable[[Request, Forward], Answer]:
-        """Return the rule of the relay between a task and the farm."""
+    def farm_rule(self, trace: ProcessTrace) -> Callable[[Request, Forward], Response]:
+        """Return the rule of the proxy between a task and the farm."""
 
-        def rule(request: Request, forward: Forward) -> Answer:
-            name = POLL if life.pid is None else ROUTES[request.path].__name__
-            return self._take(life, name, forward)
+        def rule(request: Request, forward: Forward) -> Response:
+            name = POLL if trace.pid is None else ROUTES[request.path].__name__
+            return self._take_step(trace, name, forward)
 
         return rule
 
-    def workers(self, request: Request, forward: Forward) -> Answer:
-        """Be the rule of the relay between Airflow's workers and its API server."""
-        life = self._life_of(_subject(request))
-        if life is None or request.path.endswith(_HEARTBEAT):
+    def worker_rule(self, request: Request, forward: Forward) -> Response:
+        """Be the rule of the proxy between Airflow's workers and its API server."""
+        trace = self._trace_of(_instance_id(request))
+        if trace is None or request.path.endswith(_HEARTBEAT):
             return forward()
         if _RUN.search(request.path):
-            answer = forward()
-            for _ in range(_QUESTIONS):
-                if answer.status != CONFLICT or _previous_state(answer) != _TOO_EARLY:
+            response = forward()
+            for _ in range(_MAX_ATTEMPTS):
+                if response.status != CONFLICT or _previous_state(response) != _TOO_EARLY:
                     break
-                time.sleep(_PAUSE)
-                answer = forward()
-            life.pid = json.loads(request.body)["pid"]
-            life.runs += 1
-            return answer
-        if life.pid is None:
+                time.sleep(_RETRY_DELAY)
+                response = forward()
+            trace.pid = json.loads(request.body)["pid"]
+            trace.runs += 1
+            return response
+        if trace.pid is None:
             return forward()
-        answer = self._take(life, _step_name(request), forward)
-        if _is_last(request) and answer.status < BAD_REQUEST:
-            life.pid = None
-        return answer
+        response = self._take_step(trace, _step_name(request), forward)
+        if _is_last(request) and response.status < BAD_REQUEST:
+            trace.pid = None
+        return response
 
-    def _take(self, life: Life, name: str, forward: Forward) -> Answer:
-        """Let a step be taken, unless its client is dead before."""
+    def _take_step(self, trace: ProcessTrace, name: str, forward: Forward) -> Response:
+        """Forward a request, unless its client is killed before."""
         with self._lock:
-            life.seen[name] += 1
-            step = Step(name, life.seen[name])
-            life.steps.append(step)
-        point = None if life.strikes else life.point
-        if point == Point(step, BEFORE) and self._hit(life):
+            trace.counts[name] += 1
+            step = Step(name, trace.counts[name])
+            trace.steps.append(step)
+        point = None if trace.kills else trace.point
+        if point == KillPoint(step, BEFORE) and self._kill_once(trace):
             return REFUSED
-        answer = forward()
-        ended = point and point.moment == END and point.step.name == name and _tells_end(answer)
-        if point == Point(step, AFTER) or ended:
-            self._hit(life)
-        return answer
+        response = forward()
+        has_ended = point and point.moment == END and point.step.name == name and _reports_end(response)
+        if point == KillPoint(step, AFTER) or has_ended:
+            self._kill_once(trace)
+        return response
 
-    def _hit(self, life: Life) -> bool:
-        life.strikes += 1
-        return self._strike(life)
+    def _kill_once(self, trace: ProcessTrace) -> bool:
+        trace.kills += 1
+        return self._kill(trace)
 
 
-def _subject(request: Request) -> str:
-    """Return the id of the task instance on whose behalf a request is made: the subject of its token."""
+def _instance_id(request: Request) -> str:
+    """Return the id of the task instance that makes a request: the subject of its token."""
     token = next(value for name, value in request.headers.items() if name.lower() == "authorization")
     payload = token.partition(".")[2].partition(".")[0]
     subject: str = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
@@ -180,25 +197,25 @@ def _step_name(request: Request) -> str:
     """Return a name for a request to Airflow's execution API."""
     path = _IDS.sub("", request.path.partition("?")[0].removeprefix("/execution/"))
     if path == "task-instances/state":
-        return f"tell Airflow: {json.loads(request.body)['state']}"
+        return f"report to Airflow: {json.loads(request.body)['state']}"
     kind, _, rest = path.partition("/")
-    what, key = _THINGS.get(kind, kind), rest.rpartition("/")[2]
-    return f"{_VERBS.get(request.method, request.method)} {what} {_KEYS.get(key, key)}".strip()
+    resource, key = _RESOURCES.get(kind, kind), rest.rpartition("/")[2]
+    return f"{_VERBS.get(request.method, request.method)} {resource} {_KEYS.get(key, key)}".strip()
 
 
 def _is_last(request: Request) -> bool:
-    """Tell whether a request says that the process has nothing more to do: it defers, or has ended."""
+    """Return whether a request says that the process has nothing more to do: it defers, or has ended."""
     return request.method == "PATCH" and request.path.endswith("/state")
 
 
-def _previous_state(answer: Answer) -> str | None:
-    """Return the state because of which Airflow lets no task begin."""
-    detail: Any = json.loads(answer.body).get("detail")
+def _previous_state(response: Response) -> str | None:
+    """Return the state because of which Airflow starts no task."""
+    detail: Any = json.loads(response.body).get("detail")
     return detail.get("previous_state") if isinstance(detail, dict) else None
 
 
-def _tells_end(answer: Answer) -> bool:
-    data: Any = json.loads(answer.body).get("data")
+def _reports_end(response: Response) -> bool:
+    data: Any = json.loads(response.body).get("data")
     return isinstance(data, dict) and any(
         item.get("taskStatus") == _FINISHED for item in data.get("items", ())
     )

@@ -1,70 +1,100 @@
-"""docs/reliability.md: what was found stands between marks, the words around it are written by hand."""
+"""The tables of the experiments, which docs/reliability.md holds between marks; its prose is by hand."""
 
 from __future__ import annotations
 
-import json
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dev.reliability.result import Table
 from dev.reliability.testbed import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DOCUMENT = PROJECT / "docs" / "reliability.md"
-RESULTS = PROJECT / "docs" / "reliability.json"
 EXPERIMENTS = {
     "crash": "[the worker is killed](#the-worker-is-killed) at each of its steps",
     "restarts": "[triggerer and scheduler are killed](#the-triggerer-and-the-scheduler-are-killed)",
     "kills": "[what waits is killed](#what-waits-is-killed), on Airflow 3.3, 3.0 and 2.11",
-    "triggerers": "[two triggerers](#two-triggerers) on one database: one is killed, ended or paused",
+    "triggerers": "[two triggerers](#two-triggerers) on one database: one is killed, terminated or paused",
     "chaos": "[chaos](#chaos) in one process",
-    "storm": "[a storm](#chaos) in a real Airflow",
+    "random_faults": "[random faults](#random-faults) in a real Airflow",
 }
-"""What each experiment is, with a link to where the document tells of it; in this order."""
+"""The description of each experiment, with a link to its section; in this order."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case of an experiment.
+
+    :param case: what was done, one text per column.
+    :param expected: the result that it must have.
+    :param result: the result that it had.
+    """
+
+    case: tuple[str, ...]
+    expected: str
+    result: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether it came as expected."""
+        return self.expected == self.result
+
+    def __str__(self) -> str:
+        text = f"{', '.join(self.case)}: {self.result}"
+        return text if self.passed else f"{text}; EXPECTED: {self.expected}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of an experiment, with the columns of their cases."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def markdown(self) -> str:
+        """Return it folded under its summary. Rows that differ in the last column only become one."""
+        merged: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        for row in self.rows:
+            result = row.result if row.passed else f"**{row.result}**, expected: {row.expected}"
+            merged.setdefault((row.case[:-1], result), []).append(row.case[-1])
+        lines = [(*case, "; ".join(last), result) for (case, result), last in merged.items()]
+        summary = f"{sum(row.passed for row in self.rows)} of {len(self.rows)} cases as expected"
+        table = _markdown((*self.columns, "result"), lines)
+        return f"<details><summary>{summary}</summary>\n\n{table}\n\n</details>"
 
 
 def write(tables: Sequence[Table]) -> None:
-    """Keep the tables, and write them into the document.
-
-    Tables of other experiments stay as they are.
-    """
-    kept = {table.name: table for table in read()} | {table.name: table for table in tables}
-    RESULTS.write_text(f"[{', '.join(_lines(kept[name]) for name in sorted(kept))}]\n", "utf-8")
-    DOCUMENT.write_text(filled_in(DOCUMENT.read_text("utf-8"), read()), "utf-8")
+    """Write tables into the document; those of other experiments stay as they are."""
+    DOCUMENT.write_text(replace_tables(DOCUMENT.read_text("utf-8"), tables), "utf-8")
 
 
-def read() -> list[Table]:
-    """Return the tables that are kept, by name."""
-    return [Table.read(kept) for kept in json.loads(RESULTS.read_text("utf-8"))]
+def replace_tables(document: str, tables: Sequence[Table]) -> str:
+    """Return the document with these tables, and with the sums of all.
 
-
-def filled_in(text: str, tables: Sequence[Table]) -> str:
-    """Return the document with these tables.
-
-    :param text: the document.
-    :param tables: what to put in the place of what stands there.
     :raises ValueError: the document has no place for a table.
     """
     for table in tables:
-        folded = f"<details><summary>{table.sum()}</summary>\n\n{table.markdown()}\n\n</details>"
-        text = _put(text, table.name, folded)
-    found = {table.name: table for table in tables}
-    sums = [f"| {told} | {found[name].sum()} |" for name, told in EXPERIMENTS.items() if name in found]
-    return _put(text, "sums", "\n".join(["| experiment | result |", "| --- | --- |", *sums]))
+        document = _put(document, table.name, table.markdown())
+    sums = [(text, _summary(document, name)) for name, text in EXPERIMENTS.items()]
+    return _put(document, "sums", _markdown(("experiment", "result"), sums))
 
 
-def _put(text: str, name: str, content: str) -> str:
+def _summary(document: str, name: str) -> str:
+    found = re.search(rf"<!-- begin {name} -->\n\n<details><summary>(.*)</summary>", document)
+    return found[1] if found else "not run"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def _put(document: str, name: str, content: str) -> str:
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    before, mark, rest = text.partition(begin)
+    before, mark, rest = document.partition(begin)
     _, closing, after = rest.partition(end)
     if not mark or not closing:
-        raise ValueError(f"{DOCUMENT} has no place for {name}: {begin} and {end} are wanted")
+        raise ValueError(f"{DOCUMENT}: must have a place for {name}, {begin} and {end}")
     return f"{before}{begin}\n\n{content}\n\n{end}{after}"
-
-
-def _lines(table: Table) -> str:
-    """Return a table as JSON with a row a line."""
-    kept = table.as_json()
-    rows = ",\n".join(json.dumps(row) for row in kept.pop("rows"))
-    return f'{json.dumps(kept)[:-1]}, "rows": [\n{rows}\n]}}'

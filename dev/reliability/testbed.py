@@ -1,4 +1,4 @@
-"""Where an experiment takes place: a farm, a real Airflow, and relays between and within them."""
+"""The place of an experiment: a farm, a real Airflow, and proxies between and within them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.embedded_farm import settings_of
 from dev.harness.processes import Programs
-from dev.reliability.http_proxy import Relays
+from dev.reliability.http_proxy import HttpProxies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,14 +32,27 @@ LINES = ("3.3", "3.0", "2.11")
 FRAMES = 4
 COST = Decimal("0.04")
 """What a render of :func:`task_json` costs: a fixed price for each of its frames."""
+RENDER_SECONDS = 600.0
+"""Farm seconds after which a render has certainly ended."""
+QUICK_TRIGGERER = {
+    # Airflow takes a component for dead 15 s after its last heartbeat instead of 30 s. With fewer seconds a
+    # component that is merely busy takes itself for dead.
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
+}
+"""Environment variables with which Airflow notices soon that a triggerer was killed."""
+QUICK_HEARTBEATS = {
+    **QUICK_TRIGGERER,
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+}
+"""The same for a scheduler too."""
 _SCENARIO = {"pictures": False, "account": {"balance": "100000"}, "renders": [{"cost": "0.01"}]}
 
 
 def task_json(scene: str) -> dict[str, Any]:
-    """Return the description of a small render.
-
-    :param scene: its name, by which the render is found on the farm.
-    """
+    """Return the task.json of a small render of a scene, by which it is found on the farm."""
     return {
         "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {}},
         "task_info": {"cg_id": "2007", "input_cg_file": f"/mnt/{scene}.blend"},
@@ -63,35 +76,37 @@ def python_of(line: str) -> Path:
 
 @dataclass(frozen=True)
 class Render:
-    """What the farm's books hold of a scene.
+    """A scene in the farm's database.
 
-    :param numbers: of its tasks that were submitted, in order.
+    :param task_ids: of its tasks that were submitted, in order.
     :param state: the last one's state.
-    :param cost: of all of them.
-    :param orders: how often each kind of order was carried out, e.g. submit, stop, start.
+    :param cost: the cost of all of them.
+    :param operations: how often each operation was carried out, e.g. submit, stop, start.
     """
 
-    numbers: tuple[int, ...]
-    state: str
-    cost: Decimal
-    orders: Counter[str]
+    task_ids: tuple[int, ...] = ()
+    state: str = "not submitted"
+    cost: Decimal = Decimal(0)
+    operations: Counter[str] = field(default_factory=Counter)
 
 
-NOT_RENDERED = Render((), "not submitted", Decimal(0), Counter())
+NOT_RENDERED = Render()
 
 
 @dataclass
-class Stage:
+class Testbed:
     """A farm and an Airflow that is set up for experiments. They run while its ``with`` block lasts.
 
     :param folder: a new folder for all of it.
     :param dags: the folder of the DAGs.
-    :param speed: farm seconds that pass in a second; None for a farm whose time passes only when it is told.
+    :param speed: farm seconds that pass in a second; None for a farm whose time passes only by ``advance``.
     :param settings: environment variables for Airflow.
-    :param worker_rule: decides what becomes of the requests that Airflow's workers send its API server.
+    :param worker_rule: decides what happens to the requests of Airflow's workers to its API server.
     :param python: the interpreter of the environment that holds Airflow.
-    :param kind: what sets up an Airflow of its line.
+    :param airflow_class: sets up an Airflow of its line.
     """
+
+    __test__ = False  # no test of pytest's
 
     folder: Path
     dags: Path
@@ -99,73 +114,67 @@ class Stage:
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_rule: Rule | None = None
     python: Path = Path(sys.executable)
-    kind: type[AirflowInstance] = AirflowInstance
+    airflow_class: type[AirflowInstance] = AirflowInstance
 
     def __enter__(self) -> Self:
-        with ExitStack() as ends:
-            self.programs = ends.enter_context(Programs(terminate_timeout=5.0))
-            self.relays = ends.enter_context(Relays())
+        with ExitStack() as stack:
+            self.programs = stack.enter_context(Programs(terminate_timeout=5.0))
+            self.proxies = stack.enter_context(HttpProxies())
             clock: dict[str, Any] = (
                 {"clock": ManualClock(time.time())} if self.speed is None else {"speed": self.speed}
             )
-            self.farm = ends.enter_context(Farm(self.folder / "farm", scenario=_SCENARIO, **clock))
+            self.farm = stack.enter_context(Farm(self.folder / "farm", scenario=_SCENARIO, **clock))
             self._connections: dict[str, Any] = {}
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")
-            self.client = ends.enter_context(Client(settings_of(self.farm.connection())))
+            self.client = stack.enter_context(Client(settings_of(self.farm.connection())))
             settings = {**connections_file_settings(self._connections_file), **self.settings}
-            self.airflow = self.kind(self.folder / "airflow", self.dags, self.programs, settings, self.python)
+            self.airflow = self.airflow_class(
+                self.folder / "airflow", self.dags, self.programs, settings, self.python
+            )
             if self.worker_rule:
-                port = self.relays.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)
-                through_relay = {
-                    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/"
-                }
-                self.airflow.settings = {**self.airflow.settings, **through_relay}
-            ends.enter_context(self.airflow)
-            self._ends = ends.pop_all()
+                port = self.proxies.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)
+                url = f"http://127.0.0.1:{port}/execution/"
+                self.airflow.settings = {**settings, "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": url}
+            stack.enter_context(self.airflow)
+            self._exit_stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ends.close()
+        self._exit_stack.close()
 
-    def connect(self, conn_id: str, rule: Rule | None = None) -> int:
-        """Make a connection to the farm, and return its port.
-
-        :param conn_id: its id in Airflow.
-        :param rule: decides what becomes of its requests, in a relay of its own.
-        """
+    def connect(self, conn_id: str, rule: Rule | None = None) -> None:
+        """Make an Airflow connection to the farm, with a rule through a proxy of its own."""
         connection = self.farm.connection()
         if rule:
-            connection["port"] = self.relays.open(self.farm.address, rule)
+            connection["port"] = self.proxies.open(self.farm.address, rule)
         self._connections[conn_id] = connection
         new = self._connections_file.with_suffix(".new")
         new.touch(0o600)
         new.write_text(json.dumps(self._connections))
         new.rename(self._connections_file)
-        port: int = connection["port"]
-        return port
 
     def renders(self) -> dict[str, Render]:
-        """Return what the farm's books hold, by scene: only what was submitted is listed."""
+        """Return what was submitted to the farm, by scene."""
         pages = self.client.iter_pages(flows.task_pages())
         listed = sorted((task for page in pages for task in page.items), key=lambda task: task.id)
-        # The list is as old as its oldest page: each task is asked for anew.
+        # The list is as old as its oldest page: each task is queried anew.
         tasks = self.client.run(flows.get_tasks(task.id for task in listed))
-        orders: dict[str, Counter[str]] = defaultdict(Counter)
+        operations: dict[str, Counter[str]] = defaultdict(Counter)
         for record in self._records():
             for alias in json.loads(record["taskIds"]):
-                orders[alias][record["operateType"]] += 1
-        found: dict[str, Render] = {}
-        for number, task in tasks.items():
+                operations[alias][record["operateType"]] += 1
+        renders: dict[str, Render] = {}
+        for task_id, task in tasks.items():
             scene = Path(task.scene_name or "").stem
-            before = found.get(scene, NOT_RENDERED)
-            found[scene] = Render(
-                (*before.numbers, number),
+            before = renders.get(scene, NOT_RENDERED)
+            renders[scene] = Render(
+                (*before.task_ids, task_id),
                 task.status.name,
                 before.cost + task.cost,
-                before.orders + orders[task.alias or ""],
+                before.operations + operations[task.alias or ""],
             )
-        return found
+        return renders
 
     def _records(self) -> Iterator[dict[str, Any]]:
         number, last = 1, 1

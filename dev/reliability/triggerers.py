@@ -1,6 +1,6 @@
-"""Two triggerers on PostgreSQL share renders that wait; one of them dies, ends, or is paused for a minute.
+"""Two triggerers on PostgreSQL share renders that wait; one of them is killed, terminated, or paused.
 
-The farm's time stands still meanwhile, so that nothing ends before it is seen who waits for it.
+The farm's time stands still meanwhile, so that nothing ends before it is known which triggerer polls it.
 """
 
 from __future__ import annotations
@@ -8,150 +8,144 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from dev.harness.processes import ProgramError, Programs
-from dev.reliability.crash_trial import POLL_INTERVAL, RIGHT, Trial
+from dev.reliability.crash_trial import CORRECT, POLL_INTERVAL, CrashTrial
 from dev.reliability.postgres import postgres
 from dev.reliability.process_killer import POLL
-from dev.reliability.result import Row
+from dev.reliability.report import Row
+from dev.reliability.testbed import QUICK_TRIGGERER, RENDER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-COLUMNS = ("one of two triggerers is", "who waited for the render")
-_ONE, _OTHER = "triggerer", "triggerer-2"
+COLUMNS = ("one of two triggerers is", "render polled by")
+_FIRST, _SECOND = "triggerer", "triggerer-2"
 _EACH = 6
-_QUICK = {
+_SETTINGS = {
+    **QUICK_TRIGGERER,
     "AIRFLOW__CORE__PARALLELISM": "12",
-    # With no more the one in which something happens has half of the renders; the other could have all.
+    # With no more, the first one has half of the renders; the second one could have all.
     "AIRFLOW__TRIGGERER__CAPACITY": str(_EACH),
-    # A triggerer is taken for dead 15 s after its last heartbeat instead of 30 s.
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
 }
-_MUCH = ("--capacity", "1000")
-_SECONDS_TO_WAIT = 120.0
-_SECONDS_PAUSED = 60.0
-_LOOKS = 5
-# As long as a render takes.
-_FARM_SECONDS = 600.0
-_RIGHT = f"{RIGHT}, resumed once, asked for once an interval"
+_LARGE_CAPACITY = ("--capacity", "1000")
+_TIMEOUT = 120.0
+_PAUSE_SECONDS = 60.0
+_INTERVALS = 5
+_EXPECTED = f"{CORRECT}, resumed once, polled once per interval"
 
 
-def killed(trial: Trial) -> None:
-    """Kill one of them."""
-    trial.stage.programs.kill(trial.stage.airflow.components[_ONE])
+def _kill(trial: CrashTrial) -> None:
+    trial.testbed.programs.kill(trial.testbed.airflow.components[_FIRST])
 
 
-def stopped(trial: Trial) -> None:
-    """Ask one of them to end."""
-    trial.stage.programs.terminate(trial.stage.airflow.components[_ONE], timeout=60.0)
+def _terminate(trial: CrashTrial) -> None:
+    trial.testbed.programs.terminate(trial.testbed.airflow.components[_FIRST], timeout=60.0)
 
 
-def paused(trial: Trial) -> None:
-    """Pause one of them for a minute, in which the other one takes its renders over."""
-    program = trial.stage.airflow.components[_ONE]
+def _pause(trial: CrashTrial) -> None:
+    """Pause the first triggerer for a minute, in which the second one takes its renders over."""
+    program = trial.testbed.airflow.components[_FIRST]
     program.signal(signal.SIGSTOP)
-    before = _looks(trial)
-    begun = time.monotonic()
-    trial.stage.programs.wait_until("taking over", lambda: _all_since(trial, before), _SECONDS_TO_WAIT)
-    time.sleep(max(0.0, begun + _SECONDS_PAUSED - time.monotonic()))
+    start = time.monotonic()
+    _wait_until_all_polled(trial)
+    time.sleep(max(0.0, start + _PAUSE_SECONDS - time.monotonic()))
     program.signal(signal.SIGCONT)
 
 
-CASES = {"killed (SIGKILL)": killed, "ended (SIGTERM)": stopped, "paused for a minute": paused}
+CASES = {"killed (SIGKILL)": _kill, "terminated (SIGTERM)": _terminate, "paused for a minute": _pause}
 
 
-def run(folder: Path, say: Callable[[str], None], *, cases: Iterable[str] = tuple(CASES)) -> list[Row]:
-    """Make the table.
-
-    :param folder: a new folder for all that is made.
-    :param say: told what happens.
-    :param cases: which of the cases.
-    """
+def run(folder: Path, log: Callable[[str], None], *, cases: Iterable[str] = tuple(CASES)) -> list[Row]:
+    """Make the table of these cases, in a new folder."""
     rows = []
-    with ExitStack() as ends:
-        programs = ends.enter_context(Programs())
-        url = ends.enter_context(postgres(programs, folder / "postgres.log"))
-        settings = _QUICK | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
-        trial = ends.enter_context(Trial(folder, settings, speed=None))
-        for number, name in enumerate(cases):
-            rows += _case(trial, number, name, say)
-            _stand_alone(trial)
+    with ExitStack() as stack:
+        programs = stack.enter_context(Programs())
+        url = stack.enter_context(postgres(programs, folder / "postgres.log"))
+        settings = _SETTINGS | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+        trial = stack.enter_context(CrashTrial(folder, settings, speed=None))
+        for place, name in enumerate(cases):
+            rows += _run_case(trial, f"case{place}", name, log)
+            _leave_first_alone(trial)
     return rows
 
 
-def _case(trial: Trial, number: int, name: str, say: Callable[[str], None]) -> list[Row]:
-    first: list[int] = []
-    often: list[int] = []
+def _run_case(trial: CrashTrial, run_id: str, name: str, log: Callable[[str], None]) -> list[Row]:
+    firsts: list[int] = []
+    rates: list[int] = []
 
     def meanwhile() -> None:
-        airflow, programs = trial.stage.airflow, trial.stage.programs
-        programs.wait_until("half of the waits", lambda: len(_waiting(trial)) >= _EACH, _SECONDS_TO_WAIT)
-        first.extend(_waiting(trial))
-        airflow.start_component("triggerer", *_MUCH, name=_OTHER)
-        programs.wait_until("all waits", lambda: len(_waiting(trial)) == 2 * _EACH, _SECONDS_TO_WAIT)
-        say(f"two triggerers wait for {len(first)} and {2 * _EACH - len(first)} renders; one is {name}")
+        airflow, programs = trial.testbed.airflow, trial.testbed.programs
+        programs.wait_until("half of the waits", lambda: len(_polled(trial)) >= _EACH, _TIMEOUT)
+        firsts.extend(_polled(trial))
+        airflow.start_component("triggerer", *_LARGE_CAPACITY, name=_SECOND)
+        programs.wait_until("all waits", lambda: len(_polled(trial)) == 2 * _EACH, _TIMEOUT)
+        log(f"two triggerers wait for {len(firsts)} and {2 * _EACH - len(firsts)} renders; one is {name}")
         CASES[name](trial)
-        before = _looks(trial)
-        programs.wait_until("the other's waits", lambda: _all_since(trial, before), _SECONDS_TO_WAIT)
-        often.extend(_looks_an_interval(trial))
-        trial.stage.farm.advance(_FARM_SECONDS)
+        _wait_until_all_polled(trial)
+        rates.extend(_polls_per_interval(trial))
+        trial.testbed.farm.advance(RENDER_SECONDS)
 
-    told = trial.render(f"case{number}", [("deferrable", None)] * (2 * _EACH), meanwhile)
+    results = trial.render(run_id, [("deferrable", None)] * (2 * _EACH), meanwhile)
     rows = []
-    for who, indexes in (("this one", first), ("the other one", sorted({*range(2 * _EACH)} - {*first}))):
-        found: dict[str, int] = {}
+    for who, indexes in (("this one", firsts), ("the other one", sorted({*range(2 * _EACH)} - {*firsts}))):
+        found: Counter[str] = Counter()
         for index in indexes:
-            resumed, looks = trial.lives[index].runs - 1, often[index]
-            came = told[index]
-            came += ", resumed once" if resumed == 1 else f", resumed {resumed} times"
-            came += ", asked for once an interval" if looks <= 1 else f", asked for {looks} times an interval"
-            found[came] = found.get(came, 0) + 1
-        listed = "; ".join(f"{count} times: {came}" for came, count in found.items())
-        rows.append(Row((name, who), f"{_EACH} times: {_RIGHT}", listed))
+            resumed, rate = trial.traces[index].runs - 1, rates[index]
+            result = results[index]
+            result += ", resumed once" if resumed == 1 else f", resumed {resumed} times"
+            result += ", polled once per interval" if rate <= 1 else f", polled {rate} times per interval"
+            found[result] += 1
+        text = "; ".join(f"{count} times: {result}" for result, count in found.items())
+        rows.append(Row((name, who), f"{_EACH} times: {_EXPECTED}", text))
     return rows
 
 
-def _stand_alone(trial: Trial) -> None:
-    """Let the first triggerer be alone again."""
-    airflow, programs = trial.stage.airflow, trial.stage.programs
-    programs.terminate(airflow.components[_OTHER], timeout=60.0)
-    if airflow.components[_ONE].process.poll() is not None:
+def _leave_first_alone(trial: CrashTrial) -> None:
+    """Terminate the second triggerer, and start the first one again if it has ended."""
+    airflow, programs = trial.testbed.airflow, trial.testbed.programs
+    programs.terminate(airflow.components[_SECOND], timeout=60.0)
+    if airflow.components[_FIRST].process.poll() is not None:
         airflow.start_component("triggerer")
 
 
-def _looks(trial: Trial) -> list[int]:
-    """Return how often the farm was asked for each render by a trigger."""
-    return [life.seen[POLL] for life in trial.lives]
+def _polls(trial: CrashTrial) -> list[int]:
+    """Return how often a trigger has polled each render."""
+    return [trace.counts[POLL] for trace in trial.traces]
 
 
-def _waiting(trial: Trial) -> list[int]:
-    return [index for index, looks in enumerate(_looks(trial)) if looks]
+def _polled(trial: CrashTrial) -> list[int]:
+    return [index for index, polls in enumerate(_polls(trial)) if polls]
 
 
-def _all_since(trial: Trial, before: Iterable[int]) -> bool:
-    """Tell whether the farm was asked for each render again and again since then."""
-    return all(now > then + 1 for then, now in zip(before, _looks(trial), strict=True))
+def _wait_until_all_polled(trial: CrashTrial) -> None:
+    """Wait until each render was polled again and again."""
+    before = _polls(trial)
+
+    def all_polled() -> bool:
+        return all(now > then + 1 for then, now in zip(before, _polls(trial), strict=True))
+
+    trial.testbed.programs.wait_until("polls of all renders", all_polled, _TIMEOUT)
 
 
-def _looks_an_interval(trial: Trial) -> list[int]:
-    """Return how often the farm is asked for each render, when that has settled or a minute is over."""
-    found: list[int] = []
+def _polls_per_interval(trial: CrashTrial) -> list[int]:
+    """Return how often each render is polled per interval, when that has settled or a minute has passed."""
+    rates: list[int] = []
 
-    def settled() -> bool:
-        before = _looks(trial)
-        time.sleep(_LOOKS * POLL_INTERVAL)
-        looks = zip(before, _looks(trial), strict=True)
+    def has_settled() -> bool:
+        before = _polls(trial)
+        time.sleep(_INTERVALS * POLL_INTERVAL)
         # One more than intervals may fall into the time.
-        found[:] = [math.ceil((now - then - 1) / _LOOKS) for then, now in looks]
-        return max(found) <= 1
+        polls = zip(before, _polls(trial), strict=True)
+        rates[:] = [math.ceil((now - then - 1) / _INTERVALS) for then, now in polls]
+        return max(rates) <= 1
 
     try:
-        trial.stage.programs.wait_until("one look an interval", settled, _SECONDS_PAUSED)
+        trial.testbed.programs.wait_until("one poll per interval", has_settled, _PAUSE_SECONDS)
     except ProgramError:
-        trial.stage.programs.raise_if_ended()
-    return found
+        trial.testbed.programs.raise_if_ended()
+    return rates

@@ -118,7 +118,7 @@ def main() -> int:
     for wrong in found.wrong:
         print(f"world {wrong.world}, render {wrong.name}:", *wrong.lines, sep="\n  ", file=sys.stderr)
     print(", ".join(f"{count} {blow}" for blow, count in found.blows.items()))
-    kinds = ("paid twice", "running unseen", "reported wrong")
+    kinds = ("paid twice", "running unnoticed", "reported wrong")
     print(
         f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.loud} said to be running, "
         f"{found.seconds:.1f} s of processor time, digest {found.digest}:",

@@ -1,4 +1,4 @@
-"""What must hold of every render: nothing paid twice, nothing running unseen, nothing reported wrong."""
+"""What must hold of every render: nothing paid twice, nothing running unnoticed, nothing reported wrong."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Judge:
         """Look at an Airflow task that ended a moment ago, when nothing of it may run any more."""
         for render in self._books.renders(task.plan.name):
             if render.is_active:
-                task.blame(f"running unseen: {render.number} is {render.state.name}")
+                task.blame(f"running unnoticed: {render.number} is {render.state.name}")
             for line in _wrong_charges(task.plan, render):
                 task.blame(f"paid twice: {line}")
 

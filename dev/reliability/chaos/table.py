@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from dev.harness.airflow_instance import inherited_environment
-from dev.reliability.result import Row
+from dev.reliability.report import Row
 from dev.reliability.testbed import PROJECT
 
 if TYPE_CHECKING:
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COLUMNS = ("renders", "seed")
-_NOTHING = "0 paid twice, 0 running unseen, 0 reported wrong"
+_NOTHING = "0 paid twice, 0 running unnoticed, 0 reported wrong"
 _SECONDS = 900
 
 
 def run(
-    folder: Path, say: Callable[[str], None], *, renders: int = 1000, seeds: Sequence[int] = (1, 2)
+    folder: Path, log: Callable[[str], None], *, renders: int = 1000, seeds: Sequence[int] = (1, 2)
 ) -> list[Row]:
     """Make the table; the histories of renders of which something does not hold are in the folder.
 
     :param folder: a new folder for all that is made.
-    :param say: told what happens.
+    :param log: logs what happens.
     :param renders: how many, with each seed.
     :param seeds: decide everything.
     """
@@ -50,6 +50,6 @@ def run(
         )
         (folder / f"seed-{seed}.log").write_text(ended.stdout + ended.stderr)
         last = ended.stdout.strip().splitlines()[-1] if ended.stdout.strip() else f"status {ended.returncode}"
-        say(last)
+        log(last)
         rows.append(Row((f"{renders:,}", str(seed)), _NOTHING, last.rpartition(": ")[2]))
     return rows

@@ -4,18 +4,18 @@ from threading import Thread
 import httpx
 import pytest
 
-from dev.reliability.http_proxy import REFUSED, Answer, Relays
+from dev.reliability.http_proxy import REFUSED, HttpProxies, Response
 
 
 class Echo(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        told = f"{self.path} {self.headers['Host']} {self.headers['Signature']} ".encode() + body
+        content = f"{self.path} {self.headers['Host']} {self.headers['Signature']} ".encode() + body
         self.send_response(201)
-        self.send_header("Content-Length", str(len(told)))
-        self.send_header("X-Told", "yes")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("X-Echo", "yes")
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(content)
 
     def log_message(self, *_):
         pass
@@ -32,8 +32,8 @@ def server():
 
 
 @pytest.fixture
-def relays():
-    with Relays() as running:
+def proxies():
+    with HttpProxies() as running:
         yield running
 
 
@@ -42,29 +42,29 @@ def post(port, path="/a?b=c", body=b"content"):
         return client.post(f"http://127.0.0.1:{port}{path}", content=body, headers={"Signature": "s"})
 
 
-def test_a_request_goes_on_as_it_came(server, relays):
+def test_proxy_forwards_a_request_unchanged(server, proxies):
     seen = []
 
     def rule(request, forward):
         seen.append((request.method, request.path, request.body))
         return forward()
 
-    port = relays.open(server, rule)
-    answer = post(port)
-    assert (answer.status_code, answer.headers["X-Told"]) == (201, "yes")
-    assert answer.text == f"/a?b=c 127.0.0.1:{port} s content"
+    port = proxies.open(server, rule)
+    response = post(port)
+    assert (response.status_code, response.headers["X-Echo"]) == (201, "yes")
+    assert response.text == f"/a?b=c 127.0.0.1:{port} s content"
     assert seen == [("POST", "/a?b=c", b"content")]
 
 
-def test_a_rule_can_keep_a_request_back(server, relays):
-    answer = post(relays.open(server, lambda request, forward: REFUSED))
-    assert (answer.status_code, answer.text) == (400, "refused by the relay\n")
+def test_proxy_rule_can_refuse_a_request(server, proxies):
+    response = post(proxies.open(server, lambda request, forward: REFUSED))
+    assert (response.status_code, response.text) == (400, "refused by the proxy\n")
 
 
-def test_a_rule_can_change_an_answer(server, relays):
+def test_proxy_rule_can_change_a_response(server, proxies):
     def rule(request, forward):
-        answer = forward()
-        return Answer(200, answer.headers, answer.body[:2])
+        response = forward()
+        return Response(200, response.headers, response.body[:2])
 
-    answer = post(relays.open(server, rule))
-    assert (answer.status_code, answer.text) == (200, "/a")
+    response = post(proxies.open(server, rule))
+    assert (response.status_code, response.text) == (200, "/a")

@@ -6,29 +6,38 @@ import sys
 import pytest
 
 from airflow_provider_renderbus.farm.calls import ROUTES
-from dev.reliability.crash import points_of
-from dev.reliability.http_proxy import REFUSED, Answer, Request
-from dev.reliability.process_killer import AFTER, BEFORE, END, POLL, Life, Point, Reaper, Step
+from dev.reliability.http_proxy import REFUSED, Request, Response
+from dev.reliability.process_killer import (
+    AFTER,
+    BEFORE,
+    END,
+    POLL,
+    KillPoint,
+    ProcessKiller,
+    ProcessTrace,
+    Step,
+    kill_points,
+)
 
 
 def request(path, method="POST", body=b"{}", headers=None):
-    return Request(1, method, path, headers or {}, body)
+    return Request(method, path, headers or {}, body)
 
 
-def answer(content):
-    return Answer(200, (), json.dumps(content).encode())
+def response(content):
+    return Response(200, (), json.dumps(content).encode())
 
 
 class Forward:
-    """The way to the server, which counts what goes it."""
+    """Forwards to a server, and counts."""
 
     def __init__(self, content=None):
-        self.gone = 0
+        self.count = 0
         self.content = content or {"data": None}
 
     def __call__(self):
-        self.gone += 1
-        return answer(self.content)
+        self.count += 1
+        return response(self.content)
 
 
 @pytest.fixture
@@ -43,71 +52,75 @@ def create_path():
     return next(path for path, call in ROUTES.items() if call.__name__ == "create_task")
 
 
-@pytest.mark.parametrize(("moment", "goes_on"), [(BEFORE, 0), (AFTER, 1)])
-def test_a_process_is_killed_at_its_point(process, create_path, moment, goes_on):
-    life, forward = Life(Point(Step("create_task", 2), moment), process.pid), Forward()
-    rule = Reaper(lambda instance: None).rule_of(life)
+@pytest.mark.parametrize(("moment", "forwarded"), [(BEFORE, 0), (AFTER, 1)])
+def test_process_killer_kills_a_process_at_its_point(process, create_path, moment, forwarded):
+    trace, forward = ProcessTrace(KillPoint(Step("create_task", 2), moment), process.pid), Forward()
+    rule = ProcessKiller(lambda instance: None).farm_rule(trace)
     rule(request(create_path), forward)
     assert process.poll() is None
-    came = rule(request(create_path), forward)
+    result = rule(request(create_path), forward)
     assert process.wait() == -9
-    assert forward.gone == 1 + goes_on
-    assert (came == REFUSED) is (moment == BEFORE)
+    assert forward.count == 1 + forwarded
+    assert (result == REFUSED) is (moment == BEFORE)
 
 
-def test_it_is_killed_once(create_path):
-    struck = []
-    life = Life(Point(Step(POLL, 1), BEFORE))
-    rule = Reaper(lambda instance: None, lambda life: struck.append(life) or False).rule_of(life)
+def test_process_killer_kills_once(create_path):
+    killed = []
+    trace = ProcessTrace(KillPoint(Step(POLL, 1), BEFORE))
+    rule = ProcessKiller(lambda instance: None, lambda trace: killed.append(trace) or False).farm_rule(trace)
     for _ in range(3):
         rule(request(create_path), Forward())
-    life.seen.clear()
+    trace.counts.clear()
     rule(request(create_path), Forward())
-    assert struck == [life]
+    assert killed == [trace]
 
 
-def test_the_end_of_a_wait_is_known_by_its_answer(create_path):
-    struck = []
-    life = Life(Point(Step(POLL, 0), END))
-    rule = Reaper(lambda instance: None, lambda life: struck.append(len(life.steps)) or True).rule_of(life)
+def test_process_killer_end_point_is_the_response_that_reports_the_end(create_path):
+    killed = []
+    trace = ProcessTrace(KillPoint(Step(POLL, 0), END))
+    rule = ProcessKiller(
+        lambda instance: None, lambda trace: killed.append(len(trace.steps)) or True
+    ).farm_rule(trace)
     for status in (0, 5, 25):
         rule(request(create_path), Forward({"data": {"items": [{"taskStatus": status}]}}))
-    assert struck == [3]
+    assert killed == [3]
 
 
-def test_what_a_worker_asks_of_airflow_is_a_step():
-    life = Life()
-    reaper = Reaper({"an-instance": life}.get)
+def test_process_killer_request_of_a_worker_to_airflow_is_a_step():
+    trace = ProcessTrace()
+    killer = ProcessKiller({"an-instance": trace}.get)
     payload = base64.urlsafe_b64encode(json.dumps({"sub": "an-instance"}).encode()).decode().rstrip("=")
     headers = {"Authorization": f"Bearer head.{payload}.signature"}
     instance = "01a204a1-eeb8-763f-9ecd-2fbb6ad54ed8"
 
-    def ask(method, path, **body):
-        reaper.workers(request(f"/execution{path}", method, json.dumps(body).encode(), headers), Forward())
+    def send(method, path, **body):
+        killer.worker_rule(
+            request(f"/execution{path}", method, json.dumps(body).encode(), headers), Forward()
+        )
 
-    ask("PATCH", f"/task-instances/{instance}/run", pid=17)
-    assert (life.pid, life.runs) == (17, 1)
-    ask("PUT", f"/task-instances/{instance}/heartbeat")
-    ask("PUT", f"/task-instances/{instance}/rtif")
-    ask("GET", f"/store/ti/{instance}/renderbus_render")
-    ask("PUT", f"/store/ti/{instance}/renderbus_render")
-    ask("POST", "/xcoms/dag/run/task/return_value?map_index=3")
-    ask("PATCH", f"/task-instances/{instance}/state", state="success")
-    assert life.pid is None
-    assert [str(step) for step in life.steps] == [
+    send("PATCH", f"/task-instances/{instance}/run", pid=17)
+    assert (trace.pid, trace.runs) == (17, 1)
+    send("PUT", f"/task-instances/{instance}/heartbeat")
+    send("PUT", f"/task-instances/{instance}/rtif")
+    send("GET", f"/store/ti/{instance}/renderbus_render")
+    send("PUT", f"/store/ti/{instance}/renderbus_render")
+    send("POST", "/xcoms/dag/run/task/return_value?map_index=3")
+    send("PATCH", f"/task-instances/{instance}/state", state="success")
+    assert trace.pid is None
+    assert [str(step) for step in trace.steps] == [
         "write task's rendered fields",
         "read task state renderbus_render",
         "write task state renderbus_render",
         "write XCom return_value",
-        "tell Airflow: success",
+        "report to Airflow: success",
     ]
 
 
-def test_points_are_before_and_after_each_step():
-    steps = [Step("create_task", 1), Step("submit_task", 1), *(Step("look", nth) for nth in range(1, 6))]
-    points = list(points_of(steps))
-    assert points[:4] == [Point(step, moment) for step in steps[:2] for moment in (BEFORE, AFTER)]
+def test_kill_points_are_before_and_after_each_step():
+    steps = [Step("create_task", 1), Step("submit_task", 1), *(Step("poll", nth) for nth in range(1, 6))]
+    points = list(kill_points(steps))
+    assert points[:4] == [KillPoint(step, moment) for step in steps[:2] for moment in (BEFORE, AFTER)]
     assert points[4:] == [
-        *(Point(Step("look", nth), moment) for nth in (1, 2) for moment in (BEFORE, AFTER)),
-        Point(Step("look", 0), END),
+        *(KillPoint(Step("poll", nth), moment) for nth in (1, 2) for moment in (BEFORE, AFTER)),
+        KillPoint(Step("poll", 0), END),
     ]

@@ -1,16 +1,16 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from dev.reliability.process_killer import Life
-from dev.reliability.restarts import Gathering
+from dev.reliability.process_killer import ProcessTrace
+from dev.reliability.restarts import RequestBarrier
 
 
-def test_requests_are_held_until_all_are_released():
-    gathering = Gathering()
+def test_request_barrier_holds_requests_until_released():
+    barrier = RequestBarrier()
     for dead in (True, False):
-        gathering.expect(3)
+        barrier.reset(3)
         with ThreadPoolExecutor(3) as pool:
-            held = [pool.submit(gathering.hold, Life()) for _ in range(3)]
-            gathering.wait(lambda: None)
+            held = [pool.submit(barrier.hold, ProcessTrace()) for _ in range(3)]
+            barrier.wait(lambda: None)
             assert not any(each.done() for each in held)
-            gathering.release(dead=dead)
+            barrier.release(dead=dead)
             assert [each.result(timeout=10) for each in held] == [dead] * 3
