@@ -1,4 +1,4 @@
-"""A whole Airflow, with its four processes."""
+"""A real Airflow with its four processes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dev.harness.processes import Programs
 
 @contextmanager
 def real_airflow(folder, dags, connections, **settings):
-    """Run it.
+    """Run an Airflow.
 
-    :param folder: a new folder for all that it writes.
-    :param dags: the files of its DAGs.
-    :param connections: those it knows, by their ids.
-    :param settings: more environment variables.
+    :param folder: a new folder for all its files.
+    :param dags: paths of the DAG files.
+    :param connections: connections by id.
+    :param settings: additional environment variables.
     """
     dags_folder = folder / "dags"
     dags_folder.mkdir(parents=True)
@@ -44,7 +44,7 @@ def instances(airflow, dag_id, run_id):
     return {instance["task_id"]: instance for instance in airflow.get_all(path, "task_instances")}
 
 
-def end_of(airflow, dag_id, run_id, seconds):
-    """The state in which a DAG run ends."""
+def wait_for_final_state(airflow, dag_id, run_id, seconds):
+    """Wait for the end of a DAG run and return its state."""
     airflow.wait_for_run(dag_id, run_id, seconds)
     return airflow.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"]

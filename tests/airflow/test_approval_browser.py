@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from tests.airflow.approval import DAG_ID, PICTURES, TIMEOUT, approval_testbed
-from tests.airflow.real_airflow import end_of, instances
+from tests.airflow.real_airflow import instances, wait_for_final_state
 from tests.airflow_version import LINE
 from tests.farm.raw_client import RawClient
 
@@ -47,7 +47,7 @@ def test_approval_approve_renders_remaining_frames(testbed):
     assert testbed.farm.request_counts[FULL_SPEED] == 0
 
     browser.click("[data-testid='hitl-option-Approve']")
-    assert end_of(testbed.airflow, DAG_ID, "approved", TIMEOUT) == "success"
+    assert wait_for_final_state(testbed.airflow, DAG_ID, "approved", TIMEOUT) == "success"
     tasks = instances(testbed.airflow, DAG_ID, "approved")
     assert tasks["give_up"]["state"] == "skipped"
     end = testbed.airflow.return_value(tasks["wait"])
@@ -59,7 +59,7 @@ def test_approval_approve_renders_remaining_frames(testbed):
 def test_approval_reject_abandons_render(testbed):
     testbed.open_approval("rejected")
     testbed.browser.click("[data-testid='hitl-option-Reject']")
-    assert end_of(testbed.airflow, DAG_ID, "rejected", TIMEOUT) == "success"
+    assert wait_for_final_state(testbed.airflow, DAG_ID, "rejected", TIMEOUT) == "success"
     tasks = instances(testbed.airflow, DAG_ID, "rejected")
     assert [tasks[task]["state"] for task in ("give_up", "full_speed", "wait")] == [
         "success",

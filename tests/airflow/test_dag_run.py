@@ -1,4 +1,4 @@
-"""Whole DAG runs on this line of Airflow, as `airflow dags test` makes them: templates, XComs, deferrals."""
+"""DAG runs by `airflow dags test` on this line of Airflow: templates, XComs, deferrals."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from tests.transfer_command import transfer_command
 ROOT = Path(__file__).parents[2]
 FARM_SPEED = 300.0  # a render of four frames takes less than a second
 NO_PICTURES = {"pictures": False}
-ORDERS = (
+ACTIONS = (
     "StopFrames",
     "RecommitFrames",
     "StopTask",
@@ -40,8 +40,8 @@ def farm(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def still_farm(tmp_path_factory):
-    """A farm on which nothing goes on by itself."""
+def idle_farm(tmp_path_factory):
+    """A farm with a manual clock that nobody advances."""
     with Farm(tmp_path_factory.mktemp("farm") / "storage", ManualClock(), scenario=NO_PICTURES) as running:
         yield running
 
@@ -55,33 +55,33 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def airflow(farm, still_farm, home):
-    """Airflow's command, with a database and the farms' connections."""
+def airflow(farm, idle_farm, home):
+    """The airflow command, with a database and the connections of the farms."""
     connection = farm.connection()
     connection["extra"]["transfer_command"] = str(transfer_command(home / "command"))
     return AirflowCommand(
         sys.executable,
         home,
-        {"renderbus_default": connection, "renderbus_still": still_farm.connection()},
+        {"renderbus_default": connection, "renderbus_idle": idle_farm.connection()},
         PYTHONPATH=str(ROOT),
-        RETURNED=str(home / "returned.json"),
+        RESULTS_FILE=str(home / "results.json"),
     )
 
 
 @pytest.fixture
 def run(airflow, home):
-    """Run a DAG and return what its tasks returned."""
+    """Runs a DAG and returns the results of its tasks."""
 
     def run(dag_id):
         airflow("dags", "test", dag_id)
-        return json.loads((home / "returned.json").read_text())
+        return json.loads((home / "results.json").read_text())
 
     return run
 
 
 @pytest.fixture
 def client_of():
-    """Return a client of a farm."""
+    """Returns a client of a farm."""
     clients = []
 
     def client_of(farm):
@@ -98,77 +98,83 @@ def inputs_of(farm):
 
 
 def secrets_of(farm, client):
-    """The key of a farm's account, and what the farm hands out in confidence."""
-    asked = [calls.get_transfer_config(), calls.get_raysync_user_key()]
-    handed_out = dict.fromkeys(
-        (secret.get_secret_value() for secret in find_secrets(client.send_all(asked))), "a transfer password"
+    """The access key of a farm's account, and the secrets in its responses."""
+    requests = [calls.get_transfer_config(), calls.get_raysync_user_key()]
+    secrets = dict.fromkeys(
+        (secret.get_secret_value() for secret in find_secrets(client.send_all(requests))),
+        "a transfer password",
     )
-    assert handed_out
-    return {farm.connection()["password"]: "the access key", **handed_out}
+    assert secrets
+    return {farm.connection()["password"]: "the access key", **secrets}
 
 
-def test_airflow_can_test_the_connection(airflow):
+def test_connection_test_succeeds(airflow):
     assert "Connection success!" in airflow("connections", "test", "renderbus_default")
 
 
-def test_a_render_is_waited_for_in_every_mode(run, home, farm, client_of):
-    returned = run("every_mode")
-    number = returned["create"]
-    assert list(returned.pop("upload")) == ["task.json"]
-    end = returned["submit"]
-    assert (end["render_task_id"], end["state"], end["output_folders"]) == (
-        number,
+def test_dag_every_sensor_mode_returns_result(run, home, farm, client_of):
+    results = run("every_mode")
+    render_task_id = results["create"]
+    assert list(results.pop("upload")) == ["task.json"]
+    result = results["submit"]
+    assert (result["render_task_id"], result["state"], result["output_folders"]) == (
+        render_task_id,
         "FINISHED",
-        [f"{number}_every_mode"],
+        [f"{render_task_id}_every_mode"],
     )
     for mode in ("poke", "reschedule", "deferred"):
-        assert returned[f"RenderbusTaskSensor.{mode}"] == end
-        assert returned[f"RenderbusFramesSensor.{mode}"] == {
-            "render_task_id": number,
+        assert results[f"RenderbusTaskSensor.{mode}"] == result
+        assert results[f"RenderbusFramesSensor.{mode}"] == {
+            "render_task_id": render_task_id,
             "done": 4,
             "required": 2,
             "total": 4,
         }
-        assert returned[f"RenderbusOutputSensor.{mode}"] == {"render_task_id": number, "files": 4}
-        assert float(returned[f"RenderbusFundsSensor.{mode}"]["available_funds"]) > 1
+        assert results[f"RenderbusOutputSensor.{mode}"] == {"render_task_id": render_task_id, "files": 4}
+        assert float(results[f"RenderbusFundsSensor.{mode}"]["available_funds"]) > 1
     assert not list(check_files(home, secrets_of(farm, client_of(farm)), private=()))
 
 
-def test_every_operator_does_its_work(run, home, farm, still_farm, client_of):
-    returned = run("every_operator")
+def test_dag_every_operator_runs(run, home, farm, idle_farm, client_of):
+    results = run("every_operator")
 
-    first, second = returned["create"]
-    assert returned["submit"] == [first, second]
-    assert [list(sizes) for sizes in returned["upload"]] == [["task.json"], ["task.json"]]
-    assert {name: returned[name] for name in ORDERS} == {name: [first, second] for name in ORDERS}
-    assert (returned["AbandonTask"], returned["DeleteTask"]) == ([first], [second])
-    still = client_of(still_farm)
-    infos = still.run(flows.get_tasks([first, second]))
+    first, second = results["create"]
+    assert results["submit"] == [first, second]
+    assert [list(sizes) for sizes in results["upload"]] == [["task.json"], ["task.json"]]
+    assert {name: results[name] for name in ACTIONS} == {name: [first, second] for name in ACTIONS}
+    assert (results["AbandonTask"], results["DeleteTask"]) == ([first], [second])
+    idle_client = client_of(idle_farm)
+    infos = idle_client.run(flows.get_tasks([first, second]))
     assert (infos[first].status, infos[first].task_limit) == (TaskStatus.ABANDON, 3)
     assert infos[second].is_delete == 0
     assert infos[first].producer == "every_operator"
 
     for mode in ("waiting", "deferred"):
-        end = returned[f"render_{mode}"]
-        assert end["state"] == "FINISHED"
-        assert end["output_folders"] == [f"{end['render_task_id']}_every_operator_{mode}"]
-    number = returned["create_one"]
-    assert (returned["submit_one"]["render_task_id"], returned["submit_one"]["state"]) == (number, "FINISHED")
-    assert [file["path"] for file in returned["outputs"]] == [f"/{number}_sh010/sh010_0003.png"]
+        result = results[f"render_{mode}"]
+        assert result["state"] == "FINISHED"
+        assert result["output_folders"] == [f"{result['render_task_id']}_every_operator_{mode}"]
+    render_task_id = results["create_one"]
+    assert (results["submit_one"]["render_task_id"], results["submit_one"]["state"]) == (
+        render_task_id,
+        "FINISHED",
+    )
+    assert [file["path"] for file in results["outputs"]] == [f"/{render_task_id}_sh010/sh010_0003.png"]
 
     scene = Path(home / "dags/every_operator.py")
-    assert returned["send"] == {"files": 1, "bytes": scene.stat().st_size}
+    assert results["send"] == {"files": 1, "bytes": scene.stat().st_size}
     assert (inputs_of(farm) / str(scene).lstrip("/")).read_bytes() == scene.read_bytes()
-    fetched = home / "every_operator" / f"{number}_sh010" / "sh010_0003.png"
-    assert (returned["fetch"]["folder"], returned["fetch"]["files"]) == (str(home / "every_operator"), 1)
-    assert fetched.read_bytes() == (farm.output_root / f"{number}_sh010" / "sh010_0003.png").read_bytes()
+    fetched = home / "every_operator" / f"{render_task_id}_sh010" / "sh010_0003.png"
+    assert (results["fetch"]["folder"], results["fetch"]["files"]) == (str(home / "every_operator"), 1)
+    assert (
+        fetched.read_bytes() == (farm.output_root / f"{render_task_id}_sh010" / "sh010_0003.png").read_bytes()
+    )
 
-    assert returned["confide"] == ["password: ***"] * 6
-    for each in (farm, still_farm):
+    assert results["redact_secrets"] == ["password: ***"] * 6
+    for each in (farm, idle_farm):
         assert not list(check_files(home, secrets_of(each, client_of(each)), private=()))
 
 
-def test_the_readmes_dags_run(airflow, farm, home, client_of):
+def test_readme_dags_run(airflow, farm, home, client_of):
     airflow("dags", "test", "one_shot")
     (last, *_) = client_of(farm).send(calls.get_task_list()).items
     assert (last.status, last.progress.done) == (TaskStatus.FINISHED, 24)

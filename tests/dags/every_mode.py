@@ -1,4 +1,4 @@
-"""A render, and every sensor on it in every mode. The last task writes down what the others returned."""
+"""A render with every sensor in every mode. The last task writes the results of the others to a file."""
 
 from __future__ import annotations
 
@@ -22,26 +22,30 @@ from airflow_provider_renderbus.sensors.conditions import (
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.scenes import make_task_json
 
-NUMBER = "{{ ti.xcom_pull(task_ids='create') }}"
+RENDER_TASK_ID = "{{ ti.xcom_pull(task_ids='create') }}"
 SENSORS = {
-    RenderbusTaskSensor: {"render_task_id": NUMBER},
-    RenderbusFramesSensor: {"render_task_id": NUMBER, "min_fraction": "{{ 1 / 2 }}"},
-    RenderbusOutputSensor: {"render_task_id": NUMBER, "pattern": "*.{{ 'png' }}", "min_files": "{{ 2 + 2 }}"},
+    RenderbusTaskSensor: {"render_task_id": RENDER_TASK_ID},
+    RenderbusFramesSensor: {"render_task_id": RENDER_TASK_ID, "min_fraction": "{{ 1 / 2 }}"},
+    RenderbusOutputSensor: {
+        "render_task_id": RENDER_TASK_ID,
+        "pattern": "*.{{ 'png' }}",
+        "min_files": "{{ 2 + 2 }}",
+    },
     RenderbusFundsSensor: {"min_funds": "{{ 1 }}"},
 }
 MODES = {"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}, "deferred": {"deferrable": True}}
 
 
 @task
-def write_down(returned):
-    Path(os.environ["RETURNED"]).write_text(json.dumps(returned))
+def write_results(results):
+    Path(os.environ["RESULTS_FILE"]).write_text(json.dumps(results))
 
 
 @dag(schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
 def every_mode():
     create = RenderbusCreateTaskOperator(task_id="create", labels=["{{ dag.dag_id }}"])
     upload = RenderbusUploadTaskJsonOperator(
-        task_id="upload", render_task_id=NUMBER, task_json=make_task_json("{{ dag.dag_id }}")
+        task_id="upload", render_task_id=RENDER_TASK_ID, task_json=make_task_json("{{ dag.dag_id }}")
     )
     submit = RenderbusSubmitTaskOperator(
         task_id="submit",
@@ -57,7 +61,7 @@ def every_mode():
         for mode, options in MODES.items()
     ]
     submit >> sensors
-    write_down({each.task_id: each.output for each in (create, upload, submit, *sensors)})
+    write_results({each.task_id: each.output for each in (create, upload, submit, *sensors)})
 
 
 every_mode()

@@ -1,6 +1,6 @@
-"""All operators, and a `@task` that asks for secrets. The last task writes down what the others returned.
+"""All operators, and a `@task` that requests secrets. The last task writes the results to a file.
 
-A render goes on on one farm; on the other, whose time stands still, orders are given to two tasks.
+One farm renders; on the other, with a manual clock, actions are run on two tasks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from airflow_provider_renderbus.operators.transfers import (
 )
 from tests.scenes import make_task_json
 
-# In this order, on the farm whose time stands still; the last two take one of the tasks each.
+# In this order, on the farm with a manual clock; the last two use one of the tasks each.
 ACTIONS = {
     "SetPriority": {"priority": "{{ 50 + 10 }}"},
     "SetMachineLimit": {"max_machines": "{{ 1 + 2 }}"},
@@ -44,35 +44,35 @@ ACTIONS = {
 
 
 @task
-def confide():
-    """Return how Airflow shows what the farm hands out in confidence: `airflow dags test` masks no log."""
-    asked = [calls.get_transfer_config(), calls.get_raysync_user_key()]
-    answers = [RenderbusHook().send(call) for call in asked]
-    return [redact(f"password: {secret.get_secret_value()}") for secret in find_secrets(answers)]
+def redact_secrets():
+    """Return the secrets of responses as Airflow redacts them: `airflow dags test` does not mask its log."""
+    requests = [calls.get_transfer_config(), calls.get_raysync_user_key()]
+    responses = [RenderbusHook().send(call) for call in requests]
+    return [redact(f"password: {secret.get_secret_value()}") for secret in find_secrets(responses)]
 
 
 @task
-def write_down(returned):
-    Path(os.environ["RETURNED"]).write_text(
-        json.dumps(returned, default=list)
-    )  # what mapped tasks return comes as a lazy sequence
+def write_results(results):
+    Path(os.environ["RESULTS_FILE"]).write_text(
+        json.dumps(results, default=list)
+    )  # results of mapped tasks are lazy sequences
 
 
 @dag(schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
 def every_operator():
-    still = {"renderbus_conn_id": "renderbus_{{ 'still' }}"}
+    on_idle_farm = {"renderbus_conn_id": "renderbus_{{ 'idle' }}"}
     create = RenderbusCreateTaskOperator(
-        task_id="create", count="{{ 1 + 1 }}", artist="{{ dag.dag_id }}", **still
+        task_id="create", count="{{ 1 + 1 }}", artist="{{ dag.dag_id }}", **on_idle_farm
     )
     upload = RenderbusUploadTaskJsonOperator.partial(
-        task_id="upload", task_json=make_task_json("{{ dag.dag_id }}"), **still
+        task_id="upload", task_json=make_task_json("{{ dag.dag_id }}"), **on_idle_farm
     ).expand(render_task_id=create.output)
-    submit = RenderbusSubmitTaskOperator.partial(task_id="submit", artist="{{ dag.dag_id }}", **still).expand(
-        render_task_id=create.output
-    )
+    submit = RenderbusSubmitTaskOperator.partial(
+        task_id="submit", artist="{{ dag.dag_id }}", **on_idle_farm
+    ).expand(render_task_id=create.output)
     orders = [
         getattr(actions, f"Renderbus{name}Operator")(
-            task_id=name, **{"render_task_id": create.output, **options, **still}
+            task_id=name, **{"render_task_id": create.output, **options, **on_idle_farm}
         )
         for name, options in ACTIONS.items()
     ]
@@ -112,14 +112,14 @@ def every_operator():
     fetch = RenderbusDownloadFramesOperator(
         task_id="fetch",
         render_task_id="{{ ti.xcom_pull(task_ids='submit_one')['render_task_id'] }}",
-        folder=f"{Path(os.environ['RETURNED']).parent}/{{{{ dag.dag_id }}}}",
+        folder=f"{Path(os.environ['RESULTS_FILE']).parent}/{{{{ dag.dag_id }}}}",
         pattern="*_000{{ 1 + 2 }}.png",
         **transfers,
     )
     chain(upload_one, submit_one, [outputs, fetch])
 
     operators = (create, upload, submit, *orders, *renders, create_one, submit_one, outputs, send, fetch)
-    write_down({"confide": confide(), **{each.task_id: each.output for each in operators}})
+    write_results({"redact_secrets": redact_secrets(), **{each.task_id: each.output for each in operators}})
 
 
 every_operator()

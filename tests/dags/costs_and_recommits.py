@@ -1,6 +1,6 @@
-"""Budgets, funds, arrears, healing and test frames: plain and layered, waiting and deferred.
+"""Budgets, insufficient funds, recommits and test frames: plain and layered, waiting and deferrable.
 
-Each task is named CASE.JOB.MODE, and so is the scene that it renders, by which the farm knows how it goes.
+Each task is named CASE.JOB.MODE, and so is its scene, by which the farm's scenario selects the behavior.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RETRIES = 2
 CASES = {
     "over_budget": {"max_cost": "0.02"},
     "no_funds": {"min_funds": "{{ 100000 }}"},
-    "arrears": {"renderbus_conn_id": "poor"},
+    "insufficient_funds": {"renderbus_conn_id": "poor"},
     "top_up": {"renderbus_conn_id": "topped_up", "on_insufficient_funds": "wait"},
     "failed": {},
     "accept": {"on_failed_frames": "accept"},
@@ -31,7 +31,7 @@ JOBS = {
 MODES = {"waiting": False, "deferrable": True}
 
 
-def described(case, job, name):
+def task_json_of(case, job, name):
     return build_task_json(
         scene=f"/mnt/{name}.scene",
         frames=(1, FRAMES_OVER_BUDGET if case == "over_budget" else 8),
@@ -43,14 +43,14 @@ def described(case, job, name):
 
 
 @dag(schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
-def money_and_healing():
+def costs_and_recommits():
     for case, options in CASES.items():
         for job in JOBS:
             for mode, deferrable in MODES.items():
                 name = f"{case}.{job}.{mode}"
                 RenderbusRenderOperator(
                     task_id=name,
-                    task_json=described(case, job, name),
+                    task_json=task_json_of(case, job, name),
                     deferrable=deferrable,
                     timeout=300,
                     retries=RETRIES,
@@ -59,4 +59,4 @@ def money_and_healing():
                 )
 
 
-money_and_healing()
+costs_and_recommits()
