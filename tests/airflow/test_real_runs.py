@@ -52,7 +52,7 @@ class Runs:
         self.airflow.trigger("render_passes", "run")
         self.airflow.trigger("costs_and_recommits", "run")
         self.airflow.programs.wait_until(
-            "four stops for insufficient funds", self.all_stopped, TIMEOUT, pause=1.0
+            "four stops for insufficient funds", self.all_stopped, TIMEOUT, interval=1.0
         )
         self.farms["topped_up"].top_up("50")
         self.airflow.wait_for_run("costs_and_recommits", "run", TIMEOUT)
