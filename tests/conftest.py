@@ -10,6 +10,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail a property test.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
 
 # Airflow reads these when it is first imported, so they stand before any such import.
 _HOME = Path(tempfile.mkdtemp(prefix="renderbus-tests-"))
