@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.signing import SIGNED_HEADERS, signature
 from airflow_provider_renderbus.farm.server.envelope import (
     BAD_SIGNATURE,
+    ILLEGAL_PARAMETER,
     NONCE_USED,
     SIGNATURE_EXPIRED,
     UNKNOWN_ACCOUNT,
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 
 TIMESTAMP_TOLERANCE = 300
 """Seconds by which a request's timestamp may differ from the farm's clock."""
+HEADER_ONLY = frozenset(SIGNED_HEADERS) - {"platform"}
+"""Signed headers that no body may have as a field. A field of the body replaces the header of its name in the
+signature: with an old nonce in the body, the same signature would fit any other nonce in the header. The
+documents have a call with the field ``platform``."""
+NUMBER_PATTERN = re.compile(r"[0-9.]{1,20}")
+"""Values of the signed headers but the access id. Nothing is escaped in the signed message: a header such as
+``111&count=5`` would fit the signature of a nonce 111 and a field count."""
 
 
 class Authenticator:
@@ -46,7 +55,7 @@ class Authenticator:
         :param body: the decoded body.
         :param domain: the host and port that the request was sent to.
         :param unix_time: the farm's time, Unix seconds.
-        :raises ApiRefusal: with code 602, 611, 610 or 603.
+        :raises ApiRefusal: with code 602, 611, 600, 610 or 603.
         """
         if headers.get("accessid") != self._account.access_id:
             raise ApiRefusal(UNKNOWN_ACCOUNT)
@@ -59,6 +68,7 @@ class Authenticator:
             expected.encode(), headers.get("signature", "").encode()
         ):
             raise ApiRefusal(BAD_SIGNATURE)
+        _check_header_values(signed, body)
         try:
             timestamp = int(signed["UTCTimestamp"])
         except ValueError:
@@ -73,3 +83,12 @@ class Authenticator:
             self._nonces_pruned_at = unix_time
         if not self._database.use_nonce(timestamp, nonce):
             raise ApiRefusal(NONCE_USED)
+
+
+def _check_header_values(signed: Mapping[str, str], body: Mapping[str, Any]) -> None:
+    """Refuse what lets the signature of another request pass."""
+    for name, value in signed.items():
+        if name in HEADER_ONLY and name in body:
+            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a header, not a field of the body")
+        if name not in {"accessId", "UTCTimestamp"} and not NUMBER_PATTERN.fullmatch(value):
+            raise ApiRefusal(ILLEGAL_PARAMETER, field=name, expected="a number")

@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,23 +62,32 @@ def send_command(connection: Mapping[str, Any], commands: Mapping[str, Any]) -> 
 
 
 def run_commands(farm: Farm, commands: Mapping[str, Any]) -> None:
-    """Run the commands of an authenticated request.
+    """Check all commands of an authenticated request, then run them in their order.
 
-    :raises ApiRefusal: with code 600, a command is unknown or its value is invalid.
+    :raises ApiRefusal: with code 600, a command is unknown or its value is invalid; none has been run.
     """
-    handlers: dict[str, Callable[[Any], None]] = {
-        "inject": lambda fault: farm.inject(**fault),
-        "clear_faults": lambda _: farm.clear_faults(),
-        "top_up": farm.top_up,
-        "advance": farm.advance,
+    checks: dict[str, Callable[[Any], Callable[[], None]]] = {
+        "inject": lambda fault: farm.prepare_inject(**fault),
+        "clear_faults": partial(_prepare_clear_faults, farm),
+        "top_up": farm.prepare_top_up,
+        "advance": farm.prepare_advance,
     }
+    actions = []
     for name, value in commands.items():
         try:
-            handlers[name](value)
+            actions.append(checks[name](value))
         except (KeyError, TypeError, ValueError) as error:
             raise ApiRefusal(
-                ILLEGAL_PARAMETER, field=name, expected=f"one of {', '.join(handlers)}; {error}"
+                ILLEGAL_PARAMETER, field=name, expected=f"one of {', '.join(checks)}; {error}"
             ) from None
+    for action in actions:
+        action()
+
+
+def _prepare_clear_faults(farm: Farm, value: Any) -> Callable[[], None]:
+    if value is not True:
+        raise ValueError(f"clear_faults: must be true, got {value!r}")
+    return farm.clear_faults
 
 
 def main() -> int:

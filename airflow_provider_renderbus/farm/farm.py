@@ -199,14 +199,23 @@ class Farm:
         :param seconds: farm seconds.
         :raises ValueError: the farm has no manual clock, or the seconds are negative or above 1e9.
         """
-        if self._manual_clock is None:
+        self.prepare_advance(seconds)()
+
+    def prepare_advance(self, seconds: float) -> Callable[[], None]:
+        """Check the argument of :meth:`advance`, and return what advances the clock."""
+        clock = self._manual_clock
+        if clock is None:
             raise ValueError("advance: the farm must have a ManualClock")
         if not 0 <= seconds <= MAX_ADVANCE:
             raise ValueError(f"seconds: must be from 0 to {MAX_ADVANCE:g}, got {seconds}")
-        with self._simulation.lock:
-            self._manual_clock.advance(seconds)
-            self._simulation.advance_to(self._manual_clock.now())
-            self._simulation.write()
+
+        def advance() -> None:
+            with self._simulation.lock:
+                clock.advance(seconds)
+                self._simulation.advance_to(clock.now())
+                self._simulation.write()
+
+        return advance
 
     def inject(self, fault: str, **options: Any) -> None:
         """Activate a fault.
@@ -215,8 +224,17 @@ class Farm:
         :param options: its keys, as in a scenario.
         :raises ValueError: the kind or a key is unknown, or a value is invalid.
         """
-        with self._simulation.lock:
-            self._faults.add(self._check_fault(read_fault("fault", {"fault": fault, **options})))
+        self.prepare_inject(fault, **options)()
+
+    def prepare_inject(self, fault: str, **options: Any) -> Callable[[], None]:
+        """Check the arguments of :meth:`inject`, and return what activates the fault."""
+        checked = self._check_fault(read_fault("fault", {"fault": fault, **options}))
+
+        def inject() -> None:
+            with self._simulation.lock:
+                self._faults.add(checked)
+
+        return inject
 
     def clear_faults(self) -> None:
         """Deactivate all faults."""
@@ -229,10 +247,18 @@ class Farm:
         :param amount: RMB as a string, such as "50.00".
         :raises ValueError: it is not an amount.
         """
+        self.prepare_top_up(amount)()
+
+    def prepare_top_up(self, amount: str) -> Callable[[], None]:
+        """Check the argument of :meth:`top_up`, and return what pays the money."""
         paid = parse_object("top_up", {"amount": amount}, {"amount": money_amount})["amount"]
-        with self._simulation.lock:
-            self._simulation.top_up(paid)
-            self._simulation.write()
+
+        def top_up() -> None:
+            with self._simulation.lock:
+                self._simulation.top_up(paid)
+                self._simulation.write()
+
+        return top_up
 
     def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Answer a request.

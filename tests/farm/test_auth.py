@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, ManualClock
-from tests.farm.raw_client import CREATE, PROFILE, RawClient
+from tests.farm.raw_client import CREATE, LIST, PROFILE, SUBMIT, RawClient
 
 NOON = 1_800_000_000
 
@@ -71,6 +71,34 @@ def test_authenticate_wrong_credentials_or_timestamp_refuses(client, headers, co
 def test_authenticate_body_not_signed_refuses(client):
     headers = client.sign(CREATE, {"count": 1}, **at(NOON))
     assert client.send(CREATE, headers, b'{"count": 100}')["code"] == 611
+
+
+@pytest.mark.parametrize("name", ["nonce", "UTCTimestamp", "accessId", "channel", "version"])
+def test_authenticate_signed_header_moved_into_body_refuses(client, wall_clock, name):
+    headers = client.sign(CREATE, {"count": 1}, **at(NOON))
+    assert client.send(CREATE, headers, b'{"count": 1}')["code"] == 200
+    wall_clock.now += 1
+    replayed = headers | {"nonce": "654321", "UTCTimestamp": str(wall_clock.now)}
+    for moved in ([name], ["nonce", "UTCTimestamp"], ["nonce", "UTCTimestamp", name]):
+        body = json.dumps({"count": 1} | {each: headers[each] for each in moved}).encode()
+        assert client.send(CREATE, replayed, body)["code"] in {600, 611}
+    assert client.send(CREATE, headers, json.dumps({"count": 1, name: headers[name]}).encode())["code"] == 600
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "header"),
+    [(LIST, {"pageNum": 1}, "nonce"), (CREATE, {"count": 2}, "channel"), (SUBMIT, {"taskId": 1}, "platform")],
+)
+def test_authenticate_field_moved_into_header_refuses(client, path, body, header):
+    headers = client.sign(path, body, **at(NOON))
+    ((name, value),) = body.items()
+    headers[header] += f"&{name}={value}"
+    assert client.send(path, headers, b"{}")["code"] == 600
+
+
+def test_authenticate_field_platform_in_body_succeeds(client):
+    body = {"platform": 62, "pageNum": 1, "pageSize": 10, "startDate": "", "endDate": ""}
+    assert client.request("/api/render/handle/operate/sdk/taskRecord", body, **at(NOON))["code"] == 200
 
 
 @pytest.mark.parametrize("missing", ["signature", "UTCTimestamp", "nonce", "channel", "platform", "version"])

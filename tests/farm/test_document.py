@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_renderbus.farm.server.envelope import CLIENT_CODES
 from airflow_provider_renderbus.farm.simulation.account import Funds
 from airflow_provider_renderbus.farm.simulation.faults import FAULT_KEYS, FAULT_KINDS, read_fault
 from airflow_provider_renderbus.farm.simulation.scenario import (
@@ -27,7 +28,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "farm.md").read_text("utf-8")
 BLOCKS = re.findall(r"^\|(?: --- \|)+\n((?:\|.*\n)+)", DOCUMENT, re.MULTILINE)
 ROWS = [[[*map(str.strip, row.split("|")[1:-1])] for row in block.splitlines()] for block in BLOCKS]
 TABLES = [{key.strip("`"): cells for key, *cells in rows} for rows in ROWS]
-OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, FAULTS, FAULT, _ = TABLES
+OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, FAULTS, FAULT, REFUSALS, _ = TABLES
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,18 @@ def test_document_table_lists_every_key(table, keys):
 def test_document_lists_every_fault_key():
     own = {key for _, keys in FAULTS.values() for key in re.findall(r"`(\w+)`", keys)}
     assert own | FAULT.keys() == FAULT_KEYS.keys() - {"fault"}
+
+
+def test_document_lists_every_code_of_desktop_client():
+    parts = (part.split("-") for codes in REFUSALS for part in codes.split(", "))
+    documented = [code for part in parts for code in range(int(part[0]), int(part[-1]) + 1)]
+    assert sorted(documented) == sorted(CLIENT_CODES)
+
+
+def test_document_meanings_of_codes_match_messages():
+    for codes, (meaning, _) in REFUSALS.items():
+        if codes.isdecimal():
+            assert CLIENT_CODES[int(codes)].lower() == meaning.lower()
 
 
 def test_document_lists_every_option():

@@ -12,8 +12,9 @@ from http.client import HTTPConnection, RemoteDisconnected
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, ManualClock, control
+from airflow_provider_renderbus.farm.server.envelope import CLIENT_CODES
 from airflow_provider_renderbus.farm.simulation.faults import FAULT_KINDS, ConnectionDropped
-from tests.farm.raw_client import CREATE, INFO, PROFILE, SUBMIT, RawClient, job, post
+from tests.farm.raw_client import CREATE, INFO, LIST, PROFILE, SUBMIT, RawClient, job, maya_job, post
 
 
 def raw_response(client, path=PROFILE, body=None):
@@ -82,6 +83,12 @@ def test_fault_code_returns_envelope_with_code(client):
         )
 
 
+@pytest.mark.parametrize(("code", "message"), CLIENT_CODES.items())
+def test_fault_code_of_desktop_client_has_its_message(client, code, message):
+    client.farm.inject("code", code=code, calls=["submit_task"])
+    assert client.call_refused(SUBMIT, taskId=client.create()) == (code, message)
+
+
 def test_faults_missing_and_types_change_fields(client):
     task_id = client.create()
 
@@ -104,6 +111,17 @@ def test_fault_state_returns_unknown_state(client):
     task_id = client.create()
     client.farm.inject("state", state=99, calls=["query_task_*"], times=1)
     assert [client.task_state(task_id) for _ in "ab"] == [99, 0]
+
+
+@pytest.mark.parametrize(("options", "state"), [({}, 65), ({"state": 60}, 60), ({"state": 100}, 100)])
+def test_fault_parent_state_changes_layered_tasks_only(client, options, state):
+    layered, plain = client.submit(maya_job()), client.submit()
+    client.farm.inject("parent_state", calls=["query_task_info", "get_task_list"], **options)
+    for advanced, leaf_state in ((0, 0), (100_000, 25)):
+        client.farm.advance(advanced)
+        for items in (client.call(INFO, taskIds=[layered, plain])["items"], client.call(LIST)["items"][::-1]):
+            assert [item["taskStatus"] for item in items] == [state, leaf_state]
+            assert [leaf["taskStatus"] for leaf in items[0]["respRenderingTaskList"]] == [leaf_state] * 2
 
 
 @pytest.mark.parametrize("skew", [{}, {"seconds": 1000}, {"seconds": -1000}])
@@ -206,9 +224,21 @@ def test_send_command_with_account_key_runs_commands(client):
         {"inject": 1},
         {"top_up": 1.5},
         {"advance": "x"},
+        {"clear_faults": 0},
     ):
         with pytest.raises(ValueError, match="refused the command"):
             control.send_command(connection, commands)
+
+
+@pytest.mark.parametrize("wrong", [{"burn": 1}, {"inject": {"fault": "fire"}}, {"advance": -1}])
+def test_send_command_with_one_wrong_command_runs_none(client, wrong):
+    connection = client.farm.connection()
+    valid = {"top_up": "50", "inject": {"fault": "code"}, "advance": 60, "clear_faults": True}
+    names = dict.fromkeys([*valid, *wrong])
+    with pytest.raises(ValueError, match="refused the command"):
+        control.send_command(connection, {name: (valid | wrong)[name] for name in names})
+    assert client.call(PROFILE)["rmbbalance"] == 500
+    assert control.send_command(connection, {})["now"] == 0
 
 
 def test_control_program_sends_commands(client, tmp_path):

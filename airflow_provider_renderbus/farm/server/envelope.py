@@ -1,6 +1,7 @@
 """The envelope around all of the farm's answers, and every error code.
 
-Codes are those of the farm's documents. If they name none, the table says what this farm chose.
+Codes are those of the farm's documents and of its desktop client. If neither names one, the table says what
+this farm chose.
 """
 
 from __future__ import annotations
@@ -53,6 +54,48 @@ INVALID_TASK_JSON = ErrorCode(600, "task.json 无效: {detail}", "task.json cann
 
 # Chosen by this farm: an error in the farm itself.
 INTERNAL_ERROR = ErrorCode(500, "农场内部错误: 见其日志", "Internal error of the farm: see its log")
+
+CLIENT_CODES: dict[int, str] = {
+    300: "Failed",
+    405: "Single sign-on failed",
+    406: "Single sign-on failed",
+    504: "A plug-in configuration of that name exists",
+    507: "The balance is too low",
+    508: "The account is not activated",
+    510: "The frames cannot be parsed",
+    511: "Too many frames",
+    513: "The user is unknown",
+    520: "There is no such analysis",
+    530: "There is no such camera",
+    595: "The frames cannot be parsed",
+    609: "Wrong platform",
+    627: "The account belongs to the other region",
+    628: "The account belongs to the other region",
+    700: "Nothing to do",
+    710: "The photon pass or the main pass is not finished yet",
+    718: "The task has expired",
+    728: "The task has expired",
+    740: "task.json cannot be read",
+    741: "task.json is empty",
+    748: "Frames are being copied out: the task cannot be stopped now",
+    749: "The task is being submitted already",
+    750: "Test frames are not allowed",
+    753: "The configuration of the transfer engine is incomplete",
+    756: "The submit is not allowed",
+    760: "The task does not qualify for a voucher",
+    773: "The task has no hardware configuration",
+    **dict.fromkeys(range(816, 822), "The account's address is refused"),
+    822: "The account is disabled",
+    823: "The account's address is refused",
+    824: "A verification is required",
+    **dict.fromkeys((*range(921, 934), 935, 936), "A billing or account form is missing"),
+    934: "The call of the task service failed",
+    937: "There is no such task",
+    999: "Wrong file format",
+    1022: "Different hardware configurations in one request",
+    1206: "The identity is not proved",
+}
+"""Codes that only the farm's desktop client handles, and the message of the fault ``code`` for each."""
 
 
 class ApiRefusal(Exception):

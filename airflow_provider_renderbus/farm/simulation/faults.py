@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.farm.server.envelope import CLIENT_CODES
 from airflow_provider_renderbus.farm.simulation.config_values import (
     MAX_SEED,
     boolean,
@@ -37,6 +38,7 @@ FAULT_KINDS = {
     "types": "fields of the answer have another type",
     "missing": "fields of the answer are missing",
     "state": "taskStatus is another code",
+    "parent_state": "taskStatus of layered tasks is another code, that of their leaves is not",
     "clock": "the farm's clock is wrong",
 }
 """Every kind of fault, and what the caller observes."""
@@ -44,6 +46,8 @@ BLOCKING = {"status", "html", "code", "drop", "restart"}
 """Kinds that prevent the execution of a call, unless ``executes_call`` is true."""
 DEFAULT_CLOCK_SKEW = 3600.0
 """Seconds: more than the authentication tolerates."""
+DEFAULT_PARENT_STATE = 65
+"""The submit of the task has failed."""
 
 
 class ConnectionDropped(ConnectionResetError):
@@ -65,9 +69,9 @@ class Fault:
     :param retry_after: value of the header ``Retry-After``.
     :param seconds: for ``delay``, real seconds; for ``clock``, how far it is ahead.
     :param fields: names of the affected fields, at any depth.
-    :param state: the code for ``taskStatus``.
+    :param state: the code for ``taskStatus``; of ``parent_state``, 65 if not set.
     :param code: the code of the envelope.
-    :param message: the message of the envelope.
+    :param message: the message of the envelope; "" for that of the code.
     """
 
     fault: str
@@ -83,7 +87,7 @@ class Fault:
     fields: tuple[str, ...] = ("data",)
     state: int = 77
     code: int = 1000
-    message: str = "fault"
+    message: str = ""
 
     @property
     def allows_call(self) -> bool:
@@ -106,7 +110,7 @@ class Fault:
                 raise ConnectionDropped
             case "cut":
                 return status, headers, body[: len(body) // 2]
-            case "code" | "types" | "missing" | "state":
+            case "code" | "types" | "missing" | "state" | "parent_state":
                 return status, headers, self._rewrite(body)
         return response
 
@@ -117,11 +121,23 @@ class Fault:
         except ValueError:
             return body
         if self.fault == "code":
-            envelope |= {"code": self.code, "message": self.message, "result": False, "data": None}
+            message = self.message or CLIENT_CODES.get(self.code, "fault")
+            envelope |= {"code": self.code, "message": message, "result": False, "data": None}
+        elif self.fault == "parent_state":
+            envelope = self._with_parent_state(envelope)
         else:
             fields = ("taskStatus",) if self.fault == "state" else self.fields
             envelope = self._corrupt(envelope, frozenset(fields))
         return json.dumps(envelope, ensure_ascii=False).encode()
+
+    def _with_parent_state(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._with_parent_state(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("respRenderingTaskList"):
+            return value | {"taskStatus": self.state}
+        return {name: self._with_parent_state(item) for name, item in value.items()}
 
     def _corrupt(self, value: Any, fields: frozenset[str]) -> Any:
         if isinstance(value, list):
@@ -180,6 +196,8 @@ def read_fault(name: str, value: Any) -> Fault:
         raise ValueError(f"{name}.fault: must be one of {', '.join(FAULT_KINDS)}, got nothing")
     if values["fault"] == "clock":
         values.setdefault("seconds", DEFAULT_CLOCK_SKEW)
+    if values["fault"] == "parent_state":
+        values.setdefault("state", DEFAULT_PARENT_STATE)
     return Fault(**values)
 
 
