@@ -73,7 +73,6 @@ class CancelOnKillMixin(BaseOperator):
     def release_renders(self, context: Context) -> None:
         """Give up the ownership of the renders, which a trigger or another task takes over.
 
-        :param context: of the Airflow task.
         :raises AirflowException: the Airflow task was ended meanwhile, so the renders were stopped. This
             process would learn of it only at its next heartbeat, when it could stop nothing any more.
         """
@@ -142,8 +141,6 @@ def execution_deadline(task: BaseOperator, context: Context, now: float) -> floa
 
     Airflow 3 does not enforce it while a task is deferred.
 
-    :param task: the operator.
-    :param context: of the Airflow task.
     :param now: seconds since 1970, used if Airflow has no start of the task.
     :return: infinite without such a timeout.
     """

@@ -29,7 +29,6 @@ _EVENT_FIELDS = ("render_task_id", "state", "frames", "cost", "output_folders", 
 def result_or_raise(wait_result: WaitResult) -> Any:
     """Return the result of a successful wait.
 
-    :param wait_result: how the wait ended.
     :raises AirflowFailException: it failed in a way that a retry of the Airflow task cannot change.
     :raises AirflowException: it failed in another way, or timed out.
     """
@@ -76,12 +75,7 @@ def fail_if_charge_uncertain() -> Iterator[None]:
 
 
 def add_asset_event_extra(context: Context, outlets: Iterable[Any], result: Any) -> None:
-    """Add the result of a single render to the events of the Assets that an operator updates.
-
-    :param context: of the Airflow task.
-    :param outlets: of the operator.
-    :param result: what the operator returns.
-    """
+    """Add the result of a single render to the events of the Assets that an operator updates."""
     if not isinstance(result, dict):
         return
     for outlet in outlets:

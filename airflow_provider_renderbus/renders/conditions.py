@@ -68,7 +68,6 @@ class Condition(Protocol):
 class FramesSnapshot:
     """A task and the names of its frames, if they were fetched.
 
-    :param task: the task.
     :param done_names: frames that are done in every leaf that has them.
     :param all_names: all frames.
     """
@@ -82,7 +81,6 @@ class FramesSnapshot:
 class FramesDone(Condition):
     """Frames of a task are done: frames by name, or a fraction of all.
 
-    :param task_id: id of the task.
     :param frames: names of frames, which must all be done; None to use the fraction.
     :param min_fraction: the fraction of all frames that must be done, from 0 to 1.
     """
@@ -137,7 +135,6 @@ class FramesDone(Condition):
 class FilesPresent(Condition):
     """Files of a task are in the output storage.
 
-    :param task_id: id of the task.
     :param pattern: which files count, matched against their paths.
     :param min_files: how many there must be.
     """

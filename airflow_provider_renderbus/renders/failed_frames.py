@@ -40,11 +40,7 @@ class FailedFrame(NamedTuple):
 
 
 def list_failed_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
-    """List the failed frames of a task, over all its leaves.
-
-    :param task_id: id or alias of the task.
-    :raises UnknownTask: the farm does not know the task.
-    """
+    """List the failed frames of a task, over all its leaves."""
     failed = []
     for leaf in (yield from flows.leaf_task_ids(task_id)):
         failed += [frame for frame in (yield from flows.list_frames(leaf)) if frame.status in FAILED_STATUSES]
@@ -52,11 +48,7 @@ def list_failed_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
 
 
 def failed_frames_with_logs(task_id: TaskId) -> Flow[tuple[FailedFrame, ...]]:
-    """List the failed frames of a task, over all its leaves, with the ends of the first ten logs.
-
-    :param task_id: id or alias of the task.
-    :raises UnknownTask: the farm does not know the task.
-    """
+    """List the failed frames of a task, over all its leaves, with the ends of the first ten logs."""
     result = []
     for index, frame in enumerate((yield from list_failed_frames(task_id))):
         log_end = (yield from _log_end(frame.id)) if index < MAX_LOGS else ""

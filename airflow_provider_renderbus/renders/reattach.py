@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +45,7 @@ class PreviousRender:
 class RenderStore(Protocol):
     """Where the id of an Airflow task's render is stored."""
 
+    @abstractmethod
     def load(self) -> PreviousRender | None:
         """Return the render of an earlier try, or None if there is none."""
 
@@ -55,14 +57,11 @@ class RenderStore(Protocol):
 
     def tag_artist(self, artist: str | None) -> str | None:
         """Return the artist's name to submit with."""
+        return artist
 
 
 class TaskStateStore(RenderStore):
-    """Stores the id in the task state store of Airflow 3.3.
-
-    :param store: Airflow's store.
-    :param max_tries: of the Airflow task.
-    """
+    """Stores the id in the task state store of Airflow 3.3."""
 
     def __init__(self, store: Any, max_tries: int) -> None:
         self._store = store
@@ -77,16 +76,12 @@ class TaskStateStore(RenderStore):
         return PreviousRender(stored["render_task_id"], rerender)
 
     def save(self, render_task_id: int) -> None:
-        """Write the store; no result is delivered yet."""
+        """Write the store; nothing is delivered yet."""
         self._set(render_task_id, delivered=False)
 
     def mark_delivered(self, render_task_id: int) -> None:
         """Write the store."""
         self._set(render_task_id, delivered=True)
-
-    def tag_artist(self, artist: str | None) -> str | None:
-        """Return the name unchanged."""
-        return artist
 
     def _set(self, render_task_id: int, *, delivered: bool) -> None:
         value = {"render_task_id": render_task_id, "max_tries": self._max_tries, "delivered": delivered}
@@ -96,9 +91,7 @@ class TaskStateStore(RenderStore):
 class ArtistMarkerStore(RenderStore):
     """Finds the id by a marker in the artist's name. Only the farm stores anything.
 
-    :param client: sends the calls.
     :param key: what identifies the Airflow task instance over all tries.
-    :param max_tries: of the Airflow task.
     :param since: no render of the key was submitted before this time.
     :param is_first_try_after_clear: whether this try is no retry. The marker of a render does not change, so
         a retry that follows a clear sees the raised `max_tries` too.
@@ -130,12 +123,6 @@ class ArtistMarkerStore(RenderStore):
             if (match := marker.search(task.producer or ""))
         ]
         return max(found, key=lambda render: render.render_task_id, default=None)
-
-    def save(self, render_task_id: int) -> None:
-        """Do nothing: the marker is submitted with the render."""
-
-    def mark_delivered(self, render_task_id: int) -> None:
-        """Do nothing: there is no place to note it."""
 
     def tag_artist(self, artist: str | None) -> str:
         """Append the marker."""

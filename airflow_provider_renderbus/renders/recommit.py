@@ -34,8 +34,6 @@ def recommit_failed_frames(
     The farm counts the recommits of each frame (``recommitFlag``). That count outlives any process, and
     shows whether a request arrived whose answer was lost.
 
-    :param client: sends the calls.
-    :param task_id: id of the render.
     :param max_recommits: how often a frame may be recommitted in all.
     :param may_be_pending: whether an earlier try may have sent such a request.
     :return: whether frames are being rendered again; False if no frame may be.
@@ -58,7 +56,6 @@ def recommit_failed_frames(
 def confirm_recommitted(client: RenderClient, list_frames: Callable[[], Flow[list[Frame]]]) -> bool:
     """Return whether an earlier try has recommitted frames, after queries over 30 s.
 
-    :param client: sends the calls.
     :param list_frames: returns a flow that lists the frames to recommit; none if all is done.
     :raises ValueError: they were recommitted, and the farm does not say by whom.
     """

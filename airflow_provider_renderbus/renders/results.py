@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
 FINISHED = frozenset({TaskStatus.FINISHED})
-STOPPED_BY_USER = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
+_STOPPED_BY_USER = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
 # A retry of the Airflow task does not help: a user decided it, or the funds are insufficient.
-_NOT_RETRYABLE = STOPPED_BY_USER | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+_NOT_RETRYABLE = _STOPPED_BY_USER | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
 _VERSION = 1
 
 
@@ -116,8 +116,6 @@ def classify(
 ) -> Outcome | None:
     """Return what a state means for a wait, or None while the wait is pending.
 
-    :param status: the state of the whole task.
-    :param target_states: the states that the wait is for.
     :param failed_states: the states that count as failed; if omitted, all but target, active and paused ones.
     """
     if status in target_states:
@@ -140,9 +138,6 @@ def evaluate_task(
 ) -> WaitResult | None:
     """Return the result of a wait after a poll of its task, or None while it is pending.
 
-    :param task: the task as polled.
-    :param target_states: as for :func:`classify`.
-    :param failed_states: as for :func:`classify`.
     :param ignore_stops: whether a stop is taken for a stale one, meant for an earlier try.
     :param max_cost: upper limit of the cost, in the account's currency.
     """
@@ -152,7 +147,7 @@ def evaluate_task(
             return None
         message = f"{describe(task)} exceeds max_cost {max_cost}"
         return WaitResult(Outcome.OVER_BUDGET, message, summary(task))
-    if ignore_stops and outcome is Outcome.FAILED_PERMANENTLY and task.status in STOPPED_BY_USER:
+    if ignore_stops and outcome is Outcome.FAILED_PERMANENTLY and task.status in _STOPPED_BY_USER:
         outcome = Outcome.STALE_STOP
     return WaitResult(outcome, describe(task), summary(task))
 
@@ -163,10 +158,7 @@ def permanent_failure(error: RenderbusError | ValueError) -> WaitResult:
 
 
 def timed_out(last_status: str | None) -> WaitResult:
-    """Return the result of a wait whose deadline has passed.
-
-    :param last_status: the last poll in words, or None if none was answered.
-    """
+    """Return the result of a wait whose deadline has passed, with the last poll in words if there was one."""
     return WaitResult(Outcome.TIMED_OUT, f"Timed out waiting: {last_status or 'no poll was answered'}")
 
 

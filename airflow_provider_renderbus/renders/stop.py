@@ -37,7 +37,6 @@ _MAX_REFUSALS = 3
 class StopRequest:
     """Renders to stop, and those of them whose stop the farm has not confirmed.
 
-    :param task_ids: ids of the renders.
     :param confirmations: how many polls in a row must show a render idle: more than one if a request that
         starts it may still be on its way.
     """
@@ -60,10 +59,7 @@ class StopRequest:
         return self._pages
 
     def stop_page(self, page: list[int]) -> Flow[None]:
-        """Stop the running renders of a page, and poll them.
-
-        :param page: one of :meth:`pages`.
-        """
+        """Stop the running renders of one of :meth:`pages`, and poll them."""
         tasks = yield from flows.get_tasks(page)
         running = [task_id for task_id in page if task_id in tasks and _is_running(tasks[task_id])]
         if running:
@@ -73,11 +69,7 @@ class StopRequest:
         self.pending = [task_id for task_id in self.pending if task_id not in confirmed]
 
     def record_error(self, error: RenderbusError | ValueError, page: list[int]) -> None:
-        """Note that a page was not stopped; split a page that was refused, since one render may be the cause.
-
-        :param error: what was raised.
-        :param page: the page.
-        """
+        """Note that a page was not stopped; split one that was refused, as one render may be the cause."""
         self._last_error = error
         if not isinstance(error, ValueError) and not is_permanent(error):
             return
@@ -89,10 +81,7 @@ class StopRequest:
             self._pages += [page[:middle], page[middle:]]
 
     def result_message(self, task_ids: Sequence[int]) -> str:
-        """Return what has become of renders, and log an error if one may still be running.
-
-        :param task_ids: ids of the renders.
-        """
+        """Return what has become of renders, and log an error if one may still be running."""
         pending = [task_id for task_id in task_ids if task_id in self.pending]
         if not pending:
             return f"{_label(task_ids)} {'is' if len(task_ids) == 1 else 'are'} no longer running"
@@ -118,9 +107,7 @@ def stop_renders(client: RenderClient, task_ids: Sequence[int], confirmations: i
 
     The connection must have been loaded before: in a process that is being killed, a look-up does not return.
 
-    :param client: sends the calls.
-    :param task_ids: ids of the renders.
-    :param confirmations: how many polls in a row must show a render idle.
+    :param confirmations: as for :class:`StopRequest`.
     """
     return stop_and_confirm(client, StopRequest(task_ids, confirmations)).result_message(task_ids)
 

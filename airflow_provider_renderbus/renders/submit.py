@@ -63,12 +63,6 @@ def create_tasks(
 ) -> tuple[int, ...]:
     """Create tasks, which cost nothing until they are submitted, and return their ids.
 
-    :param client: sends the calls.
-    :param count: how many tasks.
-    :param priority: priority among the account's own tasks, 50 or 60.
-    :param labels: labels of the tasks in the web console.
-    :param artist: name of the artist.
-    :param clone_original_id: id or alias of the task to clone.
     :raises ValueError: an argument is wrong.
     :raises InvalidResponse: the farm created another number of tasks.
     """
@@ -90,8 +84,6 @@ def create_tasks(
 def check_funds(client: RenderClient, min_funds: Decimal) -> None:
     """Check that the account can spend an amount; if its funds are hidden, only log a warning.
 
-    :param client: sends the calls.
-    :param min_funds: the amount, in the account's currency.
     :raises ValueError: the available funds are lower.
     """
     profile = client.send(calls.query_user_profile())
@@ -111,9 +103,6 @@ def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_sub
     If the answer is lost, the farm is queried. The submit is sent again only after the farm has shown the
     task as not submitted three times over 30 s. If the second submit is refused, the first has arrived.
 
-    :param client: sends the calls.
-    :param task_id: id of the task.
-    :param artist: name of the artist.
     :param may_be_submitted: whether an earlier try may have sent a submit.
     :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
     """
