@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.clients import flows
 
@@ -42,12 +41,12 @@ class PreviousRender:
     rerender: bool
 
 
-class RenderStore(Protocol):
+class RenderStore:
     """Where the id of an Airflow task's render is stored."""
 
-    @abstractmethod
     def load(self) -> PreviousRender | None:
         """Return the render of an earlier try, or None if there is none."""
+        raise NotImplementedError
 
     def save(self, render_task_id: int) -> None:
         """Store the id of this try's render, before anything else is sent."""
