@@ -1,4 +1,4 @@
-"""What the vendor's client is asked for, each beside what does the same here."""
+"""Table of the vendor's methods, each with the call or flow of this project that does the same."""
 
 from __future__ import annotations
 
@@ -34,38 +34,38 @@ OUR_ENVIRONMENT = {
     "plugin_ids": [2703, 2704],
 }
 MACHINES = {"model": "1080Ti", "ram": "64GB"}
-# More than ten of them, for signatures sort "statusList10" before "statusList2".
-STATES = [0, 5, 8, 10, 20, 23, 25, 30, 35, 40, 45]
+# More than ten, because signatures sort "statusList10" before "statusList2".
+STATUSES = [0, 5, 8, 10, 20, 23, 25, 30, 35, 40, 45]
 LOG = {"startDate": "2026-01-01", "endDate": ""}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One request, or one sequence of them, as both make it.
+    """A request or several requests that both clients send.
 
-    :param order: the vendor's method or property.
+    :param method: the vendor's method or property.
     :param arguments: the vendor's arguments.
-    :param ours: returns a call of this project or a sequence.
-    :param variant: tells apart what the order and the arguments' names do not.
+    :param ours: returns a call or a flow of this project.
+    :param variant: distinguishes cases with the same method and names of arguments.
     """
 
-    order: str
+    method: str
     arguments: dict[str, Any]
     ours: Callable[[], Any]
     variant: str
 
     @property
     def id(self) -> str:
-        return f"{self.order}({', '.join(self.arguments)}){self.variant and ' ' + self.variant}"
+        return f"{self.method}({', '.join(self.arguments)}){self.variant and ' ' + self.variant}"
 
 
 def frames_operator(kind: Any, frames: list[str]) -> Any:
-    """Return what an operator does to frames of task 7."""
-    return kind(task_id="act", render_task_id=7, frames=frames).act([7])
+    """Return the flow of an operator for frames of task 7."""
+    return kind(task_id="act", render_task_id=7, frames=frames)._build_calls([7])
 
 
-def case(order: str, ours: Callable[[], Any], variant: str = "", **arguments: Any) -> Case:
-    return Case(order, arguments, ours, variant)
+def case(method: str, ours: Callable[[], Any], variant: str = "", **arguments: Any) -> Case:
+    return Case(method, arguments, ours, variant)
 
 
 CASES = [
@@ -144,11 +144,11 @@ CASES = [
     case(
         "query.get_task_list",
         lambda: calls.get_task_list(
-            2, 50, STATES, "衣帽间", "2026-01-01 00:00:00", "2026-02-01 00:00:00", recycle_flag=1
+            2, 50, STATUSES, "衣帽间", "2026-01-01 00:00:00", "2026-02-01 00:00:00", recycle_flag=1
         ),
         page_num=2,
         page_size=50,
-        status_list=STATES,
+        status_list=STATUSES,
         search_keyword="衣帽间",
         start_time="2026-01-01 00:00:00",
         end_time="2026-02-01 00:00:00",

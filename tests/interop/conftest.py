@@ -1,4 +1,4 @@
-"""The vendor's released client, where ``make interop`` has installed it, and a server that it calls."""
+"""Fixtures: the vendor's released client, if ``make interop`` has installed it, and a server for it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ PYTHON = Path(__file__).parents[2] / ".venv-vendor" / "bin" / "python"
 
 @pytest.fixture(scope="session")
 def vendor_python():
-    """The Python of the vendor's environment."""
+    """Python of the vendor's environment."""
     if not PYTHON.exists():
-        pytest.skip("the vendor's client is not installed here: make interop")
+        pytest.skip("the vendor's client is not installed: run make interop")
     return PYTHON
 
 
 @pytest.fixture(scope="module")
 def vendor(vendor_python, tmp_path_factory):
     """The vendor's client, not logged in."""
-    with Vendor(vendor_python, tmp_path_factory.mktemp("vendor")) as running:
-        yield running
+    with Vendor(vendor_python, tmp_path_factory.mktemp("vendor")) as vendor:
+        yield vendor
 
 
 @pytest.fixture(scope="module")
 def recorder():
-    running = Recorder()
-    yield running
-    running.close()
+    recorder = Recorder()
+    yield recorder
+    recorder.close()

@@ -1,7 +1,6 @@
-"""All that this project sends otherwise than the vendor's released client 3.0.4.3, and why.
+"""Table of all differences between the requests of this project and of the vendor's client 3.0.4.3.
 
-One table, and tested both ways: what differs and is not in it fails the tests, and so does an entry that no
-longer differs.
+The tests fail if a difference is missing here, and if an entry is no longer a difference.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class Deviation(NamedTuple):
-    """A difference that is meant.
+    """An intended difference.
 
-    :param case: the id of a case in `cases`.
-    :param difference: what differs, the vendor's value and ours, as in `differences`.
-    :param reason: why.
+    :param case: id of a case in `cases`.
+    :param difference: name, the vendor's value and our value, as in `differences`.
+    :param reason: why the difference is intended.
     """
 
     case: str
@@ -31,21 +30,21 @@ TASK_INFO = "request 1 to /api/render/handle/queryTaskInfo/v2"
 STOP = "request 1 to /api/render/handle/stopTaskFrames"
 RENDER_ENV = "request 1 to /api/render/plugin/getUserPluginConfig"
 
-ALL_BY_DEFAULT = "all frames, and with them all of the money, must be asked for by name"
-IDS_NAME_FRAMES = "the vendor's document takes either the task or the ids, and the ids say it all"
-LEAVES_FIRST = "a name means the frames of all leaves, so the task's leaves are asked for first"
-PAGES_ARE_COUNTED = "the page count tells the last page; the vendor's client asks until a page is empty"
-LARGEST_PAGE = "the largest page that the farm gives, as for all other pages"
-LEFT_TO_THE_FARM = "what was not asked for is left out, and the farm's own default holds"
+ALL_BY_DEFAULT = "all frames, and with them all costs, must be selected explicitly"
+IDS_NAME_FRAMES = "the vendor's document accepts either the task or the ids, and the ids are sufficient"
+LEAVES_FIRST = "a name selects the frames of all leaves, so the task's leaves are queried first"
+PAGES_ARE_COUNTED = "the page count gives the last page; the vendor's client queries until a page is empty"
+MAX_PAGE = "the largest page of the farm, as for all other pages"
+FARM_DEFAULT = "an omitted argument is not sent, so the farm's default applies"
 
 DEVIATIONS = [
-    Deviation("user.get_hardware_config()", ("cloneTask", '"false"', None), LEFT_TO_THE_FARM),
-    Deviation("user.task_record()", ("pageSize", "10", "100"), LARGEST_PAGE),
-    Deviation("user.login_record()", ("pageSize", "10", "100"), LARGEST_PAGE),
+    Deviation("user.get_hardware_config()", ("cloneTask", '"false"', None), FARM_DEFAULT),
+    Deviation("user.task_record()", ("pageSize", "10", "100"), MAX_PAGE),
+    Deviation("user.login_record()", ("pageSize", "10", "100"), MAX_PAGE),
     Deviation(
         "task.create_task(labels)",
         ("signature", "wrong", "right"),
-        "broken in 3.0.4.3: it signs a tuple of labels as one text and sends it as a list",
+        "broken in 3.0.4.3: it signs a tuple of labels as one string and sends it as a list",
     ),
     Deviation(
         "query.error_detail(code)",
@@ -80,55 +79,54 @@ DEVIATIONS = [
     Deviation(
         "query.get_render_log(frame_id)",
         ("pageNum", "1", "0"),
-        "the vendor's documents count the pieces of a log from 0, its client from 1",
+        "the vendor's documents count the parts of a log from 0, its client from 1",
     ),
     Deviation(
         "query.get_transfer_server_msg()",
         ("zone", "1", None),
-        "the vendor's client takes zones here the other way round than for its platforms; "
-        "its document asks for none",
+        "the vendor's client swaps the zones here compared with its platforms; its document requires none",
     ),
     Deviation(
         "transmit.get_output_files(task_id, tree_path)",
         ("treePath", '"/"', '"/7_a"'),
-        "the vendor's client drops the folder that it was given; here the farm decides",
+        "the vendor's client ignores the folder; here the farm decides",
     ),
-    Deviation("tag.add_label(new_name)", ("status", "1", None), LEFT_TO_THE_FARM),
+    Deviation("tag.add_label(new_name)", ("status", "1", None), FARM_DEFAULT),
     Deviation(
         "tag.delete_task_tag(taskIds, labelNames)",
         ("labelIds", "[]", None),
-        "an empty list says nothing and is not signed: left out, like all that was not given",
+        "an empty list has no effect and is not signed, so it is omitted like any omitted argument",
     ),
     Deviation(
         "query.supported_plugin(name)",
         ("osName", '"linux"', '"windows"'),
-        "the vendor's client asks about the machine it runs on; which machine renders is not told by where "
-        "an Airflow worker runs",
+        "the vendor's client sends the system of its own machine; the system of an Airflow worker says "
+        "nothing about the machines that render",
     ),
     Deviation(
         "env.get_render_env(name)",
         (RENDER_ENV, None, "sent"),
-        "broken in 3.0.4.3: it makes the software's number a text, which its own check refuses",
+        "broken in 3.0.4.3: it converts the software's id to a string, which its own check refuses",
     ),
-    Deviation("env.get_render_env(cg_names)", ("osName", "1", None), LEFT_TO_THE_FARM),
+    Deviation("env.get_render_env(cg_names)", ("osName", "1", None), FARM_DEFAULT),
 ]
 
 
-class Silent(NamedTuple):
-    """A method or property of the vendor's client that sends nothing, so there is nothing to compare."""
+class WithoutRequest(NamedTuple):
+    """A method or property of the vendor's client that sends no request."""
 
-    order: str
+    method: str
     arguments: dict[str, Any]
     reason: str
 
 
-SILENT = [
-    Silent("api.connect", {}, "what the others send through"),
-    Silent("api.user_info", {}, "what the client remembers from logging in"),
-    Silent("user.info", {}, "what the client remembers from logging in"),
-    Silent(
+WITHOUT_REQUEST = [
+    WithoutRequest("api.connect", {}, "the connection of the other methods"),
+    WithoutRequest("api.user_info", {}, "the client's own copy from the login"),
+    WithoutRequest("user.info", {}, "the client's own copy from the login"),
+    WithoutRequest(
         "api.submit_by_data",
         {"task_info": {"task_info": {}}},
-        "broken in 3.0.4.3: it leaves out an argument of the check that it makes first, and raises",
+        "broken in 3.0.4.3: it omits an argument of the check that it runs first, and raises",
     ),
 ]

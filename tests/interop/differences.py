@@ -1,4 +1,4 @@
-"""In what two series of requests differ."""
+"""Compares two series of requests."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tests.interop.recorder import Sent
+    from tests.interop.recorder import RecordedRequest
 
 Difference: TypeAlias = "tuple[str, str | None, str | None]"
-"""What differs, how the vendor's client has it, and how ours has it; None where one does not have it."""
+"""Name of a value, the vendor's value and our value; None if one does not send it."""
 
 
-def differences(theirs: Sequence[Sent], ours: Sequence[Sent]) -> Iterator[Difference]:
-    """Yield what differs between the vendor's requests and ours.
+def differences(theirs: Sequence[RecordedRequest], ours: Sequence[RecordedRequest]) -> Iterator[Difference]:
+    """Yield the differences between the vendor's requests and ours.
 
-    The first request to a path is held against the first to it, the second against the second.
+    The first request to a path is compared with the first to the same path, the second with the second.
     """
-    their_requests, our_requests = _named(theirs), _named(ours)
+    their_requests, our_requests = _by_name(theirs), _by_name(ours)
     for name in dict.fromkeys((*their_requests, *our_requests)):
         their, our = their_requests.get(name), our_requests.get(name)
         if their is None or our is None:
@@ -33,14 +33,14 @@ def differences(theirs: Sequence[Sent], ours: Sequence[Sent]) -> Iterator[Differ
         yield "order", " ".join(their_requests), " ".join(our_requests)
 
 
-def _named(requests: Sequence[Sent]) -> dict[str, Sent]:
-    """Name requests by their path and how often it was asked for before."""
-    seen: Counter[str] = Counter()
-    named = {}
+def _by_name(requests: Sequence[RecordedRequest]) -> dict[str, RecordedRequest]:
+    """Return requests by path and number of the request to that path."""
+    counts: Counter[str] = Counter()
+    by_name = {}
     for request in requests:
-        seen[request.path] += 1
-        named[f"request {seen[request.path]} to {request.path}"] = request
-    return named
+        counts[request.path] += 1
+        by_name[f"request {counts[request.path]} to {request.path}"] = request
+    return by_name
 
 
 def _fields(kind: str, theirs: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[Difference]:

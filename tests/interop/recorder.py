@@ -1,4 +1,4 @@
-"""A farm that answers with the examples of the vendor's document and keeps what arrived."""
+"""A server that responds with the examples of the vendor's document and records its requests."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ DATA = Path(__file__).parents[1] / "data"
 ENDPOINTS = json.loads((DATA / "endpoints.json").read_text("utf-8"))["endpoints"]
 EXAMPLES = json.loads((DATA / "seed_answers.json").read_text("utf-8"))["sections"]
 
-# An account that no farm knows.
+# An account that exists on no farm.
 ACCESS_ID, ACCESS_KEY = "AKIDEXAMPLE", "SECRETEXAMPLE"
 
-ONE_TIME = ("UTCTimestamp", "nonce", "signature")
-OF_HTTP = ("Host", "User-Agent", "Accept", "Accept-Encoding", "Connection", "Content-Length")
+PER_REQUEST_HEADERS = ("UTCTimestamp", "nonce", "signature")
+HTTP_HEADERS = ("Host", "User-Agent", "Accept", "Accept-Encoding", "Connection", "Content-Length")
 
 EMPTY_PAGE = {"pageCount": 1, "pageNum": 2, "total": 0, "size": 100, "items": []}
-# Where the vendor's document has no example, or none on which a sequence of calls can be seen to its end.
-ANSWERS: dict[str, Any] = {
+# If the vendor's document has no example, or none with which a flow of calls comes to its end.
+RESPONSES: dict[str, Any] = {
     "get_project_list": {"projectNameList": [{"projectId": 3671, "projectName": "night"}]},
     "list_projects": {"projectNameList": [{"projectId": 3671, "projectName": "night"}]},
     "login_records": EMPTY_PAGE,
@@ -31,31 +31,31 @@ ANSWERS: dict[str, Any] = {
     "show_log": EMPTY_PAGE,
     "task_records": EMPTY_PAGE,
 }
-# The task whose frames are meant by name; it is its own leaf.
+# The task whose frames are selected by name; it is its own leaf.
 LEAF = {"pageCount": 1, "items": [{"id": 7, "taskStatus": 30, "isOpen": 0, "respRenderingTaskList": None}]}
 FRAMES = EXAMPLES["获取任务单页渲染帧详情"]["data"] | {"pageCount": 1}
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A request without what is new in each.
+class RecordedRequest:
+    """A request without the parts that differ in each request.
 
-    :param path: of the URL.
-    :param headers: its headers but those that HTTP itself needs and those that are good for one request.
-    :param body: each field as JSON text, so that 1, "1" and true stay apart.
-    :param signature: whether it is "right" or "wrong" for the account's key.
-    :param arrival: the request as it came. It holds a signature, so it is in no text of this object.
+    :param path: path of the URL.
+    :param headers: the headers except those of HTTP itself and those that differ in each request.
+    :param body: each field as JSON text, so that 1, "1" and true are different.
+    :param signature: "right" or "wrong" for the account's key.
+    :param received: the request as it was received. It holds a signature, so it is in no repr.
     """
 
     path: str
     headers: dict[str, str]
     body: dict[str, str]
     signature: str
-    arrival: ReceivedRequest = field(repr=False)
+    received: ReceivedRequest = field(repr=False)
 
 
 class Recorder:
-    """Keeps the requests that arrive at a server on 127.0.0.1."""
+    """Records the requests to a server on 127.0.0.1."""
 
     def __init__(self) -> None:
         self._server = ScriptedServer()
@@ -65,34 +65,38 @@ class Recorder:
     def close(self) -> None:
         self._server.close()
 
-    def take(self) -> list[Sent]:
-        """Return the requests that arrived since it was last asked."""
-        arrived, self._server.requests = self._server.requests, []
-        return [_sent(arrival) for arrival in arrived]
+    def pop_requests(self) -> list[RecordedRequest]:
+        """Return the requests since the last call."""
+        requests, self._server.requests = self._server.requests, []
+        return [_record(received) for received in requests]
 
 
-def _sent(arrival: ReceivedRequest) -> Sent:
-    headers = {name: text for name, text in arrival.headers.items() if name not in ONE_TIME + OF_HTTP}
-    body = {name: json.dumps(value, sort_keys=True) for name, value in arrival.body.items()}
-    domain, path = arrival.headers["Host"], _path(arrival)
-    right = signing.signature(ACCESS_KEY, domain, path, arrival.headers, arrival.body)
-    signature = "right" if arrival.headers["signature"] == right else "wrong"
-    return Sent(path, headers, body, signature, arrival)
+def _record(received: ReceivedRequest) -> RecordedRequest:
+    headers = {
+        name: text
+        for name, text in received.headers.items()
+        if name not in PER_REQUEST_HEADERS + HTTP_HEADERS
+    }
+    body = {name: json.dumps(value, sort_keys=True) for name, value in received.body.items()}
+    domain, path = received.headers["Host"], _path(received)
+    right = signing.signature(ACCESS_KEY, domain, path, received.headers, received.body)
+    signature = "right" if received.headers["signature"] == right else "wrong"
+    return RecordedRequest(path, headers, body, signature, received)
 
 
-def _path(arrival: ReceivedRequest) -> str:
-    """Return the path of a request, which names the whole address where the server was used as a proxy."""
-    return urlsplit(arrival.path).path
+def _path(received: ReceivedRequest) -> str:
+    """Return the path of a request. If the server is used as a proxy, the request holds the whole URL."""
+    return urlsplit(received.path).path
 
 
-def _respond(arrival: ReceivedRequest) -> ScriptedResponse:
-    path = _path(arrival)
+def _respond(received: ReceivedRequest) -> ScriptedResponse:
+    path = _path(received)
     if path.endswith("/queryTaskFrames"):
-        return envelope(data=FRAMES if arrival.body["pageNum"] == 1 else EMPTY_PAGE)
-    if path.endswith("/queryTaskInfo/v2") and arrival.body["taskIds"] == [7]:
+        return envelope(data=FRAMES if received.body["pageNum"] == 1 else EMPTY_PAGE)
+    if path.endswith("/queryTaskInfo/v2") and received.body["taskIds"] == [7]:
         return envelope(data=LEAF)
     (endpoint,) = (endpoint for endpoint in ENDPOINTS if path in endpoint["paths"])
     example = EXAMPLES.get(endpoint["seed_section"], {})
-    # Two examples show bare data.
+    # Two examples show only data.
     data = example if isinstance(example, list) else example.get("data", {})
-    return envelope(data=ANSWERS.get(endpoint["name"], data))
+    return envelope(data=RESPONSES.get(endpoint["name"], data))

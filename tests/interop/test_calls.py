@@ -1,4 +1,4 @@
-"""The vendor's client makes every call that it has, both of ours make the same: what is sent is equal."""
+"""Tests that the vendor's client and both of ours send the same requests for every call."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.conftest import Sender
 from tests.interop.cases import CASES
-from tests.interop.deviations import DEVIATIONS, SILENT
+from tests.interop.deviations import DEVIATIONS, WITHOUT_REQUEST
 from tests.interop.differences import differences
-from tests.interop.recorder import ACCESS_ID, ACCESS_KEY, ENDPOINTS, ONE_TIME
+from tests.interop.recorder import ACCESS_ID, ACCESS_KEY, ENDPOINTS, PER_REQUEST_HEADERS
 from tests.interop.vendor import VendorError
 
-SIGNED = ("accessId", "channel", "platform", "UTCTimestamp", "nonce", "version")
+SIGNED_HEADERS = ("accessId", "channel", "platform", "UTCTimestamp", "nonce", "version")
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 both_clients = pytest.mark.parametrize("client", [Client, AsyncClient])
 
@@ -28,8 +28,8 @@ both_clients = pytest.mark.parametrize("client", [Client, AsyncClient])
 @pytest.fixture(scope="module")
 def logged_in(vendor, recorder):
     connection = {"access_id": ACCESS_ID, "access_key": ACCESS_KEY, "domain": recorder.address}
-    vendor.ask("log_in", **connection, platform="2", protocol="http")
-    assert [sent.path.rpartition("/")[2] for sent in recorder.take()] == [
+    vendor.call("log_in", **connection, platform="2", protocol="http")
+    assert [request.path.rpartition("/")[2] for request in recorder.pop_requests()] == [
         "queryUserProfile",
         "queryUserSetting",
         "getBid",
@@ -39,44 +39,44 @@ def logged_in(vendor, recorder):
 
 @pytest.fixture(scope="module")
 def theirs(logged_in, recorder):
-    """What the vendor's client sends in a case. It is asked once: it remembers the number it created."""
-    known = {}
+    """Return the vendor's requests of a case. Each case runs once, because the client stores created ids."""
+    cache = {}
 
-    def sent(case):
-        if case.id not in known:
-            ask(logged_in, case.order, case.arguments)
-            known[case.id] = recorder.take()
-        return known[case.id]
+    def requests_of(case):
+        if case.id not in cache:
+            call_vendor(logged_in, case.method, case.arguments)
+            cache[case.id] = recorder.pop_requests()
+        return cache[case.id]
 
-    return sent
+    return requests_of
 
 
-def ask(vendor, order, arguments):
-    """Give an order. That the vendor's client can end in an error is its affair: what it sent counts."""
+def call_vendor(vendor, method, arguments):
+    """Call a method. Errors of the vendor's client are ignored: only its requests are compared."""
     with contextlib.suppress(VendorError):
-        vendor.ask(order, **arguments)
+        vendor.call(method, **arguments)
 
 
 @pytest.fixture
 def ours(recorder):
-    """What a client of ours sends in a case."""
+    """Return the requests of one of our clients for a case."""
 
-    def sent(case, client):
+    def requests_of(case, client):
         settings = Settings(
             domain=recorder.address, access_id=ACCESS_ID, access_key=ACCESS_KEY, protocol="http"
         )
-        work = work_of(case)
-        if isinstance(work, Call):
-            Sender(client).send(settings, work)
-        elif work is not None:
-            Sender(client).run(settings, work)
-        return recorder.take()
+        call_or_flow = build(case)
+        if isinstance(call_or_flow, Call):
+            Sender(client).send(settings, call_or_flow)
+        elif call_or_flow is not None:
+            Sender(client).run(settings, call_or_flow)
+        return recorder.pop_requests()
 
-    return sent
+    return requests_of
 
 
-def work_of(case):
-    """The call or the sequence of a case; None where the arguments are refused before anything is sent."""
+def build(case):
+    """Return the call or the flow of a case; None if its arguments are invalid."""
     try:
         return case.ours()
     except ValueError:
@@ -85,7 +85,7 @@ def work_of(case):
 
 @both_clients
 @every_case
-def test_what_is_sent_is_equal_but_for_what_is_meant(case, client, theirs, ours):
+def test_requests_of_both_clients_differ_only_as_intended(case, client, theirs, ours):
     their_requests, our_requests = theirs(case), ours(case, client)
     assert their_requests or our_requests
     found = list(differences(their_requests, our_requests))
@@ -93,52 +93,52 @@ def test_what_is_sent_is_equal_but_for_what_is_meant(case, client, theirs, ours)
 
 
 @every_case
-def test_signatures_are_right_by_the_code_of_both(case, theirs, ours, logged_in, recorder):
-    for sent in theirs(case) + ours(case, Client):
-        signed = {name: sent.arrival.headers[name] for name in SIGNED}
-        signature = logged_in.ask(
+def test_signature_is_equally_valid_for_the_code_of_both(case, theirs, ours, logged_in, recorder):
+    for request in theirs(case) + ours(case, Client):
+        signed = {name: request.received.headers[name] for name in SIGNED_HEADERS}
+        signature = logged_in.call(
             "sign",
             key=ACCESS_KEY,
             domain=recorder.address,
-            path=sent.path,
+            path=request.path,
             headers=signed,
-            body=sent.arrival.body,
+            body=request.received.body,
         )
-        by_their_code = "right" if signature == sent.arrival.headers["signature"] else "wrong"
-        assert by_their_code == sent.signature
+        by_vendor = "right" if signature == request.received.headers["signature"] else "wrong"
+        assert by_vendor == request.signature
 
 
 @every_case
-def test_what_is_good_for_one_request_has_the_same_form(case, theirs, ours):
-    for sent in theirs(case) + ours(case, Client):
-        moment, nonce, signature = (sent.arrival.headers[name] for name in ONE_TIME)
-        in_time = moment.isdecimal() and abs(time.time() - int(moment)) < 600
-        in_form = re.fullmatch("[1-9][0-9]{5}", nonce) and re.fullmatch("[A-Za-z0-9+/]{43}=", signature)
-        assert (bool(in_time), bool(in_form)) == (True, True)
+def test_headers_of_a_single_request_have_the_same_format(case, theirs, ours):
+    for request in theirs(case) + ours(case, Client):
+        timestamp, nonce, signature = (request.received.headers[name] for name in PER_REQUEST_HEADERS)
+        valid_time = timestamp.isdecimal() and abs(time.time() - int(timestamp)) < 600
+        valid_format = re.fullmatch("[1-9][0-9]{5}", nonce) and re.fullmatch("[A-Za-z0-9+/]{43}=", signature)
+        assert (bool(valid_time), bool(valid_format)) == (True, True)
 
 
-def test_every_method_of_theirs_is_asked_for(logged_in):
-    silent = {each.order for each in SILENT}
-    assert {case.order for case in CASES}.isdisjoint(silent)
-    assert {case.order for case in CASES} | silent == set(logged_in.ask("methods"))
+def test_cases_cover_every_method_of_the_vendor(logged_in):
+    without_request = {each.method for each in WITHOUT_REQUEST}
+    assert {case.method for case in CASES}.isdisjoint(without_request)
+    assert {case.method for case in CASES} | without_request == set(logged_in.call("methods"))
 
 
-@pytest.mark.parametrize("silent", SILENT, ids=lambda silent: silent.order)
-def test_what_is_not_compared_sends_nothing(silent, logged_in, recorder):
-    ask(logged_in, silent.order, silent.arguments)
-    assert recorder.take() == []
+@pytest.mark.parametrize("entry", WITHOUT_REQUEST, ids=lambda entry: entry.method)
+def test_method_without_request_sends_nothing(entry, logged_in, recorder):
+    call_vendor(logged_in, entry.method, entry.arguments)
+    assert recorder.pop_requests() == []
 
 
-def test_every_call_of_ours_is_compared():
-    works = [work for work in map(work_of, CASES) if isinstance(work, Call)]
-    assert {call.name for call in works} == set(calls.__all__)
+def test_cases_cover_every_call():
+    compared = [each for each in map(build, CASES) if isinstance(each, Call)]
+    assert {call.name for call in compared} == set(calls.__all__)
 
 
-def test_every_path_of_theirs_is_ours(vendor):
-    assert set(vendor.ask("paths")) == {endpoint["paths"][0] for endpoint in ENDPOINTS}
+def test_endpoints_have_every_path_of_the_vendor_first(vendor):
+    assert set(vendor.call("paths")) == {endpoint["paths"][0] for endpoint in ENDPOINTS}
 
 
-def test_cases_and_deviations_are_told_apart():
+def test_cases_and_deviations_have_unique_ids_and_reasons():
     names = [case.id for case in CASES]
     assert len(set(names)) == len(names)
     assert {deviation.case for deviation in DEVIATIONS} <= set(names)

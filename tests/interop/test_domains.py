@@ -1,6 +1,6 @@
-"""The real domains are signed, and decide language and zone.
+"""Tests that the real domains are signed and decide language and zone.
 
-Nothing leaves this machine: both sides send through a proxy, and that is the recording server.
+Nothing leaves this machine: both clients send through a proxy, which is the recording server.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def proxy(recorder):
 
 @pytest.fixture(scope="module")
 def vendor_behind_proxy(vendor_python, tmp_path_factory, proxy):
-    with Vendor(vendor_python, tmp_path_factory.mktemp("vendor"), proxy) as running:
-        yield running
+    with Vendor(vendor_python, tmp_path_factory.mktemp("vendor"), proxy) as vendor:
+        yield vendor
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
@@ -33,22 +33,22 @@ def vendor_behind_proxy(vendor_python, tmp_path_factory, proxy):
     ("domain", "platform", "zone", "language"),
     [("task.renderbus.com", "62", 1, "0"), ("task.foxrenderfarm.com", "21", 2, "1")],
 )
-def test_domain_platform_and_language_are_told_the_same(
+def test_requests_to_real_domains_are_equal(
     vendor_behind_proxy, recorder, proxy, monkeypatch, client, domain, platform, zone, language
 ):
     account = {"access_id": ACCESS_ID, "access_key": ACCESS_KEY, "domain": domain, "protocol": "http"}
-    vendor_behind_proxy.ask("log_in", **account, platform=platform)
-    recorder.take()
-    vendor_behind_proxy.ask("query.platforms")
-    vendor_behind_proxy.ask("user.task_record", pageSize=100)
-    theirs = recorder.take()
+    vendor_behind_proxy.call("log_in", **account, platform=platform)
+    recorder.pop_requests()
+    vendor_behind_proxy.call("query.platforms")
+    vendor_behind_proxy.call("user.task_record", pageSize=100)
+    theirs = recorder.pop_requests()
 
     monkeypatch.setenv("http_proxy", proxy)
-    work = calls.query_platforms(zone), calls.task_records(platform)
-    Sender(client).send(Settings(**account, platform=platform), *work)
-    ours = recorder.take()
+    batch = calls.query_platforms(zone), calls.task_records(platform)
+    Sender(client).send(Settings(**account, platform=platform), *batch)
+    ours = recorder.pop_requests()
 
     assert list(differences(theirs, ours)) == []
-    assert [sent.signature for sent in ours] == ["right", "right"]
-    assert {sent.headers["languageFlag"] for sent in ours} == {language}
-    assert {sent.arrival.headers["Host"] for sent in theirs + ours} == {domain}
+    assert [request.signature for request in ours] == ["right", "right"]
+    assert {request.headers["languageFlag"] for request in ours} == {language}
+    assert {request.received.headers["Host"] for request in theirs + ours} == {domain}

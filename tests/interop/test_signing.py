@@ -1,4 +1,4 @@
-"""Whatever JSON a body holds, the vendor's code and ours sign it the same."""
+"""Tests that the vendor's code and ours sign any JSON body the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from airflow_provider_renderbus.api.signing import signature
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-# Names that meet: a list's first item is signed under its own name and "0", an object's field after a dot.
+# Names that collide: a list's first item is signed under its own name and "0", an object's field after a dot.
 NAMES = st.one_of(
     TEXTS, st.sampled_from(["platform", "nonce", "a", "a0", "a00", "a.b", "a0.b", "", "0", "b"])
 )
@@ -36,8 +36,8 @@ HEADERS = {
     domain=st.sampled_from(["task.renderbus.com", "127.0.0.1:8899"]),
     body=st.dictionaries(NAMES, VALUES, max_size=6),
 )
-def test_any_body_is_signed_the_same(vendor, key, domain, body):
+def test_signature_of_any_body_equals_the_vendors(vendor, key, domain, body):
     request = {"key": key, "domain": domain, "path": "/api/x", "headers": HEADERS, "body": body}
-    theirs = vendor.ask("sign", **request)
+    theirs = vendor.call("sign", **request)
     same = theirs == signature(key, domain, "/api/x", HEADERS, body)
     assert same

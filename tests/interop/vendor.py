@@ -1,4 +1,4 @@
-"""The vendor's client as a process of its own, in its own environment, under the orders of a test."""
+"""The vendor's client in a process and an environment of its own, controlled by a test."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCRIPT = Path(__file__).with_name("vendor_client.py")
-SECONDS_PER_ORDER = 120
+CALL_TIMEOUT = 120.0
 
 
 class VendorError(Exception):
-    """The vendor's client raised.
+    """An exception in the vendor's client.
 
-    :param kind: the name of its exception's class.
-    :param message: its message.
-    :param code: the farm's code in it, where it has one.
+    :param kind: name of the exception's class.
+    :param message: message of the exception.
+    :param code: the farm's code, if the exception has one.
     """
 
     def __init__(self, kind: str, message: str, code: int | None) -> None:
@@ -34,31 +34,32 @@ class VendorError(Exception):
 
 
 class Vendor:
-    """The vendor's client, which lives while its ``with`` block lasts.
+    """The vendor's client; a context manager over its process.
 
-    It repeats failed transfers for ever, so whatever takes too long is ended with all that it has started.
+    The client repeats failed transfers without limit, so a call that takes too long is killed with its
+    children.
 
-    :param python: the Python of its environment.
-    :param home: a folder that it may write to.
-    :param proxy: the address of an HTTP proxy that it is to use; without one it reaches 127.0.0.1 directly.
+    :param python: Python of the client's environment.
+    :param home: folder that the client may write to.
+    :param proxy: address of an HTTP proxy for the client; without one it connects to 127.0.0.1 directly.
     """
 
     def __init__(self, python: Path, home: Path, proxy: str | None = None) -> None:
-        way = {"NO_PROXY": "127.0.0.1"} if proxy is None else {"http_proxy": proxy}
+        proxies = {"NO_PROXY": "127.0.0.1"} if proxy is None else {"http_proxy": proxy}
         self._process = subprocess.Popen(
             [python, "-W", "ignore", SCRIPT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            # Transfer commands that it starts look for the farm in the temporary folder. Without a folder for
-            # their logs it asks Windows to remember one.
+            # The transfer commands that the client starts look for the farm in the temporary folder. Without
+            # a folder for their logs the client calls a Windows API.
             env={
                 "HOME": str(home),
                 "PYTHONUTF8": "1",
                 "RAYVISION_LOG": str(home),
                 "TMPDIR": tempfile.gettempdir(),
-                **way,
+                **proxies,
             },
             start_new_session=True,
         )
@@ -67,31 +68,31 @@ class Vendor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._bounded():
+        with self._kill_on_timeout():
             self._process.communicate()
 
-    def ask(self, order: str, **arguments: Any) -> Any:
-        """Have an order carried out, e.g. ``ask("task.create_task", count=2)``, and return its result.
+    def call(self, method: str, **arguments: Any) -> Any:
+        """Call a method of the client, e.g. ``call("task.create_task", count=2)``, and return its result.
 
-        :raises VendorError: the vendor's client raised.
+        :raises VendorError: the method raised.
         """
         __tracebackhide__ = True  # pytest would print the arguments, and one of them is a key
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        print(repr((order, arguments)), file=process.stdin, flush=True)
-        with self._bounded():
+        print(repr((method, arguments)), file=process.stdin, flush=True)
+        with self._kill_on_timeout():
             line = process.stdout.readline()
         if not line:
             raise AssertionError(f"the vendor's client ended with status {process.wait()}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise VendorError(answer["error"], answer["message"], answer["code"])
-        return answer["result"]
+        response = json.loads(line)
+        if "error" in response:
+            raise VendorError(response["error"], response["message"], response["code"])
+        return response["result"]
 
     @contextlib.contextmanager
-    def _bounded(self) -> Iterator[None]:
-        timer = Timer(SECONDS_PER_ORDER, os.killpg, (self._process.pid, signal.SIGKILL))
+    def _kill_on_timeout(self) -> Iterator[None]:
+        timer = Timer(CALL_TIMEOUT, os.killpg, (self._process.pid, signal.SIGKILL))
         timer.start()
         try:
             yield

@@ -1,8 +1,9 @@
-"""The vendor's released client, carrying out orders: one a line on standard input, its answer as JSON.
+"""Runs the vendor's released client: a method call per line of standard input, its result as JSON.
 
 This file runs in an environment of its own, beside which Airflow cannot be installed, and so imports nothing
-of this project. An order is a Python literal, because JSON has no tuples: the name of one of the client's
-methods or properties, and a mapping of arguments. The client would log keys and signatures: it may not log.
+of this project. A method call is a Python literal, because JSON has no tuples: the name of one of the
+client's methods or properties, and a mapping of arguments. Logging is disabled, because the client would log
+keys and signatures.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ SECONDS_PER_REQUEST = 10
 OPERATORS = ("user", "task", "query", "tag", "env", "transmit")
 
 
-class Records:
-    """Stands in for the Redis in which the client notes the files that it has sent."""
+class FakeRedis:
+    """Replaces the Redis in which the client records the files that it has sent."""
 
     def __init__(self):
         self.paths = []
@@ -41,8 +42,8 @@ class Records:
         self.paths.append(path)
 
 
-class Witness:
-    """What orders can name: ``log_in`` first, then the methods of the client, e.g. ``task.create_task``."""
+class ClientDriver:
+    """Methods that can be called: ``log_in`` first, then those of the client, e.g. ``task.create_task``."""
 
     def log_in(self, **connection):
         self.api = RayvisionAPI(**connection, logger=logging.getLogger(), timeout=SECONDS_PER_REQUEST)
@@ -51,26 +52,26 @@ class Witness:
         self.manage = RayvisionManageTask(self.api.query)
 
     def check(self, workspace, **arguments):
-        """Check a job before it is submitted, and return its new task number."""
+        """Check a job before it is submitted, and return the id of its new task."""
         return RayvisionCheck(self.api, workspace=workspace).execute(**arguments)
 
     def lines(self):
-        """Choose the line of each transfer engine, as before an upload or a download."""
+        """Select the line of each transfer engine, as before an upload or a download."""
         return RayvisionTransfer(
             self.api, **create_transfer_params(self.api), automatic_line=True
         ).transport_info
 
     def use_transmitter(self, path):
-        """Get ready to upload and download with a transfer command in place of the client's own."""
-        way = {"transmitter_exe": path, "logger": logging.getLogger()}
-        self.uploads = RayvisionUpload(self.api, **way)
-        self.downloads = RayvisionDownload(self.api, **way)
+        """Upload and download with this transfer command instead of the client's own."""
+        options = {"transmitter_exe": path, "logger": logging.getLogger()}
+        self.uploads = RayvisionUpload(self.api, **options)
+        self.downloads = RayvisionDownload(self.api, **options)
 
     def record_upload(self, upload_json_path):
-        """Upload assets, and return the files that the client has read off the command's lines as sent."""
-        records = Records()
-        self.uploads.upload_asset(upload_json_path, is_record=True, redis_obj=records)
-        return records.paths
+        """Upload assets, and return the files that the client parsed from the command's output as sent."""
+        redis = FakeRedis()
+        self.uploads.upload_asset(upload_json_path, is_record=True, redis_obj=redis)
+        return redis.paths
 
     def sign(self, key, domain, path, headers, body):
         """Sign a request with the client's own code."""
@@ -78,7 +79,7 @@ class Witness:
         return signature.generate_signature(key, message).decode()
 
     def methods(self):
-        """Name all public methods and properties, as orders name them."""
+        """Return the names of all public methods and properties."""
         return [
             f"{operator}.{name}"
             for operator in ("api", *OPERATORS)
@@ -87,28 +88,28 @@ class Witness:
         ]
 
     def paths(self):
-        """Name all paths that the client knows."""
+        """Return all paths that the client uses."""
         return [url.value for url in ApiUrl]
 
 
-def answer(witness, line):
+def call_method(driver, line):
     name, arguments = ast.literal_eval(line)
     try:
-        result = functools.reduce(getattr, name.split("."), witness)
+        result = functools.reduce(getattr, name.split("."), driver)
         return {"result": result(**arguments) if callable(result) else result}
-    except Exception as error:  # noqa: BLE001 - whatever the client raises is its answer
+    except Exception as error:  # noqa: BLE001 - whatever the client raises is its response
         code = getattr(error, "error_code", None)
         return {"error": type(error).__name__, "message": str(error), "code": code}
 
 
 def main():
     logging.disable()
-    # It repeats whatever fails, also its own mistakes. What it sends stays the same without the pauses.
+    # The client repeats whatever fails, including its own errors. It sends the same without the waits.
     Connect.post.retry.wait = wait_none()
-    witness, answers = Witness(), sys.stdout
+    driver, output = ClientDriver(), sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         for line in sys.stdin:
-            print(json.dumps(answer(witness, line), default=repr), file=answers, flush=True)
+            print(json.dumps(call_method(driver, line), default=repr), file=output, flush=True)
 
 
 if __name__ == "__main__":

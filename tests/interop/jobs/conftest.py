@@ -1,4 +1,4 @@
-"""The embedded farm, and a customer who logs in to it with the vendor's client."""
+"""Fixtures: the embedded farm, and a customer who uses it through the vendor's client."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def pictures():
 
 @pytest.fixture
 def customer(vendor, farm):
-    """Somebody who has logged in to the farm with the vendor's client."""
-    person = Customer(vendor, farm)
-    person.log_in()
-    return person
+    """A customer who is logged in to the farm."""
+    customer = Customer(vendor, farm)
+    customer.log_in()
+    return customer
 
 
 @pytest.fixture
 def client(settings):
-    """One of our own clients at the same farm."""
-    with Client(settings) as ours:
-        yield ours
+    """Our own client for the same farm."""
+    with Client(settings) as client:
+        yield client

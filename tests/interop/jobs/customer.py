@@ -1,4 +1,4 @@
-"""A customer of the embedded farm who has nothing but the vendor's client and its documents."""
+"""A customer of the embedded farm who uses only the vendor's client and its documents."""
 
 from __future__ import annotations
 
@@ -14,87 +14,88 @@ if TYPE_CHECKING:
     from tests.interop.vendor import Vendor
 
 STEP = 30
-MOST_STEPS = 200
+MAX_STEPS = 200
 
 
 class Customer:
-    """Asks a farm through the vendor's client, and lets the farm's time pass while waiting.
+    """Uses a farm through the vendor's client, and advances the farm's clock to wait.
 
     :param vendor: the vendor's client.
-    :param farm: a farm with a clock to drive by hand.
+    :param farm: a farm with a manual clock.
     """
 
     def __init__(self, vendor: Vendor, farm: Farm) -> None:
-        self.ask = vendor.ask
+        self.call = vendor.call
         self.farm = farm
 
-    def log_in(self, **other: str) -> None:
-        """Log in as the farm's account; what is given takes the place of the connection's own."""
+    def log_in(self, **overrides: str) -> None:
+        """Log in as the farm's account, with some values of the connection replaced."""
         connection = self.farm.connection()
-        usual = {
+        values = {
             "access_id": connection["login"],
             "access_key": connection["password"],
             "domain": f"{connection['host']}:{connection['port']}",
             "platform": connection["extra"]["platform"],
             "protocol": connection["extra"]["protocol"],
         }
-        self.ask("log_in", **usual | other)
+        self.call("log_in", **values | overrides)
 
     def render(self, task_json: dict[str, Any]) -> int:
-        """Create, describe and submit a task, and return its number."""
-        (number,) = self.ask("task.create_task")["taskIdList"]
+        """Create, describe and submit a task, and return its id."""
+        (task_id,) = self.call("task.create_task")["taskIdList"]
         content = json.dumps(task_json, ensure_ascii=False)
-        self.ask("transmit.upload_json_content", task_id=number, content=content)
-        self.ask("api.submit", task_id=number, producer="Ding")
-        return int(number)
+        self.call("transmit.upload_json_content", task_id=task_id, content=content)
+        self.call("api.submit", task_id=task_id, producer="Ding")
+        return int(task_id)
 
-    def info(self, number: int) -> dict[str, Any]:
-        (item,) = self.ask("query.task_info", task_ids_list=[number])["items"]
+    def info(self, task_id: int) -> dict[str, Any]:
+        (item,) = self.call("query.task_info", task_ids_list=[task_id])["items"]
         return dict(item)
 
-    def state(self, number: int) -> int:
-        return int(self.info(number)["taskStatus"])
+    def state(self, task_id: int) -> int:
+        return int(self.info(task_id)["taskStatus"])
 
-    def has_ended(self, number: int, *, paused_is_ended: bool = False) -> bool:
-        """Whether the vendor's own waiting would go on to the download now."""
-        return bool(self.ask("manage.is_task_end", task_id=number, is_test_stop=paused_is_ended))
+    def has_ended(self, task_id: int, *, paused_is_ended: bool = False) -> bool:
+        """Return whether the vendor's client would stop waiting and start the download."""
+        return bool(self.call("manage.is_task_end", task_id=task_id, is_test_stop=paused_is_ended))
 
-    def wait(self, number: int, *, paused_is_ended: bool = False, step: float = STEP) -> int:
-        """Wait as the vendor's client does, asking every few farm seconds, and return the task's state."""
-        self._until(lambda: self.has_ended(number, paused_is_ended=paused_is_ended), step)
-        return self.state(number)
+    def wait(self, task_id: int, *, paused_is_ended: bool = False, step: float = STEP) -> int:
+        """Wait as the vendor's client does, and return the task's state."""
+        self._until(lambda: self.has_ended(task_id, paused_is_ended=paused_is_ended), step)
+        return self.state(task_id)
 
-    def wait_for(self, number: int, state: int) -> None:
-        """Wait until a task that is no parent has a state."""
-        self._until(lambda: self.state(number) == state, STEP)
+    def wait_for(self, task_id: int, state: int) -> None:
+        """Wait until a task without sub-tasks has a state."""
+        self._until(lambda: self.state(task_id) == state, STEP)
 
-    def _until(self, reached: Callable[[], bool], step: float) -> None:
-        for _ in range(MOST_STEPS):
-            if reached():
+    def _until(self, condition: Callable[[], bool], step: float) -> None:
+        for _ in range(MAX_STEPS):
+            if condition():
                 return
             self.farm.advance(step)
-        raise AssertionError(f"nothing came of it in {MOST_STEPS * step} farm seconds")
+        raise AssertionError(f"the condition is still false after {MAX_STEPS * step} farm seconds")
 
     def frames(self, leaf: int) -> dict[str, dict[str, Any]]:
-        """A leaf's frames by their names."""
-        return dict(self.ask("query.get_all_frames", task_id=leaf))
+        """Return a leaf's frames by name."""
+        return dict(self.call("query.get_all_frames", task_id=leaf))
 
     def files(self, leaf: int) -> list[str]:
-        """The names of a leaf's output files, found as the documents tell: first its top folder."""
-        (top,) = self.ask("transmit.get_output_files", task_id=leaf)
-        listed = self.ask("transmit.get_output_files", tree_path=top["filePath"])
+        """Return the names of a leaf's output files, listed as the documents describe: first its top
+        folder."""
+        (top,) = self.call("transmit.get_output_files", task_id=leaf)
+        listed = self.call("transmit.get_output_files", tree_path=top["filePath"])
         return sorted(entry["fileName"] for entry in listed if not entry["directory"])
 
-    def folders(self, number: int) -> list[str]:
-        """The folders that the vendor's client would download."""
-        states = self.ask("manage.get_task_status", task_id_list=[number])
-        named = self.ask("manage.output_file_names", task_status_list=states)
-        return [each["output_name"] for each in named]
+    def folders(self, task_id: int) -> list[str]:
+        """Return the folders that the vendor's client would download."""
+        states = self.call("manage.get_task_status", task_id_list=[task_id])
+        folders = self.call("manage.output_file_names", task_status_list=states)
+        return [each["output_name"] for each in folders]
 
-    def refusal(self, order: str, **arguments: Any) -> int | None:
-        """The code with which the farm refuses."""
+    def refusal_code(self, method: str, **arguments: Any) -> int | None:
+        """Call a method that the farm refuses, and return the farm's code."""
         try:
-            self.ask(order, **arguments)
+            self.call(method, **arguments)
         except VendorError as error:
             return error.code
-        raise AssertionError(f"{order} was not refused")
+        raise AssertionError(f"{method} was not refused")

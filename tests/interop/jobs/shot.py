@@ -1,4 +1,4 @@
-"""A shot on an artist's disk: a scene with its assets, and the files that describe them to the farm."""
+"""A shot on disk: a scene with its assets, and the files that describe them to the farm."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ SIZES = (70_001, 4_096, 1, 0, 3_000_000)
 
 
 class Shot:
-    """Assets of all sizes, and an upload.json that names them in both ways that are in use.
+    """Assets of all sizes, and an upload.json with paths in both formats that are in use.
 
-    :param folder: where to put them.
+    :param folder: folder of the shot.
     """
 
     def __init__(self, folder: Path) -> None:
-        chance = random.Random(10)
+        rng = random.Random(10)
         self.folder = folder
         self.assets = {folder / "assets" / name: size for name, size in zip(ASSETS, SIZES, strict=True)}
         for path, size in self.assets.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(chance.randbytes(size))
+            path.write_bytes(rng.randbytes(size))
         self.upload_json = folder / "upload.json"
         self.write_upload_json()
 
     def write_upload_json(self) -> None:
-        """Describe the assets; the documents write a leading slash, the vendor's code leaves it out."""
-        servers = (str(path).lstrip("/") if at % 2 else str(path) for at, path in enumerate(self.assets))
+        """Write upload.json. The vendor's documents use a leading slash, the vendor's code does not."""
+        servers = (
+            str(path).lstrip("/") if index % 2 else str(path) for index, path in enumerate(self.assets)
+        )
         pairs = zip(self.assets, servers, strict=True)
         self.describe(
             "upload.json", {"asset": [{"local": str(path), "server": server} for path, server in pairs]}
@@ -44,12 +46,12 @@ class Shot:
         return path
 
     def stored(self) -> dict[str, bytes]:
-        """Return what has to lie in the input storage, by path."""
+        """Return the expected files of the input storage, by path."""
         return {str(path).lstrip("/"): path.read_bytes() for path in self.assets}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return what lies in a folder, by path."""
+    """Return the files of a folder, by path."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }

@@ -1,4 +1,4 @@
-"""The vendor's own code sends scenes and fetches frames with the farm's transfer command."""
+"""Tests of uploads and downloads by the vendor's own code with the farm's transfer command."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def scenario():
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory):
-    """The command in a folder of its own: the vendor's code makes all that lies beside it writable."""
+    """The command in a folder of its own, because the vendor's code makes its whole folder writable."""
     installed = Path(sys.executable).with_name(COMMAND)
     return shutil.copyfile(installed, tmp_path_factory.mktemp("command") / COMMAND)
 
 
 @pytest.fixture
 def customer(customer, command):
-    customer.ask("use_transmitter", path=str(command))
-    assert customer.ask("uploads.trans.transmitter_exe") == str(command)
-    assert customer.ask("downloads.trans.transmitter_exe") == str(command)
+    customer.call("use_transmitter", path=str(command))
+    assert customer.call("uploads.trans.transmitter_exe") == str(command)
+    assert customer.call("downloads.trans.transmitter_exe") == str(command)
     return customer
 
 
@@ -52,33 +52,33 @@ def configs(storage):
 
 
 def create(customer):
-    (number,) = customer.ask("task.create_task")["taskIdList"]
-    return number
+    (task_id,) = customer.call("task.create_task")["taskIdList"]
+    return task_id
 
 
 def upload(customer, shot):
-    assert customer.ask("uploads.upload_asset", upload_json_path=str(shot.upload_json)) is True
+    assert customer.call("uploads.upload_asset", upload_json_path=str(shot.upload_json)) is True
 
 
-def fetch(customer, folder, number=None, **how):
-    numbers = None if number is None else [number]
-    done = customer.ask("downloads.download", task_id_list=numbers, local_path=str(folder), **how)
-    assert done is True
+def download(customer, folder, task_id=None, **options):
+    task_ids = None if task_id is None else [task_id]
+    success = customer.call("downloads.download", task_id_list=task_ids, local_path=str(folder), **options)
+    assert success is True
     return contents(folder)
 
 
-def rendered(customer, number):
-    """Wait for a task, and return its frames as they lie in the storage."""
+def wait_for_frames(customer, task_id):
+    """Wait for a task, and return its frames in the storage."""
     before = contents(customer.farm.output_root)
-    customer.wait(number)
+    customer.wait(task_id)
     after = contents(customer.farm.output_root)
     return {name: after[name] for name in after.keys() - before.keys()}
 
 
 @every_job
-def test_a_scene_is_sent_and_its_frames_are_fetched(customer, shot, inputs, configs, tmp_path, task_json):
-    rendered(customer, customer.render(job(scene="another.blend")))
-    number = create(customer)
+def test_scene_is_uploaded_and_frames_are_downloaded(customer, shot, inputs, configs, tmp_path, task_json):
+    wait_for_frames(customer, customer.render(job(scene="another.blend")))
+    task_id = create(customer)
     files = {
         "task.json": shot.describe("task.json", task_json),
         "tips.json": shot.describe("tips.json", {}),
@@ -86,49 +86,49 @@ def test_a_scene_is_sent_and_its_frames_are_fetched(customer, shot, inputs, conf
         "upload.json": shot.upload_json,
     }
     paths = {name.replace(".", "_") + "_path": str(path) for name, path in files.items()}
-    assert customer.ask("uploads.upload", task_id=number, **paths) is True
+    assert customer.call("uploads.upload", task_id=task_id, **paths) is True
     assert contents(inputs) == shot.stored()
-    assert contents(configs) == {f"{number}/cfg/{name}": path.read_bytes() for name, path in files.items()}
+    assert contents(configs) == {f"{task_id}/cfg/{name}": path.read_bytes() for name, path in files.items()}
 
-    customer.ask("api.submit", task_id=number)
-    there = rendered(customer, number)
-    fetched = fetch(customer, tmp_path / "frames", number)
-    assert fetched == there
-    assert len(fetched) == (6 if "layers" in task_json else 4)
-    for frame in fetched.values():
+    customer.call("api.submit", task_id=task_id)
+    expected = wait_for_frames(customer, task_id)
+    downloaded = download(customer, tmp_path / "frames", task_id)
+    assert downloaded == expected
+    assert len(downloaded) == (6 if "layers" in task_json else 4)
+    for frame in downloaded.values():
         with Image.open(io.BytesIO(frame)) as picture:
             picture.load()
             assert (picture.format, picture.size) == ("PNG", (32, 18))
 
 
 @every_job
-def test_frames_are_fetched_without_their_folders(customer, tmp_path, task_json):
-    number = customer.render(task_json)
-    there = rendered(customer, number)
-    fetched = fetch(customer, tmp_path / "frames", number, download_filename_format="false")
-    assert fetched == {name.rpartition("/")[2]: frame for name, frame in there.items()}
-    assert len(fetched) == len(there) > 0
+def test_frames_are_downloaded_without_folders(customer, tmp_path, task_json):
+    task_id = customer.render(task_json)
+    expected = wait_for_frames(customer, task_id)
+    downloaded = download(customer, tmp_path / "frames", task_id, download_filename_format="false")
+    assert downloaded == {name.rpartition("/")[2]: frame for name, frame in expected.items()}
+    assert len(downloaded) == len(expected) > 0
 
 
-def test_chosen_folders_and_files_are_fetched(customer, tmp_path):
-    number = customer.render(layered_job("beauty", "shadow"))
-    there = rendered(customer, number)
-    _, folder = customer.folders(number)
-    single = next(name for name in there if not name.startswith(f"{folder}/"))
-    fetched = fetch(customer, tmp_path / "frames", server_path=[folder, single])
-    assert fetched == {name: there[name] for name in there if name.startswith(f"{folder}/")} | {
-        single: there[single]
+def test_selected_folders_and_files_are_downloaded(customer, tmp_path):
+    task_id = customer.render(layered_job("beauty", "shadow"))
+    expected = wait_for_frames(customer, task_id)
+    _, folder = customer.folders(task_id)
+    single = next(name for name in expected if not name.startswith(f"{folder}/"))
+    downloaded = download(customer, tmp_path / "frames", server_path=[folder, single])
+    assert downloaded == {name: expected[name] for name in expected if name.startswith(f"{folder}/")} | {
+        single: expected[single]
     }
 
 
-def test_assets_are_fetched_back(customer, shot, tmp_path):
+def test_assets_are_downloaded(customer, shot, tmp_path):
     upload(customer, shot)
     sent = {name: content for name, content in shot.stored().items() if "textures" in name}
     (name,) = sent
-    assert fetch(customer, tmp_path / "back", server_path=f"/{name}", asset=True) == sent
+    assert download(customer, tmp_path / "back", server_path=f"/{name}", asset=True) == sent
 
 
-def test_what_was_sent_is_sent_again_only_where_it_has_changed(customer, shot, inputs):
+def test_second_upload_sends_changed_files_only(customer, shot, inputs):
     upload(customer, shot)
     before = {path: (inputs / path).stat().st_ino for path in shot.stored()}
     scene, texture, *others = shot.assets
@@ -141,85 +141,87 @@ def test_what_was_sent_is_sent_again_only_where_it_has_changed(customer, shot, i
         assert (inputs / name).stat().st_ino == before[name]
 
 
-def test_the_lines_name_every_file_that_was_sent(customer, shot):
+def test_upload_output_names_every_file(customer, shot):
     shot.assets = {path: size for path, size in shot.assets.items() if ")" not in path.name}
     shot.write_upload_json()
-    lines = customer.ask("record_upload", upload_json_path=str(shot.upload_json))
+    lines = customer.call("record_upload", upload_json_path=str(shot.upload_json))
     assert sorted(lines) == sorted(map(str, shot.assets))
 
 
-def test_several_uploads_at_once(customer, tmp_path, inputs):
-    shots = [Shot(tmp_path / f"shot {number}") for number in range(3)]
+def test_several_uploads_run_concurrently(customer, tmp_path, inputs):
+    shots = [Shot(tmp_path / f"shot {index}") for index in range(3)]
     paths = [str(shot.upload_json) for shot in shots]
-    customer.ask("uploads.thread_pool_upload", upload_pool=paths, pool_size=3, is_db=None)
+    customer.call("uploads.thread_pool_upload", upload_pool=paths, pool_size=3, is_db=None)
     assert contents(inputs) == {name: content for shot in shots for name, content in shot.stored().items()}
 
 
 class TestFailures:
-    @pytest.mark.parametrize("order", ["exit=10 after=1 times=3", "exit=1 after=2 half times=2"])
-    def test_assets_are_sent_in_the_end(self, customer, shot, inputs, fault, order):
-        fault(order)
+    @pytest.mark.parametrize("options", ["exit=10 after=1 times=3", "exit=1 after=2 half times=2"])
+    def test_upload_after_failures_succeeds(self, customer, shot, inputs, fault, options):
+        fault(options)
         upload(customer, shot)
         assert contents(inputs) == shot.stored()
 
-    def test_what_is_not_there_can_never_be_sent(self, customer, shot, inputs):
+    def test_upload_with_missing_file_fails_permanently(self, customer, shot, inputs):
         stored = shot.stored()
         scene = next(iter(shot.assets))
         scene.unlink()
         del stored[str(scene).lstrip("/")]
-        with pytest.raises(VendorError) as failed:
+        with pytest.raises(VendorError) as raised:
             upload(customer, shot)
-        assert failed.value.code == 200025
+        assert raised.value.code == 200025
         assert contents(inputs) == stored
 
-    @pytest.mark.parametrize(("code", "raised"), [(1, 200024), (9, None)])
-    def test_other_codes_are_errors(self, customer, shot, inputs, fault, code, raised):
-        fault(f"exit={code}")
-        with pytest.raises(VendorError) as failed:
+    @pytest.mark.parametrize(("exit_code", "code"), [(1, 200024), (9, None)])
+    def test_upload_with_other_exit_code_fails(self, customer, shot, inputs, fault, exit_code, code):
+        fault(f"exit={exit_code}")
+        with pytest.raises(VendorError) as raised:
             upload(customer, shot)
-        assert failed.value.code == raised
+        assert raised.value.code == code
         assert contents(inputs) == {}
 
     @pytest.mark.parametrize("times", [9, 10])
-    def test_a_file_that_describes_a_task_is_tried_ten_times(self, customer, shot, configs, fault, times):
+    def test_upload_of_task_file_makes_ten_attempts(self, customer, shot, configs, fault, times):
         fault(f"exit=1 times={times}")
         send = {"task_id": create(customer), "config_file_list": [str(shot.upload_json)]}
         if times < 10:
-            assert customer.ask("uploads.upload_config", **send) is True
+            assert customer.call("uploads.upload_config", **send) is True
             assert list(contents(configs).values()) == [shot.upload_json.read_bytes()]
         else:
-            with pytest.raises(VendorError) as failed:
-                customer.ask("uploads.upload_config", **send)
-            assert failed.value.code == 20004
+            with pytest.raises(VendorError) as raised:
+                customer.call("uploads.upload_config", **send)
+            assert raised.value.code == 20004
             assert contents(configs) == {}
 
-    def test_the_first_download_that_fails_is_an_error(self, customer, tmp_path, fault):
-        number = customer.render(layered_job("beauty", "shadow"))
-        there = rendered(customer, number)
+    def test_download_that_fails_once_raises_error(self, customer, tmp_path, fault):
+        task_id = customer.render(layered_job("beauty", "shadow"))
+        expected = wait_for_frames(customer, task_id)
         fault("exit=10 after=2 times=1")
-        with pytest.raises(VendorError) as failed:
-            fetch(customer, tmp_path / "frames", number)
-        assert failed.value.kind == "DownloadFailed"
-        assert contents(tmp_path / "frames").items() < there.items()
-        assert fetch(customer, tmp_path / "frames", number) == there
+        with pytest.raises(VendorError) as raised:
+            download(customer, tmp_path / "frames", task_id)
+        assert raised.value.kind == "DownloadFailed"
+        assert contents(tmp_path / "frames").items() < expected.items()
+        assert download(customer, tmp_path / "frames", task_id) == expected
 
-    def test_frames_that_there_are_not(self, customer, tmp_path):
-        number = customer.render(job())
-        customer.ask("task.stop_task", task_param_list=[number])
-        assert customer.wait(number) == STOPPED
-        with pytest.raises(VendorError) as failed:
-            fetch(customer, tmp_path / "frames", number)
-        assert failed.value.kind == "DownloadFailed"
+    def test_download_without_frames_raises_error(self, customer, tmp_path):
+        task_id = customer.render(job())
+        customer.call("task.stop_task", task_param_list=[task_id])
+        assert customer.wait(task_id) == STOPPED
+        with pytest.raises(VendorError) as raised:
+            download(customer, tmp_path / "frames", task_id)
+        assert raised.value.kind == "DownloadFailed"
 
 
-def test_frames_are_fetched_while_the_farm_renders(vendor, command, tmp_path):
+def test_frames_are_downloaded_while_the_farm_renders(vendor, command, tmp_path):
     with Farm(tmp_path / "farm", speed=300) as farm:
         customer = Customer(vendor, farm)
         customer.log_in()
-        customer.ask("use_transmitter", path=str(command))
-        number = customer.render(job("1-12[1]"))
+        customer.call("use_transmitter", path=str(command))
+        task_id = customer.render(job("1-12[1]"))
         frames = tmp_path / "frames"
-        customer.ask("downloads.auto_download", task_id_list=[number], sleep_time=0.1, local_path=str(frames))
-        assert customer.state(number) == FINISHED
+        customer.call(
+            "downloads.auto_download", task_id_list=[task_id], sleep_time=0.1, local_path=str(frames)
+        )
+        assert customer.state(task_id) == FINISHED
         assert contents(frames) == contents(farm.output_root)
         assert len(contents(frames)) == 12

@@ -1,4 +1,4 @@
-"""At every moment of a job's life, the vendor's client and ours judge alike, and read the same from it."""
+"""Tests that the vendor's client and ours agree on whether a job has ended, and on its frames."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
 from tests.interop.jobs.test_jobs import job, layered_job
 
-MOMENTS, SECONDS = 400, 10
+MAX_STEPS, SECONDS = 400, 10
 
-LIVES = {
+JOBS = {
     "plain": ({}, job()),
     "layered": ({}, layered_job("beauty", "shadow")),
     "tiles": ({}, job(tiles="2")),
-    "several frames a machine": ({}, job("1-7[1]", frames_per_task="3")),
+    "several frames per machine": ({}, job("1-7[1]", frames_per_task="3")),
     "failed frames": ({"renders": [{"fail_frames": "2"}]}, job()),
     "one failed layer": ({"renders": [{"layer": "shadow", "crashes": 1}]}, layered_job("beauty", "shadow")),
     "preprocessed": ({"renders": [{"passes": ["preprocess"]}]}, job()),
     "broken": ({"renders": [{"crashes": 1}]}, job()),
-    "no money": ({"account": {"coupon": "0", "balance": "0.1", "credit": "0"}}, job("1-40[1]")),
-    "too late": ({}, job("1-40[1]", task_stop_time="300")),
+    "out of funds": ({"account": {"coupon": "0", "balance": "0.1", "credit": "0"}}, job("1-40[1]")),
+    "timed out": ({}, job("1-40[1]", task_stop_time="300")),
 }
 
 
-@pytest.mark.parametrize(("scenario", "task_json"), LIVES.values(), ids=LIVES)
-def test_both_judge_alike(customer, client, task_json):
-    number = customer.render(task_json)
-    for _ in range(MOMENTS):
-        task = client.send(calls.query_task_info([number]))[number]
-        assert task.is_terminal == customer.has_ended(number)
+@pytest.mark.parametrize(("scenario", "task_json"), JOBS.values(), ids=JOBS)
+def test_clients_agree_at_every_step_of_a_job(customer, client, task_json):
+    task_id = customer.render(task_json)
+    for _ in range(MAX_STEPS):
+        task = client.send(calls.query_task_info([task_id]))[task_id]
+        assert task.is_terminal == customer.has_ended(task_id)
         if task.is_terminal:
             break
         customer.farm.advance(SECONDS)
     assert task.is_terminal
-    assert list(task.output_folders) == customer.folders(number)
+    assert list(task.output_folders) == customer.folders(task_id)
     for leaf in task.leaves():
         ours = client.run(flows.list_frames(leaf.id))
         theirs = customer.frames(leaf.id).values()
