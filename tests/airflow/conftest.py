@@ -31,15 +31,15 @@ def client(settings):
 
 @pytest.fixture
 def created(client):
-    """The number of a task that has its task.json and is not submitted."""
-    number = client.send(calls.create_task()).ids[0]
-    client.send(calls.upload_task_json(number, json.dumps(make_task_json())))
-    return number
+    """The id of a render that has its task.json and is not submitted."""
+    task_id = client.send(calls.create_task()).ids[0]
+    client.send(calls.upload_task_json(task_id, json.dumps(make_task_json())))
+    return task_id
 
 
 @pytest.fixture
 def submitted(client, created):
-    """The number of a task that is submitted."""
+    """The id of a render that is submitted."""
     client.send(calls.submit_task(created))
     return created
 
@@ -55,10 +55,10 @@ def hidden_funds(monkeypatch):
 
 @pytest.fixture
 def state(client):
-    """Tells the name of the state of a task on the farm."""
+    """Returns the name of the state of a render on the farm."""
 
-    def state(number):
-        return client.send(calls.query_task_info([number]))[number].status.name
+    def state(task_id):
+        return client.send(calls.query_task_info([task_id]))[task_id].status.name
 
     return state
 

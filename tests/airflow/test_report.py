@@ -25,8 +25,10 @@ def finished(farm, submitted):
     return submitted
 
 
-def submit(number):
-    return RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number, wait_for_completion=True)
+def submit(render_task_id):
+    return RenderbusSubmitTaskOperator(
+        task_id="submit", render_task_id=render_task_id, wait_for_completion=True
+    )
 
 
 def test_submit_failed_frames_raises_with_names_and_logs(finished, farm):

@@ -1,9 +1,10 @@
-"""Results: what a state means for a wait."""
+"""Results: what a state means for a wait, and the line that describes a render."""
 
 import pytest
 
+from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.renders.results import Outcome, classify
+from airflow_provider_renderbus.renders.results import Outcome, classify, describe
 
 
 @pytest.mark.parametrize("status", TaskStatus)
@@ -34,3 +35,38 @@ def test_classify_status_without_target_states(status):
 def test_classify_with_target_states_succeeds_at_them_only():
     assert classify(TaskStatus.FINISHED_TEST, {TaskStatus.FINISHED_TEST}) is Outcome.SUCCEEDED
     assert classify(TaskStatus.FINISHED, {TaskStatus.FINISHED_TEST}) is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"taskStatus": 25}, "Render 35: FINISHED, 0 of 0 frames done, cost 0"),
+        (
+            {
+                "taskStatus": 30,
+                "sceneName": "V:\\shots\\sh010.ma",
+                "totalFrames": 4,
+                "doneFrames": 3,
+                "failedFrames": 1,
+            },
+            (
+                "Render 35 (sh010.ma): FINISHED_HAS_FAILED (finished, some frames failed), 3 of 4 frames done, "
+                "1 failed, cost 0"
+            ),
+        ),
+        (
+            {"taskStatus": 4711, "sceneName": "/shots/sh010.ma", "renderConsume": 0.41},
+            (
+                "Render 35 (sh010.ma): state 4711 (a code that this provider does not know), 0 of 0 frames done, "
+                "cost 0.41"
+            ),
+        ),
+        (
+            {"taskStatus": 25, "startTime": 1_767_225_600_000, "completedDate": 1_767_225_700_500},
+            "Render 35: FINISHED, 0 of 0 frames done, 100.5 s, cost 0",
+        ),
+    ],
+    ids=["plain", "scene and failed frames", "unknown state", "time"],
+)
+def test_describe_names_render_scene_and_state_once(fields, line):
+    assert describe(read_task({"id": 35, **fields})) == line
