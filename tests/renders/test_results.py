@@ -50,15 +50,15 @@ def test_classify_with_target_states_succeeds_at_them_only():
                 "failedFrames": 1,
             },
             (
-                "Render 35 (sh010.ma): FINISHED_HAS_FAILED (finished, some frames failed), 3 of 4 frames done, "
-                "1 failed, cost 0"
+                "Render 35 (sh010.ma): FINISHED_HAS_FAILED (finished, some frames failed), "
+                "3 of 4 frames done, 1 failed, cost 0"
             ),
         ),
         (
             {"taskStatus": 4711, "sceneName": "/shots/sh010.ma", "renderConsume": 0.41},
             (
-                "Render 35 (sh010.ma): state 4711 (a code that this provider does not know), 0 of 0 frames done, "
-                "cost 0.41"
+                "Render 35 (sh010.ma): state 4711 (a code that this provider does not know), "
+                "0 of 0 frames done, cost 0.41"
             ),
         ),
         (
