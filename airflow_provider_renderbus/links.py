@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
 
@@ -37,17 +35,12 @@ class RenderbusTaskLink(BaseOperatorLink):
         )
 
 
-class ConsoleLinkMixin:
-    """Adds the link to a render's page in the farm's web console to an operator or a sensor."""
+def push_console_url(operator: Any, context: Context, url: str) -> None:
+    """Show the link at once, not only when the Airflow task has ended.
 
-    operator_extra_links: Collection[BaseOperatorLink] = (RenderbusTaskLink(),)
-    console_url: str | None = None
-
-    def push_console_url(self, context: Context, url: str) -> None:
-        """Show the link at once, not only when the Airflow task has ended.
-
-        :param context: context of the Airflow task.
-        :param url: URL of the render's page.
-        """
-        self.console_url = url
-        context["ti"].xcom_push(key=RenderbusTaskLink().xcom_key, value=url)
+    :param operator: operator or sensor with a :class:`RenderbusTaskLink`.
+    :param context: context of the Airflow task.
+    :param url: URL of the render's page.
+    """
+    operator.console_url = url
+    context["ti"].xcom_push(key=RenderbusTaskLink().xcom_key, value=url)

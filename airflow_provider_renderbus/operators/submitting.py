@@ -1,245 +1,364 @@
-"""Submitting a render and seeing it through: what it may cost, what lack of money and failed frames mean."""
+"""Submits a render and waits for its end: carries out the steps that the render's policy decides on."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
-from airflow_provider_renderbus.api.states import Phase, TaskStatus
-from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int
-from airflow_provider_renderbus.operators.waiting import WaitingOperator
-from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
-from airflow_provider_renderbus.renders import submit as steps
+from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int, parse_seconds
+from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, execution_deadline
+from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.polling.worker import (
+    ConditionWorkerPoller,
+    TaskWorkerPoller,
+    default_poll_interval,
+    deferral_timeout,
+)
+from airflow_provider_renderbus.renders import recommit, restart, submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
-from airflow_provider_renderbus.renders.recommit import RECOMMITTABLE, recommit_failed_frames
-from airflow_provider_renderbus.renders.restart import restart, restart_stopped
-from airflow_provider_renderbus.renders.results import FINISHED, Outcome, timed_out
-from airflow_provider_renderbus.task_result import translate_errors
+from airflow_provider_renderbus.renders.failed_frames import list_failed_frames, with_failed_frames
+from airflow_provider_renderbus.renders.policy import (
+    Action,
+    AwaitFunds,
+    AwaitRestart,
+    Check,
+    CheckFrames,
+    CheckFunds,
+    CheckHalted,
+    ConfirmRecommit,
+    Facts,
+    Finish,
+    FullSpeed,
+    KeepWaiting,
+    OnFailedFrames,
+    OnInsufficientFunds,
+    OnTestFramesDone,
+    Pause,
+    Recommit,
+    RenderPolicy,
+    Restart,
+    RestartIfStopped,
+    WaitState,
+)
+from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult
+from airflow_provider_renderbus.task_result import add_asset_event_extra, result_or_raise, translate_errors
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
+from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_renderbus.renders.results import WaitResult
-    from airflow_provider_renderbus.renders.wait_state import Wait
+    from airflow_provider_renderbus.clients.clock import Clock
+    from airflow_provider_renderbus.polling.worker import WorkerPoller
+    from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
-# The templated fields.
-BUDGET = ("max_cost", "min_funds")
-_A_CENT = Decimal("0.01")
-# The states from which a render is made to go on, which costs more.
-_GOES_ON_FOR_MONEY = {
-    TaskStatus.FINISHED_TEST,
-    TaskStatus.ARREARAGE_STOP,
-    TaskStatus.FINISHED_HAS_FAILED,
-    TaskStatus.FAILED,
-}
-_ENDS = {state for state in TaskStatus if state.phase not in {Phase.ACTIVE, Phase.PAUSED}}
+DEFAULT_TIMEOUT = timedelta(days=7)
+# The templated arguments that limit what a render costs.
+BUDGET_FIELDS = ("max_cost", "min_funds")
 
 
-class RenderingOperator(WaitingOperator):
-    """An operator that submits a render and can see it through.
+class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
+    """An operator that submits a render and can wait for its end.
 
-    :param max_cost: what the render may cost, in the account's currency and over all its layers; one that
-        goes on and has cost more is stopped, and fails without retries (templated).
-    :param min_funds: what the account must be able to spend, or nothing is submitted (templated).
-    :param on_insufficient_funds: "fail" without retries when the money is out, or "wait" for a top-up and go
-        on.
-    :param on_failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
-    :param max_recommits: how often a frame may be rendered again in all, over all tries.
-    :param on_test_frames_done: what to do at the pause after the priority frames (state 40): "wait" until
-        somebody goes on, "succeed", or ask for "full_speed".
-    :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
-    :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
-        ``execution_timeout``, which it does not heed while a task is deferred, counts likewise.
-    :param max_duration: seconds, or a timedelta, that a render may take from its submit, over all tries.
-    :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
-    :param deferrable: whether to wait in the triggerer instead of on a worker.
-    :param renderbus_conn_id: id of the connection (templated).
+    Subclasses document the arguments.
     """
 
-    template_fields = (*WaitingOperator.template_fields, *BUDGET)
-    anew: str
+    template_fields = (*RenderbusOperator.template_fields, *BUDGET_FIELDS)
+    rerender_hint: str
 
     def __init__(
         self,
         *,
-        max_cost: Decimal | float | str | XComArg | None = None,
-        min_funds: Decimal | float | str | XComArg | None = None,
-        on_insufficient_funds: str = "fail",
-        on_failed_frames: str = "fail",
-        max_recommits: int = 1,
-        on_test_frames_done: str = "wait",
+        poll_interval: float | None,
+        timeout: float | timedelta,
+        max_duration: float | timedelta | None,
+        max_cost: Decimal | float | str | XComArg | None,
+        min_funds: Decimal | float | str | XComArg | None,
+        on_insufficient_funds: OnInsufficientFunds,
+        on_failed_frames: OnFailedFrames,
+        max_recommits: int,
+        on_test_frames_done: OnTestFramesDone,
+        cancel_on_kill: bool,
+        deferrable: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.poll_interval = poll_interval
+        self.timeout = _positive_timedelta("timeout", timeout)
         self.max_cost = max_cost
         self.min_funds = min_funds
-        self.on_insufficient_funds = one_of("on_insufficient_funds", on_insufficient_funds, ("fail", "wait"))
-        self.on_failed_frames = one_of("on_failed_frames", on_failed_frames, ("fail", "accept", "recommit"))
-        self.max_recommits = parse_int("max_recommits", max_recommits)
-        self.on_test_frames_done = one_of(
-            "on_test_frames_done", on_test_frames_done, ("wait", "succeed", "full_speed")
+        self.cancel_on_kill = cancel_on_kill
+        self.deferrable = deferrable
+        self.policy = RenderPolicy(
+            on_insufficient_funds=one_of(
+                "on_insufficient_funds", on_insufficient_funds, get_args(OnInsufficientFunds)
+            ),
+            on_failed_frames=one_of("on_failed_frames", on_failed_frames, get_args(OnFailedFrames)),
+            max_recommits=parse_int("max_recommits", max_recommits),
+            on_test_frames_done=one_of(
+                "on_test_frames_done", on_test_frames_done, get_args(OnTestFramesDone)
+            ),
+            max_duration=None if max_duration is None else _positive_timedelta("max_duration", max_duration),
+            rerender_hint=self.rerender_hint,
         )
 
-    def read_connection(self) -> None:
-        """Read the connection, for a process that is being killed cannot look it up any more.
+    def load_connection(self) -> None:
+        """Load the connection, since a process that is being killed cannot.
 
         :raises ValueError: fields of the connection are wrong or missing.
         """
         _ = self.hook.settings
 
-    def check(self) -> None:
-        """Check what is known only when it is rendered.
+    def validate_arguments(self) -> None:
+        """Check the arguments that are known only once templates are rendered.
 
         :raises ValueError: an argument is wrong.
         """
-        self.interval()
-        self._amount("min_funds")
-        budget = self._amount("max_cost")
-        if budget is not None and budget <= 0:
-            raise ValueError(f"max_cost: an amount above 0 is wanted, not {self.max_cost!r}")
+        self._seconds_between_polls()
+        self._decimal_argument("min_funds")
+        max_cost = self._decimal_argument("max_cost")
+        if max_cost is not None and max_cost <= 0:
+            raise ValueError(f"max_cost: must be an amount above 0, got {self.max_cost!r}")
 
-    def submit(self, number: int, producer: str | None, *, may_be_sent: bool) -> None:
-        """Submit a task, for which the account must have the money.
+    def submit(self, render_task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
+        """Submit a render if the account has `min_funds`, and own it from just before.
 
-        :param number: the task's number.
-        :param producer: name of the artist, which comes back in the task's info.
-        :param may_be_sent: whether an earlier try may have sent a submit already.
+        :param render_task_id: id of the render.
+        :param artist: name of the artist.
+        :param may_be_submitted: whether an earlier try may have sent a submit.
         """
-        least = self._amount("min_funds")
-        if least is not None:
-            steps.check_funds(self.hook, least)
-        self.owned_render_task_ids = [number]
+        min_funds = self._decimal_argument("min_funds")
+        if min_funds is not None:
+            submit.check_funds(self.hook, min_funds)
+        self.owned_render_task_ids = [render_task_id]
         try:
-            steps.submit(self.hook, number, producer, may_be_submitted=may_be_sent)
-        except RenderbusError as problem:
-            if not may_be_sent and (isinstance(problem, NotSent) or is_permanent(problem)):
+            submit.submit(self.hook, render_task_id, artist, may_be_submitted=may_be_submitted)
+        except RenderbusError as error:
+            if not may_be_submitted and (isinstance(error, NotSent) or is_permanent(error)):
                 self.owned_render_task_ids = []
             raise
 
-    def see_through(self, context: Context, number: int, *, taken_up: bool) -> dict[str, Any]:
-        """Wait for the end of a render that is submitted, and return its summary.
+    def wait_for_render(self, context: Context, render_task_id: int, *, reattached: bool) -> dict[str, Any]:
+        """Wait for the end of a submitted render, here or deferred, and return its result.
 
         :param context: of the Airflow task.
-        :param number: the task's number.
-        :param taken_up: whether an earlier try began it.
+        :param render_task_id: id of the render.
+        :param reattached: whether an earlier try submitted it, whose stop may still be on its way.
         """
-        return self.wait(context, number, max_cost=self._amount("max_cost"), taken_up=taken_up)
-
-    def succeeds(self, state: TaskStatus) -> bool:
-        """Return whether a state in which a render has come to rest is what was wanted."""
-        return (
-            state in FINISHED
-            or (state is TaskStatus.FINISHED_HAS_FAILED and self.on_failed_frames == "accept")
-            or (state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "succeed")
+        self.owned_render_task_ids = [render_task_id]
+        now = self._clock.now()
+        deadlines = [now + self.timeout.total_seconds()]
+        if self.deferrable:
+            deadlines.append(execution_deadline(self, context, now))
+        max_duration_deadline = None
+        if self.policy.max_duration is not None:
+            with translate_errors(), self.stop_renders_on_error():
+                submitted_at = submit.submit_time(self.hook, render_task_id)
+            max_duration_deadline = submitted_at + self.policy.max_duration.total_seconds()
+            deadlines.append(max_duration_deadline)
+        max_cost = self._decimal_argument("max_cost")
+        wait = WaitState(
+            render_task_id,
+            self._seconds_between_polls(),
+            min(deadlines),
+            max_duration_deadline,
+            ignore_stops_until=now + restart.STALE_STOP_WINDOW if reattached else 0.0,
+            max_cost=None if max_cost is None else str(max_cost),
+            recommit_may_be_pending=reattached,
         )
+        return self._take_steps(context, self._poll_or_defer(context, wait), wait)
 
-    def states(self, wait: Wait) -> tuple[set[TaskStatus], set[TaskStatus] | None]:
-        """Return the states that are waited for, and those that count as failed where not all others do."""
-        wanted = {state for state in TaskStatus if self.succeeds(state)}
-        if self.on_test_frames_done == "full_speed" and not wait.is_after_test:
-            wanted.add(TaskStatus.FINISHED_TEST)
-        return wanted, _ENDS - {TaskStatus.ARREARAGE_STOP} if wait.bears_arrears else None
-
-    def go_on(self, context: Context, event: WaitResult, wait: Wait) -> Wait | None:
-        """Start again, heal, or go on after a pause, as the author wants it."""
-        state = event.state
-        if event.outcome is Outcome.STALE_STOP:
-            restart_stopped(self.hook, [wait.number])
-            return wait
-        if self.is_too_dear(event, wait):
-            return None
-        if state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "full_speed":
-            self.log.info("The priority frames of task %s are done; asking for full speed", wait.number)
-            self.hook.send(calls.full_speed([wait.number]))
-            return replace(wait, is_after_test=True)
-        if state is TaskStatus.ARREARAGE_STOP and self.on_insufficient_funds == "wait":
-            return self._funded(context, wait)
-        if state in RECOMMITTABLE and self.on_failed_frames == "recommit":
-            attempts = self.max_recommits
-            if recommit_failed_frames(
-                self.hook, wait.number, attempts, may_be_pending=wait.recommit_may_be_sent
-            ):
-                return replace(wait, recommit_may_be_sent=False)
-        return None
-
-    def is_too_dear(self, event: WaitResult, wait: Wait) -> bool:
-        """Return whether a render came to a halt and has cost too much to make it go on."""
-        if event.state not in _GOES_ON_FOR_MONEY or self.succeeds(event.state) or wait.max_cost is None:
-            return False
-        return Decimal(event.first_result["cost"]) > Decimal(wait.max_cost)
-
-    def with_way_out(self, event: WaitResult) -> WaitResult:
-        """Return the end of a render with failed frames as one for good: a retry takes the same render up."""
-        if event.outcome is not Outcome.FAILED or event.state not in RECOMMITTABLE:
-            return event
-        way_out = (
-            # Before 3.3 a clear of what counts as a success renders anew.
-            f"A retry would find it so again, so there is none. To go on with this render, set "
-            f'on_failed_frames to "recommit" (with more max_recommits where they are used up), or on Airflow '
-            f'3.3 to "accept", and clear this task. To render anew, {self.anew}'
-        )
-        return replace(event, outcome=Outcome.FAILED_PERMANENTLY, message=f"{event.message}. {way_out}")
-
-    def funds_came(
+    def execute_complete(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Go on when the trigger has reported the end of waiting for money.
+        """Continue when the trigger has reported the end of the wait.
 
         :param context: of the Airflow task.
         :param event: what the trigger reported.
-        :param wait: what was waited for before the money was out.
+        :param wait: the wait as it was deferred. Airflow's ``dag.test()`` loses it.
         """
-        end, waited = self.resumed(context, event, wait)
-        if waited is None:
-            return self.after(context, end, waited)
-        with translate_errors(), self.stop_renders_on_error():
-            further = self._goes_on_funded(end, waited)
-        if further:
-            return self.wait_for_end(context, further)
-        return self.after(
-            context, timed_out(end.message) if end.outcome is Outcome.SUCCEEDED else end, waited
+        result = WaitResult.from_dict_or_failure(event)
+        return self._take_steps(context, result, self._restore_wait(context, wait))
+
+    def collect_result(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        """Return what the operator returns for a render that has succeeded.
+
+        :param context: of the Airflow task.
+        :param result: the result of the render.
+        """
+        return result
+
+    def _take_steps(
+        self, context: Context, result: WaitResult, wait: WaitState | VersionMismatch | None
+    ) -> dict[str, Any]:
+        """Carry out the steps that follow the end of a wait until one finishes the task."""
+        facts = Facts()
+        while True:
+            step = self.policy.next_step(result, wait, now=self._clock.now(), facts=facts)
+            if isinstance(step, Finish):
+                return self._finish(context, step, wait)
+            with translate_errors(), self.stop_renders_on_error():
+                if isinstance(step, Check):
+                    facts = self._check(step, facts)
+                else:
+                    wait = self._act(step)
+                    result, facts = self._poll_or_defer(context, wait), Facts()
+
+    def _check(self, step: Check, facts: Facts) -> Facts:
+        """Find out what a step asks for."""
+        task_id = step.wait.render_task_id
+        match step:
+            case CheckFunds():
+                profile = self.hook.send(calls.query_user_profile())
+                return replace(
+                    facts, available_funds=profile.available_funds, funds_visible=profile.funds_visible
+                )
+            case CheckFrames():
+                return replace(facts, failed_frames=self.hook.run(list_failed_frames(task_id)))
+            case ConfirmRecommit():
+                arrived = recommit.has_recommit_arrived(self.hook, task_id, step.frames)
+                return replace(facts, recommit_arrived=arrived)
+            case CheckHalted():
+                halted = restart.is_halted(self.hook, task_id, step.states, settle=step.settle)
+                return replace(facts, still_halted=halted)
+            case Pause():
+                self._clock.sleep(max(0.0, step.until - self._clock.now()))
+                return replace(facts, has_paused=True)
+
+    def _act(self, step: Action) -> WaitState:
+        """Do what a step says, and return the wait that follows."""
+        task_id = step.wait.render_task_id
+        match step:
+            case RestartIfStopped():
+                restart.restart_stopped(self.hook, [task_id])
+            case Restart():
+                self.log.info("Render %s: restarting it after a top-up", task_id)
+                restart.restart(self.hook, task_id)
+                return replace(step.wait, last_restarted_at=self._clock.now())
+            case FullSpeed():
+                self.log.info("Render %s: test frames done, requesting full speed", task_id)
+                self.hook.send(calls.full_speed([task_id]))
+            case Recommit():
+                recommit.recommit(self.hook, task_id, step.frames)
+            case AwaitFunds():
+                self.log.warning(
+                    "Render %s: stopped for lack of funds, waiting until %s are available",
+                    task_id,
+                    step.wait.awaited_funds,
+                )
+            case AwaitRestart():
+                self.log.warning(
+                    "Render %s: stopped for lack of funds, and this account's funds are hidden. Waiting "
+                    "until a user restarts it in the web console after a top-up",
+                    task_id,
+                )
+            case KeepWaiting():
+                pass
+        return step.wait
+
+    def _poll_or_defer(self, context: Context, wait: WaitState) -> WaitResult:
+        """Return how a wait ends, or defer until its trigger reports that."""
+        if self.deferrable:
+            self._defer(context, wait)
+        return self._poller(wait).poll_until(wait.deadline, wait.poll_interval)
+
+    def _defer(self, context: Context, wait: WaitState) -> NoReturn:
+        self.release_renders(context)
+        self.defer(
+            trigger=self._trigger(wait),
+            method_name=self.execute_complete.__name__,
+            kwargs={"wait": asdict(wait)},
+            timeout=deferral_timeout(wait.deadline, self._clock.now()),
         )
 
-    def _funded(self, context: Context, wait: Wait) -> Wait | None:
-        """Wait for a top-up and start the render again; None where none came in time.
+    def _poller(self, wait: WaitState) -> WorkerPoller:
+        if wait.awaited_funds is not None:
+            return ConditionWorkerPoller(self.hook, SufficientFunds(wait.awaited_funds))
+        return TaskWorkerPoller(
+            self.hook,
+            [wait.render_task_id],
+            self.policy.target_states(wait),
+            self.policy.failed_states(wait),
+            ignore_stops_until=wait.ignore_stops_until,
+            max_cost=None if wait.max_cost is None else Decimal(wait.max_cost),
+        )
 
-        What is left may not do for a frame, or be credit that the farm does not count. So a render that has
-        stopped again waits until there is more than there was at this stop or the one before.
-        """
-        profile = self.hook.send(calls.query_user_profile())
-        self.log.warning("Task %s has stopped for lack of money; waiting for a top-up", wait.number)
-        if not profile.funds_visible:
-            self.log.warning("Nobody sees this account's money: start the task on the farm after a top-up")
-            return replace(wait, bears_arrears=True)
-        not_enough = min(profile.available_funds, Decimal(wait.means or 0))
-        enough = SufficientFunds(str(max(not_enough, Decimal(0)) + _A_CENT))
-        wait = replace(wait, means=str(profile.available_funds))
-        if self.deferrable:
-            trigger = RenderbusConditionTrigger(
-                self.renderbus_conn_id, condition_to_dict(enough), wait.interval, wait.deadline
+    def _trigger(self, wait: WaitState) -> RenderbusTrigger:
+        if wait.awaited_funds is not None:
+            condition = condition_to_dict(SufficientFunds(wait.awaited_funds))
+            return RenderbusConditionTrigger(
+                self.renderbus_conn_id, condition, wait.poll_interval, wait.deadline
             )
-            self.wait_in_triggerer(context, trigger, self.funds_came.__name__, wait)
-        return self._goes_on_funded(self.wait_here(ConditionWorkerPoller(self.hook, enough), wait), wait)
+        failed_states = self.policy.failed_states(wait)
+        return RenderbusTaskTrigger(
+            self.renderbus_conn_id,
+            [wait.render_task_id],
+            sorted(self.policy.target_states(wait)),
+            None if failed_states is None else sorted(failed_states),
+            wait.poll_interval,
+            wait.deadline,
+            cancel_on_kill=self.cancel_on_kill,
+            ignore_stops_until=wait.ignore_stops_until,
+            max_cost=wait.max_cost,
+        )
 
-    def _goes_on_funded(self, event: WaitResult, wait: Wait) -> Wait | None:
-        """Start a render again for which money came; somebody may have done so before."""
-        known = steps.find_task(self.hook, wait.number)
-        if known is not None and known.status is not TaskStatus.ARREARAGE_STOP:
-            return wait
-        if event.outcome is not Outcome.SUCCEEDED:
+    def _restore_wait(
+        self, context: Context, stored: dict[str, Any] | None
+    ) -> WaitState | VersionMismatch | None:
+        """Return the wait that was deferred, and own its render again."""
+        if stored is None:
             return None
-        self.hook.clock.sleep(max(0.0, min(wait.started_at + wait.interval, wait.deadline) - time.time()))
-        if time.time() >= wait.deadline:
-            return None
-        self.log.info("%s; starting task %s again", event.message, wait.number)
-        restart(self.hook, wait.number)
-        return replace(wait, started_at=time.time())
+        with translate_errors():
+            try:
+                wait = WaitState.from_dict(stored)
+            except VersionMismatch as error:
+                self.owned_render_task_ids = self.deferred_render_task_ids(context)
+                return error
+            self.push_console_url(context, wait.render_task_id)
+        self.owned_render_task_ids = [wait.render_task_id]
+        return wait
 
-    def _amount(self, name: str) -> Decimal | None:
-        given = getattr(self, name)
-        return None if given is None else parse_decimal(name, given)
+    def _finish(
+        self, context: Context, step: Finish, wait: WaitState | VersionMismatch | None
+    ) -> dict[str, Any]:
+        """Return the result of the render, or fail."""
+        result = step.result
+        with translate_errors():
+            if step.stop == "always":
+                result = self.stop_and_annotate(result)
+            elif step.stop == "if_cancel_on_kill":
+                result = self.stop_if_enabled(result)
+            if step.final_poll and isinstance(wait, WaitState):
+                # Without the other conditions of the wait: a stop is not to be undone now.
+                targets = self.policy.target_states(wait)
+                last_result = TaskWorkerPoller(self.hook, [wait.render_task_id], targets).poll()
+                if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
+                    result = last_result
+            result = with_failed_frames(self.hook, result)
+        returned = self.collect_result(context, result_or_raise(result)[0])
+        add_asset_event_extra(context, self.outlets, returned)
+        return returned
+
+    @property
+    def _clock(self) -> Clock:
+        return self.hook.clock
+
+    def _seconds_between_polls(self) -> float:
+        """Return the poll interval, which must be valid before anything is submitted."""
+        value = default_poll_interval() if self.poll_interval is None else self.poll_interval
+        return parse_seconds("poll_interval", value)
+
+    def _decimal_argument(self, name: str) -> Decimal | None:
+        value = getattr(self, name)
+        return None if value is None else parse_decimal(name, value)
+
+
+def _positive_timedelta(name: str, value: float | timedelta) -> timedelta:
+    """Return a positive time; a render without any would be paid, and stopped at the first poll."""
+    return timedelta(
+        seconds=parse_seconds(name, value.total_seconds() if isinstance(value, timedelta) else value)
+    )

@@ -10,7 +10,6 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.links import ConsoleLinkMixin
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.reattach import is_first_try_after_clear
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.flows import Flow
 
 
-class _TaskActionOperator(ConsoleLinkMixin, RenderbusOperator):
+class _TaskActionOperator(RenderbusOperator):
     """Performs an action on one render or on many."""
 
     template_fields = (*RenderbusOperator.template_fields, "render_task_id")
@@ -51,7 +50,7 @@ class _TaskActionOperator(ConsoleLinkMixin, RenderbusOperator):
             task_ids = validation.parse_task_ids(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
-            self.push_console_url(context, self.hook.console_url(task_ids[0]))
+            self.push_console_url(context, task_ids[0])
             self._run_action(context, task_ids)
         return task_ids
 

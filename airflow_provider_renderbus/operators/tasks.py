@@ -1,34 +1,45 @@
-"""Creating, describing and submitting a render."""
+"""The steps of a render as single Airflow tasks: create, upload task.json, submit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import conf
+
 from airflow_provider_renderbus.api.validation import parse_task_id
-from airflow_provider_renderbus.operators.base import DescribedOperator, RenderbusOperator
-from airflow_provider_renderbus.operators.submitting import RenderingOperator
-from airflow_provider_renderbus.renders import submit as steps
-from airflow_provider_renderbus.renders.restart import restart_stopped
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
+from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
+from airflow_provider_renderbus.renders import restart, submit
 from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+    from decimal import Decimal
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.validation import TaskId
+    from airflow_provider_renderbus.operators.task_files import JsonSource
+    from airflow_provider_renderbus.renders.policy import (
+        OnFailedFrames,
+        OnInsufficientFunds,
+        OnTestFramesDone,
+    )
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):
-    """Create a task number, which costs nothing until it is submitted.
+    """Create a render, which costs nothing until it is submitted.
 
-    :param count: how many numbers (templated).
-    :param priority: priority among the account's own tasks, 50 or 60 (templated).
-    :param labels: labels that the task carries on the farm's web pages (templated).
-    :param artist: name of the person who made the scene (templated).
-    :param clone_original_id: number or alias of the task that is cloned (templated).
+    :param count: how many renders (templated).
+    :param priority: priority among the account's own renders, 50 or 60 (templated).
+    :param labels: labels of the render in the web console (templated).
+    :param artist: name of the artist (templated).
+    :param clone_original_id: id or alias of the render to clone (templated).
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the number, or the list of numbers where `count` is greater than 1.
+    :return: the id of the render, or a list of ids if `count` is greater than 1.
     """
 
     template_fields = (
@@ -39,6 +50,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
         "artist",
         "clone_original_id",
     )
+    operator_extra_links = ()
 
     def __init__(
         self,
@@ -48,9 +60,10 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
         labels: Sequence[str] | XComArg | None = None,
         artist: str | XComArg | None = None,
         clone_original_id: TaskId | XComArg | None = None,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.count = count
         self.priority = priority
         self.labels: Any = labels
@@ -58,9 +71,9 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
         self.clone_original_id: Any = clone_original_id
 
     def execute(self, context: Context) -> int | list[int]:
-        """Create the numbers."""
+        """Create the renders."""
         with translate_errors():
-            numbers = steps.create_tasks(
+            task_ids = submit.create_tasks(
                 self.hook,
                 self.count,
                 priority=self.priority,
@@ -68,75 +81,103 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
                 artist=self.artist,
                 clone_original_id=self.clone_original_id,
             )
-        return numbers[0] if len(numbers) == 1 else list(numbers)
+        return task_ids[0] if len(task_ids) == 1 else list(task_ids)
 
 
-class RenderbusUploadTaskJsonOperator(DescribedOperator):
+class RenderbusUploadTaskJsonOperator(RenderbusOperator):
     """Upload the files that describe a render, before it is submitted.
 
-    All are checked before anything is sent. What is missing or of a wrong type fails, so does a finding in
-    tips.json that the farm enforces; what is merely unusual is a warning in the log. Into task.json go the
-    task's number, the account's user and the connection's platform, and project and machines where they are
-    named.
+    All files are checked before anything is sent. A missing field, a wrong type, or a problem in tips.json
+    that the farm blocks fails the task; unusual values are logged as warnings. The id of the render, the
+    account's user and the connection's platform are written into task.json, with project and hardware if they
+    are given.
 
-    :param render_task_id: number or alias of the task (templated).
+    :param render_task_id: id or alias of the render (templated).
     :param task_json: describes the render; a mapping, JSON text, or a path ending in ``.json`` (templated).
-    :param upload_json: lists the assets, given likewise (templated).
-    :param asset_json: what an analysis found of assets, given likewise (templated).
-    :param tips_json: what an analysis found wrong, given likewise (templated).
+    :param upload_json: lists the assets, as a mapping, JSON text or path (templated).
+    :param asset_json: the assets that an analysis found, as a mapping, JSON text or path (templated).
+    :param tips_json: the problems that an analysis found, as a mapping, JSON text or path (templated).
     :param project_name: a project of the account (templated).
-    :param hardware: the kind of machine to render on, by as much of model ("Default"), ram in GB (64) and
-        gpu_num (2) as tells it from all others (templated).
+    :param hardware: the hardware to render on: as many of model ("Default"), ram in GB (64) and gpu_num (2)
+        as identify it (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: the size of each uploaded file in bytes, by its name.
     """
 
-    template_fields = (*DescribedOperator.template_fields, "render_task_id")
+    template_fields = (
+        *RenderbusOperator.template_fields,
+        *FILE_ARGUMENTS,
+        "project_name",
+        "hardware",
+        "render_task_id",
+    )
+    template_fields_renderers = dict.fromkeys(FILE_ARGUMENTS, "json")
+    operator_extra_links = ()
 
-    def __init__(self, *, render_task_id: TaskId | XComArg, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        render_task_id: TaskId | XComArg,
+        task_json: JsonSource | XComArg,
+        upload_json: JsonSource | XComArg | None = None,
+        asset_json: JsonSource | XComArg | None = None,
+        tips_json: JsonSource | XComArg | None = None,
+        project_name: str | XComArg | None = None,
+        hardware: Mapping[str, Any] | XComArg | None = None,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.render_task_id = render_task_id
+        self.task_json = task_json
+        self.upload_json = upload_json
+        self.asset_json = asset_json
+        self.tips_json = tips_json
+        self.project_name: Any = project_name
+        self.hardware: Any = hardware
 
     def execute(self, context: Context) -> dict[str, int]:
         """Check, complete and upload the files."""
         with translate_errors():
-            number = parse_task_id("render_task_id", self.render_task_id)
-            return self.description().upload(self.hook, number)
+            task_id = parse_task_id("render_task_id", self.render_task_id)
+            sources = {name: getattr(self, name) for name in FILE_ARGUMENTS}
+            return TaskFiles.load(sources, self.project_name, self.hardware).upload(self.hook, task_id)
 
 
-class RenderbusSubmitTaskOperator(RenderingOperator):
-    """Submit a task, which starts to spend money; wait for its end where asked to.
+class RenderbusSubmitTaskOperator(SubmittingOperator):
+    """Submit a render, which starts to cost money, and optionally wait for its end.
 
-    A task that is already submitted, e.g. by an earlier try of this Airflow task, is never submitted again
-    but taken up; to render anew, clear the task that creates the number too. A later try starts a render
-    again that was stopped, unless it neither waits nor has `cancel_on_kill`.
+    A render that is already submitted, e.g. by an earlier try of this Airflow task, is never submitted again;
+    the task reattaches to it. To render anew, clear the task that creates the render too. A retry restarts a
+    render that was stopped, unless it neither waits nor has `cancel_on_kill`.
 
-    :param render_task_id: number or alias of the task (templated).
-    :param artist: name of the person who made the scene, which comes back in the task's info (templated).
-    :param wait_for_completion: whether to wait until the task has finished.
-    :param poll_interval: seconds between two looks; ``[renderbus] poll_interval`` where it is left out.
-    :param timeout: seconds, or a timedelta, that a try waits for the end at most. Airflow's
-        ``execution_timeout``, which it does not heed while a task is deferred, counts likewise.
-    :param max_duration: seconds, or a timedelta, that a render may take from its submit, over all tries.
-    :param max_cost: what the render may cost, in the account's currency and over all its layers; one that
-        goes on and has cost more is stopped, and fails without retries (templated).
-    :param min_funds: what the account must be able to spend, or nothing is submitted (templated).
-    :param on_insufficient_funds: "fail" without retries when the money is out, or "wait" for a top-up and go
-        on.
-    :param on_failed_frames: what to do when frames have failed: "fail", "accept" it, or "recommit" them.
-    :param max_recommits: how often a frame may be rendered again in all, over all tries.
-    :param on_test_frames_done: what to do at the pause after the priority frames (state 40): "wait" until
-        somebody goes on, "succeed", or ask for "full_speed".
-    :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or its time is over.
+    :param render_task_id: id or alias of the render (templated).
+    :param artist: name of the artist, which the farm returns with the render (templated).
+    :param wait_for_completion: whether to wait until the render has finished.
+    :param poll_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
+    :param timeout: how long a try waits for the end, in seconds or as a timedelta. Airflow's
+        ``execution_timeout``, which Airflow 3 does not enforce while a task is deferred, limits it too.
+    :param max_duration: how long the render may take from its submit, over all tries, in seconds or as a
+        timedelta.
+    :param max_cost: upper limit of the cost over all layers, in the account's currency; a render that exceeds
+        it is stopped, and the task fails without retries (templated).
+    :param min_funds: available funds that the account must have, or nothing is submitted (templated).
+    :param on_insufficient_funds: when the account runs out of funds, "fail" without retries, or "wait" for a
+        top-up and continue.
+    :param on_failed_frames: when frames have failed, "fail", "accept" it, or "recommit" them.
+    :param max_recommits: how often a frame may be recommitted in all, over all tries.
+    :param on_test_frames_done: at the pause after the test frames (state 40), "wait" until a user resumes the
+        render, "succeed", or request "full_speed".
+    :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or times out.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: the number; with `wait_for_completion` a mapping of render_task_id, state, frames, cost,
+    :return: the id; with `wait_for_completion` a mapping of render_task_id, state, frames, cost,
         duration_seconds, output_folders, console_url and failed_frames
         (:func:`airflow_provider_renderbus.renders.results.summary`).
     """
 
-    template_fields = (*RenderingOperator.template_fields, "render_task_id", "artist")
-    anew = "clear the task that creates the number too"
+    template_fields = (*SubmittingOperator.template_fields, "render_task_id", "artist")
+    rerender_hint = "clear the task that creates the render too"
 
     def __init__(
         self,
@@ -144,39 +185,65 @@ class RenderbusSubmitTaskOperator(RenderingOperator):
         render_task_id: TaskId | XComArg,
         artist: str | XComArg | None = None,
         wait_for_completion: bool = False,
+        poll_interval: float | None = None,
+        timeout: float | timedelta = DEFAULT_TIMEOUT,
+        max_duration: float | timedelta | None = None,
+        max_cost: Decimal | float | str | XComArg | None = None,
+        min_funds: Decimal | float | str | XComArg | None = None,
+        on_insufficient_funds: OnInsufficientFunds = "fail",
+        on_failed_frames: OnFailedFrames = "fail",
+        max_recommits: int = 1,
+        on_test_frames_done: OnTestFramesDone = "wait",
+        cancel_on_kill: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            poll_interval=poll_interval,
+            timeout=timeout,
+            max_duration=max_duration,
+            max_cost=max_cost,
+            min_funds=min_funds,
+            on_insufficient_funds=on_insufficient_funds,
+            on_failed_frames=on_failed_frames,
+            max_recommits=max_recommits,
+            on_test_frames_done=on_test_frames_done,
+            cancel_on_kill=cancel_on_kill,
+            deferrable=deferrable,
+            renderbus_conn_id=renderbus_conn_id,
+            **kwargs,
+        )
         self.render_task_id = render_task_id
         self.artist: Any = artist
         self.wait_for_completion = wait_for_completion
 
     def execute(self, context: Context) -> int | dict[str, Any]:
-        """Submit the task, unless it is submitted, and wait where asked to."""
-        is_later_try = context["ti"].try_number > 1
+        """Submit the render unless it is submitted, and wait if requested."""
+        is_retry = context["ti"].try_number > 1
         with translate_errors(), self.stop_renders_on_error():
-            number = parse_task_id("render_task_id", self.render_task_id)
-            self.read_connection()
-            # A try that may have stopped the render is followed by one that answers for it.
-            answers_for_it = is_later_try and (self.wait_for_completion or self.cancel_on_kill)
-            self.owned_render_task_ids = [number] if answers_for_it else []
-            self.check()
-            self.push_console_url(context, self.hook.console_url(number))
-            known = steps.find_task(self.hook, number)
-            submitted = known is not None and known.is_submitted
-            if not submitted and is_later_try:
-                submitted = steps.confirm_submitted(self.hook, number)
-            if not submitted:
-                self.submit(number, self.artist, may_be_sent=is_later_try)
-            elif answers_for_it:
-                restart_stopped(self.hook, [number])
+            task_id = parse_task_id("render_task_id", self.render_task_id)
+            self.load_connection()
+            # A try that may have stopped the render is followed by one that owns it.
+            owns_render = is_retry and (self.wait_for_completion or self.cancel_on_kill)
+            self.owned_render_task_ids = [task_id] if owns_render else []
+            self.validate_arguments()
+            self.push_console_url(context, task_id)
+            task = submit.find_task(self.hook, task_id)
+            is_submitted = task is not None and task.is_submitted
+            if not is_submitted and is_retry:
+                is_submitted = submit.confirm_submitted(self.hook, task_id)
+            if not is_submitted:
+                self.submit(task_id, self.artist, may_be_submitted=is_retry)
+            elif owns_render:
+                restart.restart_stopped(self.hook, [task_id])
             else:
-                self.log.info("Task %s is already submitted", number)
+                self.log.info("Render %s: already submitted", task_id)
         if self.wait_for_completion:
-            return self.see_through(context, number, taken_up=is_later_try)
+            return self.wait_for_render(context, task_id, reattached=is_retry)
         self.release_renders(context)
-        return number
+        return task_id
 
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
-        """Return the number that was submitted."""
+        """Return the id that was submitted."""
         return [parse_task_id("render_task_id", self.render_task_id)]

@@ -10,7 +10,6 @@ from airflow_provider_renderbus.api.validation import parse_task_id
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.links import ConsoleLinkMixin
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.task_result import translate_errors
 
@@ -76,6 +75,7 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
     """
 
     template_fields = (*_TransferOperator.template_fields, "assets")
+    operator_extra_links = ()
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
             return self.file_transfer.upload(self.assets)
 
 
-class RenderbusDownloadFramesOperator(ConsoleLinkMixin, _TransferOperator):
+class RenderbusDownloadFramesOperator(_TransferOperator):
     """Download the frames of all leaves of a render to a folder.
 
     Each file in the folder is complete: it is downloaded to a hidden staging folder in it, and moved when it
@@ -151,11 +151,11 @@ class RenderbusDownloadFramesOperator(ConsoleLinkMixin, _TransferOperator):
         """Download the files."""
         with translate_errors():
             render_task_id = parse_task_id("render_task_id", self.render_task_id)
-            self.push_console_url(context, self.hook.console_url(render_task_id))
+            self.push_console_url(context, render_task_id)
             return self.file_transfer.download(render_task_id, self.folder, self.pattern)
 
 
-class RenderbusListOutputsOperator(ConsoleLinkMixin, RenderbusOperator):
+class RenderbusListOutputsOperator(RenderbusOperator):
     """List the files of all leaves of a render in the output storage, including those in subfolders.
 
     :param render_task_id: id or alias of the render (templated).
@@ -182,7 +182,7 @@ class RenderbusListOutputsOperator(ConsoleLinkMixin, RenderbusOperator):
         """List the files."""
         with translate_errors():
             render_task_id = parse_task_id("render_task_id", self.render_task_id)
-            self.push_console_url(context, self.hook.console_url(render_task_id))
+            self.push_console_url(context, render_task_id)
             files = self.hook.run(flows.list_output_files(render_task_id))
         matching = [file for file in files if fnmatch.fnmatchcase(file.path, self.pattern)]
         self.log.info(

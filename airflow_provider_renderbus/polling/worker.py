@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from airflow_provider_renderbus.renders.results import (
     describe,
     evaluate_task,
     permanent_failure,
+    timed_out,
 )
 
 if TYPE_CHECKING:
@@ -44,14 +44,15 @@ def default_poll_interval() -> float:
     return float(conf.getfloat("renderbus", "poll_interval", fallback=DEFAULT_POLL_INTERVAL))
 
 
-def deferral_timeout(deadline: float) -> timedelta:
+def deferral_timeout(deadline: float, now: float) -> timedelta:
     """Return the time-out of a deferral whose trigger waits until a deadline.
 
     The trigger's own result is lost if Airflow's time-out comes first, so it comes ten minutes later.
 
     :param deadline: in seconds since 1970.
+    :param now: in seconds since 1970.
     """
-    return timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_MARGIN
+    return timedelta(seconds=max(0.0, deadline - now)) + _DEFERRAL_MARGIN
 
 
 class WorkerPoller(ABC):
@@ -82,6 +83,20 @@ class WorkerPoller(ABC):
         self._errors.on_success()
         if result is not None and not self._keeps_state:
             log.info(result.message)
+        return result
+
+    def poll_until(self, deadline: float, poll_interval: float) -> WaitResult:
+        """Poll until the wait has ended or a deadline, in seconds since 1970, has passed.
+
+        :param deadline: when to stop polling.
+        :param poll_interval: seconds between polls.
+        """
+        clock = self._hook.clock
+        while (result := self.poll()) is None:
+            remaining = deadline - clock.now()
+            if remaining <= 0:
+                return timed_out(self.last_status)
+            clock.sleep(min(poll_interval, remaining))
         return result
 
     def _poll_refreshing_key(self) -> WaitResult | None:
@@ -158,7 +173,7 @@ class TaskWorkerPoller(WorkerPoller):
                 tasks[task_id],
                 self._target_states,
                 self._failed_states,
-                ignore_stops=time.time() < self._ignore_stops_until,
+                ignore_stops=self._hook.clock.now() < self._ignore_stops_until,
                 max_cost=self._max_cost,
             )
             if result is None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
-from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
+from airflow_provider_renderbus.api.states import FrameStatus
 from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_failed_frames
 from airflow_provider_renderbus.renders.restart import wait_until_active
-from airflow_provider_renderbus.renders.submit import CONFIRM_DELAYS, find_task
+from airflow_provider_renderbus.renders.submit import CONFIRM_DELAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,34 +21,42 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The states in which frames can be recommitted.
-RECOMMITTABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
 _IDLE_STATUSES = FAILED_STATUSES | {FrameStatus.DONE, FrameStatus.ABORTED}
 
 
-def recommit_failed_frames(
-    client: RenderClient, task_id: int, max_recommits: int, *, may_be_pending: bool
-) -> bool:
-    """Recommit the failed frames of a render.
+def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> None:
+    """Recommit frames of a render, which costs money, and wait until that shows.
 
     The farm counts the recommits of each frame (``recommitFlag``). That count outlives any process, and
     shows whether a request arrived whose answer was lost.
 
-    :param max_recommits: how often a frame may be recommitted in all.
-    :param may_be_pending: whether an earlier try may have sent such a request.
-    :return: whether frames are being rendered again; False if no frame may be.
+    :param frames: its failed frames, as the farm has listed them.
     :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
     """
-    failed = client.run(list_failed_frames(task_id))
-    if may_be_pending and failed and len(_not_recommitted(client, task_id, failed)) < len(failed):
-        wait_until_active(client, task_id)
-        return True
-    eligible = [frame for frame in failed if frame.recommits < max_recommits]
-    if not eligible:
-        # No frame failed if the whole task failed, or if the failed frames are being rendered again.
-        return not failed and (wait_until_active(client, task_id) or not _has_failed(client, task_id))
-    log.warning("Render %s: recommitting its failed frames %s", task_id, _names(eligible))
-    _recommit(client, task_id, eligible)
+    log.warning("Render %s: recommitting its failed frames %s", task_id, _names(frames))
+    call = calls.recommit_frames(ids=[frame.id for frame in frames])
+    try:
+        client.send(call)
+    except NotSent:
+        raise
+    except RenderbusError as error:
+        if is_permanent(error):
+            raise
+        log.warning("Render %s: no answer to the recommit, checking whether it arrived: %s", task_id, error)
+        # The farm takes all frames of a request or none, though leaves that are read in turn may differ.
+        if len(_not_recommitted(client, task_id, frames)) == len(frames):
+            log.warning("Render %s: frames %s not recommitted, trying again", task_id, _names(frames))
+            client.send(call)
+    wait_until_active(client, task_id)
+
+
+def has_recommit_arrived(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> bool:
+    """Return whether the farm shows, over 30 s, a recommit that an earlier try may have sent.
+
+    :param frames: its failed frames, as the farm has listed them.
+    """
+    if len(_not_recommitted(client, task_id, frames)) == len(frames):
+        return False
     wait_until_active(client, task_id)
     return True
 
@@ -78,22 +86,6 @@ def confirm_recommitted(client: RenderClient, list_frames: Callable[[], Flow[lis
     )
 
 
-def _recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> None:
-    call = calls.recommit_frames(ids=[frame.id for frame in frames])
-    try:
-        client.send(call)
-    except NotSent:
-        raise
-    except RenderbusError as error:
-        if is_permanent(error):
-            raise
-        log.warning("Render %s: no answer to the recommit, checking whether it arrived: %s", task_id, error)
-        # The farm takes all frames of a request or none, though leaves that are read in turn may differ.
-        if len(_not_recommitted(client, task_id, frames)) == len(frames):
-            log.warning("Render %s: frames %s not recommitted, trying again", task_id, _names(frames))
-            client.send(call)
-
-
 def _not_recommitted(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Sequence[Frame]:
     """Return those frames that the farm shows, over 30 s, as failed with the same count of recommits."""
     unchanged = list(frames)
@@ -104,11 +96,6 @@ def _not_recommitted(client: RenderClient, task_id: int, frames: Sequence[Frame]
         if len(unchanged) < len(frames):
             break
     return unchanged
-
-
-def _has_failed(client: RenderClient, task_id: int) -> bool:
-    task = find_task(client, task_id)
-    return task is None or task.status in RECOMMITTABLE
 
 
 def _names(frames: Sequence[Frame]) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.renders.submit import find_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from airflow_provider_renderbus.renders.client import RenderClient
 
@@ -52,3 +53,16 @@ def wait_until_active(client: RenderClient, task_id: int) -> bool:
         if task is not None and not task.is_terminal:
             return True
     return False
+
+
+def is_halted(client: RenderClient, task_id: int, states: Collection[TaskStatus], *, settle: bool) -> bool:
+    """Return whether a render is still in one of the states in which it came to rest.
+
+    A render that the farm does not show counts as halted.
+
+    :param settle: whether to wait up to 17 s for the render to become active.
+    """
+    if settle and wait_until_active(client, task_id):
+        return False
+    task = find_task(client, task_id)
+    return task is None or task.status in states

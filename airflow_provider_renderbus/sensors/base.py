@@ -81,7 +81,7 @@ class RenderbusSensor(BaseSensorOperator):
             trigger=trigger,
             method_name=self.execute_complete.__name__,
             kwargs={"deadline": deadline},
-            timeout=deferral_timeout(deadline),
+            timeout=deferral_timeout(deadline, self.hook.clock.now()),
         )
 
     def poke(self, context: Context) -> PokeReturnValue:

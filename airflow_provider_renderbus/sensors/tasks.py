@@ -10,7 +10,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_renderbus.api.validation import parse_task_ids, parse_task_statuses
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.links import ConsoleLinkMixin
+from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.validation import TaskId
 
 
-class RenderbusTaskSensor(ConsoleLinkMixin, CancelOnKillMixin, RenderbusSensor):
+class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     """Wait until renders have finished; a layered one has finished if all its layers have.
 
     It fails without Airflow's retries if a retry would fail the same way: the render was stopped by a user,
@@ -51,6 +51,7 @@ class RenderbusTaskSensor(ConsoleLinkMixin, CancelOnKillMixin, RenderbusSensor):
     """
 
     template_fields = (*RenderbusSensor.template_fields, "render_task_id", "target_states", "failed_states")
+    operator_extra_links = (RenderbusTaskLink(),)
 
     _ignore_stops_until = 0.0
 
@@ -169,7 +170,7 @@ class RenderbusTaskSensor(ConsoleLinkMixin, CancelOnKillMixin, RenderbusSensor):
 
     def _set_link(self, context: Context) -> None:
         """Link the console page of the render; of a list, that of the first."""
-        self.push_console_url(context, self.hook.console_url(self._task_ids()[0]))
+        push_console_url(self, context, self.hook.console_url(self._task_ids()[0]))
 
     def _is_single(self) -> bool:
         value: Any = self.render_task_id

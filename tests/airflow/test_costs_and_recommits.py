@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.operators.submitting import BUDGET
+from airflow_provider_renderbus.operators.submitting import BUDGET_FIELDS
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import STEP, run_to_completion
@@ -91,7 +91,7 @@ class TestBudgets:
 
     @pytest.mark.parametrize("max_cost", [0, "-5"])
     def test_max_cost_not_positive_submits_nothing(self, rendered, info, max_cost):
-        with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
+        with pytest.raises(AirflowFailException, match="max_cost: must be an amount above 0, got "):
             rendered(max_cost=max_cost)
         assert not info().is_submitted
 
@@ -175,12 +175,16 @@ class TestFundsNotEnough:
     @pytest.mark.parametrize("rendered", ["triggerer"], indirect=True)
     def test_top_up_after_deadline_restarts_nothing(self, rendered, farm, monkeypatch):
         """A worker may resume long after the trigger has seen the top-up."""
-        came = RenderbusSubmitTaskOperator.funds_came
+        complete = RenderbusSubmitTaskOperator.execute_complete
 
-        def comes_late(operator, context, event, wait):
-            return came(operator, context, event, {**wait, "deadline": 0.0})
+        def complete_late(operator, context, event, wait):
+            if wait["awaited_funds"] is not None:
+                wait = {**wait, "deadline": 0.0}
+            return complete(operator, context, event, wait)
 
-        monkeypatch.setattr(RenderbusSubmitTaskOperator, "funds_came", functools.wraps(came)(comes_late))
+        monkeypatch.setattr(
+            RenderbusSubmitTaskOperator, "execute_complete", functools.wraps(complete)(complete_late)
+        )
         with pytest.raises(AirflowException, match="Timed out waiting: Available funds: "):
             rendered(on_insufficient_funds="wait")
         assert not farm.request_counts["start_task"]
@@ -299,14 +303,14 @@ def test_invalid_choice_raises_at_parse_time():
 
 
 def test_document_lists_every_choice():
-    document = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
+    document = (Path(__file__).parents[2] / "docs/costs-and-retries.md").read_text("utf-8")
     table = document.partition("\n## Budgets")[2].partition("\n## ")[0]
     documented, argument = {}, ""
     for name, value in re.findall(r"^\| (?:`(\w+)`)? ?\| (?:`\"(\w+)\"`|an amount) \|", table, re.MULTILINE):
         argument = name or argument
         documented.setdefault(argument, []).append(value)
     amounts = {name for name, values in documented.items() if values == [""]}
-    assert amounts == set(BUDGET)
+    assert amounts == set(BUDGET_FIELDS)
     for name, values in documented.items():
         for value in values:
             RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: value or "5"})

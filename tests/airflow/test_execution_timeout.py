@@ -140,7 +140,7 @@ def test_submit_deferred_by_version_with_other_optional_fields_resumes(submitted
     trigger, kwargs = deferred(submit(submitted))
     farm.advance(3600)
     event = asyncio.run(anext(aiter(trigger.run())))
-    del kwargs["wait"]["bears_arrears"]
+    del kwargs["wait"]["tolerates_insufficient_funds"]
     kwargs["wait"]["mood"] = "good"
     result = submit(submitted).execute_complete(context(), event.payload, **kwargs)
     assert result["state"] == "FINISHED"

@@ -138,7 +138,7 @@ def test_render_cleared_after_successful_pause_renders_again(airflow_task, submi
 
 def test_render_max_cost_not_positive_submits_nothing(airflow_task, submitted_ids):
     for max_cost in ("0", "-5"):
-        with pytest.raises(AirflowFailException, match="max_cost: an amount above 0 is wanted"):
+        with pytest.raises(AirflowFailException, match="max_cost: must be an amount above 0, got "):
             airflow_task.try_once(max_cost=max_cost)
     assert submitted_ids() == []
     assert not airflow_task.farm.request_counts["create_task"]
@@ -164,7 +164,7 @@ class TestFailedFrames:
         return {"renders": [{"fail_frames": "2", "fail_times": 1}]}
 
     def test_render_failed_frames_message_explains_rerender(self, airflow_task, client, submitted_ids):
-        with pytest.raises(AirflowFailException, match="abandon or delete its task on the farm, and clear"):
+        with pytest.raises(AirflowFailException, match="abandon or delete the render on the farm, and clear"):
             airflow_task.try_once()
         (first,) = submitted_ids()
         client.send(calls.abandon_task([first]))
@@ -259,7 +259,7 @@ def test_render_timeout_is_retryable(airflow_task):
     assert airflow_task.try_once()["state"] == TaskStatus.FINISHED.name
 
 
-DOCUMENT = (Path(__file__).parents[2] / "docs/money.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs/costs-and-retries.md").read_text("utf-8")
 
 
 def rows_of_states():
@@ -280,10 +280,10 @@ def test_render_retry_by_state_matches_document(code, action, airflow_task, farm
     restarted, rerendered = requests.get("start_task", 0), len(set(submitted_ids()) - {render_task_id})
     assert (bool(restarted), bool(rerendered)) == {
         "waits for it": (False, False),
-        "starts it again": (True, False),
+        "restarts it": (True, False),
         "returns it": (False, False),
-        "does as when that happens while it waits ([states](states-and-errors.md))": (False, False),
-        "renders anew": (False, True),
+        "does as if it happened while it waits ([below](#the-end-of-a-wait))": (False, False),
+        "starts a new render": (False, True),
     }[action]
 
 

@@ -1,0 +1,387 @@
+"""Decides what happens to a render when a wait for it has ended.
+
+An operator calls :meth:`RenderPolicy.next_step` with the result of a wait, carries out the step, and waits
+again unless the step is :class:`Finish`. If a step asks for a fact, the operator adds it to :class:`Facts`
+and calls again. docs/costs-and-retries.md lists every case in a table, which a test compares with this
+module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.renders.results import (
+    FINISHED,
+    Outcome,
+    VersionMismatch,
+    WaitResult,
+    timed_out,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from airflow_provider_renderbus.api.models.frames import Frame
+
+# The states in which failed frames can be recommitted.
+RECOMMITTABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
+OUT_OF_FUNDS = frozenset({TaskStatus.ARREARAGE_STOP})
+# To resume a render from these states costs more.
+_RESUMING_COSTS = RECOMMITTABLE | OUT_OF_FUNDS | {TaskStatus.FINISHED_TEST}
+_TERMINAL = frozenset(status for status in TaskStatus if status.phase not in {Phase.ACTIVE, Phase.PAUSED})
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class WaitState:
+    """A wait for a render, as Airflow stores it while the task is deferred.
+
+    :param render_task_id: id of the render.
+    :param poll_interval: seconds between polls.
+    :param deadline: when this try stops waiting, in seconds since 1970.
+    :param max_duration_deadline: when the render is past its `max_duration`, or None.
+    :param ignore_stops_until: a stop before this time is a stale one, meant for an earlier try.
+    :param max_cost: upper limit of the cost in the account's currency, as text, or None.
+    :param recommit_may_be_pending: whether an earlier try may have recommitted the failed frames.
+    :param past_test_frames: whether the render was resumed after its test frames.
+    :param tolerates_insufficient_funds: whether a stop for lack of funds is waited out, since the account's
+        funds are hidden.
+    :param funds_at_last_stop: the available funds when the render last stopped for lack of them, as text.
+    :param last_restarted_at: when it was last restarted after a top-up.
+    :param awaited_funds: the available funds that this wait is for, as text; None if it is for the render.
+    """
+
+    render_task_id: int
+    poll_interval: float
+    deadline: float
+    max_duration_deadline: float | None
+    ignore_stops_until: float
+    max_cost: str | None
+    recommit_may_be_pending: bool
+    past_test_frames: bool = False
+    tolerates_insufficient_funds: bool = False
+    funds_at_last_stop: str | None = None
+    last_restarted_at: float = 0.0
+    awaited_funds: str | None = None
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> WaitState:
+        """Read what Airflow stored, perhaps for another version of this provider.
+
+        Fields that only the other version has are ignored; fields that it lacks get their defaults.
+
+        :raises VersionMismatch: a field without default is missing.
+        """
+        missing = [
+            field.name for field in fields(cls) if field.default is MISSING and field.name not in stored
+        ]
+        if missing:
+            raise VersionMismatch(
+                f"the task was deferred by a version of the provider that this one does not know (without "
+                f"{', '.join(missing)})"
+            )
+        return cls(**{field.name: stored[field.name] for field in fields(cls) if field.name in stored})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was found out since the wait ended. None is a fact that was not asked for.
+
+    :param available_funds: of the account, in its currency.
+    :param funds_visible: whether the account shows its funds.
+    :param failed_frames: the failed frames of the render.
+    :param recommit_arrived: whether a recommit of an earlier try shows.
+    :param still_halted: whether the render is still in the state in which it came to rest.
+    :param has_paused: whether the pause before a restart is over.
+    """
+
+    available_funds: Decimal | None = None
+    funds_visible: bool = True
+    failed_frames: tuple[Frame, ...] | None = None
+    recommit_arrived: bool | None = None
+    still_halted: bool | None = None
+    has_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What to do next.
+
+    :param wait: the wait after it.
+    """
+
+    wait: WaitState
+
+
+class KeepWaiting(_Step):
+    """Wait again: the render is active."""
+
+
+class AwaitFunds(_Step):
+    """Wait until the account has the funds that the wait is for."""
+
+
+class AwaitRestart(_Step):
+    """Wait until a user restarts the render after a top-up, since the account's funds are hidden."""
+
+
+class RestartIfStopped(_Step):
+    """Restart the render if it is stopped: the stop was meant for an earlier try."""
+
+
+class Restart(_Step):
+    """Restart the render after a top-up."""
+
+
+class FullSpeed(_Step):
+    """Render the frames after the test frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommit(_Step):
+    """Render failed frames again."""
+
+    frames: tuple[Frame, ...]
+
+
+class CheckFunds(_Step):
+    """Ask for `available_funds` and `funds_visible`."""
+
+
+class CheckFrames(_Step):
+    """Ask for `failed_frames`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmRecommit(_Step):
+    """Ask for `recommit_arrived`, over 30 s."""
+
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckHalted(_Step):
+    """Ask for `still_halted`.
+
+    :param states: the states in which the render came to rest.
+    :param settle: whether to give the farm some seconds to show that the render is active again.
+    """
+
+    states: frozenset[TaskStatus]
+    settle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(_Step):
+    """Sleep until a time, in seconds since 1970, for `has_paused`."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """End the Airflow task.
+
+    :param result: what to return or to fail with; its outcome says whether a retry may follow.
+    :param stop: whether to stop the render: never, always, or if `cancel_on_kill` is on.
+    :param final_poll: whether to poll once more and return the result if the render has succeeded meanwhile.
+    """
+
+    result: WaitResult
+    stop: Literal["never", "if_cancel_on_kill", "always"] = "never"
+    final_poll: bool = False
+
+
+Action: TypeAlias = (
+    KeepWaiting | AwaitFunds | AwaitRestart | RestartIfStopped | Restart | FullSpeed | Recommit
+)
+Check: TypeAlias = CheckFunds | CheckFrames | ConfirmRecommit | CheckHalted | Pause
+Step: TypeAlias = Action | Check | Finish
+
+OnInsufficientFunds: TypeAlias = Literal["fail", "wait"]
+OnFailedFrames: TypeAlias = Literal["fail", "accept", "recommit"]
+OnTestFramesDone: TypeAlias = Literal["wait", "succeed", "full_speed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderPolicy:
+    """What the author of a DAG decided on the ends of a render.
+
+    :param on_insufficient_funds: "fail", or "wait" for a top-up and restart.
+    :param on_failed_frames: "fail", "accept", or "recommit" them.
+    :param max_recommits: how often a frame may be recommitted in all, over all tries.
+    :param on_test_frames_done: at the pause after the test frames, "wait" for a user, "succeed", or request
+        "full_speed".
+    :param max_duration: how long the render may take from its submit, for messages.
+    :param rerender_hint: how a user gets a new render, for messages.
+    """
+
+    on_insufficient_funds: OnInsufficientFunds = "fail"
+    on_failed_frames: OnFailedFrames = "fail"
+    max_recommits: int = 1
+    on_test_frames_done: OnTestFramesDone = "wait"
+    max_duration: timedelta | None = None
+    rerender_hint: str = ""
+
+    def is_success(self, status: TaskStatus | None) -> bool:
+        """Return whether a render that has come to rest in a state is a success."""
+        return (
+            status in FINISHED
+            or (status is TaskStatus.FINISHED_HAS_FAILED and self.on_failed_frames == "accept")
+            or (status is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "succeed")
+        )
+
+    def target_states(self, wait: WaitState) -> frozenset[TaskStatus]:
+        """Return the states to wait for."""
+        targets = frozenset(filter(self.is_success, TaskStatus))
+        if self.on_test_frames_done == "full_speed" and not wait.past_test_frames:
+            return targets | {TaskStatus.FINISHED_TEST}
+        return targets
+
+    def failed_states(self, wait: WaitState) -> frozenset[TaskStatus] | None:
+        """Return the states that count as failed; None for all terminal ones that are no target."""
+        return _TERMINAL - OUT_OF_FUNDS if wait.tolerates_insufficient_funds else None
+
+    def next_step(  # noqa: PLR0911 - the cases of a table
+        self,
+        result: WaitResult,
+        wait: WaitState | VersionMismatch | None,
+        *,
+        now: float,
+        facts: Facts | None = None,
+    ) -> Step:
+        """Return what to do after a wait has ended.
+
+        :param result: how it ended.
+        :param wait: what was waited for; VersionMismatch if another version of this provider stored it, None
+            if Airflow lost it, as ``dag.test()`` does.
+        :param now: seconds since 1970.
+        :param facts: what was found out since.
+        """
+        facts = facts or Facts()
+        if isinstance(wait, VersionMismatch):
+            return Finish(WaitResult(Outcome.FAILED, str(wait)), "if_cancel_on_kill")
+        if wait is None:
+            return self._finish_without_wait(result)
+        if wait.awaited_funds is not None:
+            return self._after_funds(result, wait, now, facts)
+        if result.outcome is Outcome.STALE_STOP:
+            return RestartIfStopped(wait)
+        if self._is_over_budget(result, wait):
+            return self._over_budget(result, wait)
+        if result.state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "full_speed":
+            return FullSpeed(replace(wait, past_test_frames=True))
+        if result.state in OUT_OF_FUNDS and self.on_insufficient_funds == "wait":
+            return self._out_of_funds(wait, facts)
+        if result.state in RECOMMITTABLE and self.on_failed_frames == "recommit":
+            return self._recommit(result, wait, now, facts)
+        return self._finish(result, wait, now)
+
+    def _is_over_budget(self, result: WaitResult, wait: WaitState) -> bool:
+        """Return whether the cost forbids to resume the render, or to let it go on."""
+        if result.outcome is Outcome.OVER_BUDGET:
+            return True
+        if result.state not in _RESUMING_COSTS or self.is_success(result.state) or wait.max_cost is None:
+            return False
+        return Decimal(result.first_result["cost"]) > Decimal(wait.max_cost)
+
+    def _over_budget(self, result: WaitResult, wait: WaitState) -> Finish:
+        if result.outcome is not Outcome.OVER_BUDGET:
+            message = f"{result.message} exceeds max_cost {wait.max_cost}"
+            result = replace(result, outcome=Outcome.OVER_BUDGET, message=message)
+        return Finish(result, "always")
+
+    def _out_of_funds(self, wait: WaitState, facts: Facts) -> Step:
+        """Wait for a top-up.
+
+        The remaining funds may be too low for a frame, or be credit that the farm does not accept. So the
+        first restart needs any funds at all, a later one more than there were at this stop or the one before.
+        """
+        if facts.available_funds is None:
+            return CheckFunds(wait)
+        if not facts.funds_visible:
+            return AwaitRestart(replace(wait, tolerates_insufficient_funds=True))
+        too_low = min(facts.available_funds, Decimal(wait.funds_at_last_stop or 0))
+        return AwaitFunds(
+            replace(
+                wait,
+                funds_at_last_stop=str(facts.available_funds),
+                awaited_funds=str(max(too_low, Decimal(0)) + _CENT),
+            )
+        )
+
+    def _after_funds(self, result: WaitResult, wait: WaitState, now: float, facts: Facts) -> Step:
+        """Restart the render after a top-up, one poll interval after the last restart, unless a user has."""
+        if facts.still_halted is None:
+            return CheckHalted(wait, OUT_OF_FUNDS, settle=False)
+        if not facts.still_halted:
+            return KeepWaiting(replace(wait, awaited_funds=None))
+        if result.outcome is Outcome.SUCCEEDED:
+            earliest = min(wait.last_restarted_at + wait.poll_interval, wait.deadline)
+            if now < earliest and not facts.has_paused:
+                return Pause(wait, earliest)
+            if now < wait.deadline:
+                return Restart(replace(wait, awaited_funds=None))
+            result = timed_out(result.message)
+        return self._finish(result, wait, now)
+
+    def _recommit(  # noqa: PLR0911 - the cases of a table
+        self, result: WaitResult, wait: WaitState, now: float, facts: Facts
+    ) -> Step:
+        """Recommit the failed frames that may be, unless they are being rendered again already.
+
+        The farm counts the recommits of each frame, so that no count is lost with a process.
+        """
+        failed = facts.failed_frames
+        if failed is None:
+            return CheckFrames(wait)
+        resumed = replace(wait, recommit_may_be_pending=False)
+        if failed and wait.recommit_may_be_pending:
+            if facts.recommit_arrived is None:
+                return ConfirmRecommit(wait, failed)
+            if facts.recommit_arrived:
+                return KeepWaiting(resumed)
+        eligible = tuple(frame for frame in failed if frame.recommits < self.max_recommits)
+        if eligible:
+            return Recommit(resumed, eligible)
+        if not failed:
+            # No frame failed if the whole task failed, or if the failed frames are being rendered again.
+            if facts.still_halted is None:
+                return CheckHalted(wait, RECOMMITTABLE, settle=True)
+            if not facts.still_halted:
+                return KeepWaiting(resumed)
+        return self._finish(result, wait, now)
+
+    def _finish(self, result: WaitResult, wait: WaitState, now: float) -> Finish:
+        if result.result is not None:
+            return Finish(self._without_useless_retries(result))
+        if (
+            result.outcome is Outcome.TIMED_OUT
+            and wait.max_duration_deadline
+            and now >= wait.max_duration_deadline
+        ):
+            message = f"{result.message}; max_duration ({self.max_duration}) is over"
+            result = replace(result, outcome=Outcome.FAILED_PERMANENTLY, message=message)
+        return Finish(result, "if_cancel_on_kill", final_poll=True)
+
+    def _finish_without_wait(self, result: WaitResult) -> Finish:
+        if result.outcome is Outcome.SUCCEEDED and result.state is None:
+            message = f"Airflow lost the wait of this deferred task; it ended with: {result.message}"
+            return Finish(WaitResult(Outcome.FAILED, message))
+        return Finish(self._without_useless_retries(result))
+
+    def _without_useless_retries(self, result: WaitResult) -> WaitResult:
+        """Return a permanent failure with a hint if a retry would find the same failed frames."""
+        if result.outcome is not Outcome.FAILED or result.state not in RECOMMITTABLE:
+            return result
+        hint = (
+            # Before Airflow 3.3, clearing a task whose render counts as a success renders again.
+            f"Not retrying: a retry would find the same failed frames. To continue this render, set "
+            f'on_failed_frames to "recommit" (with a higher max_recommits if it is used up) or, on Airflow '
+            f'3.3, to "accept", and clear this task. To render anew, {self.rerender_hint}'
+        )
+        return replace(result, outcome=Outcome.FAILED_PERMANENTLY, message=f"{result.message}. {hint}")

@@ -1,0 +1,394 @@
+"""The policy of a render at each end of a wait, without Airflow, farm or sleep."""
+
+import itertools
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from airflow_provider_renderbus.api.models.frames import Frame
+from airflow_provider_renderbus.api.models.tasks import TaskInfo
+from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
+from airflow_provider_renderbus.renders.policy import (
+    AwaitFunds,
+    AwaitRestart,
+    CheckFrames,
+    CheckFunds,
+    CheckHalted,
+    ConfirmRecommit,
+    Facts,
+    Finish,
+    FullSpeed,
+    KeepWaiting,
+    OnFailedFrames,
+    OnInsufficientFunds,
+    OnTestFramesDone,
+    Pause,
+    Recommit,
+    RenderPolicy,
+    Restart,
+    RestartIfStopped,
+    WaitState,
+)
+from airflow_provider_renderbus.renders.results import (
+    Outcome,
+    VersionMismatch,
+    WaitResult,
+    evaluate_task,
+    permanent_failure,
+    timed_out,
+)
+
+NOW, DEADLINE, MAX_COST = 1000.0, 2000.0, "5"
+WAIT = WaitState(35, 60.0, DEADLINE, None, 0.0, MAX_COST, recommit_may_be_pending=False)
+DOCUMENT = Path(__file__).parents[2] / "docs/costs-and-retries.md"
+ACTIONS = {
+    KeepWaiting: "waits",
+    AwaitFunds: "waits for more funds",
+    AwaitRestart: "waits until a user restarts it",
+    RestartIfStopped: "restarts it if it is stopped, waits",
+    Restart: "restarts it, waits",
+    FullSpeed: "requests full speed, waits",
+    Recommit: "recommits them, waits",
+}
+STOPS = {"never": "", "always": "stops it, ", "if_cancel_on_kill": "stops it if `cancel_on_kill`, "}
+PERMANENT = {Outcome.FAILED_PERMANENTLY, Outcome.OVER_BUDGET}
+
+
+def frame(frame_id, recommits):
+    return Frame(frame_id, str(frame_id), FrameStatus.ERROR, recommits=recommits)
+
+
+FRAMES = {
+    "none": (),
+    "below `max_recommits`": (frame(1, 0), frame(2, 1)),
+    "at `max_recommits`": (frame(2, 1),),
+}
+
+
+def words(step):
+    """Return a step that is no check in the words of the document."""
+    if not isinstance(step, Finish):
+        return ACTIONS[type(step)]
+    if step.result.outcome is Outcome.SUCCEEDED:
+        assert (step.stop, step.final_poll) == ("never", False)
+        return "succeeds"
+    poll = "polls once more, " if step.final_poll else ""
+    fails = "fails without retries" if step.result.outcome in PERMANENT else "fails, may be retried"
+    return STOPS[step.stop] + poll + fails
+
+
+def answers(step):
+    """Yield the possible answers to a check: in words, and as facts."""
+    if isinstance(step, CheckFunds):
+        for visible in (True, False):
+            funds = {"available_funds": Decimal(3), "funds_visible": visible}
+            yield ("funds", "visible" if visible else "hidden"), funds
+    elif isinstance(step, CheckFrames):
+        for name, frames in FRAMES.items():
+            yield ("failed frames", name), {"failed_frames": frames}
+    elif isinstance(step, ConfirmRecommit):
+        for arrived in (True, False):
+            value = "arrived" if arrived else "none"
+            yield ("recommit of the try before", value), {"recommit_arrived": arrived}
+    elif isinstance(step, CheckHalted):
+        for halted in (True, False):
+            yield ("state", "unchanged" if halted else "active"), {"still_halted": halted}
+    else:
+        assert isinstance(step, Pause)
+        until = "until the deadline" if step.until == DEADLINE else "a poll interval after the last restart"
+        yield ("pause", until), {"has_paused": True}
+
+
+@dataclass
+class Case:
+    """The end of a wait under a policy."""
+
+    end: str
+    policy: RenderPolicy
+    result: WaitResult
+    wait: WaitState = WAIT
+    conditions: set[str] = field(default_factory=set)
+    now: float = NOW
+
+    def branches(self, facts=None, asked=(), now=None):
+        """Yield what is asked and what happens then, for every answer to every question."""
+        now = self.now if now is None else now
+        step = self.policy.next_step(self.result, self.wait, now=now, facts=facts)
+        if isinstance(step, (Finish, *ACTIONS)):
+            yield asked, words(step)
+            return
+        assert step.wait == self.wait
+        for answer, values in answers(step):
+            later = step.until if isinstance(step, Pause) else now
+            yield from self.branches(replace(facts or Facts(), **values), (*asked, answer), later)
+
+
+def policies():
+    settings = {
+        "on_insufficient_funds": get_args(OnInsufficientFunds),
+        "on_failed_frames": get_args(OnFailedFrames),
+        "on_test_frames_done": get_args(OnTestFramesDone),
+    }
+    for values in itertools.product(*settings.values()):
+        chosen = dict(zip(settings, values, strict=True))
+        conditions = {f'`{name}="{value}"`' for name, value in chosen.items()}
+        yield RenderPolicy(**chosen, max_duration=timedelta(hours=1)), conditions
+
+
+def ends_in_a_state():
+    """Yield every state of a render, under every policy and every state of the wait."""
+    flags = ("ignores_stops", "reattached", "past_test_frames", "knows_hidden_funds", "is_dear")
+    for (policy, settings), status in itertools.product(policies(), TaskStatus):
+        code = 77 if status is TaskStatus.UNKNOWN else status.value
+        for values in itertools.product((False, True), repeat=len(flags)):
+            flag = dict(zip(flags, values, strict=True))
+            if flag["knows_hidden_funds"] and policy.on_insufficient_funds != "wait":
+                continue
+            if flag["past_test_frames"] and policy.on_test_frames_done != "full_speed":
+                continue
+            wait = replace(
+                WAIT,
+                recommit_may_be_pending=flag["reattached"],
+                past_test_frames=flag["past_test_frames"],
+                tolerates_insufficient_funds=flag["knows_hidden_funds"],
+            )
+            cost = Decimal("5.01" if flag["is_dear"] else 5)
+            result = evaluate_task(
+                TaskInfo(35, code, render_consume=cost),
+                policy.target_states(wait),
+                policy.failed_states(wait),
+                ignore_stops=flag["ignores_stops"],
+                max_cost=Decimal(MAX_COST),
+            )
+            conditions = settings | {
+                words
+                for name, words in (
+                    ("ignores_stops", "in the first minute after a retry has reattached"),
+                    ("reattached", "a retry has reattached"),
+                    ("past_test_frames", "full speed was requested before"),
+                    ("knows_hidden_funds", "the funds are known to be hidden"),
+                    ("is_dear", "cost above `max_cost`"),
+                )
+                if flag[name]
+            }
+            name = "any other code" if status is TaskStatus.UNKNOWN else str(code)
+            yield Case(name, policy, result, wait, conditions)
+
+
+def ends_in_no_state():
+    """Yield the ends of a wait for a render or for funds that tell no state of the render."""
+    funds = WaitResult(Outcome.SUCCEEDED, "funds", {"available_funds": "9", "currency": "RMB"})
+    ends = {
+        "more funds": funds,
+        "the deadline": timed_out("last poll"),
+        "an error that stays": permanent_failure(ValueError("wrong key")),
+        "a result of another version": WaitResult.from_dict_or_failure({"version": 0}),
+    }
+    for (policy, settings), (end, result) in itertools.product(policies(), ends.items()):
+        for awaits_funds, is_over in itertools.product((False, True), repeat=2):
+            if end == "more funds" and not awaits_funds:
+                continue
+            late = replace(WAIT, awaited_funds="3.01" if awaits_funds else None)
+            conditions = settings | ({"waiting for funds"} if awaits_funds else set())
+            if is_over:
+                late = replace(late, max_duration_deadline=DEADLINE)
+                conditions |= {"`max_duration` is over"}
+            yield Case(end, policy, result, late, conditions, now=DEADLINE)
+        if end == "more funds":
+            timely = replace(WAIT, awaited_funds="3.01", max_duration_deadline=DEADLINE)
+            restarted = replace(timely, last_restarted_at=NOW - 59)
+            at_last = replace(timely, last_restarted_at=DEADLINE - 59)
+            conditions = settings | {"waiting for funds", "within the deadline"}
+            yield Case(end, policy, result, timely, conditions, NOW)
+            yield Case(end, policy, result, restarted, conditions, NOW)
+            # The restart would come after the deadline.
+            yield Case(end, policy, result, replace(at_last, max_duration_deadline=None), conditions, NOW)
+
+
+class Row:
+    """A row of the table in the document."""
+
+    def __init__(self, line):
+        self.line = line
+        ends, conditions, checks, self.happens = (cell.strip() for cell in line.strip().strip("|").split("|"))
+        self.ends = set(ends.split(", "))
+        self.conditions = set(conditions.split("; ")) if conditions else set()
+        self.checks = [check.split(": ") for check in checks.split("; ")] if checks else []
+
+    def fits(self, case, asked):
+        if case.end not in self.ends or not self.conditions <= case.conditions:
+            return False
+        known = dict(asked)
+        return all(known.get(name) in self.values(value) for name, value in self.checks)
+
+    @staticmethod
+    def values(value):
+        first, _, last = value.partition(" or ")
+        return {value} if not last else {f"{first} `max_recommits`", last}
+
+
+def table():
+    section = DOCUMENT.read_text("utf-8").partition("\n### The end of a wait\n")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\|.*\|$", section, re.MULTILINE)
+    return [Row(line) for line in lines[2:]]
+
+
+def test_next_step_every_case_is_as_the_first_fitting_row_says():
+    rows, used = table(), Counter()
+    for case in itertools.chain(ends_in_a_state(), ends_in_no_state()):
+        branches = [((), "waits")] if case.result is None else case.branches()
+        for asked, happens in branches:
+            row = next((row for row in rows if row.fits(case, asked)), None)
+            assert row, f"no row for {case}: {asked}, {happens}"
+            assert (row.happens, [name for name, _ in row.checks]) == (
+                happens,
+                [name for name, _ in asked],
+            ), f"{case}: {asked}"
+            used[row.line] += 1
+    assert [row.line for row in rows if not used[row.line]] == []
+
+
+@pytest.mark.parametrize("row", table(), ids=lambda row: row.line)
+def test_next_step_row_of_the_table_names_known_ends_only(row):
+    states = {str(status.value) for status in TaskStatus if status is not TaskStatus.UNKNOWN}
+    others = {"any other code", "more funds", "the deadline", "an error that stays"}
+    assert row.ends <= states | others | {"a result of another version"}
+
+
+def result_in(status, outcome=Outcome.FAILED, cost="1"):
+    return WaitResult(outcome, "Render 35", {"state": status.name, "cost": cost})
+
+
+def next_step(policy, status, wait=WAIT, **facts):
+    return policy.next_step(result_in(status), wait, now=NOW, facts=Facts(**facts))
+
+
+@pytest.mark.parametrize(
+    ("available", "at_last_stop", "awaited"),
+    [
+        ("0", None, "0.01"),
+        ("7", None, "0.01"),
+        ("-3", None, "0.01"),
+        ("7", "4", "4.01"),
+        ("4", "7", "4.01"),
+        ("4", "-7", "0.01"),
+        ("12.345", "12.345", "12.355"),
+    ],
+)
+def test_next_step_out_of_funds_awaits_more_than_at_this_stop_or_the_last(available, at_last_stop, awaited):
+    """The first restart needs any funds at all."""
+    wait = replace(WAIT, funds_at_last_stop=at_last_stop)
+    policy = RenderPolicy(on_insufficient_funds="wait")
+    step = next_step(policy, TaskStatus.ARREARAGE_STOP, wait, available_funds=Decimal(available))
+    assert step == AwaitFunds(replace(wait, funds_at_last_stop=available, awaited_funds=awaited))
+
+
+def test_next_step_hidden_funds_are_tolerated_from_then_on():
+    policy = RenderPolicy(on_insufficient_funds="wait")
+    step = next_step(policy, TaskStatus.ARREARAGE_STOP, available_funds=Decimal(0), funds_visible=False)
+    assert step == AwaitRestart(replace(WAIT, tolerates_insufficient_funds=True))
+    assert TaskStatus.ARREARAGE_STOP not in policy.failed_states(step.wait)
+    assert policy.failed_states(WAIT) is None
+
+
+@pytest.mark.parametrize("halted", [True, False])
+def test_next_step_after_a_top_up_waits_for_the_render_again(halted):
+    wait = replace(WAIT, awaited_funds="1", funds_at_last_stop="0.99", last_restarted_at=NOW - 60)
+    funds = WaitResult(Outcome.SUCCEEDED, "funds", {"available_funds": "1", "currency": "RMB"})
+    step = RenderPolicy().next_step(funds, wait, now=NOW, facts=Facts(still_halted=halted))
+    assert step == (Restart if halted else KeepWaiting)(replace(wait, awaited_funds=None))
+
+
+@pytest.mark.parametrize("max_recommits", [0, 1, 2])
+def test_next_step_recommits_only_frames_below_the_maximum(max_recommits):
+    frames = tuple(frame(recommits, recommits) for recommits in (0, 1, 2))
+    policy = RenderPolicy(on_failed_frames="recommit", max_recommits=max_recommits)
+    wait = replace(WAIT, recommit_may_be_pending=True)
+    facts = {"failed_frames": frames, "recommit_arrived": False}
+    step = next_step(policy, TaskStatus.FINISHED_HAS_FAILED, wait, **facts)
+    if max_recommits:
+        resumed = replace(wait, recommit_may_be_pending=False)
+        assert step == Recommit(resumed, frames[:max_recommits])
+    else:
+        assert step.result.outcome is Outcome.FAILED_PERMANENTLY
+
+
+def test_next_step_confirms_the_recommit_of_the_try_before_only_once():
+    policy = RenderPolicy(on_failed_frames="recommit")
+    wait = replace(WAIT, recommit_may_be_pending=True)
+    frames = (frame(1, 0),)
+    step = next_step(policy, TaskStatus.FAILED, wait, failed_frames=frames)
+    assert step == ConfirmRecommit(wait, frames)
+    step = next_step(policy, TaskStatus.FAILED, wait, failed_frames=frames, recommit_arrived=True)
+    assert step == KeepWaiting(WAIT)
+
+
+def test_next_step_full_speed_is_requested_once():
+    policy = RenderPolicy(on_test_frames_done="full_speed")
+    assert TaskStatus.FINISHED_TEST in policy.target_states(WAIT)
+    step = policy.next_step(result_in(TaskStatus.FINISHED_TEST, Outcome.SUCCEEDED), WAIT, now=NOW)
+    assert step == FullSpeed(replace(WAIT, past_test_frames=True))
+    assert TaskStatus.FINISHED_TEST not in policy.target_states(step.wait)
+
+
+def test_next_step_failed_frames_say_what_a_user_can_do():
+    step = next_step(RenderPolicy(rerender_hint="clear more"), TaskStatus.FINISHED_HAS_FAILED)
+    assert step.result.message.startswith(
+        "Render 35. Not retrying: a retry would find the same failed frames."
+    )
+    assert "max_recommits" in step.result.message
+    assert step.result.message.endswith("To render anew, clear more")
+
+
+def test_next_step_over_budget_names_the_limit_once():
+    for outcome, message in ((Outcome.SUCCEEDED, "Render 35"), (Outcome.OVER_BUDGET, "exceeds max_cost 5")):
+        result = replace(result_in(TaskStatus.FINISHED_TEST, outcome, "6"), message=message)
+        step = RenderPolicy(on_test_frames_done="full_speed").next_step(result, WAIT, now=NOW)
+        assert step.result.message.count("exceeds max_cost 5") == 1
+
+
+def test_next_step_past_max_duration_names_it():
+    wait = replace(WAIT, max_duration_deadline=NOW)
+    step = RenderPolicy(max_duration=timedelta(hours=1)).next_step(timed_out("last poll"), wait, now=NOW)
+    assert step.result.message.endswith("last poll; max_duration (1:00:00) is over")
+
+
+def test_next_step_wait_of_another_version_stops_the_render_and_may_be_retried():
+    for result in (result_in(TaskStatus.FINISHED, Outcome.SUCCEEDED), timed_out(None)):
+        step = RenderPolicy().next_step(result, VersionMismatch("without deadline"), now=NOW)
+        assert words(step) == "stops it if `cancel_on_kill`, fails, may be retried"
+        assert "without deadline" in step.result.message
+
+
+@pytest.mark.parametrize("case", list(ends_in_no_state())[:5], ids=lambda case: case.end)
+def test_next_step_without_a_wait_never_succeeds_without_a_render(case):
+    step = case.policy.next_step(case.result, None, now=NOW)
+    assert (step.stop, step.final_poll) == ("never", False)
+    assert step.result.outcome is not Outcome.SUCCEEDED
+    assert case.result.message in step.result.message
+
+
+def test_next_step_without_a_wait_only_finishes():
+    for case in ends_in_a_state():
+        if case.result is not None:
+            step = case.policy.next_step(case.result, None, now=NOW)
+            assert isinstance(step, Finish)
+            assert (step.stop, step.final_poll) == ("never", False)
+            assert (step.result.outcome is Outcome.SUCCEEDED) is (case.result.outcome is Outcome.SUCCEEDED)
+
+
+class TestWaitState:
+    def test_from_dict_of_a_version_with_more_and_fewer_fields_is_understood(self):
+        stored = {"render_task_id": 35, "poll_interval": 60.0, "deadline": DEADLINE, "mood": "good"}
+        stored |= {"max_duration_deadline": None, "ignore_stops_until": 0.0, "max_cost": MAX_COST}
+        assert WaitState.from_dict({**stored, "recommit_may_be_pending": False}) == WAIT
+
+    def test_from_dict_without_a_needed_field_names_it(self):
+        with pytest.raises(VersionMismatch, match=r"without poll_interval, deadline.*same version"):
+            WaitState.from_dict({"render_task_id": 35})
