@@ -1,4 +1,4 @@
-"""The documents say what is so: tables of states and errors are the code's own."""
+"""Tests of the documentation: tables of states and errors against the code, and links."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from airflow_provider_renderbus.renders.results import Outcome, classify
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs/states-and-errors.md").read_text("utf-8")
-DOES = {
+EFFECTS = {
     None: "waits",
     Outcome.SUCCEEDED: "succeeds",
     Outcome.FAILED: "fails, may be retried",
@@ -21,52 +21,52 @@ DOES = {
 
 def rows(heading):
     section = DOCUMENT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0].partition("Any other code")[0]
-    found = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
-    return [tuple(cell.strip("`") for cell in row.split(" | ")) for row in found[2:]]
+    lines = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
+    return [tuple(cell.strip("`") for cell in line.split(" | ")) for line in lines[2:]]
 
 
-def test_states_of_a_task():
+def test_table_of_task_states_equals_the_code():
     assert rows("States of a task") == [
         (
-            "any other" if state is TaskStatus.UNKNOWN else str(state.value),
-            state.name,
-            row.meaning,
-            DOES[classify(state)],
+            "any other" if status is TaskStatus.UNKNOWN else str(status.value),
+            status.name,
+            info.meaning,
+            EFFECTS[classify(status)],
         )
-        for state, row in TASK_STATUS_INFO.items()
+        for status, info in TASK_STATUS_INFO.items()
     ]
 
 
-def test_states_of_a_frame():
+def test_table_of_frame_states_equals_the_code():
     assert rows("States of a frame") == [
-        (str(state.value), state.name) for state in FrameStatus if state is not FrameStatus.UNKNOWN
+        (str(status.value), status.name) for status in FrameStatus if status is not FrameStatus.UNKNOWN
     ]
 
 
-def numbers(cell):
+def codes_in(cell):
     for part in cell.split(", "):
         first, _, last = part.partition(" to ")
         yield from range(int(first), int(last or first) + 1)
 
 
-def test_codes_of_the_farm():
-    table = rows("What the farm refuses, and what becomes of it")
-    told = {code: row[1:] for row in table for code in numbers(row[0])}
-    assert told.keys() == CODES.keys()
-    for code, known in CODES.items():
+def test_table_of_error_codes_equals_the_code():
+    table = rows("Errors of the farm")
+    documented = {code: row[1:] for row in table for code in codes_in(row[0])}
+    assert documented.keys() == CODES.keys()
+    for code, info in CODES.items():
         error = api_error("call", code, "")
-        does = "fails without retries" if is_permanent(error) else "fails, may be retried"
-        assert told[code] == (
-            known.error.__name__,
-            known.meaning,
-            "is tried again" if error.retryable else does,
+        effect = "fails without retries" if is_permanent(error) else "fails, may be retried"
+        assert documented[code] == (
+            info.error.__name__,
+            info.meaning,
+            "is repeated" if error.retryable else effect,
         )
 
 
 @pytest.mark.parametrize(
     "document", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]), ids=lambda path: path.name
 )
-def test_links_lead_somewhere(document):
+def test_links_of_document_lead_to_existing_targets(document):
     for link in re.findall(r"\]\(([^):]+)\)", document.read_text("utf-8")):
         name, _, anchor = link.partition("#")
         target = document.parent / name if name else document
@@ -75,6 +75,6 @@ def test_links_lead_somewhere(document):
 
 
 def anchors(document):
-    """The anchors that GitHub makes of a document's headings."""
+    """Return the anchors that GitHub generates for a document's headings."""
     headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}

@@ -102,7 +102,7 @@ class ApiError(RenderbusError):
     def __str__(self) -> str:
         info = CODES.get(self.code)
         message = f" ({self.message})" if self.message else ""
-        meaning = info.meaning if info else "a code that this provider does not know"
+        meaning = info.meaning if info else "a code that is not documented"
         return f"{self.call}: the farm responded with code {self.code}{message}: {meaning}."
 
 

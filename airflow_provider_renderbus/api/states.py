@@ -69,18 +69,18 @@ class StatusInfo(NamedTuple):
 
 
 TASK_STATUS_INFO: dict[TaskStatus, StatusInfo] = {
-    TaskStatus.UNKNOWN: StatusInfo(Phase.ACTIVE, 0, "a code that this provider does not know"),
+    TaskStatus.UNKNOWN: StatusInfo(Phase.ACTIVE, 0, "a code that is not documented"),
     TaskStatus.WAITING: StatusInfo(Phase.ACTIVE, 1, "waiting for a machine"),
     TaskStatus.RENDERING: StatusInfo(Phase.ACTIVE, 5, "rendering"),
     TaskStatus.PRE_RENDERING: StatusInfo(Phase.ACTIVE, 4, "preprocessing"),
     TaskStatus.STOP: StatusInfo(Phase.STOPPED, 4, "stopped by the user or an administrator"),
     TaskStatus.USER_STOP: StatusInfo(Phase.STOPPED, 4, "stopped by the user"),
-    TaskStatus.ARREARAGE_STOP: StatusInfo(Phase.STOPPED, 6, "stopped: no money left"),
-    TaskStatus.TIME_OUT_STOP: StatusInfo(Phase.STOPPED, 5, "stopped: over its time limit"),
+    TaskStatus.ARREARAGE_STOP: StatusInfo(Phase.STOPPED, 6, "stopped: out of funds"),
+    TaskStatus.TIME_OUT_STOP: StatusInfo(Phase.STOPPED, 5, "stopped: time limit exceeded"),
     TaskStatus.FINISHED: StatusInfo(Phase.SUCCEEDED, 1, "finished"),
     TaskStatus.FINISHED_HAS_FAILED: StatusInfo(Phase.INCOMPLETE, 3, "finished, some frames failed"),
-    TaskStatus.ABANDON: StatusInfo(Phase.STOPPED, 9, "abandoned, for good"),
-    TaskStatus.FINISHED_TEST: StatusInfo(Phase.PAUSED, 0, "paused: the priority frames are done"),
+    TaskStatus.ABANDON: StatusInfo(Phase.STOPPED, 9, "abandoned, cannot be started again"),
+    TaskStatus.FINISHED_TEST: StatusInfo(Phase.PAUSED, 0, "paused: the test frames are done"),
     TaskStatus.FAILED: StatusInfo(Phase.FAILED, 7, "failed"),
     TaskStatus.ANALYSE: StatusInfo(Phase.ACTIVE, 3, "being analysed"),
     TaskStatus.RENDERING_TASK_SUBMITTING: StatusInfo(Phase.ACTIVE, 2, "being submitted"),

@@ -80,7 +80,7 @@ def get_task(task_id: TaskId) -> Flow[TaskInfo]:
     """Query one task.
 
     :param task_id: id or alias.
-    :raises UnknownTask: the farm does not know the task.
+    :raises UnknownTask: there is no such task on the farm.
     """
     parsed = validation.parse_task_id("task_id", task_id)
     (tasks,) = yield [calls.query_task_info([parsed])]
@@ -94,7 +94,7 @@ def leaf_task_ids(task_id: TaskId) -> Flow[tuple[int, ...]]:
     """Query the ids of a task's leaves; its own id if the task is not layered.
 
     :param task_id: id or alias.
-    :raises UnknownTask: the farm does not know the task.
+    :raises UnknownTask: there is no such task on the farm.
     """
     task = yield from get_task(task_id)
     return tuple(leaf.id for leaf in task.leaves())
@@ -113,7 +113,7 @@ def frame_ids_by_name(
     :param argument: the caller's name of `names`, for error messages.
     :return: ids of the frames by id of their leaf task.
     :raises ValueError: no frame has one of the names.
-    :raises UnknownTask: the farm does not know the task.
+    :raises UnknownTask: there is no such task on the farm.
     """
     unique = list(dict.fromkeys(validation.non_empty_strs(argument, names)))
     if not unique:
@@ -137,7 +137,7 @@ def list_output_files(task_id: TaskId) -> Flow[tuple[OutputFile, ...]]:
 
     :param task_id: id or alias.
     :return: the files without their folders, sorted by path.
-    :raises UnknownTask: the farm does not know the task.
+    :raises UnknownTask: there is no such task on the farm.
     """
     leaf_ids = yield from leaf_task_ids(task_id)
     return (yield from list_leaf_files(leaf_ids))

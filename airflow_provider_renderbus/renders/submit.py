@@ -133,7 +133,7 @@ def confirm_submitted(client: RenderClient, task_id: int) -> bool:
 def is_submitted(client: RenderClient, task_id: int) -> bool:
     """Return whether the farm shows a task as submitted.
 
-    :raises UnknownTask: the farm does not know the task.
+    :raises UnknownTask: there is no such task on the farm.
     """
     task = find_task(client, task_id)
     if task is None:

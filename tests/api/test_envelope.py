@@ -205,7 +205,7 @@ def test_error_pickled_and_unpickled_is_equal(error):
 
 def test_api_error_without_message_and_of_unknown_code_names_call_and_code():
     assert str(ApiError("create_task", 4711, "")) == (
-        "create_task: the farm responded with code 4711: a code that this provider does not know."
+        "create_task: the farm responded with code 4711: a code that is not documented."
     )
 
 
