@@ -1,4 +1,4 @@
-"""Airflow, and renders on the farm to use it on."""
+"""Fixtures for Airflow tests: a client, renders on the farm, and a connection with a transfer command."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.transfer_command import transfer_command
 
 
 @pytest.fixture(autouse=True)
-def _nobody_is_gathered(monkeypatch):
-    """On a real clock no test waits half a second for others to join."""
+def _no_join_window(monkeypatch):
+    """Polls start at once instead of waiting half a second for other tasks to join."""
     monkeypatch.setattr("airflow_provider_renderbus.polling.page_schedule.JOIN_WINDOW", 0.0)
 
 
@@ -46,7 +46,7 @@ def submitted(client, created):
 
 @pytest.fixture
 def hidden_funds(monkeypatch):
-    """An account that does not show what it can spend."""
+    """An account that hides its funds."""
     read = account_models.read_user_profile
     monkeypatch.setattr(
         account_calls, "read_user_profile", lambda data: read({**data, "hideBalance": 1, "rmbbalance": 0})
@@ -65,7 +65,7 @@ def state(client):
 
 @pytest.fixture
 def hook_sleeps(monkeypatch):
-    """Hands every hook a clock that sleeps in another way, and whose deadlines pass only while it sleeps."""
+    """Replaces the sleep of every hook; its clock advances only while it sleeps."""
 
     def hook_sleeps(sleep):
         slept = [0.0]
@@ -80,8 +80,8 @@ def hook_sleeps(monkeypatch):
 
 
 @pytest.fixture
-def no_pause_before_a_stop(monkeypatch, hook_sleeps):
-    """Waits for confirmations without pause, on a worker and in the triggerer."""
+def no_stop_poll_interval(monkeypatch, hook_sleeps):
+    """Confirms stops without a pause between polls, on a worker and in the triggerer."""
     monkeypatch.setattr("airflow_provider_renderbus.polling.batched_stop.STOP_POLL_INTERVAL", 0.0)
     hook_sleeps(lambda seconds: time.sleep(min(seconds, 0.01)))
 
@@ -94,7 +94,7 @@ def command(tmp_path):
 
 @pytest.fixture
 def connect(farm, monkeypatch, tmp_path):
-    """Set up the connection with a transfer command."""
+    """Sets the connection with a transfer command."""
     monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_STATE_FOLDER", str(tmp_path / "transfer_state"))
 
     def connect(command, **extra):

@@ -1,4 +1,4 @@
-"""A finished render tells the DAGs that are scheduled by its Asset what there is."""
+"""A finished render adds its result to the event of its Asset."""
 
 from types import SimpleNamespace
 
@@ -13,22 +13,22 @@ pytestmark = pytest.mark.usefixtures("connection")
 BEAUTY = Asset("renderbus://shots/sh010/beauty")
 
 
-class Events(dict):
-    """Airflow's events of outlets: one for each Asset, which on 3.0 is no key of a dict."""
+class OutletEvents(dict):
+    """Airflow's outlet events: one per Asset, which is not hashable on 3.0."""
 
     def __getitem__(self, asset):
         return self.setdefault(asset.uri, SimpleNamespace(extra={}))
 
 
 @pytest.mark.parametrize("kind", ["operator", "sensor"])
-def test_the_event_holds_number_frames_cost_and_outputs(kind, farm, submitted):
+def test_asset_event_has_id_frames_cost_and_outputs(kind, farm, submitted):
     options = {"task_id": "render", "render_task_id": submitted, "outlets": [BEAUTY]}
     if kind == "operator":
         task = RenderbusSubmitTaskOperator(wait_for_completion=True, **options)
     else:
         task = RenderbusTaskSensor(**options)
     farm.advance(3600)
-    events = Events()
+    events = OutletEvents()
     result = task.execute({**context(), "outlet_events": events})
     (event,) = events.values()
     assert event.extra == {

@@ -1,4 +1,4 @@
-"""The compositing example says so where it does not have what it needs, and where a composite is wrong."""
+"""The compositing task of an example fails on missing frames and on a wrong composite."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def example():
 
 
 @pytest.fixture
-def fetched(example, tmp_path, monkeypatch):
-    """Two frames of each layer, as they are fetched."""
+def downloaded(example, tmp_path, monkeypatch):
+    """Two downloaded frames of each layer."""
     monkeypatch.setattr(example, "FRAMES", 2)
-    outputs = [f"3500000{number}_sh020" for number in range(len(example.LAYERS))]
+    outputs = [f"3500000{index}_sh020" for index in range(len(example.LAYERS))]
     for folder, layer in zip(outputs, example.LAYERS, strict=True):
         (tmp_path / folder).mkdir()
         for frame in (1, 2):
@@ -42,23 +42,23 @@ def context(tmp_path):
     return {"params": {"pictures_folder": str(tmp_path / "pictures")}, "run_id": "manual__1:2"}
 
 
-def test_composites_are_the_beauty_render(example, fetched, context):
-    made = example.composite.function(fetched, **context)
-    assert made["worst"] <= 1
-    assert sorted(path.name for path in Path(made["folder"]).iterdir()) == [
+def test_composite_matches_beauty_render(example, downloaded, context):
+    result = example.composite.function(downloaded, **context)
+    assert result["worst"] <= 1
+    assert sorted(path.name for path in Path(result["folder"]).iterdir()) == [
         "sh020_0001.png",
         "sh020_0002.png",
     ]
 
 
-def test_a_layer_that_lacks_a_frame_is_named(example, fetched, context):
-    Path(fetched["folder"], fetched["output_folders"][3], "sh020_depth_0002.png").unlink()
+def test_composite_missing_frame_fails(example, downloaded, context):
+    Path(downloaded["folder"], downloaded["output_folders"][3], "sh020_depth_0002.png").unlink()
     with pytest.raises(FileNotFoundError, match="frame 2 lacks depth"):
-        example.composite.function(fetched, **context)
+        example.composite.function(downloaded, **context)
 
 
-def test_a_composite_that_is_wrong_fails(example, fetched, context):
-    shadow = Path(fetched["folder"], fetched["output_folders"][2], "sh020_shadow_0002.png")
+def test_composite_wrong_layer_fails(example, downloaded, context):
+    shadow = Path(downloaded["folder"], downloaded["output_folders"][2], "sh020_shadow_0002.png")
     Image.fromarray(np.full((36, 64, 3), 255, np.uint8)).save(shadow)
     with pytest.raises(ValueError, match=r"off by \d+ of 255 from its beauty render, not 1"):
-        example.composite.function(fetched, **context)
+        example.composite.function(downloaded, **context)

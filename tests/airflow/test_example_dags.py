@@ -1,3 +1,5 @@
+"""Every example DAG loads, and has the settings that its description promises."""
+
 from pathlib import Path
 
 import pytest
@@ -6,8 +8,8 @@ from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow_version import LINE, assets_of, load_dags, schedule_of
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
-ASKS_PEOPLE = FOLDER / "approve_test_frames.py"
-TOO_NEW = [ASKS_PEOPLE] if LINE < (3, 1) else []
+APPROVAL = FOLDER / "approve_test_frames.py"
+TOO_NEW = [APPROVAL] if LINE < (3, 1) else []
 EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py") if file not in TOO_NEW)
 
 
@@ -19,12 +21,12 @@ def dags():
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_example_loads_and_knows_nothing_of_the_farm(dags, name):
+def test_example_loads_without_embedded_farm(dags, name):
     assert name in dags
     assert "renderbus.farm" not in (FOLDER / f"{name}.py").read_text("utf-8")
 
 
-def test_no_example_lets_a_killed_wait_render_on(dags):
+def test_example_sensors_cancel_on_kill(dags):
     sensors = [
         task for dag in dags.values() for task in dag.tasks if task.task_type == RenderbusTaskSensor.__name__
     ]
@@ -32,7 +34,7 @@ def test_no_example_lets_a_killed_wait_render_on(dags):
     assert all(sensor.cancel_on_kill for sensor in sensors)
 
 
-def test_the_nightly_render_is_one_run_a_night(dags):
+def test_nightly_render_has_one_active_run_per_night(dags):
     dag = dags["nightly_render"]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert schedule_of(dag) == "0 2 * * *"
@@ -40,14 +42,14 @@ def test_the_nightly_render_is_one_run_a_night(dags):
     assert dag.get_task("render_shot.wait").deferrable
 
 
-def test_a_render_in_passes_schedules_its_compositing(dags):
+def test_render_passes_schedules_compositing(dags):
     (passes,) = dags["render_passes"].get_task("render").outlets
     assert passes.uri == "renderbus://shots/sh010/passes"
     assert [asset.uri for asset in assets_of(dags["composite_on_render"])] == [passes.uri]
 
 
-@pytest.mark.skipif(LINE < (3, 1), reason="older lines ask nobody")
-def test_the_supervisor_decides_between_full_speed_and_giving_up(dags):
-    ask = dags[ASKS_PEOPLE.stem].get_task("approve")
+@pytest.mark.skipif(LINE < (3, 1), reason="older lines have no approval operator")
+def test_approval_branches_to_full_speed_or_give_up(dags):
+    ask = dags[APPROVAL.stem].get_task("approve")
     assert ask.options == ["Approve", "Reject"]
     assert set(ask.options_mapping.values()) == ask.downstream_task_ids == {"full_speed", "give_up"}

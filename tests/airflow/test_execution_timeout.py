@@ -21,7 +21,7 @@ from tests.airflow.context import context
 from tests.airflow.deferring import deferred, submit
 from tests.scenes import make_task_json
 
-pytestmark = pytest.mark.usefixtures("connection", "no_pause_before_a_stop")
+pytestmark = pytest.mark.usefixtures("connection", "no_stop_poll_interval")
 
 
 def test_submit_timeout_stops_render(created, state):

@@ -28,7 +28,7 @@ from tests.airflow.context import TaskInstance, context
 from tests.airflow.deferring import deferred, submit
 from tests.scenes import make_task_json
 
-pytestmark = pytest.mark.usefixtures("connection", "no_pause_before_a_stop")
+pytestmark = pytest.mark.usefixtures("connection", "no_stop_poll_interval")
 CALLS_ON_KILL = hasattr(BaseTrigger, "on_kill")
 
 

@@ -1,3 +1,5 @@
+"""The operators that create, upload and submit a task."""
+
 import json
 from datetime import timedelta
 
@@ -18,30 +20,30 @@ from tests.scenes import make_task_json
 pytestmark = pytest.mark.usefixtures("connection")
 
 
-def info(client, number):
-    return client.send(calls.query_task_info([number]))[number]
+def info(client, render_task_id):
+    return client.send(calls.query_task_info([render_task_id]))[render_task_id]
 
 
-def test_create_returns_the_number(client):
-    number = RenderbusCreateTaskOperator(task_id="create", labels=["nightly"], artist="Ada").execute(
+def test_create_returns_render_task_id(client):
+    render_task_id = RenderbusCreateTaskOperator(task_id="create", labels=["nightly"], artist="Ada").execute(
         context()
     )
-    assert info(client, number).submitted_at is None
+    assert info(client, render_task_id).submitted_at is None
 
 
-def test_create_returns_a_list_where_several_are_wanted():
-    numbers = RenderbusCreateTaskOperator(task_id="create", count=3).execute(context())
-    assert len(set(numbers)) == 3
+def test_create_several_returns_list():
+    render_task_ids = RenderbusCreateTaskOperator(task_id="create", count=3).execute(context())
+    assert len(set(render_task_ids)) == 3
 
 
-def test_wrong_arguments_fail_without_a_retry():
+def test_create_invalid_argument_fails_without_retries():
     with pytest.raises(AirflowFailException, match=r"^priority: must be one of 50, 60"):
         RenderbusCreateTaskOperator(task_id="create", priority=1).execute(context())
 
 
-@pytest.mark.parametrize("given", [make_task_json(), json.dumps(make_task_json())], ids=["mapping", "text"])
-def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client, created, given):
-    upload = RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=created, task_json=given)
+@pytest.mark.parametrize("content", [make_task_json(), json.dumps(make_task_json())], ids=["mapping", "text"])
+def test_upload_task_json_is_completed_and_renders(farm, client, created, content):
+    upload = RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=created, task_json=content)
     sizes = upload.execute(context())
     assert list(sizes) == ["task.json"]
     client.send(calls.submit_task(created))
@@ -50,7 +52,7 @@ def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("content", "message"),
     [
         ("{", "must be JSON"),
         ("[]", "must be a JSON object, got list"),
@@ -58,26 +60,26 @@ def test_upload_fills_in_what_only_the_farm_and_the_connection_know(farm, client
         ({"task_info": []}, r"\$\.task_info: must be an object"),
     ],
 )
-def test_a_wrong_file_fails_without_a_retry(given, message):
+def test_upload_invalid_task_json_fails_without_retries(content, message):
     with pytest.raises(AirflowFailException, match=message):
-        RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=1, task_json=given).execute(
+        RenderbusUploadTaskJsonOperator(task_id="upload", render_task_id=1, task_json=content).execute(
             context()
         )
 
 
-def test_submit_returns_the_number_and_starts_the_render(farm, client, created):
+def test_submit_returns_id_and_starts_render(farm, client, created):
     assert (
         RenderbusSubmitTaskOperator(task_id="submit", render_task_id=str(created)).execute(context())
         == created
     )
-    seen = set()
-    while TaskStatus.FINISHED not in seen:
+    statuses = set()
+    while TaskStatus.FINISHED not in statuses:
         farm.advance(10)
-        seen.add(info(client, created).status)
-    assert TaskStatus.RENDERING in seen
+        statuses.add(info(client, created).status)
+    assert TaskStatus.RENDERING in statuses
 
 
-def test_a_task_that_is_submitted_is_taken_up_and_not_submitted_again(farm, client, submitted):
+def test_submit_submitted_task_reattaches(farm, client, submitted):
     farm.advance(3600)
     cost = info(client, submitted).cost
     assert (
@@ -88,13 +90,13 @@ def test_a_task_that_is_submitted_is_taken_up_and_not_submitted_again(farm, clie
     assert info(client, submitted).cost == cost
 
 
-def test_submit_without_a_task_json_fails_without_a_retry(client):
-    number = client.send(calls.create_task()).ids[0]
+def test_submit_without_task_json_fails_without_retries(client):
+    render_task_id = client.send(calls.create_task()).ids[0]
     with pytest.raises(AirflowFailException, match="the farm responded with code 601"):
-        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number).execute(context())
+        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=render_task_id).execute(context())
 
 
-def test_submit_can_wait_on_the_worker(farm, created, hook_sleeps):
+def test_submit_waits_on_worker_and_returns_result(farm, created, hook_sleeps):
     hook_sleeps(farm.advance)
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=created, wait_for_completion=True, poll_interval=60
@@ -103,7 +105,7 @@ def test_submit_can_wait_on_the_worker(farm, created, hook_sleeps):
     assert (result["render_task_id"], result["state"], result["frames"]["done"]) == (created, "FINISHED", 4)
 
 
-def test_waiting_on_the_worker_ends_at_the_time_out(created):
+def test_submit_wait_on_worker_times_out(created):
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=created, wait_for_completion=True, timeout=1e-6
     )
@@ -111,14 +113,14 @@ def test_waiting_on_the_worker_ends_at_the_time_out(created):
         submit.execute(context())
 
 
-@pytest.mark.parametrize("none", [0, -1, timedelta(0), timedelta(days=-1), "soon"])
+@pytest.mark.parametrize("value", [0, -1, timedelta(0), timedelta(days=-1), "soon"])
 @pytest.mark.parametrize("name", ["timeout", "max_duration"])
-def test_a_time_that_is_none_is_named_when_the_dag_is_parsed(name, none):
+def test_submit_invalid_duration_raises_at_parse_time(name, value):
     with pytest.raises(ValueError, match=f"^{name}: must be a positive number of seconds"):
-        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: none})
+        RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: value})
 
 
-def test_submit_can_wait_in_the_triggerer(created, client, farm):
+def test_submit_waits_in_triggerer_and_returns_result(created, client, farm):
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=created, wait_for_completion=True, deferrable=True, timeout=3600
     )
@@ -133,7 +135,7 @@ def test_submit_can_wait_in_the_triggerer(created, client, farm):
     assert returned == {**result, "console_url": f"http://{farm.address}/task/{created}", "failed_frames": []}
 
 
-def test_what_could_not_be_deferred_is_refused_before_anything_is_submitted(client, created):
+def test_submit_invalid_poll_interval_submits_nothing(client, created):
     submit = RenderbusSubmitTaskOperator(
         task_id="submit",
         render_task_id=created,

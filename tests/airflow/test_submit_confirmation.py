@@ -1,4 +1,4 @@
-"""A submit whose answer is lost is settled by asking: it is never paid twice."""
+"""A submit whose response is lost is verified with the farm and never submitted twice."""
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -11,63 +11,63 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 @pytest.fixture
-def slept(farm, hook_sleeps):
-    """The seconds that were waited, on the farm's clock."""
-    slept = []
+def sleeps(farm, hook_sleeps):
+    """Seconds of all sleeps, which advance the farm's clock."""
+    sleeps = []
 
     def sleep(seconds):
-        slept.append(seconds)
+        sleeps.append(seconds)
         farm.advance(seconds)
 
     hook_sleeps(sleep)
-    return slept
+    return sleeps
 
 
-def submit(number, try_number=1, **options):
-    return RenderbusSubmitTaskOperator(task_id="submit", render_task_id=number, **options).execute(
+def submit(render_task_id, try_number=1, **options):
+    return RenderbusSubmitTaskOperator(task_id="submit", render_task_id=render_task_id, **options).execute(
         context(try_number)
     )
 
 
-def is_submitted(client, number):
-    return client.send(calls.query_task_info([number]))[number].is_submitted
+def is_submitted(client, render_task_id):
+    return client.send(calls.query_task_info([render_task_id]))[render_task_id].is_submitted
 
 
-def state(client, number):
-    return client.send(calls.query_task_info([number]))[number].status.name
+def state(client, render_task_id):
+    return client.send(calls.query_task_info([render_task_id]))[render_task_id].status.name
 
 
-def test_an_answer_that_is_lost_after_the_submit_arrived(farm, client, created, slept):
+def test_submit_lost_response_is_confirmed(farm, client, created, sleeps):
     farm.inject("drop", executes_call=True, calls=["submit_task"], times=1)
     farm.inject("code", code=500, calls=["submit_task"], after=1)
     assert submit(created) == created
     assert is_submitted(client, created)
-    assert sum(slept) == 0
+    assert sum(sleeps) == 0
 
 
-def test_it_is_sent_again_after_three_looks_over_30_s(farm, client, created, slept):
+def test_submit_lost_request_is_sent_again_after_30_s(farm, client, created, sleeps):
     farm.inject("drop", calls=["submit_task"], times=1)
     assert submit(created) == created
     assert is_submitted(client, created)
-    assert sum(slept) == 30
-    assert len(slept) == 3
+    assert sum(sleeps) == 30
+    assert len(sleeps) == 3
 
 
-def test_a_second_submit_that_is_refused_counts_as_the_first(farm, created, slept, caplog):
+def test_submit_repeated_and_refused_counts_as_submitted(farm, created, sleeps, caplog):
     farm.inject("drop", calls=["submit_task"], times=1)
     farm.inject("code", code=400, calls=["submit_task"])
     assert submit(created) == created
     assert "so the first one arrived" in caplog.text
 
 
-def test_a_second_submit_that_lacks_money_is_no_proof_of_the_first(farm, created, slept):
+def test_submit_repeated_without_funds_fails(farm, created, sleeps):
     farm.inject("drop", calls=["submit_task"], times=1)
     farm.inject("code", code=913, calls=["submit_task"])
     with pytest.raises(AirflowFailException, match="913"):
         submit(created)
 
 
-def test_a_second_submit_whose_answer_is_lost_is_settled_too(farm, client, created, slept):
+def test_submit_repeated_lost_response_is_confirmed(farm, client, created, sleeps):
     farm.inject("drop", calls=["submit_task"], times=1)
     farm.inject("drop", executes_call=True, calls=["submit_task"], times=1, after=1)
     farm.inject("code", code=500, calls=["submit_task"], after=2)
@@ -75,26 +75,28 @@ def test_a_second_submit_whose_answer_is_lost_is_settled_too(farm, client, creat
     assert is_submitted(client, created)
 
 
-def test_what_stays_open_is_stopped_and_left_to_another_try(farm, client, created, slept):
+def test_submit_not_confirmed_stops_render_and_is_retryable(farm, client, created, sleeps):
     farm.inject("drop", calls=["submit_task"], times=2)
-    with pytest.raises(AirflowException, match=r"no answer .* is no longer running") as failure:
+    with pytest.raises(AirflowException, match=r"no response .* is no longer running") as raised:
         submit(created)
-    assert not isinstance(failure.value, AirflowFailException)
+    assert not isinstance(raised.value, AirflowFailException)
     assert submit(created, try_number=2) == created
     assert is_submitted(client, created)
 
 
 @pytest.mark.parametrize(
-    ("options", "then"), [({}, "WAITING"), ({"cancel_on_kill": False}, "STOP")], ids=["answers", "does not"]
+    ("options", "expected"),
+    [({}, "WAITING"), ({"cancel_on_kill": False}, "STOP")],
+    ids=["cancel_on_kill", "keep"],
 )
-def test_another_try_starts_again_what_the_one_before_has_stopped(options, then, client, submitted, slept):
-    """Else it would report success on a render that its own kind has stopped."""
+def test_submit_retry_restarts_stopped_render_if_cancel_on_kill(options, expected, client, submitted, sleeps):
+    """Otherwise the retry would report success for a render that an earlier try has stopped."""
     client.send(calls.stop_task([submitted]))
     assert submit(submitted, try_number=2, **options) == submitted
-    assert state(client, submitted) == then
+    assert state(client, submitted) == expected
 
 
-def test_what_was_stopped_because_nobody_could_ask_is_started_again(farm, client, created, slept):
+def test_submit_retry_after_unconfirmed_submit_restarts_render(farm, client, created, sleeps):
     farm.inject("drop", executes_call=True, calls=["submit_task"], times=1)
     farm.inject("code", code=500, calls=["query_task_info"], after=1, times=5)
     with pytest.raises(AirflowException, match="is no longer running"):
@@ -104,19 +106,19 @@ def test_what_was_stopped_because_nobody_could_ask_is_started_again(farm, client
     assert state(client, created) == "WAITING"
 
 
-def test_another_try_takes_time_before_it_sends_what_the_one_before_may_have_sent(created, slept):
+def test_submit_retry_waits_30_s_for_submit_of_earlier_try(created, sleeps):
     assert submit(created, try_number=2) == created
-    assert sum(slept) == 30
+    assert sum(sleeps) == 30
 
 
-def test_a_submit_that_never_left_is_no_riddle(farm, created, slept):
+def test_submit_refused_fails_without_waiting(farm, created, sleeps):
     farm.inject("code", code=913, calls=["submit_task"])
     with pytest.raises(AirflowFailException):
         submit(created)
-    assert slept == []
+    assert sleeps == []
 
 
-def test_a_number_that_is_submitted_is_never_sent_again(client, submitted, slept, farm):
+def test_submit_submitted_task_is_not_submitted_again(client, submitted, sleeps, farm):
     farm.inject("code", code=500, calls=["submit_task"])
     assert submit(submitted) == submitted
     assert submit(submitted, try_number=2) == submitted
