@@ -191,7 +191,7 @@ class SufficientFunds(Condition):
     def evaluate(self, fetched: UserProfile) -> Evaluation:
         """Compare the available funds; hidden funds count as sufficient."""
         funds, currency = fetched.available_funds, fetched.currency
-        message = f"Available funds: {funds} {currency}, waiting for {self.min_funds} {currency}"
+        message = f"The account shows {funds} {currency}, waiting for {self.min_funds} {currency}"
         if not fetched.funds_visible:
             message += f"; {fetched.FUNDS_HIDDEN_NOTE}"
         if fetched.has_less_than(Decimal(self.min_funds)):

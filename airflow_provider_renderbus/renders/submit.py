@@ -87,13 +87,11 @@ def check_funds(client: RenderClient, min_funds: Decimal) -> None:
     :raises ValueError: the available funds are lower.
     """
     profile = client.send(calls.query_user_profile())
-    currency = profile.currency
-    message = (
-        f"Available funds {profile.available_funds} {currency} are below min_funds {min_funds} {currency}"
-    )
+    funds, currency = profile.available_funds, profile.currency
+    message = f"The account shows {funds} {currency}, below min_funds {min_funds} {currency}"
     if profile.has_less_than(min_funds):
         raise ValueError(f"{message}: nothing was submitted, top up the account")
-    if profile.available_funds < min_funds:
+    if funds < min_funds:
         log.warning("%s; %s", message, profile.FUNDS_HIDDEN_NOTE)
 
 

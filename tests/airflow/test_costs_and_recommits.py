@@ -97,7 +97,7 @@ class TestBudgets:
 
     def test_min_funds_not_available_submits_nothing(self, rendered, info):
         with pytest.raises(
-            AirflowFailException, match=r"Available funds 510.* RMB are below min_funds 1000 RMB: nothing was"
+            AirflowFailException, match=r"The account shows 510.* RMB, below min_funds 1000 RMB: nothing was"
         ):
             rendered(min_funds=1000)
         assert not info().is_submitted
@@ -185,7 +185,7 @@ class TestFundsNotEnough:
         monkeypatch.setattr(
             RenderbusSubmitTaskOperator, "execute_complete", functools.wraps(complete)(complete_late)
         )
-        with pytest.raises(AirflowException, match="Timed out waiting: Available funds: "):
+        with pytest.raises(AirflowException, match="Timed out waiting: The account shows "):
             rendered(on_insufficient_funds="wait")
         assert not farm.request_counts["start_task"]
 

@@ -131,7 +131,7 @@ def test_max_cost_exceeded_stops_render_without_retries(runs, suffix):
 
 @each_suffix
 def test_min_funds_not_available_submits_nothing(runs, suffix):
-    assert "are below min_funds 100000 RMB: nothing was submitted" in runs.failure_log(
+    assert "below min_funds 100000 RMB: nothing was submitted" in runs.failure_log(
         f"no_funds.{suffix}", permanently=True
     )
     assert f"no_funds.{suffix}" not in runs.submitted("renderbus_default")
