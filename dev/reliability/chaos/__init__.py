@@ -1,1 +1,1 @@
-"""Renders through random trouble, in virtual time and in one process."""
+"""Renders with random faults, kills and user actions, in virtual time and in one process."""

@@ -1,7 +1,7 @@
-"""Chaos: renders in one process on a clock that is driven by hand, with random faults, kills and people.
+"""Chaos: renders in one process, in virtual time, with random faults, kills and user actions.
 
 A seed repeats a run exactly. ``python -m dev.reliability.chaos.chaos --renders 1000 --seed 1`` exits with 1
-where a render was paid twice, ran on unseen or was reported wrong, and tells its history.
+if a render was paid twice, ran on unnoticed or was reported wrong, and prints its history.
 """
 
 from __future__ import annotations
@@ -12,119 +12,109 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from dev.reliability.chaos.simulation import World
+from dev.reliability.chaos.simulation import Simulation
 
-_RENDERS_A_WORLD = 40
-# What a history shows of what happened to a render.
-_BLOWS = {
-    "troubles on the way": "Trouble(",
+_RENDERS_PER_SIMULATION = 40
+VIOLATIONS = ("paid twice", "running unnoticed", "reported wrong")
+# How a history shows what happened to a render.
+_FAULT_MARKS = {
+    "network faults": "NetworkFault(",
     "SIGKILLs": " SIGKILL,",
     "SIGTERMs": " SIGTERM",
     "triggerers restarted": "the triggerer is restarted",
     "clears": "-> cleared",
-    "stops on the farm": "a person stops",
+    "stops on the farm": "a user stops",
 }
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """A render of which something does not hold.
+class Violation:
+    """A render for which invariants do not hold, with the lines that say so and all that happened to it."""
 
-    :param world: the seed of its world.
-    :param name: its name.
-    :param lines: what does not hold.
-    :param history: all that happened to it.
-    """
-
-    world: str
+    simulation: str
     name: str
     lines: tuple[str, ...]
     history: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Found:
-    """What chaos has found.
+@dataclass
+class ChaosReport:
+    """The result of chaos.
 
-    :param seed: what decided everything.
-    :param renders: how many renders there were.
-    :param tries: how many tries their tasks took.
-    :param blows: how often what happened to them.
-    :param loud: of how many the operator said that it may still be running.
-    :param wrong: the renders of which something does not hold.
-    :param seconds: how much processor time it took.
-    :param digest: of all histories: equal where two runs were.
+    :param seed: decided everything.
+    :param tries: how many tries the renders' tasks took.
+    :param fault_counts: how often what happened to them.
+    :param warned: of how many the operator logged that it may still be running.
+    :param seconds: processor time.
+    :param digest: of all histories: equal if two runs were.
     """
 
     seed: int
-    renders: int
-    tries: int
-    blows: Counter[str]
-    loud: int
-    wrong: tuple[Wrong, ...]
-    seconds: float
-    digest: str
+    renders: int = 0
+    tries: int = 0
+    fault_counts: Counter[str] = field(default_factory=Counter)
+    warned: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    seconds: float = 0.0
+    digest: str = ""
 
-    def count(self, kind: str) -> int:
-        """Return of how many renders something of a kind does not hold."""
-        return sum(any(line.startswith(kind) for line in wrong.lines) for wrong in self.wrong)
+    def summary(self) -> str:
+        """Return for how many renders each kind of invariant does not hold."""
+        counts = (
+            sum(any(line.startswith(kind) for line in each.lines) for each in self.violations)
+            for kind in VIOLATIONS
+        )
+        return ", ".join(f"{count} {kind}" for count, kind in zip(counts, VIOLATIONS, strict=True))
 
 
-def run(renders: int, seed: int, only: int | None = None) -> Found:
-    """Let renders go through chaos.
-
-    :param renders: how many.
-    :param seed: decides everything.
-    :param only: the one world to run of them.
-    """
-    began = time.process_time()
+def run(renders: int, seed: int, only: int | None = None) -> ChaosReport:
+    """Run this many renders, in simulations of which ``only`` chooses one, and check the invariants."""
+    start = time.process_time()
     digest = hashlib.sha256()
-    wrong: list[Wrong] = []
-    blows: Counter[str] = Counter()
-    tries = loud = count = 0
-    for place, first in enumerate(range(0, renders, _RENDERS_A_WORLD)):
+    report = ChaosReport(seed)
+    for place, first in enumerate(range(0, renders, _RENDERS_PER_SIMULATION)):
         if only not in {None, place}:
             continue
         name = f"{seed}/{place}"
         with tempfile.TemporaryDirectory() as folder:
-            world = World(Path(folder) / "farm", name, min(_RENDERS_A_WORLD, renders - first))
-            tasks = world.run()
+            count = min(_RENDERS_PER_SIMULATION, renders - first)
+            tasks = Simulation(Path(folder) / "farm", name, count).run()
         for task in tasks:
             digest.update("\n".join(task.history).encode())
-            tries += task.try_number
-            loud += task.was_loud
+            report.renders += 1
+            report.tries += task.try_number
+            report.warned += task.warned
             for line in task.history:
-                blows.update(blow for blow, sign in _BLOWS.items() if sign in line)
+                report.fault_counts.update(name for name, mark in _FAULT_MARKS.items() if mark in line)
             if task.violations:
-                wrong.append(Wrong(name, task.plan.name, tuple(task.violations), tuple(task.history)))
-        count += len(tasks)
-    seconds = time.process_time() - began
-    return Found(seed, count, tries, blows, loud, tuple(wrong), seconds, digest.hexdigest()[:16])
+                lines, history = tuple(task.violations), tuple(task.history)
+                report.violations.append(Violation(name, task.scenario.name, lines, history))
+    report.seconds = time.process_time() - start
+    report.digest = digest.hexdigest()[:16]
+    return report
 
 
 def main() -> int:
-    """Run it and return the exit status."""
+    """Run chaos and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m dev.reliability.chaos.chaos", description=__doc__)
-    parser.add_argument("--renders", type=int, default=1000, help="how many (%(default)s)")
+    parser.add_argument("--renders", type=int, default=1000, help="number of renders (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="decides everything (%(default)s)")
-    parser.add_argument("--only", type=int, help="run only this world of them")
+    parser.add_argument("--only", type=int, help="run only this simulation of them")
     options = parser.parse_args()
-    found = run(options.renders, options.seed, options.only)
-    for wrong in found.wrong:
-        print(f"world {wrong.world}, render {wrong.name}:", *wrong.history, sep="\n", file=sys.stderr)
-    for wrong in found.wrong:
-        print(f"world {wrong.world}, render {wrong.name}:", *wrong.lines, sep="\n  ", file=sys.stderr)
-    print(", ".join(f"{count} {blow}" for blow, count in found.blows.items()))
-    kinds = ("paid twice", "running unnoticed", "reported wrong")
+    report = run(options.renders, options.seed, options.only)
+    for each in report.violations:
+        print(f"simulation {each.simulation}, render {each.name}:", *each.history, sep="\n", file=sys.stderr)
+    for each in report.violations:
+        print(f"simulation {each.simulation}, render {each.name}:", *each.lines, sep="\n  ", file=sys.stderr)
+    print(", ".join(f"{count} {name}" for name, count in report.fault_counts.items()))
     print(
-        f"seed {found.seed}: {found.renders} renders, {found.tries} tries, {found.loud} said to be running, "
-        f"{found.seconds:.1f} s of processor time, digest {found.digest}:",
-        ", ".join(f"{found.count(kind)} {kind}" for kind in kinds),
+        f"seed {report.seed}: {report.renders} renders, {report.tries} tries, {report.warned} said to be "
+        f"running, {report.seconds:.1f} s of processor time, digest {report.digest}: {report.summary()}"
     )
-    return 1 if found.wrong else 0
+    return 1 if report.violations else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The farm's books, read where the farm writes them, without any of the product's calls."""
+"""The farm's database, read without any of the product's calls."""
 
 from __future__ import annotations
 
@@ -14,53 +14,40 @@ from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus
 if TYPE_CHECKING:
     from pathlib import Path
 
-_TASK = (
-    "id, parent_id, type, state, submitted_at, completed_at, deleted, paid_by_coupon, paid_by_balance, "
-    "frame_counts, first_frame_id"
-)
 _FAILED = {FrameStatus.ERROR, FrameStatus.TIMEOUT}
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame that has begun.
-
-    :param id: its number.
-    :param state: its state.
-    :param recommits: how often it was ordered again.
-    :param failures: how often it has failed.
-    :param cost: what it has cost.
-    """
+    """A frame that has started; ``recommits`` and ``failures`` count how often."""
 
     id: int
-    state: FrameStatus
+    status: FrameStatus
     recommits: int
     failures: int
     cost: Decimal
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has failed and was not ordered again."""
-        return self.state in _FAILED
+        """Whether it has failed and was not recommitted."""
+        return self.status in _FAILED
 
 
 @dataclass(frozen=True)
 class Render:
-    """A number that was submitted, with all its layers.
+    """A task that was submitted, with all its leaves.
 
-    :param number: its number.
-    :param state: of the whole.
-    :param submitted: when it was submitted, seconds since 1970.
-    :param completed: when the last layer ended, or None.
-    :param cost: what it has cost.
-    :param counts: how many frames are in each state.
-    :param frames: the frames that have begun.
+    :param status: the status of the whole.
+    :param submitted_at: seconds since 1970.
+    :param completed_at: when the last leaf ended, or None.
+    :param counts: how many frames have each status.
+    :param frames: the frames that have started.
     """
 
-    number: int
-    state: TaskStatus
-    submitted: float
-    completed: float | None
+    id: int
+    status: TaskStatus
+    submitted_at: float
+    completed_at: float | None
     cost: Decimal
     counts: Counter[int]
     frames: tuple[Frame, ...]
@@ -68,29 +55,26 @@ class Render:
     @property
     def is_active(self) -> bool:
         """Whether it runs, or will."""
-        return self.state.phase is Phase.ACTIVE
+        return self.status.phase is Phase.ACTIVE
 
     def summary(self) -> dict[str, Any]:
-        """Return what the operator's result must tell of it."""
+        """Return what the operator's result must say."""
         return {
-            "render_task_id": self.number,
-            "state": self.state.name,
+            "render_task_id": self.id,
+            "state": self.status.name,
             "cost": str(self.cost),
             "frames": {
                 "total": self.counts.total(),
                 "done": self.counts[FrameStatus.DONE],
-                "failed": sum(self.counts[state] for state in _FAILED),
+                "failed": sum(self.counts[status] for status in _FAILED),
                 "running": self.counts[FrameStatus.STARTED],
                 "aborted": self.counts[FrameStatus.ABORTED],
             },
         }
 
 
-class Books:
-    """The books of a farm, which may be stopped and started meanwhile.
-
-    :param path: of their file.
-    """
+class FarmDatabase:
+    """The database of a farm, which may be stopped and started meanwhile."""
 
     def __init__(self, path: Path) -> None:
         self._sql = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -100,68 +84,63 @@ class Books:
         """Close the file."""
         self._sql.close()
 
-    def name_of(self, number: int) -> str | None:
-        """Return the artist's name that a number was created with."""
-        row = self._sql.execute("SELECT artist FROM tasks WHERE id = ?", (number,)).fetchone()
-        return str(row["artist"]) if row else None
+    def artist_of(self, task_id: int) -> str | None:
+        """Return the artist that a task was created with."""
+        rows = self._rows("SELECT artist FROM tasks WHERE id = ?", task_id)
+        return rows[0]["artist"] if rows else None
 
-    def newest(self, name: str) -> int:
-        """Return the last number that was created with a name, be it submitted or not; 0 for none."""
+    def newest_id(self, artist: str) -> int:
+        """Return the last task that was created with an artist, be it submitted or not; 0 if none."""
         query = "SELECT max(id) AS newest FROM tasks WHERE artist = ? AND parent_id = 0"
-        return self._sql.execute(query, (name,)).fetchone()["newest"] or 0
+        return self._rows(query, artist)[0]["newest"] or 0
 
-    def owner_of_frame(self, frame: int) -> int:
-        """Return the number of the leaf that a frame belongs to."""
+    def leaf_of(self, frame_id: int) -> int:
+        """Return the id of the leaf that a frame belongs to."""
         query = (
-            "SELECT id FROM tasks WHERE first_frame_id <= ? AND first_frame_id > 0 "
-            "ORDER BY first_frame_id DESC LIMIT 1"
+            "SELECT id FROM tasks WHERE first_frame_id BETWEEN 1 AND ? ORDER BY first_frame_id DESC LIMIT 1"
         )
-        return int(self._sql.execute(query, (frame,)).fetchone()["id"])
+        return int(self._rows(query, frame_id)[0]["id"])
 
-    def render(self, number: int) -> Render | None:
-        """Return what became of a number, or None where it was not submitted."""
-        return next(iter(self._renders("id = ?", number)), None)
+    def render(self, task_id: int) -> Render | None:
+        """Return what became of a task, or None if it was not submitted."""
+        return next(iter(self._renders("id = ?", task_id)), None)
 
-    def renders(self, name: str) -> list[Render]:
-        """Return what was submitted of a name, in the order of the numbers."""
-        return self._renders("artist = ?", name)
+    def renders(self, artist: str) -> list[Render]:
+        """Return what was submitted of an artist, in the order of the ids."""
+        return self._renders("artist = ?", artist)
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        return self._sql.execute(query, values).fetchall()
 
     def _renders(self, condition: str, value: Any) -> list[Render]:
-        rows = self._sql.execute(
-            f"SELECT {_TASK} FROM tasks WHERE parent_id = 0 AND submitted_at IS NOT NULL AND {condition} "  # noqa: S608 - no input
-            "ORDER BY id",
-            (value,),
-        ).fetchall()
-        return [self._render(row) for row in rows]
+        query = "SELECT * FROM tasks WHERE parent_id = 0 AND submitted_at IS NOT NULL AND "
+        return [self._render(row) for row in self._rows(f"{query} {condition} ORDER BY id", value)]
 
     def _render(self, row: sqlite3.Row) -> Render:
-        leaves = self._sql.execute(f"SELECT {_TASK} FROM tasks WHERE parent_id = ?", (row["id"],)).fetchall()  # noqa: S608 - no input
-        leaves = leaves or [row]
+        leaves = self._rows("SELECT * FROM tasks WHERE parent_id = ?", row["id"]) or [row]
         counts: Counter[int] = Counter()
+        frames: list[Frame] = []
         for leaf in leaves:
-            counts.update({int(state): count for state, count in json.loads(leaf["frame_counts"]).items()})
+            leaf_counts = {int(status): count for status, count in json.loads(leaf["frame_counts"]).items()}
+            counts.update(leaf_counts)
+            first = leaf["first_frame_id"]
+            query = "SELECT * FROM frames WHERE id >= ? AND id < ?"
+            frames += [
+                Frame(
+                    each["id"], FrameStatus(each["state"]), each["recommits"], each["failures"], _cost(each)
+                )
+                for each in self._rows(query, first, first + sum(leaf_counts.values()))
+            ]
         ends = [leaf["completed_at"] for leaf in leaves]
         return Render(
             row["id"],
             aggregate_status(TaskStatus(leaf["state"]) for leaf in leaves),
             row["submitted_at"] / 1000,
             None if None in ends else max(ends) / 1000,
-            sum((_cost(leaf) for leaf in leaves), Decimal(0)),
+            sum(map(_cost, leaves), Decimal(0)),
             counts,
-            tuple(frame for leaf in leaves for frame in self._frames(leaf)),
+            tuple(frames),
         )
-
-    def _frames(self, leaf: sqlite3.Row) -> list[Frame]:
-        total = sum(json.loads(leaf["frame_counts"]).values())
-        rows = self._sql.execute(
-            "SELECT id, state, recommits, failures, paid_by_coupon, paid_by_balance FROM frames "
-            "WHERE id >= ? AND id < ?",
-            (leaf["first_frame_id"], leaf["first_frame_id"] + total),
-        )
-        return [
-            Frame(row["id"], FrameStatus(row["state"]), row["recommits"], row["failures"], _cost(row))
-            for row in rows
-        ]
 
 
 def _cost(row: sqlite3.Row) -> Decimal:

@@ -1,4 +1,4 @@
-"""What must hold of every render: nothing paid twice, nothing running unnoticed, nothing reported wrong."""
+"""What must hold for every render: nothing paid twice, nothing running unnoticed, nothing reported wrong."""
 
 from __future__ import annotations
 
@@ -13,154 +13,158 @@ from dev.reliability.chaos.scenarios import PRICE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from dev.reliability.chaos.airflow import Task
-    from dev.reliability.chaos.farm_database import Books, Render
-    from dev.reliability.chaos.scenarios import Plan
+    from dev.reliability.chaos.airflow import AirflowTask
+    from dev.reliability.chaos.farm_database import FarmDatabase, Render
+    from dev.reliability.chaos.scenarios import Scenario
 
-# A later try undoes a stop in its first minute, which begins after up to half a minute of settling.
-_FORGIVEN_FOR = 150.0
-# Seconds in which a render can go on to an end after it was given up.
-_MEANWHILE = 60.0
+# A later try undoes a stop in its first minute, which begins after up to half a minute of confirmation.
+_SECONDS_IGNORING_STOPS = 150.0
+# Seconds in which a render can end by itself after it was given up.
+_SECONDS_TO_GIVE_UP = 60.0
 
 
-class Judge:
-    """Holds Airflow's tasks against the farm's books.
+class Invariants:
+    """Compares Airflow's tasks with the farm's database.
 
-    :param books: the farm's.
-    :param task_of: the Airflow task by the name of its render.
+    :param task_of: returns the Airflow task by the name of its render.
     """
 
-    def __init__(self, books: Books, task_of: Callable[[str], Task]) -> None:
-        self._books, self._task_of = books, task_of
+    def __init__(self, database: FarmDatabase, task_of: Callable[[str], AirflowTask]) -> None:
+        self._database, self._task_of = database, task_of
 
-    def arriving(self, call: str, body: Mapping[str, Any]) -> None:
-        """Look at a request that is about to be carried out."""
+    def before_request(self, call: str, body: Mapping[str, Any]) -> None:
+        """Check a request that is about to be executed."""
         match call:
             case "submit_task":
-                self._look_at_submit(int(body["taskId"]))
+                self._check_submit(int(body["taskId"]))
             case "recommit_frames":
-                self._look_at_recommit([int(frame) for frame in body["ids"]])
+                self._check_recommit([int(frame) for frame in body["ids"]])
             case "start_task":
-                for number in body["taskIds"]:
-                    self._look_at_start(int(number))
+                for task_id in body["taskIds"]:
+                    self._check_start(int(task_id))
 
-    def _owner(self, number: int) -> Task:
-        return self._task_of(self._books.name_of(number) or "")
+    def _owner(self, task_id: int) -> AirflowTask:
+        return self._task_of(self._database.artist_of(task_id) or "")
 
-    def _look_at_submit(self, number: int) -> None:
-        task = self._owner(number)
-        if self._books.render(number):
-            task.blame(f"paid twice: {number} is submitted again")
-        for earlier in self._books.renders(task.plan.name):
-            is_over = task.plan.succeeds(earlier.state) and any(
-                moment > earlier.submitted for moment in task.clears
+    def _check_submit(self, task_id: int) -> None:
+        task = self._owner(task_id)
+        if self._database.render(task_id):
+            task.record_violation(f"paid twice: {task_id} is submitted again")
+        for earlier in self._database.renders(task.scenario.name):
+            is_over = task.scenario.succeeds(earlier.status) and any(
+                cleared_at > earlier.submitted_at for cleared_at in task.clears
             )
-            if earlier.number != number and not is_over:
-                task.blame(f"paid twice: {number} is submitted beside {earlier.number}, {earlier.state.name}")
+            if earlier.id != task_id and not is_over:
+                text = f"{task_id} is submitted beside {earlier.id}, {earlier.status.name}"
+                task.record_violation(f"paid twice: {text}")
 
-    def _look_at_recommit(self, ids: list[int]) -> None:
-        number = self._books.owner_of_frame(ids[0])
-        task = self._owner(number)
-        frames = {
-            frame.id: frame for render in self._books.renders(task.plan.name) for frame in render.frames
-        }
+    def _check_recommit(self, ids: list[int]) -> None:
+        task = self._owner(self._database.leaf_of(ids[0]))
+        renders = self._database.renders(task.scenario.name)
+        frames = {frame.id: frame for render in renders for frame in render.frames}
         for frame in ids:
             if not frames[frame].has_failed:
-                task.blame(f"paid twice: frame {frame} is recommitted and is {frames[frame].state.name}")
+                text = f"frame {frame} is recommitted and is {frames[frame].status.name}"
+                task.record_violation(f"paid twice: {text}")
 
-    def _look_at_start(self, number: int) -> None:
-        task = self._owner(number)
-        stopped = max(task.stops, default=0.0)
-        is_persons = task.try_number == 1 or stopped > task.began + _FORGIVEN_FOR
-        if stopped > task.began and is_persons:
-            task.blame(f"reported wrong: {number} is started again after a person has stopped it")
+    def _check_start(self, task_id: int) -> None:
+        task = self._owner(task_id)
+        stopped_at = max(task.stops, default=0.0)
+        is_users = task.try_number == 1 or stopped_at > task.try_started_at + _SECONDS_IGNORING_STOPS
+        if stopped_at > task.try_started_at and is_users:
+            task.record_violation(f"reported wrong: {task_id} is restarted after a user has stopped it")
 
-    def at_the_end(self, task: Task) -> None:
-        """Look at an Airflow task that has just ended by itself."""
-        render = self._books.render(self._books.newest(task.plan.name))
+    def after_task(self, task: AirflowTask) -> None:
+        """Check an Airflow task that has just ended by itself."""
         if task.state == "success":
-            renders = self._books.renders(task.plan.name)
+            renders = self._database.renders(task.scenario.name)
             render = renders[-1] if renders else None
             for line in _wrong_success(task, render):
-                task.blame(f"reported wrong: {line}")
+                task.record_violation(f"reported wrong: {line}")
             if render:
-                task.returned.setdefault(render.number, time.time())
-        elif task.state == "failed" and not _has_cause(task, render):
-            told = f"{render.number} is {render.state.name}" if render else "nothing was submitted"
-            task.blame(f"reported wrong: failed, and {told}: {task.problem!r}")
+                task.returned.setdefault(render.id, time.time())
+            return
+        render = self._database.render(self._database.newest_id(task.scenario.name))
+        if not _has_cause(task, render):
+            text = f"{render.id} is {render.status.name}" if render else "nothing was submitted"
+            task.record_violation(f"reported wrong: failed, and {text}: {task.error!r}")
 
-    def later(self, task: Task) -> None:
-        """Look at an Airflow task that ended a moment ago, when nothing of it may run any more."""
-        for render in self._books.renders(task.plan.name):
+    def after_settling(self, task: AirflowTask) -> None:
+        """Check an Airflow task that ended a moment ago, when nothing of it may run any more."""
+        for render in self._database.renders(task.scenario.name):
             if render.is_active:
-                task.blame(f"running unnoticed: {render.number} is {render.state.name}")
-            for line in _wrong_charges(task.plan, render):
-                task.blame(f"paid twice: {line}")
+                task.record_violation(f"running unnoticed: {render.id} is {render.status.name}")
+            for line in _wrong_charges(task.scenario, render):
+                task.record_violation(f"paid twice: {line}")
 
 
-def _wrong_success(task: Task, render: Render | None) -> Iterator[str]:
+def _wrong_success(task: AirflowTask, render: Render | None) -> Iterator[str]:
     if render is None:
         yield "success, and nothing was submitted"
         return
-    if not task.plan.succeeds(render.state):
-        yield f"success, and {render.number} is {render.state.name}"
-    right = render.summary()
-    told = {name: task.result.get(name) for name in right} if isinstance(task.result, dict) else task.result
-    if isinstance(told, dict) and Decimal(told["cost"]) == Decimal(right["cost"]):
-        told["cost"] = right["cost"]
-    if told != right:
-        yield f"the result is {told}, the books hold {right}"
-    # Without a store, only the first try after a clear can tell that there was one.
-    is_told = task.plan.has_store or task.is_first_since_clear
-    returned = task.returned.get(render.number, math.inf)
-    if task.plan.succeeds(render.state) and is_told and any(moment > returned for moment in task.clears):
-        yield f"cleared after {render.number} was returned, and not rendered anew"
+    if not task.scenario.succeeds(render.status):
+        yield f"success, and {render.id} is {render.status.name}"
+    correct = render.summary()
+    result = task.result
+    if isinstance(result, dict):
+        result = {name: result.get(name) for name in correct}
+        if Decimal(result["cost"]) == Decimal(correct["cost"]):
+            result["cost"] = correct["cost"]
+    if result != correct:
+        yield f"the result is {result}, the database holds {correct}"
+    # Without a store, only the first try after a clear can know that there was one.
+    knows_clears = task.scenario.has_store or task.is_first_try_after_clear
+    returned_at = task.returned.get(render.id, math.inf)
+    is_cleared = any(cleared_at > returned_at for cleared_at in task.clears)
+    if task.scenario.succeeds(render.status) and knows_clears and is_cleared:
+        yield f"cleared after {render.id} was returned, and not rendered again"
 
 
-def _has_cause(task: Task, render: Render | None) -> bool:  # noqa: PLR0911 - a table of states
-    """Tell whether a failure is one that the books, the plan or a person account for."""
-    plan = task.plan
+def _has_cause(task: AirflowTask, render: Render | None) -> bool:  # noqa: PLR0911 - a table of states
+    """Return whether a failure has a cause in the database, the scenario or an action of a user."""
+    scenario = task.scenario
     if render is None:
-        return "min_funds" in plan.options and "min_funds" in str(task.problem)
-    is_given_up = _is_dear(plan, render) or _is_late(task, render)
-    match render.state:
+        return "min_funds" in scenario.options and "min_funds" in str(task.error)
+    is_given_up = _is_over_budget(scenario, render) or _is_late(task, render)
+    match render.status:
         case TaskStatus.FAILED | TaskStatus.ABANDON:
             return True
         case TaskStatus.FINISHED_HAS_FAILED:
-            return is_given_up or _are_beyond_healing(plan, render)
+            return is_given_up or _is_beyond_recommits(scenario, render)
         case TaskStatus.ARREARAGE_STOP:
-            return is_given_up or plan.option("on_insufficient_funds") != "wait"
+            return is_given_up or scenario.option("on_insufficient_funds") != "wait"
         case TaskStatus.STOP:
             return is_given_up or bool(task.stops)
         case TaskStatus.FINISHED:
-            return is_given_up and (render.completed or 0.0) > time.time() - _MEANWHILE
+            return is_given_up and (render.completed_at or 0.0) > time.time() - _SECONDS_TO_GIVE_UP
     return is_given_up
 
 
-def _is_dear(plan: Plan, render: Render) -> bool:
-    most = plan.option("max_cost")
-    return most is not None and render.cost > Decimal(most)
+def _is_over_budget(scenario: Scenario, render: Render) -> bool:
+    max_cost = scenario.option("max_cost")
+    return max_cost is not None and render.cost > Decimal(max_cost)
 
 
-def _is_late(task: Task, render: Render) -> bool:
-    timeout, max_duration = task.plan.option("timeout"), task.plan.option("max_duration")
-    ends = [task.began + timeout] if timeout else []
-    ends += [render.submitted + max_duration] if max_duration else []
-    return time.time() >= min(ends, default=math.inf)
+def _is_late(task: AirflowTask, render: Render) -> bool:
+    timeout, max_duration = task.scenario.option("timeout"), task.scenario.option("max_duration")
+    deadlines = [task.try_started_at + timeout] if timeout else []
+    deadlines += [render.submitted_at + max_duration] if max_duration else []
+    return time.time() >= min(deadlines, default=math.inf)
 
 
-def _are_beyond_healing(plan: Plan, render: Render) -> bool:
-    if plan.option("on_failed_frames") != "recommit":
-        return bool(plan.option("on_failed_frames") == "fail")
-    attempts = plan.option("max_recommits")
-    return all(bool(frame.recommits >= attempts) for frame in render.frames if frame.has_failed)
+def _is_beyond_recommits(scenario: Scenario, render: Render) -> bool:
+    if scenario.option("on_failed_frames") != "recommit":
+        return bool(scenario.option("on_failed_frames") == "fail")
+    maximum = scenario.option("max_recommits")
+    return all(bool(frame.recommits >= maximum) for frame in render.frames if frame.has_failed)
 
 
-def _wrong_charges(plan: Plan, render: Render) -> Iterator[str]:
-    attempts = plan.option("max_recommits", 1) if plan.option("on_failed_frames") == "recommit" else 0
+def _wrong_charges(scenario: Scenario, render: Render) -> Iterator[str]:
+    recommits = scenario.option("on_failed_frames") == "recommit"
+    maximum = scenario.option("max_recommits", 1) if recommits else 0
     for frame in render.frames:
-        due = PRICE if frame.state is FrameStatus.DONE else Decimal(0)
-        if frame.cost != due:
-            yield f"frame {frame.id} is {frame.state.name} and has cost {frame.cost}"
-        if frame.recommits > min(attempts, frame.failures):
-            yield f"frame {frame.id} failed {frame.failures} times, was ordered again {frame.recommits} times"
+        price = PRICE if frame.status is FrameStatus.DONE else Decimal(0)
+        if frame.cost != price:
+            yield f"frame {frame.id} is {frame.status.name} and has cost {frame.cost}"
+        if frame.recommits > min(maximum, frame.failures):
+            yield f"frame {frame.id} failed {frame.failures} times, was recommitted {frame.recommits} times"

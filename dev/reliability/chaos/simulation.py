@@ -1,4 +1,4 @@
-"""A world: a farm, an Airflow and some dozens of renders that go on at the same time."""
+"""A simulation: a farm, an Airflow and some dozens of renders that run at the same time."""
 
 from __future__ import annotations
 
@@ -15,196 +15,198 @@ from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from dev.reliability.chaos import virtual_time as chaos_time
-from dev.reliability.chaos import worker as chaos_worker
-from dev.reliability.chaos.airflow import RUN_ID, TASK_ID, Task
-from dev.reliability.chaos.farm_database import Books
-from dev.reliability.chaos.invariants import Judge
+from dev.reliability.chaos import virtual_time, worker
+from dev.reliability.chaos.airflow import RUN_ID, TASK_ID, AirflowTask
+from dev.reliability.chaos.farm_database import FarmDatabase
+from dev.reliability.chaos.invariants import Invariants
 from dev.reliability.chaos.network import HOST, Network
-from dev.reliability.chaos.scenarios import draw, scenario
-from dev.reliability.chaos.transports import instead_of_sockets
-from dev.reliability.chaos.user_actions import People
+from dev.reliability.chaos.scenarios import farm_scenario, random_scenario
+from dev.reliability.chaos.transports import replace_sockets
+from dev.reliability.chaos.user_actions import UserActions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Seconds within which the renders of a world begin.
-_ARRIVALS = 600.0
-# Seconds after the end of a task in which what it has begun is stopped.
-_UNTIL_STOPPED = 45.0
-_MOST_CLEARS = 2
-_LONGEST = 6 * 3600.0
-_RESTARTS = 6
-# What the product says where it cannot keep its word.
-_LOUD = "could not be stopped, may still be running"
+# Seconds within which the renders of a simulation start.
+_START_WINDOW = 600.0
+# Seconds after the end of a task in which what it has started is stopped.
+_SETTLING_SECONDS = 45.0
+_MAX_CLEARS = 2
+_MAX_SECONDS = 6 * 3600.0
+_FARM_RESTARTS = 6
+# What the product logs if it cannot keep its promise.
+_WARNING = "could not be stopped, may still be running"
 _PRODUCT = "airflow_provider_renderbus"
 # What these log is about many tasks.
-_SHARED = tuple(f"{_PRODUCT}.{module}" for module in ("farm", "polling.poller", "polling.shared_poller"))
+_SHARED_LOGGERS = tuple(f"{_PRODUCT}.{name}" for name in ("farm", "polling.poller", "polling.shared_poller"))
 
 
 class _Triggerer:
     """The triggerer's process, whose requests any of its triggers may have sent."""
 
-    is_last_chance = False
-    remembers = True
+    is_last_try = False
+    stores_id = True
 
-    def __init__(self, people: People) -> None:
-        self._people = people
-        self.struck = 0
+    def __init__(self, users: UserActions) -> None:
+        self._users = users
+        self.faults_in_row = 0
 
     @property
     def is_hurried(self) -> bool:
-        return self._people.kills > 0
+        return self._users.kills > 0
 
-    def tell(self, line: str) -> None:
-        """Note nothing: the request is about many tasks."""
+    def log(self, line: str) -> None:
+        """Log nothing: the request is about many tasks."""
 
-    def expect(self, moment: float) -> None:
-        """Expect nothing: a trigger orders nothing that costs money."""
+    def set_at_risk_until(self, until: float) -> None:
+        """Do nothing: a trigger sends nothing that costs money."""
 
 
-class World:
+class Simulation:
     """A farm, an Airflow and renders.
 
     :param folder: a new folder.
     :param seed: decides everything.
-    :param renders: how many renders.
+    :param renders: number of renders.
     """
 
     def __init__(self, folder: Path, seed: str, renders: int) -> None:
         self._folder, self._seed = folder, seed
-        self._chance = Random(seed)  # noqa: S311 - repeatable on purpose
-        self._poor = self._chance.random() < 0.25  # noqa: PLR2004 - a share
-        self._plans = [draw(f"r{index:02}", self._chance, poor=self._poor) for index in range(renders)]
-        self.tasks: list[Task] = []
+        self._rng = Random(seed)  # noqa: S311 - repeatable on purpose
+        self._low_balance = self._rng.random() < 0.25
+        self._scenarios = [
+            random_scenario(f"r{index:02}", self._rng, low_balance=self._low_balance)
+            for index in range(renders)
+        ]
+        self.tasks: list[AirflowTask] = []
         self._lives: list[asyncio.Task[None]] = []
 
-    def run(self) -> list[Task]:
-        """Let everything happen, and return the tasks with their histories."""
-        chaos_time.run(self._live, chaos_worker.sleep, self._seed)
+    def run(self) -> list[AirflowTask]:
+        """Run everything to its end, and return the tasks with their histories."""
+        virtual_time.run(self._run, worker.sleep, self._seed)
         return self.tasks
 
-    async def _live(self) -> None:
-        conduct = scenario(self._plans, self._chance, poor=self._poor)
-        network = Network(self._folder, conduct, self._chance)
-        with contextlib.ExitStack() as ends:
-            ends.callback(network.close)
-            books = Books(self._folder / "farm.db")
-            ends.callback(books.close)
-            self.tasks = [Task(index, plan, network, self._chance) for index, plan in enumerate(self._plans)]
-            names = {task.plan.name: task for task in self.tasks}
-            judge = Judge(books, names.__getitem__)
-            network.arriving = judge.arriving
+    async def _run(self) -> None:
+        scenario = farm_scenario(self._scenarios, self._rng, low_balance=self._low_balance)
+        with contextlib.ExitStack() as stack:
+            network = Network(self._folder, scenario, self._rng)
+            stack.callback(network.close)
+            database = FarmDatabase(self._folder / "farm.db")
+            stack.callback(database.close)
+            self.tasks = [
+                AirflowTask(index, each, network, self._rng) for index, each in enumerate(self._scenarios)
+            ]
+            tasks_by_name = {task.scenario.name: task for task in self.tasks}
+            invariants = Invariants(database, tasks_by_name.__getitem__)
+            network.before_request = invariants.before_request
             account = network.connection
             settings = Settings(
                 domain=HOST, access_id=account["login"], access_key=account["password"], protocol="http"
             )
-            people = People(network, books, self._chance, settings)
-            triggerer = _Triggerer(people)
-            ends.enter_context(
-                instead_of_sockets(chaos_worker.request, lambda *request: network.post(triggerer, *request))
+            users = UserActions(network, database, self._rng, settings)
+            triggerer = _Triggerer(users)
+            stack.enter_context(
+                replace_sockets(worker.request, lambda *request: network.post(triggerer, *request))
             )
-            ends.enter_context(mock.patch.object(RuntimeTaskInstance, "get_task_states", self._states))
-            ends.enter_context(mock.patch.dict(os.environ, _connection(account)))
-            ends.enter_context(_heard())
+            stack.enter_context(
+                mock.patch.object(RuntimeTaskInstance, "get_task_states", self._get_task_states)
+            )
+            environment = {"AIRFLOW_CONN_RENDERBUS_DEFAULT": json.dumps(account)}
+            stack.enter_context(mock.patch.dict(os.environ, environment))
+            stack.enter_context(_logs_in_histories())
             async with asyncio.TaskGroup() as group:
-                helpers = [
-                    group.create_task(self._restarts(network, people)),
-                    group.create_task(self._foremen(network, people)),
+                others = [
+                    group.create_task(self._restart_farm(network, users)),
+                    group.create_task(self._resume_and_pay(network, users)),
                 ]
-                helpers += [group.create_task(self._trouble(task, people)) for task in self.tasks]
-                self._lives = [group.create_task(self._life(task, people, judge)) for task in self.tasks]
+                others += [group.create_task(self._act_on(task, users)) for task in self.tasks]
+                self._lives = [
+                    group.create_task(self._run_task(task, users, invariants)) for task in self.tasks
+                ]
                 await asyncio.wait(self._lives)
-                for helper in helpers:
-                    helper.cancel()
+                for other in others:
+                    other.cancel()
 
-    async def _trouble(self, task: Task, people: People) -> None:
-        await task.arrived.wait()
-        await people.trouble(task)
+    async def _act_on(self, task: AirflowTask, users: UserActions) -> None:
+        await task.scheduled.wait()
+        await users.act_randomly(task)
 
-    async def _life(self, task: Task, people: People, judge: Judge) -> None:
-        await asyncio.sleep(self._chance.uniform(0, _ARRIVALS))
-        task.arrived.set()
+    async def _run_task(self, task: AirflowTask, users: UserActions, invariants: Invariants) -> None:
+        await asyncio.sleep(self._rng.uniform(0, _START_WINDOW))
+        task.scheduled.set()
         try:
-            async with asyncio.timeout(_LONGEST):
-                while await self._to_an_end(task, people, judge):
+            async with asyncio.timeout(_MAX_SECONDS):
+                while await self._run_to_completion(task, users, invariants):
                     pass
         except TimeoutError:
-            task.blame("it does not come to an end")
+            task.record_violation("it does not end")
 
-    async def _to_an_end(self, task: Task, people: People, judge: Judge) -> bool:
-        """Run a task until it ends, and return whether a person clears it then."""
+    async def _run_to_completion(self, task: AirflowTask, users: UserActions, invariants: Invariants) -> bool:
+        """Run a task until it ends, and return whether a user clears it then."""
         while task.state not in {"success", "failed"}:
-            longest = self._chance.choice([5, 120]) if task.state == "up_for_retry" else 10
-            await asyncio.sleep(self._chance.uniform(0.1, longest))
-            await task.one_try()
-        if not task.is_decided:
-            judge.at_the_end(task)
-        await asyncio.sleep(_UNTIL_STOPPED)
-        judge.later(task)
-        if len(task.clears) >= _MOST_CLEARS or self._chance.random() < 0.6:  # noqa: PLR2004 - a share
+            maximum = self._rng.choice([5, 120]) if task.state == "up_for_retry" else 10
+            await asyncio.sleep(self._rng.uniform(0.1, maximum))
+            await task.run_try()
+        if not task.is_marked:
+            invariants.after_task(task)
+        await asyncio.sleep(_SETTLING_SECONDS)
+        invariants.after_settling(task)
+        if len(task.clears) >= _MAX_CLEARS or self._rng.random() < 0.6:
             return False
-        people.grant(task)
+        users.give_new_tries(task)
         return True
 
-    async def _restarts(self, network: Network, people: People) -> None:
-        """Restart the farm now and then, when nobody is killed whose render must be stopped at once."""
-        for _ in range(_RESTARTS):
-            await asyncio.sleep(self._chance.expovariate(1 / 200))
-            hurried = any(task.worker and task.worker.is_hurried for task in self.tasks)
-            last = any(task.worker and task.worker.is_last_chance for task in self.tasks)
-            if not (people.kills or hurried or last):
-                await network.restart(self._chance.uniform(0.5, 6))
+    async def _restart_farm(self, network: Network, users: UserActions) -> None:
+        """Restart the farm now and then, if nothing is killed whose render must be stopped at once."""
+        for _ in range(_FARM_RESTARTS):
+            await asyncio.sleep(self._rng.expovariate(1 / 200))
+            workers = [task.worker for task in self.tasks if task.worker]
+            if not (users.kills or any(each.is_hurried or each.is_last_try for each in workers)):
+                await network.restart(self._rng.uniform(0.5, 6))
 
-    async def _foremen(self, network: Network, people: People) -> None:
-        """Look after what waits for a person."""
+    async def _resume_and_pay(self, network: Network, users: UserActions) -> None:
+        """Do what renders wait for: resume them after test frames, and pay."""
         while True:
-            await asyncio.sleep(self._chance.uniform(30, 120))
+            await asyncio.sleep(self._rng.uniform(30, 120))
             for task in self.tasks:
-                if task.plan.option("on_test_frames_done") == "wait":
-                    await people.go_on(task)
-            if self._poor and network.is_up:
+                if task.scenario.option("on_test_frames_done") == "wait":
+                    await users.resume(task)
+            if self._low_balance and network.is_up:
                 network.top_up("0.5")
 
-    def _states(self, *_: Any, **__: Any) -> dict[str, dict[str, str | None]]:
-        asks_for_trigger = asyncio.current_task() not in self._lives
-        if asks_for_trigger and self._chance.random() < 0.03:  # noqa: PLR2004 - a share
+    def _get_task_states(self, *_: Any, **__: Any) -> dict[str, dict[str, str | None]]:
+        is_trigger = asyncio.current_task() not in self._lives
+        if is_trigger and self._rng.random() < 0.03:
             raise OSError("Airflow does not answer")
-        told = {f"{TASK_ID}_{task.index}": _told(task.state) for task in self.tasks}
-        return {RUN_ID: told}
+        states = {
+            f"{TASK_ID}_{task.index}": None if task.state == "cleared" else task.state for task in self.tasks
+        }
+        return {RUN_ID: states}
 
 
-def _told(state: str) -> str | None:
-    return None if state == "cleared" else state
-
-
-def _connection(account: dict[str, Any]) -> dict[str, str]:
-    return {"AIRFLOW_CONN_RENDERBUS_DEFAULT": json.dumps(account)}
-
-
-class _History(logging.Handler):
+class _HistoryHandler(logging.Handler):
     """Writes what the product logs into the history of the task that it is about."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(_SHARED):
+        if record.name.startswith(_SHARED_LOGGERS):
             return
         line = record.getMessage()
-        if worker := chaos_worker.current():
-            worker.tell(f"[{line}]")
-            if _LOUD in line:
-                worker.task.was_loud = True
+        if process := worker.current_worker():
+            process.log(f"[{line}]")
+            if _WARNING in line:
+                process.task.warned = True
 
 
 @contextlib.contextmanager
-def _heard() -> Iterator[None]:
+def _logs_in_histories() -> Iterator[None]:
     """Keep what the product logs."""
-    log, history = logging.getLogger(_PRODUCT), _History()
+    log = logging.getLogger(_PRODUCT)
     level = log.level
     with (
         mock.patch.object(log, "propagate", new=False),
-        mock.patch.object(log, "handlers", [history]),
-        # Airflow's own would write to its pages.
+        mock.patch.object(log, "handlers", [_HistoryHandler()]),
+        # Airflow's own would write to its task logs.
         mock.patch.object(RenderbusRenderOperator, "log", log),
     ):
         log.setLevel(logging.INFO)

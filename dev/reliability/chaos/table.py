@@ -1,4 +1,4 @@
-"""What chaos in one process finds, as a table."""
+"""The table of chaos in one process."""
 
 from __future__ import annotations
 
@@ -15,41 +15,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COLUMNS = ("renders", "seed")
-_NOTHING = "0 paid twice, 0 running unnoticed, 0 reported wrong"
-_SECONDS = 900
+_EXPECTED = "0 paid twice, 0 running unnoticed, 0 reported wrong"
+_TIMEOUT = 900
 
 
 def run(
     folder: Path, log: Callable[[str], None], *, renders: int = 1000, seeds: Sequence[int] = (1, 2)
 ) -> list[Row]:
-    """Make the table; the histories of renders of which something does not hold are in the folder.
-
-    :param folder: a new folder for all that is made.
-    :param log: logs what happens.
-    :param renders: how many, with each seed.
-    :param seeds: decide everything.
-    """
+    """Make the table with this many renders per seed; histories of violations are in the new folder."""
+    # In a process of its own, because chaos patches the clock and Airflow.
     environment = {**inherited_environment(), "AIRFLOW_HOME": str(folder), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "dev.reliability.chaos.chaos", "--renders", str(renders)]
     rows = []
-    for seed in seeds:
+    for seed in map(str, seeds):
         ended = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "dev.reliability.chaos.chaos",
-                "--renders",
-                str(renders),
-                "--seed",
-                str(seed),
-            ],
+            [*command, "--seed", seed],
             env=environment,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT,
             check=False,
         )
         (folder / f"seed-{seed}.log").write_text(ended.stdout + ended.stderr)
         last = ended.stdout.strip().splitlines()[-1] if ended.stdout.strip() else f"status {ended.returncode}"
         log(last)
-        rows.append(Row((f"{renders:,}", str(seed)), _NOTHING, last.rpartition(": ")[2]))
+        rows.append(Row((f"{renders:,}", seed), _EXPECTED, last.rpartition(": ")[2]))
     return rows

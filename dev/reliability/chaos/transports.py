@@ -1,4 +1,4 @@
-"""What stands in the place of sockets: requests for workers, httpx for triggerers, and the people's calls."""
+"""Replaces sockets: requests' for workers, httpx's for triggerers."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ import httpx
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from dev.reliability.chaos.network import unwrap
+
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterator, Mapping
 
-    from dev.reliability.chaos.network import Answer
+    from dev.reliability.chaos.network import Answer, PendingAnswer
 
-    Blocking = Callable[[str, Mapping[str, str], bytes], Answer]
-    Waiting = Callable[[str, Mapping[str, str], bytes], asyncio.Future[Answer]]
+    SendBlocking = Callable[[str, Mapping[str, str], bytes], Answer]
+    SendAsync = Callable[[str, Mapping[str, str], bytes], PendingAnswer]
 
 
 @contextlib.contextmanager
-def instead_of_sockets(blocking: Blocking, waiting: Waiting) -> Iterator[None]:
-    """Hand requests over to somebody else.
-
-    :param blocking: takes those of workers: address, headers, body.
-    :param waiting: takes those of triggerers.
-    """
+def replace_sockets(send_blocking: SendBlocking, send_async: SendAsync) -> Iterator[None]:
+    """Send the requests of workers and of triggerers, by URL, headers and body, through these functions."""
 
     def send(_: Any, request: requests.PreparedRequest, **__: Any) -> requests.Response:
         body = request.body or b""
-        found = blocking(
-            request.url or "", request.headers, body if isinstance(body, bytes) else body.encode()
-        )
-        if isinstance(found, OSError):
-            raise _as_requests(found, request)
-        answer = requests.Response()
-        answer.request, answer.url = request, request.url or ""
-        answer.status_code, answer.headers, answer._content = found[0], _caseless(found[1]), found[2]  # noqa: SLF001 - there is no other way to make one
-        return answer
+        try:
+            status, headers, content = send_blocking(
+                request.url or "", request.headers, body if isinstance(body, bytes) else body.encode()
+            )
+        except OSError as error:
+            raise _to_requests_error(error, request) from error
+        response = requests.Response()
+        response.request, response.url, response.status_code = request, request.url or "", status
+        response.headers = requests.structures.CaseInsensitiveDict(headers)
+        response._content = content  # noqa: SLF001 - there is no other way to make one
+        return response
 
     async def handle_async_request(_: Any, request: httpx.Request) -> httpx.Response:
-        found = await waiting(str(request.url), request.headers, request.content)
-        if isinstance(found, OSError):
-            raise _as_httpx(found)
-        return httpx.Response(found[0], headers=found[1], content=found[2])
+        try:
+            result = await send_async(str(request.url), request.headers, request.content)
+            status, headers, content = unwrap(result)
+        except OSError as error:
+            raise _to_httpx_error(error) from error
+        return httpx.Response(status, headers=headers, content=content)
 
     with (
         mock.patch.object(requests.adapters.HTTPAdapter, "send", send),
@@ -53,24 +54,20 @@ def instead_of_sockets(blocking: Blocking, waiting: Waiting) -> Iterator[None]:
         yield
 
 
-def _caseless(headers: Mapping[str, str]) -> requests.structures.CaseInsensitiveDict[str]:
-    return requests.structures.CaseInsensitiveDict(headers)
-
-
-def _as_requests(problem: OSError, request: requests.PreparedRequest) -> requests.RequestException:
-    match problem:
+def _to_requests_error(error: OSError, request: requests.PreparedRequest) -> requests.RequestException:
+    match error:
         case ConnectionRefusedError():
             reason = NewConnectionError(None, "refused")  # type: ignore[arg-type]  # no pool took part
             return requests.ConnectionError(MaxRetryError(None, request.url or "", reason))  # type: ignore[arg-type]  # likewise
         case TimeoutError():
             return requests.ReadTimeout()
-    return requests.ConnectionError(problem)
+    return requests.ConnectionError(error)
 
 
-def _as_httpx(problem: OSError) -> httpx.TransportError:
-    match problem:
+def _to_httpx_error(error: OSError) -> httpx.TransportError:
+    match error:
         case ConnectionRefusedError():
             return httpx.ConnectError("refused")
         case TimeoutError():
-            return httpx.ReadTimeout("no answer")
+            return httpx.ReadTimeout("no response")
     return httpx.ReadError("reset")

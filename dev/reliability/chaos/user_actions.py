@@ -1,14 +1,14 @@
-"""What people and machines do to a render at random moments: kills, clears, stops, restarts, top-ups."""
+"""Random actions of users and machines on a render: kills, clears, stops, restarts, top-ups."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients.request_flow import Response, SigningSession
+from dev.harness.embedded_farm import InProcessClient
 from dev.reliability.chaos.airflow import USER_ACTION
 from dev.reliability.chaos.scenarios import RETRIES
 from dev.reliability.chaos.worker import MOMENTS
@@ -16,136 +16,117 @@ from dev.reliability.chaos.worker import MOMENTS
 if TYPE_CHECKING:
     from random import Random
 
-    from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.clients.settings import Settings
-    from dev.reliability.chaos.airflow import Task
-    from dev.reliability.chaos.farm_database import Books
+    from dev.reliability.chaos.airflow import AirflowTask
+    from dev.reliability.chaos.farm_database import FarmDatabase
     from dev.reliability.chaos.network import Network
 
-# Seconds between two acts on a render, on average: some follow soon, others late.
-_SOON, _BETWEEN = 8.0, 120.0
-_MOST_ACTS = 5
+# Mean seconds between two actions on a render: some follow soon, others late.
+_MEAN_DELAYS = [8.0, 120.0]
+_MAX_ACTIONS = 5
 
 
-class People:
-    """All who act on renders.
+class UserActions:
+    """All that users and machines do to renders."""
 
-    :param network: the way to the farm.
-    :param books: the farm's.
-    :param chance: what decides.
-    :param settings: the account.
-    """
-
-    def __init__(self, network: Network, books: Books, chance: Random, settings: Settings) -> None:
-        self._network, self._books, self._chance = network, books, chance
-        self._signing = SigningSession(settings, clock=time.time, first_nonce=0)
+    def __init__(self, network: Network, database: FarmDatabase, rng: Random, settings: Settings) -> None:
+        self._network, self._database, self._rng = network, database, rng
+        self._client = InProcessClient(network.execute, settings)
         self.kills = 0
         """How many kills are under way."""
 
-    async def trouble(self, task: Task) -> None:
+    async def act_randomly(self, task: AirflowTask) -> None:
         """Act on a render some times."""
-        acts = [
+        actions = [
             *(self.kill, self.kill, self.kill),
             *(self.restart_triggerer, self.restart_triggerer),
             *(self.mark, self.clear, self.stop_on_farm, self.terminate),
         ]
-        for _ in range(self._chance.randint(0, _MOST_ACTS)):
+        for _ in range(self._rng.randint(0, _MAX_ACTIONS)):
             # Much happens in the first seconds of a try.
-            await asyncio.sleep(self._chance.expovariate(1 / self._chance.choice([_SOON, _BETWEEN])))
-            await self._chance.choice(acts)(task)
+            await asyncio.sleep(self._rng.expovariate(1 / self._rng.choice(_MEAN_DELAYS)))
+            await self._rng.choice(actions)(task)
 
-    async def kill(self, task: Task) -> None:
-        """End the worker, or the next one, with SIGKILL at one of its next steps, if a retry follows."""
-        doom = self._chance.randint(1, 8), self._chance.choice(MOMENTS)
+    async def kill(self, task: AirflowTask) -> None:
+        """Kill the worker, or the next one, with SIGKILL at one of its next steps, if a retry follows."""
+        kill = self._rng.randint(1, 8), self._rng.choice(MOMENTS)
         if task.worker is None:
-            task.doom = doom
-        elif not task.worker.is_doomed and not task.worker.is_last_chance:
-            task.worker.doom(*doom)
+            task.scheduled_kill = kill
+        elif not task.worker.is_last_try and not task.worker.is_killed:
+            task.worker.schedule_kill(*kill)
 
-    async def terminate(self, task: Task) -> None:
+    async def terminate(self, task: AirflowTask) -> None:
         """Send the worker SIGTERM, if a retry follows."""
-        if task.worker and _can_be_killed(task) and not task.worker.is_last_chance:
+        if task.worker and _can_be_killed(task) and not task.worker.is_last_try:
             task.worker.terminate()
 
-    async def restart_triggerer(self, task: Task) -> None:
-        """Stop the trigger; another triggerer runs it later."""
-        if task.waiting:
-            task.tell("the triggerer is restarted")
-            task.waiting.cancel()
+    async def restart_triggerer(self, task: AirflowTask) -> None:
+        """Cancel the trigger; another triggerer runs it later."""
+        if task.trigger:
+            task.log("the triggerer is restarted")
+            task.trigger.cancel()
 
-    async def mark(self, task: Task) -> None:
+    async def mark(self, task: AirflowTask) -> None:
         """Mark the task failed or success."""
         if _can_be_killed(task) and self._network.is_up:
-            task.is_decided = True
-            task.go_to(self._chance.choice(["failed", "failed", "success"]))
+            task.is_marked = True
+            task.set_state(self._rng.choice(["failed", "failed", "success"]))
             await self._end(task)
 
-    async def clear(self, task: Task) -> None:
+    async def clear(self, task: AirflowTask) -> None:
         """Clear the task while it runs or waits."""
         if _can_be_killed(task) and self._network.is_up:
             if task.state == "running":
-                task.go_to("restarting")
+                task.set_state("restarting")
             else:
-                self.grant(task)
+                self.give_new_tries(task)
             await self._end(task)
 
-    def grant(self, task: Task) -> None:
-        """Clear a task that does not run: it gets new tries."""
+    def give_new_tries(self, task: AirflowTask) -> None:
+        """Clear a task that does not run."""
         task.max_tries = task.try_number + RETRIES
         task.clears.append(time.time())
-        task.go_to("cleared")
+        task.set_state("cleared")
 
-    async def stop_on_farm(self, task: Task) -> None:
-        """Stop the render on the farm's page."""
-        renders = self._books.renders(task.plan.name)
+    async def stop_on_farm(self, task: AirflowTask) -> None:
+        """Stop the render in the farm's web console."""
+        renders = self._database.renders(task.scenario.name)
         if renders and renders[-1].is_active and self._network.is_up:
-            task.tell(f"a person stops {renders[-1].number} on the farm")
+            task.log(f"a user stops {renders[-1].id} on the farm")
             task.stops.append(time.time())
-            self._order(calls.stop_task([renders[-1].number]))
+            self._client.send(calls.stop_task([renders[-1].id]))
 
-    async def go_on(self, task: Task) -> None:
-        """Ask for full speed where a render waits for a person to."""
-        renders = self._books.renders(task.plan.name)
-        pauses = renders and renders[-1].state is TaskStatus.FINISHED_TEST
-        if pauses and self._network.is_up and task.state in {"running", "deferred"}:
-            task.tell(f"a person asks for full speed of {renders[-1].number}")
-            self._order(calls.full_speed([renders[-1].number]))
+    async def resume(self, task: AirflowTask) -> None:
+        """Resume a render at full speed that waits after its test frames."""
+        renders = self._database.renders(task.scenario.name)
+        is_paused = renders and renders[-1].status is TaskStatus.FINISHED_TEST
+        if is_paused and self._network.is_up and task.state in {"running", "deferred"}:
+            task.log(f"a user resumes {renders[-1].id} at full speed")
+            self._client.send(calls.full_speed([renders[-1].id]))
 
-    async def _end(self, task: Task) -> None:
-        """End what runs for a task on which a person has acted; Airflow takes a moment to tell it."""
-        worker, waiting = task.worker, task.waiting
+    async def _end(self, task: AirflowTask) -> None:
+        """End what runs for a task on which a user has acted; Airflow needs a moment for that."""
+        worker, trigger = task.worker, task.trigger
         self.kills += 1
         try:
             if worker:
-                worker.condemn()
-                await asyncio.sleep(self._chance.uniform(0, 5))
+                worker.prepare_sigterm()
+                await asyncio.sleep(self._rng.uniform(0, 5))
                 worker.terminate()
-            elif waiting:
-                await asyncio.sleep(self._chance.uniform(0, 2))
-                while not waiting.done():
+            elif trigger:
+                await asyncio.sleep(self._rng.uniform(0, 2))
+                while not trigger.done():
                     # Airflow cancels again and again.
-                    waiting.cancel(USER_ACTION)
-                    await asyncio.wait([waiting], timeout=1)
+                    trigger.cancel(USER_ACTION)
+                    await asyncio.wait([trigger], timeout=1)
         finally:
             self.kills -= 1
 
-    def _order(self, call: Call[Any]) -> None:
-        request_flow = self._signing.request_flow(call)
-        request = next(request_flow)
-        while True:
-            answer = self._network.order(request.url, request.headers, request.body)
-            if isinstance(answer, OSError):
-                raise answer
-            try:
-                request = request_flow.send(Response(answer[0], answer[2]))
-            except StopIteration:
-                return
 
-
-def _can_be_killed(task: Task) -> bool:
-    """Tell whether somebody is there who could stop the render, and nothing of it is still on its way."""
-    if time.time() < task.risky_until:
+def _can_be_killed(task: AirflowTask) -> bool:
+    """Return whether something runs that could stop the render, and no request of it is still on its way."""
+    if time.time() < task.at_risk_until:
         return False
     if task.state == "running":
-        return task.worker is not None and not task.worker.is_doomed
-    return task.state == "deferred" and task.waiting is not None
+        return task.worker is not None and not task.worker.is_killed
+    return task.state == "deferred" and task.trigger is not None

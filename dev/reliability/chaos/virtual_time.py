@@ -1,7 +1,7 @@
-"""Time that stands still while anything works and jumps to the next timer, for all of a process.
+"""Runs a whole process in virtual time: time stands still while code runs and jumps to the next timer.
 
-A worker's code blocks, a triggerer's does not. Both run in one event loop here: what blocks runs in a
-greenlet and hands the loop on where it would sleep. So one thread does everything, always in the same order.
+A worker's code blocks, a triggerer's does not. Both run in one event loop here: blocking code runs in a
+greenlet and yields to the loop when it would sleep. So one thread does everything, always in the same order.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
 
 START = 1_767_225_600.0
-"""The date at which every world begins, seconds since 1970."""
+"""The time at which every simulation begins, seconds since 1970."""
 
 
 class _NoThreads:
-    """Stands for a pool of threads, and does everything at once and in order."""
+    """Replaces a pool of threads, and does everything at once and in order."""
 
     def __init__(self, _: int) -> None:
         pass
@@ -42,42 +42,40 @@ class _NoThreads:
         return map(work, items)
 
 
-def run(main: Callable[[], Coroutine[Any, Any, Any]], sleep: Callable[[float], None], seed: str) -> Any:
-    """Run a world to its end and return its result.
+def run(main: Callable[[], Coroutine[Any, Any, None]], sleep: Callable[[float], None], seed: str) -> None:
+    """Run a simulation to its end.
 
-    :param main: makes the coroutine of the world.
-    :param sleep: what blocking code waits with.
-    :param seed: decides all that the product leaves to chance.
+    :param main: makes the coroutine of the simulation.
+    :param sleep: waits in blocking code.
+    :param seed: decides what the product leaves to chance.
     """
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner, _driven(runner.get_loop(), sleep, seed):
-        return runner.run(main())
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner, _patch(runner.get_loop(), sleep, seed):
+        runner.run(main())
 
 
 @contextlib.contextmanager
-def _driven(loop: asyncio.AbstractEventLoop, sleep: Callable[[float], None], seed: str) -> Iterator[None]:
-    """Let all of the process live in a loop's time."""
-
-    def wall() -> float:
+def _patch(loop: asyncio.AbstractEventLoop, sleep: Callable[[float], None], seed: str) -> Iterator[None]:
+    def now() -> float:
         return START + loop.time()
 
     # The product binds the machine's clock when it is imported.
-    bound: list[tuple[Any, dict[str, Any]]] = [
-        (Client.__init__, {"clock": wall, "sleep": sleep}),
-        (AsyncClient.__init__, {"clock": wall}),
-        (Poller.__init__, {"clock": wall}),
+    defaults: list[tuple[Any, dict[str, Any]]] = [
+        (Client.__init__, {"clock": now, "sleep": sleep}),
+        (AsyncClient.__init__, {"clock": now}),
+        (Poller.__init__, {"clock": now}),
     ]
+    clock = Clock(now=now, monotonic=loop.time, sleep=sleep)
     state = random.getstate()
-    with contextlib.ExitStack() as ends:
-        for function, given in bound:
-            ends.enter_context(mock.patch.dict(function.__kwdefaults__, given))
-        clock = Clock(now=wall, monotonic=loop.time, sleep=sleep)
-        ends.enter_context(mock.patch.object(RenderbusHook, "clock", clock))
-        ends.enter_context(mock.patch("time.time", wall))
-        ends.enter_context(mock.patch("time.monotonic", loop.time))
-        ends.enter_context(mock.patch("time.sleep", sleep))
-        ends.enter_context(
-            mock.patch("airflow_provider_renderbus.clients.client.ThreadPoolExecutor", _NoThreads)
-        )
-        ends.callback(random.setstate, state)
+    with (
+        contextlib.ExitStack() as stack,
+        mock.patch.object(RenderbusHook, "clock", clock),
+        mock.patch("time.time", now),
+        mock.patch("time.monotonic", loop.time),
+        mock.patch("time.sleep", sleep),
+        mock.patch("airflow_provider_renderbus.clients.client.ThreadPoolExecutor", _NoThreads),
+    ):
+        for function, arguments in defaults:
+            stack.enter_context(mock.patch.dict(function.__kwdefaults__, arguments))
+        stack.callback(random.setstate, state)
         random.seed(seed)
         yield

@@ -12,15 +12,16 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from sqlalchemy.util import await_only, greenlet_spawn
 
+from dev.reliability.chaos.network import unwrap
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-    from dev.reliability.chaos.airflow import Task
+    from dev.reliability.chaos.airflow import AirflowTask
     from dev.reliability.chaos.network import Answer
 
-# Seconds from SIGTERM to SIGKILL.
-_GRACE = 5.0
+_SECONDS_TO_SIGKILL = 5.0
 MOMENTS = ("before", "under way", "after")
 """When a process can be killed at a request or a write."""
 
@@ -33,75 +34,69 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Returned:
-    """What an operator returned."""
+    """The value that an operator returned."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Died:
-    """The end of a process that reports nothing.
-
-    :param reason: how it died.
-    :param unnoticed: whether Airflow only finds out by its missing heartbeats.
-    """
+    """The end of a process that reports nothing; unnoticed if Airflow only misses its heartbeats."""
 
     reason: str
     unnoticed: bool
 
 
 class Worker:
-    """A process.
+    """A process that runs a method of the operator of a task.
 
-    :param task: whose.
-    :param method: the operator's method to run.
-    :param arguments: of a resumption.
+    :param arguments: those of a resumption.
     """
 
-    def __init__(self, task: Task, method: str, arguments: Any) -> None:
+    def __init__(self, task: AirflowTask, method: str, arguments: Any) -> None:
         self.task, self._method, self._arguments = task, method, arguments
         self._loop = asyncio.get_running_loop()
         self._operator: RenderbusRenderOperator | None = None
         self._signal = self._loop.create_future()
         self._killed_at = math.inf
-        self._doom: tuple[int, str] | None = None
-        self.struck = 0
+        self._scheduled_kill: tuple[int, str] | None = None
+        self.faults_in_row = 0
         self.is_hurried = False
 
     @property
-    def is_last_chance(self) -> bool:
+    def is_last_try(self) -> bool:
         """Whether no retry follows."""
         return self.task.try_number > self.task.max_tries
 
     @property
-    def remembers(self) -> bool:
-        """Whether a later try knows of a number that is not submitted yet; a marker comes with the submit."""
-        return self.task.plan.has_store
+    def stores_id(self) -> bool:
+        """Whether a later try knows of an id that is not submitted yet; a marker comes with the submit."""
+        return self.task.scenario.has_store
 
     @property
-    def is_doomed(self) -> bool:
-        """Whether it will be killed, or is being killed."""
-        return self._doom is not None or self.is_hurried
+    def is_killed(self) -> bool:
+        """Whether a kill is scheduled or under way."""
+        return self._scheduled_kill is not None or self.is_hurried
 
-    def tell(self, line: str) -> None:
-        """Note something in the task's history."""
-        self.task.tell(line)
+    def log(self, line: str) -> None:
+        """Add a line to the task's history."""
+        self.task.log(line)
 
-    def expect(self, moment: float) -> None:
-        """Note that a request can take effect until a moment."""
-        self.task.risky_until = moment
+    def set_at_risk_until(self, until: float) -> None:
+        """Note that a request can take effect until a time."""
+        self.task.at_risk_until = until
 
-    def doom(self, steps: int, moment: str) -> None:
-        """Let it be killed by SIGKILL at its n-th request or write from now on."""
-        self._doom = steps, moment
+    def schedule_kill(self, steps: int, moment: str) -> None:
+        """Have it killed by SIGKILL at its n-th request or write from now on."""
+        self._scheduled_kill = steps, moment
 
-    def condemn(self) -> None:
+    def prepare_sigterm(self) -> None:
         """Note that it will get SIGTERM: if it died otherwise, nobody could stop its render."""
-        self.is_hurried, self._doom = True, None
+        self.is_hurried, self._scheduled_kill = True, None
 
     def terminate(self) -> None:
         """Send it SIGTERM."""
-        self.condemn()
+        self.prepare_sigterm()
         if not self._signal.done():
             self._signal.set_result(None)
 
@@ -122,29 +117,32 @@ class Worker:
             return Died("SIGKILL", unnoticed=True)
         except SystemExit as end:
             return Died(f"SIGTERM: {end}", unnoticed=False)
-        except (TaskDeferred, Exception) as end:  # noqa: BLE001 - Airflow takes them all
+        except (TaskDeferred, Exception) as end:  # noqa: BLE001 - Airflow handles them all
             return end
 
     def request(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send a request and wait for its answer."""
-        doom = self._step()
-        if doom == "before":
+        """Send a request and wait for its answer.
+
+        :raises OSError: there is none.
+        """
+        kill = self._step()
+        if kill == "before":
             raise Killed
-        answer = self.task.network.post(self, url, headers, body, lingers=doom == "under way")
-        if doom == "under way":
+        answer = self.task.network.post(self, url, headers, body, lingers=kill == "under way")
+        if kill == "under way":
             raise Killed
         self._wait(math.inf, answer)
-        if doom == "after":
+        if kill == "after":
             raise Killed
-        return answer.result()
+        return unwrap(answer.result())
 
     def write(self, write: Callable[[], None]) -> None:
         """Write to the state store."""
-        doom = self._step()
-        if doom == "before":
+        kill = self._step()
+        if kill == "before":
             raise Killed
         write()
-        if doom:
+        if kill:
             raise Killed
 
     def sleep(self, seconds: float) -> None:
@@ -153,43 +151,42 @@ class Worker:
 
     def _step(self) -> str | None:
         """Take a step, and return at which moment of it the process is killed."""
-        self._heed()
-        if self._doom is None:
+        self._handle_signal()
+        if self._scheduled_kill is None:
             return None
-        left, moment = self._doom
-        self._doom = left - 1, moment
-        if left > 1:
+        steps, moment = self._scheduled_kill
+        self._scheduled_kill = steps - 1, moment
+        if steps > 1:
             return None
-        self.tell(f"SIGKILL, {moment}")
+        self.log(f"SIGKILL, {moment}")
         return moment
 
     def _wait(self, seconds: float, answer: asyncio.Future[Any] | None) -> None:
         until = self._loop.time() + seconds
         while not (answer and answer.done()):
-            self._heed()
+            self._handle_signal()
             left = min(until, self._killed_at) - self._loop.time()
             if left <= 0:
                 break
             waits = [self._signal, answer] if answer else [self._signal]
             timeout = None if left == math.inf else left
             await_only(asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED))
-        self._heed()
+        self._handle_signal()
 
-    def _heed(self) -> None:
-        """Do what a signal asks for."""
+    def _handle_signal(self) -> None:
         if self._loop.time() >= self._killed_at:
-            self.tell("SIGKILL, 5 s after SIGTERM")
+            self.log("SIGKILL, 5 s after SIGTERM")
             raise Killed
         if self._signal.done():
-            self.tell("SIGTERM")
+            self.log("SIGTERM")
             self._signal = self._loop.create_future()
-            self._killed_at = self._loop.time() + _GRACE
+            self._killed_at = self._loop.time() + _SECONDS_TO_SIGKILL
             if self._operator:
                 self._operator.on_kill()
 
 
-def current() -> Worker | None:
-    """Return the process that runs, or in a trigger the one that has handed over to it."""
+def current_worker() -> Worker | None:
+    """Return the process that runs, or in a trigger the one that has deferred to it."""
     return _current.get(None)
 
 
