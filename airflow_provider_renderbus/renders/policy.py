@@ -282,7 +282,7 @@ class RenderPolicy:
         return self._finish(result, wait, now)
 
     def _is_over_budget(self, result: WaitResult, wait: WaitState) -> bool:
-        """Return whether the cost forbids to resume the render, or to let it go on."""
+        """Return whether the cost so far forbids to continue the render."""
         if result.outcome is Outcome.OVER_BUDGET:
             return True
         if result.state not in _RESUMING_COSTS or self.is_success(result.state) or wait.max_cost is None:

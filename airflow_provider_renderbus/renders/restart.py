@@ -26,7 +26,7 @@ _RESTARTABLE = {
     TaskStatus.FINISHED_HAS_STOPPED,
 }
 # Seconds before each poll for the effect of a request.
-_RESTART_POLL_DELAYS = (0.0, 2.0, 5.0, 10.0)
+RESTART_POLL_DELAYS = (0.0, 2.0, 5.0, 10.0)
 
 
 def restart_stopped(client: RenderClient, task_ids: Iterable[int]) -> None:
@@ -47,7 +47,7 @@ def restart(client: RenderClient, task_id: int) -> None:
 
 def wait_until_active(client: RenderClient, task_id: int) -> bool:
     """Return whether a render is active within 17 s, so that its old end is not taken for a new one."""
-    for delay in _RESTART_POLL_DELAYS:
+    for delay in RESTART_POLL_DELAYS:
         client.clock.sleep(delay)
         task = client.run(flows.get_tasks([task_id])).get(task_id)
         if task is not None and not task.is_terminal:

@@ -87,11 +87,15 @@ def start_render(airflow_task):
 def die_before_submit(airflow_task, monkeypatch):
     """Lose the worker after the task is created and before it is submitted."""
 
-    def exit_process(*_, **__):
-        raise SystemExit
+    send = RenderbusHook.send
+
+    def exit_before_submit(hook, call):
+        if call.name == "submit_task":
+            raise SystemExit
+        return send(hook, call)
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_renderbus.renders.submit.submit", exit_process)
+        patch.setattr(RenderbusHook, "send", exit_before_submit)
         with pytest.raises(SystemExit):
             airflow_task.try_once()
 
@@ -228,14 +232,18 @@ def test_render_late_submit_of_earlier_try_reattaches(airflow_task, client, subm
         pytest.skip("without a store, a task that is not submitted cannot be found")
 
     die_before_submit(airflow_task, monkeypatch)
-
-    def submit_arrives(_, render_task_id):
-        client.send(calls.submit_task(render_task_id))
-        return False
-
-    monkeypatch.setattr("airflow_provider_renderbus.renders.submit.confirm_submitted", submit_arrives)
     stored = airflow_task.store["renderbus_render"]
+    send, uploads = RenderbusHook.send, []
+
+    def send_after_late_submit(hook, call):
+        if call.name == "upload_task_json" and not uploads:
+            uploads.append(call)
+            client.send(calls.submit_task(stored["render_task_id"]))
+        return send(hook, call)
+
+    monkeypatch.setattr(RenderbusHook, "send", send_after_late_submit)
     assert airflow_task.try_once()["render_task_id"] == stored["render_task_id"]
+    assert uploads
     assert len(submitted_ids()) == 1
 
 

@@ -182,7 +182,7 @@ def ends_in_a_state():
 
 
 def ends_in_no_state():
-    """Yield the ends of a wait for a render or for funds that tell no state of the render."""
+    """Yield the ends of a wait, for a render or for funds, that have no state of the render."""
     funds = WaitResult(Outcome.SUCCEEDED, "funds", {"available_funds": "9", "currency": "RMB"})
     ends = {
         "more funds": funds,
