@@ -53,32 +53,41 @@ def get_provider_info() -> dict[str, Any]:
             "renderbus": {
                 "description": "Settings of the Renderbus provider.",
                 "options": {
-                    "poll_interval": _float_option(
-                        "Seconds between polls of a render when the task does not set poll_interval.", "30"
+                    "poll_interval": _option(
+                        "Seconds between polls of a render when the task does not set poll_interval.",
+                        "float",
+                        "30",
                     ),
-                    "connect_timeout": _float_option(
+                    "connect_timeout": _option(
                         "Seconds to wait for a connection to the farm when the Airflow connection does "
                         "not set connect_timeout.",
+                        "float",
                         "10",
                     ),
-                    "read_timeout": _float_option(
+                    "read_timeout": _option(
                         "Seconds to wait for data of a response when the Airflow connection does not "
                         "set read_timeout.",
+                        "float",
                         "60",
                     ),
-                    "transfer_command": _path_option(
+                    "transfer_command": _option(
                         "Path of the vendor's rayvision_transmitter on the workers when the Airflow "
                         "connection does not set transfer_command.",
+                        "string",
+                        "",
                         "/opt/rayvision/transmission/linux/rayvision_transmitter",
                     ),
-                    "transfer_state_folder": _path_option(
+                    "transfer_state_folder": _option(
                         "Path of a folder on the workers for the state of transfers and the logs of the "
                         "transfer command; the folder renderbus in AIRFLOW_HOME if empty.",
+                        "string",
+                        "",
                         "/var/lib/renderbus",
                     ),
-                    "transfer_stall_timeout": _float_option(
+                    "transfer_stall_timeout": _option(
                         "Seconds without progress until a transfer is cancelled when the task does not set a "
                         "stall timeout.",
+                        "float",
                         "900",
                     ),
                 },
@@ -94,21 +103,11 @@ def _modules(*names: str) -> dict[str, Any]:
     }
 
 
-def _path_option(description: str, example: str) -> dict[str, Any]:
+def _option(description: str, kind: str, default: str, example: str | None = None) -> dict[str, Any]:
     return {
         "description": description,
         "version_added": "0.1.0",
-        "type": "string",
+        "type": kind,
         "example": example,
-        "default": "",
-    }
-
-
-def _float_option(description: str, default: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "version_added": "0.1.0",
-        "type": "float",
-        "example": None,
         "default": default,
     }

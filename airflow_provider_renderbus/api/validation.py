@@ -7,12 +7,13 @@ Each function returns the value in the form that the farm accepts. If the value 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api.states import TaskStatus
 
+T = TypeVar("T")
 TaskId: TypeAlias = int | str
 
 _ALIAS = re.compile(r"(?:\d{0,3}[A-Z]{1,3})?(\d+)")
@@ -22,6 +23,11 @@ LANGUAGES = ("0", "1")
 ZONES = (1, 2)
 MAX_PAGE_SIZE = 100
 """The farm returns no more records per page, and accepts no more task ids per query."""
+
+
+def optional(check: Callable[..., T], name: str, value: Any, *args: Any) -> T | None:
+    """Return a value that one of the other functions checks, or None if the argument is omitted."""
+    return None if value is None else check(name, value, *args)
 
 
 def parse_task_id(name: str, value: Any) -> int:
@@ -44,11 +50,6 @@ def parse_task_ids(name: str, values: Iterable[TaskId], maximum: int | None = No
     if maximum is not None and len(task_ids) > maximum:
         raise ValueError(f"{name}: must be at most {maximum} task ids, got {len(task_ids)}")
     return task_ids
-
-
-def optional_task_id(name: str, value: TaskId | None) -> int | None:
-    """Return a task id, or None if the argument is omitted."""
-    return None if value is None else parse_task_id(name, value)
 
 
 def positive_int(name: str, value: int, maximum: int | None = None) -> int:
@@ -83,11 +84,6 @@ def require_str(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _invalid(name, "a string", value)
     return value
-
-
-def optional_str(name: str, value: Any) -> str | None:
-    """Return a string, which may be empty, or None if the argument is omitted."""
-    return None if value is None else require_str(name, value)
 
 
 def non_empty_strs(name: str, values: Iterable[str]) -> list[str]:

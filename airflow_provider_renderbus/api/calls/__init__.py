@@ -1,4 +1,7 @@
-"""The farm's calls, one function each, named as in the vendor's client if it has them."""
+"""Calls of the farm's API, one function each, with the names of the vendor's client if it has them.
+
+Each function raises a `ValueError` that names the argument if an argument is invalid.
+"""
 
 from typing import TYPE_CHECKING
 

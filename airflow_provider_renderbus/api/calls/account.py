@@ -40,7 +40,6 @@ def update_user_setting(task_over_time_sec: int) -> Call[None]:
     """Set the time after which a task counts as late.
 
     :param task_over_time_sec: seconds.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "update_user_setting",
@@ -57,7 +56,6 @@ def list_hardware_configs(
 
     :param task_ids: ids or aliases of tasks whose present configuration is marked as current.
     :param clone_task: whether those tasks are to be cloned.
-    :raises ValueError: an argument is invalid.
     """
     # Here, and only here, the farm accepts task ids and a boolean as text.
     ids = None if task_ids is None else map(str, validation.parse_task_ids("task_ids", task_ids))
@@ -77,7 +75,6 @@ def query_platforms(zone: int) -> Call[Any]:
 
     :param zone: 1 for a domain of Renderbus (China), else 2.
     :return: a list of objects with platform, name, type, status, taskPrefix and isShow.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_platforms",
@@ -101,7 +98,6 @@ def task_records(
     :param page_size: records per page, at most 100.
     :param start_date: earliest date; empty for no limit. The format is not documented.
     :param end_date: latest date; see `start_date`.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "task_records",
@@ -124,7 +120,6 @@ def login_records(
     :param page_size: records per page, at most 100.
     :param start_date: earliest date; empty for no limit. The format is not documented.
     :param end_date: latest date; see `start_date`.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "login_records",

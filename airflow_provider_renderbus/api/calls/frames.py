@@ -29,14 +29,13 @@ def query_task_frames(
     :param search_keyword: only frames whose name contains this text.
     :param page_num: page number, from 1.
     :param page_size: frames per page, at most 100.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_task_frames",
         ("/api/render/handle/queryTaskFrames",),
         drop_none(
             taskId=validation.parse_task_id("task_id", task_id),
-            searchKeyword=validation.optional_str("search_keyword", search_keyword),
+            searchKeyword=validation.optional(validation.require_str, "search_keyword", search_keyword),
             pageNum=validation.positive_int("page_num", page_num),
             pageSize=validation.page_size("page_size", page_size),
         ),
@@ -60,14 +59,13 @@ def recommit_failed_frames(task_ids: Iterable[TaskId], status: Iterable[int] | N
     :param task_ids: ids or aliases.
     :param status: statuses of the frames to render again, codes or members of `FrameStatus`; failed
         frames if omitted.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "recommit_failed_frames",
         ("/api/render/handle/recommitTasks", "/api/rendering/task/renderingTask/recommitFailFrame"),
         drop_none(
             taskIds=validation.parse_task_ids("task_ids", task_ids),
-            status=None if status is None else validation.require_ints("status", status),
+            status=validation.optional(validation.require_ints, "status", status),
         ),
         read=ignore,
         replay_safe=False,
@@ -126,7 +124,6 @@ def show_log(id: int, page_num: int = 0, page_size: int = 1, rendering_type: str
     :param page_num: number of the part; the documents count from 0, the vendor's client from 1.
     :param page_size: parts per page.
     :param rendering_type: kind of log; only "render" is documented.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "show_log",
@@ -147,7 +144,6 @@ def load_frame_thumbnail(id: int, frame_status: int = FrameStatus.DONE) -> Call[
     :param id: id of the frame.
     :param frame_status: status of the frame; only a frame that is done has a thumbnail.
     :return: a list of paths on the server, which are not URLs.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "load_frame_thumbnail",
@@ -166,14 +162,13 @@ def load_task_process_img(task_id: TaskId, frame_type: int | None = None) -> Cal
     :param task_id: id or alias of a leaf task.
     :param frame_type: 2 for photon frames, 5 for main frames.
     :return: an object.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "load_task_process_img",
         ("/api/render/handle/loadTaskProcessImg",),
         drop_none(
             taskId=validation.parse_task_id("task_id", task_id),
-            frameType=None if frame_type is None else validation.require_int("frame_type", frame_type),
+            frameType=validation.optional(validation.require_int, "frame_type", frame_type),
         ),
         read=raw_json,
     )
@@ -182,7 +177,7 @@ def load_task_process_img(task_id: TaskId, frame_type: int | None = None) -> Cal
 def _frame_selection(
     task_id: TaskId | None, ids: Iterable[int] | None, select_all: int, status: Iterable[int] | None
 ) -> dict[str, Any]:
-    frame_ids = None if ids is None else validation.require_ints("ids", ids)
+    frame_ids = validation.optional(validation.require_ints, "ids", ids)
     if validation.one_of("select_all", select_all, (0, 1)):
         if task_id is None:
             raise ValueError("task_id: must be a task id with select_all=1, got None")
@@ -191,8 +186,8 @@ def _frame_selection(
     elif not frame_ids:
         raise ValueError("ids: must be at least one frame id with select_all=0")
     return drop_none(
-        taskId=validation.optional_task_id("task_id", task_id),
+        taskId=validation.optional(validation.parse_task_id, "task_id", task_id),
         ids=frame_ids or None,
         selectAll=select_all,
-        status=None if status is None else validation.require_ints("status", status),
+        status=validation.optional(validation.require_ints, "status", status),
     )

@@ -19,14 +19,13 @@ def add_project(new_name: str, status: int | None = None) -> Call[None]:
 
     :param new_name: name of the project.
     :param status: 0 open, 1 closed; 1 if omitted.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "add_project",
         ("/api/render/project/add",),
         drop_none(
             newName=validation.non_empty_str("new_name", new_name),
-            status=None if status is None else validation.one_of("status", status, (0, 1)),
+            status=validation.optional(validation.one_of, "status", status, (0, 1)),
         ),
         read=ignore,
     )
@@ -36,7 +35,6 @@ def delete_project(del_name: str) -> Call[None]:
     """Delete a project.
 
     :param del_name: name of the project.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "delete_project",
@@ -59,7 +57,6 @@ def list_projects(flag: int = 0) -> Call[Any]:
 
     :param flag: 0 the account's own, 1 the account's and the main account's, 2 all below the main account.
     :return: an object whose projectNameList holds objects with projectId and projectName.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "list_projects",
@@ -74,7 +71,6 @@ def add_task_label(label: str, task_ids: Iterable[TaskId]) -> Call[None]:
 
     :param label: the label.
     :param task_ids: ids or aliases.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "add_task_label",
@@ -95,7 +91,6 @@ def delete_task_label(
     :param task_ids: ids or aliases of leaf tasks.
     :param label_names: names of the labels.
     :param label_ids: ids of the labels.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "delete_task_label",
@@ -103,7 +98,7 @@ def delete_task_label(
         drop_none(
             taskIds=validation.parse_task_ids("task_ids", task_ids),
             labelNames=validation.non_empty_strs("label_names", label_names),
-            labelIds=None if label_ids is None else validation.require_ints("label_ids", label_ids),
+            labelIds=validation.optional(validation.require_ints, "label_ids", label_ids),
         ),
         read=ignore,
     )

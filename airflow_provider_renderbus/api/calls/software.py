@@ -26,7 +26,6 @@ def query_software_detail(cg_id: int, os_name: str = "windows") -> Call[Any]:
     :param cg_id: id of the software, e.g. 2007 for Blender.
     :param os_name: "windows" or "linux".
     :return: an object with cgPlugin and cgVersion.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_software_detail",
@@ -60,13 +59,21 @@ def add_render_env(
     :param render_layer_type: 0 render layer, 1 render setup (Maya).
     :param project_path: folder of the project.
     :return: an object.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "add_render_env",
         ("/api/render/plugin/addUserPluginConfig",),
-        _environment_body(
-            cg_id, cg_name, cg_version, edit_name, render_system, plugin_ids, render_layer_type, project_path
+        drop_none(
+            cgId=validation.positive_int("cg_id", cg_id),
+            cgName=validation.non_empty_str("cg_name", cg_name),
+            cgVersion=validation.non_empty_str("cg_version", cg_version),
+            editName=validation.non_empty_str("edit_name", edit_name),
+            renderSystem=validation.one_of("render_system", render_system, (0, 1)),
+            pluginIds=validation.require_ints("plugin_ids", plugin_ids),
+            renderLayerType=validation.optional(
+                validation.one_of, "render_layer_type", render_layer_type, (0, 1)
+            ),
+            projectPath=validation.optional(validation.require_str, "project_path", project_path),
         ),
         read=raw_json,
     )
@@ -92,23 +99,17 @@ def edit_render_env(
     :param plugin_ids: ids of plug-ins, from `query_software_detail`.
     :param render_layer_type: 0 render layer, 1 render setup (Maya).
     :param project_path: folder of the project.
-    :raises ValueError: an argument is invalid.
     """
-    return Call(
-        "edit_render_env",
-        ("/api/render/plugin/editUserPluginConfig",),
-        _environment_body(
-            cg_id, cg_name, cg_version, edit_name, render_system, plugin_ids, render_layer_type, project_path
-        ),
-        read=ignore,
+    added = add_render_env(
+        cg_id, cg_name, cg_version, edit_name, render_system, plugin_ids, render_layer_type, project_path
     )
+    return Call("edit_render_env", ("/api/render/plugin/editUserPluginConfig",), added.body, read=ignore)
 
 
 def delete_render_env(edit_name: str) -> Call[None]:
     """Delete a render environment.
 
     :param edit_name: name of the environment.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "delete_render_env",
@@ -122,7 +123,6 @@ def set_default_render_env(edit_name: str) -> Call[None]:
     """Make a render environment the account's default.
 
     :param edit_name: name of the environment.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "set_default_render_env",
@@ -149,33 +149,9 @@ def get_render_env(
         "get_render_env",
         ("/api/render/plugin/getUserPluginConfig",),
         drop_none(
-            cgId=None if cg_id is None else validation.positive_int("cg_id", cg_id),
-            cgIds=None if cg_ids is None else validation.non_empty_strs("cg_ids", cg_ids),
-            osName=None if os_name is None else validation.one_of("os_name", os_name, (0, 1)),
+            cgId=validation.optional(validation.positive_int, "cg_id", cg_id),
+            cgIds=validation.optional(validation.non_empty_strs, "cg_ids", cg_ids),
+            osName=validation.optional(validation.one_of, "os_name", os_name, (0, 1)),
         ),
         read=raw_json,
-    )
-
-
-def _environment_body(
-    cg_id: int,
-    cg_name: str,
-    cg_version: str,
-    edit_name: str,
-    render_system: int,
-    plugin_ids: Iterable[int],
-    render_layer_type: int | None,
-    project_path: str | None,
-) -> dict[str, Any]:
-    return drop_none(
-        cgId=validation.positive_int("cg_id", cg_id),
-        cgName=validation.non_empty_str("cg_name", cg_name),
-        cgVersion=validation.non_empty_str("cg_version", cg_version),
-        editName=validation.non_empty_str("edit_name", edit_name),
-        renderSystem=validation.one_of("render_system", render_system, (0, 1)),
-        pluginIds=validation.require_ints("plugin_ids", plugin_ids),
-        renderLayerType=None
-        if render_layer_type is None
-        else validation.one_of("render_layer_type", render_layer_type, (0, 1)),
-        projectPath=validation.optional_str("project_path", project_path),
     )

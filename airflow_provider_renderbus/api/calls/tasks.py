@@ -35,7 +35,6 @@ def create_task(
     :param labels: labels of the tasks in the farm's web console.
     :param clone_original_id: id or alias of the task to clone.
     :param artist: name of the artist who made the scene.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "create_task",
@@ -43,10 +42,12 @@ def create_task(
         drop_none(
             count=validation.positive_int("count", count),
             taskUserLevel=validation.one_of("task_user_level", task_user_level, validation.USER_LEVELS),
-            outUserId=None if out_user_id is None else validation.require_int("out_user_id", out_user_id),
-            labels=None if labels is None else validation.non_empty_strs("labels", labels),
-            cloneOriginalId=validation.optional_task_id("clone_original_id", clone_original_id),
-            artist=validation.optional_str("artist", artist),
+            outUserId=validation.optional(validation.require_int, "out_user_id", out_user_id),
+            labels=validation.optional(validation.non_empty_strs, "labels", labels),
+            cloneOriginalId=validation.optional(
+                validation.parse_task_id, "clone_original_id", clone_original_id
+            ),
+            artist=validation.optional(validation.require_str, "artist", artist),
         ),
         read=read_created_tasks,
     )
@@ -57,14 +58,13 @@ def submit_task(task_id: TaskId, producer: str | None = None) -> Call[None]:
 
     :param task_id: id or alias.
     :param producer: name of the artist, which is returned in the task's info.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "submit_task",
         ("/api/render/submit/task", "/api/rendering/task/plugin/pluginSubmitTask"),
         drop_none(
             taskId=validation.parse_task_id("task_id", task_id),
-            producer=validation.optional_str("producer", producer),
+            producer=validation.optional(validation.require_str, "producer", producer),
         ),
         read=ignore,
         replay_safe=False,
@@ -90,7 +90,6 @@ def get_task_list(
         time zone.
     :param end_time: only tasks submitted until this time; see `start_time`.
     :param recycle_flag: 1 for deleted tasks; the farm ignores it if there are other filters.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "get_task_list",
@@ -98,13 +97,11 @@ def get_task_list(
         drop_none(
             pageNum=validation.positive_int("page_num", page_num),
             pageSize=validation.page_size("page_size", page_size),
-            statusList=None if status_list is None else validation.require_ints("status_list", status_list),
-            searchKeyword=validation.optional_str("search_keyword", search_keyword),
-            startTime=validation.optional_str("start_time", start_time),
-            endTime=validation.optional_str("end_time", end_time),
-            recycleFlag=None
-            if recycle_flag is None
-            else validation.one_of("recycle_flag", recycle_flag, (0, 1)),
+            statusList=validation.optional(validation.require_ints, "status_list", status_list),
+            searchKeyword=validation.optional(validation.require_str, "search_keyword", search_keyword),
+            startTime=validation.optional(validation.require_str, "start_time", start_time),
+            endTime=validation.optional(validation.require_str, "end_time", end_time),
+            recycleFlag=validation.optional(validation.one_of, "recycle_flag", recycle_flag, (0, 1)),
         ),
         read=_read_page,
         paged=True,
@@ -115,7 +112,6 @@ def stop_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Stop tasks. Frames that are done stay; the tasks can be started again.
 
     :param task_ids: ids or aliases.
-    :raises ValueError: an argument is invalid.
     """
     return _task_ids_call(
         "stop_task",
@@ -128,7 +124,6 @@ def start_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Start tasks that were stopped.
 
     :param task_ids: ids or aliases.
-    :raises ValueError: an argument is invalid.
     """
     return _task_ids_call(
         "start_task",
@@ -141,7 +136,6 @@ def abandon_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Abandon tasks: they cannot be started again.
 
     :param task_ids: ids or aliases.
-    :raises ValueError: an argument is invalid.
     """
     return _task_ids_call("abandon_task", ("/api/render/handle/abandonTask",), task_ids)
 
@@ -150,7 +144,6 @@ def delete_task(task_ids: Iterable[TaskId]) -> Call[None]:
     """Delete tasks.
 
     :param task_ids: ids or aliases.
-    :raises ValueError: an argument is invalid.
     """
     return _task_ids_call("delete_task", ("/api/render/handle/deleteTask",), task_ids)
 
@@ -159,7 +152,6 @@ def full_speed(task_ids: Iterable[TaskId]) -> Call[None]:
     """Resume tasks that paused after their test frames (the vendor: priority frames).
 
     :param task_ids: ids or aliases.
-    :raises ValueError: an argument is invalid.
     """
     return _task_ids_call("full_speed", ("/api/render/handle/fullSpeedRendering",), task_ids)
 
@@ -168,7 +160,6 @@ def query_task_info(task_ids: Iterable[TaskId]) -> Call[dict[int, TaskInfo]]:
     """Query tasks by id. The result holds the tasks that the farm knows, by id.
 
     :param task_ids: ids or aliases, at most 100: the farm silently ignores the rest.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "query_task_info",
@@ -199,8 +190,8 @@ def query_error_detail(
         "query_error_detail",
         ("/api/render/submit/queryAnalyseErrorDetail",),
         drop_none(
-            code=None if code is None else validation.non_empty_str("code", code),
-            codes=None if codes is None else validation.non_empty_strs("codes", codes),
+            code=validation.optional(validation.non_empty_str, "code", code),
+            codes=validation.optional(validation.non_empty_strs, "codes", codes),
             language=validation.one_of("language", language, validation.LANGUAGES),
         ),
         read=list_of(read_error_detail),
@@ -212,7 +203,6 @@ def update_task_user_level(task_id: TaskId, task_user_level: int) -> Call[None]:
 
     :param task_id: id or alias.
     :param task_user_level: 50 or 60.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "update_task_user_level",
@@ -230,7 +220,6 @@ def set_task_overtime_stop(task_ids: Iterable[TaskId], over_time: int) -> Call[N
 
     :param task_ids: ids or aliases.
     :param over_time: seconds.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "set_task_overtime_stop",
@@ -248,7 +237,6 @@ def update_task_limit(task_id: TaskId, task_limit: int) -> Call[None]:
 
     :param task_id: id or alias.
     :param task_limit: number of machines.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "update_task_limit",
@@ -275,7 +263,6 @@ def edit_task_hardware_config(
     :param model: model of the machines, e.g. "Default".
     :param ram: memory of the machines, e.g. "64GB".
     :param gpu_num: graphics cards of the machines, e.g. "2*GPU"; empty for CPU machines.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "edit_task_hardware_config",

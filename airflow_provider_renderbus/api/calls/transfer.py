@@ -29,7 +29,6 @@ def upload_task_json(task_id: TaskId, content: str, file_name: str = "task.json"
     :param task_id: id or alias.
     :param content: content of the file, JSON text.
     :param file_name: task.json, upload.json, asset.json or tips.json.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "upload_task_json",
@@ -49,13 +48,12 @@ def get_output_files(task_id: TaskId | None = None, tree_path: str = "/") -> Cal
     :param task_id: id or alias of a leaf: only its top folder is listed. A second call without `task_id` and
         with the path of that folder lists the files in it.
     :param tree_path: path of the folder, relative to the storage's root.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "get_output_files",
         ("/api/render/file/operate/getOutputUserDirFile",),
         drop_none(
-            taskId=validation.optional_task_id("task_id", task_id),
+            taskId=validation.optional(validation.parse_task_id, "task_id", task_id),
             treePath=validation.non_empty_str("tree_path", tree_path),
         ),
         read=list_of(read_output_file),
@@ -87,12 +85,11 @@ def get_server_info(zone: int | None = None) -> Call[ServerInfo]:
     """Query the address of the engine Raysync.
 
     :param zone: 1 or 2; sources disagree about which of them is China. Not needed.
-    :raises ValueError: an argument is invalid.
     """
     return Call(
         "get_server_info",
         ("/api/render/transfer/getServerInfo",),
-        drop_none(zone=None if zone is None else validation.one_of("zone", zone, validation.ZONES)),
+        drop_none(zone=validation.optional(validation.one_of, "zone", zone, validation.ZONES)),
         read=read_server_info,
     )
 
