@@ -57,7 +57,7 @@ def test_classify_with_target_states_succeeds_at_them_only():
         (
             {"taskStatus": 4711, "sceneName": "/shots/sh010.ma", "renderConsume": 0.41},
             (
-                "Render 35 (sh010.ma): state 4711 (a code that this provider does not know), "
+                "Render 35 (sh010.ma): state 4711 (a code that is not documented), "
                 "0 of 0 frames done, cost 0.41"
             ),
         ),
