@@ -1,4 +1,4 @@
-"""What all tests share: an Airflow that touches nothing of the user's, and a farm on this machine."""
+"""Fixtures of all tests: an Airflow home apart from the user's, and an embedded farm."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A busy machine must not fail a property test.
-settings.register_profile("no_deadline", deadline=None)
-settings.load_profile("no_deadline")
+# The one profile of all property tests: few examples locally, many in CI, and no failure on a busy machine.
+settings.register_profile(
+    "tests",
+    max_examples=100 if os.environ.get("CI") else 20,
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
-# Airflow reads these when it is first imported, so they stand before any such import.
+# Airflow reads these at its first import, so they are set before.
 _HOME = Path(tempfile.mkdtemp(prefix="renderbus-tests-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ.update(
@@ -43,50 +50,50 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="module")
 def set_up_once(request, tmp_path_factory):
-    """For what a module's tests share because it is costly: it fails where a second worker sets it up."""
+    """Guards an expensive fixture of a module: fails if a second worker sets it up."""
     folder = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):
-        folder = folder.parent  # that of all workers
+        folder = folder.parent  # shared by all workers
     try:
         (folder / f"{request.module.__name__} is set up").touch(exist_ok=False)
     except FileExistsError:
-        pytest.fail("another worker has set it up too: let each file stay with one, by --dist loadfile")
+        pytest.fail("another worker has set it up too; run each file on one worker with --dist loadfile")
 
 
 @pytest.fixture
 def scenario():
-    """How the farm is to behave: as usual, where a test says nothing else."""
+    """The scenario of the farm; overridden by tests."""
     return {}
 
 
 @pytest.fixture
 def pictures():
-    """Whether the farm renders real pictures."""
+    """Whether the farm renders pictures instead of placeholders."""
     return True
 
 
 @pytest.fixture
 def farm(tmp_path, scenario, pictures):
-    """A farm whose time stands still until a test advances it."""
+    """A farm with a manual clock."""
     with Farm(tmp_path / "farm", ManualClock(), scenario={"pictures": pictures, **scenario}) as running:
         yield running
 
 
 @pytest.fixture
 def storage(farm):
-    """The farm's storage folder."""
+    """Storage folder of the farm."""
     return farm.output_root.parents[1]
 
 
 @pytest.fixture
 def inputs(storage):
-    """Where scenes and assets lie on the farm."""
+    """The customer's input storage on the farm."""
     return storage / "input" / "10201-100001"
 
 
 @pytest.fixture
 def fault(storage):
-    """Orders a fault of the transfer command."""
+    """Sets a fault of the transfer command."""
     return (storage / "transfer-fault").write_text
 
 
@@ -97,7 +104,7 @@ def settings(farm):
 
 @pytest.fixture
 def connection(farm, monkeypatch):
-    """The farm as Airflow's connection `renderbus_default`."""
+    """Sets the farm as Airflow's connection `renderbus_default` and returns it."""
     connection = farm.connection()
     monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", json.dumps(connection))
     return connection

@@ -242,8 +242,6 @@ def _to_decimal(value):
 
 TestCustomers = CustomerMachine.TestCase
 TestCustomers.settings = settings(
-    max_examples=60,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -144,9 +144,7 @@ class PollerModel(PollerWorld):
 
 # A failing run is shown as it is: to shrink it takes minutes.
 PollerModel.TestCase.settings = settings(
-    max_examples=60,
     stateful_step_count=30,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 TestPollerModel = PollerModel.TestCase
