@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_renderbus.api.errors import (
@@ -27,6 +28,9 @@ _TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
 # JSON that repeats one of these as its code comes from a gateway too: the farm's own code 503, for example,
 # has another meaning altogether.
 _GATEWAY_STATUSES = _TRANSIENT_STATUSES - {500}
+# Characters that neither a database nor a later request can hold; JSON can only have them escaped.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def read_response(call: Call[T], status: int, body: bytes, retry_after: float | None = None) -> T:
@@ -62,18 +66,33 @@ def read_response(call: Call[T], status: int, body: bytes, retry_after: float | 
         return call.read(data)
     except ParseError as error:
         raise InvalidResponse(call.name, str(error)) from None
-    except RecursionError:
-        raise InvalidResponse(call.name, "it is nested too deep") from None
+    except Exception as error:  # noqa: BLE001 - a reader only computes on what the farm sent
+        cause = None if call.returns_secrets else error
+        raise InvalidResponse(call.name, f"reading it raised {type(error).__name__}") from cause
 
 
 def _parse_envelope(body: bytes) -> dict[str, Any] | None:
     try:
-        envelope = json.loads(body, parse_constant=_reject_constant)
+        text = body.decode("utf-8-sig")
+        envelope = json.loads(text, parse_constant=_reject_constant)
+        if _UNSTORABLE_ESCAPE.search(text):
+            envelope = _storable(envelope)
     except (ValueError, RecursionError):
         return None
     if isinstance(envelope, dict) and type(envelope.get("code")) is int:
         return envelope
     return None
+
+
+def _storable(value: Any) -> Any:
+    """Return JSON in which U+FFFD replaces the characters that cannot be stored or sent."""
+    if type(value) is str:
+        return _UNSTORABLE.sub("\ufffd", value)
+    if type(value) is list:
+        return [_storable(item) for item in value]
+    if type(value) is dict:
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
 
 
 def _reject_constant(constant: str) -> None:

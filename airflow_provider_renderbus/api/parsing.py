@@ -10,6 +10,9 @@ A model is a frozen dataclass. Each field names its JSON key and the function th
 A field that is missing, null or (if optional) of a wrong type takes its default, so that a change in the
 farm's responses does not break a running pipeline. A required field that cannot be read raises
 :class:`ParseError`, which names it.
+
+What a later call is built from, e.g. an id or a path, is validated here: a call that is built from what the
+farm sent must not fail as if its author had made the mistake.
 """
 
 from __future__ import annotations
@@ -32,7 +35,14 @@ V = TypeVar("V")
 _JSON_KEY = "json_key"
 _READ = "read"
 _STRICT = "strict"
+_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 _DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
+MAX_INT = 2**63 - 1
+"""The largest integer that is read: Airflow cannot hand larger ones from one process to another."""
+MAX_COUNT = 10**15
+"""The largest number of frames or bytes that is read, so that sums of them stay below the other limit."""
+_ANY_INT, _COUNT, _ID = (-MAX_INT, MAX_INT), (0, MAX_COUNT), (1, MAX_INT)
+_MAX_DECIMAL = 10**20
 
 
 class ParseError(ValueError):
@@ -73,7 +83,7 @@ def reader_for(model: type[M]) -> Callable[[Any], M]:
     readers = [
         (
             field.metadata[_JSON_KEY],
-            _NO_CONVERSION.get(field.metadata[_READ]),
+            *_NO_CONVERSION.get(field.metadata[_READ], (None, None, None)),
             field.metadata[_READ],
             field.default,
             field.metadata[_STRICT],
@@ -86,13 +96,13 @@ def reader_for(model: type[M]) -> Callable[[Any], M]:
         if type(data) is not dict:
             raise ParseError(f"{name}: must be an object, got {_json_type(data)}")
         values = []
-        for json_key, final_type, read, default, strict in readers:
+        for json_key, final_type, low, high, read, default, strict in readers:
             value = data.get(json_key)
             if value is None:
                 if default is dataclasses.MISSING:
                     raise ParseError(f"{name}.{json_key} is missing")
                 value = default
-            elif type(value) is not final_type:
+            elif type(value) is not final_type or (low is not None and not low <= value <= high):
                 try:
                     value = read(value)
                 except ParseError as error:
@@ -111,14 +121,28 @@ def reader_for(model: type[M]) -> Callable[[Any], M]:
 
 def read_int(value: Any) -> int:
     """Read an integer; the farm sends some as text."""
-    if type(value) is int:
-        return value
-    if type(value) is str:
-        try:
-            return int(value)
-        except ValueError:
-            pass
-    raise ParseError(f"must be an integer, got {_json_type(value)}")
+    return _read_integer(value, _ANY_INT)
+
+
+def read_count(value: Any) -> int:
+    """Read a number of things, or of bytes: 0 or more."""
+    return _read_integer(value, _COUNT)
+
+
+def read_id(value: Any) -> int:
+    """Read the id of a task or frame: 1 or more, as calls take it."""
+    return _read_integer(value, _ID)
+
+
+def _read_integer(value: Any, bounds: tuple[int, int]) -> int:
+    number = value
+    if type(value) is str and _INTEGER.fullmatch(value.strip()):
+        number = int(value)
+    if type(number) is not int:
+        raise ParseError(f"must be an integer, got {_json_type(value)}")
+    if not bounds[0] <= number <= bounds[1]:
+        raise ParseError(f"must be an integer from {bounds[0]} to {bounds[1]}, got one out of range")
+    return number
 
 
 def read_str(value: Any) -> str:
@@ -130,8 +154,21 @@ def read_str(value: Any) -> str:
     raise ParseError(f"must be a string, got {_json_type(value)}")
 
 
-# Values of these types stay as they are: most fields of a response need no call.
-_NO_CONVERSION: dict[Any, type] = {read_int: int, read_str: str}
+def read_non_empty_str(value: Any) -> str:
+    """Read a string that a later call is built from, e.g. a path."""
+    text = read_str(value)
+    if not text:
+        raise ParseError("must not be an empty string")
+    return text
+
+
+# Values of these types and within these bounds stay as they are: most fields need no function call.
+_NO_CONVERSION: dict[Any, tuple[type, int | None, int | None]] = {
+    read_int: (int, *_ANY_INT),
+    read_count: (int, *_COUNT),
+    read_id: (int, *_ID),
+    read_str: (str, None, None),
+}
 
 
 def read_decimal(value: Any) -> Decimal:
@@ -139,18 +176,18 @@ def read_decimal(value: Any) -> Decimal:
 
     The shortest text of a float is the text from which it was parsed, up to 15 digits.
     """
-    if type(value) is float and math.isfinite(value):
+    if type(value) is float and math.isfinite(value) and abs(value) < _MAX_DECIMAL:
         return Decimal(repr(value))
-    if type(value) is int:
+    if type(value) is int and abs(value) < _MAX_DECIMAL:
         return Decimal(value)
     if type(value) is str and _DECIMAL.fullmatch(value):
         return Decimal(value)
-    raise ParseError(f"must be a decimal number, got {_json_type(value)}")
+    raise ParseError(f"must be a decimal number below 1e20, got {_json_type(value)}")
 
 
 def read_timestamp_ms(value: Any) -> datetime | None:
     """Read milliseconds since 1970 as an aware time; 0 means that the time is not set."""
-    if type(value) is int:
+    if type(value) is int and value >= 0:
         try:
             return datetime.fromtimestamp(value / 1000, UTC) if value else None
         except (OverflowError, ValueError, OSError):
@@ -187,6 +224,5 @@ def ignore(_: Any) -> None:
 
 def _json_type(value: Any) -> str:
     """Return the JSON type of a value; never the value, which may be secret."""
-    return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(
-        type(value), f"a {type(value).__name__}"
-    )
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

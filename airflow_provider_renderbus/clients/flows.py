@@ -12,12 +12,13 @@ iterates over pages as they arrive::
 from __future__ import annotations
 
 import heapq
+import itertools
 import re
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import calls, validation
-from airflow_provider_renderbus.api.errors import UnknownTask
+from airflow_provider_renderbus.api.errors import InvalidResponse, UnknownTask
 from airflow_provider_renderbus.api.platforms import parse_platform
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ PagedFlow: TypeAlias = Generator[Batch, "list[Page[T]]", None]
 MAX_CONCURRENCY = 8
 # If all pages are needed, a batch holds more of them, so that fewer batches wait for their slowest response.
 _PAGES_PER_BATCH = 8 * MAX_CONCURRENCY
+# A list without end is read up to these limits; what is longer is an invalid response.
+MAX_PAGES, MAX_RECORDS = 2_000, 200_000
+MAX_FOLDERS, MAX_FOLDER_DEPTH, MAX_FILES = 2_000, 32, 200_000
 
 
 def task_pages(**filters: Any) -> PagedFlow[TaskInfo]:
@@ -148,18 +152,25 @@ def list_leaf_files(leaf_ids: Iterable[int]) -> Flow[tuple[OutputFile, ...]]:
 
     :param leaf_ids: ids of leaf tasks.
     :return: the files without their folders, sorted by path.
+    :raises InvalidResponse: the folders are more, or nested deeper, than those of any render.
     """
     files: dict[str, OutputFile] = {}
     listed: set[str] = set()
     results = yield [calls.get_output_files(leaf_id) for leaf_id in leaf_ids]
-    while True:
+    for _ in range(MAX_FOLDER_DEPTH):
         entries = [entry for folder in results for entry in folder]
         files |= {entry.path: entry for entry in entries if not entry.is_directory}
         folders = {entry.path for entry in entries if entry.is_directory} - listed
         if not folders:
             return tuple(files[path] for path in sorted(files))
         listed |= folders
+        if len(listed) > MAX_FOLDERS or len(files) > MAX_FILES:
+            raise InvalidResponse(
+                "get_output_files",
+                f"must list at most {MAX_FOLDERS} folders and {MAX_FILES} files of a task, got more",
+            )
         results = yield [calls.get_output_files(tree_path=path) for path in sorted(folders)]
+    raise InvalidResponse("get_output_files", f"folders are nested deeper than {MAX_FOLDER_DEPTH} levels")
 
 
 def select_hardware(
@@ -208,13 +219,26 @@ def _pages(page: Callable[[int], Call[Page[T]]], batch_size: int = MAX_CONCURREN
     """Query the first page, which holds the page count, and then batches of the others.
 
     It ends after the last page or after an empty page, whichever comes first.
+
+    :raises InvalidResponse: the farm lists more records than it announces, or does not stop listing.
     """
-    (first,) = yield [page(1)]
-    end = first.page_count + 1
-    for start in range(2, end, batch_size):
-        results = yield [page(page_num) for page_num in range(start, min(start + batch_size, end))]
-        if not all(each.items for each in results):
+    call = page(1)
+    results = yield [call]
+    end = results[0].page_count + 1
+    count = total = 0
+    for start in itertools.count(2, batch_size):
+        count += sum(len(each.items) for each in results)
+        # Records may be added while the pages are queried.
+        total = max(total, *(each.total for each in results))
+        if total and count > total:
+            raise InvalidResponse(call.name, f"the farm announces {total} records and lists {count}")
+        if start >= end or not all(each.items for each in results):
             return
+        if start > MAX_PAGES or count > MAX_RECORDS:
+            raise InvalidResponse(
+                call.name, f"must list at most {MAX_RECORDS} records on {MAX_PAGES} pages, got more"
+            )
+        results = yield [page(page_num) for page_num in range(start, min(start + batch_size, end))]
 
 
 def _send_or_none(pages: PagedFlow[T], results: list[Page[T]]) -> Batch | None:
@@ -231,7 +255,7 @@ def _closest_names(name: str, names: Iterable[str]) -> str:
 
 
 def _first_frame(name: str) -> int:
-    digits = re.search(r"\d+", name)
+    digits = re.search(r"\d{1,18}", name)
     return int(digits[0]) if digits else 0
 
 
@@ -247,4 +271,4 @@ def _describe_hardware(configs: Iterable[HardwareConfig]) -> str:
 def _leading_int(value: str | None) -> int:
     """Return the integer in "64GB" or "2*GPU"; 0 if there is none."""
     digits = (value or "").partition("*")[0].upper().removesuffix("GB").strip()
-    return int(digits) if digits.isascii() and digits.isdigit() else 0
+    return int(digits) if re.fullmatch(r"[0-9]{1,18}", digits) else 0

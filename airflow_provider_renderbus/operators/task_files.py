@@ -123,20 +123,13 @@ class TaskFiles:
     def _project_id(self, hook: RenderbusHook) -> int | None:
         if self.project_name is None:
             return None
-        response = hook.send(calls.list_projects())
-        projects = response.get("projectNameList") if isinstance(response, dict) else None
-        ids = {
-            project.get("projectName"): project.get("projectId")
-            for project in projects or ()
-            if isinstance(project, dict)
-        }
+        ids = {project.name: project.id for project in hook.send(calls.list_projects()).projects}
         if self.project_name not in ids:
             names = ", ".join(map(repr, ids)) or "none"
             raise ValueError(
                 f"project_name: must be a project of the account ({names}), got {self.project_name!r}"
             )
-        project_id: int | None = ids[self.project_name]
-        return project_id
+        return ids[self.project_name]
 
     def _hardware_configs(self, hook: RenderbusHook) -> tuple[HardwareConfig, ...]:
         if not self.hardware:

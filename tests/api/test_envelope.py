@@ -75,6 +75,27 @@ def test_read_response_with_leaves_nested_too_deep_raises_invalid_response():
         read_response(INFO, 200, envelope(data={"items": [task]}))
 
 
+@pytest.mark.parametrize("error", [RecursionError(), ValueError("x"), OverflowError(), KeyError("x")])
+def test_read_response_with_reader_that_raises_is_invalid_response(error):
+    def read(_):
+        raise error
+
+    with pytest.raises(InvalidResponse, match=type(error).__name__) as raised:
+        read_response(dataclasses.replace(PROFILE, read=read), 200, envelope(data={}))
+    assert raised.value.__cause__ is error
+    with pytest.raises(InvalidResponse) as raised:
+        read_response(dataclasses.replace(PROFILE, read=read, returns_secrets=True), 200, envelope(data={}))
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("escape", [r"\ud800", r"\uDFFF", r"\u0000"])
+def test_read_response_replaces_characters_that_cannot_be_stored(escape):
+    body = b'{"code": 200, "data": {"userId": 1, "userName": "a%sb\\ud83c\\udfac", "%s": [0]}}'
+    profile = read_response(PROFILE, 200, body % (escape.encode(), escape.encode()))
+    assert profile.user_name == "a\ufffdb\U0001f3ac"
+    profile.user_name.encode()
+
+
 @pytest.mark.parametrize("code", [*CODES, 4711])
 def test_read_response_with_code_raises_its_error(code):
     with pytest.raises(ApiError) as raised:

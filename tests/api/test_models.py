@@ -7,13 +7,18 @@ import pytest
 from airflow_provider_renderbus.api.models import Progress
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.frames import read_frame
-from airflow_provider_renderbus.api.models.tasks import TaskInfo, read_task
+from airflow_provider_renderbus.api.models.tasks import MAX_DEPTH, MAX_SUB_TASKS, TaskInfo, read_task
 from airflow_provider_renderbus.api.parsing import (
+    MAX_COUNT,
+    MAX_INT,
     ParseError,
     list_of,
     read_bool,
+    read_count,
     read_decimal,
+    read_id,
     read_int,
+    read_non_empty_str,
     read_str,
     read_timestamp_ms,
 )
@@ -158,20 +163,70 @@ def test_read_timestamp_ms_returns_aware_time_or_none_for_zero():
         (read_int, 1.5),
         (read_int, "x"),
         (read_int, True),
+        (read_int, MAX_INT + 1),
+        (read_int, "9" * 5000),
+        (read_int, "1_000"),
+        (read_int, "٣٥"),
+        (read_count, -1),
+        (read_count, MAX_COUNT + 1),
+        (read_id, 0),
+        (read_id, "-5"),
         (read_str, None),
         (read_decimal, "much"),
         (read_decimal, "1e999"),
+        (read_decimal, 1e308),
+        (read_decimal, 10**400),
         (read_decimal, float("inf")),
         (read_timestamp_ms, 10**30),
         (read_timestamp_ms, "now"),
+        (read_timestamp_ms, -1),
         (read_bool, 2),
         (read_bool, []),
         (list_of(read_str), "a"),
     ],
 )
 def test_field_reader_with_wrong_type_raises_parse_error(read, value):
-    with pytest.raises(ParseError, match=r"^must be .*, got (a|an|null)\b"):
+    with pytest.raises(ParseError, match=r"^must be .*, got (a|an|one|null)\b"):
         read(value)
+
+
+def test_read_non_empty_str_with_empty_string_raises_parse_error():
+    assert read_non_empty_str("/a") == "/a"
+    with pytest.raises(ParseError, match="must not be an empty string"):
+        read_non_empty_str("")
+
+
+@pytest.mark.parametrize("value", [-1, 10**400, "9" * 20, 1.5])
+def test_reader_with_integer_out_of_range_takes_default_or_raises(value):
+    assert read_task({"id": 1, "taskStatus": 0, "totalFrames": value}).total_frames is None
+    with pytest.raises(ParseError, match=r"TaskInfo\.id: must be an integer"):
+        read_task({"id": value, "taskStatus": 0})
+
+
+def nested(levels):
+    task = {"id": 1, "taskStatus": 5}
+    for _ in range(levels):
+        task = {"id": 1, "taskStatus": 0, "respRenderingTaskList": [task]}
+    return task
+
+
+def test_read_task_reads_all_allowed_levels():
+    assert read_task(nested(MAX_DEPTH)).status is TaskStatus.RENDERING
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 260, 10_000])
+def test_read_task_with_too_many_levels_raises_parse_error(levels):
+    with pytest.raises(ParseError, match="nested too deep"):
+        read_task(nested(levels))
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_read_task_with_too_many_sub_tasks_raises_parse_error(width):
+    leaf = {"id": 1, "taskStatus": 25}
+    layer = {"id": 1, "taskStatus": 0, "respRenderingTaskList": [leaf] * (MAX_SUB_TASKS // width)}
+    assert len(list(layered(*layer["respRenderingTaskList"]).leaves())) == MAX_SUB_TASKS // width
+    with pytest.raises(ParseError, match=f"at most {MAX_SUB_TASKS} sub-tasks"):
+        read_task({"id": 1, "taskStatus": 0, "respRenderingTaskList": [layer] * width})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.api.errors import NotFound, ServerError
+from airflow_provider_renderbus.api.envelope import read_response
+from airflow_provider_renderbus.api.errors import InvalidResponse, NotFound, ServerError
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.settings import Settings
@@ -232,3 +233,75 @@ class TestSelectHardware:
     def test_select_hardware_without_match_lists_available_types(self, sender, account):
         with pytest.raises(ValueError, match=r"available: RTX, 64GB, 2\*GPU; RTX, 64GB, 1\*GPU$"):
             self.ids(sender, account, "GPU", 2007, gpu_num=4)
+
+
+def drive(flow, answer):
+    """Run a flow on what a function returns as data of each call, and return the number of calls."""
+    sent = 0
+    results = None
+    while True:
+        try:
+            batch = flow.send(results)
+        except StopIteration:
+            return sent
+        sent += len(batch)
+        assert sent < 10_000, "the flow does not end"
+        results = [read_response(call, 200, envelope(data=answer(call.body)).body) for call in batch]
+
+
+def task_or_page(items, **page):
+    return lambda body: {"items": items if "pageNum" in body else [{"id": 7, "taskStatus": 25}], **page}
+
+
+@pytest.mark.parametrize("total", [0, 10**12])
+def test_list_frames_endless_pages_is_invalid_response(total):
+    answer = task_or_page([frame(1)], pageCount=10**12, total=total)
+    with pytest.raises(InvalidResponse, match=f"on {flows.MAX_PAGES} pages, got more"):
+        drive(flows.list_frames(7), answer)
+
+
+def test_list_frames_more_records_than_announced_is_invalid_response():
+    with pytest.raises(InvalidResponse, match="announces 150 records and lists"):
+        drive(flows.list_frames(7), task_or_page([frame(1)] * 100, pageCount=9, total=150))
+
+
+def test_list_frames_records_added_meanwhile_are_listed():
+    def answer(body):
+        return {"items": [frame(1)] * 50, "pageCount": 3, "total": 120 + 10 * body["pageNum"]}
+
+    assert drive(flows.list_frames(7), answer) == 3
+
+
+def folders(make):
+    def answer(body):
+        if "taskIds" in body:
+            return {"items": [{"id": 7, "taskStatus": 25}]}
+        return [{"fileName": "x", "filePath": path, "directory": True} for path in make(body["treePath"])]
+
+    return answer
+
+
+def test_list_output_files_endless_depth_is_invalid_response():
+    with pytest.raises(InvalidResponse, match="nested deeper than 32 levels"):
+        drive(flows.list_output_files(7), folders(lambda path: [f"{path}/b"]))
+
+
+def test_list_output_files_too_many_folders_is_invalid_response():
+    with pytest.raises(InvalidResponse, match="at most 2000 folders"):
+        drive(flows.list_output_files(7), folders(lambda path: [f"{path}/{at}" for at in range(1000)]))
+
+
+def test_list_output_files_folder_that_holds_itself_is_listed_once():
+    assert drive(flows.list_output_files(7), folders(lambda path: ["/", "/a"])) == 4
+
+
+@pytest.mark.parametrize("name", ["6", "9" * 5000])
+def test_frame_ids_by_name_with_long_digits_names_the_closest(name):
+    with pytest.raises(ValueError, match="has no frame '61'"):
+        drive(flows.frame_ids_by_name(7, ["61"]), task_or_page([{**frame(1), "frameIndex": name}]))
+
+
+def test_select_hardware_with_long_digits_is_no_number():
+    config = {"id": 9, "model": "A", "ram": "9" * 5000 + "GB", "platform": 2, "status": 1}
+    with pytest.raises(ValueError, match="no machine of platform 2"):
+        drive(flows.select_hardware(2, 2007, ram=64), lambda _: [config])

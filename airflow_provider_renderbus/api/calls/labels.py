@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import validation
 from airflow_provider_renderbus.api.call import Call, drop_none
-from airflow_provider_renderbus.api.parsing import ignore, raw_json
+from airflow_provider_renderbus.api.models.projects import ProjectList, read_project_list
+from airflow_provider_renderbus.api.parsing import ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,25 +45,21 @@ def delete_project(del_name: str) -> Call[None]:
     )
 
 
-def get_project_list() -> Call[Any]:
-    """List the account's projects.
-
-    :return: an object whose projectNameList holds objects with projectId and projectName.
-    """
-    return Call("get_project_list", ("/api/render/project/getList",), {}, read=raw_json)
+def get_project_list() -> Call[ProjectList]:
+    """List the account's projects."""
+    return Call("get_project_list", ("/api/render/project/getList",), {}, read=read_project_list)
 
 
-def list_projects(flag: int = 0) -> Call[Any]:
+def list_projects(flag: int = 0) -> Call[ProjectList]:
     """List projects.
 
     :param flag: 0 the account's own, 1 the account's and the main account's, 2 all below the main account.
-    :return: an object whose projectNameList holds objects with projectId and projectName.
     """
     return Call(
         "list_projects",
         ("/api/render/project/list",),
         {"flag": validation.one_of("flag", flag, (0, 1, 2))},
-        read=raw_json,
+        read=read_project_list,
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.hardware import HardwareConfig
     from airflow_provider_renderbus.api.models.outputs import OutputFile
     from airflow_provider_renderbus.api.models.page import Page
+    from airflow_provider_renderbus.api.models.projects import Project, ProjectList
     from airflow_provider_renderbus.api.models.settings import UserSetting
     from airflow_provider_renderbus.api.models.tasks import CreatedTasks, Progress, TaskInfo, TaskOptions
     from airflow_provider_renderbus.api.models.transfer import (
@@ -36,6 +37,8 @@ __all__ = [
     "OutputFile",
     "Page",
     "Progress",
+    "Project",
+    "ProjectList",
     "RaysyncServer",
     "RaysyncUserKey",
     "ServerInfo",
@@ -59,6 +62,7 @@ if not TYPE_CHECKING:
         "hardware",
         "outputs",
         "page",
+        "projects",
         "settings",
         "tasks",
         "transfer",

@@ -10,6 +10,7 @@ from airflow_provider_renderbus.api.parsing import (
     optional_field,
     read_bool,
     read_decimal,
+    read_id,
     read_int,
     read_str,
     read_timestamp_ms,
@@ -33,7 +34,7 @@ class UserProfile:
     FUNDS_HIDDEN_NOTE: ClassVar[str] = (
         "it pays from its main account or hides its figures, so its funds may differ"
     )
-    user_id: int = required_field("userId", read_int)
+    user_id: int = required_field("userId", read_id)
     user_name: str | None = optional_field("userName", read_str)
     main_user_id: int | None = optional_field("mainUserId", read_int)
     zone: int | None = optional_field("zone", read_int)

@@ -10,7 +10,9 @@ from airflow_provider_renderbus.api.parsing import (
     list_of,
     optional_field,
     read_bool,
+    read_count,
     read_decimal,
+    read_id,
     read_int,
     read_str,
     read_timestamp_ms,
@@ -31,7 +33,7 @@ class Frame:
     0.
     """
 
-    id: int = required_field("id", read_int)
+    id: int = required_field("id", read_id)
     name: str = required_field("frameIndex", read_str)
     status_code: int = required_field("frameStatus", read_int)
     status_text: str | None = optional_field("frameStatusText", read_str)
@@ -45,8 +47,8 @@ class Frame:
     fee_type: int | None = optional_field("feeType", read_int)
     started_at: datetime | None = optional_field("startTime", read_timestamp_ms)
     ended_at: datetime | None = optional_field("endTime", read_timestamp_ms)
-    execute_time: int | None = optional_field("frameExecuteTime", read_int)
-    recommits: int = optional_field("recommitFlag", read_int, 0)
+    execute_time: int | None = optional_field("frameExecuteTime", read_count)
+    recommits: int = optional_field("recommitFlag", read_count, 0)
     task_over_time: int | None = optional_field("taskOverTime", read_int)
     munu_task_id: str | None = optional_field("munuTaskId", read_str)
     munu_job_id: str | None = optional_field("munuJobId", read_str)
@@ -72,10 +74,10 @@ class LogPage:
     """Part of a frame's log. ``total`` and ``size`` are bytes, although the object looks like a page."""
 
     lines: tuple[str, ...] = required_field("items", list_of(read_str))
-    total: int | None = optional_field("total", read_int)
-    size: int | None = optional_field("size", read_int)
-    page_num: int | None = optional_field("pageNum", read_int)
-    page_count: int | None = optional_field("pageCount", read_int)
+    total: int | None = optional_field("total", read_count)
+    size: int | None = optional_field("size", read_count)
+    page_num: int | None = optional_field("pageNum", read_count)
+    page_count: int | None = optional_field("pageCount", read_count)
 
 
 read_frame = reader_for(Frame)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from airflow_provider_renderbus.api.parsing import (
     optional_field,
     read_bool,
-    read_int,
+    read_count,
+    read_non_empty_str,
     read_str,
     reader_for,
     required_field,
@@ -22,9 +23,9 @@ class OutputFile:
     """
 
     name: str = required_field("fileName", read_str)
-    path: str = required_field("filePath", read_str)
+    path: str = required_field("filePath", read_non_empty_str)
     is_directory: bool = required_field("directory", read_bool)
-    size: int | None = optional_field("fileSize", read_int)
+    size: int | None = optional_field("fileSize", read_count)
     file_type: str | None = optional_field("fileType", read_str)
     modified: str | None = optional_field("lastModify", read_str)
     in_arrears: bool = optional_field("isArrears", read_bool, False)

@@ -9,7 +9,7 @@ from airflow_provider_renderbus.api.parsing import (
     list_of,
     optional_field,
     raw_json,
-    read_int,
+    read_count,
     reader_for,
     required_field,
 )
@@ -35,9 +35,9 @@ class Page(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class _PageJson:
     items: tuple[Any, ...] = required_field("items", list_of(raw_json))
-    page_count: int = optional_field("pageCount", read_int, 1)
-    page_num: int = optional_field("pageNum", read_int, 1)
-    total: int = optional_field("total", read_int, 0)
+    page_count: int = optional_field("pageCount", read_count, 1)
+    page_num: int = optional_field("pageNum", read_count, 1)
+    total: int = optional_field("total", read_count, 0)
 
 
 _read_page_json = reader_for(_PageJson)

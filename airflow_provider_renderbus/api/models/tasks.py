@@ -8,10 +8,13 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.parsing import (
+    ParseError,
     list_of,
     optional_field,
     read_bool,
+    read_count,
     read_decimal,
+    read_id,
     read_int,
     read_str,
     read_timestamp_ms,
@@ -26,13 +29,16 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 _PHOTON = "RenderPhoton"
+_SUB_TASKS = "respRenderingTaskList"
+MAX_DEPTH, MAX_SUB_TASKS = 8, 2000
+"""Levels and number of sub-tasks that are read; the documents show one level of a few."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedTasks:
     """Ids of newly created tasks. A task costs nothing until it is submitted."""
 
-    ids: tuple[int, ...] = required_field("taskIdList", list_of(read_int))
+    ids: tuple[int, ...] = required_field("taskIdList", list_of(read_id))
     aliases: tuple[str, ...] = optional_field("aliasTaskIdList", list_of(read_str), ())
     user_id: int | None = optional_field("userId", read_int)
 
@@ -68,7 +74,7 @@ class TaskOptions:
 
 
 def _sub_task(data: Any) -> TaskInfo:
-    return read_task(data)
+    return _read_task(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +85,19 @@ class TaskInfo:
     `output_folders` describe the whole task, over all its leaves.
     """
 
-    id: int = required_field("id", read_int)
+    id: int = required_field("id", read_id)
     status_code: int = required_field("taskStatus", read_int)
     alias: str | None = optional_field("taskAlias", read_str)
     scene_name: str | None = optional_field("sceneName", read_str)
     status_text: str | None = optional_field("statusText", read_str)
     pre_task_status: int | None = optional_field("preTaskStatus", read_int)
     pre_status_text: str | None = optional_field("preStatusText", read_str)
-    total_frames: int | None = optional_field("totalFrames", read_int)
-    abort_frames: int | None = optional_field("abortFrames", read_int)
-    executing_frames: int | None = optional_field("executingFrames", read_int)
-    done_frames: int | None = optional_field("doneFrames", read_int)
-    failed_frames: int | None = optional_field("failedFrames", read_int)
-    waiting_count: int | None = optional_field("waitingCount", read_int)
+    total_frames: int | None = optional_field("totalFrames", read_count)
+    abort_frames: int | None = optional_field("abortFrames", read_count)
+    executing_frames: int | None = optional_field("executingFrames", read_count)
+    done_frames: int | None = optional_field("doneFrames", read_count)
+    failed_frames: int | None = optional_field("failedFrames", read_count)
+    waiting_count: int | None = optional_field("waitingCount", read_count)
     frames_range: str | None = optional_field("framesRange", read_str)
     project_name: str | None = optional_field("projectName", read_str)
     render_consume: Decimal | None = optional_field("renderConsume", read_decimal)
@@ -103,7 +109,7 @@ class TaskInfo:
     has_submit_date: bool = optional_field("submitDate", bool, default=False)
     started_at: datetime | None = optional_field("startTime", read_timestamp_ms)
     completed_at: datetime | None = optional_field("completedDate", read_timestamp_ms)
-    render_duration: int | None = optional_field("renderDuration", read_int)
+    render_duration: int | None = optional_field("renderDuration", read_count)
     user_id: int | None = optional_field("userId", read_int)
     user_name: str | None = optional_field("userName", read_str)
     producer: str | None = optional_field("producer", read_str)
@@ -135,9 +141,7 @@ class TaskInfo:
     remark: str | None = optional_field("remark", read_str)
     labels: str | None = optional_field("labels", read_str)
     stop_type: int | None = optional_field("stopType", read_int)
-    sub_tasks: tuple[TaskInfo, ...] = optional_field(
-        "respRenderingTaskList", list_of(_sub_task), (), strict=True
-    )
+    sub_tasks: tuple[TaskInfo, ...] = optional_field(_SUB_TASKS, list_of(_sub_task), (), strict=True)
 
     def leaves(self) -> Iterator[TaskInfo]:
         """Yield the tasks that hold frames: the task itself, or the lowest of its sub-tasks."""
@@ -212,4 +216,27 @@ def _cost(leaf: TaskInfo) -> Decimal:
 
 
 read_created_tasks = reader_for(CreatedTasks)
-read_task = reader_for(TaskInfo)
+_read_task = reader_for(TaskInfo)
+
+
+def read_task(data: Any) -> TaskInfo:
+    """Read a task with its sub-tasks.
+
+    :raises ParseError: it is no task, or its sub-tasks are too many or nested too deep to be read.
+    """
+    level, count = _sub_tasks_of([data]), 0
+    for _ in range(MAX_DEPTH):
+        count += len(level)
+        if not level or count > MAX_SUB_TASKS:
+            break
+        level = _sub_tasks_of(level)
+    if count > MAX_SUB_TASKS:
+        raise ParseError(f"TaskInfo.{_SUB_TASKS}: must hold at most {MAX_SUB_TASKS} sub-tasks, got more")
+    if level:
+        raise ParseError(f"TaskInfo.{_SUB_TASKS}: nested too deep, must have at most {MAX_DEPTH} levels")
+    return _read_task(data)
+
+
+def _sub_tasks_of(tasks: list[Any]) -> list[Any]:
+    lists = [task.get(_SUB_TASKS) for task in tasks if type(task) is dict]
+    return [sub_task for sub_tasks in lists if type(sub_tasks) is list for sub_task in sub_tasks]
