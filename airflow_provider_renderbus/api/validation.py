@@ -7,8 +7,8 @@ Each function returns the value in the form that the farm accepts. If the value 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api.states import TaskStatus
@@ -16,13 +16,24 @@ from airflow_provider_renderbus.api.states import TaskStatus
 T = TypeVar("T")
 TaskId: TypeAlias = int | str
 
-_ALIAS = re.compile(r"(?:\d{0,3}[A-Z]{1,3})?(\d+)")
 TASK_FILE_NAMES = ("task.json", "upload.json", "asset.json", "tips.json")
 USER_LEVELS = (50, 60)
 LANGUAGES = ("0", "1")
 ZONES = (1, 2)
 MAX_PAGE_SIZE = 100
 """The farm returns no more records per page, and accepts no more task ids per query."""
+MAX_INT = 2**63 - 1
+"""Ids and counts are 64-bit integers on the farm."""
+MAX_SECONDS = 10**9
+"""A deadline after this many seconds, which are 31 years, is still a date that Airflow can store."""
+MAX_AMOUNT = 10**12
+"""More money than this is taken for a typing error."""
+
+# Digits are ASCII digits: the farm reads no others, and str.isdigit, int and float accept many scripts.
+_ALIAS = re.compile(r"(?:[0-9]{0,3}[A-Z]{1,3})?([0-9]{1,19})")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?")
+_EXCERPT_CHARS = 100
 
 
 def optional(check: Callable[..., T], name: str, value: Any, *args: Any) -> T | None:
@@ -36,7 +47,7 @@ def parse_task_id(name: str, value: Any) -> int:
     if isinstance(value, str):
         match = _ALIAS.fullmatch(value.strip())
         task_id = int(match[1]) if match else value
-    if type(task_id) is not int or task_id <= 0:
+    if type(task_id) is not int or not 0 < task_id <= MAX_INT:
         raise _invalid(name, "a task id (35736251) or an alias ('2W35736251')", value)
     return task_id
 
@@ -54,7 +65,7 @@ def parse_task_ids(name: str, values: Iterable[TaskId], maximum: int | None = No
 
 def positive_int(name: str, value: int, maximum: int | None = None) -> int:
     """Return an integer of at least 1."""
-    if type(value) is not int or value < 1 or (maximum is not None and value > maximum):
+    if type(value) is not int or not 1 <= value <= (MAX_INT if maximum is None else maximum):
         allowed = "an integer of at least 1" if maximum is None else f"an integer from 1 to {maximum}"
         raise _invalid(name, allowed, value)
     return value
@@ -76,13 +87,17 @@ def non_empty_str(name: str, value: str) -> str:
     """Return a string that is not empty."""
     if not isinstance(value, str) or not value:
         raise _invalid(name, "a non-empty string", value)
-    return value
+    return require_str(name, value)
 
 
 def require_str(name: str, value: Any) -> str:
-    """Return a string, which may be empty."""
+    """Return a string, which may be empty. A string that UTF-8 cannot encode cannot be signed or sent."""
     if not isinstance(value, str):
         raise _invalid(name, "a string", value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _invalid(name, "a string without lone surrogates", value) from None
     return value
 
 
@@ -93,8 +108,8 @@ def non_empty_strs(name: str, values: Iterable[str]) -> list[str]:
 
 
 def require_int(name: str, value: Any) -> int:
-    """Return an integer; a member of an enumeration counts as one."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """Return a 64-bit integer; a member of an enumeration counts as one."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_INT:
         raise _invalid(name, "an integer", value)
     return int(value)
 
@@ -116,49 +131,67 @@ def parse_task_statuses(name: str, values: Any) -> frozenset[TaskStatus]:
 
 def parse_seconds(name: str, value: Any) -> float:
     """Return a positive number of seconds, given as a number or as text."""
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if isinstance(value, bool) or not 0 < seconds < float("inf"):
+    seconds = _parse_number(value)
+    if seconds is None or not 0 < seconds <= MAX_SECONDS:
         raise _invalid(name, "a positive number of seconds", value)
-    return seconds
+    return float(seconds)
 
 
 def parse_int(name: str, value: Any) -> int:
     """Return an integer, given as such or, as a template renders it, as text."""
-    try:
-        return require_int(name, int(value) if isinstance(value, str) else value)
-    except ValueError:
-        raise _invalid(name, "an integer", value) from None
+    if isinstance(value, str):
+        text = value.strip()
+        return require_int(name, int(text) if _INTEGER.fullmatch(text) else value)
+    return require_int(name, value)
 
 
 def parse_decimal(name: str, value: Any) -> Decimal:
-    """Return an amount of money, given as a number or as text."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if isinstance(value, bool) or not amount.is_finite():
+    """Return an amount of money, at least 0, given as a number or as text."""
+    amount = _parse_number(value)
+    if amount is None or amount > MAX_AMOUNT:
         raise _invalid(name, "a finite number", value)
+    if amount < 0:
+        raise _invalid(name, "at least 0", value)
     return amount
 
 
+def excerpt(value: Any, max_chars: int = _EXCERPT_CHARS) -> str:
+    """Return the beginning of a value's repr, for an error message."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
+    return text if len(text) <= max_chars else f"{text[:max_chars]}…"
+
+
+def _parse_number(value: Any) -> Decimal | None:
+    """Return a finite number, or None if the value is none. Not a float: money must stay exact."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        return None
+    if isinstance(value, int) and abs(value) > MAX_INT:
+        return None
+    text = str(value).strip()
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
 def _invalid(name: str, allowed: str, value: Any) -> ValueError:
-    return ValueError(f"{name}: must be {allowed}, got {value!r}")
+    return ValueError(f"{name}: must be {allowed}, got {excerpt(value)}")
 
 
 def _require_list(name: str, values: Any, item_kind: str) -> None:
-    """Refuse a single string too: its characters would be taken for items."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    """Refuse a single string, bytes or a mapping too: their characters or keys would be taken for items."""
+    if isinstance(values, str | bytes | bytearray | memoryview | Mapping) or not isinstance(values, Iterable):
         raise _invalid(name, f"a list of {item_kind}", values)
 
 
 def _parse_task_status(name: str, value: Any) -> TaskStatus:
     known = [status for status in TaskStatus if status is not TaskStatus.UNKNOWN]
-    key = "" if isinstance(value, bool) else str(int(value) if isinstance(value, int) else value).upper()
+    is_code = isinstance(value, int) and not isinstance(value, bool)
+    key = value.upper() if isinstance(value, str) else int(value) if is_code else None
     for status in known:
-        if key in {status.name, str(status.value)}:
+        if key in (status.name, str(status.value), status.value):
             return status
     states = ", ".join(f"{status.value} {status.name}" for status in known)
-    raise ValueError(f"{name}: must be codes or names of states, got {value!r}; the states are {states}")
+    raise ValueError(
+        f"{name}: must be codes or names of states, got {excerpt(value)}; the states are {states}"
+    )
