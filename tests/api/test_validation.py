@@ -3,9 +3,9 @@ from decimal import Decimal
 
 import pytest
 
+from airflow_provider_renderbus.api import validation
 from airflow_provider_renderbus.api.errors import UnknownTask
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.api import validation
 from airflow_provider_renderbus.api.validation import (
     parse_decimal,
     parse_int,
@@ -16,7 +16,20 @@ from airflow_provider_renderbus.api.validation import (
 HUGE = pytest.param(10**5000, id="more digits than Python prints")
 MINUS_HUGE = pytest.param(-(10**5000), id="minus more digits than Python prints")
 OTHER_DIGITS = "\u0663\u0665"  # Arabic-Indic
-NO_NUMBERS = [None, True, b"1", HUGE, MINUS_HUGE, float("nan"), float("inf"), "", "1_0", OTHER_DIGITS, [1], {}]
+NO_NUMBERS = [
+    None,
+    True,
+    b"1",
+    HUGE,
+    MINUS_HUGE,
+    float("nan"),
+    float("inf"),
+    "",
+    "1_0",
+    OTHER_DIGITS,
+    [1],
+    {},
+]
 NO_LISTS = ["12", b"12", bytearray(b"12"), memoryview(b"12"), {"1": 2}, 12, None]
 
 
@@ -61,12 +74,12 @@ def test_parse_decimal_accepts_numbers_and_text(value):
 
 @pytest.mark.parametrize("value", ["much", "NaN", "inf", "1E+999999", Decimal("1E+99"), *NO_NUMBERS])
 def test_parse_decimal_with_invalid_value_raises_value_error(value):
-    with pytest.raises(ValueError, match="^max_cost: must be a finite number, got "):
+    with pytest.raises(ValueError, match=r"^max_cost: must be a finite number, got "):
         parse_decimal("max_cost", value)
 
 
 def test_parse_decimal_with_negative_amount_raises_value_error():
-    with pytest.raises(ValueError, match="^max_cost: must be at least 0, got '-0.5'$"):
+    with pytest.raises(ValueError, match=r"^max_cost: must be at least 0, got '-0\.5'$"):
         parse_decimal("max_cost", "-0.5")
 
 
