@@ -1,4 +1,4 @@
-"""Airflow's command line with a home of its own, as a program of its own."""
+"""The airflow command as a subprocess with its own home."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from dev.harness.airflow_instance import inherited_environment
-from tests.airflow_version import is_leak_of_airflow
+from tests.airflow_version import is_airflow_secret_leak
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 class AirflowCommand:
-    """Runs Airflow's command, first to make its database.
+    """Runs the airflow command; creates the database first.
 
-    :param python: the interpreter of the environment that holds Airflow.
-    :param home: a folder, which gets what is printed as log files too.
-    :param connections: connections by their ids.
-    :param environment: variables that are added, or win over those made here.
+    :param python: Python interpreter of an environment with Airflow.
+    :param home: Airflow's home folder, which also gets the output of commands as log files.
+    :param connections: connections by id.
+    :param environment: additional environment variables, which override those set here.
     """
 
     def __init__(self, python: str, home: Path, connections: dict[str, dict], **environment: str):
@@ -39,8 +39,8 @@ class AirflowCommand:
         self("db", "migrate")
 
     def __call__(self, *arguments: str) -> str:
-        """Run it and return what it prints; it must succeed."""
-        ended = subprocess.run(
+        """Run a command, which must succeed, and return its output."""
+        process = subprocess.run(
             [self._python, "-m", "airflow", *arguments],
             cwd=self._home,
             env=self._environment,
@@ -50,8 +50,8 @@ class AirflowCommand:
             timeout=300,
             check=False,
         )
-        lines = [line for line in ended.stdout.splitlines() if not is_leak_of_airflow(line)]
-        printed = "\n".join(lines)
-        assert ended.returncode == 0, printed
-        (self._home / f"{'_'.join(arguments)}.log").write_text(printed)
-        return printed
+        lines = [line for line in process.stdout.splitlines() if not is_airflow_secret_leak(line)]
+        output = "\n".join(lines)
+        assert process.returncode == 0, output
+        (self._home / f"{'_'.join(arguments)}.log").write_text(output)
+        return output

@@ -1,7 +1,4 @@
-"""The line of Airflow that the tests run on, and where lines differ: what has moved, what an older one lacks.
-
-It is stated here and nowhere else.
-"""
+"""The version line of Airflow under test, and all differences between lines that tests need."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ LINE = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 """Major and minor version."""
 
 WARNINGS = () if LINE >= (3, 3) else ("ignore", "error:::airflow_provider_renderbus")
-"""Filters beside those of pyproject.toml: older lines warn of themselves and of what they are made with."""
+"""Warning filters besides those of pyproject.toml, because older lines use deprecated features themselves."""
 
 FORM_HAS_NUMBERS = LINE >= (3, 2)
-"""Before 3.2 the connection form is made by the hook, and knows no numbers but integers."""
+"""Before 3.2 the hook creates the connection form, which has no numbers other than integers."""
 
 DAG_FILES_IMPORT = (
     "import airflow.sdk"
@@ -24,18 +21,18 @@ DAG_FILES_IMPORT = (
     else "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, conf\n"
     "from airflow.triggers.base import BaseTrigger"
 )
-"""What any DAG file loads. Older lines load more with it, libraries too."""
+"""The imports of every DAG file. Older lines load more modules with it."""
 
 
-def can_reschedule():
-    """Have a sensor find what it asks when it is rescheduled: before 3.0, that is the database."""
+def create_reschedule_table():
+    """Create the table that a rescheduled sensor queries before 3.0."""
     if LINE < (3, 0):
         table = resolve_name("airflow.models.taskreschedule:TaskReschedule").__table__
         table.create(resolve_name("airflow.settings:engine"), checkfirst=True)
 
 
-def was_rescheduled(ti):
-    """Have Airflow know that this try of a sensor was rescheduled."""
+def mark_rescheduled(ti):
+    """Record in Airflow that this try of a sensor was rescheduled."""
     now = datetime.now(UTC)
     if LINE >= (3, 0):
         ti.rescheduled = now
@@ -44,13 +41,13 @@ def was_rescheduled(ti):
         ti.task_id, ti.dag_id, ti.run_id, ti.try_number, now, now, now, ti.map_index
     )
     with resolve_name("airflow.utils.session:create_session")() as session:
-        # The tables of its run and task instance are not there.
+        # The tables of DAG runs and task instances do not exist.
         session.execute(resolve_name("sqlalchemy:text")("PRAGMA foreign_keys = OFF"))
         session.add(row)
 
 
-def as_on_this_line(snippet):
-    """Return a snippet of the README with the changes that it tells for this line."""
+def adapt_to_line(snippet):
+    """Return a snippet of the README with the changes that the README lists for this line."""
     if LINE >= (3, 0):
         return snippet
     return snippet.replace("from airflow.sdk import", "from airflow.decorators import").replace(
@@ -58,15 +55,15 @@ def as_on_this_line(snippet):
     )
 
 
-def is_leak_of_airflow(line):
-    """Tell whether Airflow itself wrote a secret: dag.test() of 3.0 prints each that it is told to mask."""
+def is_airflow_secret_leak(line):
+    """Return whether Airflow itself printed a secret: dag.test() of 3.0 prints secrets that it masks."""
     return LINE == (3, 0) and "msg=MaskSecret(" in line
 
 
 def load_dags(folder):
-    """Return the DAGs of a folder, with what could not be imported."""
-    home = "airflow.dag_processing.dagbag" if LINE >= (3, 2) else "airflow.models.dagbag"
-    return resolve_name(f"{home}:DagBag")(str(folder))
+    """Return the DagBag of a folder, with its import errors."""
+    module = "airflow.dag_processing.dagbag" if LINE >= (3, 2) else "airflow.models.dagbag"
+    return resolve_name(f"{module}:DagBag")(str(folder))
 
 
 def schedule_of(dag):
@@ -80,17 +77,17 @@ def assets_of(dag):
 
 
 def connection_types():
-    """Return the connection types that Airflow knows, with their hooks."""
+    """Return the registered connection types with their hooks."""
     if LINE >= (3, 2):
         return resolve_name("airflow.sdk.providers_manager_runtime:ProvidersManagerTaskRuntime")().hooks
     return resolve_name("airflow.providers_manager:ProvidersManager")().hooks
 
 
 def connection_form(connection_type):
-    """Return the fields of extra in Airflow's connection form: label, default and choices by name."""
+    """Return the extra fields of Airflow's connection form: label, default and choices by name."""
     if LINE >= (3, 0):
         if LINE < (3, 2):
-            # Its stand-ins for the form's fields are too late where this process has loaded the real ones.
+            # Its mocks of form fields come too late if this process has loaded the real ones.
             resolve_name("airflow.providers_manager:ProvidersManager")()._cleanup()
         service = resolve_name("airflow.api_fastapi.core_api.services.ui.connections:HookMetaService")
         forms = {form.connection_type: form.extra_fields for form in service.hook_meta_data()}

@@ -1,18 +1,18 @@
-"""Whether what was started has ended."""
+"""Checks that processes have ended."""
 
 from __future__ import annotations
 
 import psutil
 
-SECONDS = 10
+TIMEOUT = 10  # seconds
 
 
-def gone(pid):
-    """Wait until a process has ended, and tell whether it has; nobody need have waited for it."""
+def has_ended(pid):
+    """Wait for the end of a process and return whether it has ended. A zombie counts as ended."""
     try:
         process = psutil.Process(pid)
         if process.status() != psutil.STATUS_ZOMBIE:
-            process.wait(SECONDS)
+            process.wait(TIMEOUT)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:

@@ -1,19 +1,19 @@
-"""The README's snippets as a DAG file."""
+"""The snippets of the README as a DAG file."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from tests.airflow_version import as_on_this_line
+from tests.airflow_version import adapt_to_line
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
 SNIPPETS = [
-    as_on_this_line(snippet)
+    adapt_to_line(snippet)
     for snippet in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 ]
-# The last snippet is a task that wants a DAG; those before it are DAGs.
-_AROUND_THE_TASK = """
+# The last snippet is a task, which needs a DAG; the others are DAGs.
+_TASK_DAG = """
 
 @dag(schedule=None)
 def hook_in_a_task():
@@ -28,9 +28,9 @@ SCENE = "projects/sh010.blend"
 def as_dag_file(mnt: Path) -> str:
     """Return a file with the DAGs `one_shot`, `in_steps` and `hook_in_a_task`.
 
-    :param mnt: a folder to stand for `/mnt`, where the scene is put.
+    :param mnt: the folder that replaces `/mnt`; gets the scene file.
     """
     scene = mnt / SCENE
     scene.parent.mkdir(parents=True)
     scene.write_text("a scene")
-    return "\n\n".join([*SNIPPETS, as_on_this_line(_AROUND_THE_TASK)]).replace('"/mnt/', f'"{mnt}/')
+    return "\n\n".join([*SNIPPETS, adapt_to_line(_TASK_DAG)]).replace('"/mnt/', f'"{mnt}/')

@@ -1,4 +1,4 @@
-"""The README says what is so: its snippets run, its tables are whole, its commands are there."""
+"""The snippets of the README run, its tables are complete, and its commands exist."""
 
 import importlib
 import re
@@ -20,7 +20,7 @@ def first_column(heading):
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
-def test_snippets_run(snippet):
+def test_readme_snippet_runs(snippet):
     exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
 
 
@@ -28,35 +28,35 @@ def test_snippets_run(snippet):
     ("snippet", "name", "tasks"),
     [(0, "one_shot", ["render"]), (1, "in_steps", ["create", "upload", "submit", "wait"])],
 )
-def test_the_first_snippets_are_dags(snippet, name, tasks):
+def test_readme_first_snippets_are_dags(snippet, name, tasks):
     names = {"__name__": "readme"}
-    exec(SNIPPETS[snippet].replace(f"\n{name}()", f"\nmade = {name}()"), names)
-    assert isinstance(names["made"], DAG)
-    assert list(names["made"].task_dict) == tasks
+    exec(SNIPPETS[snippet].replace(f"\n{name}()", f"\nparsed = {name}()"), names)
+    assert isinstance(names["parsed"], DAG)
+    assert list(names["parsed"].task_dict) == tasks
 
 
-def test_the_connections_fields_are_all_told():
+def test_readme_lists_connection_fields():
     assert first_column("The connection") == ["Host", "Port", "Login", "Password", *EXTRA_FIELDS]
 
 
-def test_the_operators_and_sensors_are_all_told():
+def test_readme_lists_operators_and_sensors():
     info = get_provider_info()
     modules = [
         importlib.import_module(name)
-        for room in ("operators", "sensors")
-        for entry in info[room]
+        for kind in ("operators", "sensors")
+        for entry in info[kind]
         for name in entry["python-modules"]
     ]
-    there = [
+    classes = [
         name
         for module in modules
         for name, value in vars(module).items()
         if isinstance(value, type) and value.__module__ == module.__name__ and not name.startswith("_")
     ]
-    assert sorted(first_column("Operators and sensors")) == sorted(there)
+    assert sorted(first_column("Operators and sensors")) == sorted(classes)
 
 
-def test_the_commands_are_in_the_makefile():
+def test_readme_commands_are_in_makefile():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for command in re.findall(r"\bmake ([a-z-]+)(?: KEEP=1)?(?:$|`)", README, re.MULTILINE):
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)

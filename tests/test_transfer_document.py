@@ -7,7 +7,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.transfer import command
-from tests.airflow_version import as_on_this_line
+from tests.airflow_version import adapt_to_line
 
 DOCUMENT = (Path(__file__).parents[1] / "docs/transfers.md").read_text("utf-8")
 
@@ -15,9 +15,9 @@ DOCUMENT = (Path(__file__).parents[1] / "docs/transfers.md").read_text("utf-8")
 def test_document_snippet_is_a_dag_of_two_tasks():
     (snippet,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     names = {"__name__": "document"}
-    exec(as_on_this_line(snippet).replace("\nupload_and_download()", "\nmade = upload_and_download()"), names)
-    assert isinstance(names["made"], DAG)
-    assert list(names["made"].task_dict) == ["upload", "download"]
+    exec(adapt_to_line(snippet).replace("\nupload_and_download()", "\nparsed = upload_and_download()"), names)
+    assert isinstance(names["parsed"], DAG)
+    assert list(names["parsed"].task_dict) == ["upload", "download"]
 
 
 def test_document_table_has_all_settings_of_transfers():

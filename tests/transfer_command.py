@@ -1,4 +1,4 @@
-"""The farm's transfer command, from this tree, also for an Airflow beside which it is not installed."""
+"""The farm's transfer command from this source tree, for an Airflow without the farm installed."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ sys.exit(main())
 
 
 def transfer_command(folder):
-    """Write the command into a new folder, and return its path."""
+    """Write the command into a new folder and return its path."""
     path = folder / "transmitter"
     folder.mkdir()
     path.write_text(SCRIPT)

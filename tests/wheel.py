@@ -1,6 +1,6 @@
-"""The wheel as a stranger gets it: built from the sdist, installed into an empty environment.
+"""The wheel as users get it: built from the sdist and installed into an empty environment.
 
-`make package` runs this; by its name it is no part of the suite.
+`make package` runs this file; because of its name it is not part of the suite.
 """
 
 import json
@@ -38,7 +38,7 @@ def metadata(wheel):
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a program of the empty environment in an empty folder."""
+    """Runs a program of the empty environment in an empty folder."""
 
     def run(program, *arguments):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
@@ -55,7 +55,7 @@ def run(tmp_path):
     return run
 
 
-def test_the_wheel_holds_the_package_with_all_its_files_and_nothing_else(wheel):
+def test_wheel_contains_exactly_the_package(wheel):
     files = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert files == {
         str(path.relative_to(ROOT))
@@ -66,13 +66,13 @@ def test_the_wheel_holds_the_package_with_all_its_files_and_nothing_else(wheel):
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel.namelist())
 
 
-def test_it_needs_what_airflow_brings_and_nothing_else(metadata):
-    needed = {
+def test_wheel_requires_only_what_airflow_installs(metadata):
+    requirements = {
         re.match(r"[\w.-]+", requirement)[0]
         for requirement in metadata.get_all("Requires-Dist")
         if "extra ==" not in requirement
     }
-    assert needed == {
+    assert requirements == {
         "apache-airflow",
         "apache-airflow-providers-common-compat",
         "asgiref",
@@ -83,20 +83,20 @@ def test_it_needs_what_airflow_brings_and_nothing_else(metadata):
     }
 
 
-def test_airflow_lists_the_provider(run, metadata):
-    listed = json.loads(run("airflow", "providers", "list", "--output", "json").stdout)
-    (found,) = (each for each in listed if each["package_name"] == NAME)
-    assert found["version"] == metadata["Version"]
+def test_airflow_lists_provider(run, metadata):
+    providers = json.loads(run("airflow", "providers", "list", "--output", "json").stdout)
+    (provider,) = (each for each in providers if each["package_name"] == NAME)
+    assert provider["version"] == metadata["Version"]
 
 
-def test_airflow_shows_what_the_provider_brings(run):
-    (shown,) = json.loads(run("airflow", "providers", "get", NAME, "--full", "--output", "json").stdout)
-    assert "renderbus.RenderbusHook" in json.dumps(shown)
+def test_airflow_shows_hook_and_connection_type(run):
+    (provider,) = json.loads(run("airflow", "providers", "get", NAME, "--full", "--output", "json").stdout)
+    assert "renderbus.RenderbusHook" in json.dumps(provider)
     hooks = json.loads(run("airflow", "providers", "hooks", "--output", "json").stdout)
     assert [each["hook_name"] for each in hooks if each["connection_type"] == "renderbus"] == ["Renderbus"]
 
 
-def test_every_module_but_the_farm_can_be_imported_without_an_extra(run):
+def test_modules_without_extra_are_importable_except_farm(run):
     program = f"""if True:
         import importlib, pathlib, {PACKAGE}
         root = pathlib.Path({PACKAGE}.__file__).parent
@@ -105,18 +105,18 @@ def test_every_module_but_the_farm_can_be_imported_without_an_extra(run):
             if not name.startswith("{PACKAGE}.farm"):
                 importlib.import_module(name.removesuffix(".__init__"))
     """
-    ended = run("python", "-W", "ignore", "-c", program)
-    assert ended.returncode == 0, ended.stderr
+    process = run("python", "-W", "ignore", "-c", program)
+    assert process.returncode == 0, process.stderr
 
 
-def test_the_farm_names_the_extra_that_it_needs(run):
-    ended = run("python", "-m", f"{PACKAGE}.farm", "--help")
-    assert ended.returncode == 1
-    assert "install the extra farm (numpy and Pillow)" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_farm_without_extra_names_it(run):
+    process = run("python", "-m", f"{PACKAGE}.farm", "--help")
+    assert process.returncode == 1
+    assert "install the extra farm (numpy and Pillow)" in process.stderr
+    assert "Traceback" not in process.stderr
 
 
-def test_the_readmes_dags_run_there(tmp_path):
+def test_readme_dags_run_with_wheel(tmp_path):
     (tmp_path / "home" / "dags").mkdir(parents=True)
     (tmp_path / "home" / "dags" / "readme.py").write_text(as_dag_file(tmp_path / "mnt"))
     with Farm(tmp_path / "farm", speed=300.0, scenario={"pictures": False}) as farm:

@@ -29,7 +29,7 @@ from airflow_provider_renderbus.sensors.conditions import (
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from tests.airflow.context import context
-from tests.airflow_version import can_reschedule, was_rescheduled
+from tests.airflow_version import create_reschedule_table, mark_rescheduled
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -283,13 +283,13 @@ class TestModes:
             sensor.execute(context())
 
     def test_sensor_reschedule_unmet_condition_reschedules(self):
-        can_reschedule()
+        create_reschedule_table()
         sensor = RenderbusFundsSensor(task_id="wait", min_funds=1000, mode="reschedule")
         with pytest.raises(AirflowRescheduleException):
             sensor.execute(context())
 
     def test_task_sensor_reschedule_later_try_restarts_in_first_poke_only(self, client, submitted, tmp_path):
-        can_reschedule()
+        create_reschedule_table()
         options = {"render_task_id": submitted, "mode": "reschedule", "cancel_on_kill": True}
         later = context(try_number=2)
         later["ti"].run_id = str(tmp_path)  # all tests of a process share Airflow's database
@@ -298,7 +298,7 @@ class TestModes:
             RenderbusTaskSensor(task_id="wait", **options).execute(later)
         assert client.send(calls.query_task_info([submitted]))[submitted].status.name != "STOP"
 
-        was_rescheduled(later["ti"])
+        mark_rescheduled(later["ti"])
         client.send(calls.stop_task([submitted]))
         with pytest.raises(AirflowFailException, match=": STOP "):
             RenderbusTaskSensor(task_id="wait", **options).execute(later)

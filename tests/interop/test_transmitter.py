@@ -29,7 +29,7 @@ from airflow_provider_renderbus.transfer.errors import (
 from airflow_provider_renderbus.transfer.folder import FileStat
 from airflow_provider_renderbus.transfer.process import TransferRunner
 from airflow_provider_renderbus.transfer.progress import TransferProgress
-from tests.processes import gone
+from tests.processes import has_ended
 
 IN_THE_WHEEL = "lib/python3.11/site-packages/rayvision_sync/transmission/linux"
 NAME = 'it\'s "here" $(x) 纹理'
@@ -82,7 +82,7 @@ def run(runnable, tmp_path):
         with pytest.raises(TransferError) as failed:
             runner.run(arguments, lines)
         assert len(lines.running) > 1
-        assert all(gone(process.pid) for process in lines.running)
+        assert all(has_ended(process.pid) for process in lines.running)
         return lines.lines, failed.value
 
     return run

@@ -23,7 +23,7 @@ from airflow_provider_renderbus.transfer.errors import (
 )
 from airflow_provider_renderbus.transfer.process import _raise_for_exit_code
 from airflow_provider_renderbus.transfer.progress import TransferProgress
-from tests.processes import gone
+from tests.processes import has_ended
 
 SIZES = {"/a.blend": 1_000_000, "/b (2).exr": 2_000_000}
 # Has a child process that ignores signals, and prints both process ids.
@@ -220,7 +220,7 @@ def test_cancel_kills_the_command_with_its_children(make_runner, arguments):
     progress = ProcessIds(runner.cancel)
     with pytest.raises(TransferCancelled):
         runner.run(arguments, progress)
-    assert all(map(gone, progress.process_ids))
+    assert all(map(has_ended, progress.process_ids))
 
 
 def test_cancel_from_another_thread_kills_the_command(make_runner, arguments):
@@ -228,7 +228,7 @@ def test_cancel_from_another_thread_kills_the_command(make_runner, arguments):
     progress = ProcessIds(lambda: threading.Thread(target=runner.cancel).start())
     with pytest.raises(TransferCancelled):
         runner.run(arguments, progress)
-    assert all(map(gone, progress.process_ids))
+    assert all(map(has_ended, progress.process_ids))
 
 
 def test_cancel_before_run_starts_nothing(make_runner, arguments, tmp_path):
@@ -242,20 +242,20 @@ def test_exception_kills_the_command_with_its_children(make_runner, arguments):
     progress = ProcessIds(interrupt)
     with pytest.raises(Interrupted):
         make_runner(WITH_CHILD).run(arguments, progress)
-    assert all(map(gone, progress.process_ids))
+    assert all(map(has_ended, progress.process_ids))
 
 
 def test_stalled_command_is_killed_with_its_children(make_runner, arguments):
     progress = ProcessIds(lambda: None)
     with pytest.raises(TransferStalled):
         make_runner(WITH_CHILD, stall_timeout=0.3).run(arguments, progress)
-    assert all(map(gone, progress.process_ids))
+    assert all(map(has_ended, progress.process_ids))
 
 
 def test_child_that_outlives_the_command_is_killed(make_runner, arguments):
     progress = ProcessIds(lambda: None)
     make_runner(WITH_CHILD.replace("wait", "sleep 0.2"), stall_timeout=5).run(arguments, progress)
-    assert all(map(gone, progress.process_ids))
+    assert all(map(has_ended, progress.process_ids))
 
 
 WORKER = """
@@ -263,7 +263,7 @@ import sys
 from pathlib import Path
 from airflow_provider_renderbus.transfer.command import Command
 from airflow_provider_renderbus.transfer.progress import TransferProgress
-from tests.processes import gone
+from tests.processes import has_ended
 from airflow_provider_renderbus.transfer.process import TransferRunner
 from tests.transfer.conftest import ENDPOINT, TransferArguments
 
@@ -294,7 +294,7 @@ def test_killed_worker_leaves_no_process(script_command, tmp_path):
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         worker.stdout.close()
-    assert all(map(gone, process_ids))
+    assert all(map(has_ended, process_ids))
 
 
 def test_run_without_free_processes_is_rejected(make_runner, arguments):

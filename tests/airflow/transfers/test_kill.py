@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.operators.transfers import RenderbusUploadAssetsOperator
 from tests.airflow.context import context
 from tests.airflow.transfers.files import contents
-from tests.processes import gone
+from tests.processes import has_ended
 
 
 def test_on_kill_before_execute_starts_nothing(shot, inputs):
@@ -40,4 +40,4 @@ def test_on_kill_kills_the_command_with_its_children(connect, tmp_path, shot):
             operator.execute(context())
     finally:
         signal.signal(signal.SIGUSR1, previous_handler)
-    assert all(gone(int(each)) for each in process_ids.read_text().split())
+    assert all(has_ended(int(each)) for each in process_ids.read_text().split())
