@@ -113,16 +113,22 @@ class FrameStatus(enum.IntEnum):
         return cls.UNKNOWN if isinstance(value, int) else None
 
 
-def aggregate_status(leaves: Iterable[TaskStatus]) -> TaskStatus:
-    """Return the status of a whole task from the statuses of its leaves.
+def aggregate_status(own: TaskStatus, sub_tasks: Iterable[TaskStatus]) -> TaskStatus:
+    """Return the status of a layered task from its own status and those of its sub-tasks.
 
-    The task is active while any leaf is active, else paused if any leaf is paused, else it has the status of
-    the worst leaf. The own status of a layered task is useless: it can stay at WAITING after all leaves have
-    finished.
+    The task is active while any sub-task is active, else paused if any sub-task is paused, else it has the
+    status of the worst sub-task. Its own status says nothing in general: it can stay at WAITING after all
+    sub-tasks have finished. Exceptions are RENDERING_TASK_SUBMITTING and RENDERING_TASK_SUBMIT_FAIL, which
+    apply whatever the sub-tasks do, and UPDATING, in which no task has ended yet.
 
-    :param leaves: statuses of the leaves, at least one.
+    :param own: the task's own status.
+    :param sub_tasks: statuses of its sub-tasks, at least one.
     """
-    statuses = tuple(leaves)
+    if own in {TaskStatus.RENDERING_TASK_SUBMITTING, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}:
+        return own
+    statuses = tuple(sub_tasks)
     active = [status for status in statuses if status.phase is Phase.ACTIVE]
+    if own is TaskStatus.UPDATING and not active:
+        return own
     paused = [status for status in statuses if status.phase is Phase.PAUSED]
     return max(active or paused or statuses, key=lambda status: TASK_STATUS_INFO[status].severity)

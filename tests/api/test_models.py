@@ -87,6 +87,16 @@ def test_task_info_with_finished_photon_passes_only_is_waiting():
     assert layered({**PHOTON, "taskStatus": 45}).status is TaskStatus.FAILED
 
 
+@pytest.mark.parametrize(("own", "status"), [(0, 25), (60, 60), (65, 65), (100, 100)])
+def test_task_info_nested_sub_task_applies_its_own_status(own, status):
+    layer = {"id": 2, "taskStatus": own, "respRenderingTaskList": [MAIN]}
+    assert layered(layer).status == layered(layer, PHOTON).status == status
+
+
+def test_task_info_of_a_photon_pass_itself_is_finished():
+    assert read_task(PHOTON).status is TaskStatus.FINISHED
+
+
 def test_task_info_without_sub_tasks_is_its_own_leaf():
     for sub_tasks in (None, []):
         task = read_task({"id": 1, "taskStatus": 5, "respRenderingTaskList": sub_tasks})

@@ -41,4 +41,23 @@ def test_task_status_of_a_name_raises_value_error():
     ],
 )
 def test_aggregate_status_of_leaves(leaves, whole):
-    assert aggregate_status(TaskStatus(leaf) for leaf in leaves) == whole
+    for own in (0, 5, 10, 25, 4711):
+        assert aggregate_status(TaskStatus(own), map(TaskStatus, leaves)) == whole
+
+
+@pytest.mark.parametrize(
+    ("own", "leaves", "whole"),
+    [
+        (60, [25, 25], 60),
+        (60, [45], 60),
+        (65, [0, 0], 65),
+        (65, [5, 25], 65),
+        (100, [25, 25], 100),
+        (100, [10], 100),
+        (100, [40], 100),
+        (100, [5, 25], 5),
+        (100, [0, 45], 0),
+    ],
+)
+def test_aggregate_status_own_status_that_applies_whatever_the_leaves_do(own, leaves, whole):
+    assert aggregate_status(TaskStatus(own), map(TaskStatus, leaves)) == whole

@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.renders.results import Outcome, classify, describe
+from airflow_provider_renderbus.renders.results import Outcome, classify, describe, evaluate_task
 
 
 @pytest.mark.parametrize("status", TaskStatus)
@@ -70,3 +70,13 @@ def test_classify_with_target_states_succeeds_at_them_only():
 )
 def test_describe_names_render_scene_and_state_once(fields, line):
     assert describe(read_task({"id": 35, **fields})) == line
+
+
+@pytest.mark.parametrize(
+    ("own", "leaf", "outcome"),
+    [(65, 0, Outcome.FAILED), (60, 25, None), (100, 25, None), (0, 25, Outcome.SUCCEEDED)],
+)
+def test_evaluate_task_layered_task_with_own_state(own, leaf, outcome):
+    leaves = [{"id": 36, "taskStatus": leaf}, {"id": 37, "taskStatus": leaf}]
+    result = evaluate_task(read_task({"id": 35, "taskStatus": own, "respRenderingTaskList": leaves}))
+    assert (result and result.outcome) is outcome

@@ -152,17 +152,14 @@ class TaskInfo:
 
     @property
     def status(self) -> TaskStatus:
-        """Status of the whole task, over its leaves.
+        """Status of the whole task: see :func:`~airflow_provider_renderbus.api.states.aggregate_status`.
 
         A parent that lists only photon passes has not finished, because its main pass is still to come: it
         counts as waiting if all photon passes have succeeded.
         """
-        if not self.sub_tasks:
-            return TaskStatus(self.status_code)
-        leaves = tuple(self.leaves())
-        status = aggregate_status(TaskStatus(leaf.status_code) for leaf in leaves)
-        if status.phase is Phase.SUCCEEDED and all(leaf.is_photon_pass for leaf in leaves):
-            return TaskStatus.WAITING
+        status = _status(self)
+        if self.sub_tasks and status.phase is Phase.SUCCEEDED:
+            return TaskStatus.WAITING if all(leaf.is_photon_pass for leaf in self.leaves()) else status
         return status
 
     @property
@@ -197,6 +194,11 @@ class TaskInfo:
     def output_folders(self) -> tuple[str, ...]:
         """Folders of the leaves' frames in the output storage, as far as the farm has named them."""
         return tuple(leaf.output_file_name for leaf in self.leaves() if leaf.output_file_name)
+
+
+def _status(task: TaskInfo) -> TaskStatus:
+    own = TaskStatus(task.status_code)
+    return aggregate_status(own, map(_status, task.sub_tasks)) if task.sub_tasks else own
 
 
 def _progress(leaf: TaskInfo) -> Progress:

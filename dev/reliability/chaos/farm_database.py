@@ -134,7 +134,7 @@ class FarmDatabase:
         ends = [leaf["completed_at"] for leaf in leaves]
         return Render(
             row["id"],
-            aggregate_status(TaskStatus(leaf["state"]) for leaf in leaves),
+            aggregate_status(TaskStatus.WAITING, (TaskStatus(leaf["state"]) for leaf in leaves)),
             row["submitted_at"] / 1000,
             None if None in ends else max(ends) / 1000,
             sum(map(_cost, leaves), Decimal(0)),
