@@ -7,12 +7,10 @@ import contextlib
 import gc
 import os
 import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 _INTERVAL = 0.002
 # Linux tells here how long a thread was ready to run and had no core.

@@ -15,15 +15,18 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.call import Call
 from airflow_provider_renderbus.clients.request_flow import SigningSession
+from airflow_provider_renderbus.clients.settings import Settings
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRenderer
 from airflow_provider_renderbus.farm.pictures.palettes import look_for
@@ -31,12 +34,6 @@ from airflow_provider_renderbus.farm.pictures.task_json import NO_JOB
 from dev.benchmarks.figure import Figure
 from dev.harness.embedded_farm import EmbeddedFarm, InProcessClient, settings_of
 from dev.harness.processes import Programs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_provider_renderbus.api.call import Call
-    from airflow_provider_renderbus.clients.settings import Settings
 
 SCENARIO = {"pictures": False, "account": {"balance": "1000000"}}
 _COMMON = {"frames": "1-24[1]", "width": "320", "height": "180"}

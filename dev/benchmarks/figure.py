@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import operator
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _BOUNDS = {"below": operator.lt, "above": operator.gt, "at most": operator.le, "at least": operator.ge}
 

@@ -11,13 +11,10 @@ import os
 import statistics
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from airflow_provider_renderbus.get_provider_info import get_provider_info
 from dev.benchmarks.figure import Figure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ROUNDS = 11
 _ROUND = """

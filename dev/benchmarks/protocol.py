@@ -10,10 +10,12 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.call import Call
 from airflow_provider_renderbus.api.envelope import read_response
 from airflow_provider_renderbus.api.signing import signature, string_to_sign
 from airflow_provider_renderbus.clients import flows
@@ -23,11 +25,6 @@ from airflow_provider_renderbus.clients.settings import Settings
 from dev.benchmarks.examples import large_task_json, page_of_layered_tasks
 from dev.benchmarks.figure import Figure, measure_pairs
 from dev.benchmarks.frame_server import FRAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from airflow_provider_renderbus.api.call import Call
 
 _ROOT = Path(__file__).parents[2]
 # What constraints/vendor.txt lists cannot be installed beside Airflow.

@@ -15,16 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from dev.benchmarks.figure import Figure, Pairs, measure_pairs
 from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
 from dev.harness.processes import Programs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ROOT = Path(__file__).parents[2]
 _IN_MEMORY = Path("/dev/shm")

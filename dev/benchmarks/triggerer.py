@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
@@ -25,9 +26,6 @@ from dev.benchmarks.figure import Figure
 from dev.harness.airflow_instance import AirflowInstance
 from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
 from dev.harness.processes import Programs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _ROOT = Path(__file__).parents[2]
 _COUNT, _RESUMED, _INTERVAL, _ROUNDS = 1000, 200, 10.0, 6

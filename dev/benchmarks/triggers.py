@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import random
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -15,16 +16,12 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.renders.results import combine, evaluate_task
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from dev.benchmarks.event_loop_lag import watch_event_loop
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from airflow_provider_renderbus.clients.async_client import AsyncClient
 
 
 class IdleTrigger(RenderbusTaskTrigger):

@@ -10,14 +10,12 @@ import json
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from rayvision_api import signature
 from rayvision_api.connect import Connect
 from rayvision_api.operators import QueryOperator
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def sign(access_key: str, request: list[Any], calls: int) -> dict[str, Any]:

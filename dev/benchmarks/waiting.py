@@ -17,8 +17,10 @@ import statistics
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
@@ -35,13 +37,7 @@ from dev.benchmarks.waiting_triggers import (
     run_triggers,
 )
 from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
-from dev.harness.processes import Programs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractAsyncContextManager
-
-    from dev.harness.processes import Program
+from dev.harness.processes import Program, Programs
 
 GOALS: dict[str, tuple[str, float, str]] = {
     "requests_beyond_ceiling": ("requests an interval beyond ceil(N / 100)", 0.0, "at most"),

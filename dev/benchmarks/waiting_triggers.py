@@ -7,15 +7,13 @@ import contextlib
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import AsyncIterator
+from typing import Any, Self
 
 import httpx
 
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from dev.harness.embedded_farm import CONNECTION_ID
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 _FINISHED = [25]
 TIMEOUT = 60.0

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from airflow_provider_renderbus.clients.client import Client
 from dev.demo.checks import check_return_values, check_run
 from dev.demo.nightly_expectations import CONTACT_SHEET, CREATE, DAG_ID, INSTANCES, PREVIEW, SHOTS, WAIT
 from dev.demo.pictures import check_contact_sheet, check_frames, check_preview
-from dev.demo.run_monitor import RunMonitor
+from dev.demo.run_monitor import RunMonitor, RunResult
 from dev.demo.runner import Demo, main
-from dev.harness.event_log import format_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_provider_renderbus.clients.client import Client
-    from dev.demo.run_monitor import RunResult
-    from dev.harness.airflow_instance import AirflowInstance
-    from dev.harness.embedded_farm import EmbeddedFarm
-    from dev.harness.event_log import CheckFailure
+from dev.harness.airflow_instance import AirflowInstance
+from dev.harness.embedded_farm import EmbeddedFarm
+from dev.harness.event_log import CheckFailure, format_table
 
 
 def monitor(airflow: AirflowInstance, farm: Client) -> RunMonitor:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
 
 from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 from dev.demo.nightly_expectations import CREATE, FRAMES, MAPPED, SHOTS, WAIT
-from dev.demo.run_monitor import shot_name
+from dev.demo.run_monitor import InstanceKey, RunResult, shot_name
+from dev.harness.airflow_instance import AirflowInstance
 from dev.harness.event_log import CheckFailure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from collections.abc import Set as AbstractSet
-    from pathlib import Path
-
-    from dev.demo.run_monitor import InstanceKey, RunResult
-    from dev.harness.airflow_instance import AirflowInstance
 
 _ALL_DONE = {"total": FRAMES, "done": FRAMES, "failed": 0, "running": 0, "aborted": 0}
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from PIL import Image, ImageSequence, ImageStat, UnidentifiedImageError
 
 from dev.demo.nightly_expectations import FRAME_SIZE, FRAMES, SHOTS
 from dev.harness.event_log import CheckFailure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _MIN_SHEET_SIZE = (640, 240)
 # Below this standard deviation of its grey values a picture shows nothing.

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from airflow_provider_renderbus.clients.client import Client
 from dev.demo.checks import check_run
 from dev.demo.pictures import check_picture, check_preview
-from dev.demo.run_monitor import RunMonitor
+from dev.demo.run_monitor import RunMonitor, RunResult
 from dev.demo.runner import Demo, main
+from dev.harness.airflow_instance import AirflowInstance
+from dev.harness.embedded_farm import EmbeddedFarm
 from dev.harness.event_log import CheckFailure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_provider_renderbus.clients.client import Client
-    from dev.demo.run_monitor import RunResult
-    from dev.harness.airflow_instance import AirflowInstance
-    from dev.harness.embedded_farm import EmbeddedFarm
 
 DAG_ID = "render_and_composite"
 SHOT, SIZE, FRAMES = "sh020", (320, 180), 24

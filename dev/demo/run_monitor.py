@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_renderbus.api import calls
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from decimal import Decimal
-
-    from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.clients.client import Client
-    from dev.harness.airflow_instance import AirflowInstance
+from airflow_provider_renderbus.api.models.tasks import TaskInfo
+from airflow_provider_renderbus.clients.client import Client
+from dev.harness.airflow_instance import AirflowInstance
 
 HEAD = f"{'shot':<16}{'task':<11}{'state':<12}{'frames':>7}{'cost, RMB':>12}"
 """The head of the columns of :class:`ShotStatus` as text."""

@@ -10,27 +10,21 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 
 from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.clients.client import Client
 from dev.demo.checks import check_connection_form
-from dev.demo.run_monitor import HEAD
+from dev.demo.run_monitor import HEAD, RunMonitor, RunResult
 from dev.harness.airflow_instance import NO_PROXY, AirflowInstance, connections_file_settings
 from dev.harness.embedded_farm import EmbeddedFarm
-from dev.harness.event_log import EventLog, new_run_folder
+from dev.harness.event_log import CheckFailure, EventLog, new_run_folder
 from dev.harness.processes import ProgramError, Programs, StopSignal, raise_on_signals
 from dev.harness.secret_scan import check_files, check_processes, check_triggers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from airflow_provider_renderbus.clients.client import Client
-    from dev.demo.run_monitor import RunMonitor, RunResult
-    from dev.harness.event_log import CheckFailure
 
 PROJECT = Path(__file__).parents[2]
 _FARM_SPEED = 120.0

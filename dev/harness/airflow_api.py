@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import httpx
 import tenacity
 
-from dev.harness.processes import ProgramError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from dev.harness.processes import Programs
+from dev.harness.processes import ProgramError, Programs
 
 _TERMINAL_RUN_STATES = ("success", "failed")
 

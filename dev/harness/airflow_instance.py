@@ -8,21 +8,17 @@ import os
 import secrets
 import sqlite3
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import httpx
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, text
 
 from dev.harness.airflow_api import AirflowApi
-from dev.harness.processes import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from dev.harness.processes import Program, Programs
+from dev.harness.processes import Program, Programs, free_port
 
 _HOST = "127.0.0.1"
 _PREWARMED = Path(__file__).with_name("prewarmed_component.py")

@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.call import Call
 from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.request_flow import Response, SigningSession
 from airflow_provider_renderbus.clients.settings import Settings
 from dev.harness.airflow_instance import inherited_environment
+from dev.harness.processes import Program, Programs
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from airflow_provider_renderbus.api.call import Call
-    from dev.harness.processes import Program, Programs
-
-    Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Any, bytes]]
+Handle = Callable[[str, Mapping[str, str], bytes], tuple[int, Any, bytes]]
 
 T = TypeVar("T")
 CONNECTION_ID = "renderbus_default"

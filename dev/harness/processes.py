@@ -9,16 +9,14 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn, Self
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn, Self
 
 import psutil
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-    from pathlib import Path
-    from types import FrameType
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 """What stops this process: Ctrl-C, another program, the terminal's end, and its own time limit."""

@@ -6,16 +6,13 @@ import base64
 import contextlib
 import re
 import sqlite3
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Iterator, Mapping
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import psutil
 
 from dev.harness.event_log import CheckFailure
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
-    from pathlib import Path
 
 _OWNER_ONLY = 0o600
 _SQLITE = b"SQLite format 3\0"

@@ -11,30 +11,24 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from dev.harness.airflow_instance import NO_PROXY
 from dev.harness.embedded_farm import CONNECTION_ID
-from dev.harness.event_log import EventLog, new_run_folder
+from dev.harness.event_log import CheckFailure, EventLog, new_run_folder
 from dev.harness.processes import ProgramError, StopSignal, raise_on_signals
 from dev.harness.secret_scan import check_files
 from dev.reliability import crash, kills, random_faults, report, restarts, triggerers
 from dev.reliability.chaos import table as chaos
-from dev.reliability.report import Table
+from dev.reliability.report import Row, Table
 from dev.reliability.testbed import LINES, PROJECT
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from dev.harness.event_log import CheckFailure
-    from dev.reliability.report import Row
-
-    Experiment = Callable[..., list[Row]]
+Experiment = Callable[..., list[Row]]
 
 EXPERIMENTS = {
     "crash": crash,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import httpx
 
 from dev.harness.airflow_instance import AirflowInstance
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 
 class Airflow2(AirflowInstance):

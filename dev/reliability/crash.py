@@ -7,15 +7,12 @@ connection of its own; Airflow's retry finishes each job, and the farm's databas
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 from dev.reliability.crash_trial import CORRECT, CrashTrial
 from dev.reliability.process_killer import POLL
 from dev.reliability.report import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 COLUMNS = ("mode", "step", "killed")
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
 
-from dev.reliability.process_killer import ProcessKiller, ProcessTrace, kill_points, kill_process
+from dev.reliability.process_killer import KillPoint, ProcessKiller, ProcessTrace, kill_points, kill_process
 from dev.reliability.report import Row
-from dev.reliability.testbed import COST, FRAMES, NOT_RENDERED, PROJECT, Testbed, task_json
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-    from typing import Self
-
-    from dev.reliability.process_killer import KillPoint
-    from dev.reliability.testbed import Render
+from dev.reliability.testbed import COST, FRAMES, NOT_RENDERED, PROJECT, Render, Testbed, task_json
 
 MODES = {"waiting": False, "deferrable": True}
 """How a render's operator waits, and whether it is deferrable then."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import psutil
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dev.harness.airflow_instance import AirflowInstance
-    from dev.reliability.process_killer import ProcessTrace
-    from dev.reliability.testbed import Testbed
+from dev.harness.airflow_instance import AirflowInstance
+from dev.reliability.process_killer import ProcessTrace
+from dev.reliability.testbed import Testbed
 
 STOPPED, CONTINUES, REATTACHED = "stopped", "continues", "continues, 1 submit, correct result"
 """What can happen to a render. The last means that its Airflow task returned it too."""

@@ -7,8 +7,10 @@ only then, and a stop that comes late shows as well.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,6 +28,8 @@ from dev.reliability.kill_types import (
     WAITERS,
     WAITING,
     KillRun,
+    KillType,
+    Slot,
 )
 from dev.reliability.postgres import postgres
 from dev.reliability.process_killer import POLL, ProcessKiller, ProcessTrace
@@ -37,17 +41,11 @@ from dev.reliability.testbed import (
     PROJECT,
     QUICK_TRIGGERER,
     RENDER_SECONDS,
+    Render,
     Testbed,
     python_of,
     task_json,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from dev.reliability.kill_types import KillType, Slot
-    from dev.reliability.testbed import Render
 
 COLUMNS = ("Airflow", "kill", "operator or sensor", "mode")
 _WAIT_TIMEOUT, _STOP_TIMEOUT, _END_TIMEOUT = 120.0, 90.0, 180.0

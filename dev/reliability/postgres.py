@@ -9,17 +9,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dev.harness.airflow_instance import inherited_environment
-from dev.harness.processes import ProgramError, free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from dev.harness.processes import Programs
+from dev.harness.processes import ProgramError, Programs, free_port
 
 _HOST = "127.0.0.1"
 _USER = "postgres"

@@ -12,21 +12,17 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.client import BAD_REQUEST, CONFLICT
 from itertools import groupby
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
 from airflow_provider_renderbus.farm.calls import ROUTES
-from dev.reliability.http_proxy import REFUSED
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from dev.reliability.http_proxy import Forward, Request, Response
+from dev.reliability.http_proxy import REFUSED, Forward, Request, Response
 
 BEFORE, AFTER, END = "before", "after", "after its end"
 """Moments of a step: before the request is forwarded, after it was answered, and after the response that

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -14,10 +16,6 @@ from dev.reliability.crash_trial import CORRECT, MODES, RESTARTED, CrashTrial
 from dev.reliability.process_killer import kill_process
 from dev.reliability.report import Row
 from dev.reliability.testbed import QUICK_HEARTBEATS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 COLUMNS = ("mode", "render")
 # What a retry inside the client cannot repair costs a try.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dev.reliability.testbed import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DOCUMENT = PROJECT / "docs" / "reliability.md"
 EXPERIMENTS = {

@@ -6,21 +6,16 @@ once: that is a kill at each of these steps.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import Condition
-from typing import TYPE_CHECKING
 
 from dev.reliability.crash_trial import CORRECT, RESTARTED, CrashTrial
-from dev.reliability.process_killer import POLL
+from dev.reliability.process_killer import POLL, ProcessTrace
 from dev.reliability.report import Row
 from dev.reliability.testbed import QUICK_HEARTBEATS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from dev.reliability.process_killer import ProcessTrace
 
 COLUMNS = ("killed", "mode", "step", "moment")
 _SETTINGS = {

@@ -6,11 +6,12 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
@@ -19,12 +20,7 @@ from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.embedded_farm import settings_of
 from dev.harness.processes import Programs
-from dev.reliability.http_proxy import HttpProxies
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from dev.reliability.http_proxy import Rule
+from dev.reliability.http_proxy import HttpProxies, Rule
 
 PROJECT = Path(__file__).parents[2]
 LINES = ("3.3", "3.0", "2.11")

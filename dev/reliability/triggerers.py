@@ -9,8 +9,9 @@ import math
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from dev.harness.processes import ProgramError, Programs
 from dev.reliability.crash_trial import CORRECT, POLL_INTERVAL, CrashTrial
@@ -18,10 +19,6 @@ from dev.reliability.postgres import postgres
 from dev.reliability.process_killer import POLL
 from dev.reliability.report import Row
 from dev.reliability.testbed import QUICK_TRIGGERER, RENDER_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 COLUMNS = ("one of two triggerers is", "render polled by")
 _FIRST, _SECOND = "triggerer", "triggerer-2"

@@ -8,20 +8,16 @@ import json
 import pkgutil
 import time
 from datetime import UTC, datetime
+from random import Random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from dev.reliability.chaos.scenarios import RETRIES
+from dev.reliability.chaos.network import Network
+from dev.reliability.chaos.scenarios import RETRIES, Scenario
 from dev.reliability.chaos.worker import Died, Returned, Worker
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from dev.reliability.chaos.network import Network
-    from dev.reliability.chaos.scenarios import Scenario
 
 DAG_ID, RUN_ID, TASK_ID = "chaos", "run", "render"
 USER_ACTION = "a user has acted"

@@ -7,12 +7,10 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus, aggregate_status
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _FAILED = {FrameStatus.ERROR, FrameStatus.TIMEOUT}
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
-from dev.reliability.chaos.scenarios import PRICE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from dev.reliability.chaos.airflow import AirflowTask
-    from dev.reliability.chaos.farm_database import FarmDatabase, Render
-    from dev.reliability.chaos.scenarios import Scenario
+from dev.reliability.chaos.airflow import AirflowTask
+from dev.reliability.chaos.farm_database import FarmDatabase, Render
+from dev.reliability.chaos.scenarios import PRICE, Scenario
 
 # A later try undoes a stop in its first minute, which begins after up to half a minute of confirmation.
 _SECONDS_IGNORING_STOPS = 150.0

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.calls import ROUTES
 from dev.reliability.chaos.virtual_time import START
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-    from random import Random
 
 HOST = "farm.test"
 Answer: TypeAlias = tuple[int, dict[str, str], bytes]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any
 
 from airflow_provider_renderbus.api.states import TaskStatus
-
-if TYPE_CHECKING:
-    from random import Random
 
 PRICE = Decimal("0.03")
 """The price of a frame."""

@@ -7,8 +7,10 @@ import contextlib
 import json
 import logging
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -23,10 +25,6 @@ from dev.reliability.chaos.network import HOST, Network
 from dev.reliability.chaos.scenarios import farm_scenario, random_scenario
 from dev.reliability.chaos.transports import replace_sockets
 from dev.reliability.chaos.user_actions import UserActions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 # Seconds within which the renders of a simulation start.
 _START_WINDOW = 600.0

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from dev.harness.airflow_instance import inherited_environment
 from dev.reliability.report import Row
 from dev.reliability.testbed import PROJECT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 COLUMNS = ("renders", "seed")
 _EXPECTED = "0 paid twice, 0 running unnoticed, 0 reported wrong"

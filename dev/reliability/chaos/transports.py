@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from unittest import mock
 
 import httpx
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from dev.reliability.chaos.network import unwrap
+from dev.reliability.chaos.network import Answer, PendingAnswer, unwrap
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from dev.reliability.chaos.network import Answer, PendingAnswer
-
-    SendBlocking = Callable[[str, Mapping[str, str], bytes], Answer]
-    SendAsync = Callable[[str, Mapping[str, str], bytes], PendingAnswer]
+SendBlocking = Callable[[str, Mapping[str, str], bytes], Answer]
+SendAsync = Callable[[str, Mapping[str, str], bytes], PendingAnswer]
 
 
 @contextlib.contextmanager

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from random import Random
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients.settings import Settings
 from dev.harness.embedded_farm import InProcessClient
-from dev.reliability.chaos.airflow import USER_ACTION
+from dev.reliability.chaos.airflow import USER_ACTION, AirflowTask
+from dev.reliability.chaos.farm_database import FarmDatabase
+from dev.reliability.chaos.network import Network
 from dev.reliability.chaos.scenarios import RETRIES
 from dev.reliability.chaos.worker import MOMENTS
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from airflow_provider_renderbus.clients.settings import Settings
-    from dev.reliability.chaos.airflow import AirflowTask
-    from dev.reliability.chaos.farm_database import FarmDatabase
-    from dev.reliability.chaos.network import Network
 
 # Mean seconds between two actions on a render: some follow soon, others late.
 _MEAN_DELAYS = [8.0, 120.0]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any, Self
 from unittest import mock
 
 from airflow_provider_renderbus.clients.async_client import AsyncClient
@@ -18,9 +19,6 @@ from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.poller import Poller
 from dev.harness.virtual_time_loop import VirtualTimeLoop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
 START = 1_767_225_600.0
 """The time at which every simulation begins, seconds since 1970."""
