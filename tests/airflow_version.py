@@ -86,14 +86,9 @@ def connection_types():
 def connection_form(connection_type):
     """Return the extra fields of Airflow's connection form: label, default and choices by name."""
     if LINE >= (3, 0):
-        if LINE < (3, 2):
-            # Its mocks of form fields come too late if this process has loaded the real ones.
-            resolve_name("airflow.providers_manager:ProvidersManager")()._cleanup()
-        service = resolve_name("airflow.api_fastapi.core_api.services.ui.connections:HookMetaService")
-        forms = {form.connection_type: form.extra_fields for form in service.hook_meta_data()}
         return {
             name: (field["schema"]["title"], field["value"], field["schema"].get("enum"))
-            for name, field in forms[connection_type].items()
+            for name, field in _form(connection_type).extra_fields.items()
         }
     widgets = resolve_name("airflow.providers_manager:ProvidersManager")().connection_form_widgets
     return {
@@ -101,6 +96,23 @@ def connection_form(connection_type):
         for key, widget in widgets.items()
         if key.startswith(f"extra__{connection_type}__")
     }
+
+
+def connection_form_labels(connection_type):
+    """Return the labels of the standard fields that Airflow's connection form relabels, by name."""
+    if LINE >= (3, 0):
+        fields = _form(connection_type).standard_fields.model_dump()
+        return {name: field["title"] for name, field in fields.items() if field}
+    behaviours = resolve_name("airflow.providers_manager:ProvidersManager")().field_behaviours
+    return behaviours[connection_type]["relabeling"]
+
+
+def _form(connection_type):
+    if LINE < (3, 2):
+        # Its mocks of form fields come too late if this process has loaded the real ones.
+        resolve_name("airflow.providers_manager:ProvidersManager")()._cleanup()
+    service = resolve_name("airflow.api_fastapi.core_api.services.ui.connections:HookMetaService")
+    return {form.connection_type: form for form in service.hook_meta_data()}[connection_type]
 
 
 def _label_default_choices(label, default, validators=(), **_):

@@ -61,10 +61,7 @@ async def watch_event_loop() -> AsyncIterator[EventLoopLag]:
 
 @contextlib.contextmanager
 def _seconds_without_core() -> Iterator[Callable[[], float]]:
-    """Yield a function that returns the seconds that this thread has waited for a core; 0 if unknown."""
-    if not _SCHEDSTAT.exists():
-        yield lambda: 0.0
-        return
+    """Yield a function that returns the seconds that this thread has waited for a core."""
     file = os.open(_SCHEDSTAT, os.O_RDONLY)
     try:
         yield lambda: int(os.pread(file, 100, 0).split()[1]) / 1e9

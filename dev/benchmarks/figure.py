@@ -12,14 +12,7 @@ _BOUNDS = {"below": operator.lt, "above": operator.gt, "at most": operator.le, "
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure.
-
-    :param name: what was measured, with its unit.
-    :param value: the measured value.
-    :param goal: the goal, or None.
-    :param bound: the side of the goal that is good: "below", "above", "at most" or "at least".
-    :param detail: how the value came about.
-    """
+    """A measured figure and its goal; ``bound`` says which side of the goal is good."""
 
     name: str
     value: float
@@ -58,12 +51,9 @@ class Pairs:
 
 
 def measure_pairs(ours: Callable[[], float], baseline: Callable[[], float], rounds: int) -> Pairs:
-    """Run both sides in turns, so that what slows the machine down slows both.
+    """Run both sides in turns, so that what slows the machine down slows both; each returns its seconds.
 
-    :param ours: runs our side once and returns its seconds.
-    :param baseline: runs the baseline once and returns its seconds.
-    :param rounds: number of pairs that count; one more comes before them, to warm up. The order within a pair
-        alternates.
+    One more pair comes before, to warm up. The order within a pair alternates.
     """
     seconds: list[tuple[float, float]] = []
     for pair in range(rounds + 1):

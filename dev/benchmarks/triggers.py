@@ -64,10 +64,7 @@ class PerTaskTrigger(RenderbusTaskTrigger):
 
 
 class LagTrigger(BaseTrigger):
-    """Writes each second to a file how long the triggerer's event loop was blocked in that second.
-
-    :param path: path of the file, to which lines of JSON are appended.
-    """
+    """Writes each second to a file how long the triggerer's event loop was blocked in that second."""
 
     def __init__(self, path: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped

@@ -1,14 +1,12 @@
-"""Checks what Airflow shows: the connection form, the states of the run, what its tasks returned."""
+"""Checks what Airflow shows: the states of the run, and what its tasks returned."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
 
-from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 from dev.demo.nightly_expectations import CREATE, FRAMES, MAPPED, SHOTS, WAIT
 from dev.demo.run_monitor import InstanceKey, RunResult, shot_name
 from dev.harness.airflow_instance import AirflowInstance
@@ -61,19 +59,6 @@ def check_return_values(result: RunResult, log: Path) -> Iterator[CheckFailure]:
         if not render.get("duration_seconds") or len(render.get("output_folders", ())) != 1:
             expected_text = "a duration, and one output folder"
             yield CheckFailure(f"the result of {shot}", expected_text, str(render), log)
-
-
-def check_connection_form(form: Mapping[str, Any], log: Path) -> Iterator[CheckFailure]:
-    """Check that Airflow's connection form, as the connection page gets it, has the fields of a farm."""
-    extras = {name: field["schema"]["title"] for name, field in (form.get("extra_fields") or {}).items()}
-    expected = {name: extra.label for name, extra in EXTRA_FIELDS.items()}
-    if extras != expected:
-        yield CheckFailure("fields of extra in the connection form", str(expected), str(extras), log)
-    standard = form.get("standard_fields") or {}
-    expected = UI_FIELD_BEHAVIOUR["relabeling"]
-    labels = {name: (standard.get(name) or {}).get("title") for name in expected}
-    if labels != expected:
-        yield CheckFailure("labels in the connection form", str(expected), str(labels), log)
 
 
 def _last_error(log: Path) -> str:

@@ -45,8 +45,6 @@ class RunResult:
     """A DAG run that has ended, as read from Airflow's REST API and from the farm.
 
     :param other_runs: runs of the same DAG that should not exist.
-    :param return_values: what the task instances that succeeded returned.
-    :param tasks: the farm's tasks by id.
     """
 
     state: str
@@ -59,12 +57,8 @@ class RunResult:
 class RunMonitor:
     """Follows the first run of a DAG.
 
-    :param airflow: the Airflow that it runs in.
-    :param farm: a client of the farm that it renders on.
-    :param dag_id: the DAG.
     :param create: the id of the task that returns a render task id.
     :param returning: the ids of the tasks whose return values are read.
-    :param sleep: waits between two polls.
     """
 
     def __init__(

@@ -18,7 +18,6 @@ import httpx
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.clients.client import Client
-from dev.demo.checks import check_connection_form
 from dev.demo.run_monitor import HEAD, RunMonitor, RunResult
 from dev.harness.airflow_instance import NO_PROXY, AirflowInstance, connections_file_settings
 from dev.harness.embedded_farm import EmbeddedFarm
@@ -34,13 +33,8 @@ _FARM_SPEED = 120.0
 class Demo:
     """An example DAG to run and to check.
 
-    :param program: its name in messages.
-    :param description: what it does.
-    :param dag_id: the DAG, which is unpaused.
-    :param time_limit: seconds for all of it.
     :param monitor: returns the monitor of the run, which it may have to trigger.
     :param check: yields what is wrong with the run, whose folder is the last argument.
-    :param summary: describes the result of a run with which nothing is wrong.
     :param extra_env: prepares the run's folder and returns environment variables for Airflow.
     """
 
@@ -103,8 +97,6 @@ def _run(demo: Demo, folder: Path, *, keep: bool) -> list[CheckFailure]:
             airflow.unpause(demo.dag_id)
             monitor = demo.monitor(airflow, client)
             log.event("Airflow", f"{airflow.url}, {demo.dag_id} has started")
-            form = airflow.connection_form("renderbus")
-            failures |= dict.fromkeys(check_connection_form(form, airflow.log("api-server")))
             log.line(HEAD)
             for changes in monitor.changes():
                 for shot in changes:

@@ -107,11 +107,6 @@ class AirflowApi:
         fields = {"dag_run_id": run_id, "task_ids": task_ids, "only_failed": False, "dry_run": False}
         self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)
 
-    def connection_form(self, connection_type: str) -> dict[str, Any]:
-        """Return what Airflow's connection page makes the form of a connection type of."""
-        forms = self._request("GET", "/ui/connections/hook_meta")
-        return next((form for form in forms if form["connection_type"] == connection_type), {})
-
     def _has(self, dag_id: str) -> bool:
         for error in self.get("/importErrors")["import_errors"]:
             raise ProgramError(f"{error['filename']} cannot be imported:\n{error['stack_trace']}")

@@ -52,11 +52,7 @@ class AirflowInstance(AirflowApi):
 
     It is started on entry of its ``with`` block, and terminated with the others of ``programs``.
 
-    :param home: its folder: database and logs.
-    :param dags: the folder of its DAGs.
-    :param programs: the programs that its processes are added to.
     :param settings: environment variables that override those made here.
-    :param python: the interpreter of the environment that holds Airflow.
     """
 
     home: Path
@@ -121,7 +117,6 @@ class AirflowInstance(AirflowApi):
     def start(self, timeout: float = 120.0) -> None:
         """Make the database, start the four processes and return when the API server serves.
 
-        :param timeout: seconds that the database and the API server may take, each.
         :raises ProgramError: a process ended, or the time-out has passed.
         """
         # Importing is most of the API server's start and needs no database: both at once save seconds.
@@ -141,7 +136,6 @@ class AirflowInstance(AirflowApi):
         """Start one of the processes beside the API server, again or one more.
 
         :param component: "dag-processor", "scheduler" or "triggerer".
-        :param options: more of its command's options.
         :param name: its name in messages and of its log; that of the component by default.
         """
         name = name or component
@@ -165,11 +159,7 @@ class AirflowInstance(AirflowApi):
         return folder / f"attempt={instance['try_number']}.log"
 
     def change_database(self, statement: str, parameters: Mapping[str, Any]) -> None:
-        """Change a row of the database, e.g. so that a time-out of hours has passed.
-
-        :param statement: in SQL, with ``:name`` for each parameter.
-        :param parameters: by their names.
-        """
+        """Execute SQL with ``:name`` for parameters, e.g. so that a timeout of hours has passed."""
         default = f"sqlite:///{self.home / 'airflow.db'}"
         engine = create_engine(self.settings.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", default))
         try:

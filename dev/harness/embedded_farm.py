@@ -38,11 +38,7 @@ def settings_of(connection: Mapping[str, Any]) -> Settings:
 
 
 class InProcessClient:
-    """Sends calls to a farm in this process, without a network and without retries.
-
-    :param handle: answers a request, as :meth:`Farm.handle` does: path, headers, body.
-    :param settings: the account.
-    """
+    """Sends calls to a farm in this process, without retries; ``handle`` answers as Farm.handle does."""
 
     def __init__(self, handle: Handle, settings: Settings) -> None:
         self._handle = handle
@@ -64,12 +60,7 @@ class InProcessClient:
 
 @dataclass(frozen=True)
 class EmbeddedFarm:
-    """A farm whose storage folder is known; :meth:`start` runs it.
-
-    :param storage: its folder. The key lies there, in files that only their owner may read.
-    :param log: file of its output.
-    :param scenario: how it is to behave.
-    """
+    """A farm whose storage folder is known, and a file of its output; :meth:`start` runs it."""
 
     storage: Path
     log: Path
@@ -94,9 +85,7 @@ class EmbeddedFarm:
     def start(self, programs: Programs, speed: float, seconds: float = 30.0, port: int = 0) -> Program:
         """Start the farm and return when it serves.
 
-        :param programs: terminates it.
         :param speed: farm seconds that pass in a second.
-        :param seconds: how long the start may take.
         :param port: its port; 0 for a free one.
         :raises ProgramError: it ended, or the time is over.
         """

@@ -95,9 +95,6 @@ class Programs:
     ) -> Program:
         """Start a program in a session of its own, without a terminal.
 
-        :param command: its argument list.
-        :param name: its name in messages.
-        :param environment: its whole environment.
         :param log: the file that its output is appended to.
         :param may_end: whether it may end by itself, with status 0.
         :param paused: whether its standard input stays open until it is resumed.
@@ -143,7 +140,6 @@ class Programs:
         """Return as soon as a condition holds.
 
         :param event: what is waited for, to complete "... did not happen within 9 s".
-        :param condition: evaluated again and again.
         :param timeout: seconds to wait at most.
         :param interval: seconds between two evaluations.
         :raises ProgramError: a program ended meanwhile, or the time-out has passed.
@@ -152,7 +148,8 @@ class Programs:
         while not condition():
             self.raise_if_ended()
             if time.monotonic() > deadline:
-                raise ProgramError(f"{event} did not happen within {timeout:g} s; see {self.logs()}")
+                logs = ", ".join(str(program.log) for program in self.running)
+                raise ProgramError(f"{event} did not happen within {timeout:g} s; see {logs}")
             time.sleep(interval)
 
     def raise_if_ended(self) -> None:
@@ -164,14 +161,11 @@ class Programs:
             status = program.process.poll()
             expected = program.killed or (program.may_end and status == 0)
             if status is not None and not expected:
-                raise ProgramError(
-                    f"{program.name} ended with status {status}; the end of {program.log}:\n"
-                    f"{_last_lines(program.log)}"
-                )
-
-    def logs(self) -> str:
-        """Return the paths of all logs, for messages."""
-        return ", ".join(str(program.log) for program in self.running)
+                end = [
+                    f"    {line[:300]}" for line in program.log.read_text(errors="replace").splitlines()[-20:]
+                ]
+                text = f"{program.name} ended with status {status}; the end of {program.log}:"
+                raise ProgramError("\n".join((text, *end)))
 
     def members(self) -> list[psutil.Process]:
         """Return all living processes of all programs."""
@@ -229,11 +223,6 @@ def defer_signals() -> Generator[None]:
             signal.signal(number, handler)
         for each in deferred:
             signal.raise_signal(each)
-
-
-def _last_lines(log: Path, count: int = 20, width: int = 300) -> str:
-    """Return the end of a log, indented, its lines cut to a width."""
-    return "\n".join(f"    {line[:width]}" for line in log.read_text(errors="replace").splitlines()[-count:])
 
 
 def free_port(host: str = "127.0.0.1") -> int:

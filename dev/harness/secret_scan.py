@@ -1,4 +1,4 @@
-"""Checks that the account's secrets stay in the files that are made for them, and signatures in none."""
+"""Checks that secrets, given with their names, stay in the files made for them, and signatures in none."""
 
 from __future__ import annotations
 
@@ -48,8 +48,6 @@ def _leaked(secrets: Mapping[str, str], *contents: bytes) -> Iterator[str]:
 def check_files(folder: Path, secrets: Mapping[str, str], private: Container[Path]) -> Iterator[CheckFailure]:
     """Check that no file of a folder holds one of the secrets, or the signature of a request.
 
-    :param folder: searched with all its folders.
-    :param secrets: names by secret.
     :param private: files that may hold them, if only their owner may read them.
     """
     for path in sorted(folder.rglob("*")):
@@ -71,12 +69,7 @@ def check_files(folder: Path, secrets: Mapping[str, str], private: Container[Pat
 def check_processes(
     processes: Iterable[psutil.Process], secrets: Mapping[str, str], folder: Path
 ) -> Iterator[CheckFailure]:
-    """Check that no secret is on a command line or in an environment variable of living processes.
-
-    :param processes: the processes; one that has ended meanwhile is skipped.
-    :param secrets: names by secret.
-    :param folder: the folder that a failure names.
-    """
+    """Check that no secret is on a command line or in an environment variable of living processes."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             words = process.cmdline()
@@ -90,12 +83,7 @@ def check_processes(
 def check_triggers(
     triggers: Iterable[str], secrets: Mapping[str, str], database: Path
 ) -> Iterator[CheckFailure]:
-    """Check that no trigger was given a secret, and that there were triggers at all.
-
-    :param triggers: the arguments of all triggers that have waited, decrypted.
-    :param secrets: names by secret.
-    :param database: the path that a failure names.
-    """
+    """Check that no trigger was given a secret, and that there were triggers at all."""
     kwargs = "\0".join(triggers).encode()
     if not kwargs:
         yield CheckFailure("triggers", "some that waited", "none", database)

@@ -27,8 +27,6 @@ _MAX_RUN_SECONDS = 600.0
 class CrashTrial:
     """An Airflow and a farm for renders that are killed. They run while its ``with`` block lasts.
 
-    :param folder: a new folder for all of it.
-    :param settings: environment variables for Airflow.
     :param kill: what to do at a render's point; it returns whether the client is dead then.
     :param speed: farm seconds that pass in a second; None for a farm whose time passes only by ``advance``.
     """
@@ -74,7 +72,6 @@ class CrashTrial:
     ) -> list[str]:
         """Render once for each point, and return the results.
 
-        :param run_id: names the DAG run and its renders.
         :param points: modes, and where to kill, or None to kill never.
         :param meanwhile: called when the run has started.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -24,9 +24,6 @@ WAITING, DEFERRED = "waiting", "deferred"
 class Slot:
     """A task of the DAG that is killed, or a mapped instance of it.
 
-    :param waiter: the operator or sensor that waits.
-    :param mode: "waiting" on a worker, or "deferred".
-    :param index: its map index, or -1.
     :param stops: whether its render must be stopped when it is killed.
     """
 
@@ -105,43 +102,26 @@ class KillRun:
         return (slot for slot in SLOTS if not slot.is_second)
 
 
-@dataclass(frozen=True)
-class Limitation:
-    """What happens to renders on a line of Airflow that cannot do better.
-
-    :param outcome: the outcome for a render whose task stops it.
-    :param without_cancel_on_kill: the outcome for one whose task does not.
-    :param spares_second: whether the second one of two mapped tasks is left alone.
-    """
-
-    outcome: str
-    without_cancel_on_kill: str
-    spares_second: bool
+Act: TypeAlias = Callable[[KillRun], None]
 
 
-# By line, kill and mode.
-AIRFLOW_LIMITATIONS = {
+AIRFLOW_LIMITATIONS: dict[tuple[str, str, str], dict[str, Any]] = {
     # Airflow 3.0 leaves a task that was cleared while it ran in the state "restarting", and runs no next try.
     # Its API clears all of a mapped task.
-    ("3.0", "cleared", WAITING): Limitation(STOPPED, CONTINUES, spares_second=False),
+    ("3.0", "cleared", WAITING): {"outcome": STOPPED, "spares_second": False},
     # Airflow 3.0 does not pass the signal on to the task's own process, which continues.
-    ("3.0", "worker: SIGTERM", WAITING): Limitation(REATTACHED, REATTACHED, spares_second=True),
+    ("3.0", "worker: SIGTERM", WAITING): {"outcome": REATTACHED},
     # Airflow 2 ends every task at SIGTERM.
-    ("2.11", "worker: SIGTERM", WAITING): Limitation(STOPPED, CONTINUES, spares_second=True),
+    ("2.11", "worker: SIGTERM", WAITING): {"without_cancel_on_kill": CONTINUES},
 }
-
-Act: TypeAlias = Callable[[KillRun], None]
+"""What a line of Airflow does differently, by line, kill and mode."""
 
 
 @dataclass(frozen=True)
 class KillType:
     """A type of kill.
 
-    :param name: its name in the table.
-    :param act: does it.
     :param outcome: what must happen to a render whose task is killed and stops it.
-    :param modes: the modes of the tasks that it can happen to.
-    :param dag_id: the DAG that it happens in.
     :param spares_second: whether the second one of two mapped tasks is left alone.
     :param without_cancel_on_kill: what must happen to a render whose task does not stop it.
     """
@@ -156,7 +136,7 @@ class KillType:
 
     def expected(self, slot: Slot, line: str) -> str:
         """Return what must happen to a slot's render on a line of Airflow."""
-        rule = AIRFLOW_LIMITATIONS.get((line, self.name, slot.mode), self)
+        rule = replace(self, **AIRFLOW_LIMITATIONS.get((line, self.name, slot.mode), {}))
         if slot.mode not in self.modes or (rule.spares_second and slot.is_second):
             return REATTACHED
         return rule.outcome if rule.outcome != STOPPED or slot.stops else rule.without_cancel_on_kill

@@ -67,12 +67,7 @@ def run(
     lines: Iterable[str] = LINES,
     kills: Iterable[str] | None = None,
 ) -> list[Row]:
-    """Make the table, in a new folder.
-
-    :param log: logs what happens.
-    :param lines: the lines of Airflow.
-    :param kills: names of the types of kill; all by default.
-    """
+    """Make the table, in a new folder, for these lines of Airflow and types of kill."""
     types = [kill for kill in KILL_TYPES if kills is None or kill.name in kills]
     rows = []
     for line in lines:

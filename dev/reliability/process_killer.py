@@ -48,7 +48,6 @@ _KEYS = {"rtif": "rendered fields"}
 class Step:
     """A request of the process that runs an operator.
 
-    :param name: what is requested.
     :param nth: the place among the requests of that name, from 1; 0 for the one that ends a wait.
     """
 
@@ -73,12 +72,8 @@ class KillPoint:
 class ProcessTrace:
     """The processes and requests of a render's Airflow task.
 
-    :param point: where to kill, or None.
     :param pid: the process that runs the operator, or None while none does.
-    :param steps: the steps over all tries.
-    :param runs: how often a worker started the operator.
     :param mark: how many steps had been taken at a moment that an experiment chooses.
-    :param kills: how often it was killed.
     :param counts: the number of steps by name.
     """
 

@@ -32,8 +32,6 @@ _KILLS = (*["worker"] * 8, *["triggerer"] * 2, "scheduler")
 def run(folder: Path, log: Callable[[str], None], *, renders: int = 30, seed: int = 1) -> list[Row]:
     """Make the table, in a new folder.
 
-    :param log: logs what happens.
-    :param renders: number of renders, half of them deferrable.
     :param seed: decides which faults and kills there are; when they happen depends on the machine as well.
     """
     modes = list(MODES)

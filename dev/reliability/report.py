@@ -22,12 +22,7 @@ EXPERIMENTS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One case of an experiment.
-
-    :param case: what was done, one text per column.
-    :param expected: the result that it must have.
-    :param result: the result that it had.
-    """
+    """One case of an experiment, one text per column, with the result that it must have and had."""
 
     case: tuple[str, ...]
     expected: str

@@ -29,13 +29,7 @@ _MAX_SECONDS_TO_HOLD = 60
 
 @dataclass(frozen=True)
 class Kill:
-    """A kill of a component.
-
-    :param name: its name in the table.
-    :param component: Airflow's name of the component.
-    :param alone: whether the tasks that the component runs live on.
-    :param every: the component is killed at every n-th of the points.
-    """
+    """A kill of a component, at every n-th of the points; if ``alone``, the tasks that it runs live on."""
 
     name: str
     component: str
@@ -85,18 +79,15 @@ class RequestBarrier:
     """Holds requests until all that are expected have come."""
 
     def __init__(self) -> None:
-        self.held = 0
-        """How many are held."""
-        self._expected = 0
-        self._dead: bool | None = None
         self._changed = Condition()
+        self.reset(0)
 
     def reset(self, expected: int) -> None:
         """Start anew, with a number of expected requests."""
-        with self._changed:
-            self.held, self._expected, self._dead = 0, expected, None
+        self.held, self._expected = 0, expected
+        self._dead: bool | None = None
 
-    def hold(self, _: ProcessTrace) -> bool:
+    def hold(self, _: ProcessTrace | None = None) -> bool:
         """Hold a request until all are released, and return whether its client is dead then."""
         with self._changed:
             self.held += 1
@@ -105,10 +96,7 @@ class RequestBarrier:
             return bool(self._dead)
 
     def wait(self, check: Callable[[], None]) -> None:
-        """Return when all are held, or after a minute: a step that was not reached shows in its result.
-
-        :param check: called every second.
-        """
+        """Return when all are held, or after a minute of checks: a step that was not reached shows later."""
         with self._changed:
             for _ in range(_MAX_SECONDS_TO_HOLD):
                 check()

@@ -74,9 +74,6 @@ def python_of(line: str) -> Path:
 class Render:
     """A scene in the farm's database.
 
-    :param task_ids: of its tasks that were submitted, in order.
-    :param state: the last one's state.
-    :param cost: the cost of all of them.
     :param operations: how often each operation was carried out, e.g. submit, stop, start.
     """
 
@@ -93,12 +90,8 @@ NOT_RENDERED = Render()
 class Testbed:
     """A farm and an Airflow that is set up for experiments. They run while its ``with`` block lasts.
 
-    :param folder: a new folder for all of it.
-    :param dags: the folder of the DAGs.
     :param speed: farm seconds that pass in a second; None for a farm whose time passes only by ``advance``.
-    :param settings: environment variables for Airflow.
     :param worker_rule: decides what happens to the requests of Airflow's workers to its API server.
-    :param python: the interpreter of the environment that holds Airflow.
     :param airflow_class: sets up an Airflow of its line.
     """
 

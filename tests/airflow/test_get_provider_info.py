@@ -10,7 +10,12 @@ import pytest
 from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from tests.airflow_version import FORM_HAS_NUMBERS, connection_form, connection_types
+from tests.airflow_version import (
+    FORM_HAS_NUMBERS,
+    connection_form,
+    connection_form_labels,
+    connection_types,
+)
 
 INFO = get_provider_info()
 
@@ -64,6 +69,12 @@ def test_connection_form_has_the_extra_fields():
         )
         assert default == (str(expected) if is_text else expected)
         assert choices == EXTRA_FIELDS[name].schema.get("enum")
+
+
+def test_connection_form_relabels_the_standard_fields():
+    relabeling = UI_FIELD_BEHAVIOUR["relabeling"]
+    labels = connection_form_labels("renderbus")
+    assert {name: labels[name] for name in relabeling} == relabeling
 
 
 def test_hook_field_behaviour_equals_provider_info():

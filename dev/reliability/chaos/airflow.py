@@ -26,11 +26,7 @@ _ON_KILL_TIMEOUT = 30.0
 
 
 class AirflowTask:
-    """A render's task in Airflow.
-
-    :param index: its map index.
-    :param rng: decides how long Airflow takes.
-    """
+    """A render's task in Airflow."""
 
     def __init__(self, index: int, scenario: Scenario, network: Network, rng: Random) -> None:
         self.index, self.scenario, self.network, self._rng = index, scenario, network, rng
@@ -47,8 +43,6 @@ class AirflowTask:
         """When each render was returned for the first time."""
         self.is_marked = False
         """Whether a user has marked it failed or success."""
-        self.warned = False
-        """Whether the operator or its trigger has logged that the render may still be running."""
         self.result: Any = None
         self.error: object = None
         self.worker: Worker | None = None

@@ -35,11 +35,7 @@ class Frame:
 class Render:
     """A task that was submitted, with all its leaves.
 
-    :param status: the status of the whole.
-    :param submitted_at: seconds since 1970.
     :param completed_at: when the last leaf ended, or None.
-    :param counts: how many frames have each status.
-    :param frames: the frames that have started.
     """
 
     id: int

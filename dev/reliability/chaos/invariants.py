@@ -20,10 +20,7 @@ _SECONDS_TO_GIVE_UP = 60.0
 
 
 class Invariants:
-    """Compares Airflow's tasks with the farm's database.
-
-    :param task_of: returns the Airflow task by the name of its render.
-    """
+    """Compares Airflow's tasks, found by the names of their renders, with the farm's database."""
 
     def __init__(self, database: FarmDatabase, task_of: Callable[[str], AirflowTask]) -> None:
         self._database, self._task_of = database, task_of

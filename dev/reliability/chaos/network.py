@@ -9,16 +9,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.calls import ROUTES
 from dev.reliability.chaos.virtual_time import START
 
+if TYPE_CHECKING:
+    from dev.reliability.chaos.simulation import Triggerer
+    from dev.reliability.chaos.worker import Worker
+
 HOST = "farm.test"
 Answer: TypeAlias = tuple[int, dict[str, str], bytes]
 PendingAnswer: TypeAlias = "asyncio.Future[Answer | OSError]"
+Sender: TypeAlias = "Worker | Triggerer"
 # Seconds until a client stops waiting for a response, as by default.
 _READ_TIMEOUT = 60.0
 _FAULT_PROBABILITY = 0.08
@@ -33,7 +38,6 @@ class NetworkFault:
     """Something that goes wrong with a request.
 
     :param kind: a fault of the farm, or one of the network: refused, hang, slow, late.
-    :param options: the options of the farm's fault.
     :param executed: whether the request is executed all the same.
     """
 
@@ -69,35 +73,8 @@ _QUICK = [
 _SLOW = [NetworkFault("slow"), NetworkFault("slow"), NetworkFault("hang")]
 
 
-class Sender(Protocol):
-    """The process that sends requests.
-
-    ``faults_in_row`` counts; ``is_hurried`` says whether it is being killed, ``is_last_try`` whether no retry
-    would repair what it loses, ``stores_id`` whether a later try knows of a submit that has not arrived yet.
-    """
-
-    faults_in_row: int
-
-    @property
-    def is_hurried(self) -> bool: ...  # noqa: D102 - see above
-    @property
-    def is_last_try(self) -> bool: ...  # noqa: D102
-    @property
-    def stores_id(self) -> bool: ...  # noqa: D102
-
-    def log(self, line: str) -> None:
-        """Log what happens to a request."""
-
-    def set_at_risk_until(self, until: float) -> None:
-        """Note that a request of this process can take effect until a time."""
-
-
 class Network:
-    """The network in front of a farm.
-
-    :param storage: the farm's folder.
-    :param scenario: how the farm behaves.
-    """
+    """The network in front of a farm."""
 
     def __init__(self, storage: Path, scenario: Mapping[str, Any], rng: Random) -> None:
         self._storage, self._scenario, self._rng = storage, scenario, rng

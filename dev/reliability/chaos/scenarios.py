@@ -25,14 +25,9 @@ class Scenario:
     """A render.
 
     :param name: the name of its scene and its artist, by which it is found on the farm.
-    :param frames: how many frames each layer has.
-    :param layered: whether it has two layers.
     :param has_store: whether Airflow has a state store for its task; else the farm keeps a marker.
-    :param failing_frames: the frames that fail.
-    :param failures: how often each of them fails.
     :param crashes: how often the render fails before its first frame.
     :param test_frames: whether it pauses after its first and last frame.
-    :param options: the operator's options.
     """
 
     name: str
@@ -44,11 +39,6 @@ class Scenario:
     crashes: int
     test_frames: bool
     options: dict[str, Any]
-
-    @property
-    def layers(self) -> int:
-        """How many layers it has."""
-        return len(_LAYERS) if self.layered else 1
 
     def option(self, name: str, default: Any = None) -> Any:
         """Return an option of the operator."""
@@ -128,7 +118,9 @@ def random_scenario(name: str, rng: Random, *, low_balance: bool) -> Scenario:
 
 def farm_scenario(scenarios: list[Scenario], rng: Random, *, low_balance: bool) -> dict[str, Any]:
     """Return how the farm of a simulation behaves that renders these scenarios."""
-    full_price = PRICE * sum(scenario.frames * scenario.layers for scenario in scenarios)
+    full_price = PRICE * sum(
+        scenario.frames * (len(_LAYERS) if scenario.layered else 1) for scenario in scenarios
+    )
     balance = full_price * rng.randint(2, 9) / 10 if low_balance else 10 * full_price
     return {
         "pictures": False,

@@ -33,14 +33,12 @@ _SETTLING_SECONDS = 45.0
 _MAX_CLEARS = 2
 _MAX_SECONDS = 6 * 3600.0
 _FARM_RESTARTS = 6
-# What the product logs if it cannot keep its promise.
-_WARNING = "could not be stopped, may still be running"
 _PRODUCT = "airflow_provider_renderbus"
 # What these log is about many tasks.
 _SHARED_LOGGERS = tuple(f"{_PRODUCT}.{name}" for name in ("farm", "polling.poller", "polling.shared_poller"))
 
 
-class _Triggerer:
+class Triggerer:
     """The triggerer's process, whose requests any of its triggers may have sent."""
 
     is_last_try = False
@@ -52,6 +50,7 @@ class _Triggerer:
 
     @property
     def is_hurried(self) -> bool:
+        """Whether a kill is under way."""
         return self._users.kills > 0
 
     def log(self, line: str) -> None:
@@ -62,12 +61,7 @@ class _Triggerer:
 
 
 class Simulation:
-    """A farm, an Airflow and renders.
-
-    :param folder: a new folder.
-    :param seed: decides everything.
-    :param renders: number of renders.
-    """
+    """A farm, an Airflow and renders."""
 
     def __init__(self, folder: Path, seed: str, renders: int) -> None:
         self._folder, self._seed = folder, seed
@@ -103,7 +97,7 @@ class Simulation:
                 domain=HOST, access_id=account["login"], access_key=account["password"], protocol="http"
             )
             users = UserActions(network, database, self._rng, settings)
-            triggerer = _Triggerer(users)
+            triggerer = Triggerer(users)
             stack.enter_context(
                 replace_sockets(worker.request, lambda *request: network.post(triggerer, *request))
             )
@@ -189,11 +183,8 @@ class _HistoryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith(_SHARED_LOGGERS):
             return
-        line = record.getMessage()
         if process := worker.current_worker():
-            process.log(f"[{line}]")
-            if _WARNING in line:
-                process.task.warned = True
+            process.log(f"[{record.getMessage()}]")
 
 
 @contextlib.contextmanager

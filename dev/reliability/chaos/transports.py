@@ -51,19 +51,13 @@ def replace_sockets(send_blocking: SendBlocking, send_async: SendAsync) -> Itera
 
 
 def _to_requests_error(error: OSError, request: requests.PreparedRequest) -> requests.RequestException:
-    match error:
-        case ConnectionRefusedError():
-            reason = NewConnectionError(None, "refused")  # type: ignore[arg-type]  # no pool took part
-            return requests.ConnectionError(MaxRetryError(None, request.url or "", reason))  # type: ignore[arg-type]  # likewise
-        case TimeoutError():
-            return requests.ReadTimeout()
-    return requests.ConnectionError(error)
+    if isinstance(error, ConnectionRefusedError):
+        reason = NewConnectionError(None, "refused")  # type: ignore[arg-type]  # no pool took part
+        return requests.ConnectionError(MaxRetryError(None, request.url or "", reason))  # type: ignore[arg-type]  # likewise
+    return requests.ReadTimeout() if isinstance(error, TimeoutError) else requests.ConnectionError(error)
 
 
 def _to_httpx_error(error: OSError) -> httpx.TransportError:
-    match error:
-        case ConnectionRefusedError():
-            return httpx.ConnectError("refused")
-        case TimeoutError():
-            return httpx.ReadTimeout("no response")
-    return httpx.ReadError("reset")
+    if isinstance(error, ConnectionRefusedError):
+        return httpx.ConnectError("refused")
+    return httpx.ReadTimeout("no response") if isinstance(error, TimeoutError) else httpx.ReadError("reset")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any, Self
+from collections.abc import Callable, Coroutine, Iterator
+from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 from airflow_provider_renderbus.clients.async_client import AsyncClient
@@ -24,26 +25,13 @@ START = 1_767_225_600.0
 """The time at which every simulation begins, seconds since 1970."""
 
 
-class _NoThreads:
-    """Replaces a pool of threads, and does everything at once and in order."""
-
-    def __init__(self, _: int) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        return map(work, items)
+# Replaces a pool of threads, and does everything at once and in order.
+_no_threads = contextlib.nullcontext(SimpleNamespace(map=map))
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]], sleep: Callable[[float], None], seed: str) -> None:
     """Run a simulation to its end.
 
-    :param main: makes the coroutine of the simulation.
     :param sleep: waits in blocking code.
     :param seed: decides what the product leaves to chance.
     """
@@ -70,7 +58,7 @@ def _patch(loop: asyncio.AbstractEventLoop, sleep: Callable[[float], None], seed
         mock.patch("time.time", now),
         mock.patch("time.monotonic", loop.time),
         mock.patch("time.sleep", sleep),
-        mock.patch("airflow_provider_renderbus.clients.client.ThreadPoolExecutor", _NoThreads),
+        mock.patch("airflow_provider_renderbus.clients.client.ThreadPoolExecutor", return_value=_no_threads),
     ):
         for function, arguments in defaults:
             stack.enter_context(mock.patch.dict(function.__kwdefaults__, arguments))

@@ -48,10 +48,7 @@ class Died:
 
 
 class Worker:
-    """A process that runs a method of the operator of a task.
-
-    :param arguments: those of a resumption.
-    """
+    """A process that runs a method of the operator of a task."""
 
     def __init__(self, task: AirflowTask, method: str, arguments: Any) -> None:
         self.task, self._method, self._arguments = task, method, arguments
@@ -61,7 +58,9 @@ class Worker:
         self._killed_at = math.inf
         self._scheduled_kill: tuple[int, str] | None = None
         self.faults_in_row = 0
+        """How many of its requests in a row had a fault."""
         self.is_hurried = False
+        """Whether it is being killed."""
 
     @property
     def is_last_try(self) -> bool:

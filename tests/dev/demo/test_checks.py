@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
-from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
-from dev.demo.checks import check_connection_form, check_return_values, check_run
+from dev.demo.checks import check_return_values, check_run
 from dev.demo.nightly_expectations import CONTACT_SHEET, CREATE, DAG_ID, INSTANCES, PREVIEW, SHOTS, WAIT
 from dev.demo.run_monitor import RunResult
 from dev.harness.airflow_instance import AirflowInstance
@@ -18,6 +17,10 @@ from dev.harness.processes import Programs
 LOG = Path("scheduler.log")
 FIRST = 35_000_001
 ALL_DONE = {"total": 24, "done": 24, "failed": 0, "running": 0, "aborted": 0}
+
+
+def run_failures(result, airflow):
+    return list(check_run(result, airflow, DAG_ID, INSTANCES))
 
 
 @pytest.fixture
@@ -66,13 +69,13 @@ def result():
 
 
 def test_checks_correct_run_passes(result, airflow):
-    assert not list(check_run(result, airflow, DAG_ID, INSTANCES))
+    assert not run_failures(result, airflow)
     assert not list(check_return_values(result, LOG))
 
 
 def test_check_run_failed_and_second_runs_are_found(result, airflow):
     bad = replace(result, state="failed", other_runs=("manual__1 (queued)",))
-    assert [failure.actual for failure in check_run(bad, airflow, DAG_ID, INSTANCES)] == [
+    assert [failure.actual for failure in run_failures(bad, airflow)] == [
         "failed",
         "also manual__1 (queued)",
     ]
@@ -80,7 +83,7 @@ def test_check_run_failed_and_second_runs_are_found(result, airflow):
 
 def test_check_run_missing_map_index_is_found(result, airflow):
     instances = {key: value for key, value in result.instances.items() if key != (WAIT, 2)}
-    (failure,) = check_run(replace(result, instances=instances), airflow, DAG_ID, INSTANCES)
+    (failure,) = run_failures(replace(result, instances=instances), airflow)
     assert "render_shot.wait[2]" in failure.expected
     assert "render_shot.wait[2]" not in failure.actual
 
@@ -93,9 +96,7 @@ def test_check_run_failed_task_is_found_with_its_log(result, airflow):
     log.write_text(
         "".join(f"{json.dumps(line)}\n" for line in ({"event": "begun"}, error, {"event": "ended"}))
     )
-    (failure,) = check_run(
-        replace(result, instances={**result.instances, (WAIT, 1): failed}), airflow, DAG_ID, INSTANCES
-    )
+    (failure,) = run_failures(replace(result, instances={**result.instances, (WAIT, 1): failed}), airflow)
     assert str(failure).splitlines() == [
         "render_shot.wait[1]",
         "  expected  success",
@@ -145,17 +146,3 @@ def test_check_return_values_missing_result_is_found(result):
     return_values = {key: value for key, value in result.return_values.items() if key != (WAIT, 2)}
     failures = list(check_return_values(replace(result, return_values=return_values), LOG))
     assert {failure.subject for failure in failures} == {"the result of sh030"}
-
-
-def test_check_connection_form_incomplete_form_is_found():
-    form = {
-        "standard_fields": {
-            name: {"title": title} for name, title in UI_FIELD_BEHAVIOUR["relabeling"].items()
-        },
-        "extra_fields": {name: {"schema": {"title": extra.label}} for name, extra in EXTRA_FIELDS.items()},
-    }
-    assert not list(check_connection_form(form, LOG))
-    for part in form:
-        (failure,) = check_connection_form({**form, part: None}, LOG)
-        assert failure.path == LOG
-    assert len(list(check_connection_form({}, LOG))) == 2
