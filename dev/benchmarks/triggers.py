@@ -9,7 +9,6 @@ import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -35,24 +34,23 @@ class IdleTrigger(RenderbusTaskTrigger):
 class PerTaskTrigger(RenderbusTaskTrigger):
     """Polls its one task with requests of its own, over a client that all share. The baseline."""
 
-    _clients: ClassVar[WeakKeyDictionary[Any, asyncio.Task[AsyncClient]]] = WeakKeyDictionary()
-    # As many as httpx has connections for. A request that waits for one inside httpx costs the more the more
-    # of them wait: without this limit, 10,000 tasks every 20 s never complete.
-    _slots: ClassVar[WeakKeyDictionary[Any, asyncio.Semaphore]] = WeakKeyDictionary()
+    # By event loop. The semaphore has as many slots as httpx has connections. A request that waits for one
+    # inside httpx costs the more the more of them wait: 10,000 tasks every 20 s would never complete.
+    _shared: ClassVar[dict[Any, tuple[asyncio.Task[AsyncClient], asyncio.Semaphore]]] = {}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._slots[loop] = asyncio.Semaphore(100)
-            self._clients[loop] = asyncio.ensure_future(
-                RenderbusHook(self.renderbus_conn_id).async_client(RequestRetryPolicy(max_attempts=1))
-            )
-        client = await asyncio.shield(self._clients[loop])
+        if loop not in self._shared:
+            hook = RenderbusHook(self.renderbus_conn_id)
+            client_task = loop.create_task(hook.async_client(RequestRetryPolicy(max_attempts=1)))
+            self._shared[loop] = client_task, asyncio.Semaphore(100)
+        client_task, slots = self._shared[loop]
+        client = await asyncio.shield(client_task)
         (task_id,) = self.render_task_ids
         await asyncio.sleep(random.uniform(0, self.poll_interval))
         while True:
             try:
-                async with self._slots[loop]:
+                async with slots:
                     task = await client.run(flows.get_task(task_id))
                 event = evaluate_task(task, tuple(map(TaskStatus, self.target_states)))
             except RenderbusError:

@@ -15,7 +15,7 @@ from dev.demo.run_monitor import RunMonitor, RunResult
 from dev.demo.runner import Demo, main
 from dev.harness.airflow_instance import AirflowInstance
 from dev.harness.embedded_farm import EmbeddedFarm
-from dev.harness.event_log import CheckFailure, format_table
+from dev.harness.event_log import CheckFailure
 
 
 def monitor(airflow: AirflowInstance, farm: Client) -> RunMonitor:
@@ -39,13 +39,14 @@ def check(result: RunResult, farm: EmbeddedFarm, airflow: AirflowInstance, _: Pa
 
 def summary(result: RunResult) -> str:
     """Return the closing table and the pictures' paths."""
-    rows = [("shot", "frames", "seconds", "cost, RMB")]
+    lines = [f"{'shot':<8}{'frames':>8}{'seconds':>10}{'cost, RMB':>12}"]
     for index, shot in enumerate(SHOTS):
         render = result.return_values[WAIT, index]
         frames = f"{render['frames']['done']}/{render['frames']['total']}"
-        rows.append((shot, frames, f"{render['duration_seconds']:.0f}", f"{Decimal(render['cost']):.2f}"))
+        seconds, cost = render["duration_seconds"], Decimal(render["cost"])
+        lines.append(f"{shot:<8}{frames:>8}{seconds:>10.0f}{cost:>12.2f}")
     pictures = [f"{name:<16}{result.return_values[name, -1]}" for name in (CONTACT_SHEET, PREVIEW)]
-    return "\n".join((format_table(rows), "", *pictures))
+    return "\n".join((*lines, "", *pictures))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""The output of a run: its folder, a line with the time per event, tables and check failures."""
+"""The output of a run: its folder, a line with the time per event, and check failures."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,21 +36,6 @@ class EventLog:
     def event(self, subject: str, text: str) -> None:
         """Print a line about a subject."""
         self.line(f"{subject:<16}{text}")
-
-
-def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as a table: the first row is its head, all columns but the first are aligned right.
-
-    :raises ValueError: a row has more or fewer columns than the first.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("   ".join(cells))
-    lines.insert(1, "   ".join("-" * width for width in widths))
-    return "\n".join(lines)
 
 
 def new_run_folder(runs: Path) -> Path:

@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 import psutil
 
-from dev.harness.airflow_instance import AirflowInstance
 from dev.reliability.process_killer import ProcessTrace
 from dev.reliability.testbed import Testbed
 
@@ -78,18 +77,13 @@ class KillRun:
     traces: dict[Slot, ProcessTrace]
 
     @property
-    def airflow(self) -> AirflowInstance:
-        """The Airflow that it runs in."""
-        return self.testbed.airflow
-
-    @property
     def path(self) -> str:
         """Its path in the REST API."""
         return f"/dags/{self.dag_id}/dagRuns/{self.run_id}"
 
     def instances(self) -> dict[Slot, dict[str, Any]]:
         """Return the task instances; those of mapped tasks do not exist from the first moment."""
-        listed = self.airflow.get_all(f"{self.path}/taskInstances", "task_instances")
+        listed = self.testbed.airflow.get_all(f"{self.path}/taskInstances", "task_instances")
         by_key = {(instance["task_id"], instance["map_index"]): instance for instance in listed}
         return {slot: by_key[key] for slot in SLOTS if (key := (slot.task_id, slot.index)) in by_key}
 
@@ -146,17 +140,17 @@ def _mark(state: str) -> Act:
     def act(run: KillRun) -> None:
         instances = run.instances()
         for slot in run.single():
-            run.airflow.set_task_state(instances[slot], state)
+            run.testbed.airflow.set_task_state(instances[slot], state)
 
     return act
 
 
 def _clear(run: KillRun) -> None:
-    run.airflow.clear(run.dag_id, run.run_id, [(slot.task_id, slot.index) for slot in run.single()])
+    run.testbed.airflow.clear(run.dag_id, run.run_id, [(slot.task_id, slot.index) for slot in run.single()])
 
 
 def _mark_run_failed(run: KillRun) -> None:
-    run.airflow.patch(run.path, state="failed")
+    run.testbed.airflow.patch(run.path, state="failed")
 
 
 def _wait_for_timeout(_: KillRun) -> None:
@@ -165,7 +159,7 @@ def _wait_for_timeout(_: KillRun) -> None:
 
 def _let_run_time_out(run: KillRun) -> None:
     """Have the DAG run started an hour ago."""
-    run.airflow.change_database(
+    run.testbed.airflow.change_database(
         "UPDATE dag_run SET start_date = :date WHERE run_id = :run",
         {"date": _database_date(-timedelta(hours=1)), "run": run.run_id},
     )
@@ -175,11 +169,11 @@ def _let_deferral_time_out(run: KillRun) -> None:
     """Have the timeout of the deferral come, which is ten minutes after the trigger's own deadline."""
     # The triggerer uses the timeout that it read when it started the trigger.
     _terminate_triggerer(run)
-    run.airflow.change_database(
+    run.testbed.airflow.change_database(
         "UPDATE task_instance SET trigger_timeout = :date WHERE run_id = :run AND state = 'deferred'",
         {"date": _database_date(timedelta(seconds=20)), "run": run.run_id},
     )
-    run.airflow.start_component("triggerer")
+    run.testbed.airflow.start_component("triggerer")
 
 
 def _terminate_workers(run: KillRun) -> None:
@@ -190,17 +184,17 @@ def _terminate_workers(run: KillRun) -> None:
 
 
 def _terminate_triggerer(run: KillRun) -> None:
-    run.testbed.programs.terminate(run.airflow.components["triggerer"], timeout=60.0)
+    run.testbed.programs.terminate(run.testbed.airflow.components["triggerer"], timeout=60.0)
 
 
 def _restart_triggerer(run: KillRun) -> None:
     _terminate_triggerer(run)
-    run.airflow.start_component("triggerer")
+    run.testbed.airflow.start_component("triggerer")
 
 
 def _kill_triggerer(run: KillRun) -> None:
-    run.testbed.programs.kill(run.airflow.components["triggerer"])
-    run.airflow.start_component("triggerer")
+    run.testbed.programs.kill(run.testbed.airflow.components["triggerer"])
+    run.testbed.airflow.start_component("triggerer")
 
 
 KILL_TYPES = (

@@ -139,7 +139,7 @@ class _KillExperiment:
         self._until(run, "an end", lambda: self._have_ended(run, reattached), _END_TIMEOUT)
         self._log(f"ended: {kill.name}")
         return run, {
-            slot: run.airflow.return_value(instance) if instance["state"] == "success" else None
+            slot: run.testbed.airflow.return_value(instance) if instance["state"] == "success" else None
             for slot, instance in run.instances().items()
         }
 
@@ -190,7 +190,7 @@ class _KillExperiment:
                 arguments["render_task_id"] = str(self._create(scene, submitted=slot.waiter != "submit"))
             conf.setdefault(slot.task_id, []).append(arguments)
         self._run = run
-        run.airflow.trigger(run.dag_id, run.run_id, conf)
+        run.testbed.airflow.trigger(run.dag_id, run.run_id, conf)
         return run
 
     def _create(self, scene: str, *, submitted: bool) -> int:

@@ -152,7 +152,9 @@ class ProcessKiller:
         if trace.pid is None:
             return forward()
         response = self._take_step(trace, _step_name(request), forward)
-        if _is_last(request) and response.status < BAD_REQUEST:
+        # It defers, or has ended.
+        is_last = request.method == "PATCH" and request.path.endswith("/state")
+        if is_last and response.status < BAD_REQUEST:
             trace.pid = None
         return response
 
@@ -192,11 +194,6 @@ def _step_name(request: Request) -> str:
     kind, _, rest = path.partition("/")
     resource, key = _RESOURCES.get(kind, kind), rest.rpartition("/")[2]
     return f"{_VERBS.get(request.method, request.method)} {resource} {_KEYS.get(key, key)}".strip()
-
-
-def _is_last(request: Request) -> bool:
-    """Return whether a request says that the process has nothing more to do: it defers, or has ended."""
-    return request.method == "PATCH" and request.path.endswith("/state")
 
 
 def _previous_state(response: Response) -> str | None:
