@@ -1,22 +1,22 @@
-# The commands of this project; `make` lists them. A machine needs python3 (3.11 to 3.13), make and a package
-# index. All else is installed into .tools, .venv and .venv-*.
+# The commands of this project; `make` lists them. They need python3 (3.11 to 3.13), make and a package index.
+# Everything else is installed into .tools, .venv and .venv-*.
 
 PYTHON ?= python3
 UV_VERSION := uv>=0.9,<1
 # The suite runs on the newest line of Airflow in .venv, and on older ones in .venv-2.11 and so on.
 NEWEST := 3.3
 OLDER := 2.11 3.0
-# The vendor's released client, beside which Airflow cannot be installed. What it pins needs Python 3.11.
+# The vendor's released client cannot be installed beside Airflow. What it pins needs Python 3.11.
 VENDOR := 'rayvision_api==3.0.4.3' 'rayvision-sync==3.1.8' 'setuptools<81'
 VENDOR_PYTHON ?= 3.11
-# Nothing published after this day enters the constraints.
+# The constraints hold nothing that was published after this day.
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
-# A file stays with one worker, for what its tests share is costly. In this order the longest of them begin early.
+# A file stays with one worker, because its tests share costly fixtures. In this order the longest files start early.
 PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 SUITE := --ignore tests/interop -m 'not browser'
-# uv does not read pip's settings: where it has no index of its own it gets pip's.
+# uv does not read pip's settings: if it has no index of its own, it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
 
 # Without byte code each of Airflow's processes imports for 5 s instead of 2 s.
@@ -33,7 +33,7 @@ help: ## list the commands
 demo: .venv/installed ## render three shots in a real Airflow on the embedded farm (KEEP=1: let both run on until Ctrl-C)
 	@$(BIN)/python -m dev.demo $(if $(KEEP),--keep)
 
-demo-pipeline: .venv/installed ## send a scene, render its layers, fetch and composite the frames, likewise
+demo-pipeline: .venv/installed ## send a scene, render its layers, fetch and composite the frames, in the same way
 	@$(BIN)/python -m dev.demo.pipeline $(if $(KEEP),--keep)
 
 test: lint types pytest ## check format, lint and types, and run the tests
@@ -57,10 +57,10 @@ coverage: .venv/installed ## check that the tests of the protocol reach every li
 	$(BIN)/coverage run -m pytest -q tests/api
 	$(BIN)/coverage report
 
-interop: .venv/installed .venv-vendor/installed ## hold client and farm against the vendor's released client
+interop: .venv/installed .venv-vendor/installed ## check client and farm with the vendor's released client
 	$(BIN)/$(PYTEST) tests/interop
 
-browser: .venv/installed ## try the pages of the farm and of Airflow in Chromium, which root gets from Debian where it is missing
+browser: .venv/installed ## test the pages of the farm and of Airflow in Chromium, which root gets from Debian if it is missing
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 	$(BIN)/pytest -q -m browser tests
 
@@ -71,18 +71,18 @@ reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow in all
 	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
 
-format: .venv/installed ## format the code, and mend what lint can mend
+format: .venv/installed ## format the code, and fix what lint can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: .venv/installed ## build the wheel, and try it in an empty environment
+package: .venv/installed ## build the wheel, and test it in an empty environment
 	@rm -rf dist
 	@$(UV) build --quiet
 	@$(UV) venv --quiet --clear --python .tools/bin/python .venv-package
 	@$(UV) pip install --quiet --python .venv-package/bin/python --constraint constraints/airflow-$(NEWEST).txt dist/*.whl
 	$(BIN)/pytest -q tests/wheel.py
 
-constraints: .tools/installed ## take up the newest versions as of CONSTRAINTS_DATE
+constraints: .tools/installed ## update the constraints to the newest versions as of CONSTRAINTS_DATE
 	@for line in $(NEWEST) $(OLDER); do \
 	  $(UV) pip compile constraints/airflow-$$line.in pyproject.toml --all-extras --group dev --universal \
 	    --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet \
@@ -116,7 +116,7 @@ endef
 	@touch $@
 
 .tools/installed:
-	@command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) is not there. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3'; exit 1; }
+	@command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) does not exist. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3'; exit 1; }
 	@'$(PYTHON)' -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]}. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3")'
 	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) has no module venv. Install it; on Debian and Ubuntu: apt install python3-venv'; exit 1; }
 	@echo 'Installing uv into .tools'

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _INTERVAL = 0.002
-# Linux tells here how long a thread was ready to run and had no core.
+# Linux reports here how long a thread was ready to run and had no core.
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 

@@ -125,7 +125,7 @@ def _measure(
 
 
 def _figures(when: str, lag_file: Path, action: Callable[[], None]) -> Iterator[Figure]:
-    """Measure the process that the triggers live in, while an action goes on."""
+    """Measure the process that the triggers live in, during an action."""
     before = _read_seconds(lag_file)
     runner = psutil.Process(before[0]["pid"])
     cpu, start = sum(runner.cpu_times()[:2]), time.perf_counter()

@@ -1,6 +1,6 @@
 """Measures how many renders one triggerer can wait for. See docs/waiting.md.
 
-Real triggers, serialized and built anew, wait for tasks of an embedded farm in a process of its own, over
+Real triggers, serialized and rebuilt, wait for tasks of an embedded farm in a process of its own, over
 loopback.
 """
 

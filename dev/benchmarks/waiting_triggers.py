@@ -62,7 +62,7 @@ class LogCounter(logging.Handler):
 
 
 async def _event_time(trigger: RenderbusTaskTrigger) -> float:
-    """Run a trigger, stored and built anew as a triggerer gets it, and return the time of its event."""
+    """Run a trigger, stored and rebuilt as in a triggerer, and return the time of its event."""
     stored = json.loads(json.dumps(trigger.serialize()[1]))
     async for _ in type(trigger)(**stored).run():
         return time.perf_counter()

@@ -102,7 +102,7 @@ class AirflowApi:
         self.patch(f"{_instance_path(instance)}{index}", new_state=state, **self.mark_fields)
 
     def clear(self, dag_id: str, run_id: str, tasks: Iterable[tuple[str, int]]) -> None:
-        """Clear task instances, given by task id and map index, which is -1 if the task is not mapped."""
+        """Clear task instances, by task id and map index, which is -1 if the task is not mapped."""
         task_ids = [task_id if index < 0 else [task_id, index] for task_id, index in tasks]
         fields = {"dag_run_id": run_id, "task_ids": task_ids, "only_failed": False, "dry_run": False}
         self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)

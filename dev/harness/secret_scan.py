@@ -83,7 +83,7 @@ def check_processes(
 def check_triggers(
     triggers: Iterable[str], secrets: Mapping[str, str], database: Path
 ) -> Iterator[CheckFailure]:
-    """Check that no trigger was given a secret, and that there were triggers at all."""
+    """Check that no trigger has a secret among its arguments, and that there were triggers at all."""
     kwargs = "\0".join(triggers).encode()
     if not kwargs:
         yield CheckFailure("triggers", "some that waited", "none", database)

@@ -2,7 +2,7 @@
 
 A clean run is recorded first. Every request in it becomes two points, before and after, so that a request
 which the product makes tomorrow is a point tomorrow. All points are tasks of one DAG run, each with a
-connection of its own; Airflow's retry finishes each job, and the farm's database tells what it cost.
+connection of its own; Airflow's retry finishes each job, and the farm's database holds what it cost.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ class _KillExperiment:
         return run
 
     def _create(self, scene: str, *, submitted: bool) -> int:
-        """Create a task on the farm with its task.json, and submit it if wanted."""
+        """Create a task on the farm with its task.json, and submit it if ``submitted``."""
         (task_id,) = self._testbed.client.send(calls.create_task()).ids
         self._testbed.client.send(calls.upload_task_json(task_id, json.dumps(task_json(scene))))
         if submitted:

@@ -83,7 +83,7 @@ class RequestBarrier:
         self.reset(0)
 
     def reset(self, expected: int) -> None:
-        """Start anew, with a number of expected requests."""
+        """Start again, with a number of expected requests."""
         self.held, self._expected = 0, expected
         self._dead: bool | None = None
 

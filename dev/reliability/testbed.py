@@ -147,7 +147,7 @@ class Testbed:
         """Return what was submitted to the farm, by scene."""
         pages = self.client.iter_pages(flows.task_pages())
         listed = sorted((task for page in pages for task in page.items), key=lambda task: task.id)
-        # The list is as old as its oldest page: each task is queried anew.
+        # The list is as old as its oldest page: each task is queried again.
         tasks = self.client.run(flows.get_tasks(task.id for task in listed))
         operations: dict[str, Counter[str]] = defaultdict(Counter)
         for record in self._records():

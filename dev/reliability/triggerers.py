@@ -90,14 +90,14 @@ def _run_case(trial: CrashTrial, run_id: str, name: str, log: Callable[[str], No
     results = trial.render(run_id, [("deferrable", None)] * (2 * _EACH), meanwhile)
     rows = []
     for who, indexes in (("this one", firsts), ("the other one", sorted({*range(2 * _EACH)} - {*firsts}))):
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for index in indexes:
             resumed, rate = trial.traces[index].runs - 1, rates[index]
             result = results[index]
             result += ", resumed once" if resumed == 1 else f", resumed {resumed} times"
             result += ", polled once per interval" if rate <= 1 else f", polled {rate} times per interval"
-            found[result] += 1
-        text = "; ".join(f"{count} times: {result}" for result, count in found.items())
+            counts[result] += 1
+        text = "; ".join(f"{count} times: {result}" for result, count in counts.items())
         rows.append(Row((name, who), f"{_EACH} times: {_EXPECTED}", text))
     return rows
 

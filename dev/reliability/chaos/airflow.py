@@ -73,7 +73,7 @@ class AirflowTask:
         return self.try_number == self.max_tries - RETRIES + 1
 
     def operator(self) -> RenderbusRenderOperator:
-        """Return the operator, made anew as in each of Airflow's processes."""
+        """Return the operator, a new one as in each of Airflow's processes."""
         scenario = self.scenario
         return RenderbusRenderOperator(
             task_id=TASK_ID, task_json=scenario.task_json(), artist=scenario.name, **scenario.options

@@ -113,11 +113,11 @@ def test_programs_after_a_signal_or_an_error_leave_no_process(number, tmp_path):
 
 
 def test_wait_until_program_ends_raises_with_status_and_log(programs, start, tmp_path):
-    start("import sys; print('no room left'); sys.exit(3)")
+    start("import sys; print('no space left'); sys.exit(3)")
     with pytest.raises(ProgramError) as error:
         programs.wait_until("the event", lambda: False, 30)
     assert "a program ended with status 3" in str(error.value)
-    assert "    no room left" in str(error.value)
+    assert "    no space left" in str(error.value)
     assert str(tmp_path / "log") in str(error.value)
 
 

@@ -91,7 +91,7 @@ def test_check_files_signature_in_dump_of_request_is_found(dump, tmp_path):
     log = tmp_path / "task.log"
     log.write_text("headers " + dump.format(base64.b64encode(bytes(range(32))).decode()))
     assert leaks(tmp_path) == [log]
-    log.write_text("The signature has expired; the signature is made anew.")
+    log.write_text("The signature has expired; the signature is made again.")
     assert leaks(tmp_path) == []
 
 
