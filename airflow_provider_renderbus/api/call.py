@@ -22,6 +22,9 @@ class Call(Generic[T]):
     :param read: reads ``data`` of the farm's response.
     :param paged: whether the result is a page, to which the farm may also respond with "no more records".
     :param replay_safe: whether the call may be sent again although it may have been executed.
+    :param spends: whether it can make a render cost money. If the farm calls its signature expired (code 610)
+        after it has accepted another request of the same client, the process was suspended between signing
+        and sending, perhaps for hours: it is not signed again.
     :param returns_secrets: whether the result may hold a
         :class:`~airflow_provider_renderbus.api.secret.Secret`.
     """
@@ -32,6 +35,7 @@ class Call(Generic[T]):
     read: Callable[[Any], T] = field(repr=False)
     paged: bool = False
     replay_safe: bool = True
+    spends: bool = False
     returns_secrets: bool = False
 
 

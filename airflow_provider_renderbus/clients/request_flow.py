@@ -73,7 +73,8 @@ class SigningSession:
         """Yield the requests of one attempt of a call, receive a response for each, and return the result.
 
         A request is repeated at once if the farm has certainly not executed it: at the call's next path, with
-        a corrected clock, or with a new nonce. The clock and the nonce are corrected once each.
+        a corrected clock, or with a new nonce. The clock and the nonce are corrected once each. A call that
+        spends is not signed again with a corrected clock if the clock was right before.
 
         :raises RenderbusError: the farm refused the call, or the response cannot be read.
         """
@@ -90,14 +91,20 @@ class SigningSession:
                     raise
                 path = next_path
             except (ClockSkew, NonceUsed) as error:
-                if type(error) in corrected:
+                is_skew = isinstance(error, ClockSkew)
+                if type(error) in corrected or (is_skew and call.spends and self._was_accepted):
                     raise
                 corrected.add(type(error))
-                if isinstance(error, ClockSkew) and error.server_time is not None:
+                if is_skew and error.server_time is not None:
                     self._clock_offset = error.server_time - self._clock()
             else:
                 self._working_paths[call.name] = path
                 return result
+
+    @property
+    def _was_accepted(self) -> bool:
+        """Whether the farm has accepted a request, and so its time."""
+        return bool(self._working_paths)
 
     def _paths(self, call: Call[T]) -> tuple[str, ...]:
         working = self._working_paths.get(call.name)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.api import calls, validation
+from airflow_provider_renderbus.api.errors import NothingToDo, RenderbusError, is_permanent
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.reattach import is_first_try_after_clear
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
-from airflow_provider_renderbus.renders.recommit import confirm_recommitted
+from airflow_provider_renderbus.renders.recommit import IDLE_STATUSES, confirm_recommitted
 from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
 from airflow_provider_renderbus.task_result import fail_if_charge_uncertain, translate_errors
 
@@ -55,8 +56,12 @@ class _TaskActionOperator(RenderbusOperator):
         return task_ids
 
     def _run_action(self, context: Context, task_ids: list[int]) -> None:
-        self.log.info("Render %s: requesting %s", ", ".join(map(str, task_ids)), self.action)
-        self.hook.run(self._build_calls(task_ids))
+        ids = ", ".join(map(str, task_ids))
+        self.log.info("Render %s: requesting %s", ids, self.action)
+        try:
+            self.hook.run(self._build_calls(task_ids))
+        except NothingToDo as error:
+            self.log.info("Render %s: %s", ids, error)
 
     @abstractmethod
     def _build_calls(self, task_ids: list[int]) -> Flow[None]:
@@ -120,7 +125,13 @@ class RenderbusStopTaskOperator(_TaskActionOperator):
 
     def _run_action(self, context: Context, task_ids: list[int]) -> None:
         """Stop the renders, and poll until none is active."""
-        super()._run_action(context, task_ids)
+        try:
+            with self.hook.no_retry_client() as client:
+                client.run(self._build_calls(task_ids))
+        except RenderbusError as error:
+            if is_permanent(error):
+                raise
+            self.log.warning("Render %s: stop not accepted yet: %s", ", ".join(map(str, task_ids)), error)
         request = stop_and_confirm(self.hook, StopRequest(task_ids))
         message = request.result_message(task_ids)
         if request.pending:
@@ -207,14 +218,21 @@ class RenderbusRecommitFramesOperator(_FrameActionOperator):
                 frames += [
                     frame for frame in (yield from flows.list_frames(leaf_id)) if frame.id in frame_ids
                 ]
-        return frames
+        return [frame for frame in frames if frame.is_recommittable or frame.status not in IDLE_STATUSES]
 
     def _build_calls(self, task_ids: list[int]) -> Flow[None]:
         if self.frames is None:
             yield [calls.recommit_failed_frames(task_ids)]
         else:
-            frame_ids = yield from self._resolve_frame_ids(task_ids)
-            yield [calls.recommit_frames(ids=[each for leaf_ids in frame_ids.values() for each in leaf_ids])]
+            frames = [
+                frame for frame in (yield from self._selected_frames(task_ids)) if frame.is_recommittable
+            ]
+            if not frames:
+                raise ValueError(
+                    "frames: must be frames that are done or failed, neither merged nor distributed, got "
+                    f"{self.frames!r}; the farm re-renders no others"
+                )
+            yield [calls.recommit_frames(ids=[frame.id for frame in frames])]
 
 
 class RenderbusStopFramesOperator(_FrameActionOperator):

@@ -34,6 +34,8 @@ OUT_OF_FUNDS = frozenset({TaskStatus.ARREARAGE_STOP})
 _RESUMING_COSTS = RECOMMITTABLE | OUT_OF_FUNDS | {TaskStatus.FINISHED_TEST}
 _TERMINAL = frozenset(status for status in TaskStatus if status.phase not in {Phase.ACTIVE, Phase.PAUSED})
 _CENT = Decimal("0.01")
+# Frames that a message names.
+_MAX_NAMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +347,9 @@ class RenderPolicy:
                 return ConfirmRecommit(wait, failed)
             if facts.recommit_arrived:
                 return KeepWaiting(resumed)
-        eligible = tuple(frame for frame in failed if frame.recommits < self.max_recommits)
+        eligible = tuple(
+            frame for frame in failed if frame.is_recommittable and frame.recommits < self.max_recommits
+        )
         if eligible:
             return Recommit(resumed, eligible)
         if not failed:
@@ -354,6 +358,13 @@ class RenderPolicy:
                 return CheckHalted(wait, RECOMMITTABLE, settle=True)
             if not facts.still_halted:
                 return KeepWaiting(resumed)
+        if refused := [frame.name for frame in failed if not frame.is_recommittable]:
+            names = ", ".join(refused[:_MAX_NAMES]) + (", ..." if len(refused) > _MAX_NAMES else "")
+            message = (
+                f"{result.message}. The farm does not recommit frames that timed out, are merged or are "
+                f"distributed: {names}"
+            )
+            result = replace(result, message=message)
         return self._finish(result, wait, now)
 
     def _finish(self, result: WaitResult, wait: WaitState, now: float) -> Finish:

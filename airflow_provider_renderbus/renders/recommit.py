@@ -6,7 +6,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
+from airflow_provider_renderbus.api.errors import (
+    NothingToDo,
+    NotSent,
+    RenderbusError,
+    is_permanent,
+    may_send_again,
+)
 from airflow_provider_renderbus.api.states import FrameStatus
 from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_failed_frames
 from airflow_provider_renderbus.renders.restart import wait_until_active
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_IDLE_STATUSES = FAILED_STATUSES | {FrameStatus.DONE, FrameStatus.ABORTED}
+IDLE_STATUSES = FAILED_STATUSES | {FrameStatus.DONE, FrameStatus.ABORTED}
 
 
 def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> None:
@@ -30,21 +36,31 @@ def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Non
     The farm counts the recommits of each frame (``recommitFlag``). That count outlives any process, and
     shows whether a request arrived whose answer was lost.
 
-    :param frames: its failed frames, as the farm has listed them.
+    :param frames: failed frames that are recommittable, as the farm has listed them.
     :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
+    :raises ValueError: the farm has nothing to recommit, and the render is not active either.
     """
     log.warning("Render %s: recommitting its failed frames %s", task_id, _names(frames))
     call = calls.recommit_frames(ids=[frame.id for frame in frames])
     try:
         client.send(call)
+    except NothingToDo as error:
+        if wait_until_active(client, task_id):
+            return
+        raise ValueError(
+            f"Render {task_id}: frames {_names(frames)} failed, and the farm has nothing to recommit: render "
+            f"them again in the web console ({error})"
+        ) from error
     except NotSent:
         raise
     except RenderbusError as error:
         if is_permanent(error):
             raise
-        log.warning("Render %s: no answer to the recommit, checking whether it arrived: %s", task_id, error)
+        log.warning("Render %s: recommit uncertain, checking whether it arrived: %s", task_id, error)
         # The farm takes all frames of a request or none, though leaves that are read in turn may differ.
         if len(_not_recommitted(client, task_id, frames)) == len(frames):
+            if not may_send_again(error):
+                raise
             log.warning("Render %s: frames %s not recommitted, trying again", task_id, _names(frames))
             client.send(call)
     wait_until_active(client, task_id)
@@ -75,7 +91,7 @@ def confirm_recommitted(client: RenderClient, list_frames: Callable[[], Flow[lis
             break
     if not any(frame.recommits for frame in frames):
         return not frames
-    idle = [frame for frame in frames if frame.status in _IDLE_STATUSES]
+    idle = [frame for frame in frames if frame.status in IDLE_STATUSES]
     if len(idle) < len(frames) and all(frame.recommits for frame in idle):
         log.info("Frames %s are being rendered again", _names(frames))
         return True

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NothingToDo
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.submit import find_task
@@ -41,7 +42,10 @@ def restart_stopped(client: RenderClient, task_ids: Iterable[int]) -> None:
 
 def restart(client: RenderClient, task_id: int) -> None:
     """Restart a render, and wait until that shows."""
-    client.send(calls.start_task([task_id]))
+    try:
+        client.send(calls.start_task([task_id]))
+    except NothingToDo as error:
+        log.info("Render %s: not restarted: %s", task_id, error)
     wait_until_active(client, task_id)
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
+from airflow_provider_renderbus.api.errors import NotReady, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.states import Phase
 from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 from airflow_provider_renderbus.clients import flows
@@ -69,12 +69,16 @@ class StopRequest:
         self.pending = [task_id for task_id in self.pending if task_id not in confirmed]
 
     def record_error(self, error: RenderbusError | ValueError, page: list[int]) -> None:
-        """Note that a page was not stopped; split one that was refused, as one render may be the cause."""
+        """Note that a page was not stopped; split one that was refused, as one render may be the cause.
+
+        A render that cannot be stopped yet is tried again until the time is over.
+        """
         self._last_error = error
-        if not isinstance(error, ValueError) and not is_permanent(error):
+        is_refused = isinstance(error, ValueError) or is_permanent(error)
+        if not is_refused and not isinstance(error, NotReady):
             return
         if len(page) == 1:
-            self._refusals[page[0]] += 1
+            self._refusals[page[0]] += is_refused
         elif page in self._pages:
             middle = len(page) // 2
             self._pages.remove(page)

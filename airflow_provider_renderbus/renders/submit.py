@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import (
-    BadRequest,
     InvalidResponse,
     NotSent,
     RenderbusError,
     UnknownTask,
     is_permanent,
+    may_send_again,
 )
 from airflow_provider_renderbus.api.validation import USER_LEVELS, one_of, parse_int
 
@@ -98,8 +98,8 @@ def check_funds(client: RenderClient, min_funds: Decimal) -> None:
 def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
     """Submit a task that is not submitted.
 
-    If the answer is lost, the farm is queried. The submit is sent again only after the farm has shown the
-    task as not submitted three times over 30 s. If the second submit is refused, the first has arrived.
+    After any answer that is no refusal for good, the farm is queried. The submit is sent again only if it may
+    succeed then, and after the farm has shown the task as not submitted three times over 30 s.
 
     :param may_be_submitted: whether an earlier try may have sent a submit.
     :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
@@ -113,9 +113,11 @@ def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_sub
             if may_be_submitted and is_submitted(client, task_id):
                 return
             raise
-        log.warning("Render %s: no answer to the submit, checking whether it arrived: %s", task_id, error)
+        log.warning("Render %s: submit uncertain, checking whether it arrived: %s", task_id, error)
         if not confirm_submitted(client, task_id):
-            _submit_again(client, task_id, artist)
+            if not may_send_again(error):
+                raise
+            _submit_again(client, task_id, artist, error)
     log.info("Render %s: submitted, %s", task_id, client.console_url(task_id))
 
 
@@ -141,14 +143,19 @@ def is_submitted(client: RenderClient, task_id: int) -> bool:
     return task.is_submitted
 
 
-def _submit_again(client: RenderClient, task_id: int, artist: str | None) -> None:
+def _submit_again(
+    client: RenderClient, task_id: int, artist: str | None, first_error: RenderbusError
+) -> None:
     log.warning("Render %s: not submitted according to the farm, submitting it again", task_id)
     try:
         client.send(calls.submit_task(task_id, producer=artist))
+    except NotSent as error:
+        # The first submit was sent, which this error would deny.
+        raise first_error from error
     except RenderbusError as error:
-        if isinstance(error, BadRequest):
-            log.warning("Render %s: second submit refused, so the first one arrived: %s", task_id, error)
-        elif is_permanent(error) or isinstance(error, NotSent) or not confirm_submitted(client, task_id):
+        # A refusal may mean that the first one has arrived meanwhile.
+        log.warning("Render %s: second submit uncertain, checking again: %s", task_id, error)
+        if not confirm_submitted(client, task_id):
             raise
 
 

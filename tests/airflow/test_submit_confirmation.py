@@ -53,11 +53,19 @@ def test_submit_lost_request_is_sent_again_after_30_s(farm, client, created, sle
     assert len(sleeps) == 3
 
 
-def test_submit_repeated_and_refused_counts_as_submitted(farm, created, sleeps, caplog):
+def test_submit_repeated_and_refused_because_first_arrived_counts_as_submitted(farm, created, sleeps):
+    farm.inject("drop", calls=["submit_task"], times=1)
+    farm.inject("code", code=400, calls=["submit_task"], executes_call=True)
+    assert submit(created) == created
+
+
+def test_submit_repeated_and_refused_fails_if_not_submitted(farm, client, created, sleeps):
     farm.inject("drop", calls=["submit_task"], times=1)
     farm.inject("code", code=400, calls=["submit_task"])
-    assert submit(created) == created
-    assert "so the first one arrived" in caplog.text
+    with pytest.raises(AirflowFailException, match="400"):
+        submit(created)
+    assert not is_submitted(client, created)
+    assert farm.request_counts["submit_task"] == 2
 
 
 def test_submit_repeated_without_funds_fails(farm, created, sleeps):

@@ -116,14 +116,43 @@ def test_full_speed_after_test_frames_finishes_the_render(client, farm):
     assert client.run(flows.get_task(task_id)).status is TaskStatus.FINISHED
 
 
-def test_stop_frames_then_recommit_frames_renders_them(act, info, farm, frame_states):
+def test_stop_frames_then_start_renders_them(act, info, farm, frame_states):
     act(task_actions.RenderbusStopFramesOperator, frames=["2", "3"])
     farm.advance(3600)
     assert frame_states()["2"] is frame_states()["3"] is FrameStatus.ABORTED
     assert frame_states()["1"] is FrameStatus.DONE
-    act(task_actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
+    with pytest.raises(AirflowFailException, match="frames: must be frames that are done or failed"):
+        act(task_actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
+    act(task_actions.RenderbusStartTaskOperator)
     farm.advance(3600)
     assert set(frame_states().values()) == {FrameStatus.DONE}
+
+
+def test_recommit_frames_leaves_out_frames_that_the_farm_refuses(act, info, farm, frame_states):
+    act(task_actions.RenderbusStopFramesOperator, frames=["2"])
+    farm.advance(3600)
+    act(task_actions.RenderbusRecommitFramesOperator, frames=["2", "3"])
+    farm.advance(3600)
+    assert frame_states()["2"] is FrameStatus.ABORTED
+    assert frame_states()["3"] is FrameStatus.DONE
+    assert farm.request_counts["recommit_frames"] == 1
+
+
+@pytest.mark.parametrize(
+    "operator", [task_actions.RenderbusStartTaskOperator, task_actions.RenderbusStopTaskOperator]
+)
+def test_action_with_nothing_to_do_succeeds(act, farm, operator):
+    farm.advance(3600)
+    farm.inject("code", code=700, calls=["start_task", "stop_task"])
+    act(operator)
+
+
+def test_stop_task_that_cannot_be_stopped_yet_is_tried_again(act, farm, info, hook_sleeps):
+    hook_sleeps(farm.advance)
+    farm.inject("code", code=748, calls=["stop_task"], times=4)
+    act(task_actions.RenderbusStopTaskOperator)
+    assert info().status is TaskStatus.STOP
+    assert farm.request_counts["stop_task"] == 5
 
 
 def test_stop_frames_without_names_stops_all(act, farm, frame_states):

@@ -175,6 +175,25 @@ def test_send_with_repeated_clock_skew_raises_it(sender, server, account):
     assert len(server.requests) == 2
 
 
+def test_send_of_call_that_spends_is_not_signed_again_if_the_clock_was_right_before(sender, server, account):
+    server.script = [PROFILE_RESPONSE, envelope(610, serverTime=1_600_000_500_000), PROFILE_RESPONSE]
+    with pytest.raises(ClockSkew):
+        sender.send(account, PROFILE, SUBMIT, clock=lambda: 1.6e9)
+    assert len(server.requests) == 2
+
+
+def test_calls_that_are_not_replay_safe_spend():
+    every_call = [
+        calls.submit_task(1),
+        calls.start_task([1]),
+        calls.full_speed([1]),
+        calls.recommit_failed_frames([1]),
+        calls.recommit_frames(ids=[1]),
+    ]
+    assert all(call.spends for call in every_call)
+    assert not any(call.spends for call in (calls.stop_task([1]), calls.create_task(), PROFILE))
+
+
 def test_send_after_used_nonce_replaces_it_once(sender, server, account):
     server.script = [envelope(603), PROFILE_RESPONSE, envelope(603)]
     sender.send(account, PROFILE)

@@ -319,6 +319,20 @@ def test_next_step_recommits_only_frames_below_the_maximum(max_recommits):
         assert step.result.outcome is Outcome.FAILED_PERMANENTLY
 
 
+def test_next_step_recommits_no_frame_that_the_farm_refuses():
+    policy = RenderPolicy(on_failed_frames="recommit")
+    timed_out_frame = Frame(1, "1", FrameStatus.TIMEOUT)
+    refused = [timed_out_frame, *(replace(frame(kind, 0), frame_type=kind) for kind in (3, 6, 7, 10, 11))]
+    accepted = tuple(replace(frame(kind, 0), frame_type=kind) for kind in (None, 1, 2, 4, 5, 8, 9))
+    step = next_step(policy, TaskStatus.FAILED, failed_frames=(*refused, *accepted))
+    assert step == Recommit(WAIT, accepted)
+    step = next_step(policy, TaskStatus.FAILED, failed_frames=tuple(refused))
+    assert words(step) == "fails without retries"
+    assert (
+        "does not recommit frames that timed out, are merged or are distributed: 1, 3" in step.result.message
+    )
+
+
 def test_next_step_confirms_the_recommit_of_the_try_before_only_once():
     policy = RenderPolicy(on_failed_frames="recommit")
     wait = replace(WAIT, recommit_may_be_pending=True)

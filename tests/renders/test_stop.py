@@ -1,7 +1,7 @@
 """Stop requests: which pages are stopped next, and when the stop is confirmed."""
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import BadRequest, NoResponse
+from airflow_provider_renderbus.api.errors import BadRequest, NoResponse, NotReady
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.renders.stop import StopRequest
@@ -18,6 +18,15 @@ def test_stop_request_refused_page_is_bisected_down_to_its_cause():
         request.record_error(REFUSED, [3])
     assert sorted(request.pages()) == [[1, 2], [4]]
     assert request.result_message([1, 3]).startswith("renders 1, 3 could not be stopped")
+
+
+def test_stop_request_page_that_cannot_be_stopped_yet_is_bisected_and_tried_again():
+    request = StopRequest([1, 2])
+    not_ready = NotReady("stop_task", 748, "")
+    request.record_error(not_ready, [1, 2])
+    for _ in range(20):
+        request.record_error(not_ready, [1])
+    assert request.pages() == [[1], [2]]
 
 
 def test_stop_request_page_without_answer_stays_whole():

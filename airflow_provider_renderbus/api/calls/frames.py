@@ -69,6 +69,7 @@ def recommit_failed_frames(task_ids: Iterable[TaskId], status: Iterable[int] | N
         ),
         read=ignore,
         replay_safe=False,
+        spends=True,
     )
 
 
@@ -92,6 +93,7 @@ def recommit_frames(
         _frame_selection(task_id, ids, select_all, status),
         read=ignore,
         replay_safe=False,
+        spends=True,
     )
 
 

@@ -68,6 +68,7 @@ def submit_task(task_id: TaskId, producer: str | None = None) -> Call[None]:
         ),
         read=ignore,
         replay_safe=False,
+        spends=True,
     )
 
 
@@ -129,6 +130,7 @@ def start_task(task_ids: Iterable[TaskId]) -> Call[None]:
         "start_task",
         ("/api/rendering/task/renderingTask/startTask", "/api/render/handle/startTask"),
         task_ids,
+        spends=True,
     )
 
 
@@ -153,7 +155,7 @@ def full_speed(task_ids: Iterable[TaskId]) -> Call[None]:
 
     :param task_ids: ids or aliases.
     """
-    return _task_ids_call("full_speed", ("/api/render/handle/fullSpeedRendering",), task_ids)
+    return _task_ids_call("full_speed", ("/api/render/handle/fullSpeedRendering",), task_ids, spends=True)
 
 
 def query_task_info(task_ids: Iterable[TaskId]) -> Call[dict[int, TaskInfo]]:
@@ -278,8 +280,11 @@ def edit_task_hardware_config(
     )
 
 
-def _task_ids_call(name: str, paths: tuple[str, ...], task_ids: Iterable[TaskId]) -> Call[None]:
-    return Call(name, paths, {"taskIds": validation.parse_task_ids("task_ids", task_ids)}, read=ignore)
+def _task_ids_call(
+    name: str, paths: tuple[str, ...], task_ids: Iterable[TaskId], *, spends: bool = False
+) -> Call[None]:
+    body = {"taskIds": validation.parse_task_ids("task_ids", task_ids)}
+    return Call(name, paths, body, read=ignore, spends=spends)
 
 
 def _by_id(data: Any) -> dict[int, TaskInfo]:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+# Merged photon, composed priority, composed main, and two kinds of distributed frames.
+_NOT_RECOMMITTABLE_TYPES = frozenset({3, 6, 7, 10, 11})
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One job of a leaf task: a frame, a range of frames on one machine, or a tile of a frame.
@@ -62,6 +66,17 @@ class Frame:
     def status(self) -> FrameStatus:
         """The frame's status; UNKNOWN for a code that is not documented."""
         return FrameStatus(self.status_code)
+
+    @property
+    def is_recommittable(self) -> bool:
+        """Whether the farm recommits the frame. A frame that it refuses refuses the whole request.
+
+        It is done or failed, and neither merged nor distributed. Source: the vendor's desktop client.
+        """
+        return (
+            self.status in {FrameStatus.DONE, FrameStatus.ERROR}
+            and self.frame_type not in _NOT_RECOMMITTABLE_TYPES
+        )
 
     @property
     def cost(self) -> Decimal:
