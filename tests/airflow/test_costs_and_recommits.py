@@ -93,7 +93,7 @@ class TestBudgets:
     @pytest.mark.parametrize("max_cost", [0, "-5"])
     def test_max_cost_not_positive_submits_nothing(self, rendered, info, max_cost):
         with pytest.raises(
-            AirflowFailException, match="max_cost: must be (an amount above|at least) 0, got "
+            AirflowFailException, match=r"max_cost: must be (an amount above|at least) 0, got "
         ):
             rendered(max_cost=max_cost)
         assert not info().is_submitted
