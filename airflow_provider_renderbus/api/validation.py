@@ -24,8 +24,8 @@ MAX_PAGE_SIZE = 100
 """The farm returns no more records per page, and accepts no more task ids per query."""
 MAX_INT = 2**63 - 1
 """Ids and counts are 64-bit integers on the farm."""
-MAX_SECONDS = 10**9
-"""A deadline after this many seconds, which are 31 years, is still a date that Airflow can store."""
+MAX_SECONDS = 1_000 * 24 * 3600
+"""1,000 days. A database of Airflow may store no date after 2038."""
 MAX_AMOUNT = 10**12
 """More money than this is taken for a typing error."""
 
@@ -130,10 +130,15 @@ def parse_task_statuses(name: str, values: Any) -> frozenset[TaskStatus]:
 
 
 def parse_seconds(name: str, value: Any) -> float:
-    """Return a positive number of seconds, given as a number or as text."""
+    """Return a positive number of seconds, given as a number or as text.
+
+    Airflow would refuse to store a later deadline only after the render is paid.
+    """
     seconds = _parse_number(value)
-    if seconds is None or not 0 < seconds <= MAX_SECONDS:
+    if seconds is None or not seconds > 0:
         raise _invalid(name, "a positive number of seconds", value)
+    if seconds > MAX_SECONDS:
+        raise _invalid(name, "at most 86,400,000 seconds (1,000 days)", value)
     return float(seconds)
 
 
@@ -145,13 +150,13 @@ def parse_int(name: str, value: Any) -> int:
     return require_int(name, value)
 
 
-def parse_decimal(name: str, value: Any) -> Decimal:
-    """Return an amount of money, at least 0, given as a number or as text."""
+def parse_decimal(name: str, value: Any, *, above_zero: bool = False) -> Decimal:
+    """Return an amount of money, at least or above 0, given as a number or as text."""
     amount = _parse_number(value)
     if amount is None or amount > MAX_AMOUNT:
         raise _invalid(name, "a finite number", value)
-    if amount < 0:
-        raise _invalid(name, "at least 0", value)
+    if amount < 0 or (above_zero and not amount):
+        raise _invalid(name, "an amount above 0" if above_zero else "at least 0", value)
     return amount
 
 

@@ -87,9 +87,21 @@ class FileTransfer:
         :raises AirflowFailException: files are invalid, or the command cannot be run or fails permanently.
         :raises AirflowException: not all files were uploaded; a retry continues.
         """
+        return self.upload_files(self.resolve(assets))
+
+    def resolve(self, assets: Assets) -> list[uploads.Asset]:
+        """Return the files that `assets` of :meth:`upload` stands for.
+
+        :raises ValueError: an upload.json is invalid.
+        :raises AirflowFailException: files are invalid.
+        """
+        with _translate_transfer_errors():
+            return _resolve_assets(assets)
+
+    def upload_files(self, files: Sequence[uploads.Asset]) -> dict[str, int]:
+        """Upload what :meth:`resolve` returned; see :meth:`upload`."""
         with _translate_transfer_errors():
             runner, speed_limit = self._prepare()
-            resolved = _resolve_assets(assets)
             profile = self.hook.send(calls.query_user_profile())
             endpoint = endpoints.input_endpoint(
                 self._select_line(),
@@ -98,7 +110,7 @@ class FileTransfer:
                 main_account=self.hook.uses_main_account_storage(profile),
             )
             resume_ini = write_resume_ini(self._state_folder(), str(self.hook.settings.platform), endpoint)
-            result = uploads.upload(runner, endpoint, resolved, resume_ini, speed_limit)
+            result = uploads.upload(runner, endpoint, files, resume_ini, speed_limit)
         return {"files": result.files, "bytes": result.size}
 
     def download(

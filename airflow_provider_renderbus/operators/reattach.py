@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.renders.reattach import ArtistMarkerStore, TaskStateStore
+from airflow_provider_renderbus.renders.reattach import RenderMarker, RenderStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_renderbus.renders.client import RenderClient
-    from airflow_provider_renderbus.renders.reattach import RenderStore
+
+# The time zone of the farm's list is not documented: the search starts early, and compares no times.
+_SEARCH_MARGIN = timedelta(days=2)
 
 
 def render_store(context: Context, client: RenderClient) -> RenderStore:
-    """Return the store that this version of Airflow has for the render of a task."""
+    """Return where this version of Airflow stores the render of a task."""
     ti = context["ti"]
+    dag_run = context["dag_run"]
+    # Neither moves if the run is cleared. Airflow 2 has no run_after.
+    run_after = getattr(dag_run, "run_after", None) or context["logical_date"]
+    # A run that starts ahead of its date, or is cleared, has another start.
+    started = getattr(dag_run, "start_date", None) or run_after
+    marker = RenderMarker(
+        (ti.dag_id, ti.run_id, run_after.isoformat()), (ti.task_id, str(ti.map_index)), ti.max_tries
+    )
     store: Any = context.get("task_state_store")
-    if store is not None:
-        return TaskStateStore(store, ti.max_tries)
-    return ArtistMarkerStore(
+    return RenderStore(
         client,
-        (ti.dag_id, ti.run_id, ti.task_id, str(ti.map_index)),
+        marker,
+        min(run_after, started) - _SEARCH_MARGIN,
+        None if store is None else _LastingStore(store),
         ti.max_tries,
-        # Airflow 2 has no run_after; the logical date of a run is never after its start.
-        getattr(context["dag_run"], "run_after", None) or context["logical_date"],
         is_first_try_after_clear=is_first_try_after_clear(context),
     )
 
@@ -36,3 +45,18 @@ def is_first_try_after_clear(context: Context) -> bool:
     """
     ti = context["ti"]
     return bool(ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1)
+
+
+class _LastingStore:
+    """Airflow's task state store. What is stored outlives ``[state_store] default_retention_days``."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def get(self, key: str) -> Any:
+        return self._store.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        self._store.set(key, value, retention=NEVER_EXPIRE)

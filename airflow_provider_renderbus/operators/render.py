@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.sdk import AirflowException, conf
 
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.api.validation import one_of
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.reattach import render_store
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 from airflow_provider_renderbus.renders import restart, submit
+from airflow_provider_renderbus.renders.reattach import Decision, OnJobChange, decide, is_other_job
+from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
 from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.operators.file_transfer import Assets, FileTransfer
     from airflow_provider_renderbus.operators.task_files import JsonSource
+    from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
     from airflow_provider_renderbus.renders.policy import (
         OnFailedFrames,
         OnInsufficientFunds,
         OnTestFramesDone,
     )
     from airflow_provider_renderbus.renders.reattach import PreviousRender, RenderStore
+    from airflow_provider_renderbus.transfer.uploads import Asset
 
 # A render in one of these states cannot be restarted.
 _UNRECOVERABLE = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
@@ -41,12 +46,27 @@ _UNRECOVERABLE = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
 _IS_DELETED_VALUE = 0
 
 
+class Job(NamedTuple):
+    """What a try asks to render.
+
+    :param files: what describes the render.
+    :param assets: what to upload; None for nothing.
+    :param fingerprint: of both.
+    """
+
+    files: TaskFiles
+    assets: list[Asset] | None
+    fingerprint: JobFingerprint
+
+
 class RenderbusRenderOperator(SubmittingOperator):
     """Render a scene: create a render, upload its files, submit it, wait for its end, download the frames.
 
-    The id of the render is stored before anything else is sent. A retry of the Airflow task reattaches to
-    that render: it waits for one that is active, restarts one that was stopped, and returns one that has
-    finished. If a user clears the Airflow task after the render has succeeded, the scene is rendered again.
+    The id of the render and a fingerprint of its job are stored before anything else is sent. A retry of the
+    Airflow task reattaches to that render: it waits for one that is active, restarts one that was stopped,
+    and returns one that has finished. It returns no render of another job: see `on_job_change`. If a user
+    clears the Airflow task, a render that was delivered, or whose job or assets have changed, is rendered
+    again; one that runs is stopped first.
 
     :param task_json: describes the render; a mapping, JSON text, or a path ending in ``.json`` (templated).
     :param upload_json: lists the assets, as a mapping, JSON text or path (templated).
@@ -83,6 +103,8 @@ class RenderbusRenderOperator(SubmittingOperator):
     :param max_recommits: how often a frame may be recommitted in all, over all tries.
     :param on_test_frames_done: at the pause after the test frames (state 40), "wait" until a user resumes the
         render, "succeed", or request "full_speed".
+    :param on_job_change: if a retry asks for another job than the render of the try before (other frames,
+        another scene), "fail" without retries, "rerender" and pay for it, or "reattach" to the earlier one.
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or times out.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
@@ -136,6 +158,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         on_failed_frames: OnFailedFrames = "fail",
         max_recommits: int = 1,
         on_test_frames_done: OnTestFramesDone = "wait",
+        on_job_change: OnJobChange = "fail",
         cancel_on_kill: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         renderbus_conn_id: str = RenderbusHook.default_conn_name,
@@ -156,6 +179,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             renderbus_conn_id=renderbus_conn_id,
             **kwargs,
         )
+        self.on_job_change = one_of("on_job_change", on_job_change, get_args(OnJobChange))
         self.task_json = task_json
         self.upload_json = upload_json
         self.asset_json = asset_json
@@ -174,82 +198,129 @@ class RenderbusRenderOperator(SubmittingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or reattach to the render of an earlier try."""
+        is_first_try = context["ti"].try_number == 1
         with translate_errors(), self.stop_renders_on_error():
             self.load_connection()
             # Nothing runs yet in a first try, so everything is checked before a request is sent.
-            files = self._check_all() if context["ti"].try_number == 1 else None
+            job = self._check_job() if is_first_try else None
             store = render_store(context, self.hook)
-            previous = store.load()
+            previous = store.load(() if is_first_try else submit.CONFIRM_DELAYS)
             if previous is None:
-                task_id, reattached = self._first_try(context, store, files or self._check_all()), False
+                task_id, reattached = self._first_try(context, store, job or self._check_job()), False
             else:
-                task_id, reattached = self._later_try(context, store, previous, files)
+                task_id, reattached = self._later_try(context, store, previous)
         return self.wait_for_render(context, task_id, reattached=reattached)
 
-    def _first_try(self, context: Context, store: RenderStore, files: TaskFiles) -> int:
+    def _first_try(self, context: Context, store: RenderStore, job: Job) -> int:
         """Start a new render, and return its id."""
         (task_id,) = submit.create_tasks(
             self.hook, priority=self.priority, labels=self.labels, artist=self.artist
         )
-        store.save(task_id)
+        store.save(task_id, job.fingerprint)
         self.push_console_url(context, task_id)
-        self._upload_and_submit(task_id, files, store, may_be_submitted=False)
+        self._upload_and_submit(task_id, job, store, may_be_submitted=False)
         return task_id
 
-    def _later_try(
-        self, context: Context, store: RenderStore, previous: PreviousRender, files: TaskFiles | None
-    ) -> tuple[int, bool]:
+    def _later_try(self, context: Context, store: RenderStore, previous: PreviousRender) -> tuple[int, bool]:
         """Reattach to the render of an earlier try, or start a new one if that cannot be.
 
         :return: the id of the render, and whether it is the one of an earlier try.
         """
         self.owned_render_task_ids = [previous.render_task_id]
         self.validate_arguments()
-        task = self._reattach(previous)
+        task = self._find_usable(previous)
         if task is not None and (task.is_submitted or submit.confirm_submitted(self.hook, task.id)):
-            store.save(task.id)
-            self.push_console_url(context, task.id)
-            restart.restart_stopped(self.hook, [task.id])
-            return task.id, True
+            fingerprint = self._fingerprint_if_readable(previous)
+            if self._is_rendered_for(task, previous, fingerprint):
+                # The fingerprint is that of the render, also if this try takes it for another job.
+                is_known = fingerprint is None or is_other_job(previous, fingerprint)
+                store.save(task.id, previous.fingerprint if is_known else fingerprint)
+                self.push_console_url(context, task.id)
+                restart.restart_stopped(self.hook, [task.id])
+                return task.id, True
+            self._stop_for_rerender(task.id)
+            task = None
         # Nothing runs, so a failure from here on has nothing to stop.
         self.owned_render_task_ids = []
-        files = files or self._load_and_check_files()
+        job = self._check_job()
         if task is None:
-            return self._first_try(context, store, files), False
-        store.save(task.id)
+            return self._first_try(context, store, job), False
+        store.save(task.id, job.fingerprint)
         self.push_console_url(context, task.id)
-        self._upload_and_submit(task.id, files, store, may_be_submitted=True)
+        self._upload_and_submit(task.id, job, store, may_be_submitted=True)
         return task.id, True
 
-    def _reattach(self, previous: PreviousRender) -> TaskInfo | None:
-        """Return the render of an earlier try, or None if a new one is needed."""
+    def _find_usable(self, previous: PreviousRender) -> TaskInfo | None:
+        """Return the render of an earlier try, or None if it is lost."""
         task = submit.find_task(self.hook, previous.render_task_id)
         if task is None or task.is_delete == _IS_DELETED_VALUE or task.status in _UNRECOVERABLE:
             state = task.status.name if task is not None and task.status in _UNRECOVERABLE else "deleted"
             self.log.warning("Render %s: %s, starting a new render", previous.render_task_id, state)
             return None
-        if previous.rerender and self.policy.is_success(task.status):
-            self.log.info(
-                "Render %s: %s, and this task was cleared since, starting a new render",
-                task.id,
-                task.status.name,
-            )
-            return None
         return task
 
+    def _is_rendered_for(
+        self, task: TaskInfo, previous: PreviousRender, fingerprint: JobFingerprint | None
+    ) -> bool:
+        """Return whether the submitted render of an earlier try is the one that this try asks for.
+
+        :raises ValueError: it is of another job, and nobody said that another one may be paid.
+        """
+        decision = decide(
+            previous,
+            fingerprint,
+            has_succeeded=self.policy.is_success(task.status),
+            on_job_change=self.on_job_change,
+        )
+        if fingerprint and previous.fingerprint and not previous.fingerprint.is_comparable(fingerprint):
+            self.log.info(
+                "Render %s: its job was stored by another version of the provider, and counts as the same",
+                task.id,
+            )
+        is_other = is_other_job(previous, fingerprint)
+        differences = (
+            previous.fingerprint.differences(fingerprint)
+            if is_other and fingerprint and previous.fingerprint
+            else ""
+        )
+        if decision is Decision.FAIL:
+            raise ValueError(
+                f"Render {task.id} was submitted by an earlier try for another job: {differences}. A retry "
+                f"does not pay for another render without being asked. To render the new job, clear this "
+                f'task or set on_job_change="rerender"; to take the earlier render, set '
+                f'on_job_change="reattach"'
+            )
+        if is_other:
+            self.log.warning("Render %s: it is of another job: %s", task.id, differences)
+        if decision is Decision.RERENDER:
+            reason = "its job has changed" if is_other else "this task was cleared since"
+            self.log.warning("Render %s: %s, starting a new render", task.id, reason)
+        return decision is Decision.REATTACH
+
+    def _stop_for_rerender(self, task_id: int) -> None:
+        """Stop the render of an earlier try before a new one is paid.
+
+        :raises AirflowException: the farm has not confirmed it; a retry tries again.
+        """
+        request = stop_and_confirm(self.hook, StopRequest([task_id]))
+        message = request.result_message([task_id])
+        if request.pending:
+            raise AirflowException(f"No new render was started: {message}")
+
     def _upload_and_submit(
-        self, task_id: int, files: TaskFiles, store: RenderStore, *, may_be_submitted: bool
+        self, task_id: int, job: Job, store: RenderStore, *, may_be_submitted: bool
     ) -> None:
-        if self.assets is not None:
-            self.file_transfer.upload(self.assets)
+        if job.assets is not None:
+            self.file_transfer.upload_files(job.assets)
         try:
-            files.upload(self.hook, task_id)
+            job.files.upload(self.hook, task_id)
         except BadRequest:
             # The submit of an earlier try may have arrived only now; nothing can be uploaded after it.
             if may_be_submitted and submit.is_submitted(self.hook, task_id):
                 return
             raise
-        self.submit(task_id, store.tag_artist(self.artist), may_be_submitted=may_be_submitted)
+        artist = store.tag_artist(self.artist, job.fingerprint)
+        self.submit(task_id, artist, may_be_submitted=may_be_submitted)
 
     def collect_result(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Download the frames, and note that the result of the render was delivered."""
@@ -258,7 +329,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             with translate_errors():
                 downloaded = self.file_transfer.download(task_id, self.download_folder, self.download_pattern)
             result = {**result, "folder": downloaded["folder"]}
-        render_store(context, self.hook).mark_delivered(task_id)
+        render_store(context, self.hook).mark_delivered()
         return result
 
     def on_kill(self) -> None:
@@ -290,20 +361,37 @@ class RenderbusRenderOperator(SubmittingOperator):
 
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
         """Return the stored id."""
-        previous = render_store(context, self.hook).load()
+        previous = render_store(context, self.hook).load([0.0])
         return [previous.render_task_id] if previous else []
 
-    def _check_all(self) -> TaskFiles:
+    def _check_job(self) -> Job:
+        """Read all that describes the render, and check what it needs while nothing is paid."""
         self.validate_arguments()
-        return self._load_and_check_files()
-
-    def _load_and_check_files(self) -> TaskFiles:
-        """Read the files that describe the render, and check what transfers need while nothing is paid."""
         if self._has_transfers:
             self.file_transfer.validate(self.download_folder)
+        files = self._load_files()
+        assets = None if self.assets is None else self.file_transfer.resolve(self.assets)
+        return Job(files, assets, files.fingerprint(assets))
+
+    def _load_files(self) -> TaskFiles:
         return TaskFiles.load(
             {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
         )
+
+    def _fingerprint_if_readable(self, previous: PreviousRender) -> JobFingerprint | None:
+        """Return the fingerprint of this try's job; None if it cannot be read, which must stop no render."""
+        try:
+            files = self._load_files()
+            # A retry does not care about assets that changed: the render has its copies.
+            assets = self.file_transfer.resolve(self.assets) if self.assets and previous.is_cleared else None
+        except (ValueError, AirflowException) as error:
+            self.log.warning(
+                "Render %s: its job is not compared with this try's, which cannot be read: %s",
+                previous.render_task_id,
+                error,
+            )
+            return None
+        return files.fingerprint(assets)
 
     @property
     def _has_transfers(self) -> bool:

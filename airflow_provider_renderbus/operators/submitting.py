@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -119,10 +120,12 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         :raises ValueError: an argument is wrong.
         """
         self._seconds_between_polls()
-        self._decimal_argument("min_funds")
-        max_cost = self._decimal_argument("max_cost")
-        if max_cost is not None and max_cost <= 0:
-            raise ValueError(f"max_cost: must be an amount above 0, got {self.max_cost!r}")
+        self._min_funds()
+        self._max_cost()
+        if self.deferrable:
+            # What Airflow cannot store would be refused only after the render is paid.
+            wait = WaitState(1, self._seconds_between_polls(), 0.0, None, 0.0, None, False)
+            json.dumps([self._trigger(wait).serialize(), asdict(wait)], allow_nan=False)
 
     def submit(self, render_task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
         """Submit a render if the account has `min_funds`, and own it from just before.
@@ -131,7 +134,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         :param artist: name of the artist.
         :param may_be_submitted: whether an earlier try may have sent a submit.
         """
-        min_funds = self._decimal_argument("min_funds")
+        min_funds = self._min_funds()
         if min_funds is not None:
             submit.check_funds(self.hook, min_funds)
         self.owned_render_task_ids = [render_task_id]
@@ -160,7 +163,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 submitted_at = submit.submit_time(self.hook, render_task_id)
             max_duration_deadline = submitted_at + self.policy.max_duration.total_seconds()
             deadlines.append(max_duration_deadline)
-        max_cost = self._decimal_argument("max_cost")
+        max_cost = self._max_cost()
         wait = WaitState(
             render_task_id,
             self._seconds_between_polls(),
@@ -352,13 +355,14 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         value = default_poll_interval() if self.poll_interval is None else self.poll_interval
         return parse_seconds("poll_interval", value)
 
-    def _decimal_argument(self, name: str) -> Decimal | None:
-        value = getattr(self, name)
-        return None if value is None else parse_decimal(name, value)
+    def _min_funds(self) -> Decimal | None:
+        return None if self.min_funds is None else parse_decimal("min_funds", self.min_funds)
+
+    def _max_cost(self) -> Decimal | None:
+        return None if self.max_cost is None else parse_decimal("max_cost", self.max_cost, above_zero=True)
 
 
 def _positive_timedelta(name: str, value: float | timedelta) -> timedelta:
-    """Return a positive time; a render without any would be paid, and stopped at the first poll."""
-    return timedelta(
-        seconds=parse_seconds(name, value.total_seconds() if isinstance(value, timedelta) else value)
-    )
+    """Return a time that a render can take; without any it would be paid, and stopped at the first poll."""
+    seconds = parse_seconds(name, value.total_seconds() if isinstance(value, timedelta) else value)
+    return timedelta(seconds=seconds)

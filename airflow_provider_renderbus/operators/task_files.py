@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.validation import parse_int
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from airflow_provider_renderbus.api.models.hardware import HardwareConfig
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.transfer.uploads import Asset
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +83,17 @@ class TaskFiles:
             for warning in validate(name, files[name]):
                 log.warning(warning)
         return cls(files, project_name, filters)
+
+    def fingerprint(self, assets: Sequence[Asset] | None) -> JobFingerprint:
+        """Return the fingerprint of the job that the files describe.
+
+        :param assets: what is uploaded with them; None for nothing.
+        """
+        arguments = {argument: self.files.get(name) for argument, name in FILE_ARGUMENTS.items()}
+        return JobFingerprint.of(
+            {**arguments, "project_name": self.project_name, "hardware": dict(self.hardware)},
+            None if assets is None else ((each.server, each.size, each.modified // 10**9) for each in assets),
+        )
 
     def upload(self, hook: RenderbusHook, render_task_id: int) -> dict[str, int]:
         """Complete task.json and upload all files.

@@ -1,21 +1,24 @@
-"""Finds the render of an earlier try of the Airflow task, so that none is paid twice.
+"""Finds the render of an earlier try of the Airflow task, and decides whether it is rendered for this try.
 
-Airflow 3.3 stores a state for each task, which survives retries and clears. Older versions store nothing.
-There, a marker is appended to the artist's name at submit, and the farm's list of tasks is searched for it. A
-task that was never submitted is not in that list, but has cost nothing either.
+The id of a render and the fingerprint of its job are stored before anything else is sent: in Airflow's task
+state store (3.3), where they never expire. They also go into a marker behind the artist's name, which is
+submitted with the render. If the store is empty, or Airflow has none, the farm's list is searched for the
+marker. A task that was never submitted is not in that list, but has cost nothing either.
 
 ``max_tries`` of the Airflow task is stored with the id: a clear by a user raises it, a retry does not.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,9 +26,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.renders.client import RenderClient
 
+log = logging.getLogger(__name__)
+
 _KEY = "renderbus_render"
-# The time zone of the list is not documented: the search starts early, and compares no times.
-_SEARCH_MARGIN = timedelta(days=2)
+
+OnJobChange: TypeAlias = Literal["fail", "rerender", "reattach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,65 +38,113 @@ class PreviousRender:
     """The render of an earlier try.
 
     :param render_task_id: its id.
-    :param rerender: whether a user has cleared the Airflow task since, so that a finished render is rendered
-        again. Not if its result was never delivered: then its frames were paid for nothing.
+    :param is_cleared: whether a user has cleared the Airflow task since.
+    :param is_delivered: whether its result was returned; None if that is not known.
+    :param fingerprint: of its job, or None if that is not known.
     """
 
     render_task_id: int
-    rerender: bool
+    is_cleared: bool
+    is_delivered: bool | None
+    fingerprint: JobFingerprint | None
+
+
+class Decision(enum.Enum):
+    """What a later try does with the submitted render of an earlier one."""
+
+    REATTACH = "reattaches"
+    RERENDER = "stops what runs, renders again"
+    FAIL = "fails without retries"
+
+
+def decide(
+    previous: PreviousRender,
+    job: JobFingerprint | None,
+    *,
+    has_succeeded: bool,
+    on_job_change: OnJobChange = "fail",
+) -> Decision:
+    """Decide whether the render of an earlier try is the one that this try asks for.
+
+    :param previous: the render.
+    :param job: what this try asks for; None if that cannot be read, which counts as the same job.
+    :param has_succeeded: whether the render has succeeded; then it counts as delivered if that is not known.
+    :param on_job_change: what to do if it is another job.
+    """
+    if is_other_job(previous, job) and on_job_change != "reattach":
+        can_rerender = previous.is_cleared or on_job_change == "rerender"
+        return Decision.RERENDER if can_rerender else Decision.FAIL
+    if not previous.is_cleared:
+        return Decision.REATTACH
+    is_delivered = has_succeeded if previous.is_delivered is None else previous.is_delivered
+    return Decision.RERENDER if is_delivered or _have_assets_changed(previous, job) else Decision.REATTACH
+
+
+def is_other_job(previous: PreviousRender, job: JobFingerprint | None) -> bool:
+    """Return whether two jobs are known to differ. An upgrade of this package must not make them differ."""
+    stored = previous.fingerprint
+    return bool(job and stored and stored.is_comparable(job) and stored.job != job.job)
+
+
+def _have_assets_changed(previous: PreviousRender, job: JobFingerprint | None) -> bool:
+    stored = previous.fingerprint
+    return bool(job and stored and stored.is_comparable(job) and job.assets and stored.assets != job.assets)
+
+
+class StateStore(Protocol):
+    """Airflow's task state store, with a retention that never expires."""
+
+    def get(self, key: str) -> Any:
+        """Return a value, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a value."""
+
+
+class RenderMarker:
+    """What is appended to the artist's name of a render, to find it again.
+
+    :param run: what identifies the DAG run.
+    :param task: what identifies the task in the run.
+    :param max_tries: of the Airflow task.
+    """
+
+    def __init__(self, run: Iterable[str], task: Iterable[str], max_tries: int) -> None:
+        self._key = f"{run_key(run)} {_key_of(task)}"
+        self._max_tries = max_tries
+        self._pattern = re.compile(rf"\[airflow {self._key} (\d+) (\d+):([0-9a-f]+):([0-9a-f]*)\]")
+
+    def append_to(self, artist: str | None, job: JobFingerprint) -> str:
+        """Return the artist's name with the marker."""
+        marker = f"[airflow {self._key} {self._max_tries} {job.version}:{job.job}:{job.assets}]"
+        return f"{artist} {marker}" if artist else marker
+
+    def find_in(self, artist: str | None) -> tuple[int, JobFingerprint] | None:
+        """Return max_tries and the fingerprint of a render, or None if it is of another Airflow task."""
+        match = self._pattern.search(artist or "")
+        if match is None:
+            return None
+        max_tries, version, job, assets = match.groups()
+        return int(max_tries), JobFingerprint(job, assets, version=int(version))
+
+
+def run_key(run: Iterable[str]) -> str:
+    """Return the part of a marker that all renders of a DAG run have in common."""
+    return _key_of(run)
+
+
+def _key_of(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 class RenderStore:
-    """Where the id of an Airflow task's render is stored."""
+    """Where the id of an Airflow task's render and the fingerprint of its job are stored.
 
-    def load(self) -> PreviousRender | None:
-        """Return the render of an earlier try, or None if there is none."""
-        raise NotImplementedError
-
-    def save(self, render_task_id: int) -> None:
-        """Store the id of this try's render, before anything else is sent."""
-
-    def mark_delivered(self, render_task_id: int) -> None:
-        """Note that the result of a render was delivered."""
-
-    def tag_artist(self, artist: str | None) -> str | None:
-        """Return the artist's name to submit with."""
-        return artist
-
-
-class TaskStateStore(RenderStore):
-    """Stores the id in the task state store of Airflow 3.3."""
-
-    def __init__(self, store: Any, max_tries: int) -> None:
-        self._store = store
-        self._max_tries = max_tries
-
-    def load(self) -> PreviousRender | None:
-        """Read the store."""
-        stored = self._store.get(_KEY)
-        if not stored:
-            return None
-        rerender = self._max_tries > stored["max_tries"] and stored["delivered"]
-        return PreviousRender(stored["render_task_id"], rerender)
-
-    def save(self, render_task_id: int) -> None:
-        """Write the store; nothing is delivered yet."""
-        self._set(render_task_id, delivered=False)
-
-    def mark_delivered(self, render_task_id: int) -> None:
-        """Write the store."""
-        self._set(render_task_id, delivered=True)
-
-    def _set(self, render_task_id: int, *, delivered: bool) -> None:
-        value = {"render_task_id": render_task_id, "max_tries": self._max_tries, "delivered": delivered}
-        self._store.set(_KEY, value)
-
-
-class ArtistMarkerStore(RenderStore):
-    """Finds the id by a marker in the artist's name. Only the farm stores anything.
-
-    :param key: what identifies the Airflow task instance over all tries.
-    :param since: no render of the key was submitted before this time.
+    :param client: searches the farm's list.
+    :param marker: of the Airflow task.
+    :param since: no render of the Airflow task was submitted before this time.
+    :param store: Airflow's task state store, or None before Airflow 3.3.
+    :param max_tries: of the Airflow task.
     :param is_first_try_after_clear: whether this try is no retry. The marker of a render does not change, so
         a retry that follows a clear sees the raised `max_tries` too.
     """
@@ -99,31 +152,76 @@ class ArtistMarkerStore(RenderStore):
     def __init__(
         self,
         client: RenderClient,
-        key: Iterable[str],
-        max_tries: int,
+        marker: RenderMarker,
         since: datetime,
+        store: StateStore | None,
+        max_tries: int,
         *,
         is_first_try_after_clear: bool,
     ) -> None:
         self._client = client
-        self._key = hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
+        self._marker = marker
+        self._since = since
+        self._store = store
         self._max_tries = max_tries
-        self._since = since - _SEARCH_MARGIN
         self._is_first_try_after_clear = is_first_try_after_clear
 
-    def load(self) -> PreviousRender | None:
+    def load(self, search_delays: Iterable[float]) -> PreviousRender | None:
+        """Return the render of an earlier try, or None if there is none.
+
+        :param search_delays: seconds before each search of the farm's list if nothing is stored. A submit may
+            become visible only after a moment.
+        """
+        stored = self._store.get(_KEY) if self._store else None
+        if stored:
+            return PreviousRender(
+                stored["render_task_id"],
+                self._max_tries > stored["max_tries"],
+                bool(stored.get("delivered")),
+                JobFingerprint.from_dict(stored.get("fingerprint")),
+            )
+        clock = self._client.clock
+        for delay in search_delays:
+            clock.sleep(delay)
+            if previous := self._search():
+                log.warning(
+                    "Render %s: found by the marker behind its artist's name", previous.render_task_id
+                )
+                return previous
+        return None
+
+    def save(self, render_task_id: int, job: JobFingerprint | None) -> None:
+        """Store this try's render, before anything else is sent. Nothing is delivered yet."""
+        if self._store:
+            self._store.set(
+                _KEY,
+                {
+                    "render_task_id": render_task_id,
+                    "max_tries": self._max_tries,
+                    "delivered": False,
+                    "fingerprint": job and job.to_dict(),
+                },
+            )
+
+    def mark_delivered(self) -> None:
+        """Note that the result of the stored render was delivered."""
+        stored = self._store.get(_KEY) if self._store else None
+        if self._store and stored:
+            self._store.set(_KEY, {**stored, "delivered": True})
+
+    def tag_artist(self, artist: str | None, job: JobFingerprint) -> str:
+        """Return the artist's name to submit with."""
+        return self._marker.append_to(artist, job)
+
+    def _search(self) -> PreviousRender | None:
         """Search the farm's list; of several renders, return the newest."""
-        marker = re.compile(rf"\[airflow {self._key} (\d+)\]")
         pages = flows.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
         found = [
-            PreviousRender(task.id, self._max_tries > int(match[1]) and self._is_first_try_after_clear)
+            PreviousRender(
+                task.id, self._max_tries > match[0] and self._is_first_try_after_clear, None, match[1]
+            )
             for page in self._client.iter_pages(pages)
             for task in page.items
-            if (match := marker.search(task.producer or ""))
+            if (match := self._marker.find_in(task.producer))
         ]
         return max(found, key=lambda render: render.render_task_id, default=None)
-
-    def tag_artist(self, artist: str | None) -> str:
-        """Append the marker."""
-        marker = f"[airflow {self._key} {self._max_tries}]"
-        return f"{artist} {marker}" if artist else marker

@@ -10,9 +10,11 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.calls import account as account_calls
 from airflow_provider_renderbus.api.models import account as account_models
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from tests.airflow.airflow_task import AirflowTask
 from tests.scenes import make_task_json
 from tests.transfer_command import transfer_command
 
@@ -109,3 +111,19 @@ def connect(farm, monkeypatch, tmp_path):
 def transfers(connect, command):
     """A connection with a transfer command."""
     connect(command)
+
+
+@pytest.fixture(params=[True, False], ids=["store", "marker"])
+def airflow_task(request, farm, hook_sleeps):
+    hook_sleeps(farm.advance)
+    return AirflowTask(farm, request.param)
+
+
+@pytest.fixture
+def submitted_ids(client):
+    """Returns the ids of all submitted tasks."""
+
+    def submitted_ids():
+        return [task.id for page in client.iter_pages(flows.task_pages()) for task in page.items]
+
+    return submitted_ids

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.airflow_version import LINE
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class TaskInstance:
@@ -34,6 +32,18 @@ class TaskInstance:
             return self.rescheduled
 
 
+class StateStore(dict[str, Any]):
+    """Airflow's task state store."""
+
+    def set(self, key: str, value: Any, *, retention: timedelta) -> None:
+        assert retention == timedelta.max  # Airflow's NEVER_EXPIRE
+        self[key] = value
+
+
 def context(try_number: int = 1) -> Any:
     """Return the context of a try."""
-    return {"ti": TaskInstance(try_number), "task": SimpleNamespace(retries=2)}
+    return {
+        "ti": TaskInstance(try_number),
+        "task": SimpleNamespace(retries=2),
+        "dag_run": SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC)),
+    }

@@ -17,7 +17,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.renders.results import timed_out
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from tests.airflow.context import context
+from tests.airflow.context import StateStore, context
 from tests.airflow.deferring import deferred, submit
 from tests.scenes import make_task_json
 
@@ -84,7 +84,7 @@ def test_deferral_timeout_stops_render(kind, submitted, state):
 
 
 def test_render_deferral_timeout_stops_stored_render(farm, client, state):
-    store = Store()
+    store = StateStore()
     with pytest.raises(TaskDeferred) as left:
         render().execute({**context(), "task_state_store": store})
     (render_task_id,) = left.value.trigger.render_task_ids
@@ -144,11 +144,6 @@ def test_submit_deferred_by_version_with_other_optional_fields_resumes(submitted
     kwargs["wait"]["mood"] = "good"
     result = submit(submitted).execute_complete(context(), event.payload, **kwargs)
     assert result["state"] == "FINISHED"
-
-
-class Store(dict):
-    def set(self, key, value):
-        self[key] = value
 
 
 def render():

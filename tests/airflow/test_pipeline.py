@@ -8,16 +8,11 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.transfer.command import TransferArguments
-from tests.airflow.context import TaskInstance, context
+from tests.airflow.context import StateStore, TaskInstance, context
 from tests.airflow.run_to_completion import STEP, run_to_completion
 from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection", "transfers")
-
-
-class StateStore(dict):
-    def set(self, key, value):
-        self[key] = value
 
 
 @pytest.fixture

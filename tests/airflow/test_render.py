@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,77 +10,12 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from tests.airflow.context import TaskInstance, context
+from tests.airflow.airflow_task import start_render
 from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
-
-
-class StateStore(dict):
-    """Airflow's task state store."""
-
-    def set(self, key, value):
-        self[key] = value
-
-
-class AirflowTask:
-    """Runs tries of one Airflow task, with or without a task state store."""
-
-    def __init__(self, farm, has_store):
-        self.farm = farm
-        self.store = StateStore() if has_store else None
-        self.max_tries = 2
-        self.try_number = 0
-
-    def context(self):
-        self.try_number += 1
-        ti = TaskInstance(self.try_number)
-        ti.map_index = 3
-        ti.max_tries = self.max_tries
-        values = {
-            **context(),
-            "ti": ti,
-            "dag_run": SimpleNamespace(run_after=datetime(2026, 1, 1, tzinfo=UTC)),
-        }
-        return values if self.store is None else {**values, "task_state_store": self.store}
-
-    def operator(self, **options):
-        arguments = {"task_json": make_task_json(), "artist": "Ada", **options}
-        return RenderbusRenderOperator(task_id="render", poll_interval=60, retries=2, **arguments)
-
-    def try_once(self, **options):
-        return self.operator(**options).execute(self.context())
-
-    def clear(self):
-        """Clear the task as Airflow does: max_tries becomes the number of tries so far plus the retries."""
-        self.max_tries = self.try_number + 2
-
-
-@pytest.fixture(params=[True, False], ids=["store", "marker"])
-def airflow_task(request, farm, hook_sleeps):
-    hook_sleeps(farm.advance)
-    return AirflowTask(farm, request.param)
-
-
-@pytest.fixture
-def submitted_ids(client):
-    """Returns the ids of all submitted tasks."""
-
-    def submitted_ids():
-        return [task.id for page in client.iter_pages(flows.task_pages()) for task in page.items]
-
-    return submitted_ids
-
-
-def start_render(airflow_task):
-    """Start a render and lose the worker while it waits; returns the render task id."""
-    with pytest.raises(TaskDeferred) as deferred:
-        airflow_task.try_once(deferrable=True)
-    (render_task_id,) = deferred.value.trigger.render_task_ids
-    return render_task_id
 
 
 def die_before_submit(airflow_task, monkeypatch):
@@ -257,7 +191,7 @@ def test_render_invalid_task_json_submits_nothing(airflow_task, submitted_ids):
 def test_render_unknown_stored_id_renders_again(airflow_task, monkeypatch):
     if airflow_task.store is None:
         pytest.skip("without a store there is no stored id")
-    airflow_task.store.set("renderbus_render", {"render_task_id": 1, "max_tries": 2})
+    airflow_task.store["renderbus_render"] = {"render_task_id": 1, "max_tries": 2}
     assert airflow_task.try_once()["render_task_id"] != 1
 
 

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
-from tests.airflow.context import context
+from tests.airflow.context import StateStore, context
 from tests.scenes import make_task_json
 
 
@@ -27,14 +27,9 @@ def run_until_killed(operator):
     """Run an operator with a signal handler that calls on_kill."""
     previous_handler = signal.signal(signal.SIGUSR1, lambda *_: operator.on_kill())
     try:
-        operator.execute({**context(), "task_state_store": Store()})
+        operator.execute({**context(), "task_state_store": StateStore()})
     finally:
         signal.signal(signal.SIGUSR1, previous_handler)
-
-
-class Store(dict):
-    def set(self, key, value):
-        self[key] = value
 
 
 @pytest.mark.parametrize("cancel_on_kill", [True, False])
