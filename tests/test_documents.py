@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api.errors import CODES, api_error, is_permanent
-from airflow_provider_renderbus.api.states import TASK_STATUS_INFO, FrameStatus, TaskStatus
+from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, TASK_STATUS_INFO, FrameStatus, TaskStatus
 from airflow_provider_renderbus.renders.results import Outcome, classify
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +34,19 @@ def test_table_of_task_states_equals_the_code():
             EFFECTS[classify(status)],
         )
         for status, info in TASK_STATUS_INFO.items()
+    ]
+
+
+def test_table_of_stop_types_equals_the_code():
+    assert rows("Stop types") == [
+        (
+            str(kind.value),
+            kind.name,
+            info.meaning,
+            "10, 15" if info.counts_as is None else str(info.counts_as.value),
+            "yes" if info.by_person else "no",
+        )
+        for kind, info in STOP_TYPE_INFO.items()
     ]
 
 

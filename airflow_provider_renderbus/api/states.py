@@ -90,6 +90,63 @@ TASK_STATUS_INFO: dict[TaskStatus, StatusInfo] = {
 }
 
 
+class StopType(enum.IntEnum):
+    """Who or what stopped a task (the farm's field ``stopType``)."""
+
+    UNKNOWN = -1
+    USER = 1
+    ADMINISTRATOR = 2
+    BILLING = 3
+    CLIENT = 4
+    API = 5
+    FULL_SPEED = 6
+    PROJECT_DELETED = 7
+    AFTER_SUBMIT = 9
+    OVERTIME = 10
+
+    @classmethod
+    def _missing_(cls, value: object) -> StopType | None:
+        """Return UNKNOWN for a number that the vendor's desktop client does not know."""
+        return cls.UNKNOWN if isinstance(value, int) else None
+
+
+class StopTypeInfo(NamedTuple):
+    """A row of the table of stop types.
+
+    A task in STOP or USER_STOP counts as in the status ``counts_as``, if there is one. ``by_person`` says
+    whether a person decided the stop, so that nothing may undo it.
+    """
+
+    meaning: str
+    counts_as: TaskStatus | None
+    by_person: bool
+
+
+# Source: the public source of the vendor's desktop client.
+STOP_TYPE_INFO: dict[StopType, StopTypeInfo] = {
+    StopType.USER: StopTypeInfo("by the user", None, by_person=True),
+    StopType.ADMINISTRATOR: StopTypeInfo("by an administrator", None, by_person=True),
+    StopType.BILLING: StopTypeInfo("by billing", TaskStatus.ARREARAGE_STOP, by_person=False),
+    StopType.CLIENT: StopTypeInfo("in the vendor's client", None, by_person=True),
+    StopType.API: StopTypeInfo("through the API", None, by_person=False),
+    StopType.FULL_SPEED: StopTypeInfo("for full speed", TaskStatus.UPDATING, by_person=False),
+    StopType.PROJECT_DELETED: StopTypeInfo("because its project was deleted", None, by_person=True),
+    StopType.AFTER_SUBMIT: StopTypeInfo("after the submit", TaskStatus.UPDATING, by_person=False),
+    StopType.OVERTIME: StopTypeInfo("because of overtime", TaskStatus.TIME_OUT_STOP, by_person=False),
+}
+
+
+def status_of_stop(status: TaskStatus, stop_type: int | None) -> TaskStatus:
+    """Return what the status of a task counts as, given its stop type.
+
+    A stop for full speed or after the submit is nobody's: the task counts as changing its state.
+    """
+    info = STOP_TYPE_INFO.get(StopType(stop_type or 0))
+    if info and info.counts_as is not None and status in {TaskStatus.STOP, TaskStatus.USER_STOP}:
+        return info.counts_as
+    return status
+
+
 class FrameStatus(enum.IntEnum):
     """Status of a frame (the farm's field ``frameStatus``)."""
 

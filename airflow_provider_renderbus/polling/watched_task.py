@@ -87,6 +87,7 @@ class WatchedTask:
 # All that `TaskInfo.status`, `progress` and `cost` depend on, besides the sub-tasks.
 _FIELDS = (
     "taskStatus",
+    "stopType",
     "taskType",
     "totalFrames",
     "doneFrames",

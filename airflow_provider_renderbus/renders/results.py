@@ -11,7 +11,7 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.api.states import TASK_STATUS_INFO, Phase, TaskStatus
+from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, TASK_STATUS_INFO, Phase, TaskStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -138,7 +138,8 @@ def evaluate_task(
 ) -> WaitResult | None:
     """Return the result of a wait after a poll of its task, or None while it is pending.
 
-    :param ignore_stops: whether a stop is taken for a stale one, meant for an earlier try.
+    :param ignore_stops: whether a stop that no person decided is taken for a stale one, meant for an earlier
+        try.
     :param max_cost: upper limit of the cost, in the account's currency.
     """
     outcome = classify(task.status, target_states, failed_states)
@@ -147,7 +148,8 @@ def evaluate_task(
             return None
         message = f"{describe(task)} exceeds max_cost {max_cost}"
         return WaitResult(Outcome.OVER_BUDGET, message, summary(task))
-    if ignore_stops and outcome is Outcome.FAILED_PERMANENTLY and task.status in _STOPPED_BY_USER:
+    is_stop = outcome is Outcome.FAILED_PERMANENTLY and task.status in _STOPPED_BY_USER
+    if ignore_stops and is_stop and not any(STOP_TYPE_INFO[kind].by_person for kind in task.stop_types):
         outcome = Outcome.STALE_STOP
     return WaitResult(outcome, describe(task), summary(task))
 
@@ -182,6 +184,9 @@ def describe(task: TaskInfo) -> str:
     line += f": {name}"
     if meaning.upper() != name:
         line += f" ({meaning})"
+    if task.stop_types:
+        kinds = " and ".join(f"{STOP_TYPE_INFO[kind].meaning} ({kind.value})" for kind in task.stop_types)
+        line += f", stop type: {kinds}"
     line += f", {task.progress.done} of {task.progress.total} frames done"
     if task.progress.failed:
         line += f", {task.progress.failed} failed"

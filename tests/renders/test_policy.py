@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_renderbus.api.models.frames import Frame
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
-from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
+from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, FrameStatus, TaskStatus
 from airflow_provider_renderbus.renders.policy import (
     AwaitFunds,
     AwaitRestart,
@@ -141,11 +141,18 @@ def policies():
         yield RenderPolicy(**chosen, max_duration=timedelta(hours=1)), conditions
 
 
+def codes_with_stop_types():
+    for status in TaskStatus:
+        code = 77 if status is TaskStatus.UNKNOWN else status.value
+        stop_types = (None, *STOP_TYPE_INFO) if status in {TaskStatus.STOP, TaskStatus.USER_STOP} else (None,)
+        yield from ((code, stop_type) for stop_type in stop_types)
+
+
 def ends_in_a_state():
     """Yield every state of a render, under every policy and every state of the wait."""
     flags = ("ignores_stops", "reattached", "past_test_frames", "knows_hidden_funds", "is_dear")
-    for (policy, settings), status in itertools.product(policies(), TaskStatus):
-        code = 77 if status is TaskStatus.UNKNOWN else status.value
+    for (policy, settings), (code, stop_type) in itertools.product(policies(), codes_with_stop_types()):
+        status = TaskInfo(35, code, stop_type=stop_type).status
         for values in itertools.product((False, True), repeat=len(flags)):
             flag = dict(zip(flags, values, strict=True))
             if flag["knows_hidden_funds"] and policy.on_insufficient_funds != "wait":
@@ -160,7 +167,7 @@ def ends_in_a_state():
             )
             cost = Decimal("5.01" if flag["is_dear"] else 5)
             result = evaluate_task(
-                TaskInfo(35, code, render_consume=cost),
+                TaskInfo(35, code, stop_type=stop_type, render_consume=cost),
                 policy.target_states(wait),
                 policy.failed_states(wait),
                 ignore_stops=flag["ignores_stops"],
@@ -177,7 +184,9 @@ def ends_in_a_state():
                 )
                 if flag[name]
             }
-            name = "any other code" if status is TaskStatus.UNKNOWN else str(code)
+            if stop_type in {1, 2, 4, 7}:
+                conditions.add("a person stopped it")
+            name = "any other code" if status is TaskStatus.UNKNOWN else str(status.value)
             yield Case(name, policy, result, wait, conditions)
 
 

@@ -38,6 +38,33 @@ def test_classify_with_target_states_succeeds_at_them_only():
 
 
 @pytest.mark.parametrize(
+    ("stop_type", "outcome", "words"),
+    [
+        (None, Outcome.STALE_STOP, "STOP (stopped by the user or an administrator), 0 of"),
+        (0, Outcome.STALE_STOP, "STOP (stopped by the user or an administrator), 0 of"),
+        (1, Outcome.FAILED_PERMANENTLY, "stop type: by the user (1)"),
+        (2, Outcome.FAILED_PERMANENTLY, "stop type: by an administrator (2)"),
+        (3, Outcome.FAILED_PERMANENTLY, "ARREARAGE_STOP (stopped: out of funds), stop type: by billing (3)"),
+        (4, Outcome.FAILED_PERMANENTLY, "stop type: in the vendor's client (4)"),
+        (5, Outcome.STALE_STOP, "stop type: through the API (5)"),
+        (6, None, ""),
+        (7, Outcome.FAILED_PERMANENTLY, "stop type: because its project was deleted (7)"),
+        (8, Outcome.STALE_STOP, "STOP (stopped by the user or an administrator), 0 of"),
+        (9, None, ""),
+        (10, Outcome.FAILED, "TIME_OUT_STOP (stopped: time limit exceeded), stop type: because of overtime"),
+    ],
+)
+@pytest.mark.parametrize("is_layered", [False, True])
+def test_evaluate_task_stop_depends_on_its_type(stop_type, outcome, words, is_layered):
+    leaf = {"id": 35, "taskStatus": 10, "stopType": stop_type}
+    finished = {"id": 36, "taskStatus": 25, "stopType": 1}
+    data = {"id": 34, "taskStatus": 0, "respRenderingTaskList": [leaf, finished]} if is_layered else leaf
+    result = evaluate_task(read_task(data), ignore_stops=True)
+    assert (result and result.outcome) is outcome
+    assert result is None or words in result.message
+
+
+@pytest.mark.parametrize(
     ("fields", "line"),
     [
         ({"taskStatus": 25}, "Render 35: FINISHED, 0 of 0 frames done, cost 0"),

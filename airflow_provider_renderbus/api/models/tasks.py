@@ -21,7 +21,13 @@ from airflow_provider_renderbus.api.parsing import (
     reader_for,
     required_field,
 )
-from airflow_provider_renderbus.api.states import Phase, TaskStatus, aggregate_status
+from airflow_provider_renderbus.api.states import (
+    Phase,
+    StopType,
+    TaskStatus,
+    aggregate_status,
+    status_of_stop,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +169,14 @@ class TaskInfo:
         return status
 
     @property
+    def stop_types(self) -> tuple[StopType, ...]:
+        """Who or what stopped the stopped leaves, as far as the farm says it; each once."""
+        stopped = (
+            StopType(leaf.stop_type or 0) for leaf in self.leaves() if _status(leaf).phase is Phase.STOPPED
+        )
+        return tuple(dict.fromkeys(kind for kind in stopped if kind is not StopType.UNKNOWN))
+
+    @property
     def is_photon_pass(self) -> bool:
         """Whether it is a photon pass, which prepares the frames of a main pass and has none of its own."""
         return self.task_type == _PHOTON
@@ -197,7 +211,7 @@ class TaskInfo:
 
 
 def _status(task: TaskInfo) -> TaskStatus:
-    own = TaskStatus(task.status_code)
+    own = status_of_stop(TaskStatus(task.status_code), task.stop_type)
     return aggregate_status(own, map(_status, task.sub_tasks)) if task.sub_tasks else own
 
 
