@@ -3,23 +3,23 @@
 
 PYTHON ?= python3
 UV_VERSION := uv>=0.9,<1
-# The suite runs on the newest line of Airflow in .venv, and on older ones in .venv-2.11 and so on.
+# The tests run on the newest line of Airflow in .venv, and on older lines in .venv-2.11 and .venv-3.0.
 NEWEST := 3.3
 OLDER := 2.11 3.0
-# The vendor's released client cannot be installed beside Airflow. What it pins needs Python 3.11.
+# The vendor's released client, which cannot be installed beside Airflow. Its pinned dependencies need Python 3.11.
 VENDOR := 'rayvision_api==3.0.4.3' 'rayvision-sync==3.1.8' 'setuptools<81'
 VENDOR_PYTHON ?= 3.11
-# The constraints hold nothing that was published after this day.
+# Releases after this day are not used in the constraints.
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
-# A file stays with one worker, because its tests share costly fixtures. In this order the longest files start early.
+# One worker runs all tests of a file, because their fixtures are expensive. In this order, long tests start early.
 PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 SUITE := --ignore tests/interop -m 'not browser'
 # uv does not read pip's settings: if it has no index of its own, it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
 
-# Without byte code each of Airflow's processes imports for 5 s instead of 2 s.
+# Without byte code, the imports of each Airflow process take 5 s instead of 2 s.
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -30,10 +30,10 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: .venv/installed ## render three shots in a real Airflow on the embedded farm (KEEP=1: let both run on until Ctrl-C)
+demo: .venv/installed ## render three shots in a real Airflow on the embedded farm (KEEP=1: keep both running until Ctrl-C)
 	@$(BIN)/python -m dev.demo $(if $(KEEP),--keep)
 
-demo-pipeline: .venv/installed ## send a scene, render its layers, fetch and composite the frames, in the same way
+demo-pipeline: .venv/installed ## upload a scene, render its layers, download and composite the frames, in the same way
 	@$(BIN)/python -m dev.demo.pipeline $(if $(KEEP),--keep)
 
 test: lint types pytest ## check format, lint and types, and run the tests
@@ -53,25 +53,25 @@ pytest: .venv/installed ## run the tests
 pytest-%: .venv-%/installed
 	$(<D)/bin/$(PYTEST) $(SUITE)
 
-coverage: .venv/installed ## check that the tests of the protocol reach every line and branch of api/
+coverage: .venv/installed ## check that the tests of the protocol cover every line and branch of api/
 	$(BIN)/coverage run -m pytest -q tests/api
 	$(BIN)/coverage report
 
-interop: .venv/installed .venv-vendor/installed ## check client and farm with the vendor's released client
+interop: .venv/installed .venv-vendor/installed ## compare client and farm with the vendor's released client
 	$(BIN)/$(PYTEST) tests/interop
 
-browser: .venv/installed ## test the pages of the farm and of Airflow in Chromium, which root gets from Debian if it is missing
+browser: .venv/installed ## test the pages of the farm and of Airflow in Chromium (if missing, installed from Debian, as root)
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 	$(BIN)/pytest -q -m browser tests
 
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
 	$(BIN)/python -m dev.benchmarks
 
-reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow in all ways while renders run, and write docs/reliability.md (SMALL=1: a part of it, for CI)
+reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow at every step of a render, and write docs/reliability.md (SMALL=1: a part of it, for CI)
 	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
 
-format: .venv/installed ## format the code, and fix what lint can fix
+format: .venv/installed ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -82,7 +82,7 @@ package: .venv/installed ## build the wheel, and test it in an empty environment
 	@$(UV) pip install --quiet --python .venv-package/bin/python --constraint constraints/airflow-$(NEWEST).txt dist/*.whl
 	$(BIN)/pytest -q tests/wheel.py
 
-constraints: .tools/installed ## update the constraints to the newest versions as of CONSTRAINTS_DATE
+constraints: .tools/installed ## pin the newest versions as of CONSTRAINTS_DATE
 	@for line in $(NEWEST) $(OLDER); do \
 	  $(UV) pip compile constraints/airflow-$$line.in pyproject.toml --all-extras --group dev --universal \
 	    --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet \
@@ -91,7 +91,7 @@ constraints: .tools/installed ## update the constraints to the newest versions a
 	@printf '%s\n' $(VENDOR) | $(UV) pip compile - --universal --python-version $(VENDOR_PYTHON) \
 	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
 
-clean: ## remove environments, caches and the demo's runs
+clean: ## remove environments, caches and the files of demo runs
 	rm -rf .tools .venv .venv-* .demo .reliability .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

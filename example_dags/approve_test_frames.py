@@ -1,17 +1,16 @@
-"""Render a few frames, let a supervisor see them in Airflow's page, and render the rest when they approve.
+"""Render test frames, show them to a supervisor in Airflow's UI, and render the others after the approval.
 
-The render pauses after its first, middle and last frame. Small pictures of these stand in the request for
-approval (in Airflow's page under "Required Actions"); "Approve" asks for full speed, "Reject" gives the
-render up. While it is paused it costs nothing, however long the answer takes.
+The render pauses after its first, middle and last frame. Small pictures of these are shown in a request for
+approval (in Airflow's UI under "Required Actions"). "Approve" requests full speed, "Reject" abandons the
+render. While it is paused it costs nothing, however long the approval takes.
 
-It needs Airflow 3.1 or later, the connection `renderbus_default`, a scene that lies in the farm's input
-storage, and Pillow, which the extra `examples` brings. Airflow shows pictures by their address only, so a web
-server that the supervisor's browser can reach must serve the folder they are put in. Three environment
-variables tell where things are:
+It needs Airflow 3.1 or later, the connection `renderbus_default`, a scene in the farm's input storage, and
+Pillow (extra `examples`). Airflow shows pictures by URL only, so a web server that the supervisor's browser
+can reach must serve the folder of the small pictures. Three environment variables are read:
 
-- RENDERBUS_FRAMES_FOLDER: where the farm's output arrives (see the example nightly_render)
-- RENDERBUS_PICTURES_FOLDER: where the small pictures go
-- RENDERBUS_PICTURES_URL: where the web server has that folder; to try it on your machine,
+- RENDERBUS_FRAMES_FOLDER: folder with the farm's output (see the example nightly_render)
+- RENDERBUS_PICTURES_FOLDER: folder for the small pictures
+- RENDERBUS_PICTURES_URL: URL of that folder on the web server; on your machine,
   `python -m http.server --bind 127.0.0.1 --directory FOLDER 8001` serves it at http://127.0.0.1:8001
 """
 
@@ -39,12 +38,12 @@ SHOT = "sh010"
 FRAMES_FOLDER = Path(os.environ.get("RENDERBUS_FRAMES_FOLDER", "/mnt/renderbus/output"))
 PICTURES_FOLDER = Path(os.environ.get("RENDERBUS_PICTURES_FOLDER", "/mnt/renderbus/pictures"))
 PICTURES_URL = os.environ.get("RENDERBUS_PICTURES_URL", "http://127.0.0.1:8001")
-WIDEST = 240  # pixels: three of these stand side by side in Airflow's page
+MAX_WIDTH = 240  # pixels: three of these fit side by side into Airflow's page
 
 
 @task(retries=6, retry_delay=timedelta(minutes=5))
 def show(render: dict[str, Any]) -> str:
-    """Make a small picture of each test frame, and return what the supervisor reads, as Markdown.
+    """Make a small picture of each test frame, and return the text of the request, as Markdown.
 
     :raises FileNotFoundError: frames are still missing.
     """
@@ -53,13 +52,15 @@ def show(render: dict[str, Any]) -> str:
     (output,) = render["output_folders"]
     frames = sorted((FRAMES_FOLDER / output).glob("*.png"))
     if len(frames) < render["frames"]["done"]:
-        raise FileNotFoundError(f"{FRAMES_FOLDER / output}: {render['frames']['done']} frames were expected")
+        raise FileNotFoundError(
+            f"{FRAMES_FOLDER / output}: must hold {render['frames']['done']} frames, got {len(frames)}"
+        )
     folder = PICTURES_FOLDER / output
     folder.mkdir(parents=True, exist_ok=True)
     for frame in frames:
         with Image.open(frame) as picture:
             small = picture.convert("RGB")
-        small.thumbnail((WIDEST, WIDEST))
+        small.thumbnail((MAX_WIDTH, MAX_WIDTH))
         small.save(folder / f"{frame.stem}.jpg")
     names = [frame.stem for frame in frames]
     return "\n".join(
@@ -83,7 +84,7 @@ def show(render: dict[str, Any]) -> str:
     doc_md=__doc__,
 )
 def approve_test_frames() -> None:
-    """Render the test frames, ask, and go on or give up."""
+    """Render the test frames, ask for approval, then render the others or abandon the render."""
     create = RenderbusCreateTaskOperator(task_id="create", labels=[SHOT])
     upload = RenderbusUploadTaskJsonOperator(
         task_id="upload",
@@ -107,22 +108,22 @@ def approve_test_frames() -> None:
         on_test_frames_done="succeed",
         deferrable=True,
     )
-    # What stands for a task's result here is that result when the tasks run.
+    # Airflow replaces a task's output by its result when the tasks run; type checkers do not know that.
     rendered: Any = test_frames.output
     approve = HITLBranchOperator(
         task_id="approve",
         subject=f"Do the test frames of {SHOT} look right?",
         body=show(rendered),
         options=["Approve", "Reject"],
-        options_mapping={"Approve": "full_speed", "Reject": "give_up"},
+        options_mapping={"Approve": "full_speed", "Reject": "abandon"},
     )
     full_speed = RenderbusFullSpeedOperator(task_id="full_speed", render_task_id=create.output)
     wait = RenderbusTaskSensor(
         task_id="wait", render_task_id=create.output, deferrable=True, cancel_on_kill=True
     )
-    give_up = RenderbusAbandonTaskOperator(task_id="give_up", render_task_id=create.output)
+    abandon = RenderbusAbandonTaskOperator(task_id="abandon", render_task_id=create.output)
     upload >> test_frames
-    approve >> [full_speed, give_up]
+    approve >> [full_speed, abandon]
     full_speed >> wait
 
 

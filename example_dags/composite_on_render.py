@@ -1,12 +1,12 @@
-"""Render a shot in passes, and composite them in another DAG that runs whenever such a render is done.
+"""Render a shot in passes, and composite them in another DAG that an Asset schedules.
 
-`render_passes` renders two layers and updates the Asset PASSES; the event holds number, state, frames, cost,
-output folders and address of the render. `composite_on_render` is scheduled by the Asset, so it needs neither
-a sensor nor the other DAG's name: it multiplies colour and shadow pass of every frame that an event tells of.
+`render_passes` renders two layers and updates the Asset PASSES; the event has the id, state, frames, cost,
+output folders and console URL of the render. `composite_on_render` is scheduled by the Asset, so it needs
+neither a sensor nor the name of the other DAG. It multiplies colour and shadow pass of each frame.
 
-It needs the connection `renderbus_default`, a scene that lies in the farm's input storage, the environment
-variables RENDERBUS_FRAMES_FOLDER and RENDERBUS_PICTURES_FOLDER (see the example nightly_render), and Pillow,
-which the extra `examples` brings.
+It needs the connection `renderbus_default`, a scene in the farm's input storage, the environment variables
+RENDERBUS_FRAMES_FOLDER and RENDERBUS_PICTURES_FOLDER (see the example nightly_render), and Pillow (extra
+`examples`).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def render_passes() -> None:
 
 @task
 def renders(**context: Any) -> list[dict[str, Any]]:
-    """Return what the events tell that this run is for: several, where renders finished meanwhile."""
+    """Return the renders of the events that this run is for: several if more than one has finished."""
     # Airflow 2.11 calls Assets datasets.
     triggering = context.get("triggering_asset_events") or context["triggering_dataset_events"]
     return [event.extra for events in triggering.values() for event in events]
@@ -74,14 +74,14 @@ def pass_files(render: dict[str, Any], name: str) -> list[Path]:
     ]
     if len(files) < FRAMES:
         raise FileNotFoundError(
-            f"{render['output_folders']}: {FRAMES} frames of {name} expected, {len(files)} there"
+            f"{render['output_folders']}: must hold {FRAMES} frames of {name}, got {len(files)}"
         )
     return sorted(files)
 
 
 @task(retries=6, retry_delay=timedelta(minutes=5))
 def composite(render: dict[str, Any]) -> dict[str, Any]:
-    """Composite the passes of a render; return its number, what it cost, and the folder of the frames."""
+    """Composite the passes of a render; return its id, its cost, and the folder of the composites."""
     from PIL import Image, ImageChops
 
     folder = PICTURES_FOLDER / str(render["render_task_id"])

@@ -1,13 +1,13 @@
-"""Render three shots every night, then lay out a contact sheet and cut a preview from the frames.
+"""Render three shots every night, then make a contact sheet and a preview of the frames.
 
-Each shot is an instance of a mapped task group: create a task number, upload its task.json, submit it, wait
-for its end. The waiting is deferred, so it takes no worker. It needs the connection `renderbus_default` and
-scenes that lie in the farm's input storage.
+Each shot is an instance of a mapped task group: create a render, upload its task.json, submit it, wait for
+its end. The wait is deferred, so it occupies no worker. It needs the connection `renderbus_default` and
+scenes in the farm's input storage.
 
-The pictures are made of the frames in a folder: the embedded farm writes them there itself, those of the live
-farm are fetched, e.g. by RenderbusDownloadFramesOperator. The folder is told by the environment variable
-RENDERBUS_FRAMES_FOLDER, or the Param `frames_folder` of a run; frames that come late are waited for.
-The pictures need Pillow, which the extra `examples` brings.
+The frames are read from a folder. The embedded farm writes them there; those of the live farm must be
+downloaded, e.g. by RenderbusDownloadFramesOperator. Its path is the Param `frames_folder`, whose default is
+the environment variable RENDERBUS_FRAMES_FOLDER. If frames are still missing, Airflow retries.
+The pictures need Pillow (extra `examples`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def task_json(shot: str) -> dict[str, Any]:
 
 @task_group
 def render_shot(shot: str, task_json: dict[str, Any]) -> Any:
-    """Render one shot and return what became of it."""
+    """Render one shot, and return the result of its sensor."""
     create = RenderbusCreateTaskOperator(task_id="create", labels=["nightly", shot])
     upload = RenderbusUploadTaskJsonOperator(
         task_id="upload", render_task_id=create.output, task_json=task_json
@@ -80,20 +80,20 @@ def render_shot(shot: str, task_json: dict[str, Any]) -> Any:
 def frame_files(context: dict[str, Any], renders: list[dict[str, Any]]) -> list[list[Path]]:
     """List the frames of each render, in order.
 
-    :raises FileNotFoundError: there are fewer than the shot has.
+    :raises FileNotFoundError: some are still missing.
     """
     shots = []
     for render in renders:
         folder = Path(context["params"]["frames_folder"], render["output_folders"][0])
         files = sorted(folder.glob("*.png"))
         if len(files) < FRAMES:
-            raise FileNotFoundError(f"{folder}: {FRAMES} frames were expected, {len(files)} are there")
+            raise FileNotFoundError(f"{folder}: must hold {FRAMES} frames, got {len(files)}")
         shots.append(files)
     return shots
 
 
 def picture_path(context: dict[str, Any], name: str) -> Path:
-    """Return where a picture of a run goes; its folder is made."""
+    """Return the path of a picture of a run, after creating its folder."""
     folder = Path(context["params"]["pictures_folder"], context["run_id"].replace(":", "-"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder / name
@@ -101,7 +101,7 @@ def picture_path(context: dict[str, Any], name: str) -> Path:
 
 @task(retries=6, retry_delay=timedelta(minutes=5))
 def contact_sheet(renders: list[dict[str, Any]], **context: Any) -> str:
-    """Lay out six frames of each shot, a row a shot, and return the picture's path."""
+    """Lay out six frames per shot, a row per shot, and return the path of the picture."""
     from PIL import Image, ImageDraw
 
     margin, columns = 8, 6
@@ -123,7 +123,7 @@ def contact_sheet(renders: list[dict[str, Any]], **context: Any) -> str:
 
 @task(retries=6, retry_delay=timedelta(minutes=5))
 def preview(renders: list[dict[str, Any]], **context: Any) -> str:
-    """Cut all shots together, one after the other, and return the animation's path."""
+    """Make an animation of all shots, one after the other, and return its path."""
     from PIL import Image
 
     first, *others = [Image.open(file) for shot_files in frame_files(context, renders) for file in shot_files]
@@ -141,7 +141,7 @@ def preview(renders: list[dict[str, Any]], **context: Any) -> str:
         "frames_folder": Param(
             os.environ.get("RENDERBUS_FRAMES_FOLDER", "/mnt/renderbus/output"),
             type="string",
-            description="The folder in which the farm's output arrives.",
+            description="The folder with the farm's output.",
         ),
         "pictures_folder": Param(
             os.environ.get("RENDERBUS_PICTURES_FOLDER", "/mnt/renderbus/pictures"),
@@ -153,8 +153,8 @@ def preview(renders: list[dict[str, Any]], **context: Any) -> str:
     doc_md=__doc__,
 )
 def nightly_render() -> None:
-    """Render the night's shots and make pictures of them."""
-    # What stands for the renders' results here is those results when the tasks run.
+    """Render the shots, and make pictures of them."""
+    # Airflow replaces a task's output by its result when the tasks run; type checkers do not know that.
     renders: Any = render_shot.expand_kwargs([{"shot": shot, "task_json": task_json(shot)} for shot in SHOTS])
     contact_sheet(renders)
     preview(renders)

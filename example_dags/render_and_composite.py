@@ -1,11 +1,12 @@
-"""Send a scene up, render its layers, fetch the frames, composite each from its layers, cut a preview.
+"""Upload a scene, render its layers, download the frames, composite each from its layers, make a preview.
 
-Nothing is in anybody's hands: the scene goes up with the vendor's transfer command, and the frames come down
-with it. Sensors stand at the gates: the render begins when there is money for it, the download when every
-frame of every layer is listed. All of them wait in the triggerer and take no worker.
+Uploads and downloads run the vendor's transfer command. Sensors start the render when the account has
+sufficient funds, and the download when every frame of every layer is listed. They wait in the triggerer and
+occupy no worker.
 
-It needs the connection `renderbus_default`, with a transfer command on the workers, and the extra `examples`
-for numpy and Pillow. The Params of a run, or environment variables, say where things lie.
+It needs the connection `renderbus_default`, with a transfer command on the workers, and numpy and Pillow
+(extra `examples`). The Params of a run have the paths of all folders; environment variables set their
+defaults.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ LAYERS = ("beauty", "colour", "shadow", "depth")
 FRAMES = 24
 FRAME_RATE = 24
 WIDTH, HEIGHT = 320, 180
-# By how much a channel of a composited pixel may differ from the beauty render, of 255: all passes but depth
-# have eight bits, so each can be half a step off.
-WORST = 1
+# By how much a channel of a composited pixel may differ from the beauty render, of 255: all passes except
+# depth have eight bits, so each has a rounding error of up to half a step.
+MAX_DIFFERENCE = 1
 
 
 def task_json() -> dict[str, Any]:
@@ -68,12 +69,12 @@ def task_json() -> dict[str, Any]:
     }
 
 
-def layer_files(fetched: dict[str, Any]) -> Iterator[dict[str, Path]]:
-    """Yield the files of each frame, in order, by their layers.
+def layer_files(downloaded: dict[str, Any]) -> Iterator[dict[str, Path]]:
+    """Yield the files of each frame, in order, by layer.
 
     :raises FileNotFoundError: a layer lacks a frame.
     """
-    folders = [Path(fetched["folder"], name) for name in fetched["output_folders"]]
+    folders = [Path(downloaded["folder"], name) for name in downloaded["output_folders"]]
     for frame in range(1, FRAMES + 1):
         names = {layer: f"{SHOT}_{layer}_{frame:04}.png" for layer in LAYERS}
         found = {
@@ -83,14 +84,16 @@ def layer_files(fetched: dict[str, Any]) -> Iterator[dict[str, Path]]:
             if (folder / name).exists()
         }
         if missing := LAYERS - found.keys():
-            raise FileNotFoundError(f"{fetched['folder']}: frame {frame} lacks {', '.join(sorted(missing))}")
+            raise FileNotFoundError(
+                f"{downloaded['folder']}: frame {frame} lacks {', '.join(sorted(missing))}"
+            )
         yield found
 
 
-def composited(files: dict[str, Path]) -> Any:
-    """Composite a frame: its colour, darkened by the shadow as far as the haze lets that through.
+def composite_frame(files: dict[str, Path]) -> Any:
+    """Composite a frame: its colour, darkened by the shadow, which fog weakens with the distance.
 
-    The formula is the embedded farm's own (docs/farm-pictures.md); put your shot's in its place.
+    The formula is that of the embedded farm (docs/farm-pictures.md). Replace it with that of your shot.
     """
     import numpy as np
     from PIL import Image
@@ -103,10 +106,10 @@ def composited(files: dict[str, Path]) -> Any:
 
 
 @task
-def composite(fetched: dict[str, Any], **context: Any) -> dict[str, Any]:
-    """Composite every frame, hold it against the beauty render, and return where the frames are.
+def composite(downloaded: dict[str, Any], **context: Any) -> dict[str, Any]:
+    """Composite every frame, compare it with the beauty render, and return the folder of the composites.
 
-    :raises ValueError: a composited frame is not the beauty render.
+    :raises ValueError: a composited frame differs from the beauty render.
     """
     import numpy as np
     from PIL import Image
@@ -114,25 +117,27 @@ def composite(fetched: dict[str, Any], **context: Any) -> dict[str, Any]:
     folder = picture_path(context, SHOT)
     folder.mkdir(exist_ok=True)
     worst, sums = 0, 0.0
-    for frame, files in enumerate(layer_files(fetched), start=1):
-        picture = composited(files)
+    for frame, files in enumerate(layer_files(downloaded), start=1):
+        picture = composite_frame(files)
         picture.save(folder / f"{SHOT}_{frame:04}.png")
         error = np.abs(np.asarray(picture).astype(int) - np.asarray(Image.open(files["beauty"])))
         worst, sums = max(worst, int(error.max())), sums + float(error.mean())
-    if worst > WORST:
-        raise ValueError(f"a composited frame is off by {worst} of 255 from its beauty render, not {WORST}")
-    return {"folder": str(folder), "worst": worst, "mean": round(sums / FRAMES, 4)}
+    if worst > MAX_DIFFERENCE:
+        raise ValueError(
+            f"a composite must differ by at most {MAX_DIFFERENCE} of 255 from its beauty render, got {worst}"
+        )
+    return {"folder": str(folder), "max_difference": worst, "mean_difference": round(sums / FRAMES, 4)}
 
 
 @task
-def breakdown(fetched: dict[str, Any], composites: dict[str, Any], **context: Any) -> str:
-    """Lay out a frame's layers, its composite and its beauty render, and return the picture's path."""
+def breakdown(downloaded: dict[str, Any], composites: dict[str, Any], **context: Any) -> str:
+    """Lay out layers, composite and beauty render of a frame, and return the path of the picture."""
     import numpy as np
     from PIL import Image, ImageDraw
 
-    files = list(layer_files(fetched))[FRAMES // 3]
+    files = list(layer_files(downloaded))[FRAMES // 3]
     composite = Path(composites["folder"], files["beauty"].name.replace("_beauty", ""))
-    # A depth pass is nearly white from near to far: what of it there is, is stretched to be seen.
+    # A depth pass is nearly white everywhere, so its contrast is stretched.
     depth = np.asarray(Image.open(files["depth"])).astype(float)
     seen = depth[depth < depth.max()] if (depth < depth.max()).any() else depth
     grey = np.clip((depth - seen.min()) / max(1.0, float(np.percentile(seen, 90) - seen.min())), 0, 1) * 255
@@ -142,7 +147,10 @@ def breakdown(fetched: dict[str, Any], composites: dict[str, Any], **context: An
         ("depth", Image.fromarray(grey.astype(np.uint8)).convert("RGB")),
         ("composite of the three", Image.open(composite)),
         ("beauty, as rendered", Image.open(files["beauty"])),
-        (f"difference, x 100: at most {composites['worst']} of 255", difference(composite, files["beauty"])),
+        (
+            f"difference, x 100: at most {composites['max_difference']} of 255",
+            difference(composite, files["beauty"]),
+        ),
     ]
     margin, columns, line = 8, 3, 18
     sheet = Image.new(
@@ -162,7 +170,7 @@ def breakdown(fetched: dict[str, Any], composites: dict[str, Any], **context: An
 
 
 def difference(one: Path, other: Path) -> Any:
-    """Return how far two pictures are apart, a hundred times as bright."""
+    """Return the difference of two pictures, a hundred times as bright."""
     from PIL import Image, ImageChops
 
     return ImageChops.difference(Image.open(one), Image.open(other)).point(
@@ -172,7 +180,7 @@ def difference(one: Path, other: Path) -> Any:
 
 @task
 def preview(composites: dict[str, Any], **context: Any) -> str:
-    """Cut the composited frames to an animation, and return its path."""
+    """Make an animation of the composited frames, and return its path."""
     from PIL import Image
 
     first, *others = [Image.open(file) for file in sorted(Path(composites["folder"]).glob("*.png"))]
@@ -182,14 +190,14 @@ def preview(composites: dict[str, Any], **context: Any) -> str:
 
 
 def picture_path(context: dict[str, Any], name: str) -> Path:
-    """Return where a picture of a run goes; its folder is made."""
+    """Return the path of a picture of a run, after creating its folder."""
     folder = Path(context["params"]["pictures_folder"], context["run_id"].replace(":", "-"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder / name
 
 
 def folder_param(variable: str, default: str, description: str) -> Param:
-    """Return a Param for a folder, whose default an environment variable can set."""
+    """Return a Param for the path of a folder, whose default an environment variable can set."""
     return Param(os.environ.get(variable, default), type="string", description=description)
 
 
@@ -200,54 +208,58 @@ def folder_param(variable: str, default: str, description: str) -> Param:
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     params={
         "project_folder": folder_param(
-            "RENDERBUS_PROJECT_FOLDER", "/mnt/projects/composite", "The scene and all that it needs."
+            "RENDERBUS_PROJECT_FOLDER", "/mnt/projects/composite", "The folder of the scene and its assets."
         ),
         "frames_folder": folder_param(
-            "RENDERBUS_DOWNLOAD_FOLDER", "/mnt/renderbus/frames", "Where frames go."
+            "RENDERBUS_DOWNLOAD_FOLDER", "/mnt/renderbus/frames", "The folder for frames."
         ),
         "pictures_folder": folder_param(
-            "RENDERBUS_PICTURES_FOLDER", "/mnt/renderbus/pictures", "Where composited frames and previews go."
+            "RENDERBUS_PICTURES_FOLDER",
+            "/mnt/renderbus/pictures",
+            "The folder for composited frames and previews.",
         ),
-        "least_funds": Param(
-            1.0, type="number", description="Render only while the account can spend so much."
+        "min_funds": Param(
+            1.0, type="number", description="Available funds that the account must have before the render."
         ),
     },
     tags=["renderbus", "example"],
     doc_md=__doc__,
 )
 def render_and_composite() -> None:
-    """Take a shot from its scene to its preview."""
-    funds = RenderbusFundsSensor(task_id="funds", min_funds="{{ params.least_funds }}", deferrable=True)
-    send = RenderbusUploadAssetsOperator(task_id="send", assets=["{{ params.project_folder }}"])
+    """Process a shot from its scene to its preview."""
+    funds = RenderbusFundsSensor(task_id="funds", min_funds="{{ params.min_funds }}", deferrable=True)
+    upload_assets = RenderbusUploadAssetsOperator(
+        task_id="upload_assets", assets=["{{ params.project_folder }}"]
+    )
     create = RenderbusCreateTaskOperator(task_id="create", labels=["composite", SHOT])
-    describe = RenderbusUploadTaskJsonOperator(
-        task_id="describe", render_task_id=create.output, task_json=task_json()
+    upload_task_json = RenderbusUploadTaskJsonOperator(
+        task_id="upload_task_json", render_task_id=create.output, task_json=task_json()
     )
     submit = RenderbusSubmitTaskOperator(
         task_id="submit", render_task_id=create.output, artist="render_and_composite"
     )
-    rendered = RenderbusTaskSensor(
-        task_id="rendered", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
+    wait = RenderbusTaskSensor(
+        task_id="wait", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
     )
-    listed = RenderbusOutputSensor(
-        task_id="listed",
+    wait_for_files = RenderbusOutputSensor(
+        task_id="wait_for_files",
         render_task_id=submit.output,
         pattern="*.png",
         min_files=len(LAYERS) * FRAMES,
         deferrable=True,
     )
-    fetch = RenderbusDownloadFramesOperator(
-        task_id="fetch",
+    download = RenderbusDownloadFramesOperator(
+        task_id="download",
         render_task_id=submit.output,
         folder="{{ params.frames_folder }}/{{ run_id | replace(':', '-') }}",
         pattern="*.png",
     )
-    [funds, send, describe] >> submit
-    rendered >> listed >> fetch
-    # What stands for a task's result here is that result when the tasks run.
-    fetched: Any = fetch.output
-    composites: Any = composite(fetched)
-    breakdown(fetched, composites)
+    [funds, upload_assets, upload_task_json] >> submit
+    wait >> wait_for_files >> download
+    # Airflow replaces a task's output by its result when the tasks run; type checkers do not know that.
+    downloaded: Any = download.output
+    composites: Any = composite(downloaded)
+    breakdown(downloaded, composites)
     preview(composites)
 
 

@@ -17,7 +17,7 @@ _TASK_DAG = """
 
 @dag(schedule=None)
 def hook_in_a_task():
-    money_left()
+    available_funds()
 
 
 hook_in_a_task()

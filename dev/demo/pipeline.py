@@ -1,4 +1,4 @@
-"""Run the DAG render_and_composite in a real Airflow on the embedded farm, and check everything it leaves."""
+"""Run the DAG render_and_composite in a real Airflow on the embedded farm, and check its results."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from dev.harness.event_log import CheckFailure
 DAG_ID = "render_and_composite"
 SHOT, SIZE, FRAMES = "sh020", (320, 180), 24
 LAYERS = ("beauty", "colour", "shadow", "depth")
-CREATE, SEND, RENDERED, FETCH = "create", "send", "rendered", "fetch"
+CREATE, UPLOAD, WAIT, DOWNLOAD = "create", "upload_assets", "wait", "download"
 COMPOSITE, BREAKDOWN, PREVIEW = "composite", "breakdown", "preview"
-_RETURNING = (CREATE, SEND, RENDERED, FETCH, COMPOSITE, BREAKDOWN, PREVIEW)
-INSTANCES = frozenset((task_id, -1) for task_id in (*_RETURNING, "funds", "describe", "submit", "listed"))
+_RETURNING = (CREATE, UPLOAD, WAIT, DOWNLOAD, COMPOSITE, BREAKDOWN, PREVIEW)
+INSTANCES = frozenset(
+    (task_id, -1) for task_id in (*_RETURNING, "funds", "upload_task_json", "submit", "wait_for_files")
+)
 ASSETS = {f"{SHOT}.ma": b"//Maya ASCII scene", "textures/rusty metal.exr": b"rust", "纹理/木头.png": b"wood"}
 MAX_DIFFERENCE = 1
 """By how much a channel of a composited pixel may differ from the beauty render, of 255."""
 
 
 def extra_env(folder: Path) -> dict[str, str]:
-    """Make the project that is sent, and return the environment variables that the DAG reads."""
+    """Make the project to upload, and return the environment variables that the DAG reads."""
     for name, content in ASSETS.items():
         path = folder / "project" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,40 +60,42 @@ def summary(result: RunResult) -> str:
 def check(
     result: RunResult, farm: EmbeddedFarm, airflow: AirflowInstance, folder: Path
 ) -> Iterator[CheckFailure]:
-    """Check the run, then what was sent, fetched and made."""
+    """Check the run, the uploaded files, the downloaded frames, and the pictures."""
     failures = check_run(result, airflow, DAG_ID, INSTANCES)
     if first := next(failures, None):
         yield from (first, *failures)
         return
-    yield from _check_sent(farm, folder / "project")
-    frames = Path(result.return_values[FETCH, -1]["folder"])
-    yield from _check_fetched(farm, frames)
+    yield from _check_uploaded(farm, folder / "project")
+    frames = Path(result.return_values[DOWNLOAD, -1]["folder"])
+    yield from _check_downloaded(farm, frames)
     yield from _check_composites(frames, Path(result.return_values[COMPOSITE, -1]["folder"]))
     yield from check_picture(Path(result.return_values[BREAKDOWN, -1]), "PNG")
     yield from check_preview(Path(result.return_values[PREVIEW, -1]), FRAMES)
 
 
-def _check_sent(farm: EmbeddedFarm, project: Path) -> Iterator[CheckFailure]:
+def _check_uploaded(farm: EmbeddedFarm, project: Path) -> Iterator[CheckFailure]:
     (inputs,) = (farm.storage / "input").iterdir()
     for name, content in ASSETS.items():
         path = inputs / str(project / name).lstrip("/")
         if not path.is_file() or path.read_bytes() != content:
-            yield CheckFailure(f"{name} in the input storage", "what was sent", "something else", path)
+            yield CheckFailure(
+                f"{name} in the input storage", "the file that was uploaded", "another one", path
+            )
 
 
-def _check_fetched(farm: EmbeddedFarm, frames: Path) -> Iterator[CheckFailure]:
+def _check_downloaded(farm: EmbeddedFarm, frames: Path) -> Iterator[CheckFailure]:
     rendered = {path.relative_to(farm.frames_folder): path for path in farm.frames_folder.rglob("*.png")}
-    fetched = {path.relative_to(frames) for path in frames.rglob("*") if path.is_file()}
+    downloaded = {path.relative_to(frames) for path in frames.rglob("*") if path.is_file()}
     expected = FRAMES * len(LAYERS)
-    if len(rendered) != expected or fetched != rendered.keys():
-        yield CheckFailure("frames that were fetched", str(expected), str(len(fetched)), frames)
-    for name in sorted(fetched & rendered.keys()):
+    if len(rendered) != expected or downloaded != rendered.keys():
+        yield CheckFailure("downloaded frames", str(expected), str(len(downloaded)), frames)
+    for name in sorted(downloaded & rendered.keys()):
         if (frames / name).read_bytes() != rendered[name].read_bytes():
-            yield CheckFailure(str(name), "the farm's own", "something else", frames / name)
+            yield CheckFailure(str(name), "the farm's file", "another one", frames / name)
 
 
 def _check_composites(frames: Path, composites: Path) -> Iterator[CheckFailure]:
-    """Check that each composited frame is its beauty render, but for the rounding of the layers."""
+    """Check that each composited frame is its beauty render, except for the rounding of the layers."""
     for frame in range(1, FRAMES + 1):
         path = composites / f"{SHOT}_{frame:04}.png"
         yield from check_picture(path, "PNG", SIZE)

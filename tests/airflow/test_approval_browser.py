@@ -49,7 +49,7 @@ def test_approval_approve_renders_remaining_frames(testbed):
     browser.click("[data-testid='hitl-option-Approve']")
     assert wait_for_final_state(testbed.airflow, DAG_ID, "approved", TIMEOUT) == "success"
     tasks = instances(testbed.airflow, DAG_ID, "approved")
-    assert tasks["give_up"]["state"] == "skipped"
+    assert tasks["abandon"]["state"] == "skipped"
     end = testbed.airflow.return_value(tasks["wait"])
     assert (end["render_task_id"], end["state"], end["frames"]["done"]) == (render_task_id, "FINISHED", 24)
     assert client.task_state(render_task_id) == FINISHED
@@ -61,7 +61,7 @@ def test_approval_reject_abandons_render(testbed):
     testbed.browser.click("[data-testid='hitl-option-Reject']")
     assert wait_for_final_state(testbed.airflow, DAG_ID, "rejected", TIMEOUT) == "success"
     tasks = instances(testbed.airflow, DAG_ID, "rejected")
-    assert [tasks[task]["state"] for task in ("give_up", "full_speed", "wait")] == [
+    assert [tasks[task]["state"] for task in ("abandon", "full_speed", "wait")] == [
         "success",
         "skipped",
         "skipped",

@@ -44,7 +44,7 @@ def context(tmp_path):
 
 def test_composite_matches_beauty_render(example, downloaded, context):
     result = example.composite.function(downloaded, **context)
-    assert result["worst"] <= 1
+    assert result["max_difference"] <= 1
     assert sorted(path.name for path in Path(result["folder"]).iterdir()) == [
         "sh020_0001.png",
         "sh020_0002.png",
@@ -60,5 +60,5 @@ def test_composite_missing_frame_fails(example, downloaded, context):
 def test_composite_wrong_layer_fails(example, downloaded, context):
     shadow = Path(downloaded["folder"], downloaded["output_folders"][2], "sh020_shadow_0002.png")
     Image.fromarray(np.full((36, 64, 3), 255, np.uint8)).save(shadow)
-    with pytest.raises(ValueError, match=r"off by \d+ of 255 from its beauty render, not 1"):
+    with pytest.raises(ValueError, match=r"at most 1 of 255 from its beauty render, got \d+"):
         example.composite.function(downloaded, **context)

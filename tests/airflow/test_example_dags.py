@@ -49,7 +49,7 @@ def test_render_passes_schedules_compositing(dags):
 
 
 @pytest.mark.skipif(LINE < (3, 1), reason="older lines have no approval operator")
-def test_approval_branches_to_full_speed_or_give_up(dags):
+def test_approval_branches_to_full_speed_or_abandon(dags):
     ask = dags[APPROVAL.stem].get_task("approve")
     assert ask.options == ["Approve", "Reject"]
-    assert set(ask.options_mapping.values()) == ask.downstream_task_ids == {"full_speed", "give_up"}
+    assert set(ask.options_mapping.values()) == ask.downstream_task_ids == {"full_speed", "abandon"}

@@ -1,4 +1,4 @@
-"""The pipeline demo's checks of what was sent, fetched and composited."""
+"""The pipeline demo's checks of uploads, downloads and composites."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def farm(tmp_path):
 
 @pytest.fixture
 def frames(tmp_path, farm):
-    """The farm's frames, and the same as they were fetched."""
-    fetched = tmp_path / "frames"
-    for top in (farm.storage / "output/20201-100001", fetched):
+    """The farm's frames, and the same downloaded."""
+    downloaded = tmp_path / "frames"
+    for top in (farm.storage / "output/20201-100001", downloaded):
         (top / "1_sh020").mkdir(parents=True)
         for layer in pipeline.LAYERS:
             picture = render_frame("sh020", 1, 64, 36, Pass(layer))
             save(picture, top / "1_sh020" / f"sh020_{layer}_0001.png")
-    return fetched
+    return downloaded
 
 
 @pytest.fixture
@@ -51,20 +51,20 @@ def test_pipeline_checks_correct_run_has_no_failures(farm, frames, composites, t
         path = farm.storage / "input/10201-100001" / str(project / name).lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    assert not list(pipeline._check_sent(farm, project))
-    assert not list(pipeline._check_fetched(farm, frames))
+    assert not list(pipeline._check_uploaded(farm, project))
+    assert not list(pipeline._check_downloaded(farm, frames))
     assert not list(pipeline._check_composites(frames, composites))
 
 
-def test_check_sent_missing_scene_is_found(farm, tmp_path):
-    failures = list(pipeline._check_sent(farm, tmp_path / "project"))
+def test_check_uploaded_missing_scene_is_found(farm, tmp_path):
+    failures = list(pipeline._check_uploaded(farm, tmp_path / "project"))
     assert [failure.subject for failure in failures] == [
         f"{name} in the input storage" for name in pipeline.ASSETS
     ]
 
 
 @pytest.mark.parametrize("change", ["missing", "cut", "too many"])
-def test_check_fetched_frames_unlike_the_farms_are_found(farm, frames, change):
+def test_check_downloaded_frames_unlike_the_farms_are_found(farm, frames, change):
     frame = frames / "1_sh020/sh020_depth_0001.png"
     if change == "missing":
         frame.unlink()
@@ -72,7 +72,7 @@ def test_check_fetched_frames_unlike_the_farms_are_found(farm, frames, change):
         frame.write_bytes(frame.read_bytes()[:-1])
     else:
         (frames / ".renderbus-left").write_text("")
-    assert len(list(pipeline._check_fetched(farm, frames))) == 1
+    assert len(list(pipeline._check_downloaded(farm, frames))) == 1
 
 
 def test_check_composites_unlike_the_beauty_render_is_found(frames, composites):
