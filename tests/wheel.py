@@ -78,7 +78,6 @@ def test_wheel_requires_only_what_airflow_installs(metadata):
         "asgiref",
         "httpx",
         "jsonschema",
-        "requests",
         "tenacity",
     }
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import httpx
 import tenacity
 
-from airflow_provider_renderbus.api.errors import NoResponse, NotSent, RenderbusError, TransportError
+from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.clients.flows import MAX_CONCURRENCY
-from airflow_provider_renderbus.clients.request_flow import Request, Response, SigningSession
+from airflow_provider_renderbus.clients.http import HttpTransport
+from airflow_provider_renderbus.clients.request_flow import SigningSession
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 
 if TYPE_CHECKING:
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
-
-# No connection was established, so nothing of the request can have reached the farm.
-_CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_httpx_logger = logging.getLogger("httpx")
 
 
 class BaseAsyncClient(ABC):
@@ -77,12 +72,13 @@ class BaseAsyncClient(ABC):
 class AsyncClient(BaseAsyncClient):
     """Sends calls to the farm without blocking; an asynchronous context manager over pooled connections.
 
-    Proxies and certificate authorities from the environment are used as users of httpx expect.
+    Proxies and certificate authorities from the environment are used.
 
     :param settings: settings of the client.
     :param retry_policy: how often and for how long a call is attempted.
     :param clock: returns the seconds since 1970.
     :param sleep: sleeps for a number of seconds without blocking.
+    :raises ValueError: ``ca_bundle`` or the environment's proxy cannot be used.
     """
 
     def __init__(
@@ -93,16 +89,10 @@ class AsyncClient(BaseAsyncClient):
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._settings = settings
         self._retry_policy = retry_policy or RequestRetryPolicy()
         self._sleep = sleep
         self._signing = SigningSession(settings, clock=clock)
-        # httpx logs a line at INFO for each request, too many in the log of a task that waits for hours.
-        # Airflow 3 raises the level in the same way. A level that was set explicitly stays.
-        if _httpx_logger.level == logging.NOTSET:
-            _httpx_logger.setLevel(logging.WARNING)
-        self._ssl_context = settings.ssl_context()
-        self._session = self._open()
+        self._transport = HttpTransport(settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -113,8 +103,8 @@ class AsyncClient(BaseAsyncClient):
         await self.close()
 
     async def close(self) -> None:
-        """Close the pooled connections."""
-        await self._session.aclose()
+        """Close the pooled connections. A later call opens new ones."""
+        await self._transport.close()
 
     async def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
@@ -122,45 +112,16 @@ class AsyncClient(BaseAsyncClient):
         :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
         """
         retrying = tenacity.AsyncRetrying(sleep=self._sleep, **self._retry_policy.tenacity_kwargs(call))
-        return await retrying(self._attempt, call)
+        return await retrying(self._attempt, call, time.monotonic() + self._retry_policy.max_elapsed)
 
-    async def _attempt(self, call: Call[T]) -> T:
-        if call.replay_safe:
-            return await self._drive(call, self._session)
-        # A pooled connection may be stale, and then it would be unknown whether the call arrived.
-        async with self._open() as session:
-            return await self._drive(call, session)
-
-    async def _drive(self, call: Call[T], session: httpx.AsyncClient) -> T:
+    async def _attempt(self, call: Call[T], deadline: float) -> T:
+        post = self._transport.post if call.replay_safe else self._transport.post_on_new_connection
         request_flow = self._signing.request_flow(call)
         request = next(request_flow)
         while True:
-            response = await self._post(request, session)
+            response = await post(request, deadline - time.monotonic())
             try:
                 request = request_flow.send(response)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-
-    async def _post(self, request: Request, session: httpx.AsyncClient) -> Response:
-        domain = self._settings.domain
-        transport_error: TransportError
-        try:
-            async with asyncio.timeout(self._retry_policy.max_elapsed):
-                response = await session.post(request.url, content=request.body, headers=request.headers)
-        except _CONNECT_ERRORS as error:
-            transport_error = NotSent(request.call, f"no connection to {domain} ({type(error).__name__})")
-        except (httpx.HTTPError, OSError) as error:
-            transport_error = NoResponse(request.call, f"no response from {domain} ({type(error).__name__})")
-        else:
-            return Response(response.status_code, response.content, response.headers.get("Retry-After"))
-        # Outside of the handler, so that the error does not hold the request with its signature.
-        raise transport_error
-
-    def _open(self) -> httpx.AsyncClient:
-        settings = self._settings
-        return httpx.AsyncClient(
-            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            verify=self._ssl_context,
-            follow_redirects=False,
-        )

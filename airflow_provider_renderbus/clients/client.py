@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ssl
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import requests
 import tenacity
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
-from urllib3.exceptions import ProxyError as ProxyUnreachable
-from urllib3.exceptions import SSLError as TlsError
 
-from airflow_provider_renderbus.api.errors import NoResponse, NotSent, TransportError
+from airflow_provider_renderbus.clients import loop_thread
 from airflow_provider_renderbus.clients.flows import MAX_CONCURRENCY
+from airflow_provider_renderbus.clients.http import HttpTransport
 from airflow_provider_renderbus.clients.request_flow import Request, Response, SigningSession
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
@@ -29,25 +27,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# No connection was established, so nothing of the request can have reached the farm.
-_CONNECT_ERRORS = (
-    ssl.SSLCertVerificationError,
-    ConnectTimeoutError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyUnreachable,
-)
-
 
 class Client:
     """Sends calls to the farm and returns their results; a context manager over pooled connections.
 
-    Proxies and certificate authorities from the environment are used as users of requests expect.
+    Requests are sent on the thread of an event loop, so that both clients send, read and fail alike.
+    Proxies and certificate authorities from the environment are used.
 
     :param settings: settings of the client.
     :param retry_policy: how often and for how long a call is attempted.
     :param clock: returns the seconds since 1970.
     :param sleep: sleeps for a number of seconds.
+    :raises ValueError: ``ca_bundle`` or the environment's proxy cannot be used.
     """
 
     def __init__(
@@ -62,7 +53,8 @@ class Client:
         self._retry_policy = retry_policy or RequestRetryPolicy()
         self._sleep = sleep
         self._signing = SigningSession(settings, clock=clock)
-        self._session = requests.Session()
+        self._transport = HttpTransport(settings)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -73,8 +65,9 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the pooled connections."""
-        self._session.close()
+        """Close the pooled connections. A later call opens new ones."""
+        if self._loop is not None and self._loop is loop_thread.background_loop():
+            loop_thread.run(self._transport.close(), self._loop)
 
     def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
@@ -82,7 +75,7 @@ class Client:
         :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
         """
         retrying = tenacity.Retrying(sleep=self._sleep, **self._retry_policy.tenacity_kwargs(call))
-        result: T = retrying(self._attempt, call)
+        result: T = retrying(self._attempt, call, time.monotonic() + self._retry_policy.max_elapsed)
         return result
 
     def send_all(self, batch: Sequence[Call[Any]]) -> list[Any]:
@@ -123,51 +116,32 @@ class Client:
             except StopIteration:
                 return
 
-    def _attempt(self, call: Call[T]) -> T:
-        if call.replay_safe:
-            return self._drive(call, self._session)
-        # A pooled connection may be stale, and then it would be unknown whether the call arrived.
-        with requests.Session() as session:
-            return self._drive(call, session)
-
-    def _drive(self, call: Call[T], session: requests.Session) -> T:
+    def _attempt(self, call: Call[T], deadline: float) -> T:
         request_flow = self._signing.request_flow(call)
         request = next(request_flow)
         while True:
-            response = self._post(request, session)
+            response = self._post(request, deadline, may_reuse_connection=call.replay_safe)
             try:
                 request = request_flow.send(response)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
 
-    def _post(self, request: Request, session: requests.Session) -> Response:
-        settings = self._settings
-        verify = settings.verify if settings.ca_bundle is None else settings.verify and settings.ca_bundle
-        try:
-            response = session.post(
-                request.url,
-                data=request.body,
-                headers=request.headers,
-                timeout=(settings.connect_timeout, settings.read_timeout),
-                verify=verify,
-                allow_redirects=False,
-            )
-        except (requests.RequestException, OSError) as error:
-            transport_error = _transport_error(request.call, settings.domain, error)
-        else:
-            return Response(response.status_code, response.content, response.headers.get("Retry-After"))
-        # Outside of the handler, so that the error does not hold the request with its signature.
-        raise transport_error
+    def _post(self, request: Request, deadline: float, *, may_reuse_connection: bool) -> Response:
+        loop = self._connect()
+        post = self._transport.post if may_reuse_connection else self._transport.post_on_new_connection
+        return loop_thread.run(post(request, deadline - time.monotonic()), loop)
+
+    def _connect(self) -> asyncio.AbstractEventLoop:
+        """Return the loop whose connections the transport holds; after a fork it is another one."""
+        loop = loop_thread.background_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                self._transport = HttpTransport(self._settings)
+            self._loop = loop
+            weakref.finalize(self, _close_soon, loop, self._transport).atexit = False
+        return loop
 
 
-def _transport_error(call: str, domain: str, error: OSError) -> TransportError:
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    if isinstance(cause, TlsError) and cause.args:
-        # TLS can also break while the response is read; only a certificate error comes before the request.
-        cause = cause.args[0]
-    if isinstance(cause, _CONNECT_ERRORS):
-        return NotSent(call, f"no connection to {domain} ({type(cause).__name__})")
-    return NoResponse(call, f"no response from {domain} ({type(error).__name__})")
+def _close_soon(loop: asyncio.AbstractEventLoop, transport: HttpTransport) -> None:
+    loop.call_soon_threadsafe(lambda: loop.create_task(transport.close()))

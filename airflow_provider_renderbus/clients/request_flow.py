@@ -127,7 +127,7 @@ class SigningSession:
         headers["languageFlag"] = "0" if "renderbus" in settings.domain else "1"
         return Request(
             call.name,
-            f"{settings.protocol}://{settings.domain}{path}",
+            settings.url(path),
             headers,
             json.dumps(call.body, ensure_ascii=False).encode(),
         )

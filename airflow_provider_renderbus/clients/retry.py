@@ -24,8 +24,8 @@ class RequestRetryPolicy:
     :param initial_wait: seconds; upper bound of the first wait, which doubles with each attempt. The wait
         itself is random below the bound, so that many clients do not retry at the same time.
     :param max_wait: seconds; maximum upper bound of a wait.
-    :param max_elapsed: seconds after which no attempt begins. It is also the time that the asynchronous
-        client waits for the end of one response, however slowly its bytes arrive.
+    :param max_elapsed: seconds for the whole call. No attempt begins later, and an attempt that is then in
+        progress ends without a response, however slowly its bytes arrive.
     """
 
     max_attempts: int = 5

@@ -26,12 +26,12 @@ def test_hook_send_uses_the_connection(connection):
     assert RenderbusHook().send(calls.query_user_profile()).user_id == 100001
 
 
-def test_hook_close_closes_pools_and_a_later_call_opens_new_ones(connection):
+def test_hook_close_closes_connections_and_a_later_call_opens_new_ones(connection):
     with RenderbusHook() as hook:
         hook.send(calls.query_user_profile())
-        pools = hook.client._session.get_adapter("http://").poolmanager.pools
-        assert pools
-    assert not pools
+        pool = hook.client._transport._transport._pool
+        assert pool.connections
+    assert not pool.connections
     assert hook.send(calls.query_user_profile()).user_id == 100001
     hook.close()
     with RenderbusHook("no_such_connection"):

@@ -17,7 +17,6 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
 )
 from airflow_provider_renderbus.api.signing import signature
-from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.scripted_server import HALF, RESET, RESET_UNREAD, SILENCE, ScriptedResponse, envelope
@@ -249,18 +248,12 @@ def test_send_shows_key_in_no_log_and_no_error(sender, server, account, caplog):
         assert request.headers["signature"] not in output
 
 
-@pytest.mark.parametrize(
-    ("level", "lines"), [(logging.NOTSET, 0), (logging.INFO, 1)], ids=["default", "explicit"]
-)
-async def test_async_client_silences_httpx_request_log_unless_level_is_explicit(
-    server, account, caplog, level, lines
-):
+def test_send_logs_no_request_of_its_own(sender, server, account, caplog):
     caplog.set_level(logging.INFO)
-    caplog.set_level(level, "httpx")
+    caplog.set_level(logging.INFO, "httpx")
     server.script = [PROFILE_RESPONSE]
-    async with AsyncClient(account) as client:
-        await client.send(PROFILE)
-    assert [record.name for record in caplog.records] == ["httpx"] * lines
+    sender.send(account, PROFILE)
+    assert not caplog.records
 
 
 def test_send_whole_render_on_the_farm(sender, farm, settings):
@@ -284,3 +277,38 @@ def test_send_whole_render_on_the_farm(sender, farm, settings):
 def test_send_with_wrong_key_raises_auth_error(sender, settings):
     with pytest.raises(AuthError):
         sender.send(dataclasses.replace(settings, access_key="wrong"), PROFILE)
+
+
+def test_send_sends_no_credentials_of_netrc_and_keeps_no_cookies(
+    sender, server, account, tmp_path, monkeypatch
+):
+    (tmp_path / ".netrc").write_text("default login artist password NETRC-SECRET\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    server.script = [dataclasses.replace(PROFILE_RESPONSE, headers={"Set-Cookie": "tracking=1; Path=/"})]
+    sender.send(account, PROFILE, PROFILE)
+    for request in server.requests:
+        assert not request.headers.keys() & {"Authorization", "authorization", "Cookie", "cookie"}
+
+
+def test_send_uses_proxy_of_the_environment(sender, server, account, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.address)
+    monkeypatch.setenv("no_proxy", "fe80::/10,127.0.0.1")
+    server.script = [PROFILE_RESPONSE]
+    sender.send(dataclasses.replace(account, domain="farm.invalid"), PROFILE)
+    (request,) = server.requests
+    assert request.path.startswith("http://farm.invalid/")
+    assert request.headers["Host"] == "farm.invalid"
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1:80", "LOCALHOST", "a.example."])
+def test_send_signs_the_host_that_it_sends(sender, server, account, monkeypatch, domain):
+    monkeypatch.setenv("http_proxy", server.address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    server.script = [PROFILE_RESPONSE]
+    sender.send(dataclasses.replace(account, domain=domain), PROFILE)
+    (request,) = server.requests
+    host, path = request.headers["Host"], request.path.removeprefix(f"http://{request.headers['Host']}")
+    assert request.headers["signature"] == signature(KEY, host, path, request.headers, request.body)

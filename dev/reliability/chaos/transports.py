@@ -1,4 +1,4 @@
-"""Replaces sockets: requests' for workers, httpx's for triggerers."""
+"""Replaces sockets, those of workers and those of triggerers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 from unittest import mock
 
 import httpx
-import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.clients.http import transport_failure
+from airflow_provider_renderbus.clients.request_flow import Request, Response
 from dev.reliability.chaos.network import Answer, PendingAnswer, unwrap
 
 SendBlocking = Callable[[str, Mapping[str, str], bytes], Answer]
@@ -21,19 +22,12 @@ SendAsync = Callable[[str, Mapping[str, str], bytes], PendingAnswer]
 def replace_sockets(send_blocking: SendBlocking, send_async: SendAsync) -> Iterator[None]:
     """Send the requests of workers and of triggerers, by URL, headers and body, through these functions."""
 
-    def send(_: Any, request: requests.PreparedRequest, **__: Any) -> requests.Response:
-        body = request.body or b""
+    def post(client: Client, request: Request, *_: Any, **__: Any) -> Response:
         try:
-            status, headers, content = send_blocking(
-                request.url or "", request.headers, body if isinstance(body, bytes) else body.encode()
-            )
+            status, headers, content = send_blocking(request.url, request.headers, request.body)
         except OSError as error:
-            raise _to_requests_error(error, request) from error
-        response = requests.Response()
-        response.request, response.url, response.status_code = request, request.url or "", status
-        response.headers = requests.structures.CaseInsensitiveDict(headers)
-        response._content = content  # noqa: SLF001 - there is no other way to make one
-        return response
+            raise transport_failure(request.call, client._settings, _to_httpx_error(error)) from error  # noqa: SLF001 - as its own method
+        return Response(status, content, httpx.Headers(headers).get("Retry-After"))
 
     async def handle_async_request(_: Any, request: httpx.Request) -> httpx.Response:
         try:
@@ -41,20 +35,13 @@ def replace_sockets(send_blocking: SendBlocking, send_async: SendAsync) -> Itera
             status, headers, content = unwrap(result)
         except OSError as error:
             raise _to_httpx_error(error) from error
-        return httpx.Response(status, headers=headers, content=content)
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
 
     with (
-        mock.patch.object(requests.adapters.HTTPAdapter, "send", send),
+        mock.patch.object(Client, "_post", post),
         mock.patch.object(httpx.AsyncHTTPTransport, "handle_async_request", handle_async_request),
     ):
         yield
-
-
-def _to_requests_error(error: OSError, request: requests.PreparedRequest) -> requests.RequestException:
-    if isinstance(error, ConnectionRefusedError):
-        reason = NewConnectionError(None, "refused")  # type: ignore[arg-type]  # no pool took part
-        return requests.ConnectionError(MaxRetryError(None, request.url or "", reason))  # type: ignore[arg-type]  # likewise
-    return requests.ReadTimeout() if isinstance(error, TimeoutError) else requests.ConnectionError(error)
 
 
 def _to_httpx_error(error: OSError) -> httpx.TransportError:

@@ -1,0 +1,196 @@
+"""Both clients against a hostile server: only typed errors, in bounded time and memory.
+
+The farm's own errors and broken connections are in tests/clients.
+"""
+
+import contextlib
+import gzip
+import itertools
+import random
+import time
+import tracemalloc
+
+import pytest
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import InvalidResponse, NoResponse, RenderbusError
+from airflow_provider_renderbus.clients.response_body import MAX_RESPONSE_BYTES
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
+from airflow_provider_renderbus.clients.settings import Settings
+from tests.clients.senders import CLIENTS, Sender
+from tests.fuzz.hostile_server import ENVELOPE, HostileServer, gzip_zeros, response
+
+PROFILE = calls.query_user_profile()
+SUBMIT = calls.submit_task(7)
+ONCE = RequestRetryPolicy(max_attempts=1)
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(params=CLIENTS, ids=CLIENTS)
+def sender(request):
+    return Sender(CLIENTS[request.param])
+
+
+@pytest.fixture
+def server():
+    server = HostileServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def account(server):
+    return Settings(domain=server.address, access_id="id", access_key="key", protocol="http")
+
+
+REDIRECTS = [
+    b"about:blank",
+    b"javascript:alert(1)",
+    b"mailto:farm@example.com",
+    b"data:text/html,x",
+    b"/\xb5\xc7\xc2\xbc",  # GBK
+    b"http://[::1/",
+    b"http://[zz]/",
+    b"http://host:port/",
+    b"http://" + b"a" * 300 + b"/",
+    b"http://\xff\xfe/",
+    b"//",
+    b"",
+    b"http://127.0.0.1:1/" + b"x" * 50_000,
+    b"\t",
+]
+
+
+@pytest.mark.parametrize(
+    "status", [b"301 Moved", b"302 Found", b"303 See", b"307 Temporary", b"308 Permanent"]
+)
+@pytest.mark.parametrize("call", [PROFILE, SUBMIT], ids=lambda call: call.name)
+def test_send_of_call_with_odd_redirect_raises_invalid_response(sender, server, account, status, call):
+    for location in REDIRECTS:
+        server.pieces = [response(b"Location: " + location, body=b"<html>log in first", status=status)]
+        server.requests.clear()
+        with pytest.raises(InvalidResponse):
+            sender.send(account, call, retry_policy=ONCE)
+        assert len(server.requests) == 1, location
+
+
+BROKEN = {
+    "content encoding unknown": [response(b"Content-Encoding: br")],
+    "content encoding odd": [response(b"Content-Encoding: \xff\xfe, gzip")],
+    "deflate not requested": [response(b"Content-Encoding: deflate")],
+    "not gzip": [response(b"Content-Encoding: gzip")],
+    "gzip twice": [response(b"Content-Encoding: gzip, gzip", body=gzip_zeros(1 << 20, 2))],
+    "gzip truncated": [response(b"Content-Encoding: gzip", body=gzip_zeros(1 << 20)[:-9])],
+    "content length too long": [response()[:-5]],
+    "content length negative": [b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"],
+    "content length huge": [b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}"],
+    "content lengths differ": [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}"],
+    "chunk size odd": [CHUNKED_HEAD + b"zz\r\n{}\r\n0\r\n\r\n"],
+    "chunk size negative": [CHUNKED_HEAD + b"-2\r\n{}\r\n0\r\n\r\n"],
+    "chunks truncated": [CHUNKED_HEAD + b"ff\r\n{}"],
+    "status line odd": [b"HTTP/9.9 two hundred\r\n\r\n"],
+    "status out of range": [b"HTTP/1.1 99999 OK\r\nContent-Length: 0\r\n\r\n"],
+    "no http": [b"SSH-2.0-OpenSSH_9.2\r\n"],
+    "tls alert": [b"\x15\x03\x01\x00\x02\x02\x0a"],
+    "nothing": [],
+    "headers too long": [b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000 + b"\r\n\r\n"],
+    "headers too many": [b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 50_000 + b"\r\n"],
+    "header name odd": [b"HTTP/1.1 200 OK\r\n\xff\x00: a\r\n\r\n"],
+    "switching protocols": [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"],
+}
+
+
+@pytest.mark.parametrize("pieces", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("call", [PROFILE, SUBMIT], ids=lambda call: call.name)
+def test_send_of_call_with_broken_response_raises_no_response(sender, server, account, pieces, call):
+    server.pieces = pieces
+    with pytest.raises((NoResponse, InvalidResponse)):
+        sender.send(account, call, retry_policy=ONCE)
+    assert len(server.requests) == 1
+
+
+def test_send_with_gzip_response_reads_it(sender, server, account):
+    server.pieces = [response(b"Content-Encoding: gzip", body=gzip.compress(ENVELOPE))]
+    assert sender.send(account, PROFILE)[0].user_id == 1
+    assert b"\r\naccept-encoding: gzip\r\n" in server.requests[0].lower()
+
+
+TOO_LARGE = {
+    "gzip": lambda: [response(b"Content-Encoding: gzip", body=gzip_zeros(1 << 27))],
+    "plain": lambda: [b"HTTP/1.1 200 OK\r\n\r\n", *itertools.repeat(b" " * (1 << 20), 1000)],
+    "chunked": lambda: [CHUNKED_HEAD, *itertools.repeat(b"100000\r\n" + b" " * (1 << 20) + b"\r\n", 1000)],
+}
+
+
+@pytest.mark.parametrize("pieces", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_send_with_endless_response_stops_at_the_limit_in_bounded_memory(sender, server, account, pieces):
+    server.pieces = pieces()
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidResponse, match="more than 32 MiB"):
+            sender.send(account, PROFILE, retry_policy=ONCE)
+        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_RESPONSE_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+TRICKLES = {
+    "body": [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", *[b" "] * 1000],
+    "chunks": [CHUNKED_HEAD, *[b"1\r\n \r\n"] * 1000],
+    "chunk size": [CHUNKED_HEAD + b"1", *[b"0"] * 1000],
+    "headers": [b"HTTP/1.1 200 OK\r\n", *[b"X: a\r\n"] * 1000],
+    "status line": [*[b"H"] * 1000],
+    "100 continue": [*[b"HTTP/1.1 100 Continue\r\n\r\n"] * 1000],
+    "gzip": [
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
+        *(b"%c" % byte for byte in gzip_zeros(1 << 20)),
+    ],
+}
+
+
+@pytest.mark.parametrize("pieces", TRICKLES.values(), ids=TRICKLES)
+@pytest.mark.parametrize("call", [PROFILE, SUBMIT], ids=lambda call: call.name)
+def test_send_with_trickling_response_ends_at_its_total_time(sender, server, account, pieces, call):
+    server.pieces, server.pause = pieces, 0.02
+    begin = time.monotonic()
+    with pytest.raises(RenderbusError):
+        sender.send(account, call, retry_policy=RequestRetryPolicy(max_elapsed=0.5))
+    assert time.monotonic() - begin < 3
+
+
+def mutated(rng):
+    """Return a response with some bytes changed, removed, repeated or inserted."""
+    base = bytearray(
+        rng.choice(
+            [
+                response(),
+                response(b"Content-Encoding: gzip", body=gzip.compress(ENVELOPE)),
+                response(b"Location: http://127.0.0.1/", status=b"302 Found"),
+                response(b"Retry-After: 5", b"Set-Cookie: a=b; Path=/", status=b"503 Busy", body=b"<html>"),
+                CHUNKED_HEAD + b"%x\r\n%b\r\n0\r\n\r\n" % (len(ENVELOPE), ENVELOPE),
+            ]
+        )
+    )
+    for _ in range(rng.randrange(1, 6)):
+        place = rng.randrange(len(base) + 1)
+        match rng.randrange(4):
+            case 0:
+                base[place : place + 1] = rng.randbytes(1)
+            case 1:
+                del base[place : place + rng.randrange(1, 20)]
+            case 2:
+                base[place:place] = base[place : place + rng.randrange(1, 60)] * rng.randrange(1, 4)
+            case 3:
+                base[place:place] = rng.choice(
+                    [b"\r\n", b"\r\n\r\n", b"\x00", b":", b"9" * 400, b"\xff\xfe", b"\x1f\x8b"]
+                )
+    return bytes(base)
+
+
+def test_send_with_mutated_responses_raises_typed_errors_only(sender, server, account):
+    rng = random.Random(16)
+    policy = RequestRetryPolicy(max_attempts=1, max_elapsed=5)
+    for _ in range(100):
+        server.pieces = [mutated(rng)]
+        with contextlib.suppress(RenderbusError):
+            sender.send(account, rng.choice([PROFILE, SUBMIT]), retry_policy=policy)
