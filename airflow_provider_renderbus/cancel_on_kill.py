@@ -71,7 +71,7 @@ class CancelOnKillMixin(BaseOperator):
         log.info("execution_timeout reached: %s", message)
 
     def release_renders(self, context: Context) -> None:
-        """Give up the ownership of the renders, which a trigger or another task takes over.
+        """Own the renders no longer, because a trigger or another task owns them from now on.
 
         :raises AirflowException: the Airflow task was ended meanwhile, so the renders were stopped. This
             process would learn of it only at its next heartbeat, when it could stop nothing any more.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class RenderbusTaskLink(BaseOperatorLink):
     """Link to the render's page in the farm's web console, available while the Airflow task waits too."""
 
-    # It names no farm, because Airflow shows it before it knows the connection.
+    # It names no farm, because Airflow shows it before the connection is read.
     name = "Render task"
 
     @property
@@ -25,7 +25,7 @@ class RenderbusTaskLink(BaseOperatorLink):
         """Return the URL of the render's page.
 
         Each time the task leaves its worker, Airflow overwrites the XCom with the return value. If the
-        operator knows the URL, the return value must therefore be that URL.
+        operator has the URL, the return value must therefore be that URL.
 
         :param operator: the operator.
         :param ti_key: key of the operator's task instance.

@@ -44,7 +44,7 @@ def test_table_of_stop_types_equals_the_code():
             kind.name,
             info.meaning,
             "10, 15" if info.counts_as is None else str(info.counts_as.value),
-            "yes" if info.by_person else "no",
+            "yes" if info.is_manual else "no",
         )
         for kind, info in STOP_TYPE_INFO.items()
     ]

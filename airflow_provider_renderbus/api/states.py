@@ -113,33 +113,33 @@ class StopType(enum.IntEnum):
 class StopTypeInfo(NamedTuple):
     """A row of the table of stop types.
 
-    A task in STOP or USER_STOP counts as in the status ``counts_as``, if there is one. ``by_person`` says
-    whether a person decided the stop, so that nothing may undo it.
+    A task in STOP or USER_STOP counts as in the status ``counts_as``, if there is one. ``is_manual`` says
+    whether it is a manual stop, which nothing may undo.
     """
 
     meaning: str
     counts_as: TaskStatus | None
-    by_person: bool
+    is_manual: bool
 
 
 # Source: the public source of the vendor's desktop client.
 STOP_TYPE_INFO: dict[StopType, StopTypeInfo] = {
-    StopType.USER: StopTypeInfo("by the user", None, by_person=True),
-    StopType.ADMINISTRATOR: StopTypeInfo("by an administrator", None, by_person=True),
-    StopType.BILLING: StopTypeInfo("by billing", TaskStatus.ARREARAGE_STOP, by_person=False),
-    StopType.CLIENT: StopTypeInfo("in the vendor's client", None, by_person=True),
-    StopType.API: StopTypeInfo("through the API", None, by_person=False),
-    StopType.FULL_SPEED: StopTypeInfo("for full speed", TaskStatus.UPDATING, by_person=False),
-    StopType.PROJECT_DELETED: StopTypeInfo("because its project was deleted", None, by_person=True),
-    StopType.AFTER_SUBMIT: StopTypeInfo("after the submit", TaskStatus.UPDATING, by_person=False),
-    StopType.OVERTIME: StopTypeInfo("because of overtime", TaskStatus.TIME_OUT_STOP, by_person=False),
+    StopType.USER: StopTypeInfo("by the user", None, is_manual=True),
+    StopType.ADMINISTRATOR: StopTypeInfo("by an administrator", None, is_manual=True),
+    StopType.BILLING: StopTypeInfo("by billing", TaskStatus.ARREARAGE_STOP, is_manual=False),
+    StopType.CLIENT: StopTypeInfo("in the vendor's client", None, is_manual=True),
+    StopType.API: StopTypeInfo("through the API", None, is_manual=False),
+    StopType.FULL_SPEED: StopTypeInfo("for full speed", TaskStatus.UPDATING, is_manual=False),
+    StopType.PROJECT_DELETED: StopTypeInfo("because its project was deleted", None, is_manual=True),
+    StopType.AFTER_SUBMIT: StopTypeInfo("after the submit", TaskStatus.UPDATING, is_manual=False),
+    StopType.OVERTIME: StopTypeInfo("because of overtime", TaskStatus.TIME_OUT_STOP, is_manual=False),
 }
 
 
 def status_of_stop(status: TaskStatus, stop_type: int | None) -> TaskStatus:
     """Return what the status of a task counts as, given its stop type.
 
-    A stop for full speed or after the submit is nobody's: the task counts as changing its state.
+    The farm itself stops for full speed or after the submit: the task counts as changing its state.
     """
     info = STOP_TYPE_INFO.get(StopType(stop_type or 0))
     if info and info.counts_as is not None and status in {TaskStatus.STOP, TaskStatus.USER_STOP}:

@@ -71,7 +71,7 @@ def get_tasks(task_ids: Iterable[TaskId]) -> Flow[dict[int, TaskInfo]]:
     """Query any number of tasks, a hundred per request.
 
     :param task_ids: ids or aliases.
-    :return: the tasks that the farm knows, by id.
+    :return: the tasks that exist, by id.
     """
     unique = list(dict.fromkeys(validation.parse_task_ids("task_ids", task_ids)))
     size = validation.MAX_PAGE_SIZE

@@ -79,7 +79,7 @@ def main() -> int:
 def _restart(port: int) -> None:
     """Replace this process by a new farm at once, without closing anything, as a kill would."""
     command = [sys.executable, "-m", "airflow_provider_renderbus.farm", *sys.argv[1:]]
-    os.execv(sys.executable, [*command, "--port", str(port), "--quiet"])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [*command, "--port", str(port), "--quiet"])  # noqa: S606 - no shell is needed
 
 
 if __name__ == "__main__":

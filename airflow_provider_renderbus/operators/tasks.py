@@ -148,7 +148,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
     """Submit a render, which starts to cost money, and optionally wait for its end.
 
     A render that is already submitted, e.g. by an earlier try of this Airflow task, is never submitted again;
-    the task reattaches to it. To render anew, clear the task that creates the render too. A retry restarts a
+    the task reattaches to it. To render again, clear the task that creates the render too. A retry restarts a
     render that was stopped, unless it neither waits nor has `cancel_on_kill`.
 
     :param render_task_id: id or alias of the render (templated).

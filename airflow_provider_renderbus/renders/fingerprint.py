@@ -27,7 +27,7 @@ class JobFingerprint:
 
     :param job: of all fields.
     :param assets: of path, size and modification time of each asset; empty if the task uploads none.
-    :param fields: of each field, by its path, for messages. A marker has no room for them.
+    :param fields: of each field, by its path, for messages. A marker has no space for them.
     :param version: of the rules by which the hashes are made.
     """
 

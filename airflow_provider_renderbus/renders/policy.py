@@ -393,6 +393,6 @@ class RenderPolicy:
             # Before Airflow 3.3, clearing a task whose render counts as a success renders again.
             f"Not retrying: a retry would find the same failed frames. To continue this render, set "
             f'on_failed_frames to "recommit" (with a higher max_recommits if it is used up) or, on Airflow '
-            f'3.3, to "accept", and clear this task. To render anew, {self.rerender_hint}'
+            f'3.3, to "accept", and clear this task. To render again, {self.rerender_hint}'
         )
         return replace(result, outcome=Outcome.FAILED_PERMANENTLY, message=f"{result.message}. {hint}")

@@ -138,8 +138,7 @@ def evaluate_task(
 ) -> WaitResult | None:
     """Return the result of a wait after a poll of its task, or None while it is pending.
 
-    :param ignore_stops: whether a stop that no person decided is taken for a stale one, meant for an earlier
-        try.
+    :param ignore_stops: whether a stop that is not manual counts as a stale one, meant for an earlier try.
     :param max_cost: upper limit of the cost, in the account's currency.
     """
     outcome = classify(task.status, target_states, failed_states)
@@ -149,7 +148,7 @@ def evaluate_task(
         message = f"{describe(task)} exceeds max_cost {max_cost}"
         return WaitResult(Outcome.OVER_BUDGET, message, summary(task))
     is_stop = outcome is Outcome.FAILED_PERMANENTLY and task.status in _STOPPED_BY_USER
-    if ignore_stops and is_stop and not any(STOP_TYPE_INFO[kind].by_person for kind in task.stop_types):
+    if ignore_stops and is_stop and not any(STOP_TYPE_INFO[kind].is_manual for kind in task.stop_types):
         outcome = Outcome.STALE_STOP
     return WaitResult(outcome, describe(task), summary(task))
 

@@ -53,7 +53,7 @@ class StopRequest:
         self._idle_polls: Counter[int] = Counter()
 
     def pages(self) -> list[list[int]]:
-        """Return the pending renders in pages that are stopped together, without those refused for good."""
+        """Return the pending renders in pages to stop together, without those permanently refused."""
         pages = ([task_id for task_id in page if task_id in self.pending] for page in self._pages)
         self._pages = [page for page in pages if page and self._refusals[page[0]] < _MAX_REFUSALS]
         return self._pages

@@ -98,7 +98,7 @@ def check_funds(client: RenderClient, min_funds: Decimal) -> None:
 def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
     """Submit a task that is not submitted.
 
-    After any answer that is no refusal for good, the farm is queried. The submit is sent again only if it may
+    After any answer except a permanent refusal, the farm is queried. The submit is sent again only if it may
     succeed then, and after the farm has shown the task as not submitted three times over 30 s.
 
     :param may_be_submitted: whether an earlier try may have sent a submit.

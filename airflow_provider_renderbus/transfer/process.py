@@ -55,8 +55,8 @@ class TransferRunner:
 
     :param command: the command.
     :param logs: folder for the log files of the vendor's command.
-    :param stall_timeout: seconds without progress after which the command is killed: it never gives up on a
-        host that does not respond.
+    :param stall_timeout: seconds without progress after which the command is killed: it has no
+        timeout for a host that does not respond.
     :param clock: monotonic clock, in seconds.
     :param popen: starts a process.
     """

@@ -108,7 +108,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         active = await is_active(self.task_instance)
         if active or (active is None and not if_unknown):
             ids = ", ".join(map(str, self.render_task_ids))
-            log.info("Render %s: not stopped, another try or triggerer may wait for it", ids)
+            log.info("Render %s: not stopped, a retry or another triggerer may wait for it", ids)
             return
         log.warning("The Airflow task was killed: %s", await self._stop())
 

@@ -1,4 +1,4 @@
-"""A farm that knows one call: it lists the frames of a task, and takes 20 ms for each response.
+"""A farm that serves one call: it lists the frames of a task, and takes 20 ms for each response.
 
 It is a program of its own, so that it does not share the interpreter of the measured client. It prints its
 address and serves until it is terminated.

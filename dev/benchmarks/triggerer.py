@@ -32,7 +32,7 @@ _COUNT, _RESUMED, _INTERVAL, _ROUNDS = 1000, 200, 10.0, 6
 _STOP = 10
 _TRIGGERS = {
     "one poller for all": "airflow_provider_renderbus.triggers.tasks.RenderbusTaskTrigger",
-    "one request a trigger": "dev.benchmarks.triggers.PerTaskTrigger",
+    "one request per trigger": "dev.benchmarks.triggers.PerTaskTrigger",
 }
 _DAG_ID = "night"
 _DAG = """

@@ -40,15 +40,15 @@ from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
 from dev.harness.processes import Program, Programs
 
 GOALS: dict[str, tuple[str, float, str]] = {
-    "requests_beyond_ceiling": ("requests an interval beyond ceil(N / 100)", 0.0, "at most"),
-    "plain_times_cpu": ("times the CPU: one request a trigger / ours, plain tasks", 30.0, "at least"),
-    "layered_times_cpu": ("times the CPU: one request a trigger / ours, two leaves", 10.0, "at least"),
+    "requests_beyond_ceiling": ("requests per interval beyond ceil(N / 100)", 0.0, "at most"),
+    "plain_times_cpu": ("ratio of CPU: one request per trigger / ours, plain tasks", 30.0, "at least"),
+    "layered_times_cpu": ("ratio of CPU: one request per trigger / ours, two leaves", 10.0, "at least"),
     "lag_ms": ("ms that the loop was blocked at most, beyond the collector", 20.0, "at most"),
-    "bytes_per_task": ("bytes a waiting task, beyond a trigger that does nothing", 4096.0, "at most"),
+    "bytes_per_task": ("bytes per waiting task, beyond a trigger that does nothing", 4096.0, "at most"),
     "event_p99_s": ("s from change to event beyond the interval, 99th percentile", 1.0, "at most"),
     "join_p99_s": ("s from joining to the first answer, 99th percentile", 1.0, "at most"),
     "outage_failures": (
-        "triggers that an outage lost or ended, or an interval left unserved",
+        "triggers that an outage ended, or that an interval did not poll",
         0.0,
         "at most",
     ),
@@ -98,7 +98,7 @@ def _cpu(kind: str, ids: list[int], interval: float, requests: RequestCounter) -
     count, cpu = asyncio.run(measure_interval(run_settled_triggers(ids, interval)))
     base_count, base_cpu = asyncio.run(measure_interval(run_triggers(PerTaskTrigger, ids, interval)))
     figure = Figure(
-        f"times the CPU: one request a trigger / ours, {len(ids):,} {kind}, every {interval:g} s",
+        f"ratio of CPU: one request per trigger / ours, {len(ids):,} {kind}, every {interval:g} s",
         # If the machine cannot keep up, fewer requests were sent than there are tasks.
         base_cpu * len(ids) / base_count / cpu,
         detail=f"{cpu:.3f} s for {count} requests; {base_cpu:.2f} s for {base_count}",
@@ -166,7 +166,7 @@ async def _outage(
     seconds: float,
     requests: RequestCounter,
 ) -> dict[str, float]:
-    """Kill the farm for some seconds; an interval after its return each task must have been asked for."""
+    """Kill the farm for some seconds; an interval after its return each task must have been polled."""
 
     chosen = random.Random(2).sample(ids, max(10, len(ids) // 50))
     async with run_settled_triggers(ids, interval) as events, watch_event_loop() as lag:

@@ -43,7 +43,7 @@ class AirflowApi:
         return self._request("GET", f"{self.path}{path}", params=query)
 
     def get_all(self, path: str, field: str, **query: str | int) -> list[dict[str, Any]]:
-        """Read all pages of a list, which stands in a field of the responses."""
+        """Read all pages of a list, which is a field of the responses."""
         items: list[dict[str, Any]] = []
         while True:
             page = self.get(path, limit=100, offset=len(items), **query)

@@ -21,10 +21,10 @@ _SIGNATURE = re.compile(rb"signature\W{1,8}[A-Za-z0-9+/]{43}=", re.IGNORECASE)
 
 
 def _encodings(secret: str) -> frozenset[bytes]:
-    """Return a secret as it may stand in a file: itself, and in URL, hexadecimal and base64 encoding.
+    """Return the forms of a secret in a file: itself, and in URL, hexadecimal and base64 encoding.
 
     Base64 writes three bytes as four characters, so a secret inside a longer text looks one of three ways.
-    The characters at its ends, which depend on its neighbours, are left out.
+    The characters at its ends, which depend on its neighbours, are omitted.
     """
     raw = secret.encode()
     texts = {secret, quote(secret, safe=""), quote_plus(secret), raw.hex(), raw.hex().upper()}

@@ -153,7 +153,7 @@ class _KillExperiment:
 
     def _are_waiting(self, run: KillRun, slots: Iterable[Slot]) -> bool:
         if _is_2(self._line):
-            # Airflow 2 has no API between workers and server that a proxy could stand in.
+            # Airflow 2 has no API between workers and server for a proxy to forward.
             instances = run.instances()
             for slot, instance in instances.items():
                 self._update_trace(run, slot, instance)

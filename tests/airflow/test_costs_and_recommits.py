@@ -220,7 +220,7 @@ class TestRecommit:
         with pytest.raises(
             AirflowFailException,
             match=r"FINISHED_HAS_FAILED.*set on_failed_frames to "
-            r".*To render anew, clear the task that creates",
+            r".*To render again, clear the task that creates",
         ):
             rendered()
 

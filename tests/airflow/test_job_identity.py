@@ -226,7 +226,9 @@ class TestAssets:
         assert airflow_task.try_once(**job)["render_task_id"] == task_id
         assert submitted_ids() == [task_id]
 
-    def test_clear_scene_mended_is_uploaded_and_rendered(self, airflow_task, scene, job, farm, submitted_ids):
+    def test_clear_corrected_scene_is_uploaded_and_rendered(
+        self, airflow_task, scene, job, farm, submitted_ids
+    ):
         task_id = start_render(airflow_task, **job)
         scene.write_text("version 2, longer")
         airflow_task.clear()

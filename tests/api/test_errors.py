@@ -17,7 +17,7 @@ from airflow_provider_renderbus.farm.server.envelope import CLIENT_CODES
 
 # How the farm's desktop client treats the codes that no document explains.
 CLASSES = {
-    "refused for good": (
+    "permanently refused": (
         *(504, 508, 510, 511, 520, 530, 595, 609, 627, 628, 718, 728, 740, 741, 750, 753, 756, 760, 773),
         *range(816, 825),
         *range(921, 934),
@@ -37,7 +37,7 @@ ERRORS = {"lack of money": InsufficientFunds, "under way": SubmitUnderWay, "noth
 )
 def test_code_of_the_desktop_client_has_its_class(kind, code):
     error = api_error("submit_task", code, "")
-    assert is_permanent(error) is (kind in {"refused for good", "lack of money"})
+    assert is_permanent(error) is (kind in {"permanently refused", "lack of money"})
     assert error.retryable is (kind == "transient")
     assert may_send_again(error) is (kind == "transient")
     assert isinstance(error, ERRORS.get(kind, ApiError))

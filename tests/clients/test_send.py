@@ -44,7 +44,7 @@ def test_send_signs_the_request_as_it_arrives(sender, server, account):
     assert request.headers["platform"] == "2"
 
 
-def test_send_signs_every_attempt_anew(sender, server, account):
+def test_send_signs_every_attempt_again(sender, server, account):
     server.script = [envelope(500), envelope(1000), PROFILE_RESPONSE]
     sender.send(account, PROFILE, clock=lambda: 1.6e9)
     assert len({request.headers["nonce"] for request in server.requests}) == 3

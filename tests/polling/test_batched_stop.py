@@ -13,7 +13,7 @@ from airflow_provider_renderbus.renders.stop import STOP_TIMEOUT
 from dev.harness.virtual_time_loop import run
 
 
-def test_run_stop_task_keeps_running_gives_up_after_stop_timeout():
+def test_run_stop_task_keeps_running_ends_after_stop_timeout():
     class Client:
         """Answers each time; the task continues."""
 

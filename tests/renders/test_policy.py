@@ -150,12 +150,12 @@ def codes_with_stop_types():
 
 def ends_in_a_state():
     """Yield every state of a render, under every policy and every state of the wait."""
-    flags = ("ignores_stops", "reattached", "past_test_frames", "knows_hidden_funds", "is_dear")
+    flags = ("ignores_stops", "reattached", "past_test_frames", "known_hidden_funds", "is_dear")
     for (policy, settings), (code, stop_type) in itertools.product(policies(), codes_with_stop_types()):
         status = TaskInfo(35, code, stop_type=stop_type).status
         for values in itertools.product((False, True), repeat=len(flags)):
             flag = dict(zip(flags, values, strict=True))
-            if flag["knows_hidden_funds"] and policy.on_insufficient_funds != "wait":
+            if flag["known_hidden_funds"] and policy.on_insufficient_funds != "wait":
                 continue
             if flag["past_test_frames"] and policy.on_test_frames_done != "full_speed":
                 continue
@@ -163,7 +163,7 @@ def ends_in_a_state():
                 WAIT,
                 recommit_may_be_pending=flag["reattached"],
                 past_test_frames=flag["past_test_frames"],
-                tolerates_insufficient_funds=flag["knows_hidden_funds"],
+                tolerates_insufficient_funds=flag["known_hidden_funds"],
             )
             cost = Decimal("5.01" if flag["is_dear"] else 5)
             result = evaluate_task(
@@ -179,13 +179,13 @@ def ends_in_a_state():
                     ("ignores_stops", "in the first minute after a retry has reattached"),
                     ("reattached", "a retry has reattached"),
                     ("past_test_frames", "full speed was requested before"),
-                    ("knows_hidden_funds", "the funds are known to be hidden"),
+                    ("known_hidden_funds", "the funds are known to be hidden"),
                     ("is_dear", "cost above `max_cost`"),
                 )
                 if flag[name]
             }
             if stop_type in {1, 2, 4, 7}:
-                conditions.add("a person stopped it")
+                conditions.add("the stop is manual")
             name = "any other code" if status is TaskStatus.UNKNOWN else str(status.value)
             yield Case(name, policy, result, wait, conditions)
 
@@ -366,7 +366,7 @@ def test_next_step_failed_frames_say_what_a_user_can_do():
         "Render 35. Not retrying: a retry would find the same failed frames."
     )
     assert "max_recommits" in step.result.message
-    assert step.result.message.endswith("To render anew, clear more")
+    assert step.result.message.endswith("To render again, clear more")
 
 
 def test_next_step_over_budget_names_the_limit_once():

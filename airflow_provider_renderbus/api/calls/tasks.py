@@ -159,7 +159,7 @@ def full_speed(task_ids: Iterable[TaskId]) -> Call[None]:
 
 
 def query_task_info(task_ids: Iterable[TaskId]) -> Call[dict[int, TaskInfo]]:
-    """Query tasks by id. The result holds the tasks that the farm knows, by id.
+    """Query tasks by id. The result holds the tasks that exist, by id.
 
     :param task_ids: ids or aliases, at most 100: the farm silently ignores the rest.
     """

@@ -74,12 +74,12 @@ class Server(ThreadingTCPServer):
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection: :meth:`close` closes it."""
+        """Register the connection, so that :meth:`close` closes it."""
         self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget the connection."""
+        """Unregister the connection."""
         super().shutdown_request(request)
         self._connections.discard(request)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NAME = "renderbus-farm-transmitter"
 TRANSFER_TYPES = ("upload_path", "upload_json", "upload_list", "download_path", "download_list")
 STORAGES = ("input", "output", "config")
-PROMPT = "The transfer is free of charge on this farm. Go on? (y/n) "
+PROMPT = "The transfer is free of charge on this farm. Continue? (y/n) "
 RETRY_SECONDS = 1.0
 
 

@@ -15,8 +15,8 @@ from dev.reliability.chaos.scenarios import PRICE, Scenario
 
 # A later try undoes a stop in its first minute, which begins after up to half a minute of confirmation.
 _SECONDS_IGNORING_STOPS = 150.0
-# Seconds in which a render can end by itself after it was given up.
-_SECONDS_TO_GIVE_UP = 60.0
+# Seconds in which a render can end by itself after its task has failed.
+_SECONDS_TO_END = 60.0
 
 
 class Invariants:
@@ -106,10 +106,10 @@ def _wrong_success(task: AirflowTask, render: Render | None) -> Iterator[str]:
     if result != correct:
         yield f"the result is {result}, the database holds {correct}"
     # Without a store, only the first try after a clear can know that there was one.
-    knows_clears = task.scenario.has_store or task.is_first_try_after_clear
+    sees_clears = task.scenario.has_store or task.is_first_try_after_clear
     returned_at = task.returned.get(render.id, math.inf)
     is_cleared = any(cleared_at > returned_at for cleared_at in task.clears)
-    if task.scenario.succeeds(render.status) and knows_clears and is_cleared:
+    if task.scenario.succeeds(render.status) and sees_clears and is_cleared:
         yield f"cleared after {render.id} was returned, and not rendered again"
 
 
@@ -118,19 +118,19 @@ def _has_cause(task: AirflowTask, render: Render | None) -> bool:  # noqa: PLR09
     scenario = task.scenario
     if render is None:
         return "min_funds" in scenario.options and "min_funds" in str(task.error)
-    is_given_up = _is_over_budget(scenario, render) or _is_late(task, render)
+    is_past_limit = _is_over_budget(scenario, render) or _is_late(task, render)
     match render.status:
         case TaskStatus.FAILED | TaskStatus.ABANDON:
             return True
         case TaskStatus.FINISHED_HAS_FAILED:
-            return is_given_up or _is_beyond_recommits(scenario, render)
+            return is_past_limit or _is_beyond_recommits(scenario, render)
         case TaskStatus.ARREARAGE_STOP:
-            return is_given_up or scenario.option("on_insufficient_funds") != "wait"
+            return is_past_limit or scenario.option("on_insufficient_funds") != "wait"
         case TaskStatus.STOP:
-            return is_given_up or bool(task.stops)
+            return is_past_limit or bool(task.stops)
         case TaskStatus.FINISHED:
-            return is_given_up and (render.completed_at or 0.0) > time.time() - _SECONDS_TO_GIVE_UP
-    return is_given_up
+            return is_past_limit and (render.completed_at or 0.0) > time.time() - _SECONDS_TO_END
+    return is_past_limit
 
 
 def _is_over_budget(scenario: Scenario, render: Render) -> bool:

@@ -69,7 +69,7 @@ class Worker:
 
     @property
     def stores_id(self) -> bool:
-        """Whether a later try knows of an id that is not submitted yet; a marker comes with the submit."""
+        """Whether a later try has the id of an unsubmitted render; a marker comes with the submit."""
         return self.task.scenario.has_store
 
     @property

@@ -1,4 +1,4 @@
-"""Figures are held against their goals; the measuring itself is no test."""
+"""Figures are compared with their goals; the measurement itself is no test."""
 
 import pytest
 
