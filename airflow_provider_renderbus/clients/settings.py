@@ -135,7 +135,7 @@ def normalize_domain(domain: Any, protocol: str) -> str | None:
     """Return a domain as HTTP sends it in the ``Host`` header, or None if it is invalid.
 
     :param domain: domain, with a port or without.
-    :param protocol: "https" or "http"; its own port is left out.
+    :param protocol: "https" or "http"; its own port is omitted.
     """
     match = _DOMAIN.fullmatch(domain) if isinstance(domain, str) else None
     if match is None or (match[2] is not None and not 0 < int(match[2]) <= _MAX_PORT):
