@@ -92,7 +92,7 @@ def approve_test_frames() -> None:
         task_json=build_task_json(
             software="Blender",
             version="4.2",
-            scene=f"/mnt/projects/{SHOT}.blend",
+            scene=f"D:/projects/{SHOT}.blend",
             frames="1-24",
             width=960,
             height=540,

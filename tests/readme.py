@@ -22,7 +22,7 @@ def hook_in_a_task():
 
 hook_in_a_task()
 """
-SCENE = "projects/sh010.blend"
+SCENE = "projects/sh010.hip"
 
 
 def as_dag_file(mnt: Path) -> str:

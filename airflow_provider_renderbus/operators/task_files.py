@@ -129,7 +129,7 @@ class TaskFiles:
 
         tips = self.files.get(_TIPS)
         if tips:
-            details = hook.send(calls.query_error_detail(codes=tips))
+            details = hook.send(calls.query_error_detail(codes=list(tips)))
             for warning in check_findings(tips, details):
                 log.warning(warning)
 

@@ -1,77 +1,184 @@
-"""Arguments of the builder as task.json writes them: every value is a string.
+"""What a field of task.json is, and the fields that all software has in common.
 
-Each function returns None for an argument that is omitted, and raises a `ValueError` that names the argument
-if its value is invalid.
+The tables here and in `software` are the one source of the builder, the schema, docs/software.md and the
+error messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
-from airflow_provider_renderbus.api import validation
-from airflow_provider_renderbus.task_json.frame_ranges import TEST_FRAMES_PATTERN, frame_numbers
+from airflow_provider_renderbus.api.call import drop_none
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+Schema = dict[str, Any]
 
-
-def str_or_path(name: str, value: str | PurePath | None) -> str | None:
-    """Return a string or a path as a string that is not empty."""
-    given = str(value) if isinstance(value, PurePath) else value
-    return None if given is None else validation.non_empty_str(name, given)
-
-
-def str_list(name: str, values: Iterable[str] | None) -> list[str] | None:
-    """Return a list of strings that is not empty."""
-    if values is None:
-        return None
-    given = validation.non_empty_strs(name, values)
-    if not given:
-        raise ValueError(f"{name}: must have at least one item, got {given!r}")
-    return given
+# Kinds of fields, as JSON Schema. Every value is a string, numbers and switches too.
+TEXT: Schema = {"type": "string"}
+DIGITS: Schema = {"type": "string", "format": "whole-number"}
+SWITCH: Schema = {"type": "string", "x-known-values": ["0", "1"]}
+FRAMES: Schema = {"type": "string", "format": "frames"}
+TEXTS: Schema = {"type": "array", "items": TEXT}
+LIST: Schema = {"type": "array"}
+OBJECT: Schema = {"type": "object"}
+ANYTHING: Schema = {}
 
 
-def int_text(name: str, value: int | None, minimum: int = 1) -> str | None:
-    """Return an integer of at least `minimum`."""
-    if value is not None and (type(value) is not int or value < minimum):
-        raise ValueError(f"{name}: must be an integer of at least {minimum}, got {value!r}")
-    return None if value is None else str(value)
+def one_of(*values: str) -> Schema:
+    """Return the kind of a field with a few values; others are warnings."""
+    return {"type": "string", "x-known-values": list(values)}
 
 
-def choice_text(name: str, value: Any, choices: Mapping[Any, str]) -> str | None:
-    """Return the text of one of a few values."""
-    if value is None:
-        return None
-    if type(value) not in {bool, str} or value not in choices:
-        raise ValueError(f"{name}: must be one of {', '.join(map(repr, choices))}, got {value!r}")
-    return choices[value]
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """A field of task.json.
+
+    :param name: its name; a dot separates it from the object that it is in: "common.frames".
+    :param schema: its kind.
+    :param argument: the argument of `build_task_json` that sets it, "" if there is none.
+    :param default: what the builder writes if the argument is omitted; None: no field.
+    :param is_read: whether the farm's render script reads it, so that it must not be missing.
+    :param is_derived: whether its value follows from the argument in another way than being its value.
+    """
+
+    name: str
+    schema: Schema
+    argument: str = ""
+    default: Any = None
+    is_read: bool = False
+    is_derived: bool = False
 
 
-def plugin_versions(name: str, value: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Return versions by name of the plug-in."""
-    if value is None:
-        return None
-    if not isinstance(value, Mapping) or not all(
-        isinstance(part, str) for item in value.items() for part in item
-    ):
-        raise ValueError(
-            f"{name}: must be a mapping of names to versions like {{'mtoa': '5.3'}}, got {value!r}"
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Layers, nodes, images or jobs, which are rendered one by one; or the scene as a whole.
+
+    :param argument: the argument of `build_task_json` that names those to render, "" for a scene as a whole.
+    :param place: the field of the scene with all of them, "" for the scene itself.
+    :param name_field: the field with the name of one; "" if they are in an object by name.
+    :param switch: the field that says whether one is rendered.
+    :param fields: the fields of one, without name and switch.
+    :param inner: the things inside one of these, e.g. the layers of an image.
+    :param needs_outer: whether one is only rendered if that which it is inside of is switched on too.
+    :param is_selected_alone: whether the other groups stay as they are if some of this group are named.
+    :param changes_all: whether all get frames and size if none is named, not only those that render.
+    """
+
+    argument: str = ""
+    place: str = ""
+    name_field: str = ""
+    switch: str = ""
+    fields: tuple[Field, ...] = ()
+    inner: Group | None = None
+    needs_outer: bool = False
+    is_selected_alone: bool = False
+    changes_all: bool = False
+
+    def all_fields(self) -> tuple[Field, ...]:
+        """Return the fields of one, with name and switch."""
+        name = (Field(self.name_field, TEXT, self.argument, is_read=True),) if self.name_field else ()
+        switch = (Field(self.switch, SWITCH, default="1", is_read=True),) if self.switch else ()
+        return (*name, *switch, *self.fields)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Software:
+    """A software that the farm renders with.
+
+    :param cg_id: its id.
+    :param name: its name.
+    :param cg_name: its name in ``software_config``, as the farm writes it.
+    :param aliases: other names that people and the vendor write.
+    :param extensions: the extensions of its scene files.
+    :param has_linux: whether the farm has Linux machines for it; None: not documented.
+    :param analysis: how the vendor's documents say that a scene is analyzed.
+    :param groups: what is rendered of a scene.
+    :param scene_fields: other fields of a scene.
+    :param own_arguments: arguments of `build_task_json` for this software that the scene has no field for.
+    :param required: arguments that the builder requires beside version and scene if there is no base. A tuple
+        in it: one of these arguments.
+    :param forbidden: arguments of all software that this one has no use for, with the reason.
+    :param task_info: fields of ``task_info`` that differ from the others' defaults.
+    :param top_level: fields of the file itself.
+    :param formats: image formats as the software names them, by other names that people write.
+    """
+
+    cg_id: int
+    name: str
+    cg_name: str = ""
+    aliases: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    has_linux: bool | None = None
+    analysis: str = ""
+    groups: tuple[Group, ...] = ()
+    scene_fields: tuple[Field, ...] = ()
+    own_arguments: tuple[str, ...] = ()
+    required: tuple[str | tuple[str, ...], ...] = ()
+    forbidden: dict[str, str] = field(default_factory=dict)
+    task_info: dict[str, str] = field(default_factory=dict)
+    top_level: dict[str, str] = field(default_factory=dict)
+    formats: dict[str, str] = field(default_factory=dict)
+
+    def all_groups(self) -> tuple[Group, ...]:
+        """Return the groups, each before the one inside it."""
+        return tuple(each for group in self.groups for each in (group, group.inner) if each is not None)
+
+    def scene_arguments(self) -> tuple[str, ...]:
+        """Return the arguments of `build_task_json` about what is rendered."""
+        groups = self.all_groups()
+        names = [entry.argument for group in groups for entry in group.all_fields()]
+        return tuple(
+            dict.fromkeys(filter(None, (*(group.argument for group in groups), *names, *self.own_arguments)))
         )
-    return dict(value)
 
 
-def pre_frames(name: str, value: str | None, job_frames: str | None) -> str | None:
-    """Return test frames, which must be among the frames of the job if these are known."""
-    if value is None:
-        return None
-    match = TEST_FRAMES_PATTERN.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        expected = "three digits 0 or 1, then optionally a colon and frames, like '101' or '000:1,3-4[1]'"
-        raise ValueError(f"{name}: must be {expected}, got {value!r}")
-    if match[1]:
-        numbers = frame_numbers(name, match[1])
-        if job_frames and (unknown := set(numbers) - set(frame_numbers("frames", job_frames))):
-            raise ValueError(f"{name}: must be among the frames {job_frames}, got frame {min(unknown)}")
-    return value
+# Source: the vendor's documentation of task_info, and the defaults of its released client.
+TASK_INFO: tuple[Field, ...] = (
+    Field("input_cg_file", TEXT, "scene", is_read=True),
+    Field("input_project_path", TEXT, "project_path", ""),
+    Field("project_name", {"type": ["string", "null"]}, "project_name", ""),
+    Field("frames_per_task", DIGITS, "frames_per_task", "1"),
+    Field("pre_frames", {"type": "string", "format": "test-frames"}, "test_frames", "000"),
+    Field("stop_after_test", one_of("1", "2"), "pause_after_test_frames", "2"),
+    Field("job_stop_time", DIGITS, "frame_timeout", "259200"),
+    Field("task_stop_time", DIGITS, "task_timeout", "0"),
+    Field("time_out", DIGITS, "warn_after", "43200"),
+    Field("tiles", DIGITS, "tiles", "1"),
+    Field("tiles_type", one_of("block", "strip"), "tiles_type", "block"),
+    Field("is_layer_rendering", SWITCH, default="1"),
+    Field("enable_layered", SWITCH, "layers", "0", is_derived=True),
+    Field("render_layer_type", SWITCH, "render_setup", "0"),
+    Field("is_distribute_render", SWITCH, "distributed_nodes", "0", is_derived=True),
+    Field("distribute_render_node", DIGITS, "distributed_nodes", "3", is_derived=True),
+    Field("is_picture", SWITCH, default="0"),
+    Field("os_name", SWITCH, "os_name", "1"),
+    Field("ram", one_of("64", "128"), "ram_gb", "64"),
+    Field("channel", one_of("1", "2", "3", "4", "8"), default="4"),
+    Field("graphics_cards_num", DIGITS, "gpu_num", "2"),
+    Field("project_id", TEXT),
+    Field("hardwareConfigIds", {"type": "array", "items": {"type": ["string", "integer"]}}),
+    Field("hardwareConfigId", TEXT),
+    Field("pack_node_id", TEXT),
+    Field("clone_original_id", TEXT),
+    Field("concurrent_tasks", TEXT),
+    Field("edit_name", TEXT),
+    Field("geo_node_dependency", SWITCH, "geo_nodes_in_order", is_derived=True),
+    Field("multi_node", TEXT),
+    Field("test_frames", TEXT),
+    Field("version", TEXT),
+)
+"""The fields of ``task_info``, but cg_id and those that are completed before the upload."""
+
+COMPLETED = ("task_id", "user_id", "platform")
+"""Fields of ``task_info`` that are set before the upload, so that their type does not matter."""
+
+SOFTWARE_CONFIG: tuple[Field, ...] = (
+    Field("cg_name", TEXT, "software", is_read=True, is_derived=True),
+    Field("cg_version", TEXT, "version", is_read=True),
+    Field("plugins", {"type": ["object", "null"], "additionalProperties": TEXT}, "plugins", is_read=True),
+    Field("cg_inst_dir", TEXT, "version", is_derived=True),
+)
+"""The fields of ``software_config``."""
+
+DEFAULTS: dict[str, str] = drop_none(**{each.name: each.default for each in TASK_INFO})
+"""The values of ``task_info`` that the builder writes if nothing else is given."""

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLES = 3
 """Places named per finding of tips.json: an analysis can list thousands."""
+EXCERPT_CHARS = 60
+"""Characters of a wrong value that a message quotes."""
 MISSING = object()
 """Stands for a value that is missing. It has no JSON type."""
 
-_EXCERPT_CHARS = 60
 _JSON_TYPES = {
     type(None): "null",
     bool: "boolean",
@@ -52,7 +53,18 @@ def load_json(name: str, source: Mapping[str, Any] | str | PathLike[str]) -> dic
         content = _parse(name, _read_text(name, Path(source)))
     if not isinstance(content, dict):
         raise ValueError(f"{name}: must be a JSON object, got {json_type(content)}")
+    _check_encodable(name, content)
     return content
+
+
+def _check_encodable(name: str, content: dict[str, Any]) -> None:
+    """Refuse text that UTF-8 cannot encode: it can be neither signed nor sent."""
+    text = json.dumps(content, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        around = text[max(0, error.start - EXCERPT_CHARS // 2) : error.start + EXCERPT_CHARS // 2]
+        raise ValueError(f"{name}: must be without lone surrogates, got {around!r}") from None
 
 
 def _read_text(name: str, path: Path) -> str:
@@ -111,6 +123,8 @@ def complete_task_json(
     info = content.get("task_info", MISSING)
     if not isinstance(info, dict):
         raise ValueError(f"task_json: task_info must be an object, got {json_type(info)}")
+    if isinstance(content.get("software_config"), dict):
+        replace_nulls(content)
     # Every value in task_info is a string on the farm, ids and numbers too.
     info |= {"task_id": str(task_id), "user_id": str(user_id), "platform": str(platform)}
     info |= drop_none(
@@ -131,6 +145,16 @@ def _hardware_fields(hardware: Sequence[HardwareConfig]) -> dict[str, Any]:
         ram=ram and ram.upper().removesuffix("GB"),
         graphics_cards_num=gpu_num and gpu_num.partition("*")[0],
     )
+
+
+def replace_nulls(content: dict[str, Any]) -> None:
+    """Replace the null that the vendor's packages write for plugins and project if they are omitted.
+
+    :param content: a task.json with both objects; it is changed.
+    """
+    for section, field, value in (("software_config", "plugins", {}), ("task_info", "project_name", "")):
+        if content[section].get(field, MISSING) is None:
+            content[section][field] = value
 
 
 def check_findings(tips: Mapping[str, Any], details: Iterable[ErrorDetail]) -> tuple[str, ...]:
@@ -171,12 +195,6 @@ def _finding_line(code: str, examples: list[str], detail: ErrorDetail | None) ->
 def json_type(value: Any) -> str:
     """Return the JSON type of a value, e.g. "list"; "nothing" if the value is missing."""
     return "nothing" if value is MISSING else _JSON_TYPES.get(type(value), type(value).__name__)
-
-
-def excerpt(value: Any) -> str:
-    """Return the beginning of a value's repr."""
-    text = repr(value)
-    return text if len(text) <= _EXCERPT_CHARS else f"{text[:_EXCERPT_CHARS]}…"
 
 
 def collapse_whitespace(text: str) -> str:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-Frames: TypeAlias = int | str | tuple[int, int] | tuple[int, int, int]
-"""One frame, a string, or start, end and step."""
+from airflow_provider_renderbus.api.validation import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Frames: TypeAlias = int | str | list[int] | range
+"""One frame, a string, a list of frames, or a range as in Python, without its end."""
 
 MAX_FRAMES = 1_000_000
 """More frames than this are taken for a typing error. The farm's own limit is not documented."""
-FORMAT_HELP = "frames such as '1-24[1]', '1-10[2],15', 7, (1, 24) or (1, 24, 2)"
+MAX_RANGES = 10_000
+"""More ranges than this make a file that no page of the farm can show."""
+FORMAT_HELP = "frames such as '1-24', '1-10[2],15', 7, [1, 3, 5] or range(1, 25)"
 
-TEST_FRAMES_PATTERN = re.compile(r"[01]{3}(?::(.+))?")
+TEST_FRAMES_PATTERN = re.compile(r"([01]{3})(?::(.+))?")
 """Test frames: a digit each for the first, middle and last frame, then optionally frames."""
-_RANGE_PATTERN = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9})(?:\[([0-9]{1,9})\])?)?")
+# The step is written [2] on the farm, x2 in Nuke, :2 in Deadline.
+_RANGE_PATTERN = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9})(?:\[([0-9]{1,9})\]|[x:]([0-9]{1,9}))?)?")
+_MAX_NUMBER = 999_999_999
 _EXCERPT_CHARS = 60
 
 
@@ -43,8 +52,7 @@ def parse_ranges(name: str, text: str) -> tuple[FrameRange, ...]:
         1,000,000 frames.
     """
     ranges = tuple(_parse_range(name, part.strip()) for part in text.split(","))
-    if sum(len(each.numbers) for each in ranges) > MAX_FRAMES:
-        raise ValueError(f"{name}: must be at most {MAX_FRAMES} frames, got {text[:_EXCERPT_CHARS]!r}")
+    _check_count(name, sum(len(each.numbers) for each in ranges), text)
     return ranges
 
 
@@ -61,26 +69,117 @@ def frame_numbers(name: str, text: str) -> tuple[int, ...]:
 def format_frames(name: str, frames: Frames) -> str:
     """Return frames as task.json writes them, e.g. ``1-10[2],15-15[1]``.
 
+    A frame that is named twice is rendered once, at its first place: overlapping ranges are merged.
+
     :param name: name of the argument or field in error messages.
-    :param frames: one frame, a string, or start, end and step.
+    :param frames: one frame, a string, a list of frames, or a range.
     :raises ValueError: they are none of these, or see :func:`parse_ranges`.
     """
-    text: Any = frames
-    if type(text) is int:
-        text = f"{text}-{text}"
-    elif isinstance(text, list | tuple) and len(text) in {2, 3} and all(type(part) is int for part in text):
-        text = str(FrameRange(*text))
-    if not isinstance(text, str):
-        raise ValueError(f"{name}: must be {FORMAT_HELP}, got {frames!r}")
-    return ",".join(map(str, parse_ranges(name, text)))
+    given: Any = frames
+    if type(given) is int:
+        given = [given]
+    if isinstance(given, list | range):
+        given = _list_as_text(name, given)
+    if not isinstance(given, str) or is_template(given):
+        raise _invalid(name, frames)
+    return ",".join(map(str, _merged_ranges(name, given)))
+
+
+def format_test_frames(name: str, frames: str) -> str:
+    """Return the frames of a text as they follow the digits of test frames: single frames without a range."""
+    ranges = _merged_ranges(name, frames)
+    return ",".join(str(each.start) if each.start == each.end else str(each) for each in ranges)
+
+
+def is_template(value: Any) -> bool:
+    """Return whether a value is a Jinja template."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def template_help(value: Any) -> str:
+    """Return the end of a message about a template, "" if the value is none."""
+    if not is_template(value):
+        return ""
+    return (
+        "; a template is not rendered here, because build_task_json runs when the DAG is parsed: call it in "
+        "a @task, or put the template into overrides"
+    )
+
+
+def _list_as_text(name: str, frames: Sequence[int]) -> str:
+    try:
+        _check_count(name, len(frames), frames)
+    except OverflowError:  # a range that is longer than any list
+        _check_count(name, MAX_FRAMES + 1, frames)
+    if not frames or not all(type(number) is int and abs(number) <= _MAX_NUMBER for number in frames):
+        raise _invalid(name, frames)
+    return ",".join(map(str, _compress(tuple(dict.fromkeys(frames)))))
+
+
+def _merged_ranges(name: str, text: str) -> tuple[FrameRange, ...]:
+    """Return the ranges of a text in which no frame is named twice."""
+    ranges = parse_ranges(name, text)
+    numbers = frame_numbers(name, text)
+    if len(numbers) < sum(len(each.numbers) for each in ranges):
+        ranges = tuple(_compress(numbers))
+    if len(ranges) > MAX_RANGES:
+        raise ValueError(f"{name}: must be at most {MAX_RANGES} ranges, got {len(ranges)}")
+    return ranges
+
+
+def _compress(numbers: Sequence[int]) -> Iterator[FrameRange]:
+    """Yield ranges that have the same frames in the same order: [1, 3, 5, 9] is 1-5[2], 9-9[1]."""
+    start = 0
+    while start < len(numbers):
+        end = start + 1
+        if end < len(numbers) and numbers[end] > numbers[start]:
+            step = numbers[end] - numbers[start]
+            while end < len(numbers) and numbers[end] - numbers[end - 1] == step:
+                end += 1
+            # Two frames that are not neighbours are no range yet: 1,5,6,7 is not 1-5[4],6-7[1].
+            if step > 1 and end - start == 2:  # noqa: PLR2004 - two frames
+                end -= 1
+        else:
+            step = 1
+        yield FrameRange(numbers[start], numbers[end - 1], step if end - start > 1 else 1)
+        start = end
+
+
+def _check_count(name: str, count: int, given: Any) -> None:
+    if count > MAX_FRAMES:
+        raise ValueError(f"{name}: must be at most {MAX_FRAMES} frames, got {excerpt(given, _EXCERPT_CHARS)}")
 
 
 def _parse_range(name: str, text: str) -> FrameRange:
     match = _RANGE_PATTERN.fullmatch(text)
     if match is None:
-        raise ValueError(f"{name}: must be {FORMAT_HELP}, got {text[:_EXCERPT_CHARS]!r}")
+        raise _invalid(name, text)
     start = int(match[1])
-    frame_range = FrameRange(start, int(match[2] or start), int(match[3] or 1))
-    if frame_range.step < 1 or frame_range.end < frame_range.start:
-        raise ValueError(f"{name}: must not end before it starts or have a step below 1, got {text!r}")
+    frame_range = FrameRange(start, int(match[2] or start), int(match[3] or match[4] or 1))
+    if frame_range.end < start:
+        raise ValueError(
+            f"{name}: must not end before it starts, got {text!r}: end {frame_range.end} is before start "
+            f"{start}"
+        )
+    if frame_range.step < 1:
+        raise ValueError(f"{name}: must have a step of at least 1, got {text!r}")
     return frame_range
+
+
+def _invalid(name: str, value: Any) -> ValueError:
+    message = f"{name}: must be {FORMAT_HELP}, got {excerpt(value, _EXCERPT_CHARS)}"
+    if isinstance(value, tuple):
+        message += (
+            f"; a tuple becomes a list of frames through JSON: write {_range_example(value)} for a range, or "
+            "a list"
+        )
+    return ValueError(message + template_help(value))
+
+
+def _range_example(value: tuple[Any, ...]) -> str:
+    """Return a tuple of start, end and step as a string, or an example if it is none."""
+    is_range = len(value) in {2, 3} and all(type(part) is int for part in value)
+    if not is_range:
+        return "'1-24'"
+    start, end, step = (*value, 1)[:3]
+    return repr(f"{start}-{end}" if step == 1 else f"{start}-{end}[{step}]")

@@ -1,4 +1,4 @@
-"""Validates a render's JSON files against the JSON Schemas in the folder ``schemas``.
+"""Validates a render's JSON files: task.json by `task_schema`, the others by those in the folder ``schemas``.
 
 The vendor's documentation contradicts itself, so only what no reader of a file could accept is an error: a
 missing object, or a value of the wrong type. Unknown fields and values are warnings.
@@ -12,8 +12,10 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import TASK_FILE_NAMES, one_of
-from airflow_provider_renderbus.task_json.files import excerpt, json_type
+from airflow_provider_renderbus.api.validation import TASK_FILE_NAMES, excerpt, one_of
+from airflow_provider_renderbus.task_json.doubts import find_doubts
+from airflow_provider_renderbus.task_json.files import EXCERPT_CHARS, json_type
+from airflow_provider_renderbus.task_json.task_schema import task_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,8 +45,8 @@ def validate(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
     :param name: task.json, upload.json, asset.json or tips.json.
     :param content: the file as a dict, e.g. from
         :func:`airflow_provider_renderbus.task_json.files.load_json`.
-    :return: warnings: a line for each unknown field or value and for each missing field that the farm's
-        documentation recommends; at most 20 of them.
+    :return: warnings: a line for each unknown field or value, for each missing field that the farm's render
+        script reads, and for what does not fit together; at most 20 of them.
     :raises ValueError: an object is missing or a value has the wrong type. A line for each such place, at
         most 20, has its JSON path and says what it must be.
     """
@@ -63,11 +65,15 @@ def validate(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
     lines = _lines(name, warnings)
     if name == "upload.json":
         lines += _duplicate_targets(content["asset"])
+    if name == "task.json":
+        lines += find_doubts(content)
     return tuple(_truncate(name, lines))
 
 
 @lru_cache
 def _load_schema(name: str) -> dict[str, Any]:
+    if name == "task.json":
+        return task_schema()
     schema: dict[str, Any] = json.loads((files(__package__) / "schemas" / name).read_text("utf-8"))
     return schema
 
@@ -91,9 +97,10 @@ def _describe(error: ValidationError) -> str:
     match error.validator:
         case "type":
             types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+            types = [each for each in types if each != "null"]
             return f"must be {' or '.join(_TYPES[each] for each in types)}, got {json_type(error.instance)}"
         case "format":
-            return f"should be {_FORMATS[schema['format']]}, got {excerpt(error.instance)}"
+            return f"should be {_FORMATS[schema['format']]}, got {excerpt(error.instance, EXCERPT_CHARS)}"
         case "anyOf" | "minProperties":
             return f"must have {schema['description']}"
     return error.message
@@ -103,7 +110,7 @@ def _json_path(parts: Iterable[str | int]) -> str:
     path = "$"
     for part in parts:
         is_plain = isinstance(part, str) and _PLAIN_FIELD.fullmatch(part)
-        path += f".{part}" if is_plain else f"[{excerpt(part)}]"
+        path += f".{part}" if is_plain else f"[{excerpt(part, EXCERPT_CHARS)}]"
     return path
 
 
@@ -112,4 +119,5 @@ def _duplicate_targets(assets: Iterable[Mapping[str, str]]) -> Iterator[str]:
     for index, asset in enumerate(assets):
         if local_by_server.setdefault(asset["server"], asset["local"]) != asset["local"]:
             path = f"upload.json: $.asset[{index}].server"
-            yield f"{path}: should be unique, got {excerpt(asset['server'])} for another local file too"
+            server = excerpt(asset["server"], EXCERPT_CHARS)
+            yield f"{path}: should be unique, got {server} for another local file too"

@@ -4,7 +4,7 @@
 | --- | --- |
 | `format` | a string that has not the named format |
 | `x-known-values` | a string that is not in its list |
-| `x-known-properties` | a field that is not under `properties` |
+| `x-known-properties` | a field that is not under `properties`; if false, only one nearly like these |
 | `x-recommended` | a missing field of its list |
 
 Other validators ignore the three last and find the same errors. `x-types-only` says that whether an item of a
@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import create
 
-from airflow_provider_renderbus.task_json.files import MISSING, excerpt
+from airflow_provider_renderbus.api.validation import excerpt
+from airflow_provider_renderbus.task_json.files import EXCERPT_CHARS, MISSING
 from airflow_provider_renderbus.task_json.frame_ranges import TEST_FRAMES_PATTERN, parse_ranges
+from airflow_provider_renderbus.task_json.names import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -54,14 +56,15 @@ def _format_checker() -> FormatChecker:
 
 
 def _are_frames(value: object) -> bool:
-    return not isinstance(value, str) or bool(parse_ranges("frames", value))
+    """Return whether the farm reads it: the builder reads 1-9x2 and 1-9:2 too."""
+    return not isinstance(value, str) or bool(not set("x:") & set(value) and parse_ranges("frames", value))
 
 
 def _are_test_frames(value: object) -> bool:
     if not isinstance(value, str):
         return True
     match = TEST_FRAMES_PATTERN.fullmatch(value)
-    return match is not None and (match[1] is None or _are_frames(match[1]))
+    return match is not None and (match[2] is None or _are_frames(match[2]))
 
 
 def _is_whole_number(value: object) -> bool:
@@ -107,16 +110,21 @@ def _known_values(
     _: Draft202012Validator, values: list[str], instance: Any, __: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
     if isinstance(instance, str) and instance not in values:
-        yield _error(f"should be one of {', '.join(map(repr, values))}, got {excerpt(instance)}")
+        yield _error(
+            f"should be one of {', '.join(map(repr, values))}, got {excerpt(instance, EXCERPT_CHARS)}"
+        )
 
 
 def _known_properties(
-    validator: Draft202012Validator, _: bool, instance: Any, schema: Mapping[str, Any]
+    validator: Draft202012Validator, is_complete: bool, instance: Any, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
+    """Report unknown fields; if real files can have more fields, only those that are nearly a known one."""
     if validator.is_type(instance, "object"):
         for field in instance:
             if field not in schema["properties"]:
-                yield _error("unknown field", field)
+                near = did_you_mean(field, schema["properties"])
+                if near or is_complete:
+                    yield _error(f"unknown field{near}", field)
 
 
 def _recommended(

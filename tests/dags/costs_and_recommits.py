@@ -25,19 +25,25 @@ CASES = {
     "full_speed": {"on_test_frames_done": "full_speed"},
 }
 JOBS = {
-    "plain": {"software": "Blender", "version": "4.2"},
-    "layered": {"software": "Maya", "version": "2024", "renderer": "arnold", "layers": ["beauty", "shadow"]},
+    "plain": {"software": "Blender", "version": "4.2", "scene": "D:/{}.blend"},
+    "layered": {
+        "software": "Maya",
+        "version": "2024",
+        "scene": "/mnt/{}.ma",
+        "renderer": "arnold",
+        "plugins": {"mtoa": "5.3.4"},
+        "layers": ["beauty", "shadow"],
+    },
 }
 MODES = {"waiting": False, "deferrable": True}
 
 
 def task_json_of(case, job, name):
     return build_task_json(
-        scene=f"/mnt/{name}.scene",
-        frames=(1, FRAMES_OVER_BUDGET if case == "over_budget" else 8),
+        frames=range(1, 1 + (FRAMES_OVER_BUDGET if case == "over_budget" else 8)),
         width=64,
         height=36,
-        **JOBS[job],
+        **JOBS[job] | {"scene": JOBS[job]["scene"].format(name)},
         **({"test_frames": "101", "pause_after_test_frames": True} if case == "full_speed" else {}),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.task_json.software import SOFTWARE
+from airflow_provider_renderbus.task_json.names import software_id
 from tests.farm.raw_client import CREATE, LIST, LOG, STOP, job
 
 ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
@@ -194,7 +194,7 @@ def test_storage_passwords_and_raysync_keys_are_distinct_and_repeatable(client):
 def test_software_list_has_documented_ids(client):
     listed = client.call(*PATHS["query_software_list"])["renderInfoList"]
     names = {software["cgId"]: software["cgName"] for software in listed}
-    assert names == {cg_id: SOFTWARE[cg_id] for cg_id in names}
+    assert names == {software_id("name", name): name for name in names.values()}
 
 
 def test_software_detail_has_version_ids(client):

@@ -63,6 +63,81 @@ def test_parse_task_json_software_layouts_give_frames(scene_info, frames):
     assert parse_task_json({"task_info": {}, "scene_info": scene_info})[0].frames == frames
 
 
+@pytest.mark.parametrize(
+    ("scene", "jobs"),
+    [
+        (
+            {"rendernodes": {"Render": {"frames": "1"}, "Off": {"frames": "2", "renderable": "0"}}},
+            [("", (1,))],
+        ),
+        (
+            {
+                "image_node": [
+                    {
+                        "name": "image",
+                        "frames": "1",
+                        "renderable": "0",
+                        "layers": [
+                            {"name": "image.a", "frames": "2", "renderable": "1"},
+                            {"name": "image.b", "frames": "3", "renderable": "0"},
+                            {"name": "image.c", "frames": "4", "renderable": "1"},
+                        ],
+                    }
+                ]
+            },
+            [("image.a", (2,)), ("image.c", (4,))],
+        ),
+        (
+            {"image_node": [{"name": "i", "frames": "1", "layers": [{"name": "i.a", "frames": "2"}]}]},
+            [("i", (1,)), ("i.a", (2,))],
+        ),
+        (
+            {
+                "all_movie_pipline_queue": [
+                    {
+                        "name": "/Game/Queue",
+                        "renderable": "1",
+                        "render_job": [
+                            {"job_name": "One", "frames": "1", "is_enable": "1"},
+                            {"job_name": "Two", "frames": "2", "is_enable": "1"},
+                            {"job_name": "Off", "frames": "3", "is_enable": "0"},
+                        ],
+                    },
+                    {"name": "off", "renderable": "0", "render_job": [{"job_name": "x", "frames": "4"}]},
+                ],
+                "all_game_map": ["/Game/Map"],
+            },
+            [("One", (1,)), ("Two", (2,))],
+        ),
+    ],
+    ids=["Katana", "Clarisse", "Clarisse image", "Unreal"],
+)
+def test_parse_task_json_what_is_switched_on_is_rendered(scene, jobs):
+    parsed = parse_task_json({"task_info": {}, "scene_info_render": scene})
+    assert [(each.layer, each.frames) for each in parsed] == jobs
+
+
+@pytest.mark.parametrize(("option", "on_one_machine"), [("0", True), ("-1", False)])
+def test_parse_task_json_nuke_video_is_rendered_by_one_machine(option, on_one_machine):
+    node = {"node": "Write1", "frames": "1-4[1]", "renderable": "1", "option": option}
+    (parsed,) = parse_task_json({"task_info": {}, "scene_info": {"write_nodes": [node]}})
+    assert parsed.is_simulation is on_one_machine
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"output_file_type": ".tga"}, {"file_type": "tga"}, {"format_type": ["TGA", "EXR"]}, {"format": "tga"}],
+    ids=lambda field: next(iter(field)),
+)
+def test_parse_task_json_format_of_each_software_decides_the_extension(field):
+    (parsed,) = parse_task_json({"task_info": {}, "scene_info": {"common": {"frames": "1", **field}}})
+    assert parsed.extension == "tga"
+
+
+def test_parse_task_json_null_project_is_none():
+    assert parse_task_json({"task_info": {"project_name": None}})[0].project == ""
+
+
 def test_parse_task_json_empty_scene_info_render_uses_scene_info():
     scene_info = {"common": {"frames": "2", "width": "64", "height": "36"}}
     parsed = parse_task_json({"task_info": {}, "scene_info_render": {}, "scene_info": scene_info})[0]

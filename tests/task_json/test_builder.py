@@ -7,28 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_renderbus.task_json import build_task_json, builder, scenes
+from airflow_provider_renderbus.task_json import build_task_json
+from airflow_provider_renderbus.task_json.arguments import CONVERTERS
+from airflow_provider_renderbus.task_json.fields import DEFAULTS
 from airflow_provider_renderbus.task_json.schema import validate
-from airflow_provider_renderbus.task_json.software import SOFTWARE, software_id
+from airflow_provider_renderbus.task_json.software import BUILDABLE, SOFTWARE
+from tests.task_json.builds import BUILDS
 from tests.task_json.shapes import SCENES, make_task_json
 
-BLENDER = {"software": "Blender", "version": "4.2", "scene": "/mnt/sh010.blend", "frames": "1-24[1]"}
-MAYA = {
-    "software": "Maya",
-    "version": "2024",
-    "scene": "/mnt/sh010.ma",
-    "frames": (1, 10, 2),
-    "width": 1920,
-    "height": 1080,
-    "renderer": "arnold",
-}
-HOUDINI = {
-    "software": "Houdini",
-    "version": "20.5",
-    "scene": "/mnt/sh.hip",
-    "frames": 7,
-    "rop_nodes": ["/out/mantra1"],
-}
+BLENDER, MAYA, HOUDINI = ({"software": name, **BUILDS[name]} for name in ("Blender", "Maya", "Houdini"))
 ANALYZED_MAYA = {
     **make_task_json("2000 Maya"),
     "task_info": {"cg_id": "2000", "input_cg_file": "a.ma", "ram": "128", "hardwareConfigId": "5"},
@@ -53,7 +40,7 @@ def test_build_blender_returns_scene_and_defaults():
     )
     assert content == {
         "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {"botaniq": "6.8"}},
-        "task_info": {**builder.DEFAULTS, "cg_id": "2007", "input_cg_file": "/mnt/sh010.blend"},
+        "task_info": {**DEFAULTS, "cg_id": "2007", "input_cg_file": "D:/shots/sh010.blend"},
         "scene_info_render": {
             "common": {
                 "frames": "1-24[1]",
@@ -78,14 +65,14 @@ def test_build_maya_with_layers_returns_an_object_per_layer():
         "renderable": "1",
         "env": {},
         "is_default_camera": "0",
-        "option": "",
+        "option": {},
         "common": {
             "frames": "1-10[2]",
             "start": "1",
             "end": "10",
             "by_frame": "2",
-            "width": "1920",
-            "height": "1080",
+            "width": "64",
+            "height": "36",
             "renderer": "arnold",
             "image_format": "exr",
             "image_file_prefix": "sh010",
@@ -123,14 +110,14 @@ def test_build_all_arguments_returns_strings():
         task_timeout=0,
         warn_after=1800,
         tiles_type="strip",
-        os_name="linux",
+        os_name="windows",
         ram_gb=128,
         gpu_num=1,
     )["task_info"]
     assert info == {
-        **builder.DEFAULTS,
+        **DEFAULTS,
         "cg_id": "2007",
-        "input_cg_file": "/mnt/sh010.blend",
+        "input_cg_file": "D:/shots/sh010.blend",
         "project_name": "night",
         "input_project_path": "/mnt/project",
         "frames_per_task": "4",
@@ -140,69 +127,66 @@ def test_build_all_arguments_returns_strings():
         "task_stop_time": "0",
         "time_out": "1800",
         "tiles_type": "strip",
-        "os_name": "0",
+        "os_name": "1",
         "ram": "128",
         "graphics_cards_num": "1",
     }
 
 
-@pytest.mark.parametrize("arguments", [BLENDER, MAYA, HOUDINI], ids=["Blender", "Maya", "Houdini"])
-def test_build_result_is_valid_without_warnings(arguments):
-    assert validate("task.json", build_task_json(**arguments, test_frames="100", tiles=16)) == ()
+@pytest.mark.parametrize("software", BUILDS)
+def test_build_every_software_is_valid_without_warnings(software):
+    content = build_task_json(software=software, **BUILDS[software], test_frames="100")
+    assert validate("task.json", content) == ()
+    assert content["task_info"]["cg_id"] == str(
+        {each.name: each.cg_id for each in SOFTWARE.values()}[software]
+    )
+
+
+def test_builds_have_every_documented_software():
+    assert list(BUILDS) == [each.name for each in BUILDABLE.values()]
 
 
 @given(
-    st.sampled_from([BLENDER, MAYA, HOUDINI]),
-    st.integers(-1000, 1000),
+    st.sampled_from([name for name in BUILDS if "width" in BUILDS[name] or name in {"Blender", "Houdini"}]),
+    st.integers(0, 1000),
     st.integers(0, 1000),
     st.integers(1, 10),
     st.integers(1, 10_000),
     st.integers(1, 10_000),
-    st.fixed_dictionaries(
-        {}, optional={"ram_gb": st.integers(1), "os_name": st.sampled_from(["linux", "windows"])}
-    ),
+    st.fixed_dictionaries({}, optional={"ram_gb": st.integers(1, 4096), "gpu_num": st.integers(1, 8)}),
 )
-def test_build_any_result_is_valid(arguments, start, length, step, width, height, more):
-    size_and_frames = {"frames": (start, start + length, step), "width": width, "height": height}
-    content = build_task_json(**(arguments | size_and_frames | more))
+def test_build_any_result_is_valid(software, start, length, step, width, height, more):
+    size_and_frames = {"frames": range(start, start + length + 1, step), "width": width, "height": height}
+    content = build_task_json(software=software, **(BUILDS[software] | size_and_frames | more))
     for warning in validate("task.json", content):
         assert warning.startswith("task.json: $.task_info.ram: ")
     assert json.loads(json.dumps(content)) == content
 
 
-@pytest.mark.parametrize("cg_id", SOFTWARE)
-def test_software_id_accepts_id_and_name(cg_id):
-    name = SOFTWARE[cg_id]
-    for given_name in (cg_id, str(cg_id), name, name.upper(), name.replace(" ", "")):
-        assert software_id("software", given_name) == cg_id
-
-
-@pytest.mark.parametrize("software", ["Povray", "", 0, 2099, True, 2007.0, None])
-def test_software_id_unknown_is_rejected(software):
-    with pytest.raises(
-        ValueError, match=r"^software: must be a name or id of a software, one of Maya \(2000\), "
-    ):
-        software_id("software", software)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"software": None}, "software: must be one of Blender, Maya, Houdini if there is no base, got None"),
         (
-            {"software": "Nuke"},
-            "software: must be one of Blender, Maya, Houdini, got 'Nuke'; for Nuke pass as base",
+            {"software": None},
+            "software: must be one of Maya, 3ds Max, Arnold Standalone, Houdini, Cinema 4D, ",
+        ),
+        (
+            {"software": "KeyShot"},
+            f"software: must be one of {', '.join(BUILDS)}, got 'KeyShot'; nothing is documented",
         ),
         ({"software": "Povray"}, "software: must be a name or id of a software"),
-        ({"version": None}, "version: must be given for Blender"),
+        ({"version": None}, "version: version must be given for Blender"),
         ({"version": 4.2}, "version: must be a non-empty string, got 4.2"),
         ({"scene": ""}, "scene: must be a non-empty string, got ''"),
-        ({"frames": None}, "frames: must be given for Blender"),
+        ({"frames": None}, "frames: frames must be given for Blender"),
         ({"frames": "1..9"}, "frames: must be frames such as"),
-        ({"width": 1920}, "height: must be given for Blender"),
-        ({"width": "1920", "height": 1080}, "width: must be an integer of at least 1, got '1920'"),
-        ({"width": 1920, "height": 0}, "height: must be an integer of at least 1, got 0"),
-        ({"layers": ["beauty"]}, "layers: must be omitted for Blender (it is for Maya); use overrides"),
+        ({"width": 1920}, "height: height must be given for Blender"),
+        ({"width": "1920", "height": 1080}, "width: must be an integer from 1 to 65536, got '1920'"),
+        ({"width": 1920, "height": 0}, "height: must be an integer from 1 to 65536, got 0"),
+        (
+            {"layers": ["beauty"]},
+            "layers: must be omitted for Blender (it is for Maya, Clarisse); use overrides",
+        ),
         (
             {"rop_nodes": ["/out/x"]},
             "rop_nodes: must be omitted for Blender (it is for Houdini); use overrides",
@@ -211,9 +195,9 @@ def test_software_id_unknown_is_rejected(software):
         ({"scene_names": []}, "scene_names: must have at least one item, got []"),
         ({"plugins": ["mtoa"]}, "plugins: must be a mapping of names to versions"),
         ({"plugins": {"mtoa": 5}}, "plugins: must be a mapping of names to versions"),
-        ({"frames_per_task": 0}, "frames_per_task: must be an integer of at least 1, got 0"),
-        ({"task_timeout": -1}, "task_timeout: must be an integer of at least 0, got -1"),
-        ({"ram_gb": True}, "ram_gb: must be an integer of at least 1, got True"),
+        ({"frames_per_task": 0}, "frames_per_task: must be an integer from 1 to 100000, got 0"),
+        ({"task_timeout": -1}, "task_timeout: must be an integer from 0 to 31536000, got -1"),
+        ({"ram_gb": True}, "ram_gb: must be an integer from 1 to 4096, got True"),
         ({"os_name": "macos"}, "os_name: must be one of 'linux', 'windows', got 'macos'"),
         ({"tiles_type": ["block"]}, "tiles_type: must be one of 'block', 'strip', got ['block']"),
         ({"tiles": 4, "frames_per_task": 2}, "tiles: tiles and frames_per_task cannot both be more than 1"),
@@ -232,6 +216,24 @@ def test_software_id_unknown_is_rejected(software):
         ({"base": "/nowhere/task.json"}, "base: cannot read /nowhere/task.json"),
         ({"base": {}}, "task.json: $.scene_info_render: must be an object, got nothing"),
         ({"base": ANALYZED_MAYA}, "software: must be Maya as in base, got 'Blender'"),
+        (
+            {"scene": "D:/sh010.ma"},
+            "scene: must be a scene file of Blender (.blend), got 'D:/sh010.ma' of Maya",
+        ),
+        ({"os_name": "linux"}, "os_name: must be 'windows' for Blender, got 'linux': the farm has no Linux"),
+        (
+            {"renderer": "arnold"},
+            "renderer: must be omitted for Blender (it is for Maya, 3ds Max, Cinema 4D)",
+        ),
+        (
+            {"image_format": "EXRR"},
+            "image_format: must be a name that exists, got 'EXRR'; did you mean 'OPEN_EXR'",
+        ),
+        ({"camera": ["a", "b"]}, "camera: must be a string for Blender, got ['a', 'b']"),
+        (
+            {"width": "{{ params.width }}", "height": 1080},
+            "width: must be an integer from 1 to 65536, got '{{ params.width }}'; a template is not rendered",
+        ),
     ],
 )
 def test_build_invalid_argument_is_rejected_by_name(arguments, message):
@@ -240,12 +242,17 @@ def test_build_invalid_argument_is_rejected_by_name(arguments, message):
 
 @pytest.mark.parametrize("argument", ["width", "height", "renderer"])
 def test_build_maya_without_size_or_renderer_is_rejected(argument):
-    assert_rejected(f"{argument}: must be given for Maya", **(MAYA | {argument: None}))
+    assert_rejected(f"{argument}: {argument} must be given for Maya", **(MAYA | {argument: None}))
 
 
 def test_build_houdini_without_nodes_or_with_camera_is_rejected():
-    assert_rejected("rop_nodes: must be given for Houdini", **(HOUDINI | {"rop_nodes": None}))
-    assert_rejected("camera: must be omitted for Houdini (it is for Blender, Maya)", **HOUDINI, camera="cam1")
+    assert_rejected(
+        "rop_nodes: rop_nodes or geo_nodes or distributed_sims must be given for Houdini",
+        **(HOUDINI | {"rop_nodes": None}),
+    )
+    assert_rejected(
+        "camera: must be omitted for Houdini (it is for Maya, 3ds Max, Blender)", **HOUDINI, camera="cam1"
+    )
 
 
 def test_build_overrides_are_merged_object_by_object():
@@ -284,13 +291,11 @@ def test_build_base_accepts_path_and_text(tmp_path, as_given):
     assert build_task_json(base=as_given(file)) == ANALYZED_MAYA
 
 
-def test_build_base_of_other_software_accepts_overrides_only():
-    base = make_task_json("2005 Cinema 4D")
-    assert_rejected(
-        "frames: must be omitted for Cinema 4D (it is for Blender, Maya, Houdini)", base=base, frames=1
-    )
-    overrides = {"scene_info_render": {"common": {"frames": "1-1[1]"}}}
-    assert build_task_json(base=base, overrides=overrides)["scene_info_render"]["common"]["fps"] == "25"
+def test_build_base_of_undocumented_software_accepts_overrides_only():
+    base = make_task_json("2012 KeyShot")
+    assert_rejected("frames: must be omitted for KeyShot (it is for Maya, 3ds Max, ", base=base, frames=1)
+    overrides = {"scene_info_render": {"frames": "1-1[1]"}}
+    assert build_task_json(base=base, overrides=overrides)["scene_info_render"]["frames"] == "1-1[1]"
 
 
 def test_build_base_of_unknown_software_is_accepted():
@@ -298,23 +303,23 @@ def test_build_base_of_unknown_software_is_accepted():
     base["task_info"]["cg_id"] = "2099"
     assert build_task_json(base=base, tiles=2)["task_info"]["cg_id"] == "2099"
     assert_rejected(
-        "camera: must be omitted for software 2099 (it is for Blender, Maya)", base=base, camera="c"
+        "camera: must be omitted for software 2099 (it is for Maya, 3ds Max, Blender)", base=base, camera="c"
     )
 
 
 def test_build_base_with_empty_scene_info_render_uses_scene_info():
     base = make_task_json("2007 Blender", "scene_info") | {"scene_info_render": {}}
-    content = build_task_json(base=base, frames=(3, 5))
+    content = build_task_json(base=base, frames="3-5")
     assert content["scene_info_render"]["common"] == SCENES["2007 Blender"]["common"] | {"frames": "3-5[1]"}
 
 
 def test_build_base_layers_not_named_are_switched_off():
     content = build_task_json(base=ANALYZED_MAYA, layers=["beauty"], frames=5)
     layers = content["scene_info_render"]
-    assert [layers[name]["renderable"] for name in ("masterLayer", "beauty")] == ["0", "1"]
-    assert layers["masterLayer"]["common"]["frames"] == "1-10[1]"
+    assert [layers[name]["renderable"] for name in ("defaultRenderLayer", "beauty")] == ["0", "1"]
+    assert layers["defaultRenderLayer"]["common"]["frames"] == "1-10[1]"
     assert layers["beauty"]["common"]["frames"] == "5-5[1]"
-    assert content["layers"] == ["masterLayer", "beauty"]
+    assert content["layers"] == ["defaultRenderLayer", "beauty"]
 
 
 def test_build_base_frames_are_set_on_every_layer():
@@ -325,7 +330,10 @@ def test_build_base_frames_are_set_on_every_layer():
 
 def test_build_base_nodes_not_named_are_switched_off():
     base = make_task_json("2004 Houdini")
-    nodes = build_task_json(base=base, rop_nodes=["/out/karma"], frames=5)["scene_info_render"]
+    with pytest.warns(
+        UserWarning, match=r"^rop_nodes: '/out/karma' is not in base, which has '/out/mantra1'$"
+    ):
+        nodes = build_task_json(base=base, rop_nodes=["/out/karma"], frames=5)["scene_info_render"]
     assert nodes["rop_node"] == [
         {"node": "/out/mantra1", "frames": "1-10[1]", "option": "-1", "render": "0"},
         {"node": "/out/karma", "option": "-1", "render": "1", "frames": "5-5[1]"},
@@ -340,7 +348,7 @@ def test_build_base_frames_are_set_on_nodes_that_render():
     nodes = build_task_json(base=base, frames=5)["scene_info_render"]["rop_node"]
     assert [node["frames"] for node in nodes] == ["1-2[1]", "5-5[1]", "5-5[1]"]
     assert_rejected(
-        "rop_nodes: rop_nodes or geo_nodes must be given, since base renders no node",
+        "rop_nodes: rop_nodes or geo_nodes or distributed_sims must be given, since base renders none",
         base=base | {"scene_info_render": {"rop_node": [off]}},
         frames=5,
     )
@@ -355,8 +363,7 @@ def test_build_combinations_are_checked_with_values_of_the_base():
     assert build_task_json(base=base, ram_gb=128)["task_info"]["stop_after_test"] == "1"
 
 
-def test_supported_arguments_are_parameters_of_the_builder():
-    parameters = inspect.signature(build_task_json).parameters
-    assert {
-        argument for taken in scenes.SUPPORTED_ARGUMENTS.values() for argument in taken
-    } <= parameters.keys()
+def test_arguments_of_the_tables_are_parameters_of_the_builder():
+    parameters = set(inspect.signature(build_task_json).parameters)
+    assert set(CONVERTERS) == parameters - {"software", "base", "overrides"}
+    assert {name for each in SOFTWARE.values() for name in each.scene_arguments()} <= parameters

@@ -1,4 +1,4 @@
-"""docs/task-json.md agrees with the code: snippets run, tables are complete, messages are real."""
+"""docs/task-json.md and docs/software.md agree with the code: snippets run, tables are complete."""
 
 import inspect
 import re
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.task_json import scenes
-from airflow_provider_renderbus.task_json.builder import DEFAULTS, build_task_json
+from airflow_provider_renderbus.task_json import build_task_json
+from airflow_provider_renderbus.task_json.fields import DEFAULTS
 from airflow_provider_renderbus.task_json.schema import validate
-from airflow_provider_renderbus.task_json.software import software_name
-from tests.task_json.shapes import SCENES
+from airflow_provider_renderbus.task_json.software import BUILDABLE, SOFTWARE
+from dev import software_reference
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "task-json.md").read_text("utf-8")
 ROWS = [
@@ -36,7 +36,8 @@ def test_builder_docstring_has_its_parameters_in_order():
 def test_guide_table_has_the_defaults():
     fields_by_default = {
         "none": "",
-        "windows": "1",
+        "not shared": "3",
+        "by software and path": "1",
         "False": {"stop_after_test": "2", "render_layer_type": "0"},
     }
     documented = {field: default for _, _, default, fields in ROWS for field in fields if field in DEFAULTS}
@@ -45,14 +46,18 @@ def test_guide_table_has_the_defaults():
         assert DEFAULTS[field] == (value[field] if isinstance(value, dict) else value), field
 
 
-@pytest.mark.parametrize("cg_id", scenes.SUPPORTED_ARGUMENTS)
-def test_guide_table_names_the_software_that_supports_an_argument(cg_id):
+def test_guide_table_names_the_software_that_takes_an_argument():
     for names, values, _, _ in ROWS:
-        if named := [name for name in map(software_name, scenes.SUPPORTED_ARGUMENTS) if name in values]:
-            for name in names:
-                assert (name in scenes.SUPPORTED_ARGUMENTS[cg_id]) == (
-                    software_name(cg_id) in named
-                ) or name == "software", name
+        named = {each.name for each in SOFTWARE.values() if re.search(rf"\b{each.name}\b", values)}
+        for name in names:
+            takers = {each.name for each in SOFTWARE.values() if name in each.scene_arguments()}
+            assert not takers or named == (takers if len(takers) <= 4 else set()), name
+
+
+def test_software_page_is_made_from_the_tables():
+    assert software_reference.PAGE.read_text("utf-8") == software_reference.render_page() + "\n", (
+        "run python -m dev.software_reference"
+    )
 
 
 def test_guide_snippets_build_valid_files():
@@ -78,5 +83,5 @@ def test_guide_messages_are_those_of_validate():
 
 def test_guide_table_has_all_software_with_a_required_scene():
     table = GUIDE.partition("| software | required in the scene |")[2]
-    for software in set(SCENES) - {"2008 V-Ray Standalone", "2012 KeyShot"}:
-        assert software[5:] in table
+    for each in BUILDABLE.values():
+        assert each.name in table or not each.groups

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from airflow_provider_renderbus.api.validation import TASK_FILE_NAMES
 from airflow_provider_renderbus.task_json.schema import validate
 from airflow_provider_renderbus.task_json.software import SOFTWARE
+from airflow_provider_renderbus.task_json.task_schema import task_schema
 from tests.task_json.shapes import SCENES, make_task_json
 
 MISSING = object()
 SCHEMAS = {
     name: json.loads((files("airflow_provider_renderbus.task_json") / "schemas" / name).read_text("utf-8"))
     for name in TASK_FILE_NAMES
-}
+    if name != "task.json"
+} | {"task.json": task_schema()}
 BLENDER = "2007 Blender"
 
 
@@ -158,6 +160,19 @@ def test_schema_known_software_is_that_of_the_table():
             MISSING,
             "$.scene_info_render.common: must be an object, got nothing",
         ),
+        (
+            "2000 Maya",
+            ["scene_info_render", "beauty", "option"],
+            1,
+            "$.scene_info_render.beauty.option: must be a string or an object, got number",
+        ),
+        (
+            "2015 Nuke",
+            ["scene_info_render", "write_nodes"],
+            MISSING,
+            "$.scene_info_render.write_nodes: must be a list, got nothing",
+        ),
+        ("2015 Nuke", ["concurrent_tasks"], 1, "$.concurrent_tasks: must be a string, got number"),
         ("2000 Maya", ["scene_info_render"], {}, "$.scene_info_render: must have at least one layer"),
         ("2000 Maya", ["layers"], "beauty", "$.layers: must be a list, got string"),
         (

@@ -25,8 +25,22 @@ MAX_TILES = 1000
 MAX_LAYERS = 100
 MAX_STEM_LENGTH = 50
 MAX_NAME_BYTES = 200  # of a file name, without frame number and extension
-FORMAT_KEYS = ("Render_Format", "regular_image_format", "image_format")
-"""Keys under which Blender, Cinema 4D and others name the image format."""
+FORMAT_KEYS = (
+    "Render_Format",
+    "regular_image_format",
+    "image_format",
+    "output_file_type",
+    "file_type",
+    "format_type",
+    "format",
+)
+"""Keys under which Blender, Cinema 4D, Maya, 3ds Max, Nuke, Unreal and Clarisse name the image format."""
+SWITCHES = ("renderable", "render", "is_enable")
+"""Keys by which a layer, node, image or job is switched off."""
+IMAGES = "image_node"
+"""Clarisse's list of images. An image that is switched off has layers that render."""
+ON_ONE_MACHINE = "0"
+"""The value of ``option`` for which one machine renders all frames of one of Nuke's write nodes."""
 SIMULATION_LISTS = {"geo_node", "distributedsim_node"}
 """Houdini's lists of simulation nodes. One machine renders all frames of such a node as one task."""
 PAUSE_VALUE = "1"
@@ -148,11 +162,12 @@ def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Ma
         height=height,
         camera=str(fields.get("camera_name", "")),
         cg_id=_parse_int(info, "cg_id", 0),
-        project=str(info.get("project_name", "")),
+        project=str(info.get("project_name") or ""),
         ram=_parse_int(info, "ram", 64),
         warn_after=_parse_int(info, "time_out", 43_200),
         layer=layer,
-        is_simulation=list_name in SIMULATION_LISTS,
+        is_simulation=list_name in SIMULATION_LISTS
+        or (list_name == "write_nodes" and fields.get("option") == ON_ONE_MACHINE),
         frames_per_chunk=_parse_int(info, "frames_per_task", 1, 1, MAX_FRAMES),
         tiles=count,
         tiles_type=tiles_type,
@@ -166,7 +181,8 @@ def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Ma
 
 def _extension(layer: str, fields: Mapping[str, Any]) -> str:
     """Return the file extension of a layer: PNG if the format is unsupported or too shallow for depth."""
-    image_format = next((str(fields[name]) for name in FORMAT_KEYS if fields.get(name)), "")
+    given = next((fields[name] for name in FORMAT_KEYS if fields.get(name)), "")
+    image_format = str(given[0] if isinstance(given, list) else given).lstrip(".")
     extension = EXTENSIONS.get(image_format.upper(), DEFAULT_EXTENSION)
     if pass_of_layer(layer) is Pass.DEPTH and extension not in SIXTEEN_BIT:
         return DEFAULT_EXTENSION
@@ -180,19 +196,26 @@ def _safe_name(text: str) -> str:
 def _find_layers(name: str, list_name: str, node: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Yield name, list name and fields of every node with frames.
 
-    These are ``common`` (Blender, Cinema 4D, Arnold), one object per layer (Maya), or lists of nodes, images
-    or jobs (Houdini, Clarisse, Unreal). A node with ``renderable`` or ``render`` 0 is skipped with all its
-    children.
+    These are ``common`` (Blender, Cinema 4D, 3ds Max, Arnold), one object per layer (Maya) or node (Katana),
+    or lists of nodes, images or jobs (Houdini, Nuke, Clarisse, Unreal). A node that is switched off is
+    skipped with all its children, except the layers of an image.
     """
-    if not isinstance(node, dict) or "0" in {str(node.get("renderable", 1)), str(node.get("render", 1))}:
+    if not isinstance(node, dict):
         return
+    is_on = not any(str(node.get(switch, 1)) == "0" for switch in SWITCHES)
     common = node.get("common")
-    if "frames" in node or isinstance(common, dict):
+    has_frames = "frames" in node or isinstance(common, dict)
+    if is_on and has_frames:
         yield name, list_name, common if isinstance(common, dict) else node
+    if list_name != IMAGES and (has_frames or not is_on):
         return
     for key, value in node.items():
         for item in value if isinstance(value, list) else [value]:
-            item_name = item.get("name") or item.get("node") if isinstance(item, dict) else None
+            item_name = (
+                item.get("name") or item.get("node") or item.get("job_name")
+                if isinstance(item, dict)
+                else None
+            )
             yield from _find_layers(str(item_name or key), key, item)
 
 

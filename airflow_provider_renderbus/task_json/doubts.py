@@ -1,0 +1,117 @@
+"""Finds what is allowed in a task.json but will hardly render as it is meant: each doubt is a warning.
+
+The schema knows one field at a time; this module knows what must fit together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api.validation import excerpt
+from airflow_provider_renderbus.task_json.frame_ranges import is_template, parse_ranges
+from airflow_provider_renderbus.task_json.names import has_extension, path_system, software_of
+from airflow_provider_renderbus.task_json.software import BLENDER, MAYA, RENDERER_PLUGINS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_renderbus.task_json.fields import Software
+
+_LINUX, _WINDOWS = "0", "1"
+_DEFAULT_LAYER = "defaultRenderLayer"
+
+
+def find_doubts(content: Mapping[str, Any]) -> list[str]:
+    """Return a line for each doubt about a task.json, with its JSON path. What is not valid has none."""
+    info = _object(content, "task_info")
+    software = software_of(info)
+    if software is None:
+        is_null = "cg_id" in info and info["cg_id"] is None
+        return ["task.json: $.task_info.cg_id: should be the id of a software, got null"] if is_null else []
+    scene = _object(content, "scene_info_render") or _object(content, "scene_info")
+    doubts = [*_system_doubts(software, info), *_scene_file_doubts(software, info)]
+    if software.cg_id == MAYA:
+        layers = {name: layer for name in scene if (layer := _object(scene, name))}
+        doubts += _plugin_doubts(layers, _object(_object(content, "software_config"), "plugins"))
+        doubts += _layer_doubts(layers, info)
+    if software.cg_id == BLENDER:
+        doubts += _frame_doubts(str(_object(scene, "common").get("frames", "")))
+    return [f"task.json: {doubt}" for doubt in doubts]
+
+
+def missing_plugin(renderer: str, plugins: Mapping[str, Any]) -> str | None:
+    """Return the plug-in that a renderer of Maya needs, None if it is there or none is known."""
+    needed = RENDERER_PLUGINS.get(renderer)
+    is_there = needed is None or any(needed.lower() in plugin.lower() for plugin in plugins)
+    return None if is_there else needed
+
+
+def _system_doubts(software: Software, info: Mapping[str, Any]) -> Iterator[str]:
+    system, scene = info.get("os_name"), str(info.get("input_cg_file", ""))
+    path = "$.task_info.os_name"
+    if system == _LINUX and software.has_linux is False:
+        yield f"{path}: should be '1', got '0': the farm has no Linux machines for {software.name}"
+    elif system == _WINDOWS and path_system(scene) == "linux":
+        yield (
+            f"{path}: should fit the path of the scene, got '1' and {excerpt(scene)}: a Windows machine has "
+            "no such path. Name the scene by a drive (D:/...), and so its place on the farm in upload.json"
+        )
+    elif system == _LINUX and path_system(scene) == "windows":
+        yield (
+            f"{path}: should fit the path of the scene, got '0' and {excerpt(scene)}: a Linux machine has no "
+            "such path"
+        )
+
+
+def _scene_file_doubts(software: Software, info: Mapping[str, Any]) -> Iterator[str]:
+    scene = str(info.get("input_cg_file", ""))
+    name = scene.replace("\\", "/").rpartition("/")[2]
+    if software.extensions and "." in name and not is_template(scene) and not has_extension(software, scene):
+        extensions = " or ".join(f".{extension}" for extension in software.extensions)
+        yield (
+            f"$.task_info.input_cg_file: should end in {extensions} for {software.name}, got {excerpt(scene)}"
+        )
+
+
+def _plugin_doubts(layers: Mapping[str, Any], plugins: Mapping[str, Any]) -> Iterator[str]:
+    rendering = [layer for layer in layers.values() if layer.get("renderable") != "0"]
+    for renderer in dict.fromkeys(str(_object(layer, "common").get("renderer", "")) for layer in rendering):
+        missing = missing_plugin(renderer, plugins)
+        if missing is not None:
+            yield (
+                f"$.software_config.plugins: should have {missing!r} with its version for the renderer "
+                f"{excerpt(renderer)}"
+            )
+
+
+def _layer_doubts(layers: Mapping[str, Any], info: Mapping[str, Any]) -> Iterator[str]:
+    """Without layers on, the render script reads size and renderer of the default layer only."""
+    default = _object(_object(layers, _DEFAULT_LAYER), "common")
+    if info.get("enable_layered") == "1" or not default:
+        return
+    for name, layer in layers.items():
+        for field in ("width", "height", "renderer"):
+            is_other = _object(layer, "common").get(field) != default.get(field)
+            if layer.get("renderable") != "0" and is_other:
+                yield (
+                    f"$.task_info.enable_layered: should be '1', or the layer {excerpt(name)} gets the "
+                    f"{field} of {_DEFAULT_LAYER}"
+                )
+                return
+
+
+def _frame_doubts(frames: str) -> Iterator[str]:
+    try:
+        is_negative = any(each.start < 0 for each in parse_ranges("frames", frames))
+    except ValueError:
+        return
+    if is_negative:
+        yield (
+            "$.scene_info_render.common.frames: should not be negative for Blender, got "
+            f"{excerpt(frames)}: the farm's render script splits frames at '-'"
+        )
+
+
+def _object(content: Mapping[str, Any], field: str) -> dict[str, Any]:
+    value = content.get(field)
+    return value if isinstance(value, dict) else {}
