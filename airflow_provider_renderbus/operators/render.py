@@ -13,6 +13,7 @@ from airflow_provider_renderbus.api.validation import one_of
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.reattach import render_store
+from airflow_provider_renderbus.operators.starting import create_render
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 from airflow_provider_renderbus.renders import restart, submit
@@ -213,12 +214,10 @@ class RenderbusRenderOperator(SubmittingOperator):
 
     def _first_try(self, context: Context, store: RenderStore, job: Job) -> int:
         """Start a new render, and return its id."""
-        (task_id,) = submit.create_tasks(
-            self.hook, priority=self.priority, labels=self.labels, artist=self.artist
-        )
+        task_id = create_render(self, context, priority=self.priority, labels=self.labels, artist=self.artist)
         store.save(task_id, job.fingerprint)
         self.push_console_url(context, task_id)
-        self._upload_and_submit(task_id, job, store, may_be_submitted=False)
+        self._upload_and_submit(context, task_id, job, store, may_be_submitted=False)
         return task_id
 
     def _later_try(self, context: Context, store: RenderStore, previous: PreviousRender) -> tuple[int, bool]:
@@ -247,7 +246,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             return self._first_try(context, store, job), False
         store.save(task.id, job.fingerprint)
         self.push_console_url(context, task.id)
-        self._upload_and_submit(task.id, job, store, may_be_submitted=True)
+        self._upload_and_submit(context, task.id, job, store, may_be_submitted=True)
         return task.id, True
 
     def _find_usable(self, previous: PreviousRender) -> TaskInfo | None:
@@ -308,7 +307,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             raise AirflowException(f"No new render was started: {message}")
 
     def _upload_and_submit(
-        self, task_id: int, job: Job, store: RenderStore, *, may_be_submitted: bool
+        self, context: Context, task_id: int, job: Job, store: RenderStore, *, may_be_submitted: bool
     ) -> None:
         if job.assets is not None:
             self.file_transfer.upload_files(job.assets)
@@ -320,7 +319,7 @@ class RenderbusRenderOperator(SubmittingOperator):
                 return
             raise
         artist = store.tag_artist(self.artist, job.fingerprint)
-        self.submit(task_id, artist, may_be_submitted=may_be_submitted)
+        self.submit(context, task_id, artist, may_be_submitted=may_be_submitted)
 
     def collect_result(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Download the frames, and note that the result of the render was delivered."""

@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NotSent, RenderbusError, is_permanent
+from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int, parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, execution_deadline
+from airflow_provider_renderbus.clients.environment import check_environment
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.starting import require_funds, submit_render, submit_with_funds
 from airflow_provider_renderbus.polling.worker import (
     ConditionWorkerPoller,
     TaskWorkerPoller,
@@ -22,6 +24,7 @@ from airflow_provider_renderbus.polling.worker import (
 from airflow_provider_renderbus.renders import recommit, restart, submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames, with_failed_frames
+from airflow_provider_renderbus.renders.funds import UnfundedRender, refused_result
 from airflow_provider_renderbus.renders.policy import (
     Action,
     AwaitFunds,
@@ -70,6 +73,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
 
     template_fields = (*RenderbusOperator.template_fields, *BUDGET_FIELDS)
     rerender_hint: str
+    _deadline: float | None = None
 
     def __init__(
         self,
@@ -107,43 +111,60 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             rerender_hint=self.rerender_hint,
         )
 
-    def load_connection(self) -> None:
-        """Load the connection, since a process that is being killed cannot.
+    @property
+    def waits(self) -> bool:
+        """Whether the operator waits for the end of the render."""
+        return True
 
-        :raises ValueError: fields of the connection are wrong or missing.
+    def load_connection(self) -> None:
+        """Load the connection, since a process that is being killed cannot, and check what a trigger needs.
+
+        :raises ValueError: fields of the connection are wrong or missing, or the trigger could not connect.
         """
-        _ = self.hook.settings
+        settings = self.hook.settings
+        if self.deferrable and self.waits:
+            check_environment(settings)
 
     def validate_arguments(self) -> None:
         """Check the arguments that are known only once templates are rendered.
 
         :raises ValueError: an argument is wrong.
         """
-        self._seconds_between_polls()
-        self._min_funds()
+        self.seconds_between_polls()
+        if self.min_funds is not None:
+            parse_decimal("min_funds", self.min_funds)
         self._max_cost()
         if self.deferrable:
             # What Airflow cannot store would be refused only after the render is paid.
-            wait = WaitState(1, self._seconds_between_polls(), 0.0, None, 0.0, None, False)
+            wait = WaitState(1, self.seconds_between_polls(), 0.0, None, 0.0, None, False)
             json.dumps([self._trigger(wait).serialize(), asdict(wait)], allow_nan=False)
 
-    def submit(self, render_task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
-        """Submit a render if the account has `min_funds`, and own it from just before.
+    def submit(
+        self, context: Context, render_task_id: int, artist: str | None, *, may_be_submitted: bool
+    ) -> None:
+        """Submit a render if the account has `min_funds`: see :func:`.starting.submit_render`."""
+        if self.min_funds is not None:
+            submit.check_funds(self.hook, parse_decimal("min_funds", self.min_funds))
+        submit_render(self, context, render_task_id, artist, may_be_submitted=may_be_submitted)
 
-        :param render_task_id: id of the render.
-        :param artist: name of the artist.
-        :param may_be_submitted: whether an earlier try may have sent a submit.
+    def execute_with_funds(self, context: Context, event: dict[str, Any], unfunded: dict[str, Any]) -> Any:
+        """Continue after the wait for funds, for lack of which the farm refused to create or submit.
+
+        :param context: of the Airflow task.
+        :param event: what the trigger reported.
+        :param unfunded: the render as it was deferred.
         """
-        min_funds = self._min_funds()
-        if min_funds is not None:
-            submit.check_funds(self.hook, min_funds)
-        self.owned_render_task_ids = [render_task_id]
-        try:
-            submit.submit(self.hook, render_task_id, artist, may_be_submitted=may_be_submitted)
-        except RenderbusError as error:
-            if not may_be_submitted and (isinstance(error, NotSent) or is_permanent(error)):
-                self.owned_render_task_ids = []
-            raise
+        refused = UnfundedRender(**unfunded)
+        self._deadline = refused.deadline
+        with translate_errors(), self.stop_renders_on_error():
+            require_funds(WaitResult.from_dict_or_failure(event))
+            if refused.render_task_id is not None:
+                self.load_connection()
+                self.push_console_url(context, refused.render_task_id)
+                submit_with_funds(self, refused, refused.render_task_id)
+        if refused.render_task_id is None:
+            return self.execute(context)
+        return self.wait_for_render(context, refused.render_task_id, reattached=True)
 
     def wait_for_render(self, context: Context, render_task_id: int, *, reattached: bool) -> dict[str, Any]:
         """Wait for the end of a submitted render, here or deferred, and return its result.
@@ -154,9 +175,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         """
         self.owned_render_task_ids = [render_task_id]
         now = self._clock.now()
-        deadlines = [now + self.timeout.total_seconds()]
-        if self.deferrable:
-            deadlines.append(execution_deadline(self, context, now))
+        deadlines = [self.try_deadline(context)]
         max_duration_deadline = None
         if self.policy.max_duration is not None:
             with translate_errors(), self.stop_renders_on_error():
@@ -166,7 +185,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         max_cost = self._max_cost()
         wait = WaitState(
             render_task_id,
-            self._seconds_between_polls(),
+            self.seconds_between_polls(),
             min(deadlines),
             max_duration_deadline,
             ignore_stops_until=now + restart.STALE_STOP_WINDOW if reattached else 0.0,
@@ -207,8 +226,17 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             with translate_errors(), self.stop_renders_on_error():
                 if isinstance(step, Check):
                     facts = self._check(step, facts)
-                else:
+                    continue
+                try:
                     wait = self._act(step)
+                except InsufficientFunds as error:
+                    if isinstance(step, RestartIfStopped):
+                        raise
+                    # As if the render had stopped for that. What the step would change is decided on again.
+                    refused = wait if isinstance(wait, WaitState) else step.wait
+                    wait = replace(refused, awaited_funds=None, last_restarted_at=self._clock.now())
+                    result, facts = refused_result(result, error), Facts()
+                else:
                     result, facts = self._poll_or_defer(context, wait), Facts()
 
     def _check(self, step: Check, facts: Facts) -> Facts:
@@ -292,10 +320,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
 
     def _trigger(self, wait: WaitState) -> RenderbusTrigger:
         if wait.awaited_funds is not None:
-            condition = condition_to_dict(SufficientFunds(wait.awaited_funds))
-            return RenderbusConditionTrigger(
-                self.renderbus_conn_id, condition, wait.poll_interval, wait.deadline
-            )
+            return self.funds_trigger(wait.awaited_funds, wait.poll_interval, wait.deadline)
         failed_states = self.policy.failed_states(wait)
         return RenderbusTaskTrigger(
             self.renderbus_conn_id,
@@ -308,6 +333,11 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             ignore_stops_until=wait.ignore_stops_until,
             max_cost=wait.max_cost,
         )
+
+    def funds_trigger(self, funds: str, poll_interval: float, deadline: float) -> RenderbusTrigger:
+        """Return the trigger that waits for funds."""
+        condition = condition_to_dict(SufficientFunds(funds))
+        return RenderbusConditionTrigger(self.renderbus_conn_id, condition, poll_interval, deadline)
 
     def _restore_wait(
         self, context: Context, stored: dict[str, Any] | None
@@ -350,13 +380,20 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     def _clock(self) -> Clock:
         return self.hook.clock
 
-    def _seconds_between_polls(self) -> float:
+    def try_deadline(self, context: Context) -> float:
+        """Return when this try stops waiting, in seconds since 1970; it stays the same over its deferrals."""
+        if self._deadline is None:
+            now = self._clock.now()
+            deadlines = [now + self.timeout.total_seconds()]
+            if self.deferrable:
+                deadlines.append(execution_deadline(self, context, now))
+            self._deadline = min(deadlines)
+        return self._deadline
+
+    def seconds_between_polls(self) -> float:
         """Return the poll interval, which must be valid before anything is submitted."""
         value = default_poll_interval() if self.poll_interval is None else self.poll_interval
         return parse_seconds("poll_interval", value)
-
-    def _min_funds(self) -> Decimal | None:
-        return None if self.min_funds is None else parse_decimal("min_funds", self.min_funds)
 
     def _max_cost(self) -> Decimal | None:
         return None if self.max_cost is None else parse_decimal("max_cost", self.max_cost, above_zero=True)

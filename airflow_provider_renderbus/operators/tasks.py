@@ -234,7 +234,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             if not is_submitted and is_retry:
                 is_submitted = submit.confirm_submitted(self.hook, task_id)
             if not is_submitted:
-                self.submit(task_id, self.artist, may_be_submitted=is_retry)
+                self.submit(context, task_id, self.artist, may_be_submitted=is_retry)
             elif owns_render:
                 restart.restart_stopped(self.hook, [task_id])
             else:
@@ -243,6 +243,11 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             return self.wait_for_render(context, task_id, reattached=is_retry)
         self.release_renders(context)
         return task_id
+
+    @property
+    def waits(self) -> bool:
+        """Whether the operator waits for the end of the render."""
+        return self.wait_for_completion
 
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
         """Return the id that was submitted."""

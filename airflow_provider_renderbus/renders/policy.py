@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.renders.funds import funds_to_await
 from airflow_provider_renderbus.renders.results import (
     FINISHED,
     Outcome,
@@ -33,7 +34,6 @@ OUT_OF_FUNDS = frozenset({TaskStatus.ARREARAGE_STOP})
 # To resume a render from these states costs more.
 _RESUMING_COSTS = RECOMMITTABLE | OUT_OF_FUNDS | {TaskStatus.FINISHED_TEST}
 _TERMINAL = frozenset(status for status in TaskStatus if status.phase not in {Phase.ACTIVE, Phase.PAUSED})
-_CENT = Decimal("0.01")
 # Frames that a message names.
 _MAX_NAMES = 10
 
@@ -278,7 +278,7 @@ class RenderPolicy:
         if result.state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "full_speed":
             return FullSpeed(replace(wait, past_test_frames=True))
         if result.state in OUT_OF_FUNDS and self.on_insufficient_funds == "wait":
-            return self._out_of_funds(wait, facts)
+            return self._out_of_funds(result, wait, facts)
         if result.state in RECOMMITTABLE and self.on_failed_frames == "recommit":
             return self._recommit(result, wait, now, facts)
         return self._finish(result, wait, now)
@@ -289,7 +289,7 @@ class RenderPolicy:
             return True
         if result.state not in _RESUMING_COSTS or self.is_success(result.state) or wait.max_cost is None:
             return False
-        return Decimal(result.first_result["cost"]) > Decimal(wait.max_cost)
+        return Decimal(result.first_result.get("cost", 0)) > Decimal(wait.max_cost)
 
     def _over_budget(self, result: WaitResult, wait: WaitState) -> Finish:
         if result.outcome is not Outcome.OVER_BUDGET:
@@ -297,22 +297,22 @@ class RenderPolicy:
             result = replace(result, outcome=Outcome.OVER_BUDGET, message=message)
         return Finish(result, "always")
 
-    def _out_of_funds(self, wait: WaitState, facts: Facts) -> Step:
-        """Wait for a top-up.
+    def _out_of_funds(self, result: WaitResult, wait: WaitState, facts: Facts) -> Step:
+        """Wait for a top-up, in sight of the funds or of the render.
 
-        The remaining funds may be too low for a frame, or be credit that the farm does not accept. So the
-        first restart needs any funds at all, a later one more than there were at this stop or the one before.
+        A render that is refused again although a user was to restart it is not waited for once more.
         """
         if facts.available_funds is None:
             return CheckFunds(wait)
+        if not facts.funds_visible and wait.tolerates_insufficient_funds:
+            return Finish(replace(result, result=None), "if_cancel_on_kill")
         if not facts.funds_visible:
             return AwaitRestart(replace(wait, tolerates_insufficient_funds=True))
-        too_low = min(facts.available_funds, Decimal(wait.funds_at_last_stop or 0))
         return AwaitFunds(
             replace(
                 wait,
                 funds_at_last_stop=str(facts.available_funds),
-                awaited_funds=str(max(too_low, Decimal(0)) + _CENT),
+                awaited_funds=funds_to_await(facts.available_funds, wait.funds_at_last_stop),
             )
         )
 

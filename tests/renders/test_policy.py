@@ -11,9 +11,11 @@ from typing import get_args
 
 import pytest
 
+from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.api.models.frames import Frame
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
 from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, FrameStatus, TaskStatus
+from airflow_provider_renderbus.renders.funds import refused_result
 from airflow_provider_renderbus.renders.policy import (
     AwaitFunds,
     AwaitRestart,
@@ -304,6 +306,19 @@ def test_next_step_hidden_funds_are_tolerated_from_then_on():
     assert step == AwaitRestart(replace(WAIT, tolerates_insufficient_funds=True))
     assert TaskStatus.ARREARAGE_STOP not in policy.failed_states(step.wait)
     assert policy.failed_states(WAIT) is None
+
+
+def test_next_step_refused_again_with_hidden_funds_fails():
+    """A user was to restart it; a render in another state would be refused without end."""
+    wait = replace(WAIT, tolerates_insufficient_funds=True)
+    refusal = InsufficientFunds("recommit_frames", 507, "")
+    result = refused_result(result_in(TaskStatus.FINISHED_HAS_FAILED), refusal)
+    assert result.state is TaskStatus.ARREARAGE_STOP
+    policy = RenderPolicy(on_insufficient_funds="wait", on_failed_frames="recommit")
+    facts = Facts(available_funds=Decimal(0), funds_visible=False)
+    step = policy.next_step(result, wait, now=NOW, facts=facts)
+    assert words(step) == "stops it if `cancel_on_kill`, fails without retries"
+    assert "Render 35; recommit_frames: the farm responded with code 507" in step.result.message
 
 
 @pytest.mark.parametrize("halted", [True, False])
