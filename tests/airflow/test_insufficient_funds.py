@@ -1,4 +1,4 @@
-"""Calls that the farm refuses with code 507: the task fails at once, or waits for funds and goes on."""
+"""Calls that the farm refuses with code 507: the task fails at once, or waits for funds and continues."""
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -53,7 +53,7 @@ def test_render_refused_for_lack_of_funds_fails_at_once(call, farm, render):
 
 
 @pytest.mark.parametrize("call", ["create_task", "submit_task", "recommit_frames"])
-def test_render_refused_for_lack_of_funds_waits_and_goes_on(call, farm, client, render):
+def test_render_refused_for_lack_of_funds_waits_and_continues(call, farm, client, render):
     farm.inject("code", code=507, calls=[call], times=1)
     result = render(on_insufficient_funds="wait")
     assert result["state"] == "FINISHED"

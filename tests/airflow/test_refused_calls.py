@@ -20,10 +20,10 @@ from tests.scenes import make_task_json
 pytestmark = pytest.mark.usefixtures("connection")
 
 FINAL, RETRIED, SUCCESS = "fails without retries", "fails, may be retried", "succeeds"
-# Per call and class: requests sent, end of the task. "Unknown" is a code that nobody knows.
+# Per call and class: requests sent, end of the task. "Unknown" is an undocumented code.
 TABLE = {
     "create_task": {
-        "refused for good": (1, FINAL),
+        "permanently refused": (1, FINAL),
         "lack of money": (1, FINAL),
         "transient": (5, RETRIED),
         "under way": (1, RETRIED),
@@ -32,7 +32,7 @@ TABLE = {
         "unknown": (1, RETRIED),
     },
     "submit_task": {
-        "refused for good": (1, FINAL),
+        "permanently refused": (1, FINAL),
         "lack of money": (1, FINAL),
         "transient": (2, RETRIED),
         "under way": (1, RETRIED),
@@ -41,7 +41,7 @@ TABLE = {
         "unknown": (1, RETRIED),
     },
     "start_task": {
-        "refused for good": (1, FINAL),
+        "permanently refused": (1, FINAL),
         "lack of money": (1, FINAL),
         "transient": (5, RETRIED),
         "under way": (1, RETRIED),
@@ -50,7 +50,7 @@ TABLE = {
         "unknown": (1, RETRIED),
     },
     "stop_task": {
-        "refused for good": (1, FINAL),
+        "permanently refused": (1, FINAL),
         "lack of money": (1, FINAL),
         "transient": (22, RETRIED),
         "under way": (22, RETRIED),
@@ -59,7 +59,7 @@ TABLE = {
         "unknown": (22, RETRIED),
     },
     "recommit_failed_frames": {
-        "refused for good": (1, FINAL),
+        "permanently refused": (1, FINAL),
         "lack of money": (1, FINAL),
         "transient": (1, RETRIED),
         "under way": (1, RETRIED),
@@ -85,7 +85,7 @@ def cases():
         for kind, (requests, end) in rows.items():
             codes = every_code[kind]
             if call not in {"create_task", "submit_task"}:
-                codes = codes[:2]  # what a class does is one piece of code
+                codes = codes[:2]  # all codes of a class share their handling
             for code in codes:
                 yield call, code, *EXCEPTIONS.get((call, code), (requests, end))
     yield "create_task", 513, *EXCEPTIONS["create_task", 513]
