@@ -137,12 +137,9 @@ def is_execution_timeout() -> bool:
 
 
 def execution_deadline(task: BaseOperator, context: Context, now: float) -> float:
-    """Return until when the ``execution_timeout`` of a task lets it wait, in seconds since 1970.
+    """Return until when the ``execution_timeout`` of a task lets it wait, in seconds since 1970, or infinity.
 
-    Airflow 3 does not enforce it while a task is deferred.
-
-    :param now: seconds since 1970, used if Airflow has no start of the task.
-    :return: infinite without such a timeout.
+    Airflow 3 does not enforce it while a task is deferred. `now` is used if Airflow has no start of the task.
     """
     if not task.execution_timeout:
         return math.inf

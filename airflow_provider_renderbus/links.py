@@ -26,9 +26,6 @@ class RenderbusTaskLink(BaseOperatorLink):
 
         Each time the task leaves its worker, Airflow overwrites the XCom with the return value. If the
         operator has the URL, the return value must therefore be that URL.
-
-        :param operator: the operator.
-        :param ti_key: key of the operator's task instance.
         """
         return (
             getattr(operator, "console_url", None) or XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
@@ -36,11 +33,6 @@ class RenderbusTaskLink(BaseOperatorLink):
 
 
 def push_console_url(operator: Any, context: Context, url: str) -> None:
-    """Show the link at once, not only when the Airflow task has ended.
-
-    :param operator: operator or sensor with a :class:`RenderbusTaskLink`.
-    :param context: context of the Airflow task.
-    :param url: URL of the render's page.
-    """
+    """Show the link of an operator or sensor at once, not only when its Airflow task has ended."""
     operator.console_url = url
     context["ti"].xcom_push(key=RenderbusTaskLink().xcom_key, value=url)

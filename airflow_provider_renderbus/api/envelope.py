@@ -36,9 +36,7 @@ _UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 def read_response(call: Call[T], status: int, body: bytes, retry_after: float | None = None) -> T:
     """Return the result of a call from an HTTP response.
 
-    :param call: the call that was sent.
     :param status: HTTP status. It counts only if the response holds no code of the farm.
-    :param body: body of the response, unchanged.
     :param retry_after: seconds to wait according to the response's ``Retry-After`` header.
     :raises ApiError: the farm's code is not 200.
     :raises EndpointNotFound: HTTP 404 without an envelope; the next path of the call may be tried.

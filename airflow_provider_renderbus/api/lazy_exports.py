@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 def lazy_getattr(package: str, names: Collection[str], *modules: str) -> Callable[[str], Any]:
     """Return a ``__getattr__`` for a package that imports its modules when a name is first used.
 
-    :param package: name of the package.
     :param names: names that the package exports; each is defined in one of the modules.
     :param modules: modules of the package, imported in this order until one defines the name.
     """

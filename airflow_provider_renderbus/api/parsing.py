@@ -50,22 +50,15 @@ class ParseError(ValueError):
 
 
 def required_field(json_key: str, read: Callable[[Any], Any]) -> Any:
-    """Declare a field without which a response is useless.
-
-    :param json_key: the farm's name of the field.
-    :param read: reads the value; raises `ParseError` if it cannot.
-    """
+    """Declare a field, by the farm's name, without which a response is useless."""
     return dataclasses.field(metadata={_JSON_KEY: json_key, _READ: read, _STRICT: True})
 
 
 def optional_field(
     json_key: str, read: Callable[[Any], Any], default: Any = None, *, strict: bool = False
 ) -> Any:
-    """Declare a field that takes its default if it is missing, null or of a wrong type.
+    """Declare a field, by the farm's name, that has its default if it is missing, null or of a wrong type.
 
-    :param json_key: the farm's name of the field.
-    :param read: reads the value; raises `ParseError` if it cannot.
-    :param default: value of the field otherwise.
     :param strict: whether a wrong type is an error of the whole response, because the default would be a
         wrong statement.
     """

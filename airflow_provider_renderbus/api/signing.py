@@ -44,11 +44,7 @@ def string_to_sign(domain: str, path: str, headers: Mapping[str, str], body: Map
 def signature(
     access_key: str, domain: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any]
 ) -> str:
-    """Return the value of the ``signature`` header of a request.
-
-    :param access_key: the account's secret key.
-    :param domain: see :func:`string_to_sign`, also for the other parameters.
-    """
+    """Return the value of the ``signature`` header of a request. See :func:`string_to_sign`."""
     text = string_to_sign(domain, path, headers, body)
     mac = hmac.new(access_key.encode(), digestmod="sha256")
     for start in range(0, len(text), _CHUNK_CHARS):

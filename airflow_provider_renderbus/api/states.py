@@ -171,15 +171,12 @@ class FrameStatus(enum.IntEnum):
 
 
 def aggregate_status(own: TaskStatus, sub_tasks: Iterable[TaskStatus]) -> TaskStatus:
-    """Return the status of a layered task from its own status and those of its sub-tasks.
+    """Return the status of a layered task from its own status and those of its sub-tasks, at least one.
 
     The task is active while any sub-task is active, else paused if any sub-task is paused, else it has the
     status of the worst sub-task. Its own status says nothing in general: it can stay at WAITING after all
     sub-tasks have finished. Exceptions are RENDERING_TASK_SUBMITTING and RENDERING_TASK_SUBMIT_FAIL, which
     apply whatever the sub-tasks do, and UPDATING, in which no task has ended yet.
-
-    :param own: the task's own status.
-    :param sub_tasks: statuses of its sub-tasks, at least one.
     """
     if own in {TaskStatus.RENDERING_TASK_SUBMITTING, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}:
         return own

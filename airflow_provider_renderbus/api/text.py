@@ -9,13 +9,10 @@ MAX_CHARS = 300
 
 
 def printable(text: str, max_chars: int = MAX_CHARS) -> str:
-    """Return a text as one line of printable characters, at most `max_chars` long.
+    """Return a text as one line of printable characters, at most `max_chars` long with the ellipsis of a cut.
 
     Line breaks and tabs become blanks. Control, format and bidirectional characters, lone surrogates and
     unassigned code points become U+FFFD: they can hide, reorder or forge what a terminal or page shows.
-
-    :param text: text of any length.
-    :param max_chars: length of the longest result. A cut text ends with an ellipsis.
     """
     # Read no more than is shown: a message can have millions of characters.
     excerpt = " ".join(text[: max_chars * 4].split())

@@ -44,18 +44,12 @@ MAX_FOLDERS, MAX_FOLDER_DEPTH, MAX_FILES = 2_000, 32, 200_000
 
 
 def task_pages(**filters: Any) -> PagedFlow[TaskInfo]:
-    """Query all pages of the account's tasks.
-
-    :param filters: arguments of :func:`airflow_provider_renderbus.api.calls.get_task_list` except `page_num`.
-    """
+    """Query all pages of the account's tasks, with filters of `calls.get_task_list`."""
     return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
 
 
 def list_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
-    """Query all frames of a leaf task.
-
-    :param task_id: id or alias of a leaf task.
-    """
+    """Query all frames of a leaf task."""
     frames: list[Frame] = []
     pages = _pages(lambda page_num: calls.query_task_frames(task_id, page_num=page_num), _PAGES_PER_BATCH)
     batch = next(pages, None)
@@ -68,11 +62,7 @@ def list_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
 
 
 def get_tasks(task_ids: Iterable[TaskId]) -> Flow[dict[int, TaskInfo]]:
-    """Query any number of tasks, a hundred per request.
-
-    :param task_ids: ids or aliases.
-    :return: the tasks that exist, by id.
-    """
+    """Query any number of tasks, a hundred per request, and return those that exist, by id."""
     unique = list(dict.fromkeys(validation.parse_task_ids("task_ids", task_ids)))
     size = validation.MAX_PAGE_SIZE
     pages = [unique[start : start + size] for start in range(0, len(unique), size)]
@@ -83,7 +73,6 @@ def get_tasks(task_ids: Iterable[TaskId]) -> Flow[dict[int, TaskInfo]]:
 def get_task(task_id: TaskId) -> Flow[TaskInfo]:
     """Query one task.
 
-    :param task_id: id or alias.
     :raises UnknownTask: there is no such task on the farm.
     """
     parsed = validation.parse_task_id("task_id", task_id)
@@ -97,7 +86,6 @@ def get_task(task_id: TaskId) -> Flow[TaskInfo]:
 def leaf_task_ids(task_id: TaskId) -> Flow[tuple[int, ...]]:
     """Query the ids of a task's leaves; its own id if the task is not layered.
 
-    :param task_id: id or alias.
     :raises UnknownTask: there is no such task on the farm.
     """
     task = yield from get_task(task_id)
@@ -107,15 +95,13 @@ def leaf_task_ids(task_id: TaskId) -> Flow[tuple[int, ...]]:
 def frame_ids_by_name(
     task_id: TaskId, names: Iterable[str], *, argument: str = "names"
 ) -> Flow[dict[int, list[int]]]:
-    """Query the ids of frames by their names.
+    """Query the ids of frames in all leaves of a task by their names, and return them by id of their leaf.
 
     Names are compared as text, because they have three forms. Several frames can have the same name; the ids
     of all of them are returned.
 
-    :param task_id: id or alias; of a layered task, frames of all leaves are returned.
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :param argument: the caller's name of `names`, for error messages.
-    :return: ids of the frames by id of their leaf task.
     :raises ValueError: no frame has one of the names.
     :raises UnknownTask: there is no such task on the farm.
     """
@@ -137,10 +123,8 @@ def frame_ids_by_name(
 
 
 def list_output_files(task_id: TaskId) -> Flow[tuple[OutputFile, ...]]:
-    """List a task's files in the output storage: of all its leaves, in nested folders too.
+    """List a task's files in the output storage, of all its leaves. See :func:`list_leaf_files`.
 
-    :param task_id: id or alias.
-    :return: the files without their folders, sorted by path.
     :raises UnknownTask: there is no such task on the farm.
     """
     leaf_ids = yield from leaf_task_ids(task_id)
@@ -148,10 +132,8 @@ def list_output_files(task_id: TaskId) -> Flow[tuple[OutputFile, ...]]:
 
 
 def list_leaf_files(leaf_ids: Iterable[int]) -> Flow[tuple[OutputFile, ...]]:
-    """List the files of leaf tasks in the output storage, in nested folders too.
+    """List the files of leaf tasks in the output storage, in nested folders too, sorted by path.
 
-    :param leaf_ids: ids of leaf tasks.
-    :return: the files without their folders, sorted by path.
     :raises InvalidResponse: the folders are more, or nested deeper, than those of any render.
     """
     files: dict[str, OutputFile] = {}
@@ -183,8 +165,6 @@ def select_hardware(
 ) -> Flow[tuple[HardwareConfig, ...]]:
     """Select the machines of one type that can render a software on a platform.
 
-    :param platform: id or short name of the platform.
-    :param cg_id: id of the software.
     :param model: model of the machines, e.g. "Default".
     :param ram: memory of the machines in GB, e.g. 64.
     :param gpu_num: number of graphics cards of the machines; 0 for CPU machines.

@@ -57,7 +57,6 @@ _HTTP_BAD_REQUEST = 400
 class HttpTransport:
     """Sends requests over the pooled connections of one event loop.
 
-    :param settings: settings of the client.
     :raises ValueError: ``ca_bundle`` or the environment's proxy cannot be used.
     """
 
@@ -91,10 +90,8 @@ class HttpTransport:
             await transport.close()
 
     async def post(self, request: Request, seconds: float) -> Response:
-        """Send a request and return the response.
+        """Send a request and return the response, within a time, however slowly bytes arrive.
 
-        :param request: the request.
-        :param seconds: time for all of it, however slowly bytes arrive.
         :raises NotSent: nothing of the request reached the farm.
         :raises NoResponse: the farm may have executed the request.
         :raises InvalidResponse: the response exceeds the limit of bytes.
@@ -132,12 +129,7 @@ class HttpTransport:
 
 
 def transport_failure(call: str, settings: Settings, error: Exception) -> RenderbusError:
-    """Return what an exception means that was raised while a request was sent or its response read.
-
-    :param call: name of the call.
-    :param settings: settings of the client.
-    :param error: the exception.
-    """
+    """Return what an exception means that was raised while a request was sent or its response read."""
     if isinstance(error, ResponseTooLargeError):
         return InvalidResponse(call, f"it has more than {MAX_RESPONSE_BYTES // 2**20} MiB")
     causes = list(_causes(error))

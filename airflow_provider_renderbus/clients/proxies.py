@@ -20,7 +20,6 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 def proxy_for(url: httpx.URL, proxies: Mapping[str, str]) -> httpx.Proxy | None:
     """Return the proxy for a URL, or None if requests go to its host directly.
 
-    :param url: URL of the farm.
     :param proxies: result of `urllib.request.getproxies_environment`: proxies by scheme, exceptions by "no".
     :raises ValueError: the proxy's URL is invalid. The error does not show it: it can hold a password.
     """

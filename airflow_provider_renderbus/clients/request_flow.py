@@ -53,10 +53,6 @@ class SigningSession:
 
     It holds the state that the requests of one client share: the offset of the farm's clock, the last nonce,
     and the path at which the farm serves each call.
-
-    :param settings: settings of the client.
-    :param clock: returns the seconds since 1970.
-    :param first_nonce: number of the first nonce; random if omitted.
     """
 
     def __init__(

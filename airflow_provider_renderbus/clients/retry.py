@@ -67,11 +67,7 @@ def _wait(backoff: Callable[[tenacity.RetryCallState], float]) -> Callable[[tena
 
 
 def parse_retry_after(header: str, now: float) -> float | None:
-    """Return the seconds to wait according to a ``Retry-After`` header, or None if it is invalid.
-
-    :param header: value of the header, seconds or a date (RFC 9110).
-    :param now: seconds since 1970.
-    """
+    """Return the seconds to wait according to a ``Retry-After`` header (RFC 9110), or None if invalid."""
     if header.isascii() and header.isdigit():
         return float(header)
     try:

@@ -26,10 +26,8 @@ _FORM_LABELS = {
 
 
 def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
-    """Return a client's settings from a connection.
+    """Return a client's settings from a connection and its extra, parsed from JSON.
 
-    :param connection: the connection.
-    :param extra: extra of the connection, parsed from JSON.
     :raises ValueError: fields are invalid or missing; the error names all of them.
     """
     from airflow_provider_renderbus.clients.settings import Settings
@@ -73,13 +71,9 @@ def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
 
 
 def console_url(template: str | None, settings: Settings, render_task_id: int) -> str:
-    """Return the URL of a render in the farm's web console.
+    """Return the URL of a render in the farm's web console, from the template in the connection's extra.
 
     The live farm documents no URL for a single render, so without a template it is the entry page.
-
-    :param template: ``console_url`` of the connection, with ``{render_task_id}`` in it.
-    :param settings: settings of the farm.
-    :param render_task_id: id of the render on the farm.
     """
     if template:
         return template.replace("{render_task_id}", str(render_task_id))
@@ -87,10 +81,7 @@ def console_url(template: str | None, settings: Settings, render_task_id: int) -
 
 
 def uses_main_account_storage(extra: Mapping[str, Any]) -> bool | None:
-    """Return whether scenes go to the main account's storage, or None if the connection does not say.
-
-    :param extra: extra of the connection, parsed from JSON.
-    """
+    """Return whether scenes go to the main account's storage, or None if the connection does not say."""
     value = extra.get("use_main_account_storage")
     return None if value in (None, "") else bool(_parse_bool(value))
 

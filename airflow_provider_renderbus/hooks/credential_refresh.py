@@ -38,10 +38,7 @@ class AccountChangedError(AuthError):
 
 
 class ConnectionLookupError(RenderbusError):
-    """The farm refused the key, and Airflow failed to look up the connection again.
-
-    :param detail: Airflow's error message.
-    """
+    """The farm refused the key, and Airflow failed to look up the connection again."""
 
     def __str__(self) -> str:
         return f"the farm refuses the access key, and the connection cannot be looked up: {self.args[0]}"
@@ -51,7 +48,6 @@ class ConnectionLookupError(RenderbusError):
 def connection_lookup(auth_error: AuthError) -> Iterator[None]:
     """Translate the errors of a connection lookup, which runs within the block.
 
-    :param auth_error: error of the call whose key was refused.
     :raises AuthError: `auth_error`, if fields of the connection are invalid or missing.
     :raises ConnectionLookupError: Airflow failed to look up the connection.
     """
@@ -65,14 +61,11 @@ def connection_lookup(auth_error: AuthError) -> Iterator[None]:
 
 
 def refreshed_settings(old: Settings, new: Settings, auth_error: AuthError) -> Settings:
-    """Return the settings for the next attempt.
+    """Return the settings for the next attempt, after the farm has refused the key of the old ones.
 
     Only settings of the same account on the same platform are accepted, because another one has other
     renders.
 
-    :param old: settings whose key was refused.
-    :param new: settings that the connection has now.
-    :param auth_error: error of the call whose key was refused.
     :raises AuthError: `auth_error` if the connection has not changed; `AccountChangedError` if it now belongs
         to another account or platform.
     """

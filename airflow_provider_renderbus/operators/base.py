@@ -36,9 +36,5 @@ class RenderbusOperator(BaseOperator):
         return RenderbusHook(self.renderbus_conn_id)
 
     def push_console_url(self, context: Context, render_task_id: int) -> None:
-        """Show the link to a render at once, not only when the Airflow task has ended.
-
-        :param context: context of the Airflow task.
-        :param render_task_id: id of the render.
-        """
+        """Show the link to a render at once, not only when the Airflow task has ended."""
         push_console_url(self, context, self.hook.console_url(render_task_id))

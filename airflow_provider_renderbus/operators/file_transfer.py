@@ -43,11 +43,8 @@ DEFAULT_STALL_TIMEOUT = 900.0
 class FileTransfer:
     """Transfers files between this worker and the storages of a connection's account.
 
-    :param hook: hook of the connection.
-    :param line: name of the transfer line; the farm's default line if omitted.
-    :param speed_limit_kb_per_s: speed limit in KB/s; unlimited if omitted.
-    :param stall_timeout: seconds without progress after which a transfer is killed;
-        ``[renderbus] transfer_stall_timeout`` if omitted.
+    The arguments are those of the transfer operators.
+
     :param argument_prefix: prefix of the operator's arguments `speed_limit_kb_per_s` and `stall_timeout`, for
         error messages.
     :param folder_argument: name of the operator's argument for the download folder, for error messages.
@@ -78,11 +75,8 @@ class FileTransfer:
                 self._select_line()
 
     def upload(self, assets: Assets) -> dict[str, int]:
-        """Upload scenes and assets to the input storage. Files that are there unchanged are skipped.
+        """Upload assets as `RenderbusUploadAssetsOperator` does, and return what it returns.
 
-        :param assets: absolute paths of files and folders, or patterns; or an upload.json, as a mapping or as
-            a path that ends in ``.json``.
-        :return: ``files`` and ``bytes``, of all files including those that are skipped.
         :raises ValueError: an argument or an upload.json is invalid.
         :raises AirflowFailException: files are invalid, or the command cannot be run or fails permanently.
         :raises AirflowException: not all files were uploaded; a retry continues.
@@ -116,14 +110,8 @@ class FileTransfer:
     def download(
         self, render_task_id: int, folder: str | os.PathLike[str], pattern: str = "*"
     ) -> dict[str, int | str | list[str]]:
-        """Download the frames of all leaves of a render. Frames that are complete in the folder are skipped.
+        """Download frames as `RenderbusDownloadFramesOperator` does, and return what it returns.
 
-        :param render_task_id: id of the render.
-        :param folder: absolute path of a folder, which is created if missing. Frames keep their folders of
-            the output storage, one per leaf.
-        :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too.
-        :return: ``folder``, ``output_folders`` (the leaves' folders in it), ``files``, ``bytes``, and
-            ``already_present``, the number of files that are skipped.
         :raises ValueError: an argument is invalid, or the path of the folder is not absolute.
         :raises AirflowFailException: no file matches, a name leads out of the folder, or the command cannot
             be run or fails permanently.

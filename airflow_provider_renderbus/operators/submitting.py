@@ -126,10 +126,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             check_environment(settings)
 
     def validate_arguments(self) -> None:
-        """Check the arguments that are known only once templates are rendered.
-
-        :raises ValueError: an argument is wrong.
-        """
+        """Check the arguments that are known only once templates are rendered."""
         self.seconds_between_polls()
         if self.min_funds is not None:
             parse_decimal("min_funds", self.min_funds)
@@ -148,12 +145,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         submit_render(self, context, render_task_id, artist, may_be_submitted=may_be_submitted)
 
     def execute_with_funds(self, context: Context, event: dict[str, Any], unfunded: dict[str, Any]) -> Any:
-        """Continue after the wait for funds, for lack of which the farm refused to create or submit.
-
-        :param context: of the Airflow task.
-        :param event: what the trigger reported.
-        :param unfunded: the render as it was deferred.
-        """
+        """Continue after the wait for funds, for lack of which the farm refused to create or submit."""
         refused = UnfundedRender(**unfunded)
         self._deadline = refused.deadline
         with translate_errors(), self.stop_renders_on_error():
@@ -169,8 +161,6 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     def wait_for_render(self, context: Context, render_task_id: int, *, reattached: bool) -> dict[str, Any]:
         """Wait for the end of a submitted render, here or deferred, and return its result.
 
-        :param context: of the Airflow task.
-        :param render_task_id: id of the render.
         :param reattached: whether an earlier try submitted it, whose stop may still be on its way.
         """
         self.owned_render_task_ids = [render_task_id]
@@ -197,21 +187,12 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     def execute_complete(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Continue when the trigger has reported the end of the wait.
-
-        :param context: of the Airflow task.
-        :param event: what the trigger reported.
-        :param wait: the wait as it was deferred. Airflow's ``dag.test()`` loses it.
-        """
+        """Continue after the trigger has reported the end of the wait. ``dag.test()`` loses `wait`."""
         result = WaitResult.from_dict_or_failure(event)
         return self._take_steps(context, result, self._restore_wait(context, wait))
 
     def collect_result(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
-        """Return what the operator returns for a render that has succeeded.
-
-        :param context: of the Airflow task.
-        :param result: the result of the render.
-        """
+        """Return what the operator returns for a render that has succeeded."""
         return result
 
     def _take_steps(

@@ -37,12 +37,7 @@ _HARDWARE_FILTERS = ("model", "ram", "gpu_num")
 
 @dataclass(frozen=True, slots=True)
 class TaskFiles:
-    """The validated files of one render.
-
-    :param files: their contents by name on the farm.
-    :param project_name: a project of the account.
-    :param hardware: filters that select the kind of machine: model, ram in GB, gpu_num.
-    """
+    """The validated files of one render, their project, and filters that select the kind of machine."""
 
     files: dict[str, dict[str, Any]]
     project_name: str | None
@@ -55,11 +50,8 @@ class TaskFiles:
         project_name: str | None,
         hardware: Mapping[str, Any] | None,
     ) -> TaskFiles:
-        """Load and validate files, and log the warnings.
+        """Load and validate mappings, JSON texts or paths, by argument, and log the warnings.
 
-        :param sources: mappings, JSON texts or paths, by argument.
-        :param project_name: a project of the account.
-        :param hardware: filters that select the kind of machine.
         :raises ValueError: task.json is missing, or a file or filter is invalid. Errors have JSON paths.
         """
         from airflow_provider_renderbus.task_json.files import load_json
@@ -85,10 +77,7 @@ class TaskFiles:
         return cls(files, project_name, filters)
 
     def fingerprint(self, assets: Sequence[Asset] | None) -> JobFingerprint:
-        """Return the fingerprint of the job that the files describe.
-
-        :param assets: what is uploaded with them; None for nothing.
-        """
+        """Return the fingerprint of the job that the files and the assets, if any, describe."""
         arguments = {argument: self.files.get(name) for argument, name in FILE_ARGUMENTS.items()}
         return JobFingerprint.of(
             {**arguments, "project_name": self.project_name, "hardware": dict(self.hardware)},
@@ -96,11 +85,8 @@ class TaskFiles:
         )
 
     def upload(self, hook: RenderbusHook, render_task_id: int) -> dict[str, int]:
-        """Complete task.json and upload all files.
+        """Complete task.json, upload all files, and return the bytes of each by its name.
 
-        :param hook: hook of the connection.
-        :param render_task_id: id of the created task.
-        :return: bytes of each uploaded file, by its name.
         :raises ValueError: the farm has no such project or machines, or enforces a finding in tips.json;
             nothing is uploaded.
         """

@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 
 async def stop_tasks(renderbus_conn_id: str, interval: float, task_ids: Sequence[int]) -> str:
-    """Stop tasks until the farm confirms it or the time is over, and return a message on the result.
-
-    :param renderbus_conn_id: id of the connection.
-    :param interval: the poll interval in seconds of the poller to use.
-    :param task_ids: ids of the tasks.
-    """
+    """Stop tasks until the farm confirms it or the time is over, and return a message on the result."""
     request = await _batched_stop((renderbus_conn_id, interval), task_ids)
     return request.result_message(task_ids)
 

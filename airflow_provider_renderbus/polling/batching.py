@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 class Batcher(Generic[Key, Item, Result]):
     """Collects the items of a key for half a second and handles them in one batch. Results are not cached.
 
-    :param handle_batch: called with the key and all items; its result is the result of each item.
+    The result of `handle_batch` is the result of each item.
     """
 
     def __init__(self, handle_batch: Callable[[Key, list[Item]], Awaitable[Result]]) -> None:

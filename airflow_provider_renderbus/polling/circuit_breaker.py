@@ -24,7 +24,6 @@ MAX_RETRY_AFTER = 300.0
 class CircuitBreaker:
     """Closed while the farm answers. A failure opens it; after the back-off single probes decide.
 
-    :param interval: the poll interval in seconds.
     :param request_interval: returns the seconds between two requests in normal operation, the shortest
         back-off.
     :ivar retry_at: time of the event loop until which the breaker is open.

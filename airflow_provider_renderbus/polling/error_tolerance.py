@@ -21,10 +21,7 @@ class WarningLogger(Protocol):
 
 
 class WarnOnce:
-    """Logs the first warning only, until a success resets it: thousands of waits fail for the same reason.
-
-    :param log: the logger.
-    """
+    """Logs the first warning only, until a success resets it: thousands of waits fail for the same reason."""
 
     def __init__(self, log: WarningLogger) -> None:
         self._log = log
@@ -44,8 +41,7 @@ class WarnOnce:
 class PollErrorHandler:
     """Tolerates errors that a later poll may not meet, and logs the first of them.
 
-    :param log: the logger.
-    :param subject: what is polled, for the log, e.g. ``Render 35``.
+    `subject` is what is polled, for the log, e.g. ``Render 35``.
     """
 
     def __init__(self, log: WarningLogger, subject: str) -> None:
@@ -54,10 +50,7 @@ class PollErrorHandler:
         self._misses = 0
 
     def on_error(self, error: RenderbusError) -> None:
-        """Log a failed poll.
-
-        :raises RenderbusError: the same error if the next polls would meet it too.
-        """
+        """Log a failed poll, or raise its error if the next polls would meet it too."""
         self._misses = self._misses + 1 if isinstance(error, UnknownTask) else 0
         if self._misses >= MAX_MISSES or (is_permanent(error) and not self._misses):
             raise error

@@ -20,8 +20,6 @@ class PageSchedule:
     new ones, are polled together at the end of the join window that the first of them opened.
 
     The schedule has no clock and never waits: every method that depends on the time takes it as `now`.
-
-    :param interval: seconds between two polls of a task.
     """
 
     def __init__(self, interval: float) -> None:

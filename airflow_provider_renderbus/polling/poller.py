@@ -34,9 +34,7 @@ class Poller:
     """Polls tasks while :meth:`run` runs, and notifies those who wait for them of changes.
 
     :param client: sends each call once: what fails is part of the next poll.
-    :param interval: the poll interval in seconds.
     :param subject: whose renders these are, for the log.
-    :param clock: returns the seconds since 1970.
     :ivar queries: polls what is not the status, frames or cost of a task.
     """
 
@@ -66,9 +64,7 @@ class Poller:
     async def watch(self, task_id: int, interval: float, deadline: float) -> AsyncGenerator[TaskInfo]:
         """Yield a task now, and again whenever its status, frames or cost have changed.
 
-        :param task_id: id of the task.
         :param interval: the poll interval in seconds, which must be that of the poller.
-        :param deadline: when to end the wait, in seconds since 1970.
         :raises DeadlineExceeded: the deadline has passed; the task was polled once more if the farm answered.
         :raises RenderbusError: the farm refused in a way that a later poll would meet too, or lacks the task.
         :raises ValueError: an argument is wrong.

@@ -41,11 +41,7 @@ class RefreshingClient(BaseAsyncClient):
 
     When the farm refuses the access key, the connection is looked up again. If it has changed, the call is
     sent again with the new settings, and so are all later calls. The old client is closed after its last
-    call.
-
-    :param hook: the hook of the connection.
-    :param settings: the settings to begin with.
-    :param on_refresh: called with new settings.
+    call. `on_refresh` is called with new settings.
     """
 
     _active: _ActiveClient
@@ -67,10 +63,7 @@ class RefreshingClient(BaseAsyncClient):
         await self._active.client.close()
 
     async def send(self, call: Call[T]) -> T:
-        """Send a call and return its result.
-
-        :raises RenderbusError: the error of the call; `AuthError` only after a look-up of the connection.
-        """
+        """Send a call and return its result. AuthError is raised only after a look-up of the connection."""
         active = self._active
         try:
             return await self._send(active, call)

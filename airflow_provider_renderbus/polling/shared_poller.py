@@ -28,10 +28,7 @@ _Key: TypeAlias = tuple[str, float]
 
 
 class _SharedPoller:
-    """A running poller, the asyncio task in which its client lives, and the number of its users.
-
-    :param key: the connection id and the poll interval.
-    """
+    """A running poller, the asyncio task in which its client lives, and the number of its users."""
 
     def __init__(self, key: _Key, *, use_cached_settings: bool) -> None:
         self.ref_count = 0
@@ -42,10 +39,7 @@ class _SharedPoller:
         self._task.add_done_callback(self._on_done)
 
     async def poller(self) -> Poller:
-        """Wait until the poller has started.
-
-        :raises Exception: why it could not be started.
-        """
+        """Wait until the poller has started, or raise why it could not be started."""
         # A user that is cancelled must not cancel the start for the others.
         return self._ready.result() if self._ready.done() else await asyncio.shield(self._ready)
 
@@ -134,13 +128,7 @@ def shared_poller(
     A connection that cannot be looked up, e.g. because Airflow's API server restarts, is looked up again
     until the deadline, since the render continues meanwhile. Entering the context raises `ValueError` if
     fields of the connection are wrong or missing, and `DeadlineExceeded` if it could not be looked up in
-    time.
-
-    :param renderbus_conn_id: id of the connection.
-    :param interval: the poll interval in seconds.
-    :param deadline: when the wait ends, in seconds since 1970.
-    :param use_cached_settings: whether to use the settings of the last look-up, if there was one: after a
-        kill.
+    time. After a kill, `use_cached_settings` uses the settings of the last look-up, if there was one.
     """
     return _Lease((renderbus_conn_id, interval), deadline, use_cached_settings=use_cached_settings)
 

@@ -37,10 +37,7 @@ class Client(Protocol):
 
 
 class _CachedQuery:
-    """A query of several waits: one of them sends the requests, all get the result.
-
-    :ivar result: the result or the error while it is shared.
-    """
+    """A query of several waits: one of them sends the requests, all get the result or the error."""
 
     __slots__ = ("__weakref__", "lock", "result")
 
@@ -58,13 +55,7 @@ class SharedQueries:
 
     Waits with the same key poll at the same moments and share the requests. Different keys have different
     moments, so that the farm gets no bursts. The circuit breaker is that of the poller: an outage blocks
-    queries and pages together.
-
-    :param client: sends each call once.
-    :param warn_once: logs failed polls once for all waits of the poller.
-    :param subject: whose renders these are, for the log.
-    :param breaker: decides when requests may be sent.
-    :param clock: returns the seconds since 1970.
+    queries and pages together. The client sends each call once.
     """
 
     def __init__(
@@ -96,9 +87,7 @@ class SharedQueries:
     ) -> AsyncGenerator[T]:
         """Run a flow again and again and yield its results. Failed polls are tolerated until the deadline.
 
-        :param make_flow: returns the flow.
         :param interval: seconds between two polls; with a key, the first two are closer together.
-        :param deadline: when to end, in seconds since 1970.
         :param key: equal for flows that send the same calls and may share a result; None if they change
             something on the farm.
         :raises DeadlineExceeded: the deadline has passed; there was one more poll if the farm answered.

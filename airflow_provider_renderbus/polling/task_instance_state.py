@@ -37,10 +37,8 @@ class _TaskKey(NamedTuple):
 async def is_active(ti: Any) -> bool | None:
     """Return whether the task instance of a cancelled trigger is still active and needs its render.
 
-    After a clear, the new try can run or even be deferred before the old trigger is cancelled.
-
-    :param ti: the task instance that the triggerer gave to the trigger.
-    :return: None if Airflow does not answer.
+    None if Airflow does not answer. After a clear, the new try can run or even be deferred before the old
+    trigger is cancelled.
     """
     try:
         run, task = _keys_of(ti)
@@ -53,8 +51,7 @@ async def is_active(ti: Any) -> bool | None:
 def is_finished(ti: Any) -> bool:
     """Return whether the task instance of this process was ended from outside; the signal may come later.
 
-    :param ti: the task instance of the process.
-    :return: False also if Airflow does not answer.
+    False also if Airflow does not answer.
     """
     try:
         run, task = _keys_of(ti)

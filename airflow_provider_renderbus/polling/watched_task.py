@@ -40,10 +40,7 @@ class WatchedTask:
         self._change_key: Any = None
 
     def update(self, snapshot: TaskSnapshot | None) -> bool:
-        """Notify the watchers if the task has changed, and return whether a model was parsed.
-
-        :param snapshot: None if the poll lacked the task.
-        """
+        """Notify the watchers if the task has changed, and return whether a model was parsed."""
         parsed = False
         if snapshot is None:
             self.misses += 1
@@ -103,11 +100,7 @@ _SUB_TASKS = "respRenderingTaskList"
 
 
 class TaskSnapshot(NamedTuple):
-    """A task in the farm's answer.
-
-    :param change_key: differs from that of another snapshot if status, frames or cost differ.
-    :param item: the task's JSON.
-    """
+    """The JSON of a task, and a key that differs from another one's if status, frames or cost differ."""
 
     change_key: Any
     item: dict[str, Any]

@@ -19,7 +19,6 @@ class DeadlineExceeded(Exception):
 class Watcher:
     """Receives the updates of a task, and the reason when the wait ends.
 
-    :param task_id: id of the task.
     :ivar awaits_final_poll: whether its deadline has passed and only the final poll is missing.
     :ivar timer: of its deadline.
     """
@@ -54,10 +53,7 @@ class Watcher:
         self._wake()
 
     async def next_update(self) -> TaskInfo:
-        """Wait for an update.
-
-        :raises Exception: why the wait has ended.
-        """
+        """Wait for an update, or raise why the wait has ended."""
         while self._pending is None:
             if self._end_reason:
                 # Many watchers may raise the same exception: each starts with its own traceback.

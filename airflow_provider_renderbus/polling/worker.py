@@ -48,9 +48,6 @@ def deferral_timeout(deadline: float, now: float) -> timedelta:
     """Return the time-out of a deferral whose trigger waits until a deadline.
 
     The trigger's own result is lost if Airflow's time-out comes first, so it comes ten minutes later.
-
-    :param deadline: in seconds since 1970.
-    :param now: in seconds since 1970.
     """
     return timedelta(seconds=max(0.0, deadline - now)) + _DEFERRAL_MARGIN
 
@@ -58,7 +55,6 @@ def deferral_timeout(deadline: float, now: float) -> timedelta:
 class WorkerPoller(ABC):
     """Polls the farm and logs changes.
 
-    :param hook: the hook of the connection.
     :param subject: what is polled, for the log.
     :param keeps_state: whether this object lives until the next poll. If not, as in a sensor in reschedule
         mode, every poll would look like a change, so only the end is logged.
@@ -86,11 +82,7 @@ class WorkerPoller(ABC):
         return result
 
     def poll_until(self, deadline: float, poll_interval: float) -> WaitResult:
-        """Poll until the wait has ended or a deadline, in seconds since 1970, has passed.
-
-        :param deadline: when to stop polling.
-        :param poll_interval: seconds between polls.
-        """
+        """Poll until the wait has ended or a deadline, in seconds since 1970, has passed."""
         clock = self._hook.clock
         while (result := self.poll()) is None:
             remaining = deadline - clock.now()
@@ -136,10 +128,9 @@ class WorkerPoller(ABC):
 class TaskWorkerPoller(WorkerPoller):
     """Polls tasks until all have reached a target state or one has failed.
 
-    :param target_states: the states to wait for.
-    :param failed_states: the states that count as failed; None for every terminal state that is no target.
+    The arguments are those of :func:`airflow_provider_renderbus.renders.results.evaluate_task`.
+
     :param ignore_stops_until: a stop before this time, in seconds since 1970, was meant for an earlier try.
-    :param max_cost: budget of each task, in the account's currency.
     """
 
     def __init__(

@@ -31,11 +31,7 @@ _NO_NAMES: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A condition after one poll.
-
-    :param message: the progress in words; it is logged if it differs from the one before.
-    :param result: the result of the wait, or None while it is pending.
-    """
+    """The progress of a condition in words, and the result of the wait, or None while it is pending."""
 
     message: str
     result: WaitResult | None = None
@@ -66,11 +62,7 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FramesSnapshot:
-    """A task and the names of its frames, if they were fetched.
-
-    :param done_names: frames that are done in every leaf that has them.
-    :param all_names: all frames.
-    """
+    """A task, and, if they were fetched, the names of its frames that are done in every leaf, and of all."""
 
     task: TaskInfo
     done_names: frozenset[str] = _NO_NAMES
@@ -79,11 +71,7 @@ class FramesSnapshot:
 
 @dataclass(frozen=True)
 class FramesDone(Condition):
-    """Frames of a task are done: frames by name, or a fraction of all.
-
-    :param frames: names of frames, which must all be done; None to use the fraction.
-    :param min_fraction: the fraction of all frames that must be done, from 0 to 1.
-    """
+    """Frames of a task are done: frames by name, which must all be done, or a fraction of all."""
 
     kind: ClassVar[str] = "frames"
     task_id: int
@@ -133,11 +121,7 @@ class FramesDone(Condition):
 
 @dataclass(frozen=True)
 class FilesPresent(Condition):
-    """Files of a task are in the output storage.
-
-    :param pattern: which files count, matched against their paths.
-    :param min_files: how many there must be.
-    """
+    """Files of a task whose paths match a pattern are in the output storage."""
 
     kind: ClassVar[str] = "files"
     task_id: int
@@ -169,10 +153,7 @@ class FilesPresent(Condition):
 
 @dataclass(frozen=True)
 class SufficientFunds(Condition):
-    """The account can spend enough: balance, coupons and credit together, if they are visible.
-
-    :param min_funds: the amount in the account's currency, as text.
-    """
+    """The account can spend an amount: balance, coupons and credit together, if they are visible."""
 
     kind: ClassVar[str] = "funds"
     min_funds: str
@@ -209,10 +190,7 @@ def condition_to_dict(condition: Any) -> dict[str, Any]:
 
 
 def condition_from_dict(stored: dict[str, Any]) -> Condition:
-    """Return a condition from what was stored with a trigger.
-
-    :raises VersionMismatch: it is no condition of this version.
-    """
+    """Return a condition from what was stored with a trigger, or raise VersionMismatch."""
     name = stored.get("kind", "")
     fields = {
         field: tuple(value) if isinstance(value, list) else value

@@ -29,11 +29,7 @@ _MAX_LINES, _MAX_CHARACTERS = 10, 1000
 
 
 class FailedFrame(NamedTuple):
-    """A frame that failed.
-
-    :param frame: its name as the farm shows it.
-    :param log: the last lines of its log; empty if it has none, or after the first ten frames.
-    """
+    """A frame that failed, by its name on the farm, and the last lines of its log, if they were queried."""
 
     frame: str
     log: str

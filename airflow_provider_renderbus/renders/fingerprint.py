@@ -40,9 +40,8 @@ class JobFingerprint:
     def of(
         cls, values: Mapping[str, Any], assets: Iterable[tuple[str, int, int]] | None = None
     ) -> JobFingerprint:
-        """Return the fingerprint of a job.
+        """Return the fingerprint of a job, from the operator's arguments as JSON values, and its assets.
 
-        :param values: what describes the job, by argument of the operator; JSON values.
         :param assets: path, size in bytes and modification time in seconds of each asset.
         """
         given = {name: value for name, value in values.items() if value not in (None, {}, [])}

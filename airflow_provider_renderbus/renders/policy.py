@@ -72,11 +72,9 @@ class WaitState:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> WaitState:
-        """Read what Airflow stored, perhaps for another version of this provider.
+        """Read what Airflow stored, perhaps for another version of this provider, or raise VersionMismatch.
 
         Fields that only the other version has are ignored; fields that it lacks get their defaults.
-
-        :raises VersionMismatch: a field without default is missing.
         """
         missing = [
             field.name for field in fields(cls) if field.default is MISSING and field.name not in stored
@@ -111,10 +109,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What to do next.
-
-    :param wait: the wait after it.
-    """
+    """What to do next, and the wait after it."""
 
     wait: WaitState
 
@@ -256,13 +251,11 @@ class RenderPolicy:
         now: float,
         facts: Facts | None = None,
     ) -> Step:
-        """Return what to do after a wait has ended.
+        """Return what to do after a wait has ended, given what was found out since.
 
-        :param result: how it ended.
         :param wait: what was waited for; VersionMismatch if another version of this provider stored it, None
             if Airflow lost it, as ``dag.test()`` does.
         :param now: seconds since 1970.
-        :param facts: what was found out since.
         """
         facts = facts or Facts()
         if isinstance(wait, VersionMismatch):

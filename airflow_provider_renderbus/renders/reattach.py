@@ -102,12 +102,7 @@ class StateStore(Protocol):
 
 
 class RenderMarker:
-    """What is appended to the artist's name of a render, to find it again.
-
-    :param run: what identifies the DAG run.
-    :param task: what identifies the task in the run.
-    :param max_tries: of the Airflow task.
-    """
+    """What is appended to the artist's name of a render, to find it again."""
 
     def __init__(self, run: Iterable[str], task: Iterable[str], max_tries: int) -> None:
         self._key = f"{run_key(run)} {_key_of(task)}"

@@ -67,10 +67,7 @@ def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Non
 
 
 def has_recommit_arrived(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> bool:
-    """Return whether the farm shows, over 30 s, a recommit that an earlier try may have sent.
-
-    :param frames: its failed frames, as the farm has listed them.
-    """
+    """Return whether the farm shows, over 30 s, a recommit of failed frames by an earlier try."""
     if len(_not_recommitted(client, task_id, frames)) == len(frames):
         return False
     wait_until_active(client, task_id)

@@ -43,10 +43,7 @@ class Outcome(enum.StrEnum):
 
 
 class VersionMismatch(RenderbusError):
-    """Stored data of another version of this provider. A retry waits from the start.
-
-    :param problem: what cannot be read, and why.
-    """
+    """Stored data of another version of this provider. A retry waits from the start."""
 
     def __str__(self) -> str:
         return f"{self.args[0]}; run the same version of airflow-provider-renderbus on workers and triggerers"
@@ -54,11 +51,9 @@ class VersionMismatch(RenderbusError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WaitResult:
-    """The end of a wait.
+    """The end of a wait: how it ended, in words too, and what the Airflow task returns, if anything.
 
-    :param outcome: how it ended.
-    :param message: what to log or to fail with.
-    :param result: what the Airflow task returns: a summary, or one per render; None if there is none.
+    The result is a summary, or one per render.
     """
 
     outcome: Outcome
@@ -83,10 +78,7 @@ class WaitResult:
 
     @classmethod
     def from_dict(cls, stored: Any) -> WaitResult:
-        """Read what a triggerer sent.
-
-        :raises VersionMismatch: it is no result of this version.
-        """
+        """Read what a triggerer sent, or raise VersionMismatch."""
         if not isinstance(stored, dict) or stored.get("version") != _VERSION:
             raise _unreadable(f"version must be {_VERSION}")
         outcome, message, result = stored.get("outcome"), stored.get("message"), stored.get("result")

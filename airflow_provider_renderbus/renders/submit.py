@@ -131,10 +131,7 @@ def confirm_submitted(client: RenderClient, task_id: int) -> bool:
 
 
 def is_submitted(client: RenderClient, task_id: int) -> bool:
-    """Return whether the farm shows a task as submitted.
-
-    :raises UnknownTask: there is no such task on the farm.
-    """
+    """Return whether the farm shows a task as submitted, or raise UnknownTask."""
     task = find_task(client, task_id)
     if task is None:
         raise UnknownTask(task_id)

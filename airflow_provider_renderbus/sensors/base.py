@@ -68,10 +68,7 @@ class RenderbusSensor(BaseSensorOperator):
         return super().execute(context)
 
     def defer_until(self, deadline: float) -> NoReturn:
-        """Wait in the triggerer.
-
-        :param deadline: until when to wait, in seconds since 1970.
-        """
+        """Wait in the triggerer until a deadline, in seconds since 1970."""
         with self.skip_on_soft_fail(), translate_errors():
             # A triggerer would take a missing connection for an outage, and retry until the deadline.
             _ = self.hook.settings
@@ -93,12 +90,7 @@ class RenderbusSensor(BaseSensorOperator):
             return PokeReturnValue(is_done=True, xcom_value=self.result_or_raise(wait_result))
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
-        """Continue after the trigger has fired.
-
-        :param context: of the Airflow task.
-        :param event: what the trigger sent.
-        :param deadline: until when to wait. Airflow's ``dag.test()`` loses it.
-        """
+        """Continue after the trigger has fired. Airflow's ``dag.test()`` loses `deadline`."""
         return self.result_or_raise(WaitResult.from_dict_or_failure(event))
 
     def result_or_raise(self, wait_result: WaitResult) -> Any:
@@ -123,17 +115,11 @@ class RenderbusSensor(BaseSensorOperator):
 
     @abstractmethod
     def make_poller(self, hook: RenderbusHook) -> WorkerPoller:
-        """Return what polls on a worker.
-
-        :raises ValueError: an argument is wrong.
-        """
+        """Return what polls on a worker."""
 
     @abstractmethod
     def make_trigger(self, deadline: float) -> RenderbusTrigger:
-        """Return the trigger that waits until a deadline, in seconds since 1970.
-
-        :raises ValueError: an argument is wrong.
-        """
+        """Return the trigger that waits until a deadline, in seconds since 1970."""
 
     def build_result(self, value: Any) -> Any:
         """Return what the sensor returns, from the value of a successful wait."""

@@ -109,14 +109,9 @@ def complete_task_json(
 ) -> str:
     """Return a task.json as text, with the values that only the farm and the connection know.
 
-    :param task_json: the file: a mapping, JSON text or a path that ends in ``.json``.
-    :param task_id: id of the created task.
-    :param user_id: id of the account's user.
-    :param platform: id of the render platform.
-    :param project_id: id of the project on the farm; unchanged in the file if omitted.
-    :param project_name: the project's name; unchanged in the file if omitted.
-    :param hardware: the machines to render on, all of one kind: sets ``hardwareConfigIds``, ``ram`` and
-        ``graphics_cards_num``; unchanged in the file if omitted.
+    What is omitted stays as it is in the file. `hardware` sets ``hardwareConfigIds``, ``ram`` and
+    ``graphics_cards_num``; it is all of one kind.
+
     :raises ValueError: it is not a JSON object, or has no object `task_info`.
     """
     content = load_json("task_json", task_json)
@@ -158,10 +153,8 @@ def replace_nulls(content: dict[str, Any]) -> None:
 
 
 def check_findings(tips: Mapping[str, Any], details: Iterable[ErrorDetail]) -> tuple[str, ...]:
-    """Check the findings of an analysis against what the farm says about their codes.
+    """Check the findings of an analysis, from tips.json, against what the farm says about their codes.
 
-    :param tips: content of tips.json: a string or a list of strings by code.
-    :param details: what the farm says about these codes, from ``query_error_detail``.
     :return: a line for each finding that does not block the render.
     :raises ValueError: a finding is an error that the farm enforces. A line for each of them says what was
         found and how to solve it.
@@ -206,9 +199,6 @@ def deep_merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[st
     """Return an object with the fields of both; `overrides` wins, and objects in both are merged in turn.
 
     Lists and other values are replaced, never merged. Neither argument is changed.
-
-    :param base: the object with lower precedence.
-    :param overrides: the object with higher precedence.
     """
     result = dict(base)
     for field, value in overrides.items():

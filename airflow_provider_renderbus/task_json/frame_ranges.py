@@ -57,22 +57,15 @@ def parse_ranges(name: str, text: str) -> tuple[FrameRange, ...]:
 
 
 def frame_numbers(name: str, text: str) -> tuple[int, ...]:
-    """Return the frame numbers of a text such as ``1-10[2],15``, each once, in its order.
-
-    :param name: name of the argument or field in error messages.
-    :param text: the frames.
-    :raises ValueError: see :func:`parse_ranges`.
-    """
+    """Return the frame numbers of a text such as ``1-10[2],15``, each once, in its order."""
     return tuple(dict.fromkeys(number for each in parse_ranges(name, text) for number in each.numbers))
 
 
 def format_frames(name: str, frames: Frames) -> str:
-    """Return frames as task.json writes them, e.g. ``1-10[2],15-15[1]``.
+    """Return one frame, a string, a list or a range as task.json has frames, e.g. ``1-10[2],15-15[1]``.
 
     A frame that is named twice is rendered once, at its first place: overlapping ranges are merged.
 
-    :param name: name of the argument or field in error messages.
-    :param frames: one frame, a string, a list of frames, or a range.
     :raises ValueError: they are none of these, or see :func:`parse_ranges`.
     """
     given: Any = frames

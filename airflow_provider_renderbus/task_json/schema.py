@@ -40,11 +40,8 @@ _PLAIN_FIELD = re.compile(r"[A-Za-z_]\w*")
 
 
 def validate(name: str, content: Mapping[str, Any]) -> tuple[str, ...]:
-    """Validate a file.
+    """Validate the content of a file, given by its name, e.g. task.json.
 
-    :param name: task.json, upload.json, asset.json or tips.json.
-    :param content: the file as a dict, e.g. from
-        :func:`airflow_provider_renderbus.task_json.files.load_json`.
     :return: warnings: a line for each unknown field or value, for each missing field that the farm's render
         script reads, and for what does not fit together; at most 20 of them.
     :raises ValueError: an object is missing or a value has the wrong type. A line for each such place, at

@@ -42,18 +42,14 @@ _NO_RESUME = "None"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A transfer command that can be run.
-
-    :param path: its path.
-    """
+    """A transfer command that can be run."""
 
     path: Path
 
     @classmethod
     def find(cls, name: str | None) -> Command:
-        """Return the command, after checking that it can be run.
+        """Return the command with a path, or with a name in PATH, after checking that it can be run.
 
-        :param name: a path, or a name to search for in PATH.
         :raises TransferSetupError: it does not exist, or it or the program that it starts is not executable.
         """
         if not name:
@@ -74,11 +70,7 @@ class Command:
         return cls(path)
 
     def environment(self, logs: Path, env: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the environment to run it in.
-
-        :param logs: folder for the log files of the vendor's command.
-        :param env: environment of this process.
-        """
+        """Return the environment to run it in; the vendor's command writes its log files to `logs`."""
         passed = {
             name: value
             for name, value in env.items()
@@ -103,13 +95,10 @@ def _require_executable(path: Path) -> None:
 class TransferArguments:
     """The arguments of one run of the command.
 
-    :param kind: ``upload_json``, ``download_path`` or ``download_list``.
-    :param endpoint: the storage.
     :param local: an upload.json, or the folder to download to.
     :param remote: ``/`` for an upload.json; the path in the storage for ``download_path``; the path of a
         local file with one remote path per line for ``download_list``.
     :param resume_ini: ini file of the resume database, if any.
-    :param speed_limit_kb_per_s: speed limit in KB/s.
     """
 
     kind: TransferKind
@@ -140,14 +129,12 @@ class TransferArguments:
 
 
 def write_resume_ini(folder: Path, platform: str, endpoint: StorageEndpoint) -> Path:
-    """Write the ini file for the command's option ``-C``, and return its path.
+    """Write the ini file for the command's option ``-C``, and return its path. Each storage has its database.
 
     Sections and keys are those that the vendor's Python client writes.
 
     :param folder: this connection's folder on this worker, for ini file and database; created if missing.
     :param platform: id of the render platform.
-    :param endpoint: the storage; each has a database of its own.
-    :raises OSError: the file cannot be written.
     """
     folder.mkdir(0o700, parents=True, exist_ok=True)
     storage = f"{endpoint.storage_id}-{endpoint.user_id}"

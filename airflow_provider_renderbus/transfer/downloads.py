@@ -29,12 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class RemoteFile(NamedTuple):
-    """A file of the output storage.
-
-    :param path: its path from the root of the storage, without a leading slash.
-    :param parts: the names in the path.
-    :param stat: its listed size and time.
-    """
+    """A file of the storage: its path without a leading slash, the names in it, its listed size and time."""
 
     path: str
     parts: Parts
@@ -42,12 +37,7 @@ class RemoteFile(NamedTuple):
 
 
 class DownloadResult(NamedTuple):
-    """Files that are in the folder now.
-
-    :param files: number of files.
-    :param size: bytes.
-    :param already_present: number of files that were complete before the download.
-    """
+    """How many files are in the folder now, their bytes, and how many were complete before the download."""
 
     files: int
     size: int
@@ -55,10 +45,8 @@ class DownloadResult(NamedTuple):
 
 
 def select_files(listing: Iterable[OutputFile], pattern: str) -> list[RemoteFile]:
-    """Return the files of a listing whose paths match a pattern.
+    """Return the files of a listing whose paths match a pattern of :mod:`fnmatch`: ``*`` matches slashes too.
 
-    :param listing: files of the output storage.
-    :param pattern: pattern of :mod:`fnmatch`: ``*`` matches slashes too.
     :raises InvalidFiles: a listed name leads out of the folder or is not a file name.
     """
     return [
@@ -85,12 +73,8 @@ def download(
     complete: the command reports it as done, and it has the listed size. A file that exists with the listed
     size and time is not downloaded again.
 
-    :param runner: runs the command.
-    :param endpoint: the storage.
-    :param files: the files.
     :param folder: the target folder; created if missing.
     :param storage_folder: the folder in the storage that has exactly these files, if there is one.
-    :param speed_limit_kb_per_s: speed limit in KB/s.
     :raises TransferError: not all files were downloaded; those that are complete stay.
     """
     with SafeFolder(folder) as target:

@@ -21,12 +21,8 @@ _EXCERPT_CHARS = 80
 
 @dataclass(frozen=True, slots=True)
 class StorageEndpoint:
-    """One storage of one user.
+    """One storage of one user: a server, the id of the storage, and the user whose part of it this is.
 
-    :param server: host name or address.
-    :param port: port of the server.
-    :param storage_id: id of the storage.
-    :param user_id: id of the user whose part of the storage it is.
     :raises TransferSetupError: a value is not valid, so that it must not become part of a command line.
     """
 
@@ -47,13 +43,11 @@ class StorageEndpoint:
 
 
 def select_line(config: TransferConfig, name: str | None = None) -> EngineLine:
-    """Return the line to transfer over.
+    """Return the line with a name, or the farm's default line.
 
     The engine is selected by its name: the farm's default engine (`isDefault`) can be one that the command
     does not support, and the accounts of an engine can be missing.
 
-    :param config: result of get_transfer_config.
-    :param name: the line's name; the farm's default line if omitted.
     :raises TransferSetupError: there is no such line.
     """
     lines = [line for engine in config.engines if engine.name.lower() == ENGINE for line in engine.lines]
@@ -68,12 +62,8 @@ def select_line(config: TransferConfig, name: str | None = None) -> EngineLine:
 def input_endpoint(
     line: EngineLine, profile: UserProfile, bids: TransferBids, *, main_account: bool
 ) -> StorageEndpoint:
-    """Return the storage of scenes and assets.
+    """Return the storage of scenes and assets: of the account, or of its main account.
 
-    :param line: the line to transfer over.
-    :param profile: profile of the account.
-    :param bids: storage ids of the account.
-    :param main_account: whether a sub-account's scenes go to the storage of its main account.
     :raises TransferSetupError: the farm does not return the storage's id or its user.
     """
     storage_id, user_id = (
@@ -92,10 +82,6 @@ def output_endpoint(
 
     Storage and user of the leaf have precedence, so that a main account can download a sub-account's frames.
 
-    :param line: the line to transfer over.
-    :param profile: profile of the account.
-    :param bids: storage ids of the account.
-    :param leaf: a leaf task.
     :raises TransferSetupError: the farm does not return the storage's id.
     """
     user_id = str(leaf.user_id or profile.user_id)

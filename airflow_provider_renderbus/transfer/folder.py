@@ -32,11 +32,7 @@ _STALE_AFTER = 60.0  # seconds after which a staging folder without a lock is a 
 
 
 class FileStat(NamedTuple):
-    """Size and time of a file, by which it is compared with the listed one.
-
-    :param size: bytes; None if not listed.
-    :param modified: modification time in seconds since 1970; None if not listed.
-    """
+    """Size in bytes, and modification time in seconds since 1970, of a file; None if not listed."""
 
     size: int | None
     modified: float | None
@@ -64,10 +60,9 @@ def _is_valid_name(name: str) -> bool:
 
 
 class SafeFolder:
-    """A folder. Paths in it are relative, as tuples of names.
+    """A folder, created if missing, which may itself be reached through links.
 
-    :param path: the folder; created if missing. It may itself be reached through links.
-    :raises OSError: it cannot be created or opened.
+    Paths in it are relative, as tuples of names.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,13 +98,9 @@ class SafeFolder:
         return FileStat(status.st_size, status.st_mtime)
 
     def move_in(self, source: SafeFolder, parts: Parts, modified: float | None) -> None:
-        """Move a file here from the same path in another folder of the same file system.
+        """Move a file here from the same path in another folder of the same file system, and set its time.
 
-        :param source: the other folder.
-        :param parts: path of the file in both.
-        :param modified: modification time to set, in seconds since 1970; unchanged if None.
         :raises InvalidFiles: a link or a file is in place of a folder, or a folder in place of the file.
-        :raises OSError: it cannot be moved.
         """
         source_folder = source._open(parts[:-1])
         try:
@@ -149,11 +140,7 @@ class SafeFolder:
 
 
 class StagingFolder(NamedTuple):
-    """A hidden folder for files that are not complete yet.
-
-    :param files: the folder to download to.
-    :param list: path for the list of files to download, where no downloaded file can have it.
-    """
+    """A hidden folder: `files` for files that are not complete yet, and the path of a `list` of them."""
 
     files: SafeFolder
     list: Path
@@ -164,8 +151,6 @@ def staging_folder(folder: Path) -> Iterator[StagingFolder]:
     """Create a staging folder in a folder, and remove it at the end.
 
     Those of killed workers are removed too: nobody holds their lock, which ends with the process.
-
-    :raises OSError: it cannot be created.
     """
     for path in folder.glob(f"{STAGING_PREFIX}*"):
         with suppress(FileNotFoundError):  # another worker has removed it

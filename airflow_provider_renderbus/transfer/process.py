@@ -53,12 +53,9 @@ _MEGA = 1e6
 class TransferRunner:
     """Runs the transfer command, one transfer after another.
 
-    :param command: the command.
     :param logs: folder for the log files of the vendor's command.
     :param stall_timeout: seconds without progress after which the command is killed: it has no
         timeout for a host that does not respond.
-    :param clock: monotonic clock, in seconds.
-    :param popen: starts a process.
     """
 
     command: Command
@@ -70,10 +67,8 @@ class TransferRunner:
     _cancelled: bool = field(default=False, init=False)
 
     def run(self, arguments: TransferArguments, progress: TransferProgress) -> None:
-        """Run one transfer.
+        """Run one transfer. The command's output updates `progress`, also if an error is raised.
 
-        :param arguments: arguments of the command.
-        :param progress: updated with the command's output, also if an error is raised.
         :raises TransferCancelled: :meth:`cancel` was called.
         :raises TransferStalled: there was no progress for `stall_timeout`.
         :raises TransferIncomplete: some files were not transferred, or the command was killed.

@@ -33,7 +33,6 @@ class TransferProgress:
 
     :param sizes: bytes of each file to transfer, by the path in its lines.
     :param on_file_done: called with the path of each file that is done.
-    :param done: paths of the files that are done.
     :param failed: reasons by path, of the files that failed and were not done later.
     :param bytes: bytes of the files that are done.
     :param last_lines: last lines that are not about a file.

@@ -34,13 +34,7 @@ _FILES_PER_WRITE = 5_000
 
 
 class Asset(NamedTuple):
-    """A local file to upload.
-
-    :param local: its absolute path.
-    :param server: its path in the input storage.
-    :param size: bytes.
-    :param modified: modification time in nanoseconds since 1970.
-    """
+    """A local file to upload: both its paths, its size in bytes, its modification time in nanoseconds."""
 
     local: str
     server: str
@@ -49,11 +43,7 @@ class Asset(NamedTuple):
 
 
 class UploadResult(NamedTuple):
-    """Files that are in the input storage now.
-
-    :param files: number of files.
-    :param size: bytes.
-    """
+    """How many files are in the input storage now, and their bytes."""
 
     files: int
     size: int
@@ -85,9 +75,8 @@ def assets_from_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike
 
 
 def assets_from_upload_json(content: Mapping[str, Any]) -> list[Asset]:
-    """Return the files that an upload.json lists, each once.
+    """Return the files that a valid upload.json lists, each once.
 
-    :param content: its content, validated against the schema.
     :raises InvalidFiles: see :func:`assets_from_paths`; also if two local files have the same server path.
     """
     scene = content.get("scene") or []
@@ -105,13 +94,8 @@ def upload(
     resume_ini: Path | None,
     speed_limit_kb_per_s: int = MAX_SPEED_KB_PER_S,
 ) -> UploadResult:
-    """Upload files to the input storage. The command skips those that the resume database has as sent.
+    """Upload validated files to the input storage. The command skips files that the resume database holds.
 
-    :param runner: runs the command.
-    :param endpoint: the input storage.
-    :param assets: the validated files.
-    :param resume_ini: ini file of the resume database; None to send all files.
-    :param speed_limit_kb_per_s: speed limit in KB/s.
     :raises TransferError: not all files were uploaded.
     """
     size = sum(asset.size for asset in assets)

@@ -87,7 +87,4 @@ class RenderbusTrigger(BaseTrigger):
 
     @abstractmethod
     async def wait(self, poller: Poller) -> WaitResult:
-        """Wait and return the result.
-
-        :raises RenderbusError: the farm refused in a way that a later poll would meet too.
-        """
+        """Wait and return the result; raise RenderbusError for a refusal that later polls would meet too."""

@@ -28,7 +28,7 @@ class RenderbusConditionTrigger(RenderbusTrigger):
     """Waits until a condition is met or cannot be met any more, or the deadline passes.
 
     :param renderbus_conn_id: id of the connection.
-    :param condition: the condition as JSON, as made by `stored`.
+    :param condition: the condition as JSON, as `condition_to_dict` returns it.
     :param poll_interval: seconds between polls.
     :param deadline: when to end the wait, in seconds since 1970.
     :param version: version of these arguments; another version of this provider may have stored them.

@@ -35,11 +35,7 @@ class HardwareConfig:
     status: int | None = optional_field("status", read_int)
 
     def supports(self, platform: int, cg_id: int) -> bool:
-        """Return whether it is enabled, belongs to a platform and can render a software.
-
-        :param platform: id of the platform.
-        :param cg_id: id of the software.
-        """
+        """Return whether it is enabled, belongs to a platform and can render a software."""
         return self.status == ENABLED and self.platform == platform and cg_id not in self.not_support_cg_ids
 
 
