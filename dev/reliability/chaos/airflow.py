@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from dev.reliability.chaos.network import Network
 from dev.reliability.chaos.scenarios import RETRIES, Scenario
+from dev.reliability.chaos.virtual_time import START
 from dev.reliability.chaos.worker import Died, Returned, Worker
 
 DAG_ID, RUN_ID, TASK_ID = "chaos", "run", "render"
@@ -93,15 +94,16 @@ class AirflowTask:
 
     def context(self, operator: RenderbusRenderOperator) -> Any:
         """Return the context of a process."""
-        run = SimpleNamespace(run_after=datetime.fromtimestamp(time.time(), UTC))
-        context = {"ti": self.instance(), "task": operator, "dag_run": run, "logical_date": run.run_after}
+        run_after = datetime.fromtimestamp(START, UTC)
+        run = SimpleNamespace(run_after=run_after, start_date=run_after)
+        context = {"ti": self.instance(), "task": operator, "dag_run": run, "logical_date": run_after}
         return {**context, "task_state_store": self} if self.scenario.has_store else context
 
     def get(self, key: str) -> Any:
         """Read from the state store."""
         return json.loads(self._store[key]) if key in self._store else None
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:  # noqa: ARG002 - kept for ever
         """Write to the state store; the process may be killed at it."""
         stored = json.dumps(value)
         if self.worker:
