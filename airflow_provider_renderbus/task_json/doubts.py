@@ -1,6 +1,6 @@
 """Finds what is allowed in a task.json but will hardly render as it is meant: each doubt is a warning.
 
-The schema knows one field at a time; this module knows what must fit together.
+The schema checks one field at a time; this module checks what must fit together.
 """
 
 from __future__ import annotations

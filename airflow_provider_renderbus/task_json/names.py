@@ -1,4 +1,4 @@
-"""Names as people write them: of software, renderers and image formats. A wrong one is told the nearest."""
+"""Names as people write them: of software, renderers and image formats. An error names the nearest one."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_software_id_unknown_is_rejected(software):
         ("3d max 2024", "3ds Max"),
     ],
 )
-def test_software_id_wrong_name_is_told_the_nearest(name, nearest):
+def test_software_id_wrong_name_error_has_the_nearest(name, nearest):
     with pytest.raises(ValueError, match=f"got '{name}'; did you mean '{nearest}'\\?$"):
         software_id("software", name)
 
