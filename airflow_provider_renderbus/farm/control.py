@@ -34,8 +34,8 @@ def send_command(connection: Mapping[str, Any], commands: Mapping[str, Any]) -> 
     """Send commands to a farm.
 
     :param connection: the farm's Airflow connection, as :meth:`Farm.connection` returns it.
-    :param commands: each command with its value: ``inject``, ``clear_faults``, ``top_up``, ``advance``. If
-        empty, only the state is returned.
+    :param commands: each command with its value: ``inject``, ``clear_faults``, ``stop``, ``top_up``,
+        ``advance``. If empty, only the state is returned.
     :return: ``request_counts``, the number of requests for each call, and ``now``, the farm's time in farm
         seconds.
     :raises ValueError: the farm refuses a command.
@@ -69,6 +69,7 @@ def run_commands(farm: Farm, commands: Mapping[str, Any]) -> None:
     checks: dict[str, Callable[[Any], Callable[[], None]]] = {
         "inject": lambda fault: farm.prepare_inject(**fault),
         "clear_faults": partial(_prepare_clear_faults, farm),
+        "stop": lambda options: farm.prepare_stop(**options),
         "top_up": farm.prepare_top_up,
         "advance": farm.prepare_advance,
     }

@@ -27,6 +27,7 @@ from airflow_provider_renderbus.farm.server.envelope import (
     success_response,
 )
 from airflow_provider_renderbus.farm.server.server import Server
+from airflow_provider_renderbus.farm.simulation import task_control
 from airflow_provider_renderbus.farm.simulation.account import (
     CONFIG_BID,
     INPUT_BID,
@@ -45,6 +46,7 @@ from airflow_provider_renderbus.farm.simulation.database import Database
 from airflow_provider_renderbus.farm.simulation.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.simulation.scenario import open_scenario, read_scenario
 from airflow_provider_renderbus.farm.simulation.simulation import Simulation
+from airflow_provider_renderbus.farm.simulation.tasks import StopType
 from airflow_provider_renderbus.farm.storage.registry import registered
 from airflow_provider_renderbus.farm.storage.storage import Storage, write_private
 
@@ -63,6 +65,11 @@ PLATFORM_PATTERN = re.compile("[0-9]{1,9}")
 MAX_PORT = 65_535
 MAX_ADVANCE = 1e9
 """Farm seconds of one call of :meth:`Farm.advance`: about thirty years."""
+STOPPED_BY = {
+    stop_type.name.lower(): stop_type
+    for stop_type in StopType
+    if stop_type not in {StopType.NONE, StopType.BILLING, StopType.OVERTIME}
+}
 JSON_TYPE = {"Content-Type": "application/json;charset=UTF-8"}
 
 log = logging.getLogger(__name__)
@@ -259,6 +266,31 @@ class Farm:
                 self._simulation.write()
 
         return top_up
+
+    def stop(self, task_id: int, by: str = "user") -> None:
+        """Stop a task as someone else than the caller of the API.
+
+        :param task_id: id of the task.
+        :param by: who stops it, a name of ``StopType`` in lower case except billing and overtime.
+        :raises ValueError: there is no such task, or ``by`` is none of these names.
+        """
+        self.prepare_stop(task_id, by)()
+
+    def prepare_stop(self, task_id: int, by: str = "user") -> Callable[[], None]:
+        """Check the arguments of :meth:`stop`, and return what stops the task."""
+        if by not in list(STOPPED_BY):
+            raise ValueError(f"by: must be one of {', '.join(STOPPED_BY)}, got {by!r}")
+        with self._simulation.lock:
+            task = self._simulation.tasks.get(task_id) if type(task_id) is int else None
+        if task is None:
+            raise ValueError(f"task_id: must be the id of a task, got {task_id!r}")
+
+        def stop() -> None:
+            with self._simulation.lock:
+                task_control.stop(self._simulation, task, stop_type=STOPPED_BY[by])
+                self._simulation.write()
+
+        return stop
 
     def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Answer a request.

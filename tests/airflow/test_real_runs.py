@@ -15,7 +15,14 @@ from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.farm import Farm
 from tests.airflow.real_airflow import instances, real_airflow, wait_for_final_state
 from tests.airflow_version import LINE
-from tests.dags.costs_and_recommits import CASES, FRAMES_OVER_BUDGET, JOBS, MODES, RETRIES
+from tests.dags.costs_and_recommits import (
+    CASES_WITH_LOW_FUNDS,
+    FRAMES_OVER_BUDGET,
+    JOBS,
+    MODES,
+    RETRIES,
+    connection_of,
+)
 from tests.farm.raw_client import LIST, RawClient
 
 pytestmark = pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, only of the newest line")
@@ -33,8 +40,11 @@ DEFAULT_SCENARIO = {
     ]
 }
 LOW_FUNDS = {"account": {"coupon": "0", "balance": "0.05"}, "renders": [{"cost": "0.02"}]}
-SCENARIOS = {"renderbus_default": DEFAULT_SCENARIO, "poor": LOW_FUNDS, "topped_up": LOW_FUNDS}
 CASE_SUFFIXES = [f"{job}.{mode}" for job in JOBS for mode in MODES]
+TOPPED_UP = [f"top_up.{suffix}" for suffix in CASE_SUFFIXES]
+SCENARIOS = {"renderbus_default": DEFAULT_SCENARIO} | {
+    connection_of(f"{case}.{suffix}"): LOW_FUNDS for case in CASES_WITH_LOW_FUNDS for suffix in CASE_SUFFIXES
+}
 each_suffix = pytest.mark.parametrize("suffix", CASE_SUFFIXES)
 
 
@@ -46,7 +56,7 @@ class Runs:
         self.clients = {name: RawClient(farm) for name, farm in farms.items()}
 
     def run(self):
-        """Run both DAGs; the topped-up account gets its money after all its renders have stopped."""
+        """Run both DAGs; the accounts are topped up after all their renders have stopped."""
         for dag_id in ("composite_on_render", "render_passes", "costs_and_recommits"):
             self.airflow.unpause(dag_id)
         self.airflow.trigger("render_passes", "run")
@@ -54,15 +64,16 @@ class Runs:
         self.airflow.programs.wait_until(
             "four stops for insufficient funds", self.all_stopped, TIMEOUT, interval=1.0
         )
-        self.farms["topped_up"].top_up("50")
+        for name in TOPPED_UP:
+            self.farms[connection_of(name)].top_up("50")
         self.airflow.wait_for_run("costs_and_recommits", "run", TIMEOUT)
         self.instances = instances(self.airflow, "costs_and_recommits", "run")
 
     def all_stopped(self):
-        states = {state for name in self.submitted("topped_up") for state in self.leaves(name)["taskStatus"]}
-        return len(self.submitted("topped_up")) == len(CASE_SUFFIXES) and states == {
-            TaskStatus.ARREARAGE_STOP
-        }
+        if not all(self.submitted(connection_of(name)) for name in TOPPED_UP):
+            return False
+        states = {state for name in TOPPED_UP for state in self.leaves(name)["taskStatus"]}
+        return states == {TaskStatus.ARREARAGE_STOP}
 
     def submitted(self, farm):
         """Renders that an account has submitted, by scene."""
@@ -71,8 +82,7 @@ class Runs:
 
     def leaves(self, name):
         """Values of a render's leaves by field, or of the render itself if it has none."""
-        farm = CASES[name.partition(".")[0]].get("renderbus_conn_id", "renderbus_default")
-        item = self.submitted(farm)[name]
+        item = self.submitted(connection_of(name))[name]
         leaves = item["respRenderingTaskList"] or [item]
         assert len(leaves) == (2 if ".layered." in name else 1)
         return {field: [leaf[field] for leaf in leaves] for field in item}
@@ -147,7 +157,7 @@ def test_insufficient_funds_fails_without_retries(runs, suffix):
 def test_insufficient_funds_wait_top_up_finishes(runs, suffix):
     result = runs.returned(f"top_up.{suffix}")
     assert (result["state"], result["frames"]["done"]) == ("FINISHED", result["frames"]["total"])
-    assert "has stopped for lack of money; waiting for a top-up" in runs.log(f"top_up.{suffix}")
+    assert "stopped for lack of funds, waiting until" in runs.log(f"top_up.{suffix}")
     assert set(runs.leaves(f"top_up.{suffix}")["taskStatus"]) == {TaskStatus.FINISHED}
 
 
@@ -176,13 +186,14 @@ def test_failed_frames_recommit_renders_only_those(runs, suffix):
 def test_pause_full_speed_finishes(runs, suffix):
     result = runs.returned(f"full_speed.{suffix}")
     assert (result["state"], result["frames"]["done"]) == ("FINISHED", result["frames"]["total"])
-    assert "asking for full speed" in runs.log(f"full_speed.{suffix}")
+    assert "requesting full speed" in runs.log(f"full_speed.{suffix}")
 
 
 def test_submit_and_full_speed_are_requested_once_per_render(runs):
     assert runs.farms["renderbus_default"].request_counts["submit_task"] == 5 * len(CASE_SUFFIXES) + 1
     assert runs.farms["renderbus_default"].request_counts["full_speed"] == len(CASE_SUFFIXES)
-    assert runs.farms["topped_up"].request_counts["submit_task"] == len(CASE_SUFFIXES)
+    for name in TOPPED_UP:
+        assert runs.farms[connection_of(name)].request_counts["submit_task"] == 1
 
 
 def test_asset_event_starts_compositing_with_result(runs):

@@ -17,8 +17,8 @@ RETRIES = 2
 CASES = {
     "over_budget": {"max_cost": "0.02"},
     "no_funds": {"min_funds": "{{ 100000 }}"},
-    "insufficient_funds": {"renderbus_conn_id": "poor"},
-    "top_up": {"renderbus_conn_id": "topped_up", "on_insufficient_funds": "wait"},
+    "insufficient_funds": {},
+    "top_up": {"on_insufficient_funds": "wait"},
     "failed": {},
     "accept": {"on_failed_frames": "accept"},
     "recommit": {"on_failed_frames": "recommit"},
@@ -36,6 +36,14 @@ JOBS = {
     },
 }
 MODES = {"waiting": False, "deferrable": True}
+# Each of their renders has an account of its own: the farm creates no task for one without funds.
+CASES_WITH_LOW_FUNDS = ("insufficient_funds", "top_up")
+
+
+def connection_of(name):
+    """The connection of a render."""
+    has_own = name.startswith(CASES_WITH_LOW_FUNDS)
+    return name.replace(".", "_") if has_own else "renderbus_default"
 
 
 def task_json_of(case, job, name):
@@ -61,6 +69,7 @@ def costs_and_recommits():
                     timeout=300,
                     retries=RETRIES,
                     retry_delay=timedelta(seconds=1),
+                    renderbus_conn_id=connection_of(name),
                     **options,
                 )
 

@@ -34,7 +34,7 @@ ACTIONS = {
     "SetPriority": {"priority": "{{ 50 + 10 }}"},
     "SetMachineLimit": {"max_machines": "{{ 1 + 2 }}"},
     "StopFrames": {"frames": ["{{ 1 + 1 }}"]},
-    "RecommitFrames": {"frames": ["{{ 1 + 1 }}"]},
+    "RecommitFrames": {},
     "StopTask": {},
     "StartTask": {},
     "FullSpeed": {},

@@ -91,19 +91,38 @@ def test_submit_without_task_json_refuses(client):
 
 def test_submit_and_upload_after_submit_refuse(client):
     task_id = client.submit()
-    assert client.call_refused(SUBMIT, taskId=task_id) == (
+    code, message = client.call_refused(SUBMIT, taskId=task_id)
+    assert (code, f"Task {task_id} is submitted already" in message) == (749, True)
+    assert client.call_refused(UPLOAD, taskId=task_id, content="{}") == (
         600,
         f"Task {task_id} was submitted or stopped before",
     )
-    assert client.call_refused(UPLOAD, taskId=task_id, content="{}")[0] == 600
 
 
-def test_submit_invalid_task_json_refuses(client):
+def test_submit_of_task_stopped_before_submit_refuses(client):
     task_id = client.create()
-    client.upload(task_id, job(frames="10-1[1]"))
-    code, message = client.call_refused(SUBMIT, taskId=task_id)
-    assert code == 600
-    assert "10-1[1]" in message
+    client.upload(task_id, job())
+    client.call(STOP, taskIds=[task_id])
+    assert client.call_refused(SUBMIT, taskId=task_id)[0] == 600
+
+
+@pytest.mark.parametrize(
+    ("task_json", "code", "message"),
+    [
+        (job(frames="10-1[1]"), 510, "10-1[1]"),
+        (job(frames="all"), 510, "all"),
+        (job(pre_frames="000:x"), 510, "x"),
+        (job(frames="1-30000[1]"), 511, "at most 20000"),
+        (job(width="0"), 600, "size"),
+        ({"task_info": 1}, 600, "task_info"),
+        ({}, 741, "is empty"),
+    ],
+)
+def test_submit_invalid_task_json_refuses(client, task_json, code, message):
+    task_id = client.create()
+    client.upload(task_id, task_json)
+    refused_with, text = client.call_refused(SUBMIT, taskId=task_id)
+    assert (refused_with, message in text) == (code, True)
     client.upload(task_id, job())
     client.call(SUBMIT, taskId=task_id)
 

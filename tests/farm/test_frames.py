@@ -181,13 +181,18 @@ def test_transfer_command_uploads_task_and_downloads_frames(tmp_path, monkeypatc
     assert list(tmp_path.glob("renderbus-farms-*/*")) == []
 
 
-@pytest.mark.parametrize("content", ["not json", "[]", '"\\ud800"', ""])
-def test_submit_invalid_task_file_in_storage_is_refused(client, content):
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [("not json", 740), ("[]", 740), ('"\\ud800"', 740), ("", 741), (" \n", 741), ("{}", 741)],
+)
+def test_submit_invalid_task_file_in_storage_is_refused(client, content, code):
     task_id = client.create()
     folder = client.farm.connections_file.parent / "config" / "30201-100001" / str(task_id) / "cfg"
     folder.mkdir(parents=True)
     (folder / "task.json").write_text(content)
-    assert client.call_refused(SUBMIT, taskId=task_id)[0] == 601
+    assert client.call_refused(SUBMIT, taskId=task_id)[0] == code
+    (folder / "task.json").write_text(json.dumps(job(frames="x")))
+    assert client.call_refused(SUBMIT, taskId=task_id)[0] == 510
     (folder / "task.json").unlink()
     (folder / "task.json").symlink_to(client.farm.connections_file)
     assert client.call_refused(SUBMIT, taskId=task_id)[0] == 601

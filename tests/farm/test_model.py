@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from tests.farm.raw_client import (
     ABANDON,
+    CREATE,
     DELETE,
     FULL_SPEED,
     INFO,
@@ -88,12 +89,25 @@ class CustomerMachine(RuleBasedStateMachine):
         infos = sorted(self.tasks())
         return infos[pick % len(infos)]
 
+    def is_out_of_funds(self):
+        """Return whether the account is out of funds; the farm creates a task just if it is not."""
+        code = self.client.request(CREATE, {})["code"]
+        profile = self.client.call(PROFILE)
+        funds = _to_decimal(profile["rmbbalance"]) + _to_decimal(profile["credit"])
+        is_out = profile["coupon"] <= 0 and funds <= 0
+        assert code == (507 if is_out else 200)
+        return is_out
+
     @rule(name=st.sampled_from(sorted(JOBS)))
     def submit(self, name):
+        if self.is_out_of_funds():
+            return
         self.task_ids.append(self.client.submit(JOBS[name]))
 
     @rule()
     def create(self):
+        if self.is_out_of_funds():
+            return
         self.task_ids.append(self.client.create())
 
     @rule(seconds=st.sampled_from([0, 1, 59, 60, 100, 130, 500]), path=st.sampled_from(ORDERS), pick=ANY)
@@ -113,18 +127,24 @@ class CustomerMachine(RuleBasedStateMachine):
 
     @rule(path=st.sampled_from(ORDERS), pick=ANY)
     def order(self, path, pick):
-        assert self.client.request(path, {"taskIds": [self.any_task(pick)]})["code"] in {200, 404, 600}
+        assert self.client.request(path, {"taskIds": [self.any_task(pick)]})["code"] in {
+            200,
+            404,
+            507,
+            600,
+            700,
+        }
 
     @rule(pick=ANY)
     def submit_again(self, pick):
-        assert self.client.request(SUBMIT, {"taskId": self.any_task(pick)})["code"] in {404, 600, 601}
+        assert self.client.request(SUBMIT, {"taskId": self.any_task(pick)})["code"] in {404, 600, 601, 749}
 
     @rule(path=st.sampled_from([RECOMMIT, STOP_FRAMES]), pick=ANY, all_frames=st.booleans())
     def order_frames(self, path, pick, all_frames):
         task_id = self.any_task(pick)
         ids = [frame["id"] for frame in self.frames(task_id)][pick % 3 :: 2]
         body = {"taskId": task_id, "ids": ids, "selectAll": int(all_frames)}
-        assert self.client.request(path, body)["code"] in {200, 404, 600, 601}
+        assert self.client.request(path, body)["code"] in {200, 404, 507, 600, 601, 700}
 
     @rule(pick=ANY, machines=st.integers(1, 9), seconds=st.sampled_from([0, 50, 1000]))
     def limit(self, pick, machines, seconds):

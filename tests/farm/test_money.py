@@ -6,7 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from tests.farm.raw_client import FILES, FULL_SPEED, PROFILE, RECOMMIT, START, job, maya_job
+from tests.farm.raw_client import (
+    CREATE,
+    FILES,
+    FULL_SPEED,
+    PROFILE,
+    RECOMMIT,
+    RECOMMIT_FAILED,
+    START,
+    SUBMIT,
+    job,
+    maya_job,
+)
 
 LONG = 100_000
 LOW_FUNDS = {"price": "36", "coupon": "2", "balance": "5"}  # a frame of 100 s costs 1
@@ -31,7 +42,7 @@ def test_task_stops_without_funds_and_restarts_after_top_up(open_client):
     states = [info["taskStatus"], *(leaf["taskStatus"] for leaf in client.leaves(waiting))]
     assert states == [20, 20, 20]
 
-    client.call(START, taskIds=[task_id])
+    assert client.call_refused(START, taskIds=[task_id])[0] == 507
     client.farm.advance(LONG)
     assert client.task_state(task_id) == 20
 
@@ -96,14 +107,29 @@ def test_full_speed_without_funds_stops_task(open_client):
     assert client.task_state(task_id) == 20
 
 
-def test_recommit_without_funds_stops_task(open_client):
+def test_calls_that_cost_money_without_funds_are_refused(open_client):
     client = open_client(account={**LOW_FUNDS, "coupon": "4", "balance": "0"}, frame_seconds=[100, 100])
-    task_id = client.submit()
+    task_id, new = client.submit(), client.create()
+    client.upload(new, job())
     client.farm.advance(LONG)
-    client.call(RECOMMIT, taskId=task_id, selectAll=1)
+    frame_id = client.frames(task_id)["items"][0]["id"]
+    calls = [
+        (CREATE, {}),
+        (SUBMIT, {"taskId": new}),
+        (START, {"taskIds": [task_id]}),
+        (RECOMMIT_FAILED, {"taskIds": [task_id]}),
+        (RECOMMIT, {"taskId": task_id, "selectAll": 1}),
+        (RECOMMIT, {"ids": [frame_id], "selectAll": 0}),
+    ]
+    for path, body in calls:
+        assert client.call_refused(path, **body)[0] == 507, path
+    assert client.call_refused(SUBMIT, taskId=task_id)[0] == 749
     client.farm.advance(LONG)
     info = client.task_info(task_id)
-    assert (info["taskStatus"], info["abortFrames"], info["renderConsume"]) == (20, 4, 4)
+    assert (info["taskStatus"], info["renderConsume"]) == (25, 4)
+    client.farm.top_up("1")
+    client.call(SUBMIT, taskId=new)
+    assert client.create() == new + 1
 
 
 def test_behavior_cost_replaces_price(open_client):

@@ -34,12 +34,10 @@ def bodies(task_id, frame_id):
         "query_error_detail": {"code": "15000", "language": "1"},
         "get_task_list": {"pageNum": 1, "pageSize": 10},
         **dict.fromkeys(
-            (
-                "stop_task", "start_task", "delete_task", "full_speed",
-                "recommit_failed_frames", "query_task_info",
-            ),
+            ("stop_task", "start_task", "delete_task", "full_speed", "query_task_info"),
             tasks,
         ),
+        "recommit_failed_frames": {**tasks, "status": [4]},
         "abandon_task": tasks,
         "query_task_frames": one,
         "recommit_frames": {**one, "selectAll": 1},
@@ -85,6 +83,11 @@ def test_call_returns_documented_shape(client, name, path, answer):
         client.upload(task_id, job())
     else:
         frame_id = client.frames(task_id)["items"][0]["id"]
+    if name == "start_task":
+        task_id = client.submit()
+        client.call(STOP, taskIds=[task_id])
+    if name == "stop_task":
+        task_id = client.submit()
     client.call(*PATHS["add_project"], newName="old")
     client.call(*PATHS["add_render_env"], **ENV | {"editName": "day"})
     data = client.call(path, **bodies(task_id, frame_id).get(name, {}))
@@ -106,7 +109,7 @@ def test_call_wrong_field_types_are_refused(client, name):
     for field in bodies(task_id, 1).get(name, {}):
         for value in (-1, "x", [], {}, None, 1.5, True, ["x", {}], 10**30, "\0", "a" * 5000):
             answer = client.request(PATHS[name][0], bodies(task_id, 1)[name] | {field: value})
-            assert answer["code"] in {200, 400, 404, 503, 600, 601}, (field, value, answer)
+            assert answer["code"] in {200, 400, 404, 503, 504, 600, 601, 700}, (field, value, answer)
     client.call(CREATE)
 
 
@@ -140,7 +143,7 @@ def test_task_labels_are_added_and_deleted(client):
 def test_render_environments_are_stored(client):
     (add,), (get,) = PATHS["add_render_env"], PATHS["get_render_env"]
     assert client.call(add, **ENV) == {"editName": "night"}
-    assert client.call_refused(add, **ENV)[0] == 503
+    assert client.call_refused(add, **ENV)[0] == 504
     client.call(add, **ENV | {"editName": "day"})
     client.call(*PATHS["set_default_render_env"], editName="day")
     client.call(*PATHS["edit_render_env"], **ENV | {"cgVersion": "3.6"})

@@ -121,7 +121,7 @@ def test_database_unreadable_or_other_version_raises(tmp_path, content):
         with closing(sqlite3.connect(path)) as sql:
             sql.execute("UPDATE facts SET value = '99' WHERE name = 'format'")
             sql.commit()
-    with pytest.raises(ValueError, match=r"cannot be used|must have format 2"):
+    with pytest.raises(ValueError, match=r"cannot be used|must have format 3"):
         Farm(tmp_path / "farm", ManualClock())
     path.unlink()
     Farm(tmp_path / "farm", ManualClock()).close()

@@ -153,9 +153,11 @@ def test_stopped_task_renders_and_costs_nothing_more(client, seconds):
 def test_stop_after_end_changes_nothing(client):
     task_id = client.submit()
     client.farm.advance(1000)
-    client.call(STOP, taskIds=[task_id])
-    client.call(STOP, taskIds=[task_id])
-    assert client.task_info(task_id)["taskStatus"] == 25
+    assert client.call_refused(STOP, taskIds=[task_id])[0] == 700
+    running = client.submit()
+    client.call(STOP, taskIds=[task_id, running])
+    assert client.call_refused(STOP, taskIds=[task_id, running])[0] == 700
+    assert [client.task_info(each)["taskStatus"] for each in (task_id, running)] == [25, 10]
 
 
 def test_task_not_submitted_waits(client):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from airflow_provider_renderbus.farm import Farm, ManualClock, control
 from tests.farm.raw_client import (
     ABANDON,
     DELETE,
@@ -19,7 +22,9 @@ from tests.farm.raw_client import (
     STOP,
     STOP_FRAMES,
     SUBMIT,
+    RawClient,
     job,
+    maya_job,
 )
 
 LONG = 100_000
@@ -61,7 +66,7 @@ def test_start_ignores_event_queued_before_stop(client):
 def test_start_of_task_not_stopped_changes_nothing(client):
     running, ended, new = client.submit(), client.submit(), client.create()
     client.farm.advance(LONG)
-    client.call(START, taskIds=[running, ended, new])
+    assert client.call_refused(START, taskIds=[running, ended, new])[0] == 700
     client.farm.advance(LONG)
     assert [client.task_state(task_id) for task_id in (running, ended, new)] == [25, 25, 0]
 
@@ -172,6 +177,7 @@ def test_recommit_selected_frames_charges_again(client):
     assert client.call_refused(RECOMMIT, taskId=task_id, ids=[foreign_id], selectAll=0)[0] == 600
     assert client.call_refused(RECOMMIT, taskId=task_id, ids=[], selectAll=0)[0] == 601
     assert client.call_refused(RECOMMIT, ids=[7], selectAll=0)[0] == 404
+    assert client.call_refused(RECOMMIT_FAILED, taskIds=[task_id])[0] == 700
     client.call(RECOMMIT, ids=[frames[0]["id"], frames[2]["id"]], selectAll=0)
     client.farm.advance(LONG)
     info = client.task_info(task_id)
@@ -211,12 +217,151 @@ def test_recommit_select_all_ignores_ids(client):
     assert client.call_refused(RECOMMIT, selectAll=1)[0] == 601
 
 
-def test_recommit_running_frames_changes_nothing(client):
-    task_id = client.submit(job(frames="1-9[1]"))
-    client.farm.advance(60)
-    client.call(RECOMMIT, taskId=task_id, selectAll=1)
+def frame_ids(client, task_id, *states):
+    return [frame["id"] for frame in client.frames(task_id)["items"] if frame["frameStatus"] in states]
+
+
+@pytest.mark.parametrize("state", [1, 2, 3, 11])
+def test_recommit_frame_in_other_state_refuses_all(open_client, state):
+    client = open_client(frame_seconds=[100, 100], machines=2)
+    task_id = client.submit(job(frames="1-9[1]", **({"job_stop_time": "99"} if state == 11 else {})))
+    other = client.submit(job(frames="1-2[1]"))
+    client.farm.advance(60 + 100)
+    if state == 3:
+        client.call(STOP, taskIds=[task_id])
+    refused, allowed = frame_ids(client, task_id, state)[0], frame_ids(client, other, 4)
+    for ids in ([refused], [*allowed, refused], [refused, *allowed]):
+        code, message = client.call_refused(RECOMMIT, ids=ids, selectAll=0)
+        assert (code, f"Frame {refused} cannot be recommitted" in message) == (600, True)
+    assert {frame["recommitFlag"] for frame in client.frames(other)["items"]} == {0}
+    client.call(RECOMMIT, ids=allowed, selectAll=0)
+
+
+def test_recommit_merged_frame_refuses_all(client):
+    task_id = client.submit(job(frames="1-2[1]", tiles="2"))
     client.farm.advance(LONG)
-    assert (client.task_state(task_id), client.task_info(task_id)["renderDuration"]) == (25, 900)
+    frames = client.frames(task_id)["items"]
+    assert [frame["frameType"] for frame in frames] == [5, 5, 7] * 2
+    for ids in ([frames[2]["id"]], [frame["id"] for frame in frames]):
+        assert client.call_refused(RECOMMIT, ids=ids, selectAll=0)[0] == 600
+    client.call(RECOMMIT, ids=[frames[1]["id"]], selectAll=0)
+    client.farm.advance(LONG)
+    assert client.task_state(task_id) == 25
+    flags = [frame["recommitFlag"] for frame in client.frames(task_id)["items"]]
+    assert flags == [0, 1, 1, 0, 0, 0]  # the merge of a tile follows it
+
+
+def test_recommit_of_failed_tile_heals_its_merged_frame(open_client):
+    client = open_client(renders=[{"fail_frames": "1", "fail_times": 1}])
+    task_id = client.submit(job(frames="1-2[1]", tiles="2"))
+    client.farm.advance(LONG)
+    assert client.frame_states(task_id) == {"1-1": 5, "1-2": 5, "1": 5, "2-1": 4, "2-2": 4, "2": 4}
+    client.call(RECOMMIT_FAILED, taskIds=[task_id])
+    client.farm.advance(LONG)
+    assert client.frame_states(task_id)["1"] == 4 or client.task_state(task_id) == 30
+
+
+@pytest.mark.parametrize("path", [RECOMMIT, RECOMMIT_FAILED])
+def test_recommit_by_state_leaves_out_other_frames(client, path):
+    task_id = client.submit(job(frames="1-9[1]"))
+    client.farm.advance(161)
+    client.call(path, taskId=task_id, selectAll=1, taskIds=[task_id], status=[1, 2, 3, 4, 11])
+    client.farm.advance(LONG)
+    flags = [frame["recommitFlag"] for frame in client.frames(task_id)["items"]]
+    assert flags == [1, 1, 1, 1, 0, 0, 0, 0, 0]
+    assert client.call_refused(path, taskId=task_id, selectAll=1, taskIds=[task_id], status=[3])[0] == 700
+
+
+def test_start_renders_timed_out_frames_and_no_failed_ones(open_client):
+    client = open_client(frame_seconds=[100, 300], renders=[{"scene": "sh010*", "fail_frames": "2"}])
+    task_id = client.submit(job(frames="1-9[1]", job_stop_time="200"))
+    client.farm.advance(LONG)
+    before = client.frame_states(task_id)
+    assert set(before.values()) == {4, 5, 11}
+    assert before["2"] in {5, 11}
+    client.call(START, taskIds=[task_id])
+    waiting = {name for name, state in client.frame_states(task_id).items() if state == 1}
+    assert waiting == {name for name, state in before.items() if state == 11}
+    client.farm.advance(LONG)
+    assert (client.task_state(task_id), client.frame_states(task_id)) == (30, before)
+
+
+def test_start_of_task_with_failed_frames_only_refuses(open_client):
+    client = open_client(renders=[{"fail_frames": "2"}])
+    task_id = client.submit()
+    client.farm.advance(LONG)
+    assert client.task_state(task_id) == 30
+    assert client.call_refused(START, taskIds=[task_id])[0] == 700
+
+
+class TestStopType:
+    @pytest.fixture
+    def client(self, farm):
+        return RawClient(farm)
+
+    def stop_types(self, client, task_id):
+        info = client.task_info(task_id)
+        return [item["stopType"] for item in (info, *(info["respRenderingTaskList"] or []))]
+
+    @pytest.mark.parametrize("path", [STOP, ABANDON, DELETE])
+    def test_stop_type_of_stop_by_call_is_api(self, client, path):
+        task_id, layered = client.submit(), client.submit(maya_job())
+        client.call(path, taskIds=[task_id, layered])
+        assert (self.stop_types(client, task_id), self.stop_types(client, layered)) == ([5], [0, 5, 5])
+
+    @pytest.mark.parametrize(
+        ("by", "stop_type"),
+        [
+            ("user", 1), ("administrator", 2), ("client", 4), ("api", 5), ("full_speed", 6),
+            ("project_deleted", 7), ("after_submit", 9),
+        ],
+    )  # fmt: skip
+    def test_stop_type_of_stop_by_others_is_theirs(self, client, by, stop_type):
+        task_id, layered = client.submit(), client.submit(maya_job())
+        client.farm.stop(task_id, by=by)
+        control.send_command(client.farm.connection(), {"stop": {"task_id": layered, "by": by}})
+        assert client.task_state(task_id) == 10
+        assert self.stop_types(client, task_id) == [stop_type]
+        assert self.stop_types(client, layered) == [0, stop_type, stop_type]
+
+    def test_stop_type_of_farm_is_billing_or_overtime(self, open_client):
+        client = open_client(
+            account={"coupon": "2", "balance": "0"}, renders=[{"cost": "1"}], frame_seconds=[100, 100]
+        )
+        overtime = client.submit(job(frames="1-9[1]", task_stop_time="50"))
+        client.farm.advance(LONG)
+        assert (client.task_state(overtime), self.stop_types(client, overtime)) == (23, [10])
+        arrears = client.submit(job(frames="1-9[1]"))
+        client.farm.advance(LONG)
+        assert (client.task_state(arrears), self.stop_types(client, arrears)) == (20, [3])
+
+    def test_stop_type_outlives_restart_and_ends_with_start(self, tmp_path):
+        with closing(Farm(tmp_path / "farm", ManualClock())) as farm:
+            client = RawClient(farm)
+            task_id, finished = client.submit(), client.submit()
+            farm.stop(task_id, by="administrator")
+            farm.advance(LONG)
+        with closing(Farm(tmp_path / "farm", ManualClock())) as farm:
+            client = RawClient(farm)
+            assert self.stop_types(client, task_id) == [2]
+            client.call(START, taskIds=[task_id])
+            assert (self.stop_types(client, task_id), self.stop_types(client, finished)) == ([0], [0])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"task_id": 1}, "task_id: must be the id of a task, got 1"),
+            ({"task_id": [1]}, "task_id: must be the id of a task"),
+            ({"by": "billing"}, "by: must be one of user, administrator, .*, got 'billing'"),
+            ({"by": []}, "by: must be one of"),
+            ({"who": "me"}, "unexpected keyword argument 'who'"),
+        ],
+    )
+    def test_stop_command_invalid_is_refused(self, client, options, message):
+        task_id = client.submit()
+        with pytest.raises(ValueError, match=message):
+            control.send_command(client.farm.connection(), {"stop": {"task_id": task_id} | options})
+        assert client.task_state(task_id) == 0
 
 
 @pytest.mark.parametrize(("reported_as", "state"), [({}, 30), ({"70": 70}, 70)])

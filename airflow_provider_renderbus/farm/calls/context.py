@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.farm.server.envelope import (
     FRAME_NOT_FOUND,
     ILLEGAL_PARAMETER,
+    INSUFFICIENT_FUNDS,
     MISSING_PARAMETER,
     TASK_NOT_FOUND,
     ApiRefusal,
@@ -62,6 +63,14 @@ class CallContext:
         :raises ApiRefusal: with code 404, one of them does not exist or is deleted.
         """
         return [self.task(task_id) for task_id in dict.fromkeys(request.integers("taskIds"))]
+
+    def require_funds(self) -> None:
+        """Refuse what costs money if there is none.
+
+        :raises ApiRefusal: with code 507, coupons, balance and credit are used up.
+        """
+        if self.simulation.funds.exhausted:
+            raise ApiRefusal(INSUFFICIENT_FUNDS)
 
     def frame(self, frame_id: int) -> tuple[Task, Frame]:
         """Return a frame and its task.

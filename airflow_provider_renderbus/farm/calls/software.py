@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.farm.server.envelope import (
     ILLEGAL_PARAMETER,
     MISSING_PARAMETER,
-    NAME_EXISTS,
     NAME_NOT_FOUND,
+    PLUGIN_CONFIG_EXISTS,
     ApiRefusal,
 )
 
@@ -68,10 +68,10 @@ def query_software_detail(_ctx: CallContext, request: Request) -> dict[str, Any]
 
 
 def add_render_env(ctx: CallContext, request: Request) -> dict[str, Any]:
-    """Add a render environment; an existing name is refused with 503."""
+    """Add a render environment; an existing name is refused with 504."""
     env, envs = _read_env(request), _envs(ctx)
     if env["editName"] in envs:
-        raise ApiRefusal(NAME_EXISTS, name=env["editName"])
+        raise ApiRefusal(PLUGIN_CONFIG_EXISTS, name=env["editName"])
     env["isDefault"] = int(not any(other["cgId"] == env["cgId"] for other in envs.values()))
     ctx.database.set_value("render_envs", envs | {env["editName"]: env})
     return {"editName": env["editName"]}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.farm.server.envelope import (
     ILLEGAL_PARAMETER,
     MISSING_PARAMETER,
+    NOTHING_TO_DO,
+    RECOMMIT_REFUSED,
     TASK_ABANDONED,
     ApiRefusal,
 )
@@ -18,22 +20,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_renderbus.farm.calls.context import CallContext, Request
+    from airflow_provider_renderbus.farm.server.envelope import ErrorCode
     from airflow_provider_renderbus.farm.simulation.simulation import Simulation
     from airflow_provider_renderbus.farm.simulation.tasks import Frame, Task
 
-    Action = Callable[[Simulation, Task], None]
+    Action = Callable[[Simulation, Task], bool]
 
 MAX_MACHINES = 1000
 
 
 def stop_task(ctx: CallContext, request: Request) -> None:
-    """Stop tasks. One that has ended does not change."""
-    _apply(ctx, "stop", ctx.tasks(request), task_control.stop)
+    """Stop tasks. One that has ended does not change; if all have, the call is refused."""
+    _apply(ctx, "stop", ctx.tasks(request), task_control.stop, NOTHING_TO_DO)
 
 
 def start_task(ctx: CallContext, request: Request) -> None:
-    """Restart stopped tasks. One that is not stopped does not change."""
-    _apply(ctx, "start", _refuse_abandoned(ctx.tasks(request)), task_control.start)
+    """Restart stopped tasks. One that is not stopped does not change; if none is, the call is refused."""
+    tasks = _refuse_abandoned(ctx.tasks(request))
+    ctx.require_funds()
+    _apply(ctx, "start", tasks, task_control.start, NOTHING_TO_DO)
 
 
 def abandon_task(ctx: CallContext, request: Request) -> None:
@@ -76,17 +81,23 @@ def recommit_failed_frames(ctx: CallContext, request: Request) -> None:
     """Render the failed frames of tasks again, or those in the states of ``status``."""
     states = frozenset(request.integers("status", []) or FAILED_FRAMES)
     tasks = _refuse_abandoned(ctx.tasks(request))
-    _apply(
-        ctx, "recommit", tasks, partial(task_control.recommit, selector=lambda frame: frame.state in states)
-    )
+    ctx.require_funds()
+    recommit = partial(task_control.recommit, selector=lambda frame: frame.state in states)
+    _apply(ctx, "recommit", tasks, recommit, NOTHING_TO_DO)
 
 
 def recommit_frames(ctx: CallContext, request: Request) -> None:
-    """Render selected frames again."""
+    """Render selected frames again. An id of a frame that cannot be recommitted refuses the call."""
     selected = _selected_frames(ctx, request)
     _refuse_abandoned([task for task, _ in selected])
+    for frame_id in request.integers("ids", []) if not request.one_of("selectAll", 0, 1) else []:
+        _, frame = ctx.frame(frame_id)
+        if not task_control.can_be_recommitted(frame):
+            raise ApiRefusal(RECOMMIT_REFUSED, frame_id=frame_id, state=frame.state, type=frame.chunk.type)
+    ctx.require_funds()
     for task, selector in selected:
-        _apply(ctx, "recommit frames", [task], partial(task_control.recommit, selector=selector))
+        recommit = partial(task_control.recommit, selector=selector)
+        _apply(ctx, "recommit frames", [task], recommit, NOTHING_TO_DO)
 
 
 def stop_frames(ctx: CallContext, request: Request) -> None:
@@ -95,9 +106,20 @@ def stop_frames(ctx: CallContext, request: Request) -> None:
         _apply(ctx, "stop frames", [task], partial(task_control.stop_frames, selector=selector))
 
 
-def _apply(ctx: CallContext, operation: str, tasks: Sequence[Task], action: Action) -> None:
-    for task in tasks:
-        action(ctx.simulation, task)
+def _apply(
+    ctx: CallContext,
+    operation: str,
+    tasks: Sequence[Task],
+    action: Action,
+    refusal_if_unchanged: ErrorCode | None = None,
+) -> None:
+    """Apply an action to tasks.
+
+    :raises ApiRefusal: it has changed none of them, and an error for this case is given.
+    """
+    changes = [action(ctx.simulation, task) for task in tasks]
+    if refusal_if_unchanged and not any(changes):
+        raise ApiRefusal(refusal_if_unchanged)
     ctx.database.log_operation(ctx.simulation.now_epoch_ms(), operation, [task.alias for task in tasks])
 
 

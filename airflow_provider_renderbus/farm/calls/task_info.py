@@ -30,9 +30,6 @@ TASK_TYPE_TEXTS = {
     TaskType.PHOTON: "render_photons_task",
 }
 
-# Every stop of a customer comes through the API here.
-STOP_TYPES = {TaskState.STOP: 5, TaskState.ARREARAGE_STOP: 3, TaskState.TIME_OUT_STOP: 10}
-
 
 def query_task_info(ctx: CallContext, request: Request) -> RawJson:
     """Return tasks by id. Unknown ids, and all tasks after the first 100, are silently omitted."""
@@ -159,6 +156,6 @@ def _task_info(ctx: CallContext, task: Task) -> dict[str, Any]:
             "renderableCamera": None,
         },
         "waitingCount": None,
-        "stopType": STOP_TYPES.get(task.state, 0),
+        "stopType": task.stop_type,
     }
     return info if is_parent else {**info, "respRenderingTaskList": None}

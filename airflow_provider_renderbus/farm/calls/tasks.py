@@ -6,14 +6,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.calls.context import MAX_PAGE_SIZE
+from airflow_provider_renderbus.farm.pictures.ranges import InvalidFramesError, TooManyFramesError
 from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.server.envelope import (
     ALREADY_SUBMITTED,
     ANALYSIS_ERRORS,
     ILLEGAL_PARAMETER,
+    INVALID_FRAMES,
     INVALID_TASK_JSON,
     MISSING_PARAMETER,
+    NOT_NEW,
+    TASK_JSON_EMPTY,
     TASK_JSON_MISSING,
+    TASK_JSON_UNREADABLE,
+    TOO_MANY_FRAMES,
     ApiRefusal,
 )
 from airflow_provider_renderbus.farm.simulation.account import USER_ID
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_renderbus.farm.calls.context import CallContext, Request
+    from airflow_provider_renderbus.farm.pictures.task_json import Job
     from airflow_provider_renderbus.farm.simulation.tasks import Task
 
 TASK_JSON, TIPS_JSON = "task.json", "tips.json"
@@ -40,6 +47,7 @@ def create_task(ctx: CallContext, request: Request) -> dict[str, Any]:
     origin = request.integer("cloneOriginalId", 0, minimum=0)
     if origin:
         ctx.task(origin)
+    ctx.require_funds()
     tasks = [ctx.simulation.create(request.platform) for _ in range(count)]
     for task in tasks:
         task.labels, task.artist, task.clone_of = list(dict.fromkeys(labels)), artist or None, origin
@@ -55,7 +63,8 @@ def create_task(ctx: CallContext, request: Request) -> dict[str, Any]:
 
 def upload_task_json(ctx: CallContext, request: Request) -> None:
     """Store one of the files that describe a new task."""
-    task = _new_task(ctx, request)
+    task = ctx.task(request.integer("taskId"))
+    _require_new(task)
     name = request.string("fileName", TASK_JSON)
     if name not in FILE_NAMES:
         raise ApiRefusal(ILLEGAL_PARAMETER, field="fileName", expected=" / ".join(FILE_NAMES))
@@ -67,17 +76,20 @@ def upload_task_json(ctx: CallContext, request: Request) -> None:
 
 def submit_task(ctx: CallContext, request: Request) -> None:
     """Submit a new task. It must have a task.json, and no blocking error in tips.json."""
-    task = _new_task(ctx, request)
+    task = ctx.task(request.integer("taskId"))
+    if task.submitted_at is not None:
+        raise ApiRefusal(ALREADY_SUBMITTED, task_id=task.id)
+    _require_new(task)
     producer = request.string("producer", "")
-    _load_transferred_files(ctx, task)
-    content = ctx.database.load_file(task.id, TASK_JSON)
-    if content is None:
-        raise ApiRefusal(TASK_JSON_MISSING, task_id=task.id)
-    _refuse_blocking_findings(ctx, _object(ctx.database.load_file(task.id, TIPS_JSON) or "{}") or {})
-    try:
-        jobs = parse_task_json(json.loads(content))
-    except (ValueError, RecursionError) as error:
-        raise ApiRefusal(INVALID_TASK_JSON, detail=error) from None
+    transferred = _transferred_files(ctx, task)
+    task_json, tips = (
+        transferred.get(name, ctx.database.load_file(task.id, name)) for name in (TASK_JSON, TIPS_JSON)
+    )
+    jobs = _parse_task_json(task_json, task.id)
+    _refuse_blocking_findings(ctx, _object(tips or "{}") or {})
+    ctx.require_funds()
+    for name, content in transferred.items():
+        ctx.database.save_file(task.id, name, content)
     ctx.simulation.submit(task, jobs, producer or None)
     ctx.database.log_operation(ctx.simulation.now_epoch_ms(), "submit", [task.alias])
 
@@ -122,13 +134,40 @@ def _refuse_blocking_findings(ctx: CallContext, tips: Iterable[str]) -> None:
         raise ApiRefusal(ANALYSIS_ERRORS, codes=", ".join(errors), text=text)
 
 
-def _load_transferred_files(ctx: CallContext, task: Task) -> None:
-    """Store the files that the transfer command has uploaded, unless a call has uploaded them."""
-    for name in FILE_NAMES:
-        if ctx.database.load_file(task.id, name) is None:
-            content = (ctx.storage.read_task_file(task.id, name) or b"").decode("utf-8-sig", "replace")
-            if _object(content) is not None:
-                ctx.database.save_file(task.id, name, content)
+def _transferred_files(ctx: CallContext, task: Task) -> dict[str, str]:
+    """Return the files that the transfer command has uploaded, without those that a call has uploaded."""
+    contents = {
+        name: ctx.storage.read_task_file(task.id, name)
+        for name in FILE_NAMES
+        if ctx.database.load_file(task.id, name) is None
+    }
+    return {
+        name: content.decode("utf-8-sig", "replace")
+        for name, content in contents.items()
+        if content is not None
+    }
+
+
+def _parse_task_json(content: str | None, task_id: int) -> tuple[Job, ...]:
+    """Return the jobs of a task.json.
+
+    :raises ApiRefusal: it is missing, unreadable or empty, or cannot be rendered.
+    """
+    if content is None:
+        raise ApiRefusal(TASK_JSON_MISSING, task_id=task_id)
+    task_json = _object(content)
+    if task_json is None and content.strip():
+        raise ApiRefusal(TASK_JSON_UNREADABLE, task_id=task_id)
+    if not task_json:
+        raise ApiRefusal(TASK_JSON_EMPTY, task_id=task_id)
+    try:
+        return parse_task_json(task_json)
+    except InvalidFramesError as error:
+        raise ApiRefusal(INVALID_FRAMES, detail=error) from None
+    except TooManyFramesError as error:
+        raise ApiRefusal(TOO_MANY_FRAMES, detail=error) from None
+    except (ValueError, RecursionError) as error:
+        raise ApiRefusal(INVALID_TASK_JSON, detail=error) from None
 
 
 def _object(content: str) -> dict[str, Any] | None:
@@ -139,8 +178,6 @@ def _object(content: str) -> dict[str, Any] | None:
     return read if isinstance(read, dict) else None
 
 
-def _new_task(ctx: CallContext, request: Request) -> Task:
-    task = ctx.task(request.integer("taskId"))
+def _require_new(task: Task) -> None:
     if task.submitted_at is not None or task.state is not TaskState.WAITING:
-        raise ApiRefusal(ALREADY_SUBMITTED, task_id=task.id)
-    return task
+        raise ApiRefusal(NOT_NEW, task_id=task.id)

@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_FRAMES = 20_000
+
+
+class InvalidFramesError(ValueError):
+    """Text that is no frames."""
+
+
+class TooManyFramesError(ValueError):
+    """Frames that are more than the farm renders in one task."""
+
+
 _RANGE = re.compile(r"(-?\d{1,9})(?:-(-?\d{1,9})(?:\[(\d{1,9})\])?)?")
 
 
@@ -18,17 +28,22 @@ def parse_frames(text: str) -> tuple[int, ...]:
     """Parse frames such as ``1-10[2],15``: ranges with a step, joined by commas.
 
     :return: the frame numbers, each once.
-    :raises ValueError: the text has another form or names more than 20,000 frames.
+    :raises InvalidFramesError: the text has another form.
+    :raises TooManyFramesError: it names more than 20,000 frames.
     """
     frames: dict[int, None] = {}
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         if not match:
-            raise ValueError(f"frames: must be ranges such as 1-10[1] joined by commas, got {text[:80]!r}")
+            raise InvalidFramesError(
+                f"frames: must be ranges such as 1-10[1] joined by commas, got {text[:80]!r}"
+            )
         first = int(match[1])
         numbers = range(first, int(match[2] or first) + 1, max(int(match[3] or 1), 1))
-        if not numbers or len(numbers) + len(frames) > MAX_FRAMES:
-            raise ValueError(f"frames: must be 1 to {MAX_FRAMES} frames, start before end, got {text[:80]!r}")
+        if not numbers:
+            raise InvalidFramesError(f"frames: must be ranges that start before their end, got {text[:80]!r}")
+        if len(numbers) + len(frames) > MAX_FRAMES:
+            raise TooManyFramesError(f"frames: must be at most {MAX_FRAMES}, got {text[:80]!r}")
         frames.update(dict.fromkeys(numbers))
     return tuple(frames)
 

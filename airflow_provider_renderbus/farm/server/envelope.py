@@ -37,10 +37,8 @@ FOLDER_NOT_FOUND = ErrorCode(404, "目录 {path} 不存在", "There is no folder
 TASK_JSON_MISSING = ErrorCode(
     601, "任务 {task_id} 缺少 task.json", "Task {task_id} has no task.json: upload it first"
 )
-# Chosen by this farm: no document says how a second submit is refused. A client never retries 600.
-ALREADY_SUBMITTED = ErrorCode(
-    600, "任务 {task_id} 已提交或已停止", "Task {task_id} was submitted or stopped before"
-)
+# Chosen by this farm: no source says how an upload after the submit is refused, nor a stopped task's submit.
+NOT_NEW = ErrorCode(600, "任务 {task_id} 已提交或已停止", "Task {task_id} was submitted or stopped before")
 TASK_ABANDONED = ErrorCode(
     600, "任务 {task_id} 已放弃", "Task {task_id} was abandoned: it cannot be started again"
 )
@@ -50,7 +48,27 @@ ANALYSIS_ERRORS = ErrorCode(
 NAME_EXISTS = ErrorCode(503, "名称 {name} 已存在", "The name {name} exists")
 NAME_NOT_FOUND = ErrorCode(404, "名称 {name} 不存在", "There is no {name}")
 FRAME_NOT_FOUND = ErrorCode(404, "帧 {frame_id} 不存在", "There is no frame {frame_id}")
+# Chosen by this farm: no source says with which code frames are refused.
+RECOMMIT_REFUSED = ErrorCode(
+    600,
+    "帧 {frame_id} 不能重提: 状态 {state}, 类型 {type}",
+    "Frame {frame_id} cannot be recommitted: it has state {state} and type {type}",
+)
 INVALID_TASK_JSON = ErrorCode(600, "task.json 无效: {detail}", "task.json cannot be rendered: {detail}")
+
+# Codes of the desktop client that this farm answers by itself.
+PLUGIN_CONFIG_EXISTS = ErrorCode(504, "插件配置 {name} 已存在", "The plug-in configuration {name} exists")
+INSUFFICIENT_FUNDS = ErrorCode(507, "余额不足", "The balance is too low: top up the account")
+INVALID_FRAMES = ErrorCode(510, "帧无法解析: {detail}", "The frames cannot be parsed: {detail}")
+TOO_MANY_FRAMES = ErrorCode(511, "帧数过多: {detail}", "Too many frames: {detail}")
+NOTHING_TO_DO = ErrorCode(700, "无可操作的任务或帧", "Nothing to do: the state of no task or frame allows it")
+TASK_JSON_UNREADABLE = ErrorCode(
+    740, "任务 {task_id} 的 task.json 无法读取", "task.json of task {task_id} cannot be read"
+)
+TASK_JSON_EMPTY = ErrorCode(741, "任务 {task_id} 的 task.json 为空", "task.json of task {task_id} is empty")
+ALREADY_SUBMITTED = ErrorCode(
+    749, "任务 {task_id} 已提交", "Task {task_id} is submitted already: a second submit is denied"
+)
 
 # Chosen by this farm: an error in the farm itself.
 INTERNAL_ERROR = ErrorCode(500, "农场内部错误: 见其日志", "Internal error of the farm: see its log")

@@ -37,6 +37,9 @@ class FrameType(IntEnum):
     SIMULATION = 8
 
 
+MERGED_TYPES = frozenset({FrameType.PRIORITY_MERGED, FrameType.MAIN_MERGED})
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """What one machine renders at a time.

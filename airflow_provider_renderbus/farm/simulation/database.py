@@ -19,14 +19,21 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
 from airflow_provider_renderbus.farm.pictures.task_json import Job
-from airflow_provider_renderbus.farm.simulation.tasks import Frame, FrameState, Task, TaskState, TaskType
+from airflow_provider_renderbus.farm.simulation.tasks import (
+    Frame,
+    FrameState,
+    StopType,
+    Task,
+    TaskState,
+    TaskType,
+)
 from airflow_provider_renderbus.farm.storage.storage import PRIVATE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Changed with the tables; a database of another version is not opened."""
 
 
@@ -52,6 +59,7 @@ TASK_COLUMNS: dict[str, Callable[[Any], Any]] = {
     "labels": json.loads,
     "type": TaskType,
     "state": TaskState,
+    "stop_type": StopType,
     "job": lambda text: Job(**json.loads(text)),
     "frame_counts": _parse_counts,
 }  # fmt: skip

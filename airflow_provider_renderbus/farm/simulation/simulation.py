@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
-from airflow_provider_renderbus.farm.simulation.chunks import MAIN_STAGE, FrameType
+from airflow_provider_renderbus.farm.simulation.chunks import MAIN_STAGE, MERGED_TYPES
 from airflow_provider_renderbus.farm.simulation.scenario import seeded_randint
 from airflow_provider_renderbus.farm.simulation.task_store import TaskStore
 from airflow_provider_renderbus.farm.simulation.tasks import (
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_renderbus.farm.pictures.task_json import Job
-
-
-MERGED_TYPES = {FrameType.PRIORITY_MERGED, FrameType.MAIN_MERGED}
 
 log = logging.getLogger(__name__)
 

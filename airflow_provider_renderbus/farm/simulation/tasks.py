@@ -51,6 +51,23 @@ class FrameState(IntEnum):
 
 FAILED_FRAMES = frozenset({FrameState.ERROR, FrameState.TIMEOUT})
 OPEN_FRAMES = frozenset({FrameState.WAITING, FrameState.STARTED})
+STARTABLE_FRAMES = frozenset({FrameState.ABORTED, FrameState.TIMEOUT})
+RECOMMITTABLE_FRAMES = frozenset({FrameState.DONE, FrameState.ERROR})
+
+
+class StopType(IntEnum):
+    """``stopType`` of a stopped task: who or what stopped it."""
+
+    NONE = 0
+    USER = 1
+    ADMINISTRATOR = 2
+    BILLING = 3
+    CLIENT = 4
+    API = 5
+    FULL_SPEED = 6
+    PROJECT_DELETED = 7
+    AFTER_SUBMIT = 9
+    OVERTIME = 10
 
 
 class TaskType(StrEnum):
@@ -87,6 +104,7 @@ ACTIVE = WORKING | {_S.WAITING}
 STOPPED = frozenset({_S.STOP, _S.ARREARAGE_STOP, _S.TIME_OUT_STOP})
 ENDED = frozenset({_S.FINISHED, _S.FINISHED_HAS_FAILED, _S.FINISHED_HAS_STOPPED, _S.FAILED})
 ABANDONED = frozenset({_S.ABANDON})
+STARTABLE = STOPPED | {_S.FINISHED_HAS_STOPPED, _S.FINISHED_HAS_FAILED, _S.FAILED}
 
 TRANSITIONS: dict[tuple[TaskState, TaskEvent], TaskState] = {
     (_S.WAITING, TaskEvent.MACHINES_READY): _S.RENDERING,
@@ -103,11 +121,18 @@ TRANSITIONS: dict[tuple[TaskState, TaskEvent], TaskState] = {
     **{(state, TaskEvent.FUNDS_EXHAUSTED): _S.ARREARAGE_STOP for state in ACTIVE},
     **{(state, TaskEvent.TIME_LIMIT_REACHED): _S.TIME_OUT_STOP for state in WORKING},
     **{(state, TaskEvent.STOPPED): _S.STOP for state in ACTIVE | {_S.FINISHED_TEST}},
-    **{(state, TaskEvent.STARTED): _S.WAITING for state in STOPPED | {_S.FINISHED_HAS_STOPPED, _S.FAILED}},
+    **{(state, TaskEvent.STARTED): _S.WAITING for state in STARTABLE},
     **{(state, TaskEvent.RECOMMITTED): _S.WAITING for state in ENDED | STOPPED | {_S.FINISHED_TEST}},
     **{(state, TaskEvent.ABANDONED): _S.ABANDON for state in set(_S) - {_S.FINISHED} - ABANDONED},
 }
 """State and event to next state. A pair that is not listed changes nothing."""
+STOP_TYPES = {
+    TaskEvent.FUNDS_EXHAUSTED: StopType.BILLING,
+    TaskEvent.TIME_LIMIT_REACHED: StopType.OVERTIME,
+    TaskEvent.STOPPED: StopType.API,
+    TaskEvent.ABANDONED: StopType.API,
+}
+"""Who stopped a task, by event; all other events clear it."""
 
 
 @dataclass(slots=True)
@@ -163,6 +188,7 @@ class Task:
     :param user_level: ``taskUserLevel`` as changed by the customer, 0 before that.
     :param max_machines: maximum number of machines, 0 for the scenario's.
     :param time_limit: maximum farm seconds of work, 0 for no limit.
+    :param stop_type: who or what stopped it.
     :param on_hold: whether it waits for the customer or for another leaf instead of machines.
     :param crashes: how often it has failed before its first frame.
     :param submitted_at: milliseconds since 1970, as ``started_at`` and ``completed_at``.
@@ -189,6 +215,7 @@ class Task:
     time_limit: int = 0
     hardware_ids: str = ""
     state: TaskState = TaskState.WAITING
+    stop_type: StopType = StopType.NONE
     deleted: bool = False
     on_hold: bool = False
     full_speed: bool = False
@@ -241,5 +268,5 @@ class Task:
         next_state = TRANSITIONS.get((self.state, event))
         if next_state is None:
             return False
-        self.state = next_state
+        self.state, self.stop_type = next_state, STOP_TYPES.get(event, StopType.NONE)
         return True
