@@ -102,7 +102,8 @@ def connection_form_labels(connection_type):
     """Return the labels of the standard fields that Airflow's connection form relabels, by name."""
     if LINE >= (3, 0):
         fields = _form(connection_type).standard_fields.model_dump()
-        return {name: field["title"] for name, field in fields.items() if field}
+        # Airflow 3's name of the field "schema" in its own API is "url_schema".
+        return {name.removeprefix("url_"): field["title"] for name, field in fields.items() if field}
     behaviours = resolve_name("airflow.providers_manager:ProvidersManager")().field_behaviours
     return behaviours[connection_type]["relabeling"]
 

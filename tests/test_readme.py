@@ -35,7 +35,7 @@ def test_readme_first_snippets_are_dags(snippet, name, tasks):
 
 
 def test_readme_lists_connection_fields():
-    assert first_column("The connection") == ["Host", "Port", "Login", "Password", *EXTRA_FIELDS]
+    assert first_column("The connection") == ["Host", "Port", "Schema", "Login", "Password", *EXTRA_FIELDS]
 
 
 def test_readme_lists_operators_and_sensors():

@@ -13,7 +13,7 @@ sys.exit(main())
 
 def transfer_command(folder):
     """Write the command into a new folder and return its path."""
-    path = folder / "transmitter"
+    path = folder / "renderbus-farm-transmitter"
     folder.mkdir()
     path.write_text(SCRIPT)
     path.chmod(0o755)

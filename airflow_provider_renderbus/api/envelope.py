@@ -16,6 +16,7 @@ from airflow_provider_renderbus.api.errors import (
 )
 from airflow_provider_renderbus.api.models.page import EMPTY_PAGE
 from airflow_provider_renderbus.api.parsing import ParseError
+from airflow_provider_renderbus.api.text import printable
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
@@ -58,7 +59,10 @@ def read_response(call: Call[T], status: int, body: bytes, retry_after: float | 
     elif code != SUCCESS:
         message = envelope.get("message")
         raise api_error(
-            call.name, code, message if isinstance(message, str) else "", _seconds(envelope.get("serverTime"))
+            call.name,
+            code,
+            printable(message) if isinstance(message, str) else "",
+            _seconds(envelope.get("serverTime")),
         )
     try:
         return call.read(data)

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 CONNECTION_ID = "renderbus_default"
 TRANSFER_COMMAND = "renderbus-farm-transmitter"
-PLATFORM = "2"
+PLATFORM = 2
 PLATFORM_PATTERN = re.compile("[0-9]{1,9}")
 MAX_PORT = 65_535
 MAX_ADVANCE = 1e9
@@ -188,12 +188,12 @@ class Farm:
         """Return the Airflow connection to this farm, with its key."""
         return {
             "conn_type": "renderbus",
+            "schema": "http",
             "host": self._host,
             "port": self._port,
             "login": self._account.access_id,
             "password": self._account.access_key,
             "extra": {
-                "protocol": "http",
                 "platform": PLATFORM,
                 "console_url": f"http://{self.address}/task/{{render_task_id}}",
                 "transfer_command": str(Path(sysconfig.get_path("scripts"), TRANSFER_COMMAND)),

@@ -23,13 +23,8 @@ class ExtraField(NamedTuple):
 EXTRA_FIELDS: dict[str, ExtraField] = {
     "platform": ExtraField(
         "Platform",
-        {"type": ["string", "null"], "default": "W2"},
-        "Render platform: short name (W2, W3, GPU) or id.",
-    ),
-    "protocol": ExtraField(
-        "Protocol",
-        {"type": ["string", "null"], "enum": ["https", "http"], "default": "https"},
-        "http only for a farm on this machine.",
+        {"type": ["integer", "null"], "minimum": 1, "maximum": 9999},
+        "Id of the render platform: 2 (W2, if empty), 62 (W3), 21 (GPU).",
     ),
     "connect_timeout": ExtraField(
         "Connect timeout",
@@ -67,15 +62,27 @@ EXTRA_FIELDS: dict[str, ExtraField] = {
         "Path of the vendor's rayvision_transmitter on the workers; [renderbus] transfer_command if empty.",
     ),
 }
+# Accepted, but not in the form: Airflow's own field for it is `schema`. Airflow masks every text in extra,
+# and warns in each task log of one below five characters, such as "http" or "W2".
+PROTOCOL = "protocol"
+
+TRANSFER_COMMANDS = ("rayvision_transmitter", "renderbus-farm-transmitter")
+"""File names of the transfer commands that a connection can choose: the vendor's and the embedded farm's."""
 
 # Fields that the hook uses itself; all others are settings of the client.
 HOOK_ONLY_FIELDS = {"console_url", "transfer_command", "use_main_account_storage"}
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    "hidden-fields": ["schema"],
-    "relabeling": {"host": "Domain", "login": "Access id", "password": "Access key"},
+    "hidden-fields": [],
+    "relabeling": {
+        "host": "Domain",
+        "schema": "Protocol",
+        "login": "Access id",
+        "password": "Access key",
+    },
     "placeholders": {
         "host": DEFAULT_HOST,
+        "schema": "https",
         "login": "shown at https://<domain>/user/developer",
         "password": "shown beside the access id",
     },

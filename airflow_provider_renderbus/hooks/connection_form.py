@@ -18,13 +18,13 @@ def field_behaviour() -> dict[str, Any]:
 def form_widgets() -> dict[str, Any]:
     """Return a form field for each field of extra.
 
-    Numbers are text fields, because the form of these versions supports integers only.
+    Numbers are integers, because the form of these versions supports no others.
 
     :raises ImportError: the packages of the form are not installed; Airflow then works without it.
     """
     from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-    from wtforms import BooleanField, StringField
-    from wtforms.validators import Optional, any_of
+    from wtforms import BooleanField, IntegerField, StringField
+    from wtforms.validators import Optional
 
     fields: dict[str, Any] = {}
     for name, extra in EXTRA_FIELDS.items():
@@ -32,12 +32,12 @@ def form_widgets() -> dict[str, Any]:
         if isinstance(default, bool):
             fields[name] = BooleanField(extra.label, description=extra.description, default=default)
             continue
-        choices = extra.schema.get("enum")
-        fields[name] = StringField(
+        is_number = not {"integer", "number"}.isdisjoint(extra.schema["type"])
+        fields[name] = (IntegerField if is_number else StringField)(
             extra.label,
-            validators=[Optional(), any_of(choices)] if choices else [Optional()],
+            validators=[Optional()],
             description=extra.description,
-            default=None if default is None else str(default),
+            default=default,
             widget=BS3TextFieldWidget(),
         )
     return fields

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# By default Airflow masks no shorter text, and warns of it in the task's log.
+_MIN_CHARS = 5
+
 
 class MaskingClient(Client):
     """The blocking client; Airflow masks the secrets in its results from then on."""
@@ -48,4 +51,5 @@ class MaskingAsyncClient(AsyncClient):
 
 def _mask_secrets(result: Any) -> None:
     for secret in find_secrets(result):
-        mask_secret(secret.get_secret_value())
+        if len(secret.get_secret_value()) >= _MIN_CHARS:
+            mask_secret(secret.get_secret_value())

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook, conf
 
+from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.hooks import connection_form
-from airflow_provider_renderbus.hooks.connection import console_url, load_settings, uses_main_account_storage
+from airflow_provider_renderbus.hooks.connection import (
+    console_url,
+    load_settings,
+    parse_extra,
+    uses_main_account_storage,
+)
 from airflow_provider_renderbus.hooks.connection_fields import DEFAULT_CONN_ID
 from airflow_provider_renderbus.hooks.credential_refresh import connection_lookup, refreshed_settings
 
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
+
+_MAX_MESSAGE_CHARS = 2000
+_HTML_SAFE = str.maketrans("<>", "\u2039\u203a")
 
 
 class RenderbusHook(BaseHook):
@@ -71,7 +80,7 @@ class RenderbusHook(BaseHook):
 
         :raises ValueError: fields of the connection are invalid or missing.
         """
-        return load_settings(self._connection, self._connection.extra_dejson)
+        return load_settings(self._connection, self._extra)
 
     @functools.cached_property
     def client(self) -> Client:
@@ -90,9 +99,10 @@ class RenderbusHook(BaseHook):
         """
         with connection_lookup(auth_error):
             connection = self.get_connection(self.renderbus_conn_id)
-            settings = load_settings(connection, connection.extra_dejson)
+            extra = _masked_extra(connection)
+            settings = load_settings(connection, extra)
         self.settings = refreshed_settings(self.settings, settings, auth_error)
-        self._connection = connection
+        self._connection, self._extra = connection, extra
         self.client.close()
         del self.client
 
@@ -173,8 +183,10 @@ class RenderbusHook(BaseHook):
         )
 
         connection = await get_async_connection(self.renderbus_conn_id, hook=self)
-        settings = load_settings(connection, await get_async_extra_dejson(connection))
+        extra = parse_extra(connection)
+        await get_async_extra_dejson(connection)  # has Airflow mask the values
         # Loading the certificate authorities blocks; all clients of this process share the result.
+        settings = await asyncio.to_thread(load_settings, connection, extra)
         await asyncio.to_thread(settings.ssl_context)
         return settings
 
@@ -183,13 +195,15 @@ class RenderbusHook(BaseHook):
 
         :param render_task_id: id of the render on the farm.
         """
-        template = self._connection.extra_dejson.get("console_url")
-        return console_url(template, self.settings, render_task_id)
+        return console_url(self._checked_extra.get("console_url"), self.settings, render_task_id)
 
     @property
     def transfer_command(self) -> str | None:
-        """Path of the vendor's transfer command: from the connection, else from Airflow's configuration."""
-        command = self._connection.extra_dejson.get("transfer_command")
+        """Path of the vendor's transfer command: from the connection, else from Airflow's configuration.
+
+        :raises ValueError: the connection names another program, or fields of it are invalid or missing.
+        """
+        command: str | None = self._checked_extra.get("transfer_command")
         return command or conf.get("renderbus", "transfer_command", fallback="") or None
 
     def uses_main_account_storage(self, profile: UserProfile | None = None) -> bool:
@@ -199,21 +213,25 @@ class RenderbusHook(BaseHook):
         """
         from airflow_provider_renderbus.api import calls
 
-        configured = uses_main_account_storage(self._connection.extra_dejson)
+        configured = uses_main_account_storage(self._checked_extra)
         if configured is not None:
             return configured
         return bool((profile or self.send(calls.query_user_profile())).share_main_capital)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Query the account's profile, which needs a valid key; return success and a message."""
+        """Query the account's profile once, which needs a valid key; return success and a message.
+
+        The message is one line of printable text without ``<`` and ``>``: Airflow 2.11 shows it as HTML.
+        """
         from airflow_provider_renderbus.api import calls
         from airflow_provider_renderbus.api.errors import RenderbusError
 
         try:
-            profile = self.send(calls.query_user_profile())
+            with self.no_retry_client() as client:
+                profile = client.send(calls.query_user_profile())
         except (RenderbusError, ValueError) as error:
-            return False, str(error)
-        return True, (
+            return False, _html_safe(str(error))
+        return True, _html_safe(
             f"{profile.user_name} (user {profile.user_id}, zone {profile.zone}): "
             f"available funds {profile.available_funds} {profile.currency}"
         )
@@ -221,3 +239,24 @@ class RenderbusHook(BaseHook):
     @functools.cached_property
     def _connection(self) -> Any:
         return self.get_connection(self.renderbus_conn_id)
+
+    @functools.cached_property
+    def _extra(self) -> dict[str, Any]:
+        return _masked_extra(self._connection)
+
+    @property
+    def _checked_extra(self) -> dict[str, Any]:
+        """The extra of a connection that can be used."""
+        _ = self.settings
+        return self._extra
+
+
+def _masked_extra(connection: Any) -> dict[str, Any]:
+    """Return the extra of a connection after Airflow was told to mask its values."""
+    extra = parse_extra(connection)
+    _ = connection.extra_dejson
+    return extra
+
+
+def _html_safe(message: str) -> str:
+    return printable(message, _MAX_MESSAGE_CHARS).translate(_HTML_SAFE)

@@ -33,7 +33,7 @@ def settings_of(connection: Mapping[str, Any]) -> Settings:
         access_id=connection["login"],
         access_key=connection["password"],
         platform=connection["extra"]["platform"],
-        protocol=connection["extra"]["protocol"],
+        protocol=connection["schema"],
     )
 
 

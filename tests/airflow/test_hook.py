@@ -13,6 +13,7 @@ from airflow_provider_renderbus.hooks.connection import TIMEOUTS
 from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, HOOK_ONLY_FIELDS
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.worker import DEFAULT_POLL_INTERVAL
+from tests.clients.scripted_server import ScriptedServer, envelope
 
 
 def set_connection(monkeypatch, connection, **changes):
@@ -214,3 +215,34 @@ def test_config_defaults_equal_the_fallbacks_in_code():
     options = get_provider_info()["config"]["renderbus"]["options"]
     assert {name: options[name]["default"] for name in TIMEOUTS} == TIMEOUTS
     assert float(options["poll_interval"]["default"]) == DEFAULT_POLL_INTERVAL
+
+
+HOSTILE_TEXT = "<img src=x onerror=alert(1)>\n[2026-11-28] INFO - Task succeeded\x1b[2J\u202e" + "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "response", [envelope(data={"userId": 1, "userName": HOSTILE_TEXT}), envelope(999, message=HOSTILE_TEXT)]
+)
+def test_hook_test_connection_message_is_one_printable_line_without_html(connection, monkeypatch, response):
+    server = ScriptedServer()
+    try:
+        server.script = [response]
+        host, port = server.address.split(":")
+        set_connection(monkeypatch, connection, host=host, port=int(port))
+        _, message = RenderbusHook().test_connection()
+    finally:
+        server.close()
+    assert "img src" in message
+    assert message.isprintable()
+    assert not set("<>") & set(message)
+    assert len(message) <= 2000
+
+
+def test_hook_connection_to_wrong_port_names_field_connection_and_cure(connection, monkeypatch):
+    set_connection(monkeypatch, connection, schema="https")
+    success, message = RenderbusHook().test_connection()
+    assert not success
+    assert (
+        "https is spoken to an http port; set schema (protocol) of connection 'renderbus_default' to http"
+        in message
+    )

@@ -124,9 +124,9 @@ def test_connection_has_airflow_fields(farm):
     connection = farm.connection()
     assert connection["conn_type"] == "renderbus"
     assert farm.address == f"{connection['host']}:{connection['port']}"
+    assert connection["schema"] == "http"
     assert connection["extra"] == {
-        "protocol": "http",
-        "platform": "2",
+        "platform": 2,
         "console_url": f"http://{farm.address}/task/{{render_task_id}}",
         "transfer_command": shutil.which("renderbus-farm-transmitter", path=Path(sys.executable).parent),
     }

@@ -26,7 +26,7 @@ def test_on_kill_before_execute_starts_nothing(shot, inputs):
 
 def test_on_kill_kills_the_command_with_its_children(connect, tmp_path, shot):
     """A signal calls on_kill while the operator runs, as in Airflow."""
-    command, process_ids = tmp_path / "hangs", tmp_path / "process_ids"
+    command, process_ids = tmp_path / "renderbus-farm-transmitter", tmp_path / "process_ids"
     command.write_text(
         f"#!/bin/sh\n(trap '' TERM; exec sleep 600) &\necho $$ $! > {process_ids}\n"
         f"kill -USR1 {os.getpid()}\nwait\n"

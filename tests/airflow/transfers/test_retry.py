@@ -17,7 +17,7 @@ from tests.scenes import make_task_json
 @pytest.fixture
 def hanging_command(connect, tmp_path):
     """A command that sends this process a signal, as Airflow does, and hangs."""
-    command = tmp_path / "hangs"
+    command = tmp_path / "renderbus-farm-transmitter"
     command.write_text(f"#!/bin/sh\nkill -USR1 {os.getpid()}\nexec sleep 600\n")
     command.chmod(0o755)
     connect(command)

@@ -154,7 +154,7 @@ class TestUploadAssets:
 def passed_option(connect, command, tmp_path):
     """Return a function that returns an option of the command's last run."""
     words = tmp_path / "words"
-    wrapper = tmp_path / "wrapper"
+    wrapper = tmp_path / "renderbus-farm-transmitter"
     wrapper.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {words}\nexec {command} "$@"\n')
     wrapper.chmod(0o755)
 

@@ -35,8 +35,8 @@ class Customer:
             "access_id": connection["login"],
             "access_key": connection["password"],
             "domain": f"{connection['host']}:{connection['port']}",
-            "platform": connection["extra"]["platform"],
-            "protocol": connection["extra"]["protocol"],
+            "platform": str(connection["extra"]["platform"]),
+            "protocol": connection["schema"],
         }
         self.call("log_in", **values | overrides)
 
