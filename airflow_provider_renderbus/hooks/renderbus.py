@@ -57,7 +57,7 @@ class RenderbusHook(BaseHook):
     default_conn_name = DEFAULT_CONN_ID
     conn_type = "renderbus"
     hook_name = "Renderbus"
-    # For the steps of a render that wait; a test hands in another one.
+    # The clock of the steps that wait. Tests replace it.
     clock = Clock()
 
     @staticmethod

@@ -263,7 +263,7 @@ class RenderbusRenderOperator(SubmittingOperator):
     ) -> bool:
         """Return whether the submitted render of an earlier try is the one that this try asks for.
 
-        :raises ValueError: it is of another job, and nobody said that another one may be paid.
+        :raises ValueError: it is of another job, and `on_job_change` is "fail".
         """
         decision = decide(
             previous,
@@ -378,10 +378,10 @@ class RenderbusRenderOperator(SubmittingOperator):
         )
 
     def _fingerprint_if_readable(self, previous: PreviousRender) -> JobFingerprint | None:
-        """Return the fingerprint of this try's job; None if it cannot be read, which must stop no render."""
+        """Return the fingerprint of this try's job; None if it cannot be read, so that the render continues."""
         try:
             files = self._load_files()
-            # A retry does not care about assets that changed: the render has its copies.
+            # A retry ignores changed assets, because the render has copies of them.
             assets = self.file_transfer.resolve(self.assets) if self.assets and previous.is_cleared else None
         except (ValueError, AirflowException) as error:
             self.log.warning(

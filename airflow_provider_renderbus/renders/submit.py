@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds before each further query for a task that an answer lacks.
+# Seconds before each query that follows a response without the task.
 LOOKUP_DELAYS = (2.0, 5.0, 10.0)
 # Seconds before each query by which it is confirmed whether a request arrived: three queries over 30 s.
 CONFIRM_DELAYS = (0.0, 15.0, 15.0)
 
 
 def find_task(client: RenderClient, task_id: int) -> TaskInfo | None:
-    """Return a task, or None if four answers in a row lack it.
+    """Return a task, or None if four responses in a row lack it.
 
-    An answer can lack a task for a moment. To take it for deleted would be to render and pay again.
+    A response can lack a task for a moment. If it counted as deleted, it would be rendered and paid again.
     """
     task = _query(client, task_id)
     for delay in LOOKUP_DELAYS:
@@ -47,7 +47,7 @@ def find_task(client: RenderClient, task_id: int) -> TaskInfo | None:
 
 
 def submit_time(client: RenderClient, task_id: int) -> float:
-    """Return when the farm took the submit, in seconds since 1970; now if it does not say."""
+    """Return when the farm received the submit, in seconds since 1970; now if it does not say."""
     task = find_task(client, task_id)
     return task.submitted_at.timestamp() if task and task.submitted_at else client.clock.now()
 
@@ -98,8 +98,8 @@ def check_funds(client: RenderClient, min_funds: Decimal) -> None:
 def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
     """Submit a task that is not submitted.
 
-    After any answer except a permanent refusal, the farm is queried. The submit is sent again only if it may
-    succeed then, and after the farm has shown the task as not submitted three times over 30 s.
+    After any error except a permanent refusal, the farm is queried. The submit is sent again only if the error
+    allows it and the farm has shown the task as not submitted three times over 30 s.
 
     :param may_be_submitted: whether an earlier try may have sent a submit.
     :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
@@ -147,7 +147,7 @@ def _submit_again(
     try:
         client.send(calls.submit_task(task_id, producer=artist))
     except NotSent as error:
-        # The first submit was sent, which this error would deny.
+        # NotSent would say that nothing was sent, but the first submit was.
         raise first_error from error
     except RenderbusError as error:
         # A refusal may mean that the first one has arrived meanwhile.

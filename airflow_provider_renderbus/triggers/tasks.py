@@ -100,7 +100,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             await self._stop_on_cancel(if_unknown=False)
 
     async def _stop_on_cancel(self, *, if_unknown: bool) -> None:
-        """Stop the renders unless the Airflow task is still active, or perhaps if its state is unknown."""
+        """Stop the renders unless the Airflow task is active; `if_unknown` decides if its state is unknown."""
         if self.cancel_on_kill:
             await finish_despite_cancellation(self._stop_unless_active(if_unknown=if_unknown))
 
@@ -124,7 +124,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             result = await self._wait_for_all(poller)
         outcome = result.outcome
         if outcome is Outcome.OVER_BUDGET or (outcome is Outcome.TIMED_OUT and self.cancel_on_kill):
-            # At once: the worker that gets the result may have to wait for a slot.
+            # Stopped here, because the worker that gets the result may have to wait for a slot.
             log.warning("%s: %s", result.message, await self._stop())
         return result
 

@@ -62,7 +62,7 @@ class Simulation(TaskStore):
             farm_time, task_id = heapq.heappop(self._event_queue)
             self.now = max(self.now, farm_time)
             task = self.tasks[task_id]
-            # An order may have replaced this event since it was queued.
+            # A call may have replaced this event since it was queued.
             if task.next_event_at is not None and task.next_event_at <= self.now:
                 self._step(task)
         self.now = max(self.now, until)
