@@ -378,7 +378,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         )
 
     def _fingerprint_if_readable(self, previous: PreviousRender) -> JobFingerprint | None:
-        """Return the fingerprint of this try's job; None if it cannot be read, so that the render continues."""
+        """Return the fingerprint of this try's job; None if unreadable, so that the render continues."""
         try:
             files = self._load_files()
             # A retry ignores changed assets, because the render has copies of them.

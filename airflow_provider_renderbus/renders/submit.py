@@ -98,8 +98,8 @@ def check_funds(client: RenderClient, min_funds: Decimal) -> None:
 def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_submitted: bool) -> None:
     """Submit a task that is not submitted.
 
-    After any error except a permanent refusal, the farm is queried. The submit is sent again only if the error
-    allows it and the farm has shown the task as not submitted three times over 30 s.
+    After any error except a permanent refusal, the farm is queried. The submit is sent again only if the
+    error allows it and the farm has shown the task as not submitted three times over 30 s.
 
     :param may_be_submitted: whether an earlier try may have sent a submit.
     :raises RenderbusError: the farm refused or did not answer; a retry continues from there.

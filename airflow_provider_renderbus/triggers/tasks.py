@@ -100,7 +100,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             await self._stop_on_cancel(if_unknown=False)
 
     async def _stop_on_cancel(self, *, if_unknown: bool) -> None:
-        """Stop the renders unless the Airflow task is active; `if_unknown` decides if its state is unknown."""
+        """Stop the renders unless the Airflow task is active; of an unknown state, `if_unknown` decides."""
         if self.cancel_on_kill:
             await finish_despite_cancellation(self._stop_unless_active(if_unknown=if_unknown))
 
