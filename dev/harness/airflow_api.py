@@ -59,6 +59,11 @@ class AirflowApi:
         """Change something through the REST API."""
         return self._request("PATCH", f"{self.path}{path}", json=changes)
 
+    def delete(self, path: str) -> None:
+        """Delete something through the REST API."""
+        self.programs.raise_if_ended()
+        self._http.delete(f"{self.path}{path}").raise_for_status()
+
     def unpause(self, dag_id: str, timeout: float = 60.0) -> None:
         """Wait until a DAG is parsed and unpause it, so that the run that is due is made at once.
 

@@ -8,17 +8,20 @@ from contextlib import contextmanager
 
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.processes import Programs
+from dev.reliability.airflow_2 import Airflow2
+from tests.airflow_version import LINE
 
 
 @contextmanager
 def real_airflow(folder, dags, connections, **settings):
-    """Run an Airflow.
+    """Run an Airflow of the line of this environment.
 
     :param folder: a new folder for all its files.
     :param dags: paths of the DAG files.
     :param connections: connections by id.
     :param settings: additional environment variables.
     """
+    airflow_class = AirflowInstance if LINE >= (3, 0) else Airflow2
     dags_folder = folder / "dags"
     dags_folder.mkdir(parents=True)
     for dag in dags:
@@ -33,7 +36,7 @@ def real_airflow(folder, dags, connections, **settings):
     }
     with (
         Programs(terminate_timeout=5.0) as programs,
-        AirflowInstance(folder / "home", dags_folder, programs, settings) as airflow,
+        airflow_class(folder / "home", dags_folder, programs, settings) as airflow,
     ):
         yield airflow
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import pkgutil
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +37,12 @@ class AirflowTask:
         self.try_started_at = 0.0
         self.at_risk_until = 0.0
         """Until when a request whose sender has stopped waiting can take effect."""
+        self.run_after = datetime.fromtimestamp(time.time(), UTC)
+        self.shot = 0
+        """Which shot is asked for now, and by the try that runs or has run last."""
+        self.shot_of_try = 0
+        self.has_lost_store = False
+        """Whether its row was removed from the state store since a render was created."""
         self.clears: list[float] = []
         self.stops: list[float] = []
         """When a user stopped the render on the farm."""
@@ -73,11 +79,31 @@ class AirflowTask:
         """Whether no try came between a clear and this one."""
         return self.try_number == self.max_tries - RETRIES + 1
 
+    @property
+    def stores_id(self) -> bool:
+        """Whether a later try knows of an id that is not submitted yet; a marker comes with the submit."""
+        return self.scenario.has_store and not self.has_lost_store
+
+    def lose_store(self) -> None:
+        """Remove its row from the state store, as ``airflow state-store clean`` does."""
+        self.log("the state store is cleaned")
+        self._store.clear()
+        self.has_lost_store = True
+
+    def make_run_again(self) -> None:
+        """Delete its DAG run and make it again with the same id."""
+        self.log("the run is made again")
+        self._store.clear()
+        self.run_after = datetime.fromtimestamp(time.time(), UTC)
+        self.try_number, self.max_tries = 0, RETRIES
+        self.clears.append(time.time())
+        self.set_state("scheduled")
+
     def operator(self) -> RenderbusRenderOperator:
         """Return the operator, a new one as in each of Airflow's processes."""
         scenario = self.scenario
         return RenderbusRenderOperator(
-            task_id=TASK_ID, task_json=scenario.task_json(), artist=scenario.name, **scenario.options
+            task_id=TASK_ID, task_json=scenario.task_json(self.shot), artist=scenario.name, **scenario.options
         )
 
     def instance(self) -> Any:
@@ -94,18 +120,20 @@ class AirflowTask:
 
     def context(self, operator: RenderbusRenderOperator) -> Any:
         """Return the context of a process."""
-        run_after = datetime.fromtimestamp(START, UTC)
-        run = SimpleNamespace(run_after=run_after, start_date=run_after)
-        context = {"ti": self.instance(), "task": operator, "dag_run": run, "logical_date": run_after}
+        run = SimpleNamespace(run_after=self.run_after, start_date=self.run_after)
+        context = {"ti": self.instance(), "task": operator, "dag_run": run, "logical_date": run.run_after}
         return {**context, "task_state_store": self} if self.scenario.has_store else context
 
     def get(self, key: str) -> Any:
         """Read from the state store."""
         return json.loads(self._store[key]) if key in self._store else None
 
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:  # noqa: ARG002 - kept for ever
+    def set(self, key: str, value: Any, *, retention: timedelta) -> None:
         """Write to the state store; the process may be killed at it."""
         stored = json.dumps(value)
+        if retention != timedelta.max:
+            self.record_violation(f"{key} expires")
+        self.has_lost_store = False
         if self.worker:
             self.worker.write(lambda: self._store.update({key: stored}))
 
@@ -113,7 +141,7 @@ class AirflowTask:
         """Run a try to its end, which sets the state."""
         self.try_number += 1
         self.is_marked, self.result, self.error = False, None, None
-        self.try_started_at = time.time()
+        self.try_started_at, self.shot_of_try = time.time(), self.shot
         self.log(f"try {self.try_number} of {self.max_tries + 1}")
         method, arguments = "execute", None
         while True:

@@ -25,6 +25,9 @@ _FAULT_MARKS = {
     "SIGTERMs": " SIGTERM",
     "triggerers restarted": "the triggerer is restarted",
     "clears": "-> cleared",
+    "changed lists of shots": "the list of shots is changed",
+    "cleaned state stores": "the state store is cleaned",
+    "runs made again": "the run is made again",
     "stops on the farm": "a user stops",
 }
 

@@ -88,6 +88,11 @@ class FarmDatabase:
         query = "SELECT max(id) AS newest FROM tasks WHERE artist = ? AND parent_id = 0"
         return self._rows(query, artist)[0]["newest"] or 0
 
+    def scene(self, task_id: int) -> str:
+        """Return the scene that a task renders."""
+        rows = self._rows("SELECT content FROM files WHERE task_id = ? AND name = 'task.json'", task_id)
+        return str(json.loads(rows[0]["content"])["task_info"]["input_cg_file"])
+
     def leaf_of(self, frame_id: int) -> int:
         """Return the id of the leaf that a frame belongs to."""
         query = (

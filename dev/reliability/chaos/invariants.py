@@ -44,8 +44,13 @@ class Invariants:
         if self._database.render(task_id):
             task.record_violation(f"paid twice: {task_id} is submitted again")
         for earlier in self._database.renders(task.scenario.name):
-            is_over = task.scenario.succeeds(earlier.status) and any(
-                cleared_at > earlier.submitted_at for cleared_at in task.clears
+            is_cleared = any(cleared_at > earlier.submitted_at for cleared_at in task.clears)
+            is_other = self._database.scene(earlier.id) != task.scenario.scene(task.shot_of_try)
+            can_rerender = is_cleared or task.scenario.option("on_job_change") == "rerender"
+            is_over = (
+                (task.scenario.succeeds(earlier.status) and is_cleared)
+                or (is_other and can_rerender and not earlier.is_active)
+                or (task.run_after.timestamp() > earlier.submitted_at and not earlier.is_active)
             )
             if earlier.id != task_id and not is_over:
                 text = f"{task_id} is submitted beside {earlier.id}, {earlier.status.name}"
@@ -74,10 +79,17 @@ class Invariants:
             render = renders[-1] if renders else None
             for line in _wrong_success(task, render):
                 task.record_violation(f"reported wrong: {line}")
+            if render and task.scenario.option("on_job_change") != "reattach":
+                asked, rendered = task.scenario.scene(task.shot_of_try), self._database.scene(render.id)
+                if asked != rendered:
+                    task.record_violation(f"reported wrong: {rendered} returned, {asked} asked for")
             if render:
                 task.returned.setdefault(render.id, time.time())
             return
         render = self._database.render(self._database.newest_id(task.scenario.name))
+        is_other_job = render and self._database.scene(render.id) != task.scenario.scene(task.shot_of_try)
+        if is_other_job and "for another job" in str(task.error):
+            return
         if not _has_cause(task, render):
             text = f"{render.id} is {render.status.name}" if render else "nothing was submitted"
             task.record_violation(f"reported wrong: failed, and {text}: {task.error!r}")
@@ -106,7 +118,7 @@ def _wrong_success(task: AirflowTask, render: Render | None) -> Iterator[str]:
     if result != correct:
         yield f"the result is {result}, the database holds {correct}"
     # Without a store, only the first try after a clear can know that there was one.
-    sees_clears = task.scenario.has_store or task.is_first_try_after_clear
+    sees_clears = task.stores_id or task.is_first_try_after_clear
     returned_at = task.returned.get(render.id, math.inf)
     is_cleared = any(cleared_at > returned_at for cleared_at in task.clears)
     if task.scenario.succeeds(render.status) and sees_clears and is_cleared:

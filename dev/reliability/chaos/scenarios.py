@@ -53,7 +53,11 @@ class Scenario:
             successes.add(TaskStatus.FINISHED_TEST)
         return status in successes
 
-    def task_json(self) -> dict[str, Any]:
+    def scene(self, shot: int) -> str:
+        """Return the scene of a shot: another one is asked for if the list of shots changes."""
+        return f"/mnt/{self.name}-{shot}.scene"
+
+    def task_json(self, shot: int) -> dict[str, Any]:
         """Return its task.json."""
         common = {"frames": f"1-{self.frames}[1]", "width": "64", "height": "36"}
         layer = {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
@@ -61,14 +65,14 @@ class Scenario:
         test_frames = {"pre_frames": "101", "stop_after_test": "1"} if self.test_frames else {}
         return {
             "software_config": {"cg_name": software, "cg_version": "4.2", "plugins": {}},
-            "task_info": {"cg_id": software_id, "input_cg_file": f"/mnt/{self.name}.scene", **test_frames},
+            "task_info": {"cg_id": software_id, "input_cg_file": self.scene(shot), **test_frames},
             "scene_info_render": dict.fromkeys(_LAYERS, layer) if self.layered else {"common": common},
         }
 
     def behavior(self) -> dict[str, Any]:
         """Return how it behaves on the farm."""
         behavior = {
-            "scene": self.name,
+            "scene": f"{self.name}-*",
             "seconds": _FRAME_SECONDS,
             "cost": str(PRICE),
             "crashes": self.crashes,
@@ -99,6 +103,8 @@ def random_scenario(name: str, rng: Random, *, low_balance: bool) -> Scenario:
         options["max_cost"] = str(PRICE * rng.randint(1, 2 * frames))
     if rng.random() < 0.1:
         options["min_funds"] = "1"
+    if rng.random() < 0.3:
+        options["on_job_change"] = rng.choice(["rerender", "rerender", "reattach"])
     if rng.random() < 0.05:
         options["timeout"] = float(rng.randint(40, 400))
     if rng.random() < 0.1:

@@ -146,7 +146,10 @@ class Simulation:
         invariants.after_settling(task)
         if len(task.clears) >= _MAX_CLEARS or self._rng.random() < 0.6:
             return False
-        users.give_new_tries(task)
+        if self._rng.random() < 0.25:
+            task.make_run_again()
+        else:
+            users.give_new_tries(task)
         return True
 
     async def _restart_farm(self, network: Network, users: UserActions) -> None:

@@ -36,6 +36,7 @@ class UserActions:
             *(self.kill, self.kill, self.kill),
             *(self.restart_triggerer, self.restart_triggerer),
             *(self.mark, self.clear, self.stop_on_farm, self.terminate),
+            *(self.change_shots, self.clean_state_store),
         ]
         for _ in range(self._rng.randint(0, _MAX_ACTIONS)):
             # Much happens in the first seconds of a try.
@@ -82,6 +83,16 @@ class UserActions:
         task.max_tries = task.try_number + RETRIES
         task.clears.append(time.time())
         task.set_state("cleared")
+
+    async def change_shots(self, task: AirflowTask) -> None:
+        """Put a shot at the top of the list: later tries of this task are asked for another one."""
+        task.shot += 1
+        task.log(f"the list of shots is changed: {task.scenario.scene(task.shot)}")
+
+    async def clean_state_store(self, task: AirflowTask) -> None:
+        """Remove what is stored, when no request of the task is on its way."""
+        if time.time() >= task.at_risk_until and task.worker is None:
+            task.lose_store()
 
     async def stop_on_farm(self, task: AirflowTask) -> None:
         """Stop the render in the farm's web console."""

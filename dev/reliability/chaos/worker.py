@@ -69,8 +69,8 @@ class Worker:
 
     @property
     def stores_id(self) -> bool:
-        """Whether a later try has the id of an unsubmitted render; a marker comes with the submit."""
-        return self.task.scenario.has_store
+        """See `AirflowTask.stores_id`."""
+        return self.task.stores_id
 
     @property
     def is_killed(self) -> bool:

@@ -27,7 +27,7 @@ def test_chaos_faults_of_all_kinds_happen(reports):
     for report in reports:
         assert report.renders == 40
         assert report.tries > 1.5 * report.renders
-        assert len(report.fault_counts) == 6
+        assert len(report.fault_counts) == 9
 
 
 def test_chaos_seed_repeats_a_run(reports):
