@@ -24,7 +24,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
+.PHONY: postgres help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -50,6 +50,9 @@ types: .venv/installed ## check types
 pytest: .venv/installed ## run the tests
 	$(BIN)/$(PYTEST) $(SUITE)
 
+# Airflow 2 needs PostgreSQL for more than one task at a time.
+pytest-2.11: postgres
+
 pytest-%: .venv-%/installed
 	$(<D)/bin/$(PYTEST) $(SUITE)
 
@@ -67,9 +70,11 @@ browser: .venv/installed ## test the pages of the farm and of Airflow in Chromiu
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
 	$(BIN)/python -m dev.benchmarks
 
-reliability: .venv/installed $(OLDER:%=.venv-%/installed) ## kill Airflow at every step of a render, and write docs/reliability.md (SMALL=1: a part of it, for CI)
-	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
+reliability: .venv/installed $(OLDER:%=.venv-%/installed) postgres ## kill Airflow at every step of a render, and write docs/reliability.md (SMALL=1: a part of it, for CI)
 	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
+
+postgres: # root gets it from Debian if it is missing
+	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
 format: .venv/installed ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format .

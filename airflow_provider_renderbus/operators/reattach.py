@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # The time zone of the farm's list is not documented: the search starts early, and compares no times.
 _SEARCH_MARGIN = timedelta(days=2)
+NEVER_EXPIRE = timedelta.max
+"""That of Airflow 3.3, which recognizes this object."""
 
 
 def render_store(context: Context, client: RenderClient) -> RenderStore:
@@ -57,6 +59,4 @@ class _LastingStore:
         return self._store.get(key)
 
     def set(self, key: str, value: Any) -> None:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
         self._store.set(key, value, retention=NEVER_EXPIRE)

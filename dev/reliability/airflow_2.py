@@ -47,6 +47,7 @@ class Airflow2(AirflowInstance):
         """Clear tasks, mapped ones with all their instances: this API cannot clear single ones."""
         task_ids = sorted({task_id for task_id, _ in tasks})
         fields = {"dag_run_id": run_id, "task_ids": task_ids, "only_failed": False, "dry_run": False}
+        fields["reset_dag_runs"] = True
         self.post(f"/dags/{dag_id}/clearTaskInstances", **fields)
 
     def _is_serving(self) -> bool:

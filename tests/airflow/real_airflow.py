@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.processes import Programs
 from dev.reliability.airflow_2 import Airflow2
+from dev.reliability.postgres import postgres
 from tests.airflow_version import LINE
 
 
@@ -36,9 +37,20 @@ def real_airflow(folder, dags, connections, **settings):
     }
     with (
         Programs(terminate_timeout=5.0) as programs,
-        airflow_class(folder / "home", dags_folder, programs, settings) as airflow,
+        _database(programs, folder / "postgres.log") as database,
+        airflow_class(folder / "home", dags_folder, programs, settings | database) as airflow,
     ):
         yield airflow
+
+
+@contextmanager
+def _database(programs, log):
+    """Yield the settings of a database: LocalExecutor of Airflow 2 takes no SQLite."""
+    if LINE >= (3, 0):
+        yield {}
+        return
+    with postgres(programs, log) as url:
+        yield {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
 
 
 def instances(airflow, dag_id, run_id):

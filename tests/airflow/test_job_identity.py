@@ -10,8 +10,10 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.operators.reattach import NEVER_EXPIRE
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.airflow_task import AirflowTask, start_render
+from tests.airflow_version import LINE
 from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -255,3 +257,10 @@ class TestAssets:
 def test_wait_that_airflow_cannot_store_is_refused_at_parse(argument, days):
     with pytest.raises(ValueError, match=f"{argument}: must be at most 86,400,000 seconds"):
         RenderbusRenderOperator(task_id="far", task_json=SHOT_A, **{argument: timedelta(days=days)})
+
+
+def test_retention_is_the_one_that_airflow_recognizes():
+    airflow = pytest.importorskip("airflow.sdk.execution_time.context")
+    if LINE < (3, 3):
+        pytest.skip("Airflow before 3.3 has no task state store")
+    assert airflow.NEVER_EXPIRE is NEVER_EXPIRE

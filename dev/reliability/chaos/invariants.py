@@ -87,8 +87,10 @@ class Invariants:
                 task.returned.setdefault(render.id, time.time())
             return
         render = self._database.render(self._database.newest_id(task.scenario.name))
-        is_other_job = render and self._database.scene(render.id) != task.scenario.scene(task.shot_of_try)
-        if is_other_job and "for another job" in str(task.error):
+        asked = task.scenario.scene(task.shot_of_try)
+        renders = self._database.renders(task.scenario.name)
+        has_other_job = any(self._database.scene(each.id) != asked for each in renders)
+        if has_other_job and "for another job" in str(task.error):
             return
         if not _has_cause(task, render):
             text = f"{render.id} is {render.status.name}" if render else "nothing was submitted"
