@@ -59,9 +59,11 @@ class Testbed:
             return self.airflow.get(f"/dags/{dag_id}/dagRuns/run")["state"] in {"success", "failed"}
 
         self.wait(f"the end of {dag_id}", has_ended)
+        ended = self.instances(dag_id)
+        assert {key: item["state"] for key, item in ended.items()} == dict.fromkeys(ended, "success")
         return {
             key: self.airflow.return_value(item)
-            for key, item in self.instances(dag_id).items()
+            for key, item in ended.items()
             if not key[0].endswith(("jobs", "job"))
         }
 

@@ -81,7 +81,7 @@ class AirflowTask:
 
     @property
     def stores_id(self) -> bool:
-        """Whether a later try knows of an id that is not submitted yet; a marker comes with the submit."""
+        """Whether a later try has the id of an unsubmitted render; a marker comes with the submit."""
         return self.scenario.has_store and not self.has_lost_store
 
     def lose_store(self) -> None:
