@@ -17,7 +17,6 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from dev.reliability.chaos.network import Network
 from dev.reliability.chaos.scenarios import RETRIES, Scenario
-from dev.reliability.chaos.virtual_time import START
 from dev.reliability.chaos.worker import Died, Returned, Worker
 
 DAG_ID, RUN_ID, TASK_ID = "chaos", "run", "render"
