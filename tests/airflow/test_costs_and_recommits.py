@@ -144,6 +144,22 @@ class TestInsufficientFunds:
         assert rendered(on_insufficient_funds="wait")["state"] == "FINISHED"
         assert topped_up
 
+    @pytest.mark.parametrize("rendered", ["worker"], indirect=True)
+    def test_insufficient_funds_wait_refused_restart_is_sent_again_after_next_top_up(
+        self, rendered, farm, on_funds_exhausted, hook_sleeps
+    ):
+        farm.inject("code", code=507, calls=["start_task"], times=1)
+        on_funds_exhausted(lambda: farm.top_up("50"))
+
+        def sleep(seconds):
+            if farm.request_counts["start_task"] == 1:
+                farm.top_up("1")
+            farm.advance(max(seconds, STEP))
+
+        hook_sleeps(sleep)
+        assert rendered(on_insufficient_funds="wait")["state"] == "FINISHED"
+        assert farm.request_counts["start_task"] == 2
+
     def test_insufficient_funds_wait_restarted_by_user_finishes(
         self, rendered, client, created, farm, on_funds_exhausted
     ):
