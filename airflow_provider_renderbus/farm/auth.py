@@ -45,20 +45,26 @@ class Authenticator:
         self._database = database
         self._nonces_pruned_at = 0.0
 
-    def authenticate(
-        self, path: str, headers: Mapping[str, str], body: Mapping[str, Any], domain: str, unix_time: float
+    def check_access_id(self, headers: Mapping[str, str]) -> None:
+        """Check the access id, before any work is done for a request.
+
+        :param headers: the request's headers, names in lower case.
+        :raises ApiRefusal: with code 602.
+        """
+        if headers.get("accessid") != self._account.access_id:
+            raise ApiRefusal(UNKNOWN_ACCOUNT)
+
+    def check_signature(
+        self, path: str, headers: Mapping[str, str], body: Mapping[str, Any], domain: str
     ) -> None:
-        """Check a request.
+        """Check the signature. It takes seconds for a body of a million fields.
 
         :param path: the path of the call.
         :param headers: the request's headers, names in lower case.
         :param body: the decoded body.
         :param domain: the host and port that the request was sent to.
-        :param unix_time: the farm's time, Unix seconds.
-        :raises ApiRefusal: with code 602, 611, 600, 610 or 603.
+        :raises ApiRefusal: with code 611, or with code 600 for a body or header that can replay a signature.
         """
-        if headers.get("accessid") != self._account.access_id:
-            raise ApiRefusal(UNKNOWN_ACCOUNT)
         signed = {name: headers[name.lower()] for name in SIGNED_HEADERS if name.lower() in headers}
         try:
             expected = signature(self._account.access_key, domain, path, signed, body)
@@ -69,13 +75,21 @@ class Authenticator:
         ):
             raise ApiRefusal(BAD_SIGNATURE)
         _check_header_values(signed, body)
+
+    def accept_once(self, headers: Mapping[str, str], unix_time: float) -> None:
+        """Accept a request whose signature was checked, if its timestamp is valid and its nonce is new.
+
+        :param headers: the request's headers, names in lower case.
+        :param unix_time: the farm's time, Unix seconds.
+        :raises ApiRefusal: with code 610 or 603.
+        """
         try:
-            timestamp = int(signed["UTCTimestamp"])
+            timestamp = int(headers["utctimestamp"])
         except ValueError:
             raise ApiRefusal(SIGNATURE_EXPIRED) from None
         if abs(unix_time - timestamp) > TIMESTAMP_TOLERANCE:
             raise ApiRefusal(SIGNATURE_EXPIRED)
-        self._use_nonce(timestamp, signed["nonce"], unix_time)
+        self._use_nonce(timestamp, headers["nonce"], unix_time)
 
     def _use_nonce(self, timestamp: int, nonce: str, unix_time: float) -> None:
         if abs(unix_time - self._nonces_pruned_at) > 1:

@@ -361,12 +361,12 @@ class Farm:
         """
         if self._clock_thread and self._clock_thread.failed:
             raise ApiRefusal(INTERNAL_ERROR)
+        self._authenticator.check_access_id(headers)
         fields = _parse_body(body)
+        self._authenticator.check_signature(path, headers, fields, headers.get("host", self.address))
         with self._simulation.lock:
             try:
-                self._authenticator.authenticate(
-                    path, headers, fields, headers.get("host", self.address), unix_time
-                )
+                self._authenticator.accept_once(headers, unix_time)
                 self._simulation.advance_to(self._clock.now(), STEPS_PER_LOCK)
                 return call(self._context, _request(fields, headers["platform"]))
             finally:

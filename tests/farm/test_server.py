@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import closing
 from http.client import HTTPConnection
 
@@ -45,6 +46,21 @@ def test_server_get_of_call_returns_404(http):
     assert (answer.status, answer.read()) == (404, b"not found\n")
 
 
+@pytest.mark.parametrize("target", ["http://[", "//[", "/%", "*", "/?page=%"])
+def test_server_get_of_malformed_target_is_answered(farm, target, capfd):
+    with socket.create_connection(tuple(farm.address.split(":")), timeout=30) as connection:
+        request = f"GET {target} HTTP/1.1\r\nHost: {farm.address}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        status = connection.makefile("rb").readline()
+    assert status in {b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 404 Not Found\r\n"}
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a": ' * 5000 + b"1" + b"}" * 5000, b"{"])
+def test_server_unknown_access_id_is_refused_before_body_is_read(http, body):
+    assert json.loads(post(http, PROFILE, {"accessId": "nobody"}, body)[1])["code"] == 602
+
+
 def test_server_oversized_body_returns_413_and_serves_on(client, http):
     status, body = post(http, PROFILE, {}, b" " * (MAX_BODY_BYTES + 1))
     answer = json.loads(body)
@@ -53,10 +69,18 @@ def test_server_oversized_body_returns_413_and_serves_on(client, http):
     assert post(http, PROFILE, client.sign(PROFILE, {}), b"{}")[0] == 200
 
 
-@pytest.mark.parametrize("length", ["", "-1", "many"])
-def test_server_invalid_content_length_returns_411(http, length):
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *([("Content-Length", length)] for length in ("", "-1", "many")),
+        [("Content-Length", "2"), ("Content-Length", "40")],
+        [("Content-Length", "2"), ("Transfer-Encoding", "chunked")],
+    ],
+)
+def test_server_invalid_content_length_returns_411(http, headers):
     http.putrequest("POST", PROFILE)
-    http.putheader("Content-Length", length)
+    for name, value in headers:
+        http.putheader(name, value)
     http.endheaders()
     answer = http.getresponse()
     assert (answer.status, json.loads(answer.read())["code"]) == (411, 400)

@@ -6,7 +6,7 @@ import re
 from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from airflow_provider_renderbus.farm.pages import farm_page, task_page
 from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder, PathNotAllowed, split_path
@@ -57,8 +57,8 @@ class Router:
         """
         if self._allowed_hosts and host.partition(":")[0].lower() not in self._allowed_hosts:
             return NOT_FOUND
-        url = urlsplit(target)
-        path, page_number = unquote(url.path), _page_number(url.query)
+        target_path, _, query = target.partition("?")
+        path, page_number = unquote(target_path), _page_number(query)
         if path == "/":
             with self._simulation.lock:
                 farm = farm_page.build_view(self._simulation, page_number)

@@ -96,9 +96,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
     timeout = 75  # seconds that a connection may idle
 
     def do_POST(self) -> None:
-        length = self.headers.get("Content-Length", "")
+        lengths = self.headers.get_all("Content-Length", [])
+        length = lengths[0] if len(lengths) == 1 and "Transfer-Encoding" not in self.headers else ""
         if not CONTENT_LENGTH_PATTERN.fullmatch(length):
-            self._refuse(HTTPStatus.LENGTH_REQUIRED, "must have a Content-Length")
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "must have one Content-Length and no Transfer-Encoding")
         elif int(length) > MAX_BODY_BYTES:
             self._drain(min(int(length), MAX_DRAINED_BYTES))
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"must have at most {MAX_BODY_BYTES} bytes")
