@@ -88,7 +88,18 @@ def test_parse_task_json_software_layouts_give_frames(scene_info, frames):
             [("image.a", (2,)), ("image.c", (4,))],
         ),
         (
-            {"image_node": [{"name": "i", "frames": "1", "layers": [{"name": "i.a", "frames": "2"}]}]},
+            {
+                "image_node": [
+                    {
+                        "name": "i",
+                        "frames": "1",
+                        "layers": [
+                            {"name": "i.a", "frames": "2", "renderable": "1"},
+                            {"name": "i.b", "frames": "3"},
+                        ],
+                    }
+                ]
+            },
             [("i", (1,)), ("i.a", (2,))],
         ),
         (

@@ -37,8 +37,8 @@ FORMAT_KEYS = (
 """Keys under which Blender, Cinema 4D, Maya, 3ds Max, Nuke, Unreal and Clarisse name the image format."""
 SWITCHES = ("renderable", "render", "is_enable")
 """Keys by which a layer, node, image or job is switched off."""
-IMAGES = "image_node"
-"""Clarisse's list of images. An image that is switched off has layers that render."""
+IMAGES, LAYERS_OF_IMAGES = "image_node", "layers"
+"""Clarisse's lists. A layer is rendered for itself if it is switched on, also of an image that is not."""
 ON_ONE_MACHINE = "0"
 """The value of ``option`` for which one machine renders all frames of one of Nuke's write nodes."""
 SIMULATION_LISTS = {"geo_node", "distributedsim_node"}
@@ -202,7 +202,9 @@ def _find_layers(name: str, list_name: str, node: Any) -> Iterator[tuple[str, st
     """
     if not isinstance(node, dict):
         return
-    is_on = not any(str(node.get(switch, 1)) == "0" for switch in SWITCHES)
+    is_on = all(str(node.get(switch, 1)) != "0" for switch in SWITCHES)
+    if list_name == LAYERS_OF_IMAGES:
+        is_on = str(node.get("renderable")) == "1"
     common = node.get("common")
     has_frames = "frames" in node or isinstance(common, dict)
     if is_on and has_frames:
