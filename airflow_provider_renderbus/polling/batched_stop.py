@@ -8,7 +8,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.polling.batching import Batcher
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.stop import STOP_POLL_INTERVAL, STOP_TIMEOUT, StopRequest
@@ -48,7 +47,9 @@ async def run_stop(
                     async with lease(deadline) as poller:
                         stop_page = partial(request.stop_page, page)
                         await anext(poller.queries.poll(stop_page, STOP_POLL_INTERVAL, deadline))
-                except (RenderbusError, ValueError) as error:
+                except DeadlineExceeded:
+                    raise
+                except Exception as error:  # noqa: BLE001 - see error_tolerance
                     request.record_error(error, page)
             if request.pages():
                 await asyncio.sleep(STOP_POLL_INTERVAL)

@@ -6,7 +6,8 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_renderbus.api.errors import RenderbusError, TransportError, is_permanent
+from airflow_provider_renderbus.api.errors import TransportError
+from airflow_provider_renderbus.polling.error_tolerance import ends_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,6 +29,7 @@ class CircuitBreaker:
         back-off.
     :ivar retry_at: time of the event loop until which the breaker is open.
     :ivar failures: failures in a row.
+    :ivar error: the last of them, or None if the last request was answered.
     """
 
     def __init__(self, interval: float, request_interval: Callable[[], float]) -> None:
@@ -35,6 +37,7 @@ class CircuitBreaker:
         self._request_interval = request_interval
         self.retry_at = -math.inf
         self.failures = 0
+        self.error: Exception | None = None
         self._attempts = 0
         self._attempts_at_failure = 0
         self._next_slot = -math.inf
@@ -60,10 +63,12 @@ class CircuitBreaker:
         if self._probe:
             await asyncio.wait([self._probe])
 
-    async def call(self, request: Coroutine[Any, Any, T]) -> T:
+    async def call(self, request: Coroutine[Any, Any, T], *, is_suspect: bool = False) -> T:
         """Await a request and record whether the farm answered.
 
-        :raises RenderbusError: the error of the request. A refusal counts as an answer, but resets nothing.
+        :param is_suspect: whether the request has failed while others did not: as long as the farm answers
+            those, another failure of this one says nothing about the farm.
+        :raises Exception: the error of the request. A refusal counts as an answer, but resets nothing.
         """
         self._attempts += 1
         attempt = self._attempts
@@ -72,8 +77,8 @@ class CircuitBreaker:
             probe = self._probe = asyncio.get_running_loop().create_future()
         try:
             result = await request
-        except RenderbusError as error:
-            if not is_permanent(error):
+        except Exception as error:
+            if not ends_wait(error) and not (is_suspect and not self.failures):
                 self._record_failure(attempt, error)
             raise
         finally:
@@ -81,14 +86,16 @@ class CircuitBreaker:
                 self._probe = None
                 probe.set_result(None)
         self.failures = 0
+        self.error = None
         return result
 
-    def _record_failure(self, attempt: int, error: RenderbusError) -> None:
+    def _record_failure(self, attempt: int, error: Exception) -> None:
         # Requests that were in flight together fail together; that counts once.
         if attempt <= self._attempts_at_failure:
             return
         self._attempts_at_failure = self._attempts
         self.failures += 1
+        self.error = error
         backoff = min(2.0 ** min(self.failures - 1, MAX_DOUBLINGS), self._interval * MAX_INTERVAL_SHARE)
         retry_after = (error.retry_after if isinstance(error, TransportError) else None) or 0.0
         pause = max(backoff, self._request_interval(), min(retry_after, MAX_RETRY_AFTER))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask, is_permanent
+from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
 from airflow_provider_renderbus.renders.progress_log import ProgressLog
@@ -57,7 +57,7 @@ class WorkerPoller(ABC):
 
     :param subject: what is polled, for the log.
     :param keeps_state: whether this object lives until the next poll. If not, as in a sensor in reschedule
-        mode, every poll would look like a change, so only the end is logged.
+        mode, every poll would look like a change, so only the end and every failed poll are logged.
     :ivar last_status: a line about the last poll that was answered, or None before it.
     """
 
@@ -66,15 +66,20 @@ class WorkerPoller(ABC):
     def __init__(self, hook: RenderbusHook, subject: str, *, keeps_state: bool) -> None:
         self._hook = hook
         self._keeps_state = keeps_state
-        self._errors = PollErrorHandler(log, subject)
+        # Misses cannot be counted over polls without state; `_poll_until_found` counts them in one poll.
+        max_misses = MAX_MISSES if keeps_state else 1
+        self._errors = PollErrorHandler(log, subject, hook.clock.monotonic, max_misses)
 
     def poll(self) -> WaitResult | None:
         """Return how the wait has ended, or None while it continues, also if the farm does not answer."""
         try:
-            result = self._poll_refreshing_key()
+            # Built outside of the poll: if fields of the connection are invalid, that is not the farm's.
+            _ = self._hook.client
         except ValueError as error:
             return permanent_failure(error)
-        except RenderbusError as error:
+        try:
+            result = self._poll_refreshing_key()
+        except Exception as error:  # noqa: BLE001 - see error_tolerance
             return self._handle_error(error)
         self._errors.on_success()
         if result is not None and not self._keeps_state:
@@ -101,16 +106,14 @@ class WorkerPoller(ABC):
         return poll()
 
     def _poll_until_found(self) -> WaitResult | None:
-        """Poll again at once if a task is missing: misses cannot be counted over polls without state."""
+        """Poll again at once if a task is missing, as it can be for a moment."""
         for _ in range(MAX_MISSES - 1):
             with contextlib.suppress(UnknownTask):
                 return self._poll()
         return self._poll()
 
-    def _handle_error(self, error: RenderbusError) -> WaitResult | None:
+    def _handle_error(self, error: Exception) -> WaitResult | None:
         """Return how an error ends the wait, or None if the wait continues."""
-        if not self._keeps_state:
-            return permanent_failure(error) if is_permanent(error) else None
         try:
             self._errors.on_error(error)
         except RenderbusError as refusal:

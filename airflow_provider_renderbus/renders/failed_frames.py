@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.states import FrameStatus
+from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.clients import flows
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _add_details(client: RenderClient, summary: dict[str, Any]) -> dict[str, Any
     if summary["frames"]["failed"]:
         try:
             failed = [frame._asdict() for frame in client.run(failed_frames_with_logs(task_id))]
-        except RenderbusError as error:
+        except Exception as error:  # noqa: BLE001 - the result of the render is not to be lost for its details
             log.warning("Render %s: could not list its failed frames: %s", task_id, error)
     return {**summary, "console_url": client.console_url(task_id), "failed_frames": failed}
 
@@ -80,7 +80,7 @@ def _add_details(client: RenderClient, summary: dict[str, Any]) -> dict[str, Any
 def _report_lines(result: dict[str, Any]) -> Iterator[str]:
     yield f"Render {result['render_task_id']} in the web console: {result['console_url']}"
     for frame in result["failed_frames"]:
-        yield f"Frame {frame['frame']} failed, end of its log: {frame['log'] or 'none'}"
+        yield f"Frame {printable(frame['frame'])} failed, end of its log: {frame['log'] or 'none'}"
 
 
 def _log_end(frame_id: int) -> Flow[str]:
@@ -90,4 +90,4 @@ def _log_end(frame_id: int) -> Flow[str]:
         # The documents count pages from 0 and the vendor's client from 1, so either can be the last.
         pages = yield [calls.show_log(frame_id, page_num) for page_num in (last - 1, last)]
     lines = next((page.lines for page in reversed(pages) if page.lines), ())
-    return "\n".join(lines[-_MAX_LINES:])[-_MAX_CHARACTERS:]
+    return "\n".join(printable(line, _MAX_CHARACTERS) for line in lines[-_MAX_LINES:])[-_MAX_CHARACTERS:]

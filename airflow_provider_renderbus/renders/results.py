@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, TASK_STATUS_INFO, Phase, TaskStatus
+from airflow_provider_renderbus.api.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -171,7 +172,7 @@ def describe(task: TaskInfo) -> str:
     meaning = TASK_STATUS_INFO[status].meaning
     line = f"Render {task.id}"
     if task.scene_name:
-        line += f" ({PureWindowsPath(task.scene_name).name})"
+        line += f" ({printable(PureWindowsPath(task.scene_name).name)})"
     line += f": {name}"
     if meaning.upper() != name:
         line += f" ({meaning})"

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NotReady, RenderbusError, is_permanent
+from airflow_provider_renderbus.api.errors import RenderbusError, ServerError, TransportError, is_permanent
 from airflow_provider_renderbus.api.states import Phase
 from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 from airflow_provider_renderbus.clients import flows
@@ -68,17 +68,16 @@ class StopRequest:
         confirmed = {task_id for task_id in page if self._is_confirmed(task_id, tasks.get(task_id))}
         self.pending = [task_id for task_id in self.pending if task_id not in confirmed]
 
-    def record_error(self, error: RenderbusError | ValueError, page: list[int]) -> None:
-        """Note that a page was not stopped; split one that was refused, as one render may be the cause.
+    def record_error(self, error: Exception, page: list[int]) -> None:
+        """Note that a page was not stopped; split it if one of its renders may be the cause.
 
         A render that cannot be stopped yet is tried again until the time is over.
         """
         self._last_error = error
-        is_refused = isinstance(error, ValueError) or is_permanent(error)
-        if not is_refused and not isinstance(error, NotReady):
+        if isinstance(error, TransportError | ServerError):
             return
         if len(page) == 1:
-            self._refusals[page[0]] += is_refused
+            self._refusals[page[0]] += isinstance(error, RenderbusError) and is_permanent(error)
         elif page in self._pages:
             middle = len(page) // 2
             self._pages.remove(page)
@@ -125,7 +124,7 @@ def stop_and_confirm(client: RenderClient, request: StopRequest) -> StopRequest:
             try:
                 with client.no_retry_client() as no_retry_client:
                     no_retry_client.run(request.stop_page(page))
-            except (RenderbusError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other pages must be stopped
                 request.record_error(error, page)
         if not request.pages() or clock.monotonic() >= deadline:
             break

@@ -53,23 +53,31 @@ class RenderbusTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, the result of the wait."""
+        try:
+            self._check_version()
+            self.check_arguments()
+        except VersionMismatch as error:
+            result = WaitResult(Outcome.FAILED, str(error))
+        except ValueError as error:
+            result = permanent_failure(error)
+        else:
+            result = await self._result()
+        yield TriggerEvent(result.to_dict())
+
+    async def _result(self) -> WaitResult:
         # Loads the models, which triggers do without while a DAG is parsed.
         from airflow_provider_renderbus.polling.shared_poller import shared_poller
 
         try:
-            self._check_version()
             async with shared_poller(self.renderbus_conn_id, self.poll_interval, self.deadline) as poller:
-                result = await self.wait(poller)
-        except VersionMismatch as error:
-            result = WaitResult(Outcome.FAILED, str(error))
-        except (RenderbusError, ValueError) as error:
-            result = permanent_failure(error)
+                return await self.wait(poller)
+        except RenderbusError as error:
+            return permanent_failure(error)
         except DeadlineExceeded:
-            result = timed_out(None)
+            return timed_out(None)
         except asyncio.CancelledError:
             await self.on_cancelled()
             raise
-        yield TriggerEvent(result.to_dict())
 
     def _check_version(self) -> None:
         if self.version > self.ARGUMENTS_VERSION:
@@ -77,6 +85,14 @@ class RenderbusTrigger(BaseTrigger):
                 f"the trigger's arguments have version {self.version}, this triggerer reads them up to "
                 f"version {self.ARGUMENTS_VERSION}"
             )
+
+    @abstractmethod
+    def check_arguments(self) -> None:
+        """Check the stored arguments before anything is polled.
+
+        :raises ValueError: an argument is invalid.
+        :raises VersionMismatch: another version of this provider stored what this one does not know.
+        """
 
     async def on_cancelled(self) -> None:
         """Clean up when the triggerer cancels the wait, for whatever reason."""

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.conditions import FramesDone, FramesSnapshot, condition_from_dict
-from airflow_provider_renderbus.renders.results import WaitResult, timed_out
+from airflow_provider_renderbus.renders.results import timed_out
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.polling.poller import Poller
     from airflow_provider_renderbus.renders.conditions import Condition, Evaluation
+    from airflow_provider_renderbus.renders.results import WaitResult
 
 # Airflow's `self.log` would create a logger for each of thousands of triggers.
 log = logging.getLogger(__name__)
@@ -46,53 +46,59 @@ class RenderbusConditionTrigger(RenderbusTrigger):
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
         self.condition = condition
+        self._last_message: str | None = None
 
     def trigger_kwargs(self) -> dict[str, Any]:
         """Return the arguments that only this class has."""
         return {"condition": self.condition}
 
+    def check_arguments(self) -> None:
+        """Check the stored condition before anything is polled."""
+        condition_from_dict(self.condition)
+
     async def wait(self, poller: Poller) -> WaitResult:
         """Wait for the condition."""
-        last_message = None
+        condition = condition_from_dict(self.condition)
         try:
-            async with contextlib.aclosing(self._evaluations(poller)) as evaluations:
+            if isinstance(condition, FramesDone) and (result := await self._watch(poller, condition)):
+                return result
+            async with contextlib.aclosing(self._poll(poller, condition, condition.fetch)) as evaluations:
                 async for evaluation in evaluations:
-                    if evaluation.message != last_message:
-                        last_message = evaluation.message
-                        log.info(last_message)
-                    if evaluation.result:
-                        return evaluation.result
+                    if result := self._result_of(evaluation):
+                        return result
         except DeadlineExceeded:
             pass
-        return timed_out(last_message)
+        return timed_out(self._last_message)
 
-    async def _evaluations(self, poller: Poller) -> AsyncGenerator[Evaluation]:
-        """Evaluate the condition whenever its result may have changed."""
-        condition = condition_from_dict(self.condition)
-        if isinstance(condition, FramesDone):
-            # Frames are done when the counters of the task change, which are part of a page of a hundred
-            # tasks. Only the names of frames take another request.
-            tasks = poller.watch(condition.task_id, self.poll_interval, self.deadline)
-            async with contextlib.aclosing(tasks):
-                async for task in tasks:
-                    yield condition.evaluate(await self._fetch_frames(poller, condition, task))
-                    if condition.frames and task.is_terminal:
-                        # The counters will not change any more, but the list of frames may be late.
-                        break
-        results = self._fetch_repeatedly(poller, condition, condition.fetch)
-        async with contextlib.aclosing(results):
-            async for result in results:
-                yield condition.evaluate(result)
+    async def _watch(self, poller: Poller, condition: FramesDone) -> WaitResult | None:
+        """Wait for frames as long as the counters of their task can change.
 
-    async def _fetch_frames(self, poller: Poller, condition: FramesDone, task: TaskInfo) -> FramesSnapshot:
-        if condition.frames is None:
-            return FramesSnapshot(task)
-        results = self._fetch_repeatedly(poller, condition, functools.partial(condition.fetch_frames, task))
-        async with contextlib.aclosing(results):
-            frames: FramesSnapshot = await anext(results)
-            return frames
+        The counters are part of a page of a hundred tasks. Only the names of frames take another request.
 
-    def _fetch_repeatedly(
-        self, poller: Poller, condition: Condition, make_flow: Callable[[], Flow[Any]]
-    ) -> AsyncGenerator[Any]:
-        return poller.queries.poll(make_flow, self.poll_interval, self.deadline, condition.query_key)
+        :return: None if the task has ended and its list of frames may be late.
+        """
+        with poller.watch(condition.task_id, self.poll_interval, self.deadline) as watcher:
+            if condition.frames is None:
+                return await watcher.wait_for(
+                    lambda task: self._result_of(condition.evaluate(FramesSnapshot(task)))
+                )
+            while True:
+                task = await watcher.next_update()
+                fetch = functools.partial(condition.fetch_frames, task)
+                async with contextlib.aclosing(self._poll(poller, condition, fetch)) as evaluations:
+                    result = self._result_of(await anext(evaluations))
+                if result or task.is_terminal:
+                    return result
+
+    def _poll(
+        self, poller: Poller, condition: Condition, fetch: Callable[[], Flow[Any]]
+    ) -> AsyncGenerator[Evaluation]:
+        return poller.queries.poll(
+            fetch, self.poll_interval, self.deadline, condition.query_key, condition.evaluate
+        )
+
+    def _result_of(self, evaluation: Evaluation) -> WaitResult | None:
+        if evaluation.message != self._last_message:
+            self._last_message = evaluation.message
+            log.info(evaluation.message)
+        return evaluation.result

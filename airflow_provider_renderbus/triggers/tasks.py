@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids
 from airflow_provider_renderbus.polling.batched_stop import stop_tasks
 from airflow_provider_renderbus.polling.shielding import finish_despite_cancellation
 from airflow_provider_renderbus.polling.task_instance_state import is_active
@@ -29,7 +28,9 @@ from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.polling.poller import Poller
 
 # Airflow's `self.log` would create a logger for each of thousands of triggers.
@@ -86,6 +87,11 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             "ignore_stops_until": self.ignore_stops_until,
             "max_cost": self.max_cost,
         }
+
+    def check_arguments(self) -> None:
+        """Check the stored arguments before anything is polled."""
+        parse_task_ids("render_task_ids", self.render_task_ids)
+        self._criteria()
 
     async def on_kill(self) -> None:
         """Stop the renders: a user or the scheduler has ended the Airflow task (Airflow 3.3 and later)."""
@@ -144,24 +150,33 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         return combine([wait.result() for wait in waits])
 
     async def _wait_for_task(self, task_id: int, poller: Poller) -> WaitResult:
-        target_states = tuple(map(TaskStatus, self.target_states))
-        failed_states = None if self.failed_states is None else tuple(map(TaskStatus, self.failed_states))
-        max_cost = None if self.max_cost is None else Decimal(self.max_cost)
+        target_states, failed_states, max_cost = self._criteria()
         progress_log = ProgressLog()
         last_status = None
-        try:
-            async with contextlib.aclosing(poller.watch(task_id, self.poll_interval, self.deadline)) as tasks:
-                async for task in tasks:
-                    if line := progress_log.message_if_changed(task):
-                        log.info(line)
-                    ignore_stops = time.time() < self.ignore_stops_until
-                    if result := evaluate_task(
-                        task, target_states, failed_states, ignore_stops=ignore_stops, max_cost=max_cost
-                    ):
-                        return result
-                    last_status = describe(task)
-                    # The wait for the next update may be long, and a model is large.
-                    del task, line
-        except DeadlineExceeded:
-            pass
-        return timed_out(last_status)
+
+        def evaluate(task: TaskInfo) -> WaitResult | None:
+            nonlocal last_status
+            if line := progress_log.message_if_changed(task):
+                log.info(line)
+            last_status = describe(task)
+            ignore_stops = time.time() < self.ignore_stops_until
+            return evaluate_task(
+                task, target_states, failed_states, ignore_stops=ignore_stops, max_cost=max_cost
+            )
+
+        with poller.watch(task_id, self.poll_interval, self.deadline) as watcher:
+            try:
+                return await watcher.wait_for(evaluate)
+            except DeadlineExceeded:
+                return timed_out(last_status)
+
+    def _criteria(self) -> tuple[tuple[TaskStatus, ...], tuple[TaskStatus, ...] | None, Decimal | None]:
+        """Return target states, failed states and the budget.
+
+        :raises ValueError: one of them is invalid.
+        """
+        return (
+            tuple(map(TaskStatus, self.target_states)),
+            None if self.failed_states is None else tuple(map(TaskStatus, self.failed_states)),
+            None if self.max_cost is None else parse_decimal("max_cost", self.max_cost),
+        )

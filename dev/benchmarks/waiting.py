@@ -52,7 +52,7 @@ GOALS: dict[str, tuple[str, float, str]] = {
         0.0,
         "at most",
     ),
-    "outage_warnings": ("warnings in an outage", 1.0, "at most"),
+    "outage_warnings": ("warnings per waiting task in an outage", 1.0, "at most"),
 }
 # Seconds of an interval at which few tasks are measured.
 _SHORT_INTERVAL = 10.0
@@ -188,6 +188,6 @@ async def _outage(
     }
     return {
         "outage_failures": len(set(ids) - served) + len(ended ^ set(chosen)),
-        "outage_warnings": warnings.count,
+        "outage_warnings": warnings.count / len(ids),
         "lag_ms": lag.longest * 1000,
     }

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
@@ -21,20 +21,22 @@ TIMEOUT = 60.0
 
 
 class RequestCounter:
-    """Counts what httpx posts, and keeps the time of each response with the body of its request."""
+    """Counts what httpx sends, and keeps the time of each response with the body of its request."""
 
     def __init__(self) -> None:
         self.count = 0
         self.answered: list[tuple[float, bytes]] = []
-        post = httpx.AsyncClient.post
+        send = httpx.AsyncHTTPTransport.handle_async_request
 
-        async def counting_post(client: httpx.AsyncClient, url: Any, *, content: bytes, **more: Any) -> Any:
+        async def counting_send(
+            transport: httpx.AsyncHTTPTransport, request: httpx.Request
+        ) -> httpx.Response:
             self.count += 1
-            response = await post(client, url, content=content, **more)
-            self.answered.append((time.perf_counter(), content))
+            response = await send(transport, request)
+            self.answered.append((time.perf_counter(), request.content))
             return response
 
-        httpx.AsyncClient.post = counting_post  # type: ignore[assignment,method-assign]  # httpx has no hook there
+        httpx.AsyncHTTPTransport.handle_async_request = counting_send  # type: ignore[assignment,method-assign]  # httpx has no hook there
 
 
 class LogCounter(logging.Handler):

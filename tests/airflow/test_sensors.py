@@ -214,14 +214,14 @@ class TestModes:
         with pytest.raises(AirflowFailException, match="no task 1"):
             sensor.poke(context())
 
-    def test_sensor_reschedule_outage_logs_nothing(self, submitted, monkeypatch, caplog):
+    def test_sensor_reschedule_failed_poll_is_logged(self, submitted, monkeypatch, caplog):
         def no_answer(*_):
             raise NoResponse("query_task_info", "no answer")
 
         monkeypatch.setattr(RenderbusHook, "run", no_answer)
         sensor = RenderbusTaskSensor(task_id="wait", render_task_id=submitted, mode="reschedule")
         assert not sensor.poke(context()).is_done
-        assert "polling continues" not in caplog.text
+        assert "polling continues" in caplog.text
 
     def test_sensor_reschedule_render_missing_once_keeps_waiting(self, submitted, monkeypatch):
         run, missed = RenderbusHook.run, []

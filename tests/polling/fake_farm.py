@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from airflow_provider_renderbus.api.errors import InvalidResponse
 from airflow_provider_renderbus.api.parsing import ParseError
 
 
@@ -63,7 +64,7 @@ class FakeFarm:
         try:
             return call.read(self._data(call))
         except ParseError as parse_error:
-            raise AssertionError(parse_error) from parse_error
+            raise InvalidResponse(call.name, str(parse_error)) from None
 
     def _data(self, call):
         if call.name == "query_user_profile":

@@ -1,7 +1,6 @@
 """Runs a poller against a fake farm, with waits for its tasks, in virtual time."""
 
 import asyncio
-import contextlib
 
 from airflow_provider_renderbus.api.errors import AuthError, NoResponse
 from airflow_provider_renderbus.polling.poller import Poller
@@ -48,8 +47,9 @@ class PollerHarness:
         await asyncio.wait([self.waits[task_id] for task_id in task_ids])
 
     async def _wait(self, task_id, updates, deadline):
-        async with contextlib.aclosing(self.poller.watch(task_id, INTERVAL, deadline)) as tasks:
-            async for task in tasks:
+        with self.poller.watch(task_id, INTERVAL, deadline) as watcher:
+            while True:
+                task = await watcher.next_update()
                 assert task.id == task_id
                 updates.append((self.loop.time(), task.status.value, task.progress.done))
 

@@ -1,9 +1,9 @@
 """What can happen to a poller: joins, leaves, deadlines, changes, failures and slow answers, in any order."""
 
 import asyncio
-import contextlib
 import logging
 import math
+from collections import Counter
 
 from hypothesis import stateful
 from hypothesis import strategies as st
@@ -45,8 +45,9 @@ class Wait:
         self.task = asyncio.ensure_future(self._wait(poller))
 
     async def _wait(self, poller):
-        async with contextlib.aclosing(poller.watch(self.task_id, INTERVAL, self.deadline)) as tasks:
-            async for task in tasks:
+        with poller.watch(self.task_id, INTERVAL, self.deadline) as watcher:
+            while True:
+                task = await watcher.next_update()
                 assert task.id == self.task_id, "an update of another task"
                 self.versions.append(task.progress.done)
 
@@ -100,7 +101,9 @@ class PollerWorld(stateful.RuleBasedStateMachine):
         self.recovery_seconds = 0.0
         self.recovered_at = -math.inf
         self.outages = 0
-        self.warnings = 0
+        # Lines by render which say that polling began to fail, and waits by render.
+        self.warnings = Counter()
+        self.wait_count = Counter()
         self.runner.run(self._open())
 
     async def _open(self):
@@ -108,11 +111,12 @@ class PollerWorld(stateful.RuleBasedStateMachine):
         self.farm = StrictFarm(TASK_IDS, self._awaited_ids)
         self.poller = Poller(self.farm, INTERVAL, clock=self.loop.time)
         self.running = asyncio.ensure_future(self.poller.run())
-        self.log = logging.getLogger("airflow_provider_renderbus.polling.poller")
+        self.log = logging.getLogger("airflow_provider_renderbus.polling.watchers")
         self.log.addFilter(self._count_warnings)
 
     def _count_warnings(self, record):
-        self.warnings += "poll failed" in record.msg
+        if "poll failed" in record.msg:
+            self.warnings[record.args[0]] += 1
         return False
 
     def teardown(self):
@@ -159,6 +163,7 @@ class PollerWorld(stateful.RuleBasedStateMachine):
         async def body():
             deadline = self.now + left
             self.waits += [Wait(self.poller, task_id, deadline) for task_id in block]
+            self.wait_count.update(f"Render {task_id}" for task_id in block)
             self.urgent += [(self.now, task_id) for task_id in block]
             self.urgent += [(deadline, task_id) for task_id in block]
 

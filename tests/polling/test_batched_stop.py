@@ -1,13 +1,11 @@
 """Stops of many tasks through a poller."""
 
 import asyncio
-import logging
 from contextlib import nullcontext
 from types import SimpleNamespace
 
 from airflow_provider_renderbus.polling.batched_stop import run_stop
 from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
-from airflow_provider_renderbus.polling.error_tolerance import WarnOnce
 from airflow_provider_renderbus.polling.shared_queries import SharedQueries
 from airflow_provider_renderbus.renders.stop import STOP_TIMEOUT
 from dev.harness.virtual_time_loop import run
@@ -25,7 +23,7 @@ def test_run_stop_task_keeps_running_ends_after_stop_timeout():
 
     async def body():
         breaker = CircuitBreaker(30.0, lambda: 1.0)
-        queries = SharedQueries(Client(), WarnOnce(logging.getLogger()), "Renders", breaker, now)
+        queries = SharedQueries(Client(), breaker, now)
         start = now()
         request = await run_stop([7], lambda _: nullcontext(SimpleNamespace(queries=queries)), now)
         assert "render 7 could not be stopped" in request.result_message([7])

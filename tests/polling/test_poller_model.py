@@ -138,8 +138,11 @@ class PollerModel(PollerWorld):
         assert len(self.poller._schedule) == len(self._awaited_ids())
 
     @stateful.invariant()
-    def an_outage_is_logged_once(self):
-        assert self.warnings <= self.outages
+    def an_outage_is_logged_once_in_each_task_log(self):
+        for render, lines in self.warnings.items():
+            absent = [*self.removed, *(task_id for task_id, *_ in self.absences)]
+            absences = sum(f"Render {task_id}" == render for task_id in absent)
+            assert lines <= self.wait_count[render] * (self.outages + absences)
 
 
 # A failing run is shown as it is: to shrink it takes minutes.

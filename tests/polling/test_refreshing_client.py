@@ -1,7 +1,6 @@
 """Waits whose access key is changed, or refused."""
 
 import asyncio
-import contextlib
 import logging
 
 import pytest
@@ -36,13 +35,10 @@ def hook(monkeypatch, caplog):
 
 async def wait_for_task(task_id):
     """Wait until a task is finished and return its id."""
-    async with (
-        shared_poller("farm", INTERVAL, LATER) as poller,
-        contextlib.aclosing(poller.watch(task_id, INTERVAL, LATER)) as tasks,
-    ):
-        async for task in tasks:
-            if task.status.value == 25:
-                break
+    async with shared_poller("farm", INTERVAL, LATER) as poller:
+        with poller.watch(task_id, INTERVAL, LATER) as watcher:
+            while (await watcher.next_update()).status.value != 25:
+                pass
     return task_id
 
 

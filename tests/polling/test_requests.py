@@ -94,6 +94,6 @@ class TestRequests:
 def test_watch_other_interval_is_refused():
     async def body(harness):
         with pytest.raises(ValueError, match=r"^interval: must be 60 s like the poller's, got 5 s"):
-            await anext(harness.poller.watch(1, 5.0, 1.0))
+            harness.poller.watch(1, 5.0, 1.0)
 
     run_with_poller([1], body)

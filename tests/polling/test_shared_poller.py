@@ -1,7 +1,8 @@
 """One poller per connection, poll interval and event loop."""
 
 import asyncio
-import contextlib
+import contextvars
+import logging
 import threading
 
 import pytest
@@ -26,13 +27,11 @@ def hook(monkeypatch):
 
 async def use_poller(task_id, conn_id="farm", interval=60.0, deadline=LATER):
     """Wait for the first update of a task and return the poller."""
-    async with (
-        shared_poller(conn_id, interval, deadline) as poller,
-        contextlib.aclosing(poller.watch(task_id, interval, deadline)) as tasks,
-    ):
-        assert (await anext(tasks)).id == task_id
-        await asyncio.sleep(1)
-        return poller
+    async with shared_poller(conn_id, interval, deadline) as poller:
+        with poller.watch(task_id, interval, deadline) as watcher:
+            assert (await watcher.next_update()).id == task_id
+            await asyncio.sleep(1)
+            return poller
 
 
 def test_shared_poller_same_connection_and_interval_is_the_same(hook):
@@ -92,7 +91,7 @@ def test_shared_poller_start_fails_raises_for_all_and_next_user_retries(hook):
     run(body())
 
 
-@pytest.mark.parametrize("kind", CONNECTION_LOOKUP_ERRORS)
+@pytest.mark.parametrize("kind", [*CONNECTION_LOOKUP_ERRORS, OSError])
 def test_shared_poller_lookup_fails_is_repeated(hook, caplog, kind):
     async def body():
         hook.error = kind.__new__(kind)
@@ -101,9 +100,15 @@ def test_shared_poller_lookup_fails_is_repeated(hook, caplog, kind):
         hook.error = None
         await waiting
 
+    caplog.set_level(logging.INFO, "airflow_provider_renderbus.polling")
     run(body())
     assert hook.lookups > 3
-    assert len(caplog.messages) == 1
+    lines = [line.partition(": ")[2] for line in caplog.messages]
+    assert [line.partition(":")[0] for line in lines if line != "unexpected error"] == [
+        *["poll failed, polling continues"] * 2,
+        *["polling works again after 0"] * 2,
+    ]
+    assert lines.count("unexpected error") == (kind is OSError)
 
 
 def test_shared_poller_lookup_fails_raises_at_deadline(hook):
@@ -161,18 +166,17 @@ def test_shared_poller_use_cached_settings_looks_up_once(hook):
     run(body())
 
 
-def test_shared_poller_unexpected_error_raises_for_all(hook):
-    async def body():
-        waiting = [asyncio.ensure_future(watch(task_id)) for task_id in (1, 2)]
-        await asyncio.sleep(2)
-        (farm,) = hook.clients
-        farm.error = LookupError("a bug")
-        await asyncio.wait(waiting)
-        assert all(isinstance(task.exception(), ExceptionGroup) for task in waiting)
+def test_shared_poller_logs_nothing_in_the_context_of_its_first_user(hook):
+    """Airflow routes log lines by a context variable that it sets for each trigger."""
+    trigger_id = contextvars.ContextVar("trigger_id", default=None)
+    in_context_of = []
 
-    async def watch(task_id):
-        async with shared_poller("farm", 60.0, LATER) as poller:
-            async for _ in poller.watch(task_id, 60.0, LATER):
-                pass
+    async def body():
+        trigger_id.set(1)
+        async with shared_poller("farm", 60.0, LATER):
+            (farm,) = hook.clients
+            farm.error = lambda _: in_context_of.append(trigger_id.get())
+            await use_poller(1)
 
     run(body())
+    assert in_context_of == [None]

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -43,6 +45,7 @@ class TestPoll:
 
     def test_poll_outage_ends_nothing_and_warns_once(self, caplog):
         async def body(harness):
+            caplog.set_level(logging.INFO, "airflow_provider_renderbus.polling")
             harness.farm.error = DOWN
             results = []
             harness.join(1)
@@ -56,7 +59,14 @@ class TestPoll:
             await asyncio.wait(waits)
 
         run_with_poller([1], body)
-        assert len(caplog.messages) == 1
+        lines = Counter(line.partition(" after ")[0] for line in caplog.messages)
+        failed, again = "poll failed, polling continues: query_task_info: down", "polling works again"
+        assert lines == {
+            f"task 1: {failed}": 20,
+            f"task 1: {again}": 20,
+            f"Render 1: {failed}": 1,
+            f"Render 1: {again}": 1,
+        }
 
     def test_poll_wrong_key_raises(self):
         async def body(harness):

@@ -1,10 +1,20 @@
 """Which updates a wait gets, and which not."""
 
 import asyncio
+import logging
 
-from airflow_provider_renderbus.api.errors import NotFound, UnknownTask
+import pytest
+
+from airflow_provider_renderbus.api.errors import InvalidResponse, NotFound, UnknownTask
 from tests.polling.fake_farm import task_item
 from tests.polling.poller_harness import DOWN, INTERVAL, run_with_poller
+
+
+def nested(levels):
+    leaves = []
+    for _ in range(levels):
+        leaves = [task_item(1, respRenderingTaskList=leaves)]
+    return leaves
 
 
 class TestUpdates:
@@ -78,9 +88,18 @@ class TestUpdates:
 
         run_with_poller([1], body)
 
-    def test_watch_invalid_task_does_not_affect_others(self, caplog):
+    @pytest.mark.parametrize(
+        ("leaves", "reason"),
+        [
+            ("?", "TaskInfo.respRenderingTaskList: must be a list, got a string"),
+            ([None], "TaskInfo.respRenderingTaskList: TaskInfo: must be an object, got null"),
+            (nested(260), "TaskInfo.respRenderingTaskList: nested too deep, must have at most 8 levels"),
+        ],
+        ids=["text", "null", "nested"],
+    )
+    def test_watch_invalid_task_does_not_affect_others(self, caplog, leaves, reason):
         async def body(harness):
-            harness.farm.items[1] = task_item(1, respRenderingTaskList="?")
+            harness.farm.items[1] = task_item(1, respRenderingTaskList=leaves)
             harness.farm.items[3] = None
             harness.join(1, 2)
             await asyncio.sleep(5 * INTERVAL)
@@ -90,8 +109,12 @@ class TestUpdates:
             await asyncio.sleep(2 * INTERVAL)
             assert len(harness.updates[1]) == 1
 
+        caplog.set_level(logging.INFO, "airflow_provider_renderbus.polling")
         run_with_poller([1, 2], body)
-        assert len(caplog.messages) == 1
+        assert caplog.messages == [
+            f"Render 1: poll failed, polling continues: {InvalidResponse('query_task_info', reason)}",
+            "Render 1: polling works again after 0:05:00",
+        ]
 
 
 class TestLeaving:
@@ -137,9 +160,8 @@ class TestMissing:
             assert sum(task.done() for task in harness.waits.values()) == 1
 
         run_with_poller(range(1, 251), body)
-        assert [line for line in caplog.messages if "lacks" in line] == [
-            "Renders: the farm's answer lacks [123], polling continues"
-        ]
+        (line,) = caplog.messages
+        assert line == f"Render 123: poll failed, polling continues: {UnknownTask(123)}"
 
     def test_missing_task_that_reappears_resets_misses(self):
         async def body(harness):

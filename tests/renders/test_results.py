@@ -107,3 +107,9 @@ def test_evaluate_task_layered_task_with_own_state(own, leaf, outcome):
     leaves = [{"id": 36, "taskStatus": leaf}, {"id": 37, "taskStatus": leaf}]
     result = evaluate_task(read_task({"id": 35, "taskStatus": own, "respRenderingTaskList": leaves}))
     assert (result and result.outcome) is outcome
+
+
+def test_describe_shows_scene_name_on_one_short_line():
+    line = describe(read_task({"id": 35, "taskStatus": 25, "sceneName": "a\nb\x1b[2J" + "c" * 5000}))
+    assert line.startswith("Render 35 (a b\ufffd[2Jc")
+    assert len(line) < 400
