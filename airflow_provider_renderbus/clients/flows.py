@@ -95,10 +95,18 @@ def leaf_task_ids(task_id: TaskId) -> Flow[tuple[int, ...]]:
 def frame_ids_by_name(
     task_id: TaskId, names: Iterable[str], *, argument: str = "names"
 ) -> Flow[dict[int, list[int]]]:
-    """Query the ids of frames in all leaves of a task by their names, and return them by id of their leaf.
+    """Query the ids of frames in all leaves of a task, by id of their leaf. See :func:`frames_by_name`."""
+    frames = yield from frames_by_name(task_id, names, argument=argument)
+    return {leaf_id: [frame.id for frame in each] for leaf_id, each in frames.items()}
 
-    Names are compared as text, because they have three forms. Several frames can have the same name; the ids
-    of all of them are returned.
+
+def frames_by_name(
+    task_id: TaskId, names: Iterable[str], *, argument: str = "names"
+) -> Flow[dict[int, list[Frame]]]:
+    """Query frames in all leaves of a task by their names, and return them by id of their leaf.
+
+    Names are compared as text, because they have three forms. Several frames can have the same name; all
+    of them are returned.
 
     :param names: names of frames as the farm shows them, e.g. "6" or "7-9[1]".
     :param argument: the caller's name of `names`, for error messages.
@@ -108,18 +116,18 @@ def frame_ids_by_name(
     unique = list(dict.fromkeys(validation.non_empty_strs(argument, names)))
     if not unique:
         raise ValueError(f"{argument}: must be at least one frame name")
-    ids: dict[int, list[int]] = {}
+    frames: dict[int, list[Frame]] = {}
     existing: set[str] = set()
     for leaf_id in (yield from leaf_task_ids(task_id)):
         for frame in (yield from list_frames(leaf_id)):
             existing.add(frame.name)
             if frame.name in unique:
-                ids.setdefault(leaf_id, []).append(frame.id)
+                frames.setdefault(leaf_id, []).append(frame)
     missing = [name for name in unique if name not in existing]
     if missing:
         details = "; ".join(f"{name!r} (the nearest: {_closest_names(name, existing)})" for name in missing)
         raise ValueError(f"{argument}: task {task_id} has no frame {details}")
-    return ids
+    return frames
 
 
 def list_output_files(task_id: TaskId) -> Flow[tuple[OutputFile, ...]]:

@@ -84,13 +84,13 @@ class _FrameActionOperator(_TaskActionOperator):
         super().__init__(render_task_id=render_task_id, renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.frames = frames
 
-    def _resolve_frame_ids(self, task_ids: list[int]) -> Flow[dict[int, list[int]]]:
-        """Return the ids of the named frames in all tasks, by id of their leaf."""
+    def _named_frames(self, task_ids: list[int]) -> Flow[dict[int, list[Frame]]]:
+        """Return the named frames in all tasks, by id of their leaf."""
         names: Any = self.frames
-        frame_ids: dict[int, list[int]] = {}
+        frames: dict[int, list[Frame]] = {}
         for task_id in task_ids:
-            frame_ids |= yield from flows.frame_ids_by_name(task_id, names, argument="frames")
-        return frame_ids
+            frames |= yield from flows.frames_by_name(task_id, names, argument="frames")
+        return frames
 
 
 class RenderbusStartTaskOperator(_TaskActionOperator):
@@ -214,10 +214,8 @@ class RenderbusRecommitFramesOperator(_FrameActionOperator):
             for task_id in task_ids:
                 frames += yield from list_failed_frames(task_id)
         else:
-            for leaf_id, frame_ids in (yield from self._resolve_frame_ids(task_ids)).items():
-                frames += [
-                    frame for frame in (yield from flows.list_frames(leaf_id)) if frame.id in frame_ids
-                ]
+            named = yield from self._named_frames(task_ids)
+            frames = [frame for each in named.values() for frame in each]
         return [frame for frame in frames if frame.is_recommittable or frame.status not in IDLE_STATUSES]
 
     def _build_calls(self, task_ids: list[int]) -> Flow[None]:
@@ -254,8 +252,11 @@ class RenderbusStopFramesOperator(_FrameActionOperator):
                 leaf_ids += yield from flows.leaf_task_ids(task_id)
             yield [calls.stop_frames(leaf_id, select_all=1) for leaf_id in leaf_ids]
         else:
-            frame_ids = yield from self._resolve_frame_ids(task_ids)
-            yield [calls.stop_frames(leaf_id, each) for leaf_id, each in frame_ids.items()]
+            named = yield from self._named_frames(task_ids)
+            yield [
+                calls.stop_frames(leaf_id, [frame.id for frame in frames])
+                for leaf_id, frames in named.items()
+            ]
 
 
 class RenderbusSetPriorityOperator(_TaskActionOperator):
