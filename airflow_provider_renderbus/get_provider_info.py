@@ -36,6 +36,9 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],
         "triggers": [_modules("triggers.tasks", "triggers.conditions")],
+        "task-decorators": [
+            {"class-name": f"{_PACKAGE}.decorators.renderbus.renderbus_task", "name": "renderbus"}
+        ],
         "extra-links": [f"{_PACKAGE}.links.RenderbusTaskLink"],
         "connection-types": [
             {

@@ -26,7 +26,7 @@ SCENE = "projects/sh010.hip"
 
 
 def as_dag_file(mnt: Path) -> str:
-    """Return a file with the DAGs `one_shot`, `in_steps` and `hook_in_a_task`.
+    """Return a file with the DAGs `one_shot`, `night`, `in_steps` and `hook_in_a_task`.
 
     :param mnt: the folder that replaces `/mnt`; gets the scene file.
     """

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "api": set(),
     "cancel_on_kill": {"api", "hooks", "polling", "renders"},
     "clients": {"api"},
+    "decorators": {"api", "operators"},
     "farm": {"api.signing"},
     "get_provider_info": {"__init__", "hooks"},
     "hooks": {"api", "clients"},

@@ -25,7 +25,11 @@ def test_readme_snippet_runs(snippet):
 
 @pytest.mark.parametrize(
     ("snippet", "name", "tasks"),
-    [(0, "one_shot", ["render"]), (1, "in_steps", ["create", "upload", "submit", "wait"])],
+    [
+        (0, "one_shot", ["render"]),
+        (1, "night", ["shot"]),
+        (2, "in_steps", ["create", "upload", "submit", "wait"]),
+    ],
 )
 def test_readme_first_snippets_are_dags(snippet, name, tasks):
     names = {"__name__": "readme"}

@@ -235,7 +235,7 @@ class RenderbusRenderOperator(SubmittingOperator):
                 is_known = fingerprint is None or is_other_job(previous, fingerprint)
                 store.save(task.id, previous.fingerprint if is_known else fingerprint)
                 self.push_console_url(context, task.id)
-                restart.restart_stopped(self.hook, [task.id])
+                restart.restart_stopped(self.hook, [task.id], self._max_cost())
                 return task.id, True
             self._stop_for_rerender(task.id)
             task = None
@@ -373,9 +373,14 @@ class RenderbusRenderOperator(SubmittingOperator):
         return Job(files, assets, files.fingerprint(assets))
 
     def _load_files(self) -> TaskFiles:
+        sources = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         return TaskFiles.load(
-            {name: getattr(self, name) for name in FILE_ARGUMENTS}, self.project_name, self.hardware
+            {**sources, "task_json": self.load_task_json()}, self.project_name, self.hardware
         )
+
+    def load_task_json(self) -> Any:
+        """Return what describes the render."""
+        return self.task_json
 
     def _fingerprint_if_readable(self, previous: PreviousRender) -> JobFingerprint | None:
         """Return the fingerprint of this try's job; None if unreadable, so that the render continues."""

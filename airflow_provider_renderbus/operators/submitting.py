@@ -246,7 +246,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         task_id = step.wait.render_task_id
         match step:
             case RestartIfStopped():
-                restart.restart_stopped(self.hook, [task_id])
+                restart.restart_stopped(self.hook, [task_id], _decimal(step.wait.max_cost))
             case Restart():
                 self.log.info("Render %s: restarting it after a top-up", task_id)
                 restart.restart(self.hook, task_id)
@@ -274,9 +274,14 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
 
     def _poll_or_defer(self, context: Context, wait: WaitState) -> WaitResult:
         """Return how a wait ends, or defer until its trigger reports that."""
-        if self.deferrable:
+        poller = self._poller(wait)
+        if not self.deferrable:
+            return poller.poll_until(wait.deadline, wait.poll_interval)
+        # A trigger that fires at once costs another worker's start, and can overtake Airflow's scheduler.
+        result = poller.poll()
+        if result is None:
             self._defer(context, wait)
-        return self._poller(wait).poll_until(wait.deadline, wait.poll_interval)
+        return result
 
     def _defer(self, context: Context, wait: WaitState) -> NoReturn:
         self.release_renders(context)
@@ -296,7 +301,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             self.policy.target_states(wait),
             self.policy.failed_states(wait),
             ignore_stops_until=wait.ignore_stops_until,
-            max_cost=None if wait.max_cost is None else Decimal(wait.max_cost),
+            max_cost=_decimal(wait.max_cost),
         )
 
     def _trigger(self, wait: WaitState) -> RenderbusTrigger:
@@ -384,3 +389,7 @@ def _positive_timedelta(name: str, value: float | timedelta) -> timedelta:
     """Return a time that a render can take; without any it would be paid, and stopped at the first poll."""
     seconds = parse_seconds(name, value.total_seconds() if isinstance(value, timedelta) else value)
     return timedelta(seconds=seconds)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -153,7 +153,9 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
 
     :param render_task_id: id or alias of the render (templated).
     :param artist: name of the artist, which the farm returns with the render (templated).
-    :param wait_for_completion: whether to wait until the render has finished.
+    :param wait_for_completion: whether to wait until the render has finished. Without it, arguments that only
+        a task that waits can apply are refused: timeout, max_duration, max_cost, on_insufficient_funds,
+        on_failed_frames and on_test_frames_done.
     :param poll_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param timeout: how long a try waits for the end, in seconds or as a timedelta. Airflow's
         ``execution_timeout``, which Airflow 3 does not enforce while a task is deferred, limits it too.
@@ -217,6 +219,15 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
         self.render_task_id = render_task_id
         self.artist: Any = artist
         self.wait_for_completion = wait_for_completion
+        if not wait_for_completion:
+            _require_defaults(
+                timeout=(timeout, DEFAULT_TIMEOUT),
+                max_duration=(max_duration, None),
+                max_cost=(max_cost, None),
+                on_insufficient_funds=(on_insufficient_funds, "fail"),
+                on_failed_frames=(on_failed_frames, "fail"),
+                on_test_frames_done=(on_test_frames_done, "wait"),
+            )
 
     def execute(self, context: Context) -> int | dict[str, Any]:
         """Submit the render unless it is submitted, and wait if requested."""
@@ -236,7 +247,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             if not is_submitted:
                 self.submit(context, task_id, self.artist, may_be_submitted=is_retry)
             elif owns_render:
-                restart.restart_stopped(self.hook, [task_id])
+                restart.restart_stopped(self.hook, [task_id], self._max_cost())
             else:
                 self.log.info("Render %s: already submitted", task_id)
         if self.wait_for_completion:
@@ -252,3 +263,20 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
         """Return the id that was submitted."""
         return [parse_task_id("render_task_id", self.render_task_id)]
+
+
+def _require_defaults(**arguments: tuple[Any, Any]) -> None:
+    """Refuse arguments that a task which does not wait would ignore.
+
+    :param arguments: the value and the default of each.
+    :raises ValueError: one has another value than its default.
+    """
+    given = [
+        name for name, (value, default) in arguments.items() if value is not default and value != default
+    ]
+    if given:
+        raise ValueError(
+            f"{', '.join(given)}: must be omitted if wait_for_completion is False, since this task ends with "
+            f"the submit and could not apply it. Set wait_for_completion=True, or give max_cost and timeout "
+            f"to the RenderbusTaskSensor that waits"
+        )

@@ -173,7 +173,7 @@ class TaskWorkerPoller(WorkerPoller):
             if result is None:
                 continue
             if result.outcome is Outcome.STALE_STOP:
-                restart_stopped(self._hook, [task_id])
+                restart_stopped(self._hook, [task_id], self._max_cost)
             elif result.outcome is Outcome.SUCCEEDED:
                 self._finished[task_id] = result
             else:

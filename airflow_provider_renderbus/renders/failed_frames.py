@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.states import FrameStatus
+from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.clients import flows
 
@@ -69,7 +69,7 @@ def with_failed_frames(client: RenderClient, wait_result: WaitResult) -> WaitRes
 def _add_details(client: RenderClient, summary: dict[str, Any]) -> dict[str, Any]:
     task_id = summary["render_task_id"]
     failed: list[dict[str, str]] = []
-    if summary["frames"]["failed"]:
+    if summary["frames"]["failed"] or summary["state"] == TaskStatus.FAILED.name:
         try:
             failed = [frame._asdict() for frame in client.run(failed_frames_with_logs(task_id))]
         except Exception as error:  # noqa: BLE001 - the result of the render is not to be lost for its details
@@ -81,6 +81,8 @@ def _report_lines(result: dict[str, Any]) -> Iterator[str]:
     yield f"Render {result['render_task_id']} in the web console: {result['console_url']}"
     for frame in result["failed_frames"]:
         yield f"Frame {printable(frame['frame'])} failed, end of its log: {frame['log'] or 'none'}"
+    if result["state"] == TaskStatus.FAILED.name and not result["failed_frames"]:
+        yield "The farm names no failed frame and gives no reason: see the render's logs in the web console"
 
 
 def _log_end(frame_id: int) -> Flow[str]:

@@ -16,6 +16,7 @@ from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.renders.funds import funds_to_await
 from airflow_provider_renderbus.renders.results import (
     FINISHED,
+    RECOMMITTABLE,
     Outcome,
     VersionMismatch,
     WaitResult,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.frames import Frame
 
-# The states in which failed frames can be recommitted.
-RECOMMITTABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
 OUT_OF_FUNDS = frozenset({TaskStatus.ARREARAGE_STOP})
 # To resume a render from these states costs more.
 _RESUMING_COSTS = RECOMMITTABLE | OUT_OF_FUNDS | {TaskStatus.FINISHED_TEST}
@@ -362,7 +361,7 @@ class RenderPolicy:
 
     def _finish(self, result: WaitResult, wait: WaitState, now: float) -> Finish:
         if result.result is not None:
-            return Finish(self._without_useless_retries(result))
+            return Finish(self._with_hint(result))
         if (
             result.outcome is Outcome.TIMED_OUT
             and wait.max_duration_deadline
@@ -376,11 +375,13 @@ class RenderPolicy:
         if result.outcome is Outcome.SUCCEEDED and result.state is None:
             message = f"Airflow lost the wait of this deferred task; it ended with: {result.message}"
             return Finish(WaitResult(Outcome.FAILED, message))
-        return Finish(self._without_useless_retries(result))
+        return Finish(self._with_hint(result))
 
-    def _without_useless_retries(self, result: WaitResult) -> WaitResult:
-        """Return a permanent failure with a hint if a retry would find the same failed frames."""
-        if result.outcome is not Outcome.FAILED or result.state not in RECOMMITTABLE:
+    def _with_hint(self, result: WaitResult) -> WaitResult:
+        """Return the result; if frames have failed, as a permanent failure with a hint to the user."""
+        # The triggerer of an earlier version reports this as a failure that may be retried.
+        failures = {Outcome.FAILED, Outcome.FAILED_PERMANENTLY}
+        if result.outcome not in failures or result.state not in RECOMMITTABLE:
             return result
         hint = (
             # Before Airflow 3.3, clearing a task whose render counts as a success renders again.

@@ -7,33 +7,35 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NothingToDo
-from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.renders.results import RESTARTABLE
 from airflow_provider_renderbus.renders.submit import find_task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from decimal import Decimal
 
+    from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.renders.client import RenderClient
 
 log = logging.getLogger(__name__)
 
 # Seconds after a try reattached to a render during which a stop is taken for that of the try before.
 STALE_STOP_WINDOW = 60.0
-_RESTARTABLE = {
-    TaskStatus.STOP,
-    TaskStatus.USER_STOP,
-    TaskStatus.TIME_OUT_STOP,
-    TaskStatus.FINISHED_HAS_STOPPED,
-}
 # Seconds before each poll for the effect of a request.
 RESTART_POLL_DELAYS = (0.0, 2.0, 5.0, 10.0)
 
 
-def restart_stopped(client: RenderClient, task_ids: Iterable[int]) -> None:
-    """Restart those renders of an earlier try that were stopped, and leave the others as they are."""
+def restart_stopped(client: RenderClient, task_ids: Iterable[int], max_cost: Decimal | None = None) -> None:
+    """Restart those renders of an earlier try that were stopped, and leave the others as they are.
+
+    :param max_cost: a render that has cost more is not restarted; None for no limit.
+    """
     for task in client.run(flows.get_tasks(task_ids)).values():
-        if task.is_submitted and task.status in _RESTARTABLE:
+        is_stopped = task.is_submitted and task.status in RESTARTABLE
+        if is_stopped and max_cost is not None and task.cost > max_cost:
+            log.warning("Render %s: not restarted, cost %s exceeds max_cost %s", task.id, task.cost, max_cost)
+        elif is_stopped:
             log.info("Render %s: %s, restarting it", task.id, task.status.name)
             restart(client, task.id)
         else:

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({TaskStatus.FINISHED})
 _STOPPED_BY_USER = frozenset({TaskStatus.STOP, TaskStatus.USER_STOP})
-# A retry of the Airflow task does not help: a user decided it, or the funds are insufficient.
-_NOT_RETRYABLE = _STOPPED_BY_USER | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+# The states in which failed frames can be recommitted.
+RECOMMITTABLE = frozenset({TaskStatus.FINISHED_HAS_FAILED, TaskStatus.FAILED})
+# A retry of the Airflow task does not help: a user decided it, the funds are insufficient, or it would find
+# the same failed frames.
+_NOT_RETRYABLE = _STOPPED_BY_USER | RECOMMITTABLE | {TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+# A render in one of these states renders, and costs money, once it is restarted.
+RESTARTABLE = _STOPPED_BY_USER | {TaskStatus.TIME_OUT_STOP, TaskStatus.FINISHED_HAS_STOPPED}
 _VERSION = 1
 
 
@@ -32,7 +37,7 @@ class Outcome(enum.StrEnum):
 
     FAILED_PERMANENTLY is an end that a retry of the Airflow task cannot change. STALE_STOP is a stop so soon
     after a try reattached to the render that it was meant for the try before. OVER_BUDGET is a render that
-    is active and has cost more than its limit.
+    is active, or was stopped, and has cost more than its limit.
     """
 
     SUCCEEDED = "succeeded"
@@ -135,11 +140,12 @@ def evaluate_task(
     :param max_cost: upper limit of the cost, in the account's currency.
     """
     outcome = classify(task.status, target_states, failed_states)
-    if outcome is None:
-        if max_cost is None or task.cost <= max_cost:
-            return None
+    may_cost_more = outcome is None or (outcome is not Outcome.SUCCEEDED and task.status in RESTARTABLE)
+    if may_cost_more and max_cost is not None and task.cost > max_cost:
         message = f"{describe(task)} exceeds max_cost {max_cost}"
         return WaitResult(Outcome.OVER_BUDGET, message, summary(task))
+    if outcome is None:
+        return None
     is_stop = outcome is Outcome.FAILED_PERMANENTLY and task.status in _STOPPED_BY_USER
     if ignore_stops and is_stop and not any(STOP_TYPE_INFO[kind].is_manual for kind in task.stop_types):
         outcome = Outcome.STALE_STOP

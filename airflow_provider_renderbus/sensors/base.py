@@ -61,18 +61,25 @@ class RenderbusSensor(BaseSensorOperator):
         self.renderbus_conn_id = renderbus_conn_id
 
     def execute(self, context: Context) -> Any:
-        """Wait in the triggerer, or poke."""
-        if self.deferrable:
-            now = self.hook.clock.now()
-            self.defer_until(min(now + self.timeout, execution_deadline(self, context, now)))
-        return super().execute(context)
+        """Poll once and, if the wait continues, wait in the triggerer; or poke."""
+        if not self.deferrable:
+            return super().execute(context)
+        now = self.hook.clock.now()
+        deadline = min(now + self.timeout, execution_deadline(self, context, now))
+        with self.skip_on_soft_fail():
+            with translate_errors():
+                parse_seconds("poke_interval", self.poke_interval)
+            # A trigger that fires at once costs another worker's start, and can overtake Airflow's scheduler.
+            wait_result = self._poller.poll()
+            if wait_result is None:
+                self.defer_until(context, deadline)
+            return self.result_or_raise(wait_result)
 
-    def defer_until(self, deadline: float) -> NoReturn:
+    def defer_until(self, context: Context, deadline: float) -> NoReturn:
         """Wait in the triggerer until a deadline, in seconds since 1970."""
         with self.skip_on_soft_fail(), translate_errors():
             # A triggerer would take a missing connection for an outage, and retry until the deadline.
             _ = self.hook.settings
-            parse_seconds("poke_interval", self.poke_interval)
             trigger = self.make_trigger(deadline)
         self.defer(
             trigger=trigger,

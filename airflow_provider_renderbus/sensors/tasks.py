@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_renderbus.api.validation import parse_task_ids, parse_task_statuses
+from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids, parse_task_statuses
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
-from airflow_provider_renderbus.renders.results import FINISHED, Outcome, WaitResult
+from airflow_provider_renderbus.renders.results import FINISHED, RECOMMITTABLE, Outcome, WaitResult
 from airflow_provider_renderbus.renders.stop import stop_renders
 from airflow_provider_renderbus.sensors.base import DEFERRABLE, RenderbusSensor
 from airflow_provider_renderbus.task_result import add_asset_event_extra, translate_errors
@@ -23,26 +24,36 @@ from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
+    from decimal import Decimal
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.api.validation import TaskId
 
+_FAILED_FRAMES_HINT = (
+    "Not retrying: a retry would find the same failed frames. To continue this render, recommit them with "
+    "RenderbusRecommitFramesOperator or in the web console, and clear this task"
+)
+
 
 class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     """Wait until renders have finished; a layered one has finished if all its layers have.
 
     It fails without Airflow's retries if a retry would fail the same way: the render was stopped by a user,
-    lacks funds or is unknown to the farm, or the access key is wrong.
+    lacks funds, has failed frames or is unknown to the farm, or the access key is wrong. A failure names the
+    failed frames with the ends of their logs.
 
     :param render_task_id: id or alias of the render, or a list, of which all must succeed (templated).
     :param target_states: the states to wait for, as codes or names; FINISHED if omitted. With FINISHED_TEST
         (40) among them, the sensor succeeds at the pause after the test frames (templated).
     :param failed_states: the states that count as failed, as codes or names; if omitted, every terminal state
         that is no target state (templated).
-    :param cancel_on_kill: whether to stop the renders if the Airflow task is killed or times out; a later try
-        restarts them. In mode "reschedule", Airflow notifies nobody of a kill between two polls.
+    :param max_cost: upper limit of the cost of each render over all its layers, in the account's currency. If
+        one exceeds it, the sensor fails without retries, and stops the renders if `cancel_on_kill` is on. The
+        cost is checked at each poll, and frames that are running then still cost money (templated).
+    :param cancel_on_kill: whether to stop the renders if the Airflow task is killed, fails or times out; a
+        later try restarts them. In mode "reschedule", Airflow notifies nobody of a kill between two polls.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param renderbus_conn_id: id of the connection (templated).
@@ -50,7 +61,13 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`); for a list, a list.
     """
 
-    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "target_states", "failed_states")
+    template_fields = (
+        *RenderbusSensor.template_fields,
+        "render_task_id",
+        "target_states",
+        "failed_states",
+        "max_cost",
+    )
     operator_extra_links = (RenderbusTaskLink(),)
 
     _ignore_stops_until = 0.0
@@ -61,6 +78,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         render_task_id: TaskId | Sequence[TaskId] | XComArg,
         target_states: Sequence[int | str] | XComArg | None = None,
         failed_states: Sequence[int | str] | XComArg | None = None,
+        max_cost: Decimal | float | str | XComArg | None = None,
         cancel_on_kill: bool = False,
         deferrable: bool = DEFERRABLE,
         poke_interval: float | timedelta | None = None,
@@ -76,6 +94,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         self.render_task_id = render_task_id
         self.target_states = target_states
         self.failed_states = failed_states
+        self.max_cost = max_cost
         self.cancel_on_kill = cancel_on_kill
 
     def execute(self, context: Context) -> Any:
@@ -84,9 +103,8 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             self._set_link(context)
             if self.cancel_on_kill:
                 self._wait_states()
+                self._max_cost()
                 self._reattach(context)
-        if self.deferrable:
-            self.release_renders(context)
         try:
             returned = super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
@@ -108,21 +126,29 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             self._set_link(context)
             if wait_result.outcome is Outcome.STALE_STOP and deadline is not None:
                 self.owned_render_task_ids = self._task_ids()
-                restart_stopped(self.hook, self.owned_render_task_ids)
-                self.release_renders(context)
-                self.defer_until(deadline)
+                restart_stopped(self.hook, self.owned_render_task_ids, self._max_cost())
+                self.defer_until(context, deadline)
         returned = self.result_or_raise(wait_result)
         add_asset_event_extra(context, self.outlets, returned)
         return returned
 
+    def defer_until(self, context: Context, deadline: float) -> NoReturn:
+        """Wait in the triggerer, which owns the renders from now on."""
+        self.release_renders(context)
+        super().defer_until(context, deadline)
+
     def result_or_raise(self, wait_result: WaitResult) -> Any:
         """Return the summaries, or fail with all details; stop the renders if `cancel_on_kill` is set."""
         with translate_errors():
-            if self.cancel_on_kill and wait_result.outcome is not Outcome.SUCCEEDED:
+            outcome = wait_result.outcome
+            if outcome is Outcome.OVER_BUDGET or (self.cancel_on_kill and outcome is not Outcome.SUCCEEDED):
                 # One failed render ends the wait for all of a list.
                 self.owned_render_task_ids = self._task_ids()
-                wait_result = self.stop_and_annotate(wait_result)
+                wait_result = self.stop_if_enabled(wait_result)
             self.owned_render_task_ids = ()
+            if outcome is Outcome.FAILED_PERMANENTLY and wait_result.state in RECOMMITTABLE:
+                message = f"{wait_result.message}. {_FAILED_FRAMES_HINT}"
+                wait_result = dataclasses.replace(wait_result, message=message)
             wait_result = with_failed_frames(self.hook, wait_result)
         return super().result_or_raise(wait_result)
 
@@ -137,12 +163,14 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             self._task_ids(),
             *self._wait_states(),
             ignore_stops_until=self._ignore_stops_until,
+            max_cost=self._max_cost(),
             keeps_state=not self.reschedule,
         )
 
     def make_trigger(self, deadline: float) -> RenderbusTaskTrigger:
         """Return the trigger that waits until a deadline."""
         target_states, failed_states = self._wait_states()
+        max_cost = self._max_cost()
         return RenderbusTaskTrigger(
             self.renderbus_conn_id,
             self._task_ids(),
@@ -152,6 +180,8 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             deadline,
             cancel_on_kill=self.cancel_on_kill,
             ignore_stops_until=self._ignore_stops_until,
+            max_cost=None if max_cost is None else str(max_cost),
+            stop_over_budget=self.cancel_on_kill,
         )
 
     def build_result(self, value: Any) -> Any:
@@ -166,7 +196,10 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         self.owned_render_task_ids = self._task_ids()
         if context["ti"].try_number > 1 and not (self.reschedule and _was_rescheduled(context)):
             self._ignore_stops_until = self.hook.clock.now() + STALE_STOP_WINDOW
-            restart_stopped(self.hook, self.owned_render_task_ids)
+            restart_stopped(self.hook, self.owned_render_task_ids, self._max_cost())
+
+    def _max_cost(self) -> Decimal | None:
+        return None if self.max_cost is None else parse_decimal("max_cost", self.max_cost, above_zero=True)
 
     def _set_link(self, context: Context) -> None:
         """Link the console page of the render; of a list, that of the first."""

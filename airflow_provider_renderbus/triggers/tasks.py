@@ -49,8 +49,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     :param deadline: when to end the wait, in seconds since 1970.
     :param cancel_on_kill: whether the renders are stopped when the Airflow task is killed.
     :param ignore_stops_until: a stop before this time, in seconds since 1970, was meant for an earlier try.
-    :param max_cost: budget of each render, in the account's currency, as text; one that has cost more before
-        it has ended is stopped at once.
+    :param max_cost: budget of each render, in the account's currency, as text.
+    :param stop_over_budget: whether the renders are stopped at once if one exceeds the budget.
     :param version: version of these arguments; another version of this provider may have stored them.
     """
 
@@ -67,6 +67,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         cancel_on_kill: bool = False,
         ignore_stops_until: float = 0.0,
         max_cost: str | None = None,
+        stop_over_budget: bool = True,
         version: int = ARGUMENTS_VERSION,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
@@ -76,6 +77,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.ignore_stops_until = ignore_stops_until
         self.max_cost = max_cost
+        self.stop_over_budget = stop_over_budget
 
     def trigger_kwargs(self) -> dict[str, Any]:
         """Return the arguments that only this class has."""
@@ -86,6 +88,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             "cancel_on_kill": self.cancel_on_kill,
             "ignore_stops_until": self.ignore_stops_until,
             "max_cost": self.max_cost,
+            "stop_over_budget": self.stop_over_budget,
         }
 
     def check_arguments(self) -> None:
@@ -128,8 +131,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             result = combine([await self._wait_for_task(self.render_task_ids[0], poller)])
         else:
             result = await self._wait_for_all(poller)
-        outcome = result.outcome
-        if outcome is Outcome.OVER_BUDGET or (outcome is Outcome.TIMED_OUT and self.cancel_on_kill):
+        is_stopped = {Outcome.OVER_BUDGET: self.stop_over_budget, Outcome.TIMED_OUT: self.cancel_on_kill}
+        if is_stopped.get(result.outcome, False):
             # Stopped here, because the worker that gets the result may have to wait for a slot.
             log.warning("%s: %s", result.message, await self._stop())
         return result

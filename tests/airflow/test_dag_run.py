@@ -181,6 +181,10 @@ def test_readme_dags_run(airflow, farm, home, client_of):
     assert len(list((home / "mnt" / "frames").glob(f"{last.id}_*/*.png"))) == 24
     assert (inputs_of(farm) / str(home).lstrip("/") / "mnt" / SCENE).read_text() == "a scene"
 
+    airflow("dags", "test", "night")
+    shots = client_of(farm).send(calls.get_task_list()).items[:3]
+    assert [(shot.status, shot.progress.done) for shot in shots] == [(TaskStatus.FINISHED, 24)] * 3
+
     airflow("dags", "test", "in_steps")
     (last, *_) = client_of(farm).send(calls.get_task_list()).items
     assert (last.status, last.progress.done) == (TaskStatus.FINISHED, 4)

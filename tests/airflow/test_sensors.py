@@ -46,7 +46,7 @@ class SensorRunner:
         if not self.deferrable:
             return sensor.poke(context()).xcom_value
         with pytest.raises(TaskDeferred) as deferred:
-            sensor.execute(context())
+            sensor.defer_until(context(), time.time() + timeout)
         path, arguments = deferred.value.trigger.serialize()
         trigger = pkgutil.resolve_name(path)(
             **BaseSerialization.deserialize(BaseSerialization.serialize(arguments))

@@ -29,8 +29,9 @@ def sensor(render_task_id, **options):
 
 def deferred_trigger(render_task_id, **options):
     """Return the trigger of a deferrable sensor, serialized and rebuilt as Airflow does."""
+    waiting = sensor(render_task_id, deferrable=True, **options)
     with pytest.raises(TaskDeferred) as deferred:
-        sensor(render_task_id, deferrable=True, **options).execute(context())
+        waiting.defer_until(context(), time.time() + waiting.timeout)
     path, arguments = deferred.value.trigger.serialize()
     stored = BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
     return pkgutil.resolve_name(path)(**stored)

@@ -9,7 +9,14 @@ from airflow_provider_renderbus.renders.results import Outcome, classify, descri
 
 @pytest.mark.parametrize("status", TaskStatus)
 def test_classify_status_without_target_states(status):
-    permanent = {TaskStatus.STOP, TaskStatus.USER_STOP, TaskStatus.ARREARAGE_STOP, TaskStatus.ABANDON}
+    permanent = {
+        TaskStatus.FINISHED_HAS_FAILED,
+        TaskStatus.FAILED,
+        TaskStatus.STOP,
+        TaskStatus.USER_STOP,
+        TaskStatus.ARREARAGE_STOP,
+        TaskStatus.ABANDON,
+    }
     pending = {
         TaskStatus.UNKNOWN,
         TaskStatus.WAITING,

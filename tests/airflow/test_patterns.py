@@ -1,0 +1,85 @@
+"""A decorated, mapped night, and budgets in every pattern, in a real Airflow of each line."""
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.farm import Farm
+from tests.airflow.real_airflow import instances, real_airflow, wait_for_final_state
+from tests.dags.patterns import FRAMES, MAX_COST, MODES, NOT_RENDERED, RETRIES, SHOTS
+from tests.farm.raw_client import LIST, RawClient
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 240  # seconds
+PRICE = 0.01
+SCENARIO = {
+    "pictures": False,
+    "renders": [
+        {"scene": "night_*", "seconds": [600, 600]},
+        # All its frames take 5,000 farm seconds on four machines, in which 50 polls could stop it.
+        {"scene": "*", "cost": str(PRICE), "seconds": [100, 100]},
+    ],
+}
+PATTERNS = ("one_operator", "steps", "decorated")
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory):
+    with Farm(tmp_path_factory.mktemp("farm") / "storage", speed=100.0, scenario=SCENARIO) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def airflow(set_up_once, farm, tmp_path_factory):
+    with real_airflow(
+        tmp_path_factory.mktemp("patterns") / "airflow",
+        [ROOT / "tests" / "dags" / "patterns.py"],
+        {"renderbus_default": farm.connection()},
+        AIRFLOW__CORE__PARALLELISM="6",
+        PYTHONPATH=str(ROOT),
+    ) as airflow:
+        for dag_id in ("decorated_night", "budgets"):
+            airflow.unpause(dag_id)
+            airflow.trigger(dag_id, "run")
+        yield airflow
+
+
+@pytest.fixture(scope="module")
+def renders(airflow, farm):
+    """The renders of both DAGs after their end, by scene."""
+    state = wait_for_final_state(airflow, "decorated_night", "run", TIMEOUT)
+    tries = airflow.get_all("/dags/decorated_night/dagRuns/run/taskInstances", "task_instances")
+    assert state == "success", [
+        airflow.task_log(each).read_text() for each in tries if each["state"] == "failed"
+    ]
+    assert wait_for_final_state(airflow, "budgets", "run", TIMEOUT) == "failed"
+    items = RawClient(farm).call(LIST, pageSize=100)["items"]
+    return {item["sceneName"].removesuffix(".scene"): item for item in items}
+
+
+@pytest.mark.parametrize("shot", SHOTS)
+def test_decorated_night_shot_is_rendered_once(renders, shot):
+    render = renders[f"night_{shot}{NOT_RENDERED}"]
+    assert (render["taskStatus"], render["doneFrames"]) == (TaskStatus.FINISHED, 2)
+    assert render["producer"].startswith(shot)
+
+
+def test_decorated_night_has_one_render_per_shot_and_one_per_budget(renders):
+    budgets = {f"{pattern}.{mode}" for pattern in PATTERNS for mode in MODES}
+    assert set(renders) == {f"night_{shot}{NOT_RENDERED}" for shot in SHOTS} | budgets
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_budget_exceeded_stops_render_in_time_without_retries(renders, airflow, pattern, mode):
+    render = renders[f"{pattern}.{mode}"]
+    assert render["taskStatus"] == TaskStatus.STOP
+    cost = render["couponConsume"]
+    assert float(MAX_COST) < cost < PRICE * FRAMES / 2
+    instance = instances(airflow, "budgets", "run")[f"{pattern}.{mode}"]
+    log = airflow.task_log(instance).read_text()
+    assert f"exceeds max_cost {MAX_COST}" in log
+    assert instance["state"] == "failed", log
+    # More than one try is allowed: under load, Airflow on SQLite sometimes loses a try.
+    assert instance["try_number"] <= RETRIES, log
