@@ -250,7 +250,8 @@ class TestNewerTry:
 
     def test_first_try_already_stopped_keeps_stop(self, submitted, client, state):
         client.send(calls.stop_task([submitted]))
-        deferred(submit(submitted))
+        with pytest.raises(AirflowFailException, match=": STOP "):
+            submit(submitted).execute(context())
         assert state(submitted) == "STOP"
 
     @pytest.mark.parametrize("options", [{"deferrable": True}, {}])
