@@ -30,7 +30,13 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def task_json_of(name: str, frames: str) -> dict:
     return build_task_json(
-        software="Blender", version="4.2", scene=f"/mnt/{name}.scene", frames=frames, width=64, height=36
+        software="Houdini",
+        version="20.0.547",
+        scene=f"/mnt/{name}.scene",
+        rop_nodes=["/out/karma1"],
+        frames=frames,
+        width=64,
+        height=36,
     )
 
 
