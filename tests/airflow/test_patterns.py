@@ -55,7 +55,7 @@ def renders(airflow, farm):
     ]
     assert wait_for_final_state(airflow, "budgets", "run", TIMEOUT) == "failed"
     items = RawClient(farm).call(LIST, pageSize=100)["items"]
-    return {item["sceneName"].removesuffix(".scene"): item for item in items}
+    return {item["sceneName"].removesuffix(".hip"): item for item in items}
 
 
 @pytest.mark.parametrize("shot", SHOTS)

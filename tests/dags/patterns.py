@@ -32,7 +32,7 @@ def task_json_of(name: str, frames: str) -> dict:
     return build_task_json(
         software="Houdini",
         version="20.0.547",
-        scene=f"/mnt/{name}.scene",
+        scene=f"/mnt/{name}.hip",
         rop_nodes=["/out/karma1"],
         frames=frames,
         width=64,
