@@ -23,11 +23,11 @@ from airflow_provider_renderbus.api.platforms import parse_platform
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.models.account import HardwareConfig
     from airflow_provider_renderbus.api.models.frames import Frame
-    from airflow_provider_renderbus.api.models.hardware import HardwareConfig
-    from airflow_provider_renderbus.api.models.outputs import OutputFile
     from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.api.models.transfer import OutputFile
     from airflow_provider_renderbus.api.validation import TaskId
 
 T = TypeVar("T")

@@ -252,7 +252,7 @@ class RenderbusHook(BaseHook):
 
 
 def _masked_extra(connection: Any) -> dict[str, Any]:
-    """Return the extra of a connection after Airflow was told to mask its values."""
+    """Mask the values of a connection's extra in Airflow's logs, and return it."""
     extra = parse_extra(connection)
     _ = connection.extra_dejson
     return extra

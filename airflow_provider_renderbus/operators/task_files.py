@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from airflow_provider_renderbus.api.models.hardware import HardwareConfig
+    from airflow_provider_renderbus.api.models.account import HardwareConfig
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
     from airflow_provider_renderbus.transfer.uploads import Asset
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from os import PathLike
 
-    from airflow_provider_renderbus.api.models.analysis import ErrorDetail
-    from airflow_provider_renderbus.api.models.hardware import HardwareConfig
+    from airflow_provider_renderbus.api.models.account import HardwareConfig
+    from airflow_provider_renderbus.api.models.tasks import ErrorDetail
 
 MAX_EXAMPLES = 3
 """Places named per finding of tips.json: an analysis can list thousands."""

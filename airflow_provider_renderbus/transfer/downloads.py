@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from airflow_provider_renderbus.api.models.outputs import OutputFile
+    from airflow_provider_renderbus.api.models.transfer import OutputFile
     from airflow_provider_renderbus.transfer.command import TransferKind
     from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
     from airflow_provider_renderbus.transfer.folder import Parts

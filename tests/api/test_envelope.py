@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_renderbus.api import calls, models
+from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.envelope import read_response
 from airflow_provider_renderbus.api.errors import (
     CODES,
@@ -23,6 +23,7 @@ from airflow_provider_renderbus.api.errors import (
     api_error,
     is_permanent,
 )
+from airflow_provider_renderbus.api.models import account, frames, page, projects, tasks, transfer
 
 PROFILE = calls.query_user_profile()
 FRAMES = calls.query_task_frames(1)
@@ -134,7 +135,8 @@ def test_clock_skew_holds_the_farms_clock():
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b'{"code": 200, "da', b"[]", b"{}", b'{"code": "200"}', b"\xff", b""]
+    "body",
+    [b"<html>", b'{"code": 200, "da', b"[]", b"{}", b'{"code": "200"}', b"\xff", b"", b'{"code": NaN}'],
 )
 def test_read_response_without_envelope_raises_by_http_status(body):
     with pytest.raises(InvalidResponse, match="not the farm's envelope"):
@@ -182,8 +184,9 @@ def test_read_response_with_any_bytes_returns_or_raises_renderbus_error(call, st
 JSON_KEYS = sorted(
     {
         field.metadata["json_key"]
-        for model in (getattr(models, name) for name in models.__all__)
-        if dataclasses.is_dataclass(model)
+        for module in (account, frames, page, projects, tasks, transfer)
+        for model in vars(module).values()
+        if isinstance(model, type) and dataclasses.is_dataclass(model)
         for field in dataclasses.fields(model)
         if "json_key" in field.metadata
     }

@@ -4,10 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_renderbus.api.models import Progress
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.api.models.frames import read_frame
-from airflow_provider_renderbus.api.models.tasks import MAX_DEPTH, MAX_SUB_TASKS, TaskInfo, read_task
+from airflow_provider_renderbus.api.models.tasks import (
+    MAX_DEPTH,
+    MAX_SUB_TASKS,
+    Progress,
+    TaskInfo,
+    read_task,
+)
 from airflow_provider_renderbus.api.parsing import (
     MAX_COUNT,
     MAX_INT,
@@ -22,7 +27,7 @@ from airflow_provider_renderbus.api.parsing import (
     read_str,
     read_timestamp_ms,
 )
-from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
+from airflow_provider_renderbus.api.states import FrameStatus, StopType, TaskStatus
 from airflow_provider_renderbus.renders.results import summary
 
 # A layered task as in the vendor's document: the parent stays at 0 while its leaves have finished.
@@ -127,6 +132,30 @@ def test_frame_has_status_and_cost():
     frame = read_frame({"id": 1, "frameIndex": "0-1", "frameStatus": 4, "feeAmount": 0.44, "couponFee": 0.01})
     assert (frame.status, frame.cost) == (FrameStatus.DONE, Decimal("0.45"))
     assert frame.recommits == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "frame_type", "recommittable"),
+    [(4, 5, True), (5, 5, True), (5, None, True), (11, 5, False), (2, 5, False), (4, 7, False)],
+)
+def test_frame_is_recommittable_if_done_or_failed_and_not_merged(status, frame_type, recommittable):
+    frame = read_frame({"id": 1, "frameIndex": "1", "frameStatus": status, "frameType": frame_type})
+    assert frame.is_recommittable is recommittable
+
+
+@pytest.mark.parametrize(
+    ("stop_types", "status", "names"),
+    [
+        ((3, 3), TaskStatus.ARREARAGE_STOP, (StopType.BILLING,)),
+        ((6, None), TaskStatus.UPDATING, ()),
+        ((5, 1), TaskStatus.USER_STOP, (StopType.API, StopType.USER)),
+        ((99, None), TaskStatus.USER_STOP, ()),
+    ],
+)
+def test_task_info_of_stopped_leaves_counts_as_their_stop_types_say(stop_types, status, names):
+    leaves = [{**MAIN, "taskStatus": 15, "stopType": stop_type} for stop_type in stop_types]
+    task = layered(*leaves)
+    assert (task.status, task.stop_types) == (status, names)
 
 
 def test_user_profile_available_funds_are_balance_coupons_and_credit():

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.models import EngineAccount, TransferConfig, TransferEngine
+from airflow_provider_renderbus.api.models.transfer import EngineAccount, TransferConfig, TransferEngine
 from airflow_provider_renderbus.api.secret import Secret, find_secrets
 from tests.api.test_calls import EXAMPLES
 

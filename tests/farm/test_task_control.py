@@ -251,7 +251,7 @@ def test_recommit_merged_frame_refuses_all(client):
     assert flags == [0, 1, 1, 0, 0, 0]  # the merge of a tile follows it
 
 
-def test_recommit_of_failed_tile_heals_its_merged_frame(open_client):
+def test_recommit_of_failed_tile_renders_its_merged_frame(open_client):
     client = open_client(renders=[{"fail_frames": "1", "fail_times": 1}])
     task_id = client.submit(job(frames="1-2[1]", tiles="2"))
     client.farm.advance(LONG)
@@ -331,9 +331,9 @@ class TestStopType:
         overtime = client.submit(job(frames="1-9[1]", task_stop_time="50"))
         client.farm.advance(LONG)
         assert (client.task_state(overtime), self.stop_types(client, overtime)) == (23, [10])
-        arrears = client.submit(job(frames="1-9[1]"))
+        unpaid = client.submit(job(frames="1-9[1]"))
         client.farm.advance(LONG)
-        assert (client.task_state(arrears), self.stop_types(client, arrears)) == (20, [3])
+        assert (client.task_state(unpaid), self.stop_types(client, unpaid)) == (20, [3])
 
     def test_stop_type_outlives_restart_and_ends_with_start(self, tmp_path):
         with closing(Farm(tmp_path / "farm", ManualClock())) as farm:

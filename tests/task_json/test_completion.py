@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from airflow_provider_renderbus.api.models.hardware import HardwareConfig
+from airflow_provider_renderbus.api.models.account import HardwareConfig
 from airflow_provider_renderbus.task_json.files import complete_task_json
 from airflow_provider_renderbus.task_json.schema import validate
 from tests.task_json.shapes import make_task_json

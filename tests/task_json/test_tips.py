@@ -1,6 +1,6 @@
 import pytest
 
-from airflow_provider_renderbus.api.models.analysis import ErrorDetail
+from airflow_provider_renderbus.api.models.tasks import ErrorDetail
 from airflow_provider_renderbus.task_json.files import check_findings
 
 WARNING = ErrorDetail("35001", kind=0, is_open=True, description="a texture is missing")

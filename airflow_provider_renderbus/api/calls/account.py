@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import validation
 from airflow_provider_renderbus.api.call import Call, drop_none
-from airflow_provider_renderbus.api.models.account import UserProfile, read_user_profile
-from airflow_provider_renderbus.api.models.hardware import HardwareConfig, read_hardware_config
+from airflow_provider_renderbus.api.models.account import (
+    HardwareConfig,
+    UserProfile,
+    UserSetting,
+    read_hardware_config,
+    read_user_profile,
+    read_user_setting,
+)
 from airflow_provider_renderbus.api.models.page import Page, page_reader
-from airflow_provider_renderbus.api.models.settings import UserSetting, read_user_setting
 from airflow_provider_renderbus.api.parsing import ignore, list_of, raw_json
 from airflow_provider_renderbus.api.platforms import parse_platform
 

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import validation
 from airflow_provider_renderbus.api.call import Call, drop_none
-from airflow_provider_renderbus.api.models.analysis import ErrorDetail, read_error_detail
 from airflow_provider_renderbus.api.models.page import Page, page_reader
-from airflow_provider_renderbus.api.models.tasks import CreatedTasks, TaskInfo, read_created_tasks, read_task
+from airflow_provider_renderbus.api.models.tasks import (
+    CreatedTasks,
+    ErrorDetail,
+    TaskInfo,
+    read_created_tasks,
+    read_error_detail,
+    read_task,
+)
 from airflow_provider_renderbus.api.parsing import ignore, list_of
 
 if TYPE_CHECKING:

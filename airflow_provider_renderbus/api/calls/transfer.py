@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import validation
 from airflow_provider_renderbus.api.call import Call, drop_none
-from airflow_provider_renderbus.api.models.outputs import OutputFile, read_output_file
 from airflow_provider_renderbus.api.models.transfer import (
+    OutputFile,
     RaysyncUserKey,
     ServerInfo,
     TransferBids,
     TransferConfig,
+    read_output_file,
     read_raysync_user_key,
     read_server_info,
     read_transfer_bids,

@@ -1,4 +1,4 @@
-"""The account that pays for renders."""
+"""The account: profile, settings, and the hardware that it can render on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_renderbus.api.parsing import (
+    list_of,
     optional_field,
     read_bool,
     read_decimal,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CHINA_ZONE = 1
+_ENABLED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +108,58 @@ class UserProfile:
         return self.funds_visible and self.available_funds < amount
 
 
+@dataclass(frozen=True, slots=True)
+class UserSetting:
+    """The account's settings.
+
+    Three of them are in the profile too and can be null here; the profile's are valid. ``task_over_time`` is
+    in hours and ``task_over_time_sec`` in seconds; the vendor's example contradicts itself (12 and 3600).
+    """
+
+    info_status: int | None = optional_field("infoStatus", read_int)
+    account_type: int | None = optional_field("accountType", read_int)
+    share_main_capital: bool | None = optional_field("shareMainCapital", read_bool)
+    sub_delete_task: bool | None = optional_field("subDeleteTask", read_bool)
+    use_main_balance: bool | None = optional_field("useMainBalance", read_bool)
+    single_node_render_frames: str | None = optional_field("singleNodeRenderFrames", read_str)
+    max_ignore_map_flag: str | None = optional_field("maxIgnoreMapFlag", read_str)
+    auto_commit: str | None = optional_field("autoCommit", read_str)
+    separate_account_flag: int | None = optional_field("separateAccountFlag", read_int)
+    mifile_switch_flag: int | None = optional_field("mifileSwitchFlag", read_int)
+    assfile_switch_flag: int | None = optional_field("assfileSwitchFlag", read_int)
+    manually_start_analysis_flag: int | None = optional_field("manuallyStartAnalysisFlag", read_int)
+    download_disable: bool | None = optional_field("downloadDisable", read_bool)
+    task_over_time: int | None = optional_field("taskOverTime", read_int)
+    task_over_time_sec: int | None = optional_field("taskOverTimeSec", read_int)
+    ignore_map_flag: int | None = optional_field("ignoreMapFlag", read_int)
+    is_vray_licence: int | None = optional_field("isVrayLicense", read_int)
+    just_upload_config_flag: int | None = optional_field("justUploadConfigFlag", read_int)
+    just_upload_cg_flag: int | None = optional_field("justUploadCgFlag", read_int)
+    mandatory_analyse_all_agent: int | None = optional_field("mandatoryAnalyseAllAgent", read_int)
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareConfig:
+    """A kind of machine on one platform.
+
+    ``ram`` is "64GB" here and "64" in task.json; ``gpu_num`` is None for CPU machines, else e.g. "2*GPU".
+    """
+
+    id: int = required_field("id", read_int)
+    platform: int = required_field("platform", read_int)
+    model: str | None = optional_field("model", read_str)
+    ram: str | None = optional_field("ram", read_str)
+    gpu_num: str | None = optional_field("gpuNum", read_str)
+    kind: int | None = optional_field("type", read_int)
+    current: bool = optional_field("current", read_bool, False)
+    not_support_cg_ids: tuple[int, ...] = optional_field("notSupportCgId", list_of(read_int), ())
+    status: int | None = optional_field("status", read_int)
+
+    def supports(self, platform: int, cg_id: int) -> bool:
+        """Return whether it is enabled, belongs to a platform and can render a software."""
+        return self.status == _ENABLED and self.platform == platform and cg_id not in self.not_support_cg_ids
+
+
 read_user_profile = reader_for(UserProfile)
+read_user_setting = reader_for(UserSetting)
+read_hardware_config = reader_for(HardwareConfig)

@@ -1,4 +1,4 @@
-"""Tasks: ids, statuses, progress and cost."""
+"""Tasks: ids, statuses, progress and cost, and the findings of an analysis."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 _PHOTON = "RenderPhoton"
+_ERROR = 1  # the type of a finding
 _SUB_TASKS = "respRenderingTaskList"
 MAX_DEPTH, MAX_SUB_TASKS = 8, 2000
 """Levels and number of sub-tasks that are read; the documents show one level of a few."""
@@ -231,7 +232,31 @@ def _cost(leaf: TaskInfo) -> Decimal:
     return max(leaf.render_consume or _ZERO, sum((part or _ZERO for part in parts), _ZERO))
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorDetail:
+    """A code of tips.json: the finding and its solution (documented in Chinese only)."""
+
+    code: str = required_field("code", read_str)
+    id: int | None = optional_field("id", read_int)
+    kind: int | None = optional_field("type", read_int)
+    language_flag: int | None = optional_field("languageFlag", read_int)
+    description: str | None = optional_field("desDescriptionCn", read_str)
+    solution: str | None = optional_field("desSolutionCn", read_str)
+    solution_path: str | None = optional_field("solutionPath", read_str)
+    is_repair: bool | None = optional_field("isRepair", read_bool)
+    is_delete: int | None = optional_field("isDelete", read_int)
+    is_open: bool | None = optional_field("isOpen", read_bool)
+    last_modify_admin: str | None = optional_field("lastModifyAdmin", read_str)
+    updated_at: datetime | None = optional_field("updateTime", read_timestamp_ms)
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether it is an error that the farm enforces: it refuses the job."""
+        return self.kind == _ERROR and self.is_open is not False
+
+
 read_created_tasks = reader_for(CreatedTasks)
+read_error_detail = reader_for(ErrorDetail)
 _read_task = reader_for(TaskInfo)
 
 

@@ -1,4 +1,4 @@
-"""Storages, and the engines and lines that transfer files to and from them."""
+"""Storages, their files, and the engines and lines that transfer files to and from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from airflow_provider_renderbus.api.parsing import (
     list_of,
     optional_field,
     read_bool,
+    read_count,
     read_int,
+    read_non_empty_str,
     read_str,
     read_timestamp_ms,
     reader_for,
@@ -149,7 +151,25 @@ class RaysyncUserKey:
     download_disable: bool | None = optional_field("downloadDisable", read_bool)
 
 
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file or a folder in the account's output storage.
+
+    ``path`` is relative to the storage's root and begins with a slash. ``modified`` carries no time zone.
+    """
+
+    name: str = required_field("fileName", read_str)
+    path: str = required_field("filePath", read_non_empty_str)
+    is_directory: bool = required_field("directory", read_bool)
+    size: int | None = optional_field("fileSize", read_count)
+    file_type: str | None = optional_field("fileType", read_str)
+    modified: str | None = optional_field("lastModify", read_str)
+    in_arrears: bool = optional_field("isArrears", read_bool, False)
+    icon_path: str | None = optional_field("iconPath", read_str)
+
+
 read_transfer_bids = reader_for(TransferBids)
 read_transfer_config = reader_for(TransferConfig)
 read_server_info = reader_for(ServerInfo)
 read_raysync_user_key = reader_for(RaysyncUserKey)
+read_output_file = reader_for(OutputFile)
