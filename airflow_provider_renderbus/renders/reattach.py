@@ -176,14 +176,17 @@ class RenderStore:
                 JobFingerprint.from_dict(stored.get("fingerprint")),
             )
         clock = self._client.clock
+        previous = None
         for delay in search_delays:
             clock.sleep(delay)
-            if previous := self._search():
-                log.warning(
-                    "Render %s: found by the marker behind its artist's name", previous.render_task_id
-                )
-                return previous
-        return None
+            previous, is_current = self._search()
+            # A render from before a clear is not the last one if a try after it has submitted another,
+            # which the list may not show yet.
+            if is_current or (previous and self._is_first_try_after_clear):
+                break
+        if previous:
+            log.warning("Render %s: found by the marker behind its artist's name", previous.render_task_id)
+        return previous
 
     def save(self, render_task_id: int, job: JobFingerprint | None) -> None:
         """Store this try's render, before anything else is sent. Nothing is delivered yet."""
@@ -208,15 +211,21 @@ class RenderStore:
         """Return the artist's name to submit with."""
         return self._marker.append_to(artist, job)
 
-    def _search(self) -> PreviousRender | None:
-        """Search the farm's list; of several renders, return the newest."""
+    def _search(self) -> tuple[PreviousRender | None, bool]:
+        """Search the farm's list.
+
+        :return: the newest render, and whether it was submitted since the last clear.
+        """
         pages = flows.task_pages(start_time=self._since.strftime("%Y-%m-%d %H:%M:%S"))
         found = [
-            PreviousRender(
-                task.id, self._max_tries > match[0] and self._is_first_try_after_clear, None, match[1]
-            )
+            (task.id, *match)
             for page in self._client.iter_pages(pages)
             for task in page.items
             if (match := self._marker.find_in(task.producer))
         ]
-        return max(found, key=lambda render: render.render_task_id, default=None)
+        if not found:
+            return None, False
+        task_id, max_tries, job = max(found, key=lambda render: render[0])
+        is_current = max_tries >= self._max_tries
+        is_cleared = not is_current and self._is_first_try_after_clear
+        return PreviousRender(task_id, is_cleared, None, job), is_current

@@ -42,6 +42,8 @@ class AirflowTask:
         self.shot_of_try = 0
         self.has_lost_store = False
         """Whether its row was removed from the state store since a render was created."""
+        self.try_found_row = False
+        """Whether the try that runs or has run last began with its row in the state store."""
         self.clears: list[float] = []
         self.stops: list[float] = []
         """When a user stopped the render on the farm."""
@@ -141,6 +143,7 @@ class AirflowTask:
         self.try_number += 1
         self.is_marked, self.result, self.error = False, None, None
         self.try_started_at, self.shot_of_try = time.time(), self.shot
+        self.try_found_row = bool(self._store)
         self.log(f"try {self.try_number} of {self.max_tries + 1}")
         method, arguments = "execute", None
         while True:

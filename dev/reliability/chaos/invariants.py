@@ -120,7 +120,7 @@ def _wrong_success(task: AirflowTask, render: Render | None) -> Iterator[str]:
     if result != correct:
         yield f"the result is {result}, the database holds {correct}"
     # Without a store, only the first try after a clear can know that there was one.
-    sees_clears = task.stores_id or task.is_first_try_after_clear
+    sees_clears = task.try_found_row or task.is_first_try_after_clear
     returned_at = task.returned.get(render.id, math.inf)
     is_cleared = any(cleared_at > returned_at for cleared_at in task.clears)
     if task.scenario.succeeds(render.status) and sees_clears and is_cleared:
