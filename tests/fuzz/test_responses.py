@@ -1,0 +1,143 @@
+"""Readers, flows and conditions on hostile JSON: only typed errors, in bounded time and memory.
+
+CI runs forty times as many examples.
+"""
+
+import json
+import os
+import random
+import time
+import tracemalloc
+
+import pytest
+
+from airflow_provider_renderbus.api.envelope import read_response
+from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.models.tasks import TaskInfo
+from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.renders.conditions import FilesPresent, FramesDone, SufficientFunds
+from airflow_provider_renderbus.renders.failed_frames import failed_frames_with_logs
+from airflow_provider_renderbus.renders.results import describe, evaluate_task, summary
+from tests.fuzz.hostile_json import KEYS, TASK_ID, all_calls, page, record, value
+
+EXAMPLES = 20_000 if os.environ.get("CI") else 500
+MAX_REQUESTS = 5000
+# Airflow passes results between processes as msgpack, which has integers of 64 bits.
+MAX_INT = 2**63 - 1
+
+
+def answer(call, rng, data):
+    body = {"code": 200, "message": value(rng, 3), "data": data, "serverTime": value(rng, 4)}
+    return read_response(call, 200, json.dumps(body).encode())
+
+
+def data_for(call, rng):
+    """Return data that is near to what a call expects, or any JSON."""
+    make = {
+        "query_task_info": lambda: page(rng, KEYS["TaskInfo"]),
+        "get_task_list": lambda: page(rng, KEYS["TaskInfo"]),
+        "query_task_frames": lambda: page(rng, KEYS["Frame"]),
+        "show_log": lambda: {"items": ["line"], "pageCount": rng.choice([0, 1, 3, 10**12])},
+        "get_output_files": lambda: [record(rng, 1, KEYS["OutputFile"]) for _ in range(rng.randrange(4))],
+        "query_user_profile": lambda: record(rng, 1, KEYS["UserProfile"]),
+    }.get(call.name, lambda: record(rng))
+    return value(rng) if rng.random() < 0.1 else make()
+
+
+def use(result):
+    """Use a result as those who wait do; what is stored must be storable."""
+    tasks = result.values() if isinstance(result, dict) else getattr(result, "items", ())
+    for task in tasks if not callable(tasks) else ():
+        if isinstance(task, TaskInfo):
+            describe(task).encode()
+            end = evaluate_task(task)
+            stored = json.dumps(end.to_dict(), allow_nan=False, ensure_ascii=False).encode() if end else b""
+            assert b"\x00" not in stored
+            assert max(summary(task)["frames"].values()) <= MAX_INT
+
+
+@pytest.mark.parametrize("call", all_calls(), ids=lambda call: call.name)
+def test_read_response_of_call_with_hostile_data_raises_typed_errors_only(call):
+    rng = random.Random(call.name)
+    for _ in range(EXAMPLES // 10):
+        try:
+            use(answer(call, rng, data_for(call, rng)))
+        except RenderbusError as error:
+            str(error).encode()
+
+
+FLOWS = {
+    "get_tasks": lambda: flows.get_tasks(range(1, 250)),
+    "leaf_task_ids": lambda: flows.leaf_task_ids(TASK_ID),
+    "list_frames": lambda: flows.list_frames(TASK_ID),
+    "list_output_files": lambda: flows.list_output_files(TASK_ID),
+    "failed_frames_with_logs": lambda: failed_frames_with_logs(TASK_ID),
+    "task_pages": flows.task_pages,
+    "frames by name": lambda: FramesDone(TASK_ID, ("1", "x")).check(),
+    "frames by fraction": lambda: FramesDone(TASK_ID, None, 0.3).check(),
+    "files": lambda: FilesPresent(TASK_ID, "*[z-a]*?.exr", 2).check(),
+    "funds": lambda: SufficientFunds("0.1").check(),
+}
+
+
+def run(flow, respond):
+    """Run a flow and return the number of its requests."""
+    results, requests = None, 0
+    while True:
+        try:
+            batch = flow.send(results)
+        except StopIteration:
+            return requests
+        requests += len(batch)
+        assert requests <= MAX_REQUESTS, "the flow does not end"
+        results = [respond(call) for call in batch]
+
+
+@pytest.mark.parametrize("make", FLOWS.values(), ids=FLOWS)
+def test_flow_on_hostile_responses_raises_typed_errors_only(make, request):
+    rng = random.Random(request.node.name)
+    for _ in range(EXAMPLES // 10):
+        try:
+            run(make(), lambda call: answer(call, rng, data_for(call, rng)))
+        except RenderbusError as error:
+            str(error).encode()
+
+
+def endless(call):
+    """Return data without an end: always more pages, and folders within folders."""
+    if call.name == "query_task_info":
+        return {"items": [{"id": task_id, "taskStatus": 25} for task_id in call.body["taskIds"]]}
+    if call.name == "get_output_files":
+        path = call.body["treePath"].rstrip("/")
+        return [
+            *({"fileName": "d", "filePath": f"{path}/{at}", "directory": True} for at in range(3)),
+            *({"fileName": "f", "filePath": f"{path}/{at}.exr", "directory": False} for at in range(20)),
+        ]
+    if call.name == "query_user_profile":
+        return {"userId": 1}
+    items = [{"id": at + 1, "frameIndex": str(at), "frameStatus": 5, "taskStatus": 5} for at in range(100)]
+    return {"items": items, "pageCount": 10**12}
+
+
+@pytest.mark.parametrize("make", FLOWS.values(), ids=FLOWS)
+def test_flow_on_endless_responses_ends_in_bounded_time_and_memory(make):
+    cache = {}
+
+    def respond(call):
+        # Only the flow is measured: a page is read once and returned again.
+        key = (call.name, call.body.get("treePath"), str(call.body.get("taskIds")))
+        if key not in cache:
+            cache[key] = read_response(call, 200, json.dumps({"code": 200, "data": endless(call)}).encode())
+        return cache[key]
+
+    begin = time.process_time()
+    tracemalloc.start()
+    try:
+        run(make(), respond)
+    except RenderbusError:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert time.process_time() - begin < 30
+    assert peak < 100 * 2**20
