@@ -9,11 +9,13 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
+from airflow_provider_renderbus.native_templates import is_native, render_natively
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.common.compat.sdk import DAG, BaseOperatorLink, Context
+    from jinja2 import Template
 
 
 class RenderbusOperator(BaseOperator):
@@ -34,6 +36,12 @@ class RenderbusOperator(BaseOperator):
     def hook(self) -> RenderbusHook:
         """The hook of the connection."""
         return RenderbusHook(self.renderbus_conn_id)
+
+    def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
+        """Render a template, and leave text as text if the DAG renders native objects."""
+        if is_native(template):
+            return render_natively(template, context)
+        return super()._render(template, context, dag)
 
     def push_console_url(self, context: Context, render_task_id: int) -> None:
         """Show the link to a render at once, not only when the Airflow task has ended."""

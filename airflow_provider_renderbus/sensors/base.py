@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_renderbus.api.validation import parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import execution_deadline
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.native_templates import is_native, render_natively
 from airflow_provider_renderbus.polling.worker import default_poll_interval, deferral_timeout
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.task_result import result_or_raise, translate_errors
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import DAG, Context
+    from jinja2 import Template
 
     from airflow_provider_renderbus.polling.worker import WorkerPoller
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
@@ -131,6 +133,12 @@ class RenderbusSensor(BaseSensorOperator):
     def build_result(self, value: Any) -> Any:
         """Return what the sensor returns, from the value of a successful wait."""
         return value
+
+    def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
+        """Render a template, and leave text as text if the DAG renders native objects."""
+        if is_native(template):
+            return render_natively(template, context)
+        return super()._render(template, context, dag)
 
     @functools.cached_property
     def hook(self) -> RenderbusHook:
