@@ -1,8 +1,9 @@
 """Renders templated fields under Airflow's ``render_template_as_native_obj`` without changing texts.
 
-Airflow's own native rendering evaluates every text that looks like a Python literal, also without a template
-in it: the version "4.2" becomes 4.2, the artist "007" becomes 7, the frames "000" become 0. Here a text stays a
-text, and an expression that gives an object, such as `{{ ti.xcom_pull("build") }}`, gives that object.
+Airflow's own native rendering evaluates every text that looks like a Python literal, also without a
+template in it: the version "4.2" becomes 4.2, the artist "007" becomes 7, the frames "000" become 0.
+Here a text stays a text, and an expression that gives an object, such as `{{ ti.xcom_pull("build") }}`,
+gives that object.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -267,7 +268,7 @@ def _defaults(software: Software, values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "software_config": software_config,
         "task_info": {
-            **DEFAULTS,
+            **copy.deepcopy(DEFAULTS),
             "cg_id": str(software.cg_id),
             "os_name": _LINUX if is_linux else _WINDOWS,
             **software.task_info,

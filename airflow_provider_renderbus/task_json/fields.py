@@ -156,7 +156,8 @@ TASK_INFO: tuple[Field, ...] = (
     Field("channel", one_of("1", "2", "3", "4", "8"), default="4"),
     Field("graphics_cards_num", DIGITS, "gpu_num", "2"),
     Field("project_id", TEXT),
-    Field("hardwareConfigIds", {"type": "array", "items": {"type": ["string", "integer"]}}),
+    # The vendor's job check wants the field before it fills it in.
+    Field("hardwareConfigIds", {"type": "array", "items": {"type": ["string", "integer"]}}, default=[]),
     Field("hardwareConfigId", TEXT),
     Field("pack_node_id", TEXT),
     Field("clone_original_id", TEXT),
@@ -180,5 +181,5 @@ SOFTWARE_CONFIG: tuple[Field, ...] = (
 )
 """The fields of ``software_config``."""
 
-DEFAULTS: dict[str, str] = drop_none(**{each.name: each.default for each in TASK_INFO})
+DEFAULTS: dict[str, Any] = drop_none(**{each.name: each.default for each in TASK_INFO})
 """The values of ``task_info`` that the builder writes if nothing else is given."""

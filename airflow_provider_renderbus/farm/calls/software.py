@@ -19,11 +19,15 @@ SOFTWARE = (
     # id, name, file extensions, versions, plugin, version of the plugin
     (2000, "Maya", "ma;mb", ("2023", "2024"), "mtoa", "5.3.4"),
     (2001, "3ds Max", "max", ("2022", "2024"), "vray", "6.10.00"),
+    (2003, "Arnold Standalone", "ass", ("6.0.3.0",), "arnold", "6.0.3.0"),
     (2004, "Houdini", "hip;hiplc;hipnc", ("19.5.640", "20.0.547"), "htoa", "6.2.5.1"),
     (2005, "Cinema 4D", "c4d", ("R26", "2024"), "redshift", "3.5.16"),
     (2007, "Blender", "blend", ("2.81", "3.6", "4.2"), "sheepit", "1.0"),
+    (2008, "VR Standalone", "vrscene", ("standalone_vray5.00.05",), "vray", "5.00.05"),
     (2013, "Clarisse", "project", ("5.0 SP10",), "ifx", "5.0"),
-    (2020, "Unreal Engine", "uproject", ("5.3",), "mrq", "1.0"),
+    (2015, "Nuke", "nk", ("12.1",), "ocio", "1.0"),
+    (2016, "Katana", "katana", ("3.2v1",), "KtoA", "2.4.0.3"),
+    (2020, "Unreal Engine", "uproject", ("5.3", "5.4.4"), "mrq", "1.0"),
 )
 ENV_FIELDS = ("cgId", "cgName", "cgVersion", "editName", "renderSystem", "renderLayerType", "projectPath")
 
