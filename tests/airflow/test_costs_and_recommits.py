@@ -14,6 +14,7 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.submitting import BUDGET_FIELDS
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders.restart import RESTART_POLL_DELAYS
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import STEP, run_to_completion
@@ -204,6 +205,8 @@ class TestFundsNotEnough:
         monkeypatch.setattr(
             RenderbusSubmitTaskOperator, "execute_complete", functools.wraps(complete)(complete_late)
         )
+        # The top-up comes after the poll that precedes the deferral.
+        monkeypatch.setattr(ConditionWorkerPoller, "poll", lambda _: None)
         with pytest.raises(AirflowException, match="Timed out waiting: The account shows "):
             rendered(on_insufficient_funds="wait")
         assert not farm.request_counts["start_task"]
@@ -332,7 +335,11 @@ def test_document_lists_every_choice():
     assert amounts == set(BUDGET_FIELDS)
     for name, values in documented.items():
         for value in values:
-            RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: value or "5"})
+            RenderbusSubmitTaskOperator(
+                task_id="submit", render_task_id=1, wait_for_completion=True, **{name: value or "5"}
+            )
         if name not in amounts:
             with pytest.raises(ValueError, match=", ".join(map(repr, values))):
-                RenderbusSubmitTaskOperator(task_id="submit", render_task_id=1, **{name: ""})
+                RenderbusSubmitTaskOperator(
+                    task_id="submit", render_task_id=1, wait_for_completion=True, **{name: ""}
+                )
