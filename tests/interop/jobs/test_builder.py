@@ -1,4 +1,4 @@
-"""The vendor's job check accepts what the builder makes, for each software that it knows."""
+"""The vendor's job check accepts what the builder makes, for each software that it has."""
 
 from __future__ import annotations
 
