@@ -78,7 +78,7 @@ class Runs:
     def submitted(self, farm):
         """Renders that an account has submitted, by scene."""
         items = self.clients[farm].call(LIST, pageSize=100)["items"]
-        return {item["sceneName"].removesuffix(".scene"): item for item in items}
+        return {item["sceneName"].rpartition(".")[0]: item for item in items}
 
     def leaves(self, name):
         """Values of a render's leaves by field, or of the render itself if it has none."""

@@ -27,7 +27,8 @@ def test_chaos_faults_of_all_kinds_happen(reports):
     for report in reports:
         assert report.renders == 40
         assert report.tries > 1.5 * report.renders
-        assert len(report.fault_counts) == 9
+        assert len(report.fault_counts) >= 7
+    assert len(set().union(*(report.fault_counts for report in reports))) == 9
 
 
 def test_chaos_seed_repeats_a_run(reports):
