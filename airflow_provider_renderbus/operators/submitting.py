@@ -12,7 +12,6 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int, parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, execution_deadline
-from airflow_provider_renderbus.clients.environment import check_environment
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.starting import require_funds, submit_render, submit_with_funds
 from airflow_provider_renderbus.polling.worker import (
@@ -123,6 +122,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         """
         settings = self.hook.settings
         if self.deferrable and self.waits:
+            from airflow_provider_renderbus.clients.environment import check_environment
+
             check_environment(settings)
 
     def validate_arguments(self) -> None:

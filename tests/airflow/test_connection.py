@@ -10,6 +10,11 @@ from airflow_provider_renderbus.hooks.connection import load_settings, parse_ext
 from airflow_provider_renderbus.hooks.connection_fields import TRANSFER_COMMANDS
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.transfer.command import VENDORS_NAME
+from tests.airflow_version import LINE
+
+reads_broken_extra = pytest.mark.skipif(
+    LINE == (3, 0), reason="Airflow 3.0 takes a connection with such an extra for undefined"
+)
 
 
 def load(extra=None, **fields):
@@ -79,6 +84,8 @@ def load(extra=None, **fields):
     ],
 )
 def test_load_settings_of_nonsense_in_extra_names_connection_and_field(extra, problem):
+    if LINE < (3, 0) and extra.startswith("[["):
+        pytest.skip("Airflow 2 itself reads the extra, and fails")
     if problem is None:
         load(extra)
         return
@@ -139,6 +146,7 @@ def test_connection_can_choose_the_known_transfer_commands():
         load(json.dumps({"transfer_command": f"/anywhere at all/{name}"}))
 
 
+@reads_broken_extra
 def test_hook_with_broken_extra_is_refused_everywhere(monkeypatch):
     monkeypatch.setenv(
         "AIRFLOW_CONN_RENDERBUS_DEFAULT",
@@ -153,6 +161,7 @@ def test_hook_with_broken_extra_is_refused_everywhere(monkeypatch):
     assert hook.test_connection()[0] is False
 
 
+@reads_broken_extra
 async def test_hook_async_settings_with_broken_extra_are_refused(monkeypatch):
     monkeypatch.setenv(
         "AIRFLOW_CONN_RENDERBUS_DEFAULT",
