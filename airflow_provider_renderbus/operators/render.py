@@ -231,9 +231,8 @@ class RenderbusRenderOperator(SubmittingOperator):
         if task is not None and (task.is_submitted or submit.confirm_submitted(self.hook, task.id)):
             fingerprint = self._fingerprint_if_readable(previous)
             if self._is_rendered_for(task, previous, fingerprint):
-                # The fingerprint is that of the render, also if this try takes it for another job.
-                is_known = fingerprint is None or is_other_job(previous, fingerprint)
-                store.save(task.id, previous.fingerprint if is_known else fingerprint)
+                # That of the render: a retry does not look at the assets, so its own lacks them.
+                store.save(task.id, previous.fingerprint or fingerprint)
                 self.push_console_url(context, task.id)
                 restart.restart_stopped(self.hook, [task.id], self._max_cost())
                 return task.id, True
