@@ -54,6 +54,11 @@ class Testbed:
     def wait(self, what, condition):
         self.airflow.programs.wait_until(what, condition, TIMEOUT, interval=0.5)
 
+    def polled_by_triggerer(self, dag_id):
+        """The number of deferred renders whose first state the triggerer has logged."""
+        logs = self.airflow.home.glob(f"logs/dag_id={dag_id}/**/*.trigger.*.log")
+        return sum(" frames done" in log.read_text() for log in logs)
+
     def finish(self, dag_id):
         """Let the farm's time pass until a run has ended, and return its renders' results."""
 
@@ -93,6 +98,8 @@ def test_cleared_run_with_shot_on_top_renders_each_shot(testbed):
     testbed.airflow.unpause("shots")
     testbed.airflow.trigger("shots", "run")
     testbed.wait("six submits", lambda: len(testbed.renders()) == before + 6)
+    # A task that is killed before the triggerer has read its trigger stops nothing: no process of it runs.
+    testbed.wait("three polls by the triggerer", lambda: testbed.polled_by_triggerer("shots") == 3)
     testbed.farm.advance(30)
     for key, item in testbed.instances("shots").items():
         if key[0] in ALL_RENDERS:
