@@ -20,8 +20,15 @@ from airflow_provider_renderbus.task_json import schema
 from airflow_provider_renderbus.task_json.files import load_json
 from airflow_provider_renderbus.transfer import downloads, endpoints, uploads
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, Command, write_resume_ini
-from airflow_provider_renderbus.transfer.errors import InvalidFiles, TransferError, TransferIncomplete
-from airflow_provider_renderbus.transfer.folder import split_path
+from airflow_provider_renderbus.transfer.errors import (
+    InvalidFiles,
+    TransferCancelled,
+    TransferError,
+    TransferIncomplete,
+    TransferStalled,
+    join_limited,
+    raise_all,
+)
 from airflow_provider_renderbus.transfer.process import TransferRunner
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ log = logging.getLogger(__name__)
 
 Assets: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]"
 
+_MAX_STALLS = 2
 DEFAULT_STALL_TIMEOUT = 900.0
 """Seconds without progress, if ``[renderbus] transfer_stall_timeout`` is not set."""
 
@@ -125,17 +133,28 @@ class FileTransfer:
             line = self._select_line()
             results: list[downloads.DownloadResult] = []
             output_folders: list[str] = []
-            for leaf, files, is_whole_folder in self._list_frames(render_task_id, pattern):
-                result = downloads.download(
-                    runner,
-                    endpoints.output_endpoint(line, profile, bids, leaf),
-                    files,
-                    target,
-                    storage_folder=leaf.output_file_name if is_whole_folder else None,
-                    speed_limit_kb_per_s=speed_limit,
-                )
+            frames, errors = self._list_frames(render_task_id, pattern)
+            for leaf, files, is_whole_folder in frames:
+                try:
+                    result = downloads.download(
+                        runner,
+                        endpoints.output_endpoint(line, profile, bids, leaf),
+                        files,
+                        target,
+                        storage_folder=leaf.output_file_name if is_whole_folder else None,
+                        speed_limit_kb_per_s=speed_limit,
+                    )
+                except TransferCancelled:
+                    raise
+                except TransferError as error:
+                    errors.append(error)
+                    # The server does not respond, so each further leaf would take as long.
+                    if sum(isinstance(each, TransferStalled) for each in errors) >= _MAX_STALLS:
+                        break
+                    continue
                 results.append(result)
                 output_folders += dict.fromkeys(file.parts[0] for file in files)
+            raise_all(errors)
         return {
             "folder": str(target),
             "output_folders": output_folders,
@@ -152,24 +171,31 @@ class FileTransfer:
 
     def _list_frames(
         self, render_task_id: int, pattern: str
-    ) -> list[tuple[TaskInfo, list[downloads.RemoteFile], bool]]:
-        """Return leaves with their matching files, and whether these are exactly the files in its folder."""
+    ) -> tuple[list[tuple[TaskInfo, list[downloads.RemoteFile], bool]], list[TransferError]]:
+        """Return leaves with their matching files, and whether these are exactly the files in its folder.
+
+        The second value is what keeps other files from being downloaded.
+        """
         task = self.hook.run(flows.get_task(render_task_id))
         frames = []
+        errors: list[TransferError] = []
         listed = 0
         for leaf in task.leaves():
             listing = self.hook.run(flows.list_leaf_files([leaf.id]))
-            files = downloads.select_files(listing, pattern)
+            files, problems = downloads.select_files(listing, pattern)
             listed += len(listing)
+            if problems:
+                errors.append(InvalidFiles(join_limited(problems)))
             if files:
-                top = split_path(leaf.output_file_name)[0] if leaf.output_file_name else None
-                is_whole_folder = len(files) == len(listing) and all(file.parts[0] == top for file in files)
+                is_whole_folder = len(files) == len(listing) and all(
+                    file.parts[0] == leaf.output_file_name for file in files
+                )
                 frames.append((leaf, files, is_whole_folder))
         if not listed:
             raise TransferIncomplete("the farm lists no files yet")
-        if not frames:
+        if not frames and not errors:
             raise InvalidFiles(f"none of the {listed:,} files matches {pattern!r}")
-        return frames
+        return frames, errors
 
     def _select_line(self) -> EngineLine:
         return endpoints.select_line(self.hook.send(calls.get_transfer_config()), self.line)

@@ -11,9 +11,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, TransferArguments
-from airflow_provider_renderbus.transfer.errors import TransferIncomplete, join_limited
+from airflow_provider_renderbus.transfer.errors import (
+    InvalidFiles,
+    TransferError,
+    TransferIncomplete,
+    join_limited,
+)
 from airflow_provider_renderbus.transfer.folder import FileStat, SafeFolder, split_path, staging_folder
 from airflow_provider_renderbus.transfer.progress import TransferProgress
+from airflow_provider_renderbus.transfer.unset_times import UNSET_TIMES_NAME, UnsetTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,16 +30,24 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
     from airflow_provider_renderbus.transfer.folder import Parts
     from airflow_provider_renderbus.transfer.process import TransferRunner
+    from airflow_provider_renderbus.transfer.unset_times import RecordedTimes
 
 log = logging.getLogger(__name__)
 
 
 class RemoteFile(NamedTuple):
-    """A file of the storage: its path without a leading slash, the names in it, its listed size and time."""
+    """A file of the storage, and where it goes.
+
+    :param path: its path without a leading slash.
+    :param parts: the names in its path.
+    :param stat: its listed size and time.
+    :param target: the names in its path in the target folder.
+    """
 
     path: str
     parts: Parts
     stat: FileStat
+    target: Parts
 
 
 class DownloadResult(NamedTuple):
@@ -44,18 +58,30 @@ class DownloadResult(NamedTuple):
     already_present: int
 
 
-def select_files(listing: Iterable[OutputFile], pattern: str) -> list[RemoteFile]:
+class Selection(NamedTuple):
+    """The files of a listing that match a pattern, and why others that match cannot be written."""
+
+    files: list[RemoteFile]
+    problems: list[str]
+
+
+def select_files(listing: Iterable[OutputFile], pattern: str) -> Selection:
     """Return the files of a listing whose paths match a pattern of :mod:`fnmatch`: ``*`` matches slashes too.
 
-    :raises InvalidFiles: a listed name leads out of the folder or is not a file name.
+    A listed name that leads out of the folder or is not a file name is a problem, and no file.
     """
-    return [
-        RemoteFile(
-            "/".join(parts := split_path(file.path)), parts, FileStat(file.size, _parse_time(file.modified))
-        )
-        for file in listing
-        if not file.is_directory and fnmatch.fnmatchcase(file.path, pattern)
-    ]
+    selection = Selection([], [])
+    for file in listing:
+        if file.is_directory or not fnmatch.fnmatchcase(file.path, pattern):
+            continue
+        try:
+            parts = split_path(file.path)
+        except InvalidFiles as error:
+            selection.problems.append(str(error))
+            continue
+        stat = FileStat(file.size, _parse_time(file.modified))
+        selection.files.append(RemoteFile("/".join(parts), parts, stat, parts))
+    return selection
 
 
 def download(
@@ -67,27 +93,31 @@ def download(
     storage_folder: str | None = None,
     speed_limit_kb_per_s: int = MAX_SPEED_KB_PER_S,
 ) -> DownloadResult:
-    """Download files to a folder, with the paths that they have in the storage.
+    """Download files to a folder.
 
     They are downloaded to a staging folder in it, and each is moved to its final path as soon as it is
     complete: the command reports it as done, and it has the listed size. A file that exists with the listed
-    size and time is not downloaded again.
+    size and time is not downloaded again. A file that cannot be written keeps no other file away.
 
     :param folder: the target folder; created if missing.
     :param storage_folder: the folder in the storage that has exactly these files, if there is one.
     :raises TransferError: not all files were downloaded; those that are complete stay.
     """
     with SafeFolder(folder) as target:
+        times = UnsetTimes.load(target)
         # Checked once per folder: none of them exists before the first download.
         has_folder = functools.cache(target.has_folder)
         missing = [
             file
             for file in files
-            if not (has_folder(file.parts[:-1]) and _is_current(target.stat(file.parts), file.stat))
+            if not (
+                has_folder(file.target[:-1])
+                and _is_current(target.stat(file.target), file.stat, times.recorded("/".join(file.target)))
+            )
         ]
         size = sum(file.stat.size or 0 for file in files)
         if missing:
-            _check_disk_space(folder, missing)
+            fitting, problems = _select_fitting(folder, missing)
             log.info(
                 "Downloading %s of %s files of %s to %s",
                 f"{len(missing):,}",
@@ -96,19 +126,45 @@ def download(
                 folder,
             )
             with staging_folder(folder) as (staging, list_path):
-                publisher = _Publisher({f"/{file.path}": file for file in missing}, staging, target)
+                publisher = _Publisher({f"/{file.path}": file for file in fitting}, staging, target, times)
                 kind: TransferKind
-                if storage_folder is not None and len(missing) == len(files):
+                if storage_folder is not None and len(fitting) == len(files):
                     kind, remote = "download_path", storage_folder
                 else:
                     kind, remote = "download_list", str(list_path)
-                    list_path.write_text("".join(f"{file.path}\n" for file in missing), "utf-8")
+                    list_path.write_text("".join(f"{file.path}\n" for file in fitting), "utf-8")
                 arguments = TransferArguments(
                     kind, endpoint, staging.path, remote, speed_limit_kb_per_s=speed_limit_kb_per_s
                 )
-                runner.run(arguments, TransferProgress(publisher.sizes(), publisher.publish))
-                publisher.publish_all()
+                progress = TransferProgress(publisher.sizes(), publisher.publish)
+                try:
+                    if fitting:
+                        runner.run(arguments, progress)
+                    problems += publisher.publish_all(publisher.files)
+                except TransferError as error:
+                    problems += publisher.publish_all(progress.done)
+                    if problems:
+                        raise type(error)(f"{error}. Also {_describe(problems, missing)}") from error
+                    raise
+                finally:
+                    publisher.warn_of_times(folder)
+                    times.save(target, list_path.parent)
+            if problems:
+                error_type = TransferIncomplete if any(each.retryable for each in problems) else InvalidFiles
+                raise error_type(_describe(problems, missing))
     return DownloadResult(len(files), size, len(files) - len(missing))
+
+
+class _Problem(NamedTuple):
+    """Why a file was not downloaded, and whether a retry may succeed."""
+
+    text: str
+    retryable: bool = True
+
+
+def _describe(problems: Sequence[_Problem], missing: Sequence[RemoteFile]) -> str:
+    listed = join_limited([problem.text for problem in problems])
+    return f"{len(problems):,} of {len(missing):,} files could not be downloaded: {listed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +177,16 @@ class _Publisher:
     files: Mapping[str, RemoteFile]
     staging: SafeFolder
     target: SafeFolder
+    times: UnsetTimes
     _published: set[str] = field(default_factory=set)
+    _without_time: dict[str, str] = field(default_factory=dict)
 
     def sizes(self) -> dict[str, int]:
         """Return the listed bytes of each file."""
         return {path: file.stat.size or 0 for path, file in self.files.items()}
 
-    def publish(self, path: str) -> str | None:
-        """Move a file to its final path, or return why it is not the listed one.
+    def publish(self, path: str) -> _Problem | None:
+        """Move a file to its final path, or return why that cannot be.
 
         Must be called after the command is done with the file: one of full size can still have holes.
         """
@@ -137,42 +195,77 @@ class _Publisher:
         file = self.files[path]
         staged = self.staging.stat(file.parts)
         if staged is None:
-            return f"{file.path}: missing"
+            return _Problem(f"{file.path}: missing")
         if file.stat.size is not None and staged.size != file.stat.size:
-            return f"{file.path}: {staged.size} bytes instead of the listed {file.stat.size}"
-        self.target.move_in(self.staging, file.parts, file.stat.modified)
+            return _Problem(f"{file.path}: {staged.size} bytes instead of the listed {file.stat.size}")
+        try:
+            reason = self.target.move_in(self.staging, file.parts, file.target, file.stat.modified)
+        except InvalidFiles as error:
+            return _Problem(str(error), retryable=False)
+        except OSError as error:
+            return _Problem(f"{file.path}: {error.strerror or error}")
         self._published.add(path)
+        name = "/".join(file.target)
+        if reason:
+            self._without_time[name] = reason
+            self.times.record(name, file.stat, self.target.stat(file.target))
+        else:
+            self.times.discard(name)
         return None
 
-    def publish_all(self) -> None:
-        """Move all files, because the command has succeeded.
+    def publish_all(self, paths: Iterable[str]) -> list[_Problem]:
+        """Move files that the command is done with, and return why some cannot be."""
+        return [problem for path in paths if (problem := self.publish(path))]
 
-        :raises TransferIncomplete: some are not as listed.
-        """
-        problems = [problem for path in self.files if (problem := self.publish(path))]
-        if problems:
-            raise TransferIncomplete(
-                f"{len(problems):,} of {len(self.files):,} downloaded files differ from the farm's listing: "
-                f"{join_limited(problems)}"
+    def warn_of_times(self, folder: Path) -> None:
+        """Log a warning about the files that do not have the listed time."""
+        if self._without_time:
+            log.warning(
+                "%s: %s files are complete, but do not have the time of the farm's listing (%s): %s. They "
+                "are recorded in %s, so that they are not downloaded again",
+                folder,
+                f"{len(self._without_time):,}",
+                "; ".join(dict.fromkeys(self._without_time.values())),
+                join_limited(list(self._without_time)),
+                UNSET_TIMES_NAME,
             )
 
 
-def _is_current(local: FileStat | None, listed: FileStat) -> bool:
+def _is_current(local: FileStat | None, listed: FileStat, recorded: RecordedTimes | None) -> bool:
     """Return whether a local file is the listed one: a re-rendered frame can have the size of the old one."""
-    return (
-        local is not None
-        and local.size == listed.size
-        and (listed.modified is None or local.modified == listed.modified)
-    )
+    if local is None or local.size != listed.size:
+        return False
+    if listed.modified is None or local.modified == listed.modified:
+        return True
+    return recorded == (listed.modified, local.modified)
 
 
-def _check_disk_space(folder: Path, files: Iterable[RemoteFile]) -> None:
-    required = sum(file.stat.size or 0 for file in files)
-    free = shutil.disk_usage(folder).free
-    if required > free:
-        raise TransferIncomplete(
-            f"Not enough disk space in {folder}: {required / 1e6:,.1f} MB required, {free / 1e6:,.1f} MB free"
-        )
+def _select_fitting(folder: Path, files: Sequence[RemoteFile]) -> tuple[Sequence[RemoteFile], list[_Problem]]:
+    """Return the files for which there is space, and a problem for each of the others.
+
+    Many network file systems do not say how much space is free, or say 0.
+    """
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return files, []
+    free = usage.free
+    if usage.total <= 0 or free <= 0 or sum(file.stat.size or 0 for file in files) <= free:
+        return files, []
+    fitting, problems = [], []
+    for file in files:
+        size = file.stat.size or 0
+        if size <= free:
+            fitting.append(file)
+            free -= size
+        else:
+            problems.append(
+                _Problem(
+                    f"{file.path}: not enough disk space, {size / 1e6:,.1f} MB required, "
+                    f"{usage.free / 1e6:,.1f} MB free before the download"
+                )
+            )
+    return fitting, problems
 
 
 @functools.lru_cache

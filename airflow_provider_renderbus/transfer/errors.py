@@ -71,6 +71,15 @@ class TransferStalled(TransferIncomplete):
     """There was no progress for longer than the stall timeout, so the command was killed."""
 
 
+def raise_all(errors: Sequence[TransferError]) -> None:
+    """Raise one error with the messages of all, if there are any; a retryable one if a retry may help."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        error_type = TransferIncomplete if any(error.retryable for error in errors) else InvalidFiles
+        raise error_type("; ".join(map(str, errors))) from errors[0]
+
+
 def join_limited(items: Sequence[str]) -> str:
     """Return the first items on one line, and how many there are more."""
     text = "; ".join(one_line(item) for item in items[:MAX_LISTED])

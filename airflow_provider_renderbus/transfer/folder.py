@@ -27,6 +27,7 @@ OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 STAGING_PREFIX = ".renderbus-"
 """Prefix of staging folders. A file of a storage must not have it."""
 _MAX_NAME_BYTES = 255  # the limit of Linux
+_PERMISSIONS = 0o777
 _LOCK = "lock"
 _STALE_AFTER = 60.0  # seconds after which a staging folder without a lock is a killed worker's
 
@@ -92,27 +93,44 @@ class SafeFolder:
             status = os.stat(parts[-1], dir_fd=self._open(parts[:-1]), follow_symlinks=False)
         except OSError:
             return None
-        # A hard link could be to a file outside the folder.
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        # A hard link could be to a file outside the folder. Some file systems count no links at all.
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
             return None
         return FileStat(status.st_size, status.st_mtime)
 
-    def move_in(self, source: SafeFolder, parts: Parts, modified: float | None) -> None:
-        """Move a file here from the same path in another folder of the same file system, and set its time.
+    def move_in(self, source: SafeFolder, parts: Parts, target: Parts, modified: float | None) -> str:
+        """Move a file here from another folder of the same file system, and set its mode and time.
 
+        It loses its setuid, setgid and sticky bits.
+
+        :param parts: its path in the other folder.
+        :param target: its path here.
+        :return: why its time is not the one to set; "" if it is. Many network file systems refuse to set it.
         :raises InvalidFiles: a link or a file is in place of a folder, or a folder in place of the file.
+        :raises OSError: it cannot be moved.
         """
-        source_folder = source._open(parts[:-1])
+        name, source_folder = parts[-1], source._open(parts[:-1])
+        mode = stat.S_IMODE(os.stat(name, dir_fd=source_folder, follow_symlinks=False).st_mode)
+        if mode & ~_PERMISSIONS:
+            os.chmod(name, mode & _PERMISSIONS, dir_fd=source_folder)
         try:
-            target_folder = self._open(parts[:-1], create=True)
-            if modified is not None:
-                os.utime(parts[-1], (modified, modified), dir_fd=source_folder, follow_symlinks=False)
-            os.rename(parts[-1], parts[-1], src_dir_fd=source_folder, dst_dir_fd=target_folder)
+            target_folder = self._open(target[:-1], create=True)
+            problem = _set_time(name, source_folder, modified)
+            os.rename(name, target[-1], src_dir_fd=source_folder, dst_dir_fd=target_folder)
         except (NotADirectoryError, IsADirectoryError) as error:
             raise InvalidFiles(
-                f"Cannot write {self.path / '/'.join(parts)}: a link or a file is in place of a folder, or a "
-                f"folder in place of a file ({error.strerror}); move it away"
+                f"Cannot write {self.path / '/'.join(target)}: a link or a file is in place of a folder, or "
+                f"a folder in place of a file ({error.strerror}); move it away"
             ) from None
+        return problem
+
+    def read_text(self, name: str) -> str:
+        """Return the content of a file directly in the folder."""
+        descriptor = os.open(
+            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._root
+        )
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            return file.read()
 
     def _open(self, parts: Parts, *, create: bool = False) -> int:
         """Return the descriptor of a folder, which is valid until the next call."""
@@ -139,6 +157,19 @@ class SafeFolder:
         self._last = (), self._root
 
 
+def _set_time(name: str, folder: int, modified: float | None) -> str:
+    """Set the time of a file in an open folder, and return why that had no effect; "" if it had."""
+    if modified is None:
+        return ""
+    try:
+        os.utime(name, (modified, modified), dir_fd=folder, follow_symlinks=False)
+        # Some file systems accept a time and ignore or round it.
+        kept = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime
+    except OSError as error:
+        return error.strerror or str(error)
+    return "" if kept == modified else "the file system keeps another time"
+
+
 class StagingFolder(NamedTuple):
     """A hidden folder: `files` for files that are not complete yet, and the path of a `list` of them."""
 
@@ -153,7 +184,8 @@ def staging_folder(folder: Path) -> Iterator[StagingFolder]:
     Those of killed workers are removed too: nobody holds their lock, which ends with the process.
     """
     for path in folder.glob(f"{STAGING_PREFIX}*"):
-        with suppress(FileNotFoundError):  # another worker has removed it
+        # Another worker may have removed it, or another user may own it.
+        with suppress(OSError):
             if time.time() - path.lstat().st_mtime > _STALE_AFTER:
                 with _try_lock(path) as is_stale:
                     if is_stale:

@@ -129,7 +129,8 @@ def test_transfer_without_server_fails(runnable, endpoint, scene, tmp_path):
     runner = TransferRunner(Command.find(str(runnable)), tmp_path / "logs", SECONDS)
     with pytest.raises(TransferStalled, match="no progress for"):
         uploads.upload(runner, endpoint, uploads.assets_from_paths(scene), None)
-    frame = downloads.RemoteFile("18280_scene/a.png", ("18280_scene", "a.png"), FileStat(1, None))
+    parts = ("18280_scene", "a.png")
+    frame = downloads.RemoteFile("18280_scene/a.png", parts, FileStat(1, None), parts)
     with pytest.raises(TransferError):
         downloads.download(runner, endpoint, [frame], tmp_path / "frames", storage_folder="18280_scene")
     assert list((tmp_path / "frames").iterdir()) == []

@@ -132,9 +132,7 @@ class TestDownloadFrames:
         command.write_text(
             command.read_text().replace("sys.exit", f"open({str(frame)!r}, 'ab').write(b'x')\nsys.exit")
         )
-        with pytest.raises(
-            AirflowException, match=r"1 of 4 downloaded files .* bytes instead of the listed "
-        ):
+        with pytest.raises(AirflowException, match=r"1 of 4 files .* bytes instead of the listed "):
             download(rendered, frames)
         assert len(contents(frames)) == 3
 
@@ -165,6 +163,19 @@ class TestDownloadFrames:
             download(rendered, tmp_path / "file" / "frames")
 
 
+def test_download_leaf_that_fails_keeps_no_other_leaf_away(farm, render, frames):
+    task_id = render(layered_task_json("rs_beauty", "rs_shadow"))
+    frames.mkdir()
+    first, second = sorted(path.name for path in farm.output_root.iterdir())
+    (frames / first).write_text("")
+    with pytest.raises(AirflowFailException, match=rf"3 of 3 files could not .*{first}/.*; move it away"):
+        download(task_id, frames)
+    assert sorted(contents(frames)) == [
+        first,
+        *sorted(name for name in contents(farm.output_root) if second in name),
+    ]
+
+
 class TestInvalidListing:
     """No path that the farm lists leads out of the folder."""
 
@@ -187,5 +198,5 @@ class TestInvalidListing:
         list_as(path)
         with pytest.raises(AirflowFailException, match="The storage lists"):
             download(rendered, frames)
-        assert not frames.exists()
+        assert len(contents(frames)) == 3
         assert not (tmp_path / "outside.png").exists()
