@@ -18,6 +18,7 @@ from airflow_provider_renderbus.farm.simulation.scenario import (
     FINDING_KEYS,
     RENDER_KEYS,
     SCENARIO_KEYS,
+    SOFTWARE_KEYS,
     UNLIMITED,
     Finding,
     RenderBehavior,
@@ -28,7 +29,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "farm.md").read_text("utf-8")
 BLOCKS = re.findall(r"^\|(?: --- \|)+\n((?:\|.*\n)+)", DOCUMENT, re.MULTILINE)
 ROWS = [[[*map(str.strip, row.split("|")[1:-1])] for row in block.splitlines()] for block in BLOCKS]
 TABLES = [{key.strip("`"): cells for key, *cells in rows} for rows in ROWS]
-OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, FAULTS, FAULT, REFUSALS, _ = TABLES
+OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, SOFTWARE, FAULTS, FAULT, REFUSALS, _ = TABLES
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, FAULTS, FAULT, REFUSALS, _ = T
         (ACCOUNT, ACCOUNT_KEYS),
         (RENDERS, RENDER_KEYS),
         (FINDINGS, FINDING_KEYS),
+        (SOFTWARE, SOFTWARE_KEYS),
         (FAULTS, FAULT_KINDS),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.task_json.names import software_id
+from airflow_provider_renderbus.task_json.software import BUILDABLE
 from tests.farm.raw_client import CREATE, LIST, LOG, STOP, job
 
 ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
@@ -194,15 +195,36 @@ def test_storage_passwords_and_raysync_keys_are_distinct_and_repeatable(client):
     assert all(len(secret) > 40 for secret in secrets)
 
 
-def test_software_list_has_documented_ids(client):
+# The software list of the documents: id, name, whether a scene must be analyzed (2: not), and Linux.
+DOCUMENTED = [
+    (2000, "Maya", 1, 1),
+    (2001, "3ds Max", 1, 0),
+    (2004, "Houdini", 1, 1),
+    (2005, "Cinema 4D", 1, 0),
+    (2007, "Blender", 1, 0),
+    (2008, "VR Standalone", 2, 0),
+    (2013, "Clarisse", 1, 1),
+]
+
+
+def test_software_list_is_that_of_the_documents(client):
     listed = client.call(*PATHS["query_software_list"])["renderInfoList"]
-    names = {software["cgId"]: software["cgName"] for software in listed}
-    assert names == {software_id("name", name): name for name in names.values()}
+    fields = ("cgId", "cgName", "isNeedAnalyse", "isSupportLinux")
+    assert set(DOCUMENTED) <= {tuple(each[name] for name in fields) for each in listed}
+    assert {each["cgId"]: each["isNeedAnalyse"] for each in listed}.items() >= {(2003, 2), (2015, 2)}
+    # The builder has the same software, with the same extensions and systems.
+    assert {each["cgId"]: each["cgType"].split(";") for each in listed} == {
+        each.cg_id: list(each.extensions) for each in BUILDABLE.values()
+    }
+    for each in listed:
+        assert bool(each["isSupportLinux"]) is (BUILDABLE[each["cgId"]].has_linux is not False)
+        assert software_id("name", each["cgName"]) == each["cgId"]
 
 
 def test_software_detail_has_version_ids(client):
     detail = client.call(*PATHS["query_software_detail"], cgId=2007, osName="linux")
     assert all(version["id"] for version in detail["cgVersion"])
+    assert {"2.81", "3.6", "4.2"} <= {version["cgVersion"] for version in detail["cgVersion"]}
     assert detail["cgPlugin"][0]["pluginVersions"][0].keys() == {"pluginId", "pluginName", "pluginVersion"}
 
 

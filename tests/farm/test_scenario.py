@@ -17,6 +17,13 @@ def test_read_scenario_empty_returns_defaults():
     assert read_scenario({}) == Scenario()
 
 
+def test_read_scenario_software_adds_versions_and_plugins():
+    given = {"Blender": {"versions": ["5.0"], "plugins": {"botaniq": ["7.0"], "new": ["1"]}}}
+    blender = read_scenario({"software": given}).software[2007]
+    assert {"4.2", "5.0"} <= set(blender.versions)
+    assert (blender.plugins["botaniq"], blender.plugins["new"]) == (("6.8", "7.0"), ("1",))
+
+
 def test_behavior_for_returns_first_match():
     scenario = read_scenario(
         {
@@ -55,6 +62,15 @@ def test_seed_changes_times_and_failures():
         ({"frame_seconds": [9, 10**14]}, "frame_seconds: must be two integers"),
         ({"frame_seconds": [9, 1]}, "frame_seconds: must be two integers"),
         ({"pictures": 1}, "pictures: must be true or false, got 1"),
+        ({"software": {"Blendr": {}}}, "software: keys must be among Maya, 3ds Max, .*, got 'Blendr'"),
+        (
+            {"software": {"Blender": {"versions": "5.0"}}},
+            r"software\.Blender\.versions: must be a list of strings, got '5.0'",
+        ),
+        (
+            {"software": {"Maya": {"plugins": {"mtoa": "5.6"}}}},
+            r"software\.Maya\.plugins: must be an object of names to versions .*, got",
+        ),
         (
             {"account": {"price": 0.67}},
             "account.price: must be an amount from 0 as a string .*, got 0.67",

@@ -11,64 +11,66 @@ from airflow_provider_renderbus.farm.server.envelope import (
     PLUGIN_CONFIG_EXISTS,
     ApiRefusal,
 )
+from airflow_provider_renderbus.farm.software import MAYA
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.calls.context import CallContext, Request
 
-SOFTWARE = (
-    # id, name, file extensions, versions, plugin, version of the plugin
-    (2000, "Maya", "ma;mb", ("2023", "2024"), "mtoa", "5.3.4"),
-    (2001, "3ds Max", "max", ("2022", "2024"), "vray", "6.10.00"),
-    (2003, "Arnold Standalone", "ass", ("6.0.3.0",), "arnold", "6.0.3.0"),
-    (2004, "Houdini", "hip;hiplc;hipnc", ("19.5.640", "20.0.547"), "htoa", "6.2.5.1"),
-    (2005, "Cinema 4D", "c4d", ("R26", "2024"), "redshift", "3.5.16"),
-    (2007, "Blender", "blend", ("2.81", "3.6", "4.2"), "sheepit", "1.0"),
-    (2008, "VR Standalone", "vrscene", ("standalone_vray5.00.05",), "vray", "5.00.05"),
-    (2013, "Clarisse", "project", ("5.0 SP10",), "ifx", "5.0"),
-    (2015, "Nuke", "nk", ("12.1",), "ocio", "1.0"),
-    (2016, "Katana", "katana", ("3.2v1",), "KtoA", "2.4.0.3"),
-    (2020, "Unreal Engine", "uproject", ("5.3", "5.4.4"), "mrq", "1.0"),
-)
+ANALYSIS_NEEDED, ANALYSIS_NOT_NEEDED = 1, 2
 ENV_FIELDS = ("cgId", "cgName", "cgVersion", "editName", "renderSystem", "renderLayerType", "projectPath")
 
 
-def query_software_list(_ctx: CallContext, _request: Request) -> dict[str, Any]:
+def query_software_list(ctx: CallContext, _request: Request) -> dict[str, Any]:
     """Return the software that the farm renders."""
     return {
         "isAutoCommit": 2,
         "renderInfoList": [
             {
-                "cgId": cg_id,
-                "cgName": name,
-                "cgType": extensions,
+                "cgId": each.cg_id,
+                "cgName": each.name,
+                "cgType": ";".join(each.extensions),
                 "iconPath": "",
                 "isNeedProjectPath": 3,
-                "isNeedAnalyse": 1,
-                "isSupportLinux": 1,
+                "isNeedAnalyse": ANALYSIS_NEEDED if each.needs_analysis else ANALYSIS_NOT_NEEDED,
+                "isSupportLinux": int(each.has_linux),
             }
-            for cg_id, name, extensions, *_ in SOFTWARE
+            for each in ctx.scenario.software.values()
         ],
-        "defaultCgId": SOFTWARE[0][0],
+        "defaultCgId": MAYA,
     }
 
 
-def query_software_detail(_ctx: CallContext, request: Request) -> dict[str, Any]:
-    """Return the versions and plugins of a software; unknown software has none."""
-    requested_id = request.integer("cgId")
+def query_software_detail(ctx: CallContext, request: Request) -> dict[str, Any]:
+    """Return the versions and plugins of a software; unknown software has none.
+
+    Both systems have the same ones: no document says how they differ.
+    """
+    software = ctx.scenario.software.get(request.integer("cgId"))
     request.one_of("osName", "windows", "linux")
-    plugins, versions = [], []
-    for cg_id, name, _, own_versions, plugin, plugin_version in SOFTWARE:
-        if cg_id == requested_id:
-            for index, version in enumerate(own_versions, 1):
-                version_id = cg_id * 10 + index
-                detail = {
-                    "pluginId": version_id,
-                    "pluginName": plugin,
-                    "pluginVersion": f"{plugin} {plugin_version}",
-                }
-                versions.append({"id": version_id, "cgId": cg_id, "cgName": name, "cgVersion": version})
-                plugins.append({"cvId": version_id, "pluginName": plugin, "pluginVersions": [detail]})
-    return {"cgPlugin": plugins, "cgVersion": versions}
+    if software is None:
+        return {"cgPlugin": [], "cgVersion": []}
+    first_id = software.cg_id * 1000
+    versions = [
+        {"id": version_id, "cgId": software.cg_id, "cgName": software.name, "cgVersion": version}
+        for version_id, version in enumerate(software.versions, first_id + 1)
+    ]
+    plugins = [(name, version) for name, own in software.plugins.items() for version in own]
+    details = [
+        {"pluginId": plugin_id, "pluginName": name, "pluginVersion": f"{name} {version}"}
+        for plugin_id, (name, version) in enumerate(plugins, first_id + 1)
+    ]
+    return {
+        "cgPlugin": [
+            {
+                "cvId": version["id"],
+                "pluginName": name,
+                "pluginVersions": [each for each in details if each["pluginName"] == name],
+            }
+            for version in versions
+            for name in software.plugins
+        ],
+        "cgVersion": versions,
+    }
 
 
 def add_render_env(ctx: CallContext, request: Request) -> dict[str, Any]:

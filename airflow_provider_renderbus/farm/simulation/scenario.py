@@ -25,6 +25,7 @@ from airflow_provider_renderbus.farm.simulation.config_values import (
 )
 from airflow_provider_renderbus.farm.simulation.faults import Fault, read_fault
 from airflow_provider_renderbus.farm.simulation.tasks import TaskState
+from airflow_provider_renderbus.farm.software import SOFTWARE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.pictures.task_json import Job
     from airflow_provider_renderbus.farm.simulation.chunks import Chunk
     from airflow_provider_renderbus.farm.simulation.config_values import Parser
+    from airflow_provider_renderbus.farm.software import FarmSoftware
 
 
 UNLIMITED = 1_000_000_000
@@ -107,6 +109,7 @@ class Scenario:
     :param renders: behavior of renders; the first entry that matches a scene applies.
     :param faults: faults that are active from the start.
     :param findings: analysis codes and their meaning.
+    :param software: the software that it renders with, by id.
     """
 
     seed: int = 0
@@ -118,6 +121,7 @@ class Scenario:
     renders: tuple[RenderBehavior, ...] = ()
     faults: tuple[Fault, ...] = field(default=(), hash=False)
     findings: Mapping[str, Finding] = field(default_factory=lambda: dict(FINDINGS), hash=False)
+    software: Mapping[int, FarmSoftware] = field(default_factory=lambda: dict(SOFTWARE), hash=False)
 
     def behavior_for(self, job: Job) -> RenderBehavior:
         """Return the behavior that applies to a job."""
@@ -174,6 +178,13 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
+def _plugins(value: Any) -> dict[str, tuple[str, ...]]:
+    try:
+        return {name: strings()(versions) for name, versions in _object(value).items()}
+    except ValueError:
+        raise ValueError('an object of names to versions such as {"mtoa": ["5.3.4"]}') from None
+
+
 SCENARIO_KEYS: dict[str, Parser] = {
     "seed": int_in(0, MAX_SEED),
     "machines": int_in(1, 1000),
@@ -184,6 +195,7 @@ SCENARIO_KEYS: dict[str, Parser] = {
     "renders": _list,
     "faults": _list,
     "findings": _object,
+    "software": _object,
 }
 ACCOUNT_KEYS: dict[str, Parser] = dict.fromkeys(("price", "coupon", "balance", "credit"), money_amount)
 RENDER_KEYS: dict[str, Parser] = {
@@ -198,6 +210,7 @@ RENDER_KEYS: dict[str, Parser] = {
     "reported_as": state_map,
     "crashes": int_in(0),
 }
+SOFTWARE_KEYS: dict[str, Parser] = {"versions": strings(), "plugins": _plugins}
 FINDING_KEYS: dict[str, Parser] = {
     "type": int_in(0, 1),
     "blocking": boolean,
@@ -217,14 +230,31 @@ def read_scenario(value: Mapping[str, Any]) -> Scenario:
         code: Finding(**parse_object(f"findings.{code}", entry, FINDING_KEYS))
         for code, entry in values.pop("findings", {}).items()
     }
+    extensions = values.pop("software", {})
     renders = [
         RenderBehavior(**parse_object(f"renders[{index}]", entry, RENDER_KEYS))
         for index, entry in enumerate(values.pop("renders", []))
     ]
     faults = [read_fault(f"faults[{index}]", entry) for index, entry in enumerate(values.pop("faults", []))]
     return Scenario(
-        **values, funds=funds, renders=tuple(renders), faults=tuple(faults), findings=FINDINGS | findings
+        **values,
+        funds=funds,
+        renders=tuple(renders),
+        faults=tuple(faults),
+        findings=FINDINGS | findings,
+        software=_extended_software(extensions),
     )
+
+
+def _extended_software(extensions: Mapping[str, Any]) -> dict[int, FarmSoftware]:
+    software = dict(SOFTWARE)
+    ids = {each.name: cg_id for cg_id, each in software.items()}
+    for name, entry in extensions.items():
+        if name not in ids:
+            raise ValueError(f"software: keys must be among {', '.join(ids)}, got {name[:80]!r}")
+        own = parse_object(f"software.{name}", entry, SOFTWARE_KEYS)
+        software[ids[name]] = software[ids[name]].extended(**own)
+    return software
 
 
 def open_scenario(path: Path) -> Scenario:
