@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -165,9 +166,11 @@ def test_retry_finds_submit_that_the_list_shows_late(farm, hook_sleeps, submitte
     assert submitted_ids() == [task_id]
 
 
-def test_first_try_searches_nothing(airflow_task, farm):
-    airflow_task.try_once(task_json=SHOT_A)
-    assert not farm.request_counts["get_task_list"]
+def test_first_try_sends_only_what_a_render_needs(airflow_task, farm):
+    """Not one request more than before later tries asked whether the render is of their job."""
+    start_render(airflow_task, task_json=SHOT_A)
+    steps = ("query_user_profile", "create_task", "upload_task_json", "submit_task")
+    assert +farm.request_counts == Counter([*steps, "query_task_info"])
 
 
 @pytest.mark.parametrize("days", [0, 1.9, 2.5, 30])
@@ -241,6 +244,14 @@ class TestAssets:
 
     def test_clear_scene_unchanged_reattaches(self, airflow_task, job, submitted_ids):
         task_id = start_render(airflow_task, **job)
+        airflow_task.clear()
+        assert airflow_task.try_once(**job)["render_task_id"] == task_id
+        assert submitted_ids() == [task_id]
+
+    def test_clear_after_retry_reattaches(self, airflow_task, scene, job, submitted_ids):
+        """A retry does not look at the assets: what it stores must not lack them at the next clear."""
+        task_id = start_render(airflow_task, **job)
+        assert start_render(airflow_task, **job) == task_id
         airflow_task.clear()
         assert airflow_task.try_once(**job)["render_task_id"] == task_id
         assert submitted_ids() == [task_id]
