@@ -65,7 +65,7 @@ class CancelOnKillMixin(BaseOperator):
         message = "no render was submitted yet"
         if self.owned_render_task_ids:
             # The signal may interrupt a submit or restart that takes effect only after a first poll.
-            message = stop_renders(self.hook, self.owned_render_task_ids, CONFIRMATIONS_IF_UNCERTAIN)
+            message = self.stop_owned_renders(CONFIRMATIONS_IF_UNCERTAIN)
         if not is_timeout:
             raise SystemExit(f"Killed: {message}")
         log.info("execution_timeout reached: %s", message)
@@ -74,10 +74,13 @@ class CancelOnKillMixin(BaseOperator):
         """Own the renders no longer, because a trigger or another task owns them from now on.
 
         :raises AirflowException: the Airflow task was ended meanwhile, so the renders were stopped. This
-            process would learn of it only at its next heartbeat, when it could stop nothing any more.
+            process would learn of it only at its next heartbeat, when it could stop nothing any more. Or this
+            process has lost time, and must not put its state over that of a newer try.
         """
+        if reason := self.lost_time_reason:
+            raise AirflowException(f"Not deferred: {reason}")
         if self.cancel_on_kill and self.owned_render_task_ids and is_finished(context["ti"]):
-            raise AirflowException(f"Killed: {stop_renders(self.hook, self.owned_render_task_ids)}")
+            raise AirflowException(f"Killed: {self.stop_owned_renders()}")
         self.owned_render_task_ids = ()
 
     @contextlib.contextmanager
@@ -96,7 +99,7 @@ class CancelOnKillMixin(BaseOperator):
                 raise
             is_final = isinstance(error, ValueError) or is_permanent(error)
             exception_type = AirflowFailException if is_final else AirflowException
-            message = stop_renders(self.hook, self.owned_render_task_ids)
+            message = self.stop_owned_renders()
             raise exception_type(f"{error}; {message}") from error
 
     def stop_if_enabled(self, wait_result: WaitResult) -> WaitResult:
@@ -107,7 +110,40 @@ class CancelOnKillMixin(BaseOperator):
 
     def stop_and_annotate(self, wait_result: WaitResult) -> WaitResult:
         """Stop the renders, and return the result with a note on that."""
-        return self._annotate(wait_result, stop_renders(self.hook, self.owned_render_task_ids))
+        return self._annotate(wait_result, self.stop_owned_renders())
+
+    def stop_owned_renders(self, confirmations: int = 1) -> str:
+        """Stop the renders, unless this process has lost time; return what has become of them, for a message.
+
+        :param confirmations: as for :class:`~airflow_provider_renderbus.renders.stop.StopRequest`.
+        """
+        if not (reason := self.lost_time_reason):
+            return stop_renders(self.hook, self.owned_render_task_ids, confirmations)
+        message = (
+            f"render {', '.join(map(str, self.owned_render_task_ids))} was not stopped, because {reason}. "
+            f"If no other try waits for it, it is still running and costs money: stop it from the web console"
+        )
+        log.error(message)
+        return message
+
+    def note_start(self, context: Context) -> None:
+        """Note when this try was started: the process may have been frozen before it ran any of this code."""
+        started = getattr(context["ti"], "start_date", None)
+        if started is not None and self.hook.lost_time is not None:
+            self.hook.lost_time.note_start(started.timestamp())
+
+    def require_time(self, call: str) -> None:
+        """Check that this process has lost no time before it sends a call that costs nothing itself.
+
+        :raises TimeLostError: it has.
+        """
+        if self.hook.lost_time is not None:
+            self.hook.lost_time.check(call)
+
+    @property
+    def lost_time_reason(self) -> str:
+        """Why the renders may belong to a newer try; empty if this process has lost no time."""
+        return self.hook.lost_time.reason if self.hook.lost_time else ""
 
     def _annotate(self, wait_result: WaitResult, note: str) -> WaitResult:
         message = f"{wait_result.message}; {note}"
@@ -120,7 +156,7 @@ class CancelOnKillMixin(BaseOperator):
         if next_method == _DEFERRAL_FAILED and self.cancel_on_kill:
             try:
                 self.owned_render_task_ids = self.deferred_render_task_ids(context)
-                message = stop_renders(self.hook, self.owned_render_task_ids)
+                message = self.stop_owned_renders()
             except (RenderbusError, ValueError) as error:
                 message = f"its render was not found, may still be running and cost money ({error})"
             log.error("The deferral failed: %s", message)

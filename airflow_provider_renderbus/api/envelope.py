@@ -19,6 +19,8 @@ from airflow_provider_renderbus.api.parsing import ParseError
 from airflow_provider_renderbus.api.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_renderbus.api.call import Call
 
 T = TypeVar("T")
@@ -34,11 +36,18 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def read_response(call: Call[T], status: int, body: bytes, retry_after: float | None = None) -> T:
+def read_response(
+    call: Call[T],
+    status: int,
+    body: bytes,
+    retry_after: float | None = None,
+    on_server_time: Callable[[float], None] | None = None,
+) -> T:
     """Return the result of a call from an HTTP response.
 
     :param status: HTTP status. It counts only if the response holds no code of the farm.
     :param retry_after: seconds to wait according to the response's ``Retry-After`` header.
+    :param on_server_time: called with the farm's clock, in seconds since 1970, if the response holds it.
     :raises ApiError: the farm's code is not 200.
     :raises EndpointNotFound: HTTP 404 without an envelope; the next path of the call may be tried.
     :raises NoResponse: something in front of the farm is overloaded or out of order.
@@ -54,6 +63,9 @@ def read_response(call: Call[T], status: int, body: bytes, retry_after: float | 
         raise InvalidResponse(call.name, detail)
     code = envelope["code"]
     data = envelope.get("data")
+    server_time = _seconds(envelope.get("serverTime"))
+    if on_server_time is not None and server_time is not None:
+        on_server_time(server_time)
     if code == NO_MORE_RECORDS and call.paged:
         data = EMPTY_PAGE
     elif code != SUCCESS:
@@ -62,7 +74,7 @@ def read_response(call: Call[T], status: int, body: bytes, retry_after: float | 
             call.name,
             code,
             printable(message) if isinstance(message, str) else "",
-            _seconds(envelope.get("serverTime")),
+            server_time,
         )
     try:
         return call.read(data)

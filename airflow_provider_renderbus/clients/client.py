@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.clients.flows import Flow, PagedFlow
+    from airflow_provider_renderbus.clients.lost_time import LostTimeWatch
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Client:
     :param retry_policy: how often and for how long a call is attempted.
     :param clock: returns the seconds since 1970.
     :param sleep: sleeps for a number of seconds.
+    :param lost_time: if given, a process that has lost time sends no call that spends.
     :raises ValueError: ``ca_bundle`` or the environment's proxy cannot be used.
     """
 
@@ -48,11 +50,12 @@ class Client:
         retry_policy: RequestRetryPolicy | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        lost_time: LostTimeWatch | None = None,
     ) -> None:
         self._settings = settings
         self._retry_policy = retry_policy or RequestRetryPolicy()
         self._sleep = sleep
-        self._signing = SigningSession(settings, clock=clock)
+        self._signing = SigningSession(settings, clock=clock, lost_time=lost_time)
         self._transport = HttpTransport(settings)
         self._loop: asyncio.AbstractEventLoop | None = None
 

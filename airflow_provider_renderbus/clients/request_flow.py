@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.clients.lost_time import LostTimeWatch
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
@@ -53,13 +54,21 @@ class SigningSession:
 
     It holds the state that the requests of one client share: the offset of the farm's clock, the last nonce,
     and the path at which the farm serves each call.
+
+    :param lost_time: if given, a process that has lost time sends no call that spends.
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Callable[[], float], first_nonce: int | None = None
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float],
+        first_nonce: int | None = None,
+        lost_time: LostTimeWatch | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._lost_time = lost_time
         self._clock_offset = 0.0
         start = random.randrange(_NONCE_COUNT) if first_nonce is None else first_nonce  # noqa: S311 - no secret
         self._nonces = itertools.count(start)
@@ -72,15 +81,25 @@ class SigningSession:
         a corrected clock, or with a new nonce. The clock and the nonce are corrected once each. A call that
         spends is not signed again with a corrected clock if the clock was right before.
 
+        :raises TimeLostError: this process has lost time, and the call spends.
         :raises RenderbusError: the farm refused the call, or the response cannot be read.
         """
         paths = iter(self._paths(call))
         path = next(paths)
         corrected: set[type[Exception]] = set()
+        watch = self._lost_time
         while True:
+            if watch is not None and call.spends:
+                watch.check(call.name)
             response = yield self._request(call, path)
             try:
-                result = read_response(call, response.status, response.body, self._retry_after(response))
+                result = read_response(
+                    call,
+                    response.status,
+                    response.body,
+                    self._retry_after(response),
+                    None if watch is None else watch.note_server_time,
+                )
             except EndpointNotFound:
                 next_path = next(paths, None)
                 if next_path is None:
@@ -88,7 +107,10 @@ class SigningSession:
                 path = next_path
             except (ClockSkew, NonceUsed) as error:
                 is_skew = isinstance(error, ClockSkew)
-                if type(error) in corrected or (is_skew and call.spends and self._was_accepted):
+                is_late = is_skew and call.spends and self._was_accepted
+                if is_late and watch is not None:
+                    watch.note_expired_request()
+                if is_late or type(error) in corrected:
                     raise
                 corrected.add(type(error))
                 if is_skew and error.server_time is not None:

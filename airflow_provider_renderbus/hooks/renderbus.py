@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook, conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.clients.clock import Clock
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.async_client import AsyncClient
     from airflow_provider_renderbus.clients.client import Client
     from airflow_provider_renderbus.clients.flows import Flow, PagedFlow
+    from airflow_provider_renderbus.clients.lost_time import LostTimeWatch
     from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
     from airflow_provider_renderbus.clients.settings import Settings
 
@@ -59,6 +62,8 @@ class RenderbusHook(BaseHook):
     hook_name = "Renderbus"
     # The clock of the steps that wait. Tests replace it.
     clock = Clock()
+    lost_time: LostTimeWatch | None = None
+    """Whether this process has lost time; None unless :meth:`watch_lost_time` was called."""
 
     @staticmethod
     def get_ui_field_behaviour() -> dict[str, Any]:
@@ -87,7 +92,20 @@ class RenderbusHook(BaseHook):
         """The blocking client, created at its first use."""
         from airflow_provider_renderbus.hooks.masking import MaskingClient
 
-        return MaskingClient(self.settings)
+        return MaskingClient(self.settings, lost_time=self.lost_time)
+
+    def watch_lost_time(self) -> Self:
+        """Send nothing that costs money once this process has lost time, since Airflow may run a newer try.
+
+        Operators and sensors call it. A script has no other try.
+        """
+        from airflow_provider_renderbus.clients.lost_time import LostTimeWatch, tick_in_background
+
+        if self.lost_time is None:
+            self.lost_time = LostTimeWatch(heartbeat_timeout(), self.clock.monotonic, self.clock.now)
+            self.clock = dataclasses.replace(self.clock, sleep=self.lost_time.ticking(self.clock.sleep))
+            tick_in_background(self.lost_time)
+        return self
 
     def refresh_credentials(self, auth_error: AuthError) -> None:
         """Look up the connection again, because the farm refused its key, and continue with its new settings.
@@ -249,6 +267,12 @@ class RenderbusHook(BaseHook):
         """The extra of a connection that can be used."""
         _ = self.settings
         return self._extra
+
+
+def heartbeat_timeout() -> float:
+    """Return the seconds without a heartbeat after which Airflow runs the next try of a task."""
+    name = "task_instance_heartbeat_timeout" if AIRFLOW_V_3_0_PLUS else "scheduler_zombie_task_threshold"
+    return float(conf.getfloat("scheduler", name, fallback=300.0))
 
 
 def _masked_extra(connection: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class RenderbusOperator(BaseOperator):
     @functools.cached_property
     def hook(self) -> RenderbusHook:
         """The hook of the connection."""
-        return RenderbusHook(self.renderbus_conn_id)
+        return RenderbusHook(self.renderbus_conn_id).watch_lost_time()
 
     def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
         """Render a template, and leave text as text if the DAG renders native objects."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from airflow.providers.common.compat.sdk import AirflowException, conf
 
 from airflow_provider_renderbus.api.errors import BadRequest
-from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.api.validation import one_of
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
@@ -18,6 +17,7 @@ from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, Sub
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 from airflow_provider_renderbus.renders import restart, submit
 from airflow_provider_renderbus.renders.reattach import Decision, OnJobChange, decide, is_other_job
+from airflow_provider_renderbus.renders.restart import find_usable
 from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
 from airflow_provider_renderbus.task_result import translate_errors
 
@@ -40,11 +40,6 @@ if TYPE_CHECKING:
     )
     from airflow_provider_renderbus.renders.reattach import PreviousRender, RenderStore
     from airflow_provider_renderbus.transfer.uploads import Asset
-
-# A render in one of these states cannot be restarted.
-_UNRECOVERABLE = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
-# The value of ``isDelete`` of a deleted task.
-_IS_DELETED_VALUE = 0
 
 
 class Job(NamedTuple):
@@ -199,6 +194,7 @@ class RenderbusRenderOperator(SubmittingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or reattach to the render of an earlier try."""
+        self.note_start(context)
         is_first_try = context["ti"].try_number == 1
         with translate_errors(), self.stop_renders_on_error():
             self.load_connection()
@@ -227,7 +223,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         """
         self.owned_render_task_ids = [previous.render_task_id]
         self.validate_arguments()
-        task = self._find_usable(previous)
+        task = find_usable(self.hook, previous.render_task_id)
         if task is not None and (task.is_submitted or submit.confirm_submitted(self.hook, task.id)):
             fingerprint = self._fingerprint_if_readable(previous)
             if self._is_rendered_for(task, previous, fingerprint):
@@ -247,15 +243,6 @@ class RenderbusRenderOperator(SubmittingOperator):
         self.push_console_url(context, task.id)
         self._upload_and_submit(context, task.id, job, store, may_be_submitted=True)
         return task.id, True
-
-    def _find_usable(self, previous: PreviousRender) -> TaskInfo | None:
-        """Return the render of an earlier try, or None if it is lost."""
-        task = submit.find_task(self.hook, previous.render_task_id)
-        if task is None or task.is_delete == _IS_DELETED_VALUE or task.status in _UNRECOVERABLE:
-            state = task.status.name if task is not None and task.status in _UNRECOVERABLE else "deleted"
-            self.log.warning("Render %s: %s, starting a new render", previous.render_task_id, state)
-            return None
-        return task
 
     def _is_rendered_for(
         self, task: TaskInfo, previous: PreviousRender, fingerprint: JobFingerprint | None
@@ -300,6 +287,7 @@ class RenderbusRenderOperator(SubmittingOperator):
 
         :raises AirflowException: the farm has not confirmed it; a retry tries again.
         """
+        self.require_time("stop_task")
         request = stop_and_confirm(self.hook, StopRequest([task_id]))
         message = request.result_message([task_id])
         if request.pending:

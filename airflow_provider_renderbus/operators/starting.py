@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import InsufficientFunds, NotSent, RenderbusError, is_permanent
+from airflow_provider_renderbus.clients.lost_time import TimeLostError
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller, deferral_timeout
 from airflow_provider_renderbus.renders import submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds
@@ -32,6 +33,7 @@ def create_render(operator: SubmittingOperator, context: Context, **options: Any
     """
     unfunded = UnfundedRender(operator.try_deadline(context), operator.seconds_between_polls())
     while True:
+        operator.require_time("create_task")
         try:
             (task_id,) = submit.create_tasks(operator.hook, **options)
         except InsufficientFunds as error:
@@ -92,7 +94,8 @@ def _submit(
     try:
         submit.submit(operator.hook, render_task_id, artist, may_be_submitted=may_be_submitted)
     except RenderbusError as error:
-        if not may_be_submitted and (isinstance(error, NotSent) or is_permanent(error)):
+        is_unsent = isinstance(error, NotSent | TimeLostError)
+        if not may_be_submitted and (is_unsent or is_permanent(error)):
             operator.owned_render_task_ids = []
         raise
 

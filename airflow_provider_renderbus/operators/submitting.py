@@ -22,17 +22,14 @@ from airflow_provider_renderbus.polling.worker import (
 )
 from airflow_provider_renderbus.renders import recommit, restart, submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
-from airflow_provider_renderbus.renders.failed_frames import list_failed_frames, with_failed_frames
+from airflow_provider_renderbus.renders.facts import find_fact
+from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
 from airflow_provider_renderbus.renders.funds import UnfundedRender, refused_result
 from airflow_provider_renderbus.renders.policy import (
     Action,
     AwaitFunds,
     AwaitRestart,
     Check,
-    CheckFrames,
-    CheckFunds,
-    CheckHalted,
-    ConfirmRecommit,
     Facts,
     Finish,
     FullSpeed,
@@ -40,7 +37,6 @@ from airflow_provider_renderbus.renders.policy import (
     OnFailedFrames,
     OnInsufficientFunds,
     OnTestFramesDone,
-    Pause,
     Recommit,
     RenderPolicy,
     Restart,
@@ -182,8 +178,9 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             ignore_stops_until=now + restart.STALE_STOP_WINDOW if reattached else 0.0,
             max_cost=None if max_cost is None else str(max_cost),
             recommit_may_be_pending=reattached,
+            ignore_api_stop=reattached,
         )
-        return self._take_steps(context, self._poll_or_defer(context, wait), wait)
+        return self._take_steps(context, *self._poll_or_defer(context, wait))
 
     def execute_complete(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
@@ -207,7 +204,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 return self._finish(context, step, wait)
             with translate_errors(), self.stop_renders_on_error():
                 if isinstance(step, Check):
-                    facts = self._check(step, facts)
+                    facts = find_fact(self.hook, step, facts)
                     continue
                 try:
                     wait = self._act(step)
@@ -219,28 +216,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                     wait = replace(refused, awaited_funds=None, last_restarted_at=self._clock.now())
                     result, facts = refused_result(result, error), Facts()
                 else:
-                    result, facts = self._poll_or_defer(context, wait), Facts()
-
-    def _check(self, step: Check, facts: Facts) -> Facts:
-        """Find out what a step asks for."""
-        task_id = step.wait.render_task_id
-        match step:
-            case CheckFunds():
-                profile = self.hook.send(calls.query_user_profile())
-                return replace(
-                    facts, available_funds=profile.available_funds, funds_visible=profile.funds_visible
-                )
-            case CheckFrames():
-                return replace(facts, failed_frames=self.hook.run(list_failed_frames(task_id)))
-            case ConfirmRecommit():
-                arrived = recommit.has_recommit_arrived(self.hook, task_id, step.frames)
-                return replace(facts, recommit_arrived=arrived)
-            case CheckHalted():
-                halted = restart.is_halted(self.hook, task_id, step.states, settle=step.settle)
-                return replace(facts, still_halted=halted)
-            case Pause():
-                self._clock.sleep(max(0.0, step.until - self._clock.now()))
-                return replace(facts, has_paused=True)
+                    (result, wait), facts = self._poll_or_defer(context, wait), Facts()
 
     def _act(self, step: Action) -> WaitState:
         """Do what a step says, and return the wait that follows."""
@@ -273,16 +249,16 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 pass
         return step.wait
 
-    def _poll_or_defer(self, context: Context, wait: WaitState) -> WaitResult:
-        """Return how a wait ends, or defer until its trigger reports that."""
+    def _poll_or_defer(self, context: Context, wait: WaitState) -> tuple[WaitResult, WaitState]:
+        """Return how a wait ends, and what is left of it; or defer until its trigger reports that."""
         poller = self._poller(wait)
-        if not self.deferrable:
-            return poller.poll_until(wait.deadline, wait.poll_interval)
         # A trigger that fires at once costs another worker's start, and can overtake Airflow's scheduler.
-        result = poller.poll()
+        result = poller.poll() if self.deferrable else poller.poll_until(wait.deadline, wait.poll_interval)
+        if wait.awaited_funds is None:
+            wait = replace(wait, ignore_api_stop=poller.ignores_api_stop)
         if result is None:
             self._defer(context, wait)
-        return result
+        return result, wait
 
     def _defer(self, context: Context, wait: WaitState) -> NoReturn:
         self.release_renders(context)
@@ -302,6 +278,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             self.policy.target_states(wait),
             self.policy.failed_states(wait),
             ignore_stops_until=wait.ignore_stops_until,
+            ignore_api_stop=wait.ignore_api_stop,
             max_cost=_decimal(wait.max_cost),
         )
 
@@ -318,6 +295,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             wait.deadline,
             cancel_on_kill=self.cancel_on_kill,
             ignore_stops_until=wait.ignore_stops_until,
+            ignore_api_stop=wait.ignore_api_stop,
             max_cost=wait.max_cost,
         )
 

@@ -231,6 +231,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
 
     def execute(self, context: Context) -> int | dict[str, Any]:
         """Submit the render unless it is submitted, and wait if requested."""
+        self.note_start(context)
         is_retry = context["ti"].try_number > 1
         with translate_errors(), self.stop_renders_on_error():
             task_id = parse_task_id("render_task_id", self.render_task_id)

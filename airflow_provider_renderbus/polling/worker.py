@@ -124,6 +124,11 @@ class WorkerPoller(ABC):
         if line and self._keeps_state:
             log.info(line)
 
+    @property
+    def ignores_api_stop(self) -> bool:
+        """Whether the next stop through the API would be ignored, because it was meant for an earlier try."""
+        return False
+
     @abstractmethod
     def _poll(self) -> WaitResult | None: ...
 
@@ -134,6 +139,7 @@ class TaskWorkerPoller(WorkerPoller):
     The arguments are those of :func:`airflow_provider_renderbus.renders.results.evaluate_task`.
 
     :param ignore_stops_until: a stop before this time, in seconds since 1970, was meant for an earlier try.
+    :param ignore_api_stop: whether one stop of each task through the API was meant for it too, however late.
     """
 
     def __init__(
@@ -144,16 +150,23 @@ class TaskWorkerPoller(WorkerPoller):
         failed_states: Collection[TaskStatus] | None = None,
         *,
         ignore_stops_until: float = 0.0,
+        ignore_api_stop: bool = False,
         max_cost: Decimal | None = None,
         keeps_state: bool = True,
     ) -> None:
         super().__init__(hook, f"Render {', '.join(map(str, task_ids))}", keeps_state=keeps_state)
         self._ignore_stops_until = ignore_stops_until
+        self._api_stops_to_ignore = set(task_ids) if ignore_api_stop else set()
         self._max_cost = max_cost
         self._target_states = target_states
         self._failed_states = failed_states
         self._progress_logs = {task_id: ProgressLog() for task_id in task_ids}
         self._finished: dict[int, WaitResult] = {}
+
+    @property
+    def ignores_api_stop(self) -> bool:
+        """See :attr:`WorkerPoller.ignores_api_stop`: of one of the tasks."""
+        return bool(self._api_stops_to_ignore)
 
     def _poll(self) -> WaitResult | None:
         pending = [task_id for task_id in self._progress_logs if task_id not in self._finished]
@@ -163,17 +176,21 @@ class TaskWorkerPoller(WorkerPoller):
                 raise UnknownTask(task_id)
             self._log(self._progress_logs[task_id].message_if_changed(tasks[task_id]))
             self.last_status = describe(tasks[task_id])
+            ignore_stops = self._hook.clock.now() < self._ignore_stops_until
             result = evaluate_task(
                 tasks[task_id],
                 self._target_states,
                 self._failed_states,
-                ignore_stops=self._hook.clock.now() < self._ignore_stops_until,
+                ignore_stops=ignore_stops,
+                ignore_api_stop=task_id in self._api_stops_to_ignore,
                 max_cost=self._max_cost,
             )
             if result is None:
                 continue
             if result.outcome is Outcome.STALE_STOP:
                 restart_stopped(self._hook, [task_id], self._max_cost)
+                if not ignore_stops:
+                    self._api_stops_to_ignore.discard(task_id)
             elif result.outcome is Outcome.SUCCEEDED:
                 self._finished[task_id] = result
             else:

@@ -54,6 +54,8 @@ class WaitState:
     :param funds_at_last_stop: the available funds when the render last stopped for lack of them, as text.
     :param last_restarted_at: when it was last restarted after a top-up.
     :param awaited_funds: the available funds that this wait is for, as text; None if it is for the render.
+    :param ignore_api_stop: whether the next stop through the API is a stale one too, however late: an earlier
+        try may have been frozen for hours.
     """
 
     render_task_id: int
@@ -68,6 +70,7 @@ class WaitState:
     funds_at_last_stop: str | None = None
     last_restarted_at: float = 0.0
     awaited_funds: str | None = None
+    ignore_api_stop: bool = False
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> WaitState:
@@ -264,7 +267,8 @@ class RenderPolicy:
         if wait.awaited_funds is not None:
             return self._after_funds(result, wait, now, facts)
         if result.outcome is Outcome.STALE_STOP:
-            return RestartIfStopped(wait)
+            is_late = now >= wait.ignore_stops_until
+            return RestartIfStopped(replace(wait, ignore_api_stop=wait.ignore_api_stop and not is_late))
         if self._is_over_budget(result, wait):
             return self._over_budget(result, wait)
         if result.state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "full_speed":

@@ -14,6 +14,7 @@ from airflow_provider_renderbus.api.errors import (
     may_send_again,
 )
 from airflow_provider_renderbus.api.states import FrameStatus
+from airflow_provider_renderbus.clients.lost_time import TimeLostError
 from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_failed_frames
 from airflow_provider_renderbus.renders.restart import wait_until_active
 from airflow_provider_renderbus.renders.submit import CONFIRM_DELAYS
@@ -51,7 +52,7 @@ def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Non
             f"Render {task_id}: frames {_names(frames)} failed, and the farm has nothing to recommit: render "
             f"them again in the web console ({error})"
         ) from error
-    except NotSent:
+    except (NotSent, TimeLostError):
         raise
     except RenderbusError as error:
         if is_permanent(error):

@@ -1,4 +1,4 @@
-"""Restarts renders that were stopped, for a later try of the Airflow task."""
+"""Finds and restarts renders that were stopped, for a later try of the Airflow task."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NothingToDo
+from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.results import RESTARTABLE
 from airflow_provider_renderbus.renders.submit import find_task
@@ -15,15 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from decimal import Decimal
 
-    from airflow_provider_renderbus.api.states import TaskStatus
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.renders.client import RenderClient
 
 log = logging.getLogger(__name__)
 
+# A render in one of these states cannot be restarted.
+_UNRECOVERABLE = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
+# The value of ``isDelete`` of a deleted task.
+_IS_DELETED_VALUE = 0
 # Seconds after a try reattached to a render during which a stop is taken for that of the try before.
 STALE_STOP_WINDOW = 60.0
 # Seconds before each poll for the effect of a request.
 RESTART_POLL_DELAYS = (0.0, 2.0, 5.0, 10.0)
+
+
+def find_usable(client: RenderClient, task_id: int) -> TaskInfo | None:
+    """Return the render of an earlier try, or None if it is lost."""
+    task = find_task(client, task_id)
+    if task is not None and task.is_delete != _IS_DELETED_VALUE and task.status not in _UNRECOVERABLE:
+        return task
+    state = task.status.name if task is not None and task.status in _UNRECOVERABLE else "deleted"
+    log.warning("Render %s: %s, starting a new render", task_id, state)
+    return None
 
 
 def restart_stopped(client: RenderClient, task_ids: Iterable[int], max_cost: Decimal | None = None) -> None:

@@ -11,7 +11,13 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, TASK_STATUS_INFO, Phase, TaskStatus
+from airflow_provider_renderbus.api.states import (
+    STOP_TYPE_INFO,
+    TASK_STATUS_INFO,
+    Phase,
+    StopType,
+    TaskStatus,
+)
 from airflow_provider_renderbus.api.text import printable
 
 if TYPE_CHECKING:
@@ -35,8 +41,8 @@ _VERSION = 1
 class Outcome(enum.StrEnum):
     """How the wait for a render ended.
 
-    FAILED_PERMANENTLY is an end that a retry of the Airflow task cannot change. STALE_STOP is a stop so soon
-    after a try reattached to the render that it was meant for the try before. OVER_BUDGET is a render that
+    FAILED_PERMANENTLY is an end that a retry of the Airflow task cannot change. STALE_STOP is a stop that was
+    meant for the try before the one that reattached to the render. OVER_BUDGET is a render that
     is active, or was stopped, and has cost more than its limit.
     """
 
@@ -132,11 +138,13 @@ def evaluate_task(
     failed_states: Collection[TaskStatus] | None = None,
     *,
     ignore_stops: bool = False,
+    ignore_api_stop: bool = False,
     max_cost: Decimal | None = None,
 ) -> WaitResult | None:
     """Return the result of a wait after a poll of its task, or None while it is pending.
 
     :param ignore_stops: whether a stop that is not manual counts as a stale one, meant for an earlier try.
+    :param ignore_api_stop: whether a stop through the API does.
     :param max_cost: upper limit of the cost, in the account's currency.
     """
     outcome = classify(task.status, target_states, failed_states)
@@ -147,7 +155,8 @@ def evaluate_task(
     if outcome is None:
         return None
     is_stop = outcome is Outcome.FAILED_PERMANENTLY and task.status in _STOPPED_BY_USER
-    if ignore_stops and is_stop and not any(STOP_TYPE_INFO[kind].is_manual for kind in task.stop_types):
+    may_be_stale = ignore_stops or (ignore_api_stop and StopType.API in task.stop_types)
+    if may_be_stale and is_stop and not any(STOP_TYPE_INFO[kind].is_manual for kind in task.stop_types):
         outcome = Outcome.STALE_STOP
     return WaitResult(outcome, describe(task), summary(task))
 

@@ -15,6 +15,7 @@ from airflow_provider_renderbus.api.errors import (
     may_send_again,
 )
 from airflow_provider_renderbus.api.validation import USER_LEVELS, one_of, parse_int
+from airflow_provider_renderbus.clients.lost_time import TimeLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ def submit(client: RenderClient, task_id: int, artist: str | None, *, may_be_sub
     """
     try:
         client.send(calls.submit_task(task_id, producer=artist))
-    except NotSent:
+    except (NotSent, TimeLostError):
         raise
     except RenderbusError as error:
         if is_permanent(error):

@@ -143,7 +143,7 @@ class RenderbusSensor(BaseSensorOperator):
     @functools.cached_property
     def hook(self) -> RenderbusHook:
         """The hook of the sensor's connection."""
-        return RenderbusHook(self.renderbus_conn_id)
+        return RenderbusHook(self.renderbus_conn_id).watch_lost_time()
 
     @functools.cached_property
     def _poller(self) -> WorkerPoller:

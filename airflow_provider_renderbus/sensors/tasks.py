@@ -16,7 +16,6 @@ from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
 from airflow_provider_renderbus.renders.results import FINISHED, RECOMMITTABLE, Outcome, WaitResult
-from airflow_provider_renderbus.renders.stop import stop_renders
 from airflow_provider_renderbus.sensors.base import DEFERRABLE, RenderbusSensor
 from airflow_provider_renderbus.task_result import add_asset_event_extra, translate_errors
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
@@ -71,6 +70,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     operator_extra_links = (RenderbusTaskLink(),)
 
     _ignore_stops_until = 0.0
+    _ignore_api_stop = False
 
     def __init__(
         self,
@@ -102,6 +102,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         with self.skip_on_soft_fail(), translate_errors():
             self._set_link(context)
             if self.cancel_on_kill:
+                self.note_start(context)
                 self._wait_states()
                 self._max_cost()
                 self._reattach(context)
@@ -109,7 +110,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             returned = super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException):
             if self.cancel_on_kill and self.owned_render_task_ids:
-                self.log.warning("Timed out: %s", stop_renders(self.hook, self.owned_render_task_ids))
+                self.log.warning("Timed out: %s", self.stop_owned_renders())
             raise
         add_asset_event_extra(context, self.outlets, returned)
         return returned
@@ -163,6 +164,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             self._task_ids(),
             *self._wait_states(),
             ignore_stops_until=self._ignore_stops_until,
+            ignore_api_stop=self._ignore_api_stop,
             max_cost=self._max_cost(),
             keeps_state=not self.reschedule,
         )
@@ -182,6 +184,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             ignore_stops_until=self._ignore_stops_until,
             max_cost=None if max_cost is None else str(max_cost),
             stop_over_budget=self.cancel_on_kill,
+            ignore_api_stop=self._ignore_api_stop and self._poller.ignores_api_stop,
         )
 
     def build_result(self, value: Any) -> Any:
@@ -196,6 +199,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         self.owned_render_task_ids = self._task_ids()
         if context["ti"].try_number > 1 and not (self.reschedule and _was_rescheduled(context)):
             self._ignore_stops_until = self.hook.clock.now() + STALE_STOP_WINDOW
+            self._ignore_api_stop = True
             restart_stopped(self.hook, self.owned_render_task_ids, self._max_cost())
 
     def _max_cost(self) -> Decimal | None:

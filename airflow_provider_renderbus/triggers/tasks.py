@@ -51,6 +51,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     :param ignore_stops_until: a stop before this time, in seconds since 1970, was meant for an earlier try.
     :param max_cost: budget of each render, in the account's currency, as text.
     :param stop_over_budget: whether the renders are stopped at once if one exceeds the budget.
+    :param ignore_api_stop: whether a stop through the API was meant for an earlier try too, however late.
     :param version: version of these arguments; another version of this provider may have stored them.
     """
 
@@ -68,6 +69,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         ignore_stops_until: float = 0.0,
         max_cost: str | None = None,
         stop_over_budget: bool = True,
+        ignore_api_stop: bool = False,
         version: int = ARGUMENTS_VERSION,
     ) -> None:
         super().__init__(renderbus_conn_id, poll_interval, deadline, version)
@@ -78,6 +80,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         self.ignore_stops_until = ignore_stops_until
         self.max_cost = max_cost
         self.stop_over_budget = stop_over_budget
+        self.ignore_api_stop = ignore_api_stop
 
     def trigger_kwargs(self) -> dict[str, Any]:
         """Return the arguments that only this class has."""
@@ -164,7 +167,12 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             last_status = describe(task)
             ignore_stops = time.time() < self.ignore_stops_until
             return evaluate_task(
-                task, target_states, failed_states, ignore_stops=ignore_stops, max_cost=max_cost
+                task,
+                target_states,
+                failed_states,
+                ignore_stops=ignore_stops,
+                ignore_api_stop=self.ignore_api_stop,
+                max_cost=max_cost,
             )
 
         with poller.watch(task_id, self.poll_interval, self.deadline) as watcher:

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.api.models.frames import Frame
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
-from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, FrameStatus, TaskStatus
+from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, FrameStatus, StopType, TaskStatus
 from airflow_provider_renderbus.renders.funds import refused_result
 from airflow_provider_renderbus.renders.policy import (
     AwaitFunds,
@@ -152,7 +152,14 @@ def codes_with_stop_types():
 
 def ends_in_a_state():
     """Yield every state of a render, under every policy and every state of the wait."""
-    flags = ("ignores_stops", "reattached", "past_test_frames", "known_hidden_funds", "is_dear")
+    flags = (
+        "ignores_stops",
+        "ignores_api_stop",
+        "reattached",
+        "past_test_frames",
+        "known_hidden_funds",
+        "is_dear",
+    )
     for (policy, settings), (code, stop_type) in itertools.product(policies(), codes_with_stop_types()):
         status = TaskInfo(35, code, stop_type=stop_type).status
         for values in itertools.product((False, True), repeat=len(flags)):
@@ -173,6 +180,7 @@ def ends_in_a_state():
                 policy.target_states(wait),
                 policy.failed_states(wait),
                 ignore_stops=flag["ignores_stops"],
+                ignore_api_stop=flag["ignores_api_stop"],
                 max_cost=Decimal(MAX_COST),
             )
             conditions = settings | {
@@ -186,6 +194,8 @@ def ends_in_a_state():
                 )
                 if flag[name]
             }
+            if stop_type == StopType.API and flag["ignores_api_stop"]:
+                conditions.add("the first stop through the API after that minute")
             if stop_type in {1, 2, 4, 7}:
                 conditions.add("the stop is manual")
             name = "any other code" if status is TaskStatus.UNKNOWN else str(status.value)
@@ -298,6 +308,14 @@ def test_next_step_out_of_funds_awaits_more_than_at_this_stop_or_the_last(availa
     policy = RenderPolicy(on_insufficient_funds="wait")
     step = next_step(policy, TaskStatus.ARREARAGE_STOP, wait, available_funds=Decimal(available))
     assert step == AwaitFunds(replace(wait, funds_at_last_stop=available, awaited_funds=awaited))
+
+
+@pytest.mark.parametrize(("seconds", "is_ignored_again"), [(-1, True), (0, False)])
+def test_next_step_api_stop_after_the_first_minute_is_ignored_once(seconds, is_ignored_again):
+    wait = replace(WAIT, ignore_stops_until=NOW - seconds, ignore_api_stop=True)
+    stop = result_in(TaskStatus.STOP, Outcome.STALE_STOP)
+    step = RenderPolicy().next_step(stop, wait, now=NOW)
+    assert step == RestartIfStopped(replace(wait, ignore_api_stop=is_ignored_again))
 
 
 def test_next_step_hidden_funds_are_tolerated_from_then_on():

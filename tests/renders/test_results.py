@@ -71,6 +71,15 @@ def test_evaluate_task_stop_depends_on_its_type(stop_type, outcome, words, is_la
     assert result is None or words in result.message
 
 
+@pytest.mark.parametrize("stop_types", [[5], [5, 1], [5, 8], [None], [2]], ids=str)
+def test_evaluate_task_only_stop_through_the_api_is_stale_at_any_time(stop_types):
+    leaves = [{"id": 35, "taskStatus": 10, "stopType": stop_type} for stop_type in stop_types]
+    data = {"id": 34, "taskStatus": 0, "respRenderingTaskList": leaves}
+    result = evaluate_task(read_task(data), ignore_api_stop=True)
+    is_stale = 5 in stop_types and 1 not in stop_types
+    assert result.outcome is (Outcome.STALE_STOP if is_stale else Outcome.FAILED_PERMANENTLY)
+
+
 @pytest.mark.parametrize(
     ("fields", "line"),
     [

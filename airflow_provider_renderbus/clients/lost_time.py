@@ -1,0 +1,131 @@
+"""Notices that this process has lost time, e.g. in a frozen machine: a newer try may have started.
+
+If Airflow gets no heartbeat for a while, it runs the next try of a task. The process of the earlier try may
+only have been frozen (a suspended virtual machine, SIGSTOP, a hung file system) and continue later. From then
+on it must neither spend nor stop anything, because the render belongs to the newer try.
+
+A clock alone proves nothing. If a process is stopped, all clocks advance; in a paused virtual machine all of
+them may stand still. So three signs count: a gap between two ticks, a farm whose clock has advanced further
+than this process's, and a request that the farm refuses as expired.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.clients import loop_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_TICK_INTERVAL = 10.0
+"""Seconds between two ticks of a process that runs."""
+# A tick that is late by the load of a machine is no lost time.
+_TICKS_PER_TIMEOUT = 4
+
+
+class TimeLostError(RenderbusError):
+    """A call was not sent, because this process has lost time. A retry may send it."""
+
+    def __init__(self, call: str, reason: str) -> None:
+        super().__init__(call, reason)
+        self.call = call
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.call}: not sent: {self.reason}"
+
+
+class LostTimeWatch:
+    """Whether this process has lost more time than Airflow waits for a heartbeat. Once lost, it stays lost.
+
+    :param heartbeat_timeout: seconds without a heartbeat after which Airflow runs the next try.
+    :param monotonic: returns seconds that only ever grow.
+    :param now: returns the seconds since 1970.
+    """
+
+    def __init__(
+        self, heartbeat_timeout: float, monotonic: Callable[[], float], now: Callable[[], float]
+    ) -> None:
+        self.tick_interval = min(MAX_TICK_INTERVAL, heartbeat_timeout / _TICKS_PER_TIMEOUT)
+        self._timeout = heartbeat_timeout
+        self._monotonic, self._now = monotonic, now
+        self._last_tick = monotonic(), now()
+        self._last_server_time: tuple[float, float] | None = None
+        self._reason = ""
+
+    def tick(self) -> None:
+        """Note that this process runs. Any thread may call it."""
+        monotonic, now = self._monotonic(), self._now()
+        last_monotonic, last_now = self._last_tick
+        self._last_tick = monotonic, now
+        self._note(max(monotonic - last_monotonic, now - last_now), "it stood still for")
+
+    def ticking(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+        """Return a sleep that ticks."""
+
+        def tick_and_sleep(seconds: float) -> None:
+            end = self._monotonic() + seconds
+            # A sleep of up to two intervals is no gap, and the background ticks meanwhile.
+            while (remaining := end - self._monotonic()) > 2 * self.tick_interval:
+                sleep(self.tick_interval)
+                self.tick()
+            sleep(max(0.0, remaining))
+            self.tick()
+
+        return tick_and_sleep
+
+    def note_start(self, started_at: float) -> None:
+        """Compare the time with that at which this try was started, in seconds since 1970."""
+        self._note(self._now() - started_at, "it began late by")
+
+    def note_server_time(self, server_time: float) -> None:
+        """Compare the farm's clock, in seconds since 1970, with that of this process."""
+        monotonic = self._monotonic()
+        if self._last_server_time is not None:
+            last_server_time, last_monotonic = self._last_server_time
+            gap = (server_time - last_server_time) - (monotonic - last_monotonic)
+            self._note(gap, "compared with the farm's clock it stood still for")
+        self._last_server_time = server_time, monotonic
+
+    def note_expired_request(self) -> None:
+        """Note that the farm refuses a request as expired, after it has accepted earlier ones."""
+        self._reason = self._reason or _text("the farm refused its request as expired")
+
+    @property
+    def reason(self) -> str:
+        """Why this process counts as one that has lost time; empty if it does not."""
+        self.tick()
+        return self._reason
+
+    def check(self, call: str) -> None:
+        """Check that a call may be sent.
+
+        :param call: name of the call.
+        :raises TimeLostError: this process has lost time.
+        """
+        if reason := self.reason:
+            raise TimeLostError(call, reason)
+
+    def _note(self, gap: float, sign: str) -> None:
+        if gap > self._timeout and not self._reason:
+            self._reason = _text(f"{sign} {gap:.0f} s, and the heartbeat timeout is {self._timeout:g} s")
+
+
+def _text(sign: str) -> str:
+    return f"this process has lost time ({sign}), and Airflow may run a newer try"
+
+
+def tick_in_background(watch: LostTimeWatch) -> None:
+    """Tick on the thread that sends requests, as long as the watch exists: a local step may take minutes."""
+    loop = loop_thread.background_loop()
+    reference = weakref.ref(watch)
+
+    def tick() -> None:
+        if (running := reference()) is not None:
+            running.tick()
+            loop.call_later(running.tick_interval, tick)
+
+    loop.call_soon_threadsafe(tick)
