@@ -10,30 +10,28 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
+from airflow_provider_renderbus.compat import (
+    AIRFLOW_3,
     AirflowException,
     AirflowFailException,
     AirflowTaskTimeout,
     BaseOperator,
 )
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
-from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
 from airflow_provider_renderbus.polling.task_instance_state import is_finished
 from airflow_provider_renderbus.renders.stop import CONFIRMATIONS_IF_UNCERTAIN, stop_renders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_renderbus.compat import Context
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
     from airflow_provider_renderbus.renders.results import WaitResult
 
 log = logging.getLogger(__name__)
 
 # Airflow 2 ends a deferred task at its execution_timeout without notifying the trigger, which must be first.
-_AIRFLOW_2_MARGIN = timedelta(0) if AIRFLOW_V_3_0_PLUS else timedelta(seconds=10)
+_AIRFLOW_2_MARGIN = timedelta(0) if AIRFLOW_3 else timedelta(seconds=10)
 # The method that Airflow "resumes" if the timeout of a deferral has passed or its trigger has failed.
 _DEFERRAL_FAILED = "__fail__"
 
@@ -58,7 +56,7 @@ class CancelOnKillMixin(BaseOperator):
             return
         is_timeout = is_execution_timeout()
         if is_timeout and not self.owned_render_task_ids:
-            from airflow.providers.common.compat.sdk import get_current_context  # noqa: PLC0415 - loads much
+            from airflow_provider_renderbus.compat import get_current_context  # noqa: PLC0415 - loads much
 
             # Airflow 2 ends a deferred task like this, before any of its code runs.
             self.owned_render_task_ids = self.deferred_render_task_ids(get_current_context())

@@ -12,8 +12,9 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
     from jinja2 import Template
+
+    from airflow_provider_renderbus.compat import Context
 
 
 def is_native(template: Template) -> bool:

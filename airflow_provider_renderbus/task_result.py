@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, Asset
-
 from airflow_provider_renderbus.api.errors import (
     InvalidResponse,
     NoResponse,
@@ -14,12 +12,13 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
     is_permanent,
 )
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, Asset
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_renderbus.compat import Context
 
 # The calls that cost money each time the farm executes them.
 _CHARGED_CALLS = {"recommit_failed_frames", "recommit_frames"}

@@ -21,8 +21,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import dag, task
 from airflow.providers.standard.operators.hitl import HITLBranchOperator
+from airflow.sdk import dag, task
 
 from airflow_provider_renderbus.operators import (
     RenderbusAbandonTaskOperator,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Asset, dag, task
+from airflow.sdk import Asset, dag, task
 
 from airflow_provider_renderbus.operators import RenderbusRenderOperator
 from airflow_provider_renderbus.task_json import build_task_json

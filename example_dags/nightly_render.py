@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Param, dag, task, task_group
+from airflow.sdk import Param, dag, task, task_group
 
 from airflow_provider_renderbus.operators import (
     RenderbusCreateTaskOperator,

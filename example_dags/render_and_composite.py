@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import Param, dag, task
+from airflow.sdk import Param, dag, task
 
 from airflow_provider_renderbus.operators import (
     RenderbusCreateTaskOperator,

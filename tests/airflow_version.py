@@ -18,7 +18,7 @@ FORM_HAS_NUMBERS = LINE >= (3, 2)
 DAG_FILES_IMPORT = (
     "import airflow.sdk"
     if LINE >= (3, 1)
-    else "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, conf\n"
+    else "from airflow_provider_renderbus.compat import BaseHook, BaseOperator, BaseSensorOperator, conf\n"
     "from airflow.triggers.base import BaseTrigger"
 )
 """The imports of every DAG file. Older lines load more modules with it."""
@@ -44,6 +44,24 @@ def mark_rescheduled(ti):
         # The tables of DAG runs and task instances do not exist.
         session.execute(resolve_name("sqlalchemy:text")("PRAGMA foreign_keys = OFF"))
         session.add(row)
+
+
+redact = resolve_name(
+    ("airflow.sdk.log" if LINE >= (3, 1) else "airflow.sdk.execution_time.secrets_masker")
+    if LINE >= (3, 0)
+    else "airflow.utils.log.secrets_masker"
+).redact
+"""Replaces the secrets in a value as Airflow does in its logs."""
+
+
+def copy_dag_file(file, folder):
+    """Copy a DAG file into a folder, with names that this line can import, and return the copy."""
+    text = file.read_text("utf-8")
+    if LINE < (3, 0):
+        text = text.replace("from airflow.sdk import", "from airflow_provider_renderbus.compat import")
+    copy = folder / file.name
+    copy.write_text(text, "utf-8")
+    return copy
 
 
 def adapt_to_line(snippet):

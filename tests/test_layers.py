@@ -16,15 +16,17 @@ FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
 MAY_IMPORT = {
     "__init__": set(),
     "api": set(),
-    "cancel_on_kill": {"api", "hooks", "polling", "renders"},
+    "cancel_on_kill": {"compat", "api", "hooks", "polling", "renders"},
     "clients": {"api"},
-    "decorators": {"api", "operators"},
+    "compat": set(),
+    "decorators": {"compat", "api", "operators"},
     "farm": {"api.signing"},
     "get_provider_info": {"__init__", "hooks"},
-    "hooks": {"api", "clients"},
-    "links": set(),
-    "native_templates": set(),
+    "hooks": {"compat", "api", "clients"},
+    "links": {"compat"},
+    "native_templates": {"compat"},
     "operators": {
+        "compat",
         "api",
         "cancel_on_kill",
         "clients",
@@ -38,9 +40,10 @@ MAY_IMPORT = {
         "transfer",
         "triggers",
     },
-    "polling": {"api", "clients", "hooks", "renders"},
+    "polling": {"compat", "api", "clients", "hooks", "renders"},
     "renders": {"api", "clients"},
     "sensors": {
+        "compat",
         "api",
         "cancel_on_kill",
         "hooks",
@@ -52,7 +55,7 @@ MAY_IMPORT = {
         "triggers",
     },
     "task_json": {"api"},
-    "task_result": {"api", "renders"},
+    "task_result": {"compat", "api", "renders"},
     "transfer": {"api"},
     "triggers": {"api", "clients", "polling", "renders"},
 }
@@ -79,6 +82,9 @@ def test_module_imports_lower_packages_only(file):
     for name in imported(file):
         if name == "airflow" or name.startswith("airflow."):
             assert package not in NO_AIRFLOW, f"{package} imports {name}"
+            assert not name.startswith("airflow.providers."), (
+                f"{name} may be older than needed: see compat.py"
+            )
         if name == PACKAGE:
             assert "__init__" in MAY_IMPORT[package]
         elif name.startswith(f"{PACKAGE}."):

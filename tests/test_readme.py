@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_renderbus import operators, sensors
+from airflow_provider_renderbus.compat import DAG
 from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS
 from tests.readme import README, SNIPPETS
 

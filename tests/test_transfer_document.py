@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from airflow.providers.common.compat.sdk import DAG
-
+from airflow_provider_renderbus.compat import DAG
 from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.transfer import command
 from tests.airflow_version import adapt_to_line

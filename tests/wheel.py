@@ -74,7 +74,6 @@ def test_wheel_requires_only_what_airflow_installs(metadata):
     }
     assert requirements == {
         "apache-airflow",
-        "apache-airflow-providers-common-compat",
         "asgiref",
         "httpx",
         "jsonschema",

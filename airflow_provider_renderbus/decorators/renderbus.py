@@ -6,18 +6,17 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_renderbus.compat import (
     AirflowException,
     DecoratedOperator,
     context_merge,
     determine_kwargs,
     task_decorator_factory,
 )
-
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, TaskDecorator
+    from airflow_provider_renderbus.compat import Context, TaskDecorator
 
 
 class _RenderbusDecoratedOperator(DecoratedOperator, RenderbusRenderOperator):

@@ -7,9 +7,8 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-
 from airflow_provider_renderbus.api.validation import excerpt
+from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.hooks.connection_fields import (
     DEFAULT_HOST,
     EXTRA_FIELDS,
@@ -21,9 +20,8 @@ from airflow_provider_renderbus.hooks.connection_fields import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow.providers.common.compat.sdk import Connection
-
     from airflow_provider_renderbus.clients.settings import Settings
+    from airflow_provider_renderbus.compat import Connection
 
 # Seconds, if set neither in the connection nor in Airflow's configuration.
 TIMEOUTS = {"connect_timeout": "10", "read_timeout": "60"}

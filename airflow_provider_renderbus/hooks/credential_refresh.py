@@ -6,9 +6,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowException
-
 from airflow_provider_renderbus.api.errors import AuthError, RenderbusError
+from airflow_provider_renderbus.compat import AirflowException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

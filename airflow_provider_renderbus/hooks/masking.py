@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import mask_secret
 from asgiref.sync import sync_to_async
 
 from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.compat import mask_secret
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call

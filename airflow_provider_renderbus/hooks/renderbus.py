@@ -7,11 +7,9 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook, conf
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
 from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.clients.clock import Clock
+from airflow_provider_renderbus.compat import AIRFLOW_3, BaseHook, aget_connection, amask_extra, conf
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import (
     console_url,
@@ -195,14 +193,9 @@ class RenderbusHook(BaseHook):
 
         :raises ValueError: fields of the connection are invalid or missing.
         """
-        from airflow.providers.common.compat.connection import (
-            get_async_connection,
-            get_async_extra_dejson,
-        )
-
-        connection = await get_async_connection(self.renderbus_conn_id, hook=self)
+        connection = await aget_connection(self, self.renderbus_conn_id)
         extra = parse_extra(connection)
-        await get_async_extra_dejson(connection)  # has Airflow mask the values
+        await amask_extra(connection)
         # Loading the certificate authorities blocks; all clients of this process share the result.
         settings = await asyncio.to_thread(load_settings, connection, extra)
         await asyncio.to_thread(settings.ssl_context)
@@ -271,7 +264,7 @@ class RenderbusHook(BaseHook):
 
 def heartbeat_timeout() -> float:
     """Return the seconds without a heartbeat after which Airflow runs the next try of a task."""
-    name = "task_instance_heartbeat_timeout" if AIRFLOW_V_3_0_PLUS else "scheduler_zombie_task_threshold"
+    name = "task_instance_heartbeat_timeout" if AIRFLOW_3 else "scheduler_zombie_task_threshold"
     return float(conf.getfloat("scheduler", name, fallback=300.0))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_renderbus.compat import BaseOperator
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
 from airflow_provider_renderbus.native_templates import is_native, render_natively
@@ -14,8 +13,9 @@ from airflow_provider_renderbus.native_templates import is_native, render_native
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from airflow.providers.common.compat.sdk import DAG, BaseOperatorLink, Context
     from jinja2 import Template
+
+    from airflow_provider_renderbus.compat import DAG, BaseOperatorLink, Context
 
 
 class RenderbusOperator(BaseOperator):

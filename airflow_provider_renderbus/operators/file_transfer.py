@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, conf
-
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, conf
 from airflow_provider_renderbus.task_json import schema
 from airflow_provider_renderbus.task_json.files import load_json
 from airflow_provider_renderbus.transfer import downloads, endpoints, uploads

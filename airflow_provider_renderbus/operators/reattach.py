@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.renders.reattach import RenderMarker, RenderStore
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_renderbus.compat import Context
     from airflow_provider_renderbus.renders.client import RenderClient
 
 # The time zone of the farm's list is not documented: the search starts early, and compares no times.

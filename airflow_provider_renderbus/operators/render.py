@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from airflow.providers.common.compat.sdk import AirflowException, conf
-
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.validation import one_of
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
+from airflow_provider_renderbus.compat import AirflowException, conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.reattach import render_store
 from airflow_provider_renderbus.operators.starting import create_render
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from os import PathLike
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.operators.file_transfer import Assets, FileTransfer
     from airflow_provider_renderbus.operators.task_files import JsonSource
     from airflow_provider_renderbus.renders.fingerprint import JobFingerprint

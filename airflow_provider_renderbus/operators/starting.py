@@ -17,8 +17,7 @@ from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.task_result import result_or_raise
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_renderbus.compat import Context
     from airflow_provider_renderbus.operators.submitting import SubmittingOperator
 
 log = logging.getLogger(__name__)

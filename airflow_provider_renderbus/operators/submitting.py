@@ -49,9 +49,8 @@ from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTri
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
     from airflow_provider_renderbus.clients.clock import Clock
+    from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.polling.worker import WorkerPoller
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 

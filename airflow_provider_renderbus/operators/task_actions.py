@@ -5,11 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException
-
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.api.errors import NothingToDo, RenderbusError, is_permanent
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.reattach import is_first_try_after_clear
@@ -21,11 +20,10 @@ from airflow_provider_renderbus.task_result import fail_if_charge_uncertain, tra
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
     from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.clients.flows import Flow
+    from airflow_provider_renderbus.compat import Context, XComArg
 
 
 class _TaskActionOperator(RenderbusOperator):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-
 from airflow_provider_renderbus.api.validation import parse_task_id
+from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from decimal import Decimal
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
     from airflow_provider_renderbus.api.validation import TaskId
+    from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.operators.task_files import JsonSource
     from airflow_provider_renderbus.renders.policy import (
         OnFailedFrames,

@@ -16,9 +16,8 @@ from airflow_provider_renderbus.task_result import translate_errors
 if TYPE_CHECKING:
     import os
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
     from airflow_provider_renderbus.api.validation import TaskId
+    from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.operators.file_transfer import Assets, FileTransfer
 
 

@@ -8,10 +8,9 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import conf
-
 from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
 from airflow_provider_renderbus.renders.progress_log import ProgressLog
 from airflow_provider_renderbus.renders.restart import restart_stopped

@@ -7,7 +7,9 @@ import functools
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_renderbus.api.validation import parse_seconds
+from airflow_provider_renderbus.cancel_on_kill import execution_deadline
+from airflow_provider_renderbus.compat import (
     AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -15,9 +17,6 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
     conf,
 )
-
-from airflow_provider_renderbus.api.validation import parse_seconds
-from airflow_provider_renderbus.cancel_on_kill import execution_deadline
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.native_templates import is_native, render_natively
 from airflow_provider_renderbus.polling.worker import default_poll_interval, deferral_timeout
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import DAG, Context
     from jinja2 import Template
 
+    from airflow_provider_renderbus.compat import DAG, Context
     from airflow_provider_renderbus.polling.worker import WorkerPoller
     from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import XComArg
-
     from airflow_provider_renderbus.api.validation import TaskId
+    from airflow_provider_renderbus.compat import XComArg
     from airflow_provider_renderbus.renders.conditions import Condition
 
 

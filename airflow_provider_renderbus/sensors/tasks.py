@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
 from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids, parse_task_statuses
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin
+from airflow_provider_renderbus.compat import AIRFLOW_3, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
@@ -25,10 +23,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from decimal import Decimal
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
     from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.api.validation import TaskId
+    from airflow_provider_renderbus.compat import Context, XComArg
 
 _FAILED_FRAMES_HINT = (
     "Not retrying: a retry would find the same failed frames. To continue this render, recommit them with "
@@ -229,7 +226,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
 def _was_rescheduled(context: Context) -> bool:
     """Return whether this try of a sensor has polled before, and was rescheduled."""
     ti: Any = context["ti"]
-    if AIRFLOW_V_3_0_PLUS:
+    if AIRFLOW_3:
         return ti.get_first_reschedule_date(context) is not None
     from airflow.models.taskreschedule import TaskReschedule  # noqa: PLC0415 - only on Airflow 2
     from airflow.utils.session import create_session  # noqa: PLC0415 - likewise

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Set as AbstractSet
 from pathlib import Path
 
 from dev.demo.nightly_expectations import CREATE, FRAMES, MAPPED, SHOTS, WAIT

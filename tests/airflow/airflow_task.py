@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_renderbus.compat import TaskDeferred
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.context import StateStore, TaskInstance, context
 from tests.scenes import make_task_json

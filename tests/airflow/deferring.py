@@ -3,8 +3,8 @@
 import pkgutil
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_renderbus.compat import TaskDeferred
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import TaskInstance, context
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import contextmanager
 
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.processes import Programs
 from dev.reliability.airflow_2 import Airflow2
 from dev.reliability.postgres import postgres
-from tests.airflow_version import LINE
+from tests.airflow_version import LINE, copy_dag_file
 
 
 @contextmanager
@@ -26,7 +25,7 @@ def real_airflow(folder, dags, connections, **settings):
     dags_folder = folder / "dags"
     dags_folder.mkdir(parents=True)
     for dag in dags:
-        shutil.copy(dag, dags_folder)
+        copy_dag_file(dag, dags_folder)
     file = folder / "connections.json"
     file.touch(0o600)
     file.write_text(json.dumps(connections))

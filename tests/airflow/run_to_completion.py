@@ -6,8 +6,9 @@ import asyncio
 import pkgutil
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.serialization.serialized_objects import BaseSerialization
+
+from airflow_provider_renderbus.compat import TaskDeferred
 
 # Farm seconds between two polls.
 STEP = 20.0

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import Asset
 
+from airflow_provider_renderbus.compat import Asset
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context

@@ -4,9 +4,9 @@ import json
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.compat import AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.operators import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors import RenderbusFundsSensor, RenderbusTaskSensor
 from tests.airflow.context import context

@@ -6,10 +6,10 @@ import logging
 import time
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor

@@ -12,13 +12,15 @@ from PIL import Image
 from airflow_provider_renderbus.farm.pictures.formats import save
 from airflow_provider_renderbus.farm.pictures.passes import Pass
 from airflow_provider_renderbus.farm.pictures.picture import render_frame
+from tests.airflow_version import copy_dag_file
 
 FILE = Path(__file__).parents[2] / "example_dags/render_and_composite.py"
 
 
 @pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("render_and_composite", FILE)
+def example(tmp_path_factory):
+    file = copy_dag_file(FILE, tmp_path_factory.mktemp("dags"))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

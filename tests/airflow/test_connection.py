@@ -4,8 +4,8 @@ import json
 import logging
 
 import pytest
-from airflow.providers.common.compat.sdk import Connection
 
+from airflow_provider_renderbus.compat import Connection
 from airflow_provider_renderbus.hooks.connection import load_settings, parse_extra
 from airflow_provider_renderbus.hooks.connection_fields import TRANSFER_COMMANDS
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook

@@ -1,14 +1,14 @@
 """`@task.renderbus`: what is taken from the function, and when it is called."""
 
 import pytest
-from airflow.providers.common.compat.sdk import (
+
+from airflow_provider_renderbus.compat import (
     DAG,
     AirflowException,
     AirflowFailException,
     TaskDeferred,
     task,
 )
-
 from airflow_provider_renderbus.decorators import renderbus_task
 from airflow_provider_renderbus.operators import RenderbusRenderOperator
 from tests.airflow.context import StateStore, context

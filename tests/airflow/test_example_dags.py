@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from tests.airflow_version import LINE, assets_of, load_dags, schedule_of
+from tests.airflow_version import LINE, assets_of, copy_dag_file, load_dags, schedule_of
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
 APPROVAL = FOLDER / "approve_test_frames.py"
@@ -14,8 +14,11 @@ EXAMPLES = sorted(file.stem for file in FOLDER.glob("*.py") if file not in TOO_N
 
 
 @pytest.fixture(scope="module")
-def dags():
-    bag = load_dags(FOLDER)
+def dags(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dags")
+    for file in FOLDER.glob("*.py"):
+        copy_dag_file(file, folder)
+    bag = load_dags(folder)
     assert [Path(file).name for file in bag.import_errors] == [file.name for file in TOO_NEW]
     return bag.dags
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import (
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.compat import (
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     TaskDeferred,
 )
-
-from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.renders.results import timed_out
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor

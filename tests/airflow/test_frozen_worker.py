@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred, conf
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred, conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook, heartbeat_timeout
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator

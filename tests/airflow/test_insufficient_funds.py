@@ -1,9 +1,9 @@
 """Calls that the farm refuses with code 507: the task fails at once, or waits for funds and continues."""
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.context import StateStore, context
 from tests.airflow.run_to_completion import STEP, run_to_completion

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.reattach import NEVER_EXPIRE
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.airflow_task import AirflowTask, start_render

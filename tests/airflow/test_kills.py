@@ -10,17 +10,17 @@ import threading
 import time
 
 import pytest
-from airflow.providers.common.compat.sdk import (
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.compat import (
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     TaskDeferred,
 )
-from airflow.triggers.base import BaseTrigger
-
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
@@ -327,7 +327,7 @@ class TestOnWorker:
         assert state(submitted) == "STOP"
 
     def test_operator_execution_timeout_before_resume_stops_render(self, submitted, state, monkeypatch):
-        monkeypatch.setattr("airflow.providers.common.compat.sdk.get_current_context", context, raising=False)
+        monkeypatch.setattr("airflow_provider_renderbus.compat.get_current_context", context, raising=False)
         with contextlib.suppress(AirflowTaskTimeout):
             _time_out(submit(submitted))
         assert state(submitted) == "STOP"

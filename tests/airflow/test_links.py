@@ -1,9 +1,9 @@
 import contextlib
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.compat import AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.links import RenderbusTaskLink
 from airflow_provider_renderbus.operators.task_actions import (
     RenderbusRecommitFramesOperator,

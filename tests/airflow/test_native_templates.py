@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_renderbus.compat import DAG
 from airflow_provider_renderbus.operators import RenderbusCreateTaskOperator, RenderbusRenderOperator
 from airflow_provider_renderbus.sensors import RenderbusTaskSensor
 from airflow_provider_renderbus.task_json import build_task_json

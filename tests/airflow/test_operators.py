@@ -4,10 +4,10 @@ import json
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
     RenderbusSubmitTaskOperator,

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import code_info
 from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators import task_actions
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.airflow_task import start_render

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context

@@ -6,7 +6,11 @@ import time
 
 import pytest
 from airflow.exceptions import AirflowRescheduleException
-from airflow.providers.common.compat.sdk import (
+from airflow.serialization.serialized_objects import BaseSerialization
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NoResponse, UnknownTask
+from airflow_provider_renderbus.compat import (
     AirflowException,
     AirflowFailException,
     AirflowNotFoundException,
@@ -14,10 +18,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from airflow.serialization.serialized_objects import BaseSerialization
-
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NoResponse, UnknownTask
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult

@@ -1,9 +1,9 @@
 """A submit whose response is lost is verified with the farm and never submitted twice."""
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
 

@@ -1,11 +1,11 @@
 import inspect
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse, NotSent, ServerError
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators import task_actions, transfers
 from tests.airflow.context import context
 

@@ -4,12 +4,12 @@ import json
 from functools import partial
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import FrameStatus, TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators import task_actions
 from tests.airflow.context import context
 from tests.scenes import make_task_json

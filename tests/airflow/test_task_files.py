@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.models.tasks import read_error_detail
+from airflow_provider_renderbus.compat import AirflowFailException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.tasks import RenderbusUploadTaskJsonOperator
 from tests.airflow.context import context

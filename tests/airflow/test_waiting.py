@@ -6,16 +6,16 @@ import pkgutil
 import time
 
 import pytest
-from airflow.providers.common.compat.sdk import (
+from airflow.serialization.serialized_objects import BaseSerialization
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import NoResponse
+from airflow_provider_renderbus.compat import (
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     TaskDeferred,
 )
-from airflow.serialization.serialized_objects import BaseSerialization
-
-from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NoResponse
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context

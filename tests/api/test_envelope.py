@@ -4,8 +4,7 @@ import json
 import pickle
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.envelope import read_response

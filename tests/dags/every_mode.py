@@ -7,8 +7,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow.providers.common.compat.sdk import dag, task
-
+from airflow_provider_renderbus.compat import dag, task
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
     RenderbusSubmitTaskOperator,

@@ -10,10 +10,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow.providers.common.compat.sdk import chain, dag, redact, task
-
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.secret import find_secrets
+from airflow_provider_renderbus.compat import chain, dag, task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators import task_actions as actions
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
@@ -27,6 +26,7 @@ from airflow_provider_renderbus.operators.transfers import (
     RenderbusListOutputsOperator,
     RenderbusUploadAssetsOperator,
 )
+from tests.airflow_version import redact
 from tests.scenes import make_task_json
 
 # In this order, on the farm with a manual clock; the last two use one of the tasks each.

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import dag, task
-
+from airflow_provider_renderbus.compat import dag, task
 from airflow_provider_renderbus.operators import (
     RenderbusCreateTaskOperator,
     RenderbusRenderOperator,

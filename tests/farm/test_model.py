@@ -8,8 +8,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from airflow_provider_renderbus.farm import Farm, ManualClock

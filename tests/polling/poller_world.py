@@ -5,8 +5,7 @@ import logging
 import math
 from collections import Counter
 
-from hypothesis import stateful
-from hypothesis import strategies as st
+from hypothesis import stateful, strategies as st
 
 from airflow_provider_renderbus.api.errors import NoResponse, NotFound, UnknownTask
 from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE

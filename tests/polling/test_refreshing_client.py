@@ -4,10 +4,10 @@ import asyncio
 import logging
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import AuthError
+from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.hooks.credential_refresh import AccountChangedError
 from airflow_provider_renderbus.polling import shared_poller as module
 from airflow_provider_renderbus.polling.batched_stop import stop_tasks

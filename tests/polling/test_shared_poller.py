@@ -6,8 +6,8 @@ import logging
 import threading
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.hooks.credential_refresh import CONNECTION_LOOKUP_ERRORS
 from airflow_provider_renderbus.polling import shared_poller as module
 from airflow_provider_renderbus.polling.shared_poller import shared_poller

@@ -4,8 +4,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_renderbus.task_json import build_task_json
 from airflow_provider_renderbus.task_json.arguments import CONVERTERS

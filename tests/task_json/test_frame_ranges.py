@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_renderbus.farm.pictures import task_json as farm
 from airflow_provider_renderbus.task_json.frame_ranges import (

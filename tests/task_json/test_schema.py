@@ -8,8 +8,7 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from airflow_provider_renderbus.api.validation import TASK_FILE_NAMES
 from airflow_provider_renderbus.task_json.schema import validate

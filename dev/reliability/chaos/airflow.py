@@ -12,8 +12,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, TaskDeferred
-
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from dev.reliability.chaos.network import Network
 from dev.reliability.chaos.scenarios import RETRIES, Scenario

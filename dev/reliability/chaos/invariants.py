@@ -130,6 +130,8 @@ def _wrong_success(task: AirflowTask, render: Render | None) -> Iterator[str]:
 def _has_cause(task: AirflowTask, render: Render | None) -> bool:  # noqa: PLR0911 - a table of states
     """Return whether a failure has a cause in the database, the scenario or an action of a user."""
     scenario = task.scenario
+    if "code 507" in str(task.error) and scenario.option("on_insufficient_funds") != "wait":
+        return True  # create or submit was refused; an earlier render can be in any state
     if render is None:
         return "min_funds" in scenario.options and "min_funds" in str(task.error)
     is_past_limit = _is_over_budget(scenario, render) or _is_late(task, render)

@@ -8,10 +8,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from sqlalchemy.util import await_only, greenlet_spawn
 
+from airflow_provider_renderbus.compat import TaskDeferred
 from dev.reliability.chaos.network import unwrap
 
 if TYPE_CHECKING:

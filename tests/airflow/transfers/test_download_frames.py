@@ -8,9 +8,9 @@ import shutil
 import subprocess
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.farm.storage.storage import Storage
 from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.transfer import downloads

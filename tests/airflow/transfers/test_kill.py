@@ -6,8 +6,8 @@ import os
 import signal
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.transfers import RenderbusUploadAssetsOperator
 from tests.airflow.context import context
 from tests.airflow.transfers.files import contents

@@ -6,8 +6,8 @@ import os
 import signal
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
+from airflow_provider_renderbus.compat import AirflowTaskTimeout
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
 from tests.airflow.context import StateStore, context

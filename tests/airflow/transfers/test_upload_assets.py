@@ -7,12 +7,10 @@ import functools
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_renderbus.api.calls import account as account_calls
-from airflow_provider_renderbus.api.calls import transfer as transfer_calls
-from airflow_provider_renderbus.api.models import account as account_models
-from airflow_provider_renderbus.api.models import transfer as transfer_models
+from airflow_provider_renderbus.api.calls import account as account_calls, transfer as transfer_calls
+from airflow_provider_renderbus.api.models import account as account_models, transfer as transfer_models
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.transfers import RenderbusUploadAssetsOperator
 from airflow_provider_renderbus.transfer import uploads
 from tests.airflow.context import context

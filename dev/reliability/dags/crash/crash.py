@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import dag, task
-
+from airflow_provider_renderbus.compat import dag, task
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG
-
+from airflow_provider_renderbus.compat import DAG
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
