@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,8 @@ class Client:
     """Sends calls to the farm and returns their results; a context manager over pooled connections.
 
     Requests are sent on the thread of an event loop, so that both clients send, read and fail alike.
-    Proxies and certificate authorities from the environment are used.
+    Proxies and certificate authorities from the environment are used. After a fork, both processes can go on
+    with the client.
 
     :param settings: settings of the client.
     :param retry_policy: how often and for how long a call is attempted.
@@ -58,6 +60,7 @@ class Client:
         self._signing = SigningSession(settings, clock=clock, lost_time=lost_time)
         self._transport = HttpTransport(settings)
         self._loop: asyncio.AbstractEventLoop | None = None
+        _sessions.add(self._signing)
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +147,17 @@ class Client:
             self._loop = loop
             weakref.finalize(self, _close_soon, loop, self._transport).atexit = False
         return loop
+
+
+_sessions: weakref.WeakSet[SigningSession] = weakref.WeakSet()
+
+
+def _on_fork() -> None:
+    for session in _sessions:
+        session.on_fork()
+
+
+os.register_at_fork(after_in_child=_on_fork)
 
 
 def _close_soon(loop: asyncio.AbstractEventLoop, transport: HttpTransport) -> None:

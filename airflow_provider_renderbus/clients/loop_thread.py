@@ -15,21 +15,28 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# By process id: a fork copies the dictionary, but not the thread.
-_loops: dict[int, asyncio.AbstractEventLoop] = {}
-# Reentrant, because a signal handler can send a request while the main thread is starting the loop.
-_starting = threading.RLock()
+
+class _Process:
+    """The loop of a process. A fork copies the loop but not its thread, and perhaps a lock that is held."""
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        # Reentrant, because a signal handler can send a request while the main thread is starting the loop.
+        self.starting = threading.RLock()
+
+
+_process = _Process()
+os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # it starts anew
 
 
 def background_loop() -> asyncio.AbstractEventLoop:
     """Return the loop of this process, started if necessary."""
-    pid = os.getpid()
-    with _starting:
-        if pid not in _loops:
+    with _process.starting:
+        if _process.loop is None:
             loop = asyncio.new_event_loop()
             threading.Thread(target=loop.run_forever, name="renderbus-requests", daemon=True).start()
-            _loops[pid] = loop
-        return _loops[pid]
+            _process.loop = loop
+        return _process.loop
 
 
 def run(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:

@@ -7,6 +7,7 @@ refuses to start if one of them is a network of IPv6 addresses, even if it conce
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+_PORT = re.compile("[0-9]{1,5}")
+_MAX_PORT = 65_535
 
 
 def proxy_for(url: httpx.URL, proxies: Mapping[str, str]) -> httpx.Proxy | None:
@@ -27,16 +30,23 @@ def proxy_for(url: httpx.URL, proxies: Mapping[str, str]) -> httpx.Proxy | None:
     address = proxies.get(name, "").strip()
     if not address or _is_excepted(url, proxies.get("no", "")):
         return None
-    try:
-        proxy = httpx.URL(address if "://" in address else f"http://{address}")
-    except httpx.InvalidURL:
-        proxy = httpx.URL()
-    if proxy.scheme not in _SCHEMES or not proxy.host:
+    proxy = _parse_proxy(address if "://" in address else f"http://{address}")
+    if proxy is None:
         raise ValueError(
             f"{name}_proxy: must be, in the environment, the URL of a proxy such as "
             f"http://proxy.example.com:3128, with one of the schemes {', '.join(_SCHEMES)}"
         )
-    return httpx.Proxy(proxy)
+    return proxy
+
+
+def _parse_proxy(address: str) -> httpx.Proxy | None:
+    """Return the proxy with a URL, or None if the URL is invalid."""
+    try:
+        url = httpx.URL(address)
+        is_valid = url.scheme in _SCHEMES and url.host and (url.port is None or 0 < url.port <= _MAX_PORT)
+        return httpx.Proxy(url) if is_valid else None
+    except (httpx.InvalidURL, ValueError):  # the latter by characters that cannot be encoded
+        return None
 
 
 def _is_excepted(url: httpx.URL, no_proxy: str) -> bool:
@@ -47,7 +57,7 @@ def _is_excepted(url: httpx.URL, no_proxy: str) -> bool:
 def _matches(entry: str, url: httpx.URL) -> bool:
     host = url.host.lower()
     name, _, port = entry.rpartition(":")
-    if name and port.isdigit() and (":" not in name or name.endswith("]")):
+    if name and _PORT.fullmatch(port) and (":" not in name or name.endswith("]")):
         if int(port) != (url.port or {"https": 443}.get(url.scheme, 80)):
             return False
         entry = name

@@ -17,7 +17,7 @@ from airflow_provider_renderbus.api.signing import signature
 from airflow_provider_renderbus.clients.retry import parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.clients.lost_time import LostTimeWatch
@@ -70,9 +70,12 @@ class SigningSession:
         self._clock = clock
         self._lost_time = lost_time
         self._clock_offset = 0.0
-        start = random.randrange(_NONCE_COUNT) if first_nonce is None else first_nonce  # noqa: S311 - no secret
-        self._nonces = itertools.count(start)
+        self._nonces = _nonces_from(first_nonce)
         self._working_paths: dict[str, str] = {}
+
+    def on_fork(self) -> None:
+        """Continue in a child process, with other nonces than the parent."""
+        self._nonces = _nonces_from(None)
 
     def request_flow(self, call: Call[T]) -> Generator[Request, Response, T]:
         """Yield the requests of one attempt of a call, receive a response for each, and return the result.
@@ -154,3 +157,8 @@ class SigningSession:
         return (
             None if response.retry_after is None else parse_retry_after(response.retry_after, self._clock())
         )
+
+
+def _nonces_from(start: int | None) -> Iterator[int]:
+    """Return an endless counter, which starts at a random number if none is given."""
+    return itertools.count(random.randrange(_NONCE_COUNT) if start is None else start)  # noqa: S311 - no secret

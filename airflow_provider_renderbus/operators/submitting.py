@@ -111,15 +111,14 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         return True
 
     def load_connection(self) -> None:
-        """Load the connection, since a process that is being killed cannot, and check what a trigger needs.
+        """Load the connection, since a process that is being killed cannot, and create the client.
 
-        :raises ValueError: fields of the connection are wrong or missing, or the trigger could not connect.
+        A trigger creates its client in the same way, so it will be able to wait for what is submitted.
+
+        :raises ValueError: fields of the connection are wrong or missing, or the environment's proxy or the
+            certificate authorities cannot be used.
         """
-        settings = self.hook.settings
-        if self.deferrable and self.waits:
-            from airflow_provider_renderbus.clients.environment import check_environment
-
-            check_environment(settings)
+        _ = self.hook.client
 
     def validate_arguments(self) -> None:
         """Check the arguments that are known only once templates are rendered."""

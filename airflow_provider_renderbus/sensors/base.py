@@ -79,8 +79,9 @@ class RenderbusSensor(BaseSensorOperator):
     def defer_until(self, context: Context, deadline: float) -> NoReturn:
         """Wait in the triggerer until a deadline, in seconds since 1970."""
         with self.skip_on_soft_fail(), translate_errors():
-            # A triggerer would take a missing connection for an outage, and retry until the deadline.
-            _ = self.hook.settings
+            # A triggerer would take a missing connection for an outage, and retry until the deadline. It
+            # creates its client in the same way, so it will be able to connect.
+            _ = self.hook.client
             trigger = self.make_trigger(deadline)
         self.defer(
             trigger=trigger,

@@ -97,6 +97,8 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     def execute(self, context: Context) -> Any:
         """Set the console link, and wait."""
         with self.skip_on_soft_fail(), translate_errors():
+            # Without a client nothing can be stopped either.
+            _ = self.hook.client
             self._set_link(context)
             if self.cancel_on_kill:
                 self.note_start(context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -39,8 +39,11 @@ REFUSED = Response(400, (("Content-Type", "text/plain"),), b"refused by the prox
 """The response for a client that was killed before its request was forwarded, if a part of it still lives."""
 
 Forward: TypeAlias = Callable[[], Response]
-Rule: TypeAlias = Callable[[Request, Forward], Response]
-"""Decides what happens to a request: forwards it, or not, and returns the response for the client."""
+Rule: TypeAlias = Callable[[Request, Forward], Response | Iterable[bytes]]
+"""Decides what happens to a request: forwards it, or not, and returns the response for the client.
+
+Pieces of bytes are written as they are, whether they are HTTP or not, and the connection is closed.
+"""
 
 
 class HttpProxies:
@@ -93,6 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = Request(self.command, self.path, dict(self.headers.items()), body)
         response = proxy.rule(request, lambda: _forward(proxy.target, request))
+        if not isinstance(response, Response):
+            self.close_connection = True
+            for piece in response:
+                self.wfile.write(piece)
+            return
         self.send_response_only(response.status)
         for name, value in (*response.headers, ("Content-Length", str(len(response.body)))):
             self.send_header(name, value)

@@ -47,6 +47,9 @@ def test_proxy_for_returns_proxy_of_the_scheme(proxies, expected):
         ("http://[::1]:8899/", "[::1]", True),
         ("http://[fe80::1]/", "fe80::/10", True),
         ("http://[::2]/", "::1", False),
+        ("http://127.0.0.1:8899/", "127.0.0.1:\uff18\uff18\uff19\uff19", False),
+        ("http://127.0.0.1:8899/", "127.0.0.1:" + "9" * 5000, False),
+        ("http://127.0.0.1:8899/", "\udcff,[,],:,1.2.3.4/99,*.lan", False),
     ],
 )
 def test_proxy_for_excepted_host_is_none(url, no_proxy, direct):
@@ -54,7 +57,26 @@ def test_proxy_for_excepted_host_is_none(url, no_proxy, direct):
 
 
 @pytest.mark.parametrize(
-    "address", ["socks://user:secret@host", "ftp://host", "http:///", "http://[::1", "http://a:b:c"]
+    "address",
+    [
+        *[
+            "socks://user:secret@host",
+            "ftp://host",
+            "http:///",
+            "http://[::1",
+            "http://a:b:c",
+            "\x00",
+            "//a:1",
+        ],
+        *[
+            "socks4://host",
+            "http://host:0",
+            "http://host:65536",
+            "http://host:-1",
+            "http://host:" + "9" * 5000,
+        ],
+        *["http://user:\udcff@host:1", "http://xn--a:1", "http://" + "a" * 70_000],
+    ],
 )
 def test_proxy_for_invalid_proxy_raises_value_error_without_its_url(address):
     with pytest.raises(ValueError, match=r"^https_proxy: must be, in the environment, the URL") as raised:

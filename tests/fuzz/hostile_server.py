@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import threading
-import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-ENVELOPE = json.dumps({"code": 200, "message": "ok", "data": {"userId": 1}}).encode()
-
-
-def response(*headers: bytes, body: bytes = ENVELOPE, status: bytes = b"200 OK") -> bytes:
-    lines = [b"HTTP/1.1 " + status, *headers, b"Content-Length: %d" % len(body)]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
-
-
-def gzip_zeros(size: int, times: int = 1) -> bytes:
-    """Return that many zero bytes, compressed that many times."""
-    compressor = zlib.compressobj(9, wbits=31)
-    zeros = bytes(1 << 20)
-    data = b"".join(compressor.compress(zeros) for _ in range(size >> 20)) + compressor.flush()
-    for _ in range(times - 1):
-        compressor = zlib.compressobj(9, wbits=31)
-        data = compressor.compress(data) + compressor.flush()
-    return data
 
 
 class HostileServer:

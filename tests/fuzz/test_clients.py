@@ -5,7 +5,6 @@ The farm's own errors and broken connections are in tests/clients.
 
 import contextlib
 import gzip
-import itertools
 import random
 import time
 import tracemalloc
@@ -18,12 +17,25 @@ from airflow_provider_renderbus.clients.response_body import MAX_RESPONSE_BYTES
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
 from tests.clients.senders import CLIENTS, Sender
-from tests.fuzz.hostile_server import ENVELOPE, HostileServer, gzip_zeros, response
+from tests.fuzz.hostile_responses import (
+    BODIES,
+    BROKEN,
+    CHUNKED_HEAD,
+    ENVELOPE,
+    REDIRECTS,
+    STATUSES,
+    TOO_LARGE,
+    gzip_zeros,
+    redirect,
+    response,
+)
+from tests.fuzz.hostile_server import HostileServer
 
 PROFILE = calls.query_user_profile()
 SUBMIT = calls.submit_task(7)
+# What a call without a result succeeds with.
+WITHOUT_RESULT = {"data missing", "data null", "data a text", "data a list", "items a text"}
 ONCE = RequestRetryPolicy(max_attempts=1)
-CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(params=CLIENTS, ids=CLIENTS)
@@ -43,61 +55,34 @@ def account(server):
     return Settings(domain=server.address, access_id="id", access_key="key", protocol="http")
 
 
-REDIRECTS = [
-    b"about:blank",
-    b"javascript:alert(1)",
-    b"mailto:farm@example.com",
-    b"data:text/html,x",
-    b"/\xb5\xc7\xc2\xbc",  # GBK
-    b"http://[::1/",
-    b"http://[zz]/",
-    b"http://host:port/",
-    b"http://" + b"a" * 300 + b"/",
-    b"http://\xff\xfe/",
-    b"//",
-    b"",
-    b"http://127.0.0.1:1/" + b"x" * 50_000,
-    b"\t",
-]
-
-
 @pytest.mark.parametrize(
     "status", [b"301 Moved", b"302 Found", b"303 See", b"307 Temporary", b"308 Permanent"]
 )
 @pytest.mark.parametrize("call", [PROFILE, SUBMIT], ids=lambda call: call.name)
 def test_send_of_call_with_odd_redirect_raises_invalid_response(sender, server, account, status, call):
     for location in REDIRECTS:
-        server.pieces = [response(b"Location: " + location, body=b"<html>log in first", status=status)]
+        server.pieces = [redirect(location, status)]
         server.requests.clear()
         with pytest.raises(InvalidResponse):
             sender.send(account, call, retry_policy=ONCE)
         assert len(server.requests) == 1, location
 
 
-BROKEN = {
-    "content encoding unknown": [response(b"Content-Encoding: br")],
-    "content encoding odd": [response(b"Content-Encoding: \xff\xfe, gzip")],
-    "deflate not requested": [response(b"Content-Encoding: deflate")],
-    "not gzip": [response(b"Content-Encoding: gzip")],
-    "gzip twice": [response(b"Content-Encoding: gzip, gzip", body=gzip_zeros(1 << 20, 2))],
-    "gzip truncated": [response(b"Content-Encoding: gzip", body=gzip_zeros(1 << 20)[:-9])],
-    "content length too long": [response()[:-5]],
-    "content length negative": [b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"],
-    "content length huge": [b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}"],
-    "content lengths differ": [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}"],
-    "chunk size odd": [CHUNKED_HEAD + b"zz\r\n{}\r\n0\r\n\r\n"],
-    "chunk size negative": [CHUNKED_HEAD + b"-2\r\n{}\r\n0\r\n\r\n"],
-    "chunks truncated": [CHUNKED_HEAD + b"ff\r\n{}"],
-    "status line odd": [b"HTTP/9.9 two hundred\r\n\r\n"],
-    "status out of range": [b"HTTP/1.1 99999 OK\r\nContent-Length: 0\r\n\r\n"],
-    "no http": [b"SSH-2.0-OpenSSH_9.2\r\n"],
-    "tls alert": [b"\x15\x03\x01\x00\x02\x02\x0a"],
-    "nothing": [],
-    "headers too long": [b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000 + b"\r\n\r\n"],
-    "headers too many": [b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 50_000 + b"\r\n"],
-    "header name odd": [b"HTTP/1.1 200 OK\r\n\xff\x00: a\r\n\r\n"],
-    "switching protocols": [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"],
-}
+@pytest.mark.parametrize("call", [PROFILE, SUBMIT], ids=lambda call: call.name)
+def test_send_of_call_with_bad_status_or_body_raises_typed_error(sender, server, account, call):
+    for name, pieces in {
+        **STATUSES,
+        **{name: [response(body=body)] for name, body in BODIES.items()},
+    }.items():
+        server.pieces = pieces
+        error = None
+        try:
+            sender.send(account, call, retry_policy=ONCE)
+        except RenderbusError as raised:
+            error = raised
+        assert error or (call is SUBMIT and name in WITHOUT_RESULT), name
+        assert str(error).isprintable()
+        assert len(str(error)) < 1000
 
 
 @pytest.mark.parametrize("pieces", BROKEN.values(), ids=BROKEN)
@@ -113,13 +98,6 @@ def test_send_with_gzip_response_reads_it(sender, server, account):
     server.pieces = [response(b"Content-Encoding: gzip", body=gzip.compress(ENVELOPE))]
     assert sender.send(account, PROFILE)[0].user_id == 1
     assert b"\r\naccept-encoding: gzip\r\n" in server.requests[0].lower()
-
-
-TOO_LARGE = {
-    "gzip": lambda: [response(b"Content-Encoding: gzip", body=gzip_zeros(1 << 27))],
-    "plain": lambda: [b"HTTP/1.1 200 OK\r\n\r\n", *itertools.repeat(b" " * (1 << 20), 1000)],
-    "chunked": lambda: [CHUNKED_HEAD, *itertools.repeat(b"100000\r\n" + b" " * (1 << 20) + b"\r\n", 1000)],
-}
 
 
 @pytest.mark.parametrize("pieces", TOO_LARGE.values(), ids=TOO_LARGE)

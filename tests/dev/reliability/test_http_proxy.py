@@ -61,6 +61,12 @@ def test_proxy_rule_can_refuse_a_request(server, proxies):
     assert (response.status_code, response.text) == (400, "refused by the proxy\n")
 
 
+def test_proxy_rule_can_write_what_is_no_http(server, proxies):
+    port = proxies.open(server, lambda request, forward: [b"SSH-", b"2.0\r\n"])
+    with pytest.raises(httpx.RemoteProtocolError):
+        post(port)
+
+
 def test_proxy_rule_can_change_a_response(server, proxies):
     def rule(request, forward):
         response = forward()
