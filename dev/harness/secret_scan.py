@@ -18,6 +18,8 @@ _OWNER_ONLY = 0o600
 _SQLITE = b"SQLite format 3\0"
 # The header in a dump of a request: HMAC-SHA256 in base64.
 _SIGNATURE = re.compile(rb"signature\W{1,8}[A-Za-z0-9+/]{43}=", re.IGNORECASE)
+# Airflow's warning of texts in a connection that are too short to be masked.
+_TOO_SHORT = b"Skipping masking for a secret"
 
 
 def _encodings(secret: str) -> frozenset[bytes]:
@@ -46,7 +48,7 @@ def _leaked(secrets: Mapping[str, str], *contents: bytes) -> Iterator[str]:
 
 
 def check_files(folder: Path, secrets: Mapping[str, str], private: Container[Path]) -> Iterator[CheckFailure]:
-    """Check that no file of a folder holds one of the secrets, or the signature of a request.
+    """Check that no file holds one of the secrets, the signature of a request, or a warning about masking.
 
     :param private: files that may hold them, if only their owner may read them.
     """
@@ -64,6 +66,8 @@ def check_files(folder: Path, secrets: Mapping[str, str], private: Container[Pat
             yield CheckFailure(name, "in no file but the farm's own", "in this file", path)
         if _SIGNATURE.search(content):
             yield CheckFailure("a request's signature", "in no file", "in this file", path)
+        if _TOO_SHORT in content:
+            yield CheckFailure("a warning that a text is too short to mask", "in no file", "here", path)
 
 
 def check_processes(

@@ -47,6 +47,12 @@ def test_check_files_key_in_each_encoding_is_found(text, tmp_path):
     assert KEY not in str(failure)
 
 
+def test_check_files_warning_of_masking_is_found(tmp_path):
+    log = tmp_path / "task.log"
+    log.write_text('{"event": "Skipping masking for a secret as it\'s too short (<5 chars)"}')
+    assert leaks(tmp_path) == [log]
+
+
 def test_embedded_farm_secrets_include_what_it_returns(tmp_path):
     storage, log = tmp_path / "farm", tmp_path / "farm.log"
     farm = EmbeddedFarm(storage, log)
