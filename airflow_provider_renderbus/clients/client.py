@@ -34,8 +34,8 @@ class Client:
     """Sends calls to the farm and returns their results; a context manager over pooled connections.
 
     Requests are sent on the thread of an event loop, so that both clients send, read and fail alike.
-    Proxies and certificate authorities from the environment are used. After a fork, both processes can go on
-    with the client.
+    Proxies and certificate authorities from the environment are used. After a fork, both processes can use
+    the client.
 
     :param settings: settings of the client.
     :param retry_policy: how often and for how long a call is attempted.

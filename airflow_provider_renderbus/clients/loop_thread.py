@@ -26,7 +26,7 @@ class _Process:
 
 
 _process = _Process()
-os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # it starts anew
+os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]  # a new loop and lock
 
 
 def background_loop() -> asyncio.AbstractEventLoop:
