@@ -119,7 +119,8 @@ class CancelOnKillMixin(BaseOperator):
             return stop_renders(self.hook, self.owned_render_task_ids, confirmations)
         message = (
             f"render {', '.join(map(str, self.owned_render_task_ids))} was not stopped, because {reason}. "
-            f"If no other try waits for it, it is still running and costs money: stop it from the web console"
+            f"If no other try waits for it, it may still be running and cost money: stop from the web "
+            f"console, {' '.join(map(self.hook.console_url, self.owned_render_task_ids))}"
         )
         log.error(message)
         return message
@@ -145,8 +146,9 @@ class CancelOnKillMixin(BaseOperator):
 
     def _annotate(self, wait_result: WaitResult, note: str) -> WaitResult:
         message = f"{wait_result.message}; {note}"
-        if wait_result.result is None:
-            message += f": {' '.join(map(self.hook.console_url, self.owned_render_task_ids))}"
+        urls = " ".join(map(self.hook.console_url, self.owned_render_task_ids))
+        if wait_result.result is None and urls not in note:
+            message += f": {urls}"
         return dataclasses.replace(wait_result, message=message)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PROTOCOLS = ("https", "http")
+CONSOLE_URL_PLACEHOLDER = "{render_task_id}"
 MIN_TIMEOUT, MAX_TIMEOUT = 0.01, 86_400.0
 _MAX_PORT = 65_535
 _PRINTABLE = re.compile(r"[!-~]+")
@@ -49,6 +50,8 @@ class Settings:
     :param read_timeout: seconds to wait for data of a response.
     :param verify: whether TLS certificates are verified.
     :param ca_bundle: path of a file with the certificate authorities to trust instead of the default ones.
+    :param console_url_template: URL of a render in the farm's web console, with a placeholder for its id;
+        None for the entry page, since the live farm documents no other.
     :param display_names: names of fields in error messages, by their names here.
     :param owner: what holds the settings, for error messages, e.g. "connection 'renderbus_default'".
     :raises ValueError: fields are invalid; the error names all of them.
@@ -63,6 +66,7 @@ class Settings:
     read_timeout: float = 60.0
     verify: bool = True
     ca_bundle: str | None = None
+    console_url_template: str | None = field(default=None, repr=False, compare=False)
     display_names: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     owner: str = field(default="", repr=False, compare=False)
 
@@ -106,6 +110,11 @@ class Settings:
     def url(self, path: str) -> str:
         """Return the URL of a path on the farm."""
         return f"{self.protocol}://{self.domain}{path}"
+
+    def console_url(self, render_task_id: int) -> str:
+        """Return the URL of a render in the farm's web console."""
+        template = self.console_url_template
+        return template.replace(CONSOLE_URL_PLACEHOLDER, str(render_task_id)) if template else self.url("/")
 
     def field_name(self, name: str) -> str:
         """Return what a message calls a field: its name in the form, and what holds the settings."""

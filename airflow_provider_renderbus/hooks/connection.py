@@ -36,7 +36,6 @@ _FORM_LABELS = {
 _CLIENT_FIELDS = EXTRA_FIELDS.keys() - HOOK_ONLY_FIELDS - TIMEOUTS.keys()
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _URL = re.compile(r"https?://[^\s/{}]+[^\s{}]*", re.IGNORECASE)
-_PLACEHOLDER = "{render_task_id}"
 
 
 def parse_extra(connection: Connection) -> dict[str, Any]:
@@ -85,6 +84,7 @@ def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
             access_key=connection.password or "",
             protocol=schema or in_extra or _DEFAULT_PROTOCOL,
             display_names=_FORM_LABELS,
+            console_url_template=extra.get("console_url"),
             owner=f"connection {connection.conn_id!r}",
             **options,
         )
@@ -96,14 +96,6 @@ def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
     raise _unusable(connection, problems)
 
 
-def console_url(template: str | None, settings: Settings, render_task_id: int) -> str:
-    """Return the URL of a render in the farm's web console, from the template in the connection's extra.
-
-    The live farm documents no URL for a single render, so without a template it is the entry page.
-    """
-    return template.replace(_PLACEHOLDER, str(render_task_id)) if template else settings.url("/")
-
-
 def uses_main_account_storage(extra: Mapping[str, Any]) -> bool | None:
     """Return whether scenes go to the main account's storage, or None if the connection does not say."""
     value = extra.get("use_main_account_storage")
@@ -112,6 +104,8 @@ def uses_main_account_storage(extra: Mapping[str, Any]) -> bool | None:
 
 def _hook_problems(extra: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the fields that only the hook uses, and with names of fields."""
+    from airflow_provider_renderbus.clients.settings import CONSOLE_URL_PLACEHOLDER
+
     unknown = sorted(extra.keys() - EXTRA_FIELDS.keys() - {PROTOCOL})
     if unknown:
         names = ", ".join(name if name.isidentifier() else excerpt(name) for name in unknown)
@@ -120,11 +114,11 @@ def _hook_problems(extra: Mapping[str, Any]) -> Iterator[str]:
     if (
         not isinstance(url, str)
         or not url.isprintable()
-        or not _URL.fullmatch(url.replace(_PLACEHOLDER, "1"))
+        or not _URL.fullmatch(url.replace(CONSOLE_URL_PLACEHOLDER, "1"))
     ):
         yield (
-            f"console_url: must be a URL that begins with http and has no placeholder but {_PLACEHOLDER}, "
-            f"got {excerpt(url)}"
+            f"console_url: must be a URL that begins with http and has no placeholder but "
+            f"{CONSOLE_URL_PLACEHOLDER}, got {excerpt(url)}"
         )
     command = extra.get("transfer_command", TRANSFER_COMMANDS[0])
     if not isinstance(command, str) or PurePosixPath(command).name not in TRANSFER_COMMANDS:

@@ -12,7 +12,6 @@ from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.compat import AIRFLOW_3, BaseHook, aget_connection, amask_extra, conf
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import (
-    console_url,
     load_settings,
     parse_extra,
     uses_main_account_storage,
@@ -206,7 +205,7 @@ class RenderbusHook(BaseHook):
 
         :param render_task_id: id of the render on the farm.
         """
-        return console_url(self._checked_extra.get("console_url"), self.settings, render_task_id)
+        return self.settings.console_url(render_task_id)
 
     @property
     def transfer_command(self) -> str | None:

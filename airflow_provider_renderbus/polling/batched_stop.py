@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_provider_renderbus.clients.flows import MAX_CONCURRENCY
 from airflow_provider_renderbus.polling.batching import Batcher
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.stop import STOP_POLL_INTERVAL, STOP_TIMEOUT, StopRequest
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable, Iterable, Sequence
 
     from airflow_provider_renderbus.polling.poller import Poller
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 async def stop_tasks(renderbus_conn_id: str, interval: float, task_ids: Sequence[int]) -> str:
     """Stop tasks until the farm confirms it or the time is over, and return a message on the result."""
+    from airflow_provider_renderbus.polling.shared_poller import cached_settings
+
     request = await _batched_stop((renderbus_conn_id, interval), task_ids)
-    return request.result_message(task_ids)
+    settings = cached_settings(renderbus_conn_id)
+    return request.result_message(task_ids, settings.console_url if settings else None)
 
 
 async def _stop_batch(key: tuple[str, float], batch: list[Sequence[int]]) -> StopRequest:
@@ -40,19 +44,22 @@ async def run_stop(
     """Stop tasks until the farm confirms it or the time is over; `lease` lends a poller until a deadline."""
     request = StopRequest(task_ids)
     deadline = clock() + STOP_TIMEOUT
-    with contextlib.suppress(DeadlineExceeded):
-        while clock() < deadline and (pages := list(request.pages())):
-            for page in pages:
-                try:
-                    async with lease(deadline) as poller:
-                        stop_page = partial(request.stop_page, page)
-                        await anext(poller.queries.poll(stop_page, STOP_POLL_INTERVAL, deadline))
-                except DeadlineExceeded:
-                    raise
-                except Exception as error:  # noqa: BLE001 - see error_tolerance
-                    request.record_error(error, page)
-            if request.pages():
-                await asyncio.sleep(STOP_POLL_INTERVAL)
+    slots = asyncio.Semaphore(MAX_CONCURRENCY)
+
+    async def stop(page: list[int]) -> None:
+        try:
+            async with slots, lease(deadline) as poller:
+                stop_page = partial(request.stop_page, page)
+                await anext(poller.queries.poll(stop_page, STOP_POLL_INTERVAL, deadline))
+        except DeadlineExceeded:
+            pass
+        except Exception as error:  # noqa: BLE001 - see error_tolerance
+            request.record_error(error, page)
+
+    while clock() < deadline and (pages := list(request.pages())):
+        await asyncio.gather(*map(stop, pages))
+        if request.pages():
+            await asyncio.sleep(STOP_POLL_INTERVAL)
     return request
 
 

@@ -143,6 +143,11 @@ _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _SharedPoller]
 _SETTINGS_CACHE: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Settings]] = WeakKeyDictionary()
 
 
+def cached_settings(renderbus_conn_id: str) -> Settings | None:
+    """Return the settings of the last look-up of a connection on this event loop, if there was one."""
+    return _SETTINGS_CACHE.get(asyncio.get_running_loop(), {}).get(renderbus_conn_id)
+
+
 class _Lease:
     """A use of a shared poller. A class, because a generator takes 500 bytes more per wait."""
 

@@ -17,7 +17,7 @@ from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 from airflow_provider_renderbus.clients import flows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.flows import Flow
@@ -83,8 +83,11 @@ class StopRequest:
             self._pages.remove(page)
             self._pages += [page[:middle], page[middle:]]
 
-    def result_message(self, task_ids: Sequence[int]) -> str:
-        """Return what has become of renders, and log an error if one may still be running."""
+    def result_message(self, task_ids: Sequence[int], console_url: Callable[[int], str] | None = None) -> str:
+        """Return what has become of renders, and log an error if one may still be running.
+
+        :param console_url: returns the URL of a render in the web console, if that is known.
+        """
         pending = [task_id for task_id in task_ids if task_id in self.pending]
         if not pending:
             return f"{_label(task_ids)} {'is' if len(task_ids) == 1 else 'are'} no longer running"
@@ -92,6 +95,8 @@ class StopRequest:
             f"{_label(pending)} could not be stopped, may still be running and cost money: "
             f"stop from the web console"
         )
+        if console_url is not None:
+            message += f", {' '.join(map(console_url, pending))}"
         log.error("%s (%s)", message, self._last_error)
         return message
 
@@ -112,7 +117,9 @@ def stop_renders(client: RenderClient, task_ids: Sequence[int], confirmations: i
 
     :param confirmations: as for :class:`StopRequest`.
     """
-    return stop_and_confirm(client, StopRequest(task_ids, confirmations)).result_message(task_ids)
+    return stop_and_confirm(client, StopRequest(task_ids, confirmations)).result_message(
+        task_ids, client.console_url
+    )
 
 
 def stop_and_confirm(client: RenderClient, request: StopRequest) -> StopRequest:

@@ -75,8 +75,8 @@ class RenderbusTrigger(BaseTrigger):
             return permanent_failure(error)
         except DeadlineExceeded:
             return timed_out(None)
-        except asyncio.CancelledError:
-            await self.on_cancelled()
+        except asyncio.CancelledError as cancellation:
+            await self.on_cancelled(cancellation)
             raise
 
     def _check_version(self) -> None:
@@ -94,7 +94,7 @@ class RenderbusTrigger(BaseTrigger):
         :raises VersionMismatch: another version of this provider stored what this one does not know.
         """
 
-    async def on_cancelled(self) -> None:
+    async def on_cancelled(self, cancellation: asyncio.CancelledError) -> None:
         """Clean up when the triggerer cancels the wait, for whatever reason."""
 
     @abstractmethod

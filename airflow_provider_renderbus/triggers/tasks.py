@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids
 from airflow_provider_renderbus.polling.batched_stop import stop_tasks
-from airflow_provider_renderbus.polling.shielding import finish_despite_cancellation
+from airflow_provider_renderbus.polling.shielding import finish_despite_cancellation, spawn
 from airflow_provider_renderbus.polling.task_instance_state import is_active
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.progress_log import ProgressLog
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 # Airflow's `self.log` would create a logger for each of thousands of triggers.
 log = logging.getLogger(__name__)
 
+USER_ACTION = "__airflow_user_action__"
+"""The message with which Airflow 3.3 cancels a trigger whose task a user or the scheduler has ended."""
+
 
 class RenderbusTaskTrigger(RenderbusTrigger):
     """Waits until all renders have reached a target state, one has failed, or the deadline passes.
@@ -56,6 +59,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
     """
 
     ARGUMENTS_VERSION = 2
+    _stopping: asyncio.Future[None] | None = None
 
     def __init__(
         self,
@@ -103,26 +107,40 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         """Stop the renders: a user or the scheduler has ended the Airflow task (Airflow 3.3 and later)."""
         await self._stop_on_cancel(if_unknown=True)
 
-    async def on_cancelled(self) -> None:
-        """Stop the renders if this may be a kill: before Airflow 3.3 a kill is a cancellation like any other.
+    async def on_cancelled(self, cancellation: asyncio.CancelledError) -> None:
+        """Stop the renders if this may be a kill.
 
-        It may also be the shutdown of this triggerer, in which Airflow soon stops answering.
+        Airflow 3.3 marks a kill, but calls :meth:`on_kill` only if it is not cancelled again before. So the
+        stop begins here, and nothing is awaited. Before 3.3 a kill is a cancellation like any other. It may
+        also be the shutdown of this triggerer, in which Airflow soon stops answering.
         """
         if not hasattr(BaseTrigger, "on_kill"):
             await self._stop_on_cancel(if_unknown=False)
+        elif self.cancel_on_kill and USER_ACTION in cancellation.args:
+            self._begin_stop(if_unknown=True)
 
     async def _stop_on_cancel(self, *, if_unknown: bool) -> None:
         """Stop the renders unless the Airflow task is active; of an unknown state, `if_unknown` decides."""
         if self.cancel_on_kill:
-            await finish_despite_cancellation(self._stop_unless_active(if_unknown=if_unknown))
+            await finish_despite_cancellation(self._begin_stop(if_unknown=if_unknown))
+
+    def _begin_stop(self, *, if_unknown: bool) -> asyncio.Future[None]:
+        """Begin the stop unless it has begun, and return the task in which it runs."""
+        if self._stopping is None:
+            self._stopping = spawn(self._stop_unless_active(if_unknown=if_unknown))
+        return self._stopping
 
     async def _stop_unless_active(self, *, if_unknown: bool) -> None:
-        active = await is_active(self.task_instance)
-        if active or (active is None and not if_unknown):
-            ids = ", ".join(map(str, self.render_task_ids))
-            log.info("Render %s: not stopped, a retry or another triggerer may wait for it", ids)
-            return
-        log.warning("The Airflow task was killed: %s", await self._stop())
+        ids = ", ".join(map(str, self.render_task_ids))
+        try:
+            active = await is_active(self.task_instance)
+            if active or (active is None and not if_unknown):
+                log.info("Render %s: not stopped, a retry or another triggerer may wait for it", ids)
+                return
+            log.warning("The Airflow task was killed: %s", await self._stop())
+        except Exception:
+            # Nothing may be left that awaits this.
+            log.exception("Render %s: could not be stopped, may still be running and cost money", ids)
 
     async def _stop(self) -> str:
         return await stop_tasks(self.renderbus_conn_id, self.poll_interval, self.render_task_ids)

@@ -23,7 +23,7 @@ from airflow_provider_renderbus.compat import (
 )
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
-from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
+from airflow_provider_renderbus.triggers.tasks import USER_ACTION, RenderbusTaskTrigger
 from tests.airflow.context import TaskInstance, context
 from tests.airflow.deferring import deferred, submit
 from tests.scenes import make_task_json
@@ -208,6 +208,84 @@ class TestInTriggerer:
         assert state(submitted) != "STOP"
         cancelled(stops_render)
         assert state(submitted) == "STOP"
+
+
+@pytest.mark.skipif(not CALLS_ON_KILL, reason="Airflow before 3.3 marks no kill")
+class TestMarkOfUserAction:
+    """Airflow 3.3 awaits a log call before on_kill, which the next cancellation can interrupt."""
+
+    def test_mark_is_airflows(self):
+        from airflow.jobs.triggerer_job_runner import _USER_ACTION_CANCEL_MSG  # noqa: PLC0415 - newer Airflow
+
+        assert USER_ACTION == _USER_ACTION_CANCEL_MSG
+
+    def run_cancelled(self, trigger, farm, *messages, on_kill=False):
+        """Cancel a trigger that waits with these messages, and wait until it does nothing any more."""
+
+        async def run():
+            polls = farm.request_counts["query_task_info"]
+            waiting = asyncio.ensure_future(anext(aiter(trigger.run())))
+            while farm.request_counts["query_task_info"] == polls:  # noqa: ASYNC110 - the farm has no event
+                await asyncio.sleep(0.01)
+            for message in messages:
+                waiting.cancel(message)
+            await asyncio.wait([waiting])
+            assert waiting.cancelled()
+            if on_kill:
+                await trigger.on_kill()
+            if trigger._stopping is not None:
+                await trigger._stopping
+
+        asyncio.run(asyncio.wait_for(run(), 30))
+
+    def test_trigger_cancelled_again_before_on_kill_stops_render(
+        self, created, state, set_airflow_state, farm
+    ):
+        trigger, _ = deferred(submit(created))
+        set_airflow_state("failed")
+        self.run_cancelled(trigger, farm, USER_ACTION, USER_ACTION)
+        assert state(created) == "STOP"
+
+    def test_trigger_cancelled_and_on_kill_stop_once(self, created, state, set_airflow_state, farm):
+        trigger, _ = deferred(submit(created))
+        set_airflow_state("failed")
+        self.run_cancelled(trigger, farm, USER_ACTION, on_kill=True)
+        assert state(created) == "STOP"
+        assert farm.request_counts["stop_task"] == 1
+
+    @pytest.mark.parametrize("task_state", ["running", "deferred"])
+    def test_trigger_whose_task_is_active_keeps_render(
+        self, task_state, created, state, set_airflow_state, farm
+    ):
+        """A triggerer that lost the trigger to another one cancels it with the same mark."""
+        trigger, _ = deferred(submit(created))
+        set_airflow_state(task_state)
+        self.run_cancelled(trigger, farm, USER_ACTION)
+        assert state(created) != "STOP"
+
+    def test_trigger_of_triggerer_that_ends_keeps_render(self, created, state, set_airflow_state, farm):
+        trigger, _ = deferred(submit(created))
+        set_airflow_state("failed")
+        self.run_cancelled(trigger, farm, None)
+        assert state(created) != "STOP"
+
+    def test_trigger_without_cancel_on_kill_keeps_render(self, created, state, set_airflow_state, farm):
+        trigger, _ = deferred(submit(created, cancel_on_kill=False))
+        set_airflow_state("failed")
+        self.run_cancelled(trigger, farm, USER_ACTION)
+        assert state(created) != "STOP"
+
+    def test_trigger_that_cannot_stop_names_the_render_with_its_url(
+        self, created, set_airflow_state, farm, connection, caplog
+    ):
+        trigger, _ = deferred(submit(created))
+        set_airflow_state("failed")
+        farm.inject("code", code=403, calls=["stop_task"])
+        self.run_cancelled(trigger, farm, USER_ACTION)
+        url = connection["extra"]["console_url"].format(render_task_id=created)
+        (error,) = [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+        assert f"render {created} could not be stopped" in error
+        assert url in error
 
 
 class TestNewerTry:
