@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
+from airflow_provider_renderbus.compat import AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.operators import RenderbusRenderOperator, RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors import (
     RenderbusFramesSensor,

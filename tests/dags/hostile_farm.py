@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.providers.common.compat.sdk import dag
-
+from airflow_provider_renderbus.compat import dag
 from airflow_provider_renderbus.operators import RenderbusRenderOperator
 from airflow_provider_renderbus.task_json import build_task_json
 
