@@ -92,11 +92,3 @@ def test_render_with_hidden_funds_fails_at_once(farm, hidden_funds, render):
     with pytest.raises(AirflowFailException, match="the balance is too low"):
         render(on_insufficient_funds="wait")
     assert farm.request_counts["submit_task"] == 1
-
-
-def test_deferrable_render_with_refused_proxy_variables_sends_nothing(farm, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1,[::1]")
-    operator = RenderbusRenderOperator(task_id="render", task_json=make_task_json(), deferrable=True)
-    with pytest.raises(AirflowFailException, match="no_proxy: must be hosts and IPv4 addresses"):
-        operator.execute(context())
-    assert not farm.request_counts["create_task"]
