@@ -32,6 +32,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.tasks",
                 "operators.task_actions",
                 "operators.transfers",
+                "operators.download_frames",
             )
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The calls that cost money each time the farm executes them.
 _CHARGED_CALLS = {"recommit_failed_frames", "recommit_frames"}
-_EVENT_FIELDS = ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
+_EVENT_FIELDS = ("render_task_id", "state", "frames", "cost", "output_folders", "layers", "console_url")
 
 
 def result_or_raise(wait_result: WaitResult) -> Any:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.api.lazy_exports import lazy_getattr
 
 if TYPE_CHECKING:
+    from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
     from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
     from airflow_provider_renderbus.operators.task_actions import (
         RenderbusAbandonTaskOperator,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
         RenderbusUploadTaskJsonOperator,
     )
     from airflow_provider_renderbus.operators.transfers import (
-        RenderbusDownloadFramesOperator,
         RenderbusListOutputsOperator,
         RenderbusUploadAssetsOperator,
     )
@@ -48,4 +48,6 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = lazy_getattr(__name__, __all__, "render", "tasks", "transfers", "task_actions")
+    __getattr__ = lazy_getattr(
+        __name__, __all__, "render", "tasks", "transfers", "download_frames", "task_actions"
+    )

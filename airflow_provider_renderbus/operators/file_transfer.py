@@ -13,27 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_renderbus.api import calls, validation
-from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, conf
 from airflow_provider_renderbus.task_json import schema
 from airflow_provider_renderbus.task_json.files import load_json
-from airflow_provider_renderbus.transfer import downloads, endpoints, uploads
+from airflow_provider_renderbus.transfer import endpoints, uploads
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, Command, write_resume_ini
-from airflow_provider_renderbus.transfer.errors import (
-    InvalidFiles,
-    TransferCancelled,
-    TransferError,
-    TransferIncomplete,
-    TransferStalled,
-    join_limited,
-    raise_all,
-)
+from airflow_provider_renderbus.transfer.errors import TransferError
 from airflow_provider_renderbus.transfer.process import TransferRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.api.models.transfer import EngineLine
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 
@@ -41,7 +31,6 @@ log = logging.getLogger(__name__)
 
 Assets: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]"
 
-_MAX_STALLS = 2
 DEFAULT_STALL_TIMEOUT = 900.0
 """Seconds without progress, if ``[renderbus] transfer_stall_timeout`` is not set."""
 
@@ -74,12 +63,12 @@ class FileTransfer:
         :raises AirflowFailException: the command cannot be run, or there is no such line.
         :raises AirflowException: the folder cannot be created.
         """
-        with _translate_transfer_errors():
-            self._prepare()
+        with translate_transfer_errors():
+            self.prepare()
             if folder is not None:
-                self._absolute_path(folder).mkdir(parents=True, exist_ok=True)
+                self.absolute_path(folder).mkdir(parents=True, exist_ok=True)
             if self.line is not None:
-                self._select_line()
+                self.select_line()
 
     def upload(self, assets: Assets) -> dict[str, int]:
         """Upload assets as `RenderbusUploadAssetsOperator` does, and return what it returns.
@@ -96,16 +85,16 @@ class FileTransfer:
         :raises ValueError: an upload.json is invalid.
         :raises AirflowFailException: files are invalid.
         """
-        with _translate_transfer_errors():
+        with translate_transfer_errors():
             return _resolve_assets(assets)
 
     def upload_files(self, files: Sequence[uploads.Asset]) -> dict[str, int]:
         """Upload what :meth:`resolve` returned; see :meth:`upload`."""
-        with _translate_transfer_errors():
-            runner, speed_limit = self._prepare()
+        with translate_transfer_errors():
+            runner, speed_limit = self.prepare()
             profile = self.hook.send(calls.query_user_profile())
             endpoint = endpoints.input_endpoint(
-                self._select_line(),
+                self.select_line(),
                 profile,
                 self.hook.send(calls.get_transfer_bid()),
                 main_account=self.hook.uses_main_account_storage(profile),
@@ -114,98 +103,27 @@ class FileTransfer:
             result = uploads.upload(runner, endpoint, files, resume_ini, speed_limit)
         return {"files": result.files, "bytes": result.size}
 
-    def download(
-        self, render_task_id: int, folder: str | os.PathLike[str], pattern: str = "*"
-    ) -> dict[str, int | str | list[str]]:
-        """Download frames as `RenderbusDownloadFramesOperator` does, and return what it returns.
-
-        :raises ValueError: an argument is invalid, or the path of the folder is not absolute.
-        :raises AirflowFailException: no file matches, a name leads out of the folder, or the command cannot
-            be run or fails permanently.
-        :raises AirflowException: not all files were downloaded; a retry continues.
-        """
-        target = self._absolute_path(folder)
-        with _translate_transfer_errors(f"Render {render_task_id}: "):
-            runner, speed_limit = self._prepare()
-            profile = self.hook.send(calls.query_user_profile())
-            bids = self.hook.send(calls.get_transfer_bid())
-            line = self._select_line()
-            results: list[downloads.DownloadResult] = []
-            output_folders: list[str] = []
-            frames, errors = self._list_frames(render_task_id, pattern)
-            for leaf, files, is_whole_folder in frames:
-                try:
-                    result = downloads.download(
-                        runner,
-                        endpoints.output_endpoint(line, profile, bids, leaf),
-                        files,
-                        target,
-                        storage_folder=leaf.output_file_name if is_whole_folder else None,
-                        speed_limit_kb_per_s=speed_limit,
-                    )
-                except TransferCancelled:
-                    raise
-                except TransferError as error:
-                    errors.append(error)
-                    # The server does not respond, so each further leaf would take as long.
-                    if sum(isinstance(each, TransferStalled) for each in errors) >= _MAX_STALLS:
-                        break
-                    continue
-                results.append(result)
-                output_folders += dict.fromkeys(file.parts[0] for file in files)
-            raise_all(errors)
-        return {
-            "folder": str(target),
-            "output_folders": output_folders,
-            "files": sum(result.files for result in results),
-            "bytes": sum(result.size for result in results),
-            "already_present": sum(result.already_present for result in results),
-        }
-
     def cancel(self) -> None:
         """Kill the command with its child processes, and start no more. Called by ``on_kill``."""
         self._cancelled = True
         if self._runner is not None:
             self._runner.cancel()
 
-    def _list_frames(
-        self, render_task_id: int, pattern: str
-    ) -> tuple[list[tuple[TaskInfo, list[downloads.RemoteFile], bool]], list[TransferError]]:
-        """Return leaves with their matching files, and whether these are exactly the files in its folder.
-
-        The second value is what keeps other files from being downloaded.
-        """
-        task = self.hook.run(flows.get_task(render_task_id))
-        frames = []
-        errors: list[TransferError] = []
-        listed = 0
-        for leaf in task.leaves():
-            listing = self.hook.run(flows.list_leaf_files([leaf.id]))
-            files, problems = downloads.select_files(listing, pattern)
-            listed += len(listing)
-            if problems:
-                errors.append(InvalidFiles(join_limited(problems)))
-            if files:
-                is_whole_folder = len(files) == len(listing) and all(
-                    file.parts[0] == leaf.output_file_name for file in files
-                )
-                frames.append((leaf, files, is_whole_folder))
-        if not listed:
-            raise TransferIncomplete("the farm lists no files yet")
-        if not frames and not errors:
-            raise InvalidFiles(f"none of the {listed:,} files matches {pattern!r}")
-        return frames, errors
-
-    def _select_line(self) -> EngineLine:
+    def select_line(self) -> EngineLine:
+        """Return the transfer line to use."""
         return endpoints.select_line(self.hook.send(calls.get_transfer_config()), self.line)
 
-    def _absolute_path(self, folder: str | os.PathLike[str]) -> Path:
+    def absolute_path(self, folder: str | os.PathLike[str]) -> Path:
+        """Return the path of a folder to download to.
+
+        :raises ValueError: it is not absolute.
+        """
         path = Path(folder)
         if not path.is_absolute():
             raise ValueError(f"{self.folder_argument}: must be an absolute path, got {str(folder)!r}")
         return path
 
-    def _prepare(self) -> tuple[TransferRunner, int]:
+    def prepare(self) -> tuple[TransferRunner, int]:
         """Return a runner for the command, which can be run, and the speed limit."""
         speed_limit = MAX_SPEED_KB_PER_S
         if self.speed_limit_kb_per_s is not None:
@@ -235,7 +153,7 @@ class FileTransfer:
 
 
 @contextlib.contextmanager
-def _translate_transfer_errors(prefix: str = "") -> Iterator[None]:
+def translate_transfer_errors(prefix: str = "") -> Iterator[None]:
     """Raise AirflowException for an error after which a retry continues, else AirflowFailException."""
     try:
         yield

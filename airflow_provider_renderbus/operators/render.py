@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_renderbus.api.errors import BadRequest
 from airflow_provider_renderbus.api.validation import one_of
@@ -13,8 +13,9 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.reattach import render_store
 from airflow_provider_renderbus.operators.starting import create_render
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
-from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
+from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, Job, TaskFiles
 from airflow_provider_renderbus.renders import restart, submit
+from airflow_provider_renderbus.renders.policy import OnMissingFrames
 from airflow_provider_renderbus.renders.reattach import Decision, OnJobChange, decide, is_other_job
 from airflow_provider_renderbus.renders.restart import find_usable
 from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
@@ -32,25 +33,13 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.operators.task_files import JsonSource
     from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
     from airflow_provider_renderbus.renders.policy import (
+        Action,
         OnFailedFrames,
         OnInsufficientFunds,
         OnTestFramesDone,
+        WaitState,
     )
     from airflow_provider_renderbus.renders.reattach import PreviousRender, RenderStore
-    from airflow_provider_renderbus.transfer.uploads import Asset
-
-
-class Job(NamedTuple):
-    """What a try asks to render.
-
-    :param files: what describes the render.
-    :param assets: what to upload; None for nothing.
-    :param fingerprint: of both.
-    """
-
-    files: TaskFiles
-    assets: list[Asset] | None
-    fingerprint: JobFingerprint
 
 
 class RenderbusRenderOperator(SubmittingOperator):
@@ -75,6 +64,10 @@ class RenderbusRenderOperator(SubmittingOperator):
         omitted (templated).
     :param download_pattern: download only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes
         too (templated).
+    :param download_layout: where files go below the folder, such as "{shot}/{layer}"; as in the output
+        storage, a folder per leaf, if omitted (templated).
+    :param on_missing_frames: if downloaded frames are missing though the farm calls them done, "fail" with
+        retries, "accept" it, or "recommit" them, at most `max_recommits` times.
     :param transfer_line: name of the transfer line for uploads and downloads; the farm's default line if
         omitted (templated).
     :param transfer_speed_limit_kb_per_s: speed limit of transfers in KB/s; unlimited if omitted (templated).
@@ -104,7 +97,7 @@ class RenderbusRenderOperator(SubmittingOperator):
     :param renderbus_conn_id: id of the connection (templated).
     :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url and
         failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`), and with `download_folder`
-        the folder.
+        what `RenderbusDownloadFramesOperator` returns.
     """
 
     template_fields = (
@@ -118,6 +111,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         "assets",
         "download_folder",
         "download_pattern",
+        "download_layout",
         "transfer_line",
         "transfer_speed_limit_kb_per_s",
         "transfer_stall_timeout",
@@ -137,6 +131,8 @@ class RenderbusRenderOperator(SubmittingOperator):
         assets: Assets | XComArg | None = None,
         download_folder: str | PathLike[str] | XComArg | None = None,
         download_pattern: str | XComArg = "*",
+        download_layout: str | XComArg | None = None,
+        on_missing_frames: OnMissingFrames = "fail",
         transfer_line: str | XComArg | None = None,
         transfer_speed_limit_kb_per_s: int | str | XComArg | None = None,
         transfer_stall_timeout: float | str | XComArg | None = None,
@@ -183,6 +179,8 @@ class RenderbusRenderOperator(SubmittingOperator):
         self.assets: Any = assets
         self.download_folder: Any = download_folder
         self.download_pattern: Any = download_pattern
+        self.download_layout: Any = download_layout
+        self.on_missing_frames = one_of("on_missing_frames", on_missing_frames, get_args(OnMissingFrames))
         self.transfer_line: Any = transfer_line
         self.transfer_speed_limit_kb_per_s: Any = transfer_speed_limit_kb_per_s
         self.transfer_stall_timeout: Any = transfer_stall_timeout
@@ -306,13 +304,20 @@ class RenderbusRenderOperator(SubmittingOperator):
         artist = store.tag_artist(self.artist, job.fingerprint)
         self.submit(context, task_id, artist, may_be_submitted=may_be_submitted)
 
-    def collect_result(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
-        """Download the frames, and note that the result of the render was delivered."""
-        task_id = result["render_task_id"]
+    def collect_result(
+        self, context: Context, result: dict[str, Any], wait: WaitState | None
+    ) -> dict[str, Any] | Action:
+        """Download the frames, and note that the result was delivered; or return how to get missing ones."""
         if self.download_folder is not None:
+            from airflow_provider_renderbus.operators.frame_download import FrameDownload
+
+            options = self.download_folder, self.download_pattern, self.download_layout
             with translate_errors():
-                downloaded = self.file_transfer.download(task_id, self.download_folder, self.download_pattern)
-            result = {**result, "folder": downloaded["folder"]}
+                download = FrameDownload(self.file_transfer, result["render_task_id"], *options)
+                delivered = download.deliver(result, wait, self.policy, self.on_missing_frames)
+            if not isinstance(delivered, dict):
+                return delivered
+            result = delivered
         render_store(context, self.hook).mark_delivered()
         return result
 

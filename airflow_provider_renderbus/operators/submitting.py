@@ -187,8 +187,10 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         result = WaitResult.from_dict_or_failure(event)
         return self._take_steps(context, result, self._restore_wait(context, wait))
 
-    def collect_result(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
-        """Return what the operator returns for a render that has succeeded."""
+    def collect_result(
+        self, context: Context, result: dict[str, Any], wait: WaitState | None
+    ) -> dict[str, Any] | Action:
+        """Return what the operator returns for a render that has succeeded, or what is to be done first."""
         return result
 
     def _take_steps(
@@ -199,7 +201,10 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         while True:
             step = self.policy.next_step(result, wait, now=self._clock.now(), facts=facts)
             if isinstance(step, Finish):
-                return self._finish(context, step, wait)
+                returned = self._finish(context, step, wait)
+                if isinstance(returned, dict):
+                    return returned
+                step = returned
             with translate_errors(), self.stop_renders_on_error():
                 if isinstance(step, Check):
                     facts = find_fact(self.hook, step, facts)
@@ -320,8 +325,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
 
     def _finish(
         self, context: Context, step: Finish, wait: WaitState | VersionMismatch | None
-    ) -> dict[str, Any]:
-        """Return the result of the render, or fail."""
+    ) -> dict[str, Any] | Action:
+        """Return the result of the render or what is to be done first, or fail."""
         result = step.result
         with translate_errors():
             if step.stop == "always":
@@ -335,7 +340,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
                     result = last_result
             result = with_failed_frames(self.hook, result)
-        returned = self.collect_result(context, result_or_raise(result)[0])
+        known = wait if isinstance(wait, WaitState) else None
+        returned = self.collect_result(context, result_or_raise(result)[0], known)
         add_asset_event_extra(context, self.outlets, returned)
         return returned
 

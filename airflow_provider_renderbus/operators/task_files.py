@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.validation import parse_int
@@ -137,3 +137,16 @@ class TaskFiles:
         if not str(cg_id).isdigit():
             raise ValueError("hardware: task_info.cg_id must be set in task_json to select machines")
         return hook.run(flows.select_hardware(hook.settings.platform, int(cg_id), **self.hardware))
+
+
+class Job(NamedTuple):
+    """What a try asks to render.
+
+    :param files: what describes the render.
+    :param assets: what to upload; None for nothing.
+    :param fingerprint: of both.
+    """
+
+    files: TaskFiles
+    assets: list[Asset] | None
+    fingerprint: JobFingerprint

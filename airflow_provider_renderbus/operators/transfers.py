@@ -1,4 +1,4 @@
-"""Operators that upload scenes and assets, download frames, and list output files."""
+"""Operators that upload scenes and assets, and list output files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
-    import os
-
     from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.operators.file_transfer import Assets, FileTransfer
 
 
-class _TransferOperator(RenderbusOperator):
+class TransferOperator(RenderbusOperator):
     """An operator that runs the transfer command."""
 
     template_fields = (*RenderbusOperator.template_fields, "line", "speed_limit_kb_per_s", "stall_timeout")
@@ -57,7 +55,7 @@ class _TransferOperator(RenderbusOperator):
             raise SystemExit("Killed: transfer cancelled")
 
 
-class RenderbusUploadAssetsOperator(_TransferOperator):
+class RenderbusUploadAssetsOperator(TransferOperator):
     """Upload scenes and assets to the farm's input storage, with the paths that they have on this worker.
 
     All files are checked before anything is uploaded: they must exist, be readable and have names that
@@ -73,7 +71,7 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
     :return: ``files`` and ``bytes``, of all files including those that are skipped.
     """
 
-    template_fields = (*_TransferOperator.template_fields, "assets")
+    template_fields = (*TransferOperator.template_fields, "assets")
     operator_extra_links = ()
 
     def __init__(
@@ -99,59 +97,6 @@ class RenderbusUploadAssetsOperator(_TransferOperator):
         """Upload the files."""
         with translate_errors():
             return self.file_transfer.upload(self.assets)
-
-
-class RenderbusDownloadFramesOperator(_TransferOperator):
-    """Download the frames of all leaves of a render to a folder.
-
-    Each file in the folder is complete: it is downloaded to a hidden staging folder in it, and moved when it
-    has the listed size. A file that exists with the listed size and time is skipped. Nothing is written
-    outside the folder, nor through a link in it.
-
-    :param render_task_id: id or alias of the render (templated).
-    :param folder: absolute path of a folder, which is created if missing; frames keep their folders of the
-        output storage, one per leaf (templated).
-    :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too (templated).
-    :param line: name of the transfer line; the farm's default line if omitted (templated).
-    :param speed_limit_kb_per_s: speed limit in KB/s; unlimited if omitted (templated).
-    :param stall_timeout: seconds without progress after which the transfer is killed and fails;
-        ``[renderbus] transfer_stall_timeout`` if omitted (templated).
-    :param renderbus_conn_id: id of the connection (templated).
-    :return: ``folder``, ``output_folders`` (the leaves' folders in it), ``files``, ``bytes``, and
-        ``already_present``, the number of files that are skipped.
-    """
-
-    template_fields = (*_TransferOperator.template_fields, "render_task_id", "folder", "pattern")
-
-    def __init__(
-        self,
-        *,
-        render_task_id: TaskId | XComArg,
-        folder: str | os.PathLike[str] | XComArg,
-        pattern: str | XComArg = "*",
-        line: str | XComArg | None = None,
-        speed_limit_kb_per_s: int | str | XComArg | None = None,
-        stall_timeout: float | str | XComArg | None = None,
-        renderbus_conn_id: str = RenderbusHook.default_conn_name,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            line=line,
-            speed_limit_kb_per_s=speed_limit_kb_per_s,
-            stall_timeout=stall_timeout,
-            renderbus_conn_id=renderbus_conn_id,
-            **kwargs,
-        )
-        self.render_task_id = render_task_id
-        self.folder: Any = folder
-        self.pattern: Any = pattern
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Download the files."""
-        with translate_errors():
-            render_task_id = parse_task_id("render_task_id", self.render_task_id)
-            self.push_console_url(context, render_task_id)
-            return self.file_transfer.download(render_task_id, self.folder, self.pattern)
 
 
 class RenderbusListOutputsOperator(RenderbusOperator):

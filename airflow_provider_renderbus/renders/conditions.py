@@ -120,6 +120,39 @@ class FramesDone(Condition):
 
 
 @dataclass(frozen=True)
+class RenderAdvanced(Condition):
+    """More frames of a task are done than before, or it has ended.
+
+    :param done: how many were done.
+    :param burst: how many more must be; 0 to wait for the end of the task.
+    """
+
+    kind: ClassVar[str] = "advanced"
+    task_id: int
+    done: int
+    burst: int
+
+    @property
+    def query_key(self) -> str:
+        """The task."""
+        return f"task {self.task_id}"
+
+    def fetch(self) -> Flow[TaskInfo]:
+        """Fetch the task."""
+        return (yield from flows.get_task(self.task_id))
+
+    def evaluate(self, fetched: TaskInfo) -> Evaluation:
+        """Compare the counters. A task that pauses has no more frames for now, however few there are."""
+        progress = fetched.progress
+        more = progress.done - self.done
+        enough = self.burst if fetched.status.phase is Phase.ACTIVE else 1
+        is_met = fetched.is_terminal or (self.burst > 0 and more >= enough)
+        message = f"Render {self.task_id}: {progress.done} of {progress.total} frames done"
+        result = {"render_task_id": self.task_id, "done": progress.done}
+        return Evaluation(message, WaitResult(Outcome.SUCCEEDED, message, result) if is_met else None)
+
+
+@dataclass(frozen=True)
 class FilesPresent(Condition):
     """Files of a task whose paths match a pattern are in the output storage."""
 
@@ -181,7 +214,9 @@ class SufficientFunds(Condition):
         return Evaluation(message, WaitResult(Outcome.SUCCEEDED, message, result))
 
 
-CONDITIONS: dict[str, type[Any]] = {kind.kind: kind for kind in (FramesDone, FilesPresent, SufficientFunds)}
+CONDITIONS: dict[str, type[Any]] = {
+    kind.kind: kind for kind in (FramesDone, RenderAdvanced, FilesPresent, SufficientFunds)
+}
 
 
 def condition_to_dict(condition: Any) -> dict[str, Any]:

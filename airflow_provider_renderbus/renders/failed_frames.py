@@ -35,12 +35,18 @@ class FailedFrame(NamedTuple):
     log: str
 
 
+def list_all_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
+    """List the frames of a task, over all its leaves."""
+    frames: list[Frame] = []
+    for leaf in (yield from flows.leaf_task_ids(task_id)):
+        frames += yield from flows.list_frames(leaf)
+    return tuple(frames)
+
+
 def list_failed_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
     """List the failed frames of a task, over all its leaves."""
-    failed = []
-    for leaf in (yield from flows.leaf_task_ids(task_id)):
-        failed += [frame for frame in (yield from flows.list_frames(leaf)) if frame.status in FAILED_STATUSES]
-    return tuple(failed)
+    frames = yield from list_all_frames(task_id)
+    return tuple(frame for frame in frames if frame.status in FAILED_STATUSES)
 
 
 def failed_frames_with_logs(task_id: TaskId) -> Flow[tuple[FailedFrame, ...]]:

@@ -24,7 +24,7 @@ from airflow_provider_renderbus.renders.results import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
     from airflow_provider_renderbus.api.models.frames import Frame
@@ -203,6 +203,7 @@ Step: TypeAlias = Action | Check | Finish
 
 OnInsufficientFunds: TypeAlias = Literal["fail", "wait"]
 OnFailedFrames: TypeAlias = Literal["fail", "accept", "recommit"]
+OnMissingFrames: TypeAlias = Literal["fail", "accept", "recommit"]
 OnTestFramesDone: TypeAlias = Literal["wait", "succeed", "full_speed"]
 
 
@@ -279,6 +280,16 @@ class RenderPolicy:
             return self._recommit(result, wait, now, facts)
         return self._finish(result, wait, now)
 
+    def recommit_missing(self, frames: Iterable[Frame], wait: WaitState, cost: Decimal) -> Recommit | None:
+        """Return the recommit of frames that are done and have no file, as far as it is allowed.
+
+        :param cost: of the render so far.
+        """
+        eligible = tuple(frame for frame in frames if frame.may_be_recommitted(self.max_recommits))
+        if not eligible or (wait.max_cost is not None and cost > Decimal(wait.max_cost)):
+            return None
+        return Recommit(replace(wait, recommit_may_be_pending=False), eligible)
+
     def _is_over_budget(self, result: WaitResult, wait: WaitState) -> bool:
         """Return whether the cost so far forbids to continue the render."""
         if result.outcome is Outcome.OVER_BUDGET:
@@ -343,9 +354,7 @@ class RenderPolicy:
                 return ConfirmRecommit(wait, failed)
             if facts.recommit_arrived:
                 return KeepWaiting(resumed)
-        eligible = tuple(
-            frame for frame in failed if frame.is_recommittable and frame.recommits < self.max_recommits
-        )
+        eligible = tuple(frame for frame in failed if frame.may_be_recommitted(self.max_recommits))
         if eligible:
             return Recommit(resumed, eligible)
         if not failed:

@@ -13,9 +13,10 @@ from airflow_provider_renderbus.api.errors import (
     is_permanent,
     may_send_again,
 )
+from airflow_provider_renderbus.api.frame_names import describe_frames
 from airflow_provider_renderbus.api.states import FrameStatus
 from airflow_provider_renderbus.clients.lost_time import TimeLostError
-from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_failed_frames
+from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_all_frames
 from airflow_provider_renderbus.renders.restart import wait_until_active
 from airflow_provider_renderbus.renders.submit import CONFIRM_DELAYS
 
@@ -37,11 +38,11 @@ def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Non
     The farm counts the recommits of each frame (``recommitFlag``). That count outlives any process, and
     shows whether a request arrived whose answer was lost.
 
-    :param frames: failed frames that are recommittable, as the farm has listed them.
+    :param frames: frames that are recommittable, as the farm has listed them.
     :raises RenderbusError: the farm refused or did not answer; a retry continues from there.
     :raises ValueError: the farm has nothing to recommit, and the render is not active either.
     """
-    log.warning("Render %s: recommitting its failed frames %s", task_id, _names(frames))
+    log.warning("Render %s: recommitting its frames %s", task_id, _names(frames))
     call = calls.recommit_frames(ids=[frame.id for frame in frames])
     try:
         client.send(call)
@@ -49,7 +50,7 @@ def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Non
         if wait_until_active(client, task_id):
             return
         raise ValueError(
-            f"Render {task_id}: frames {_names(frames)} failed, and the farm has nothing to recommit: render "
+            f"Render {task_id}: the farm has nothing to recommit of frames {_names(frames)}: render "
             f"them again in the web console ({error})"
         ) from error
     except (NotSent, TimeLostError):
@@ -68,7 +69,7 @@ def recommit(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Non
 
 
 def has_recommit_arrived(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> bool:
-    """Return whether the farm shows, over 30 s, a recommit of failed frames by an earlier try."""
+    """Return whether the farm shows, over 30 s, a recommit of frames by an earlier try."""
     if len(_not_recommitted(client, task_id, frames)) == len(frames):
         return False
     wait_until_active(client, task_id)
@@ -101,11 +102,15 @@ def confirm_recommitted(client: RenderClient, list_frames: Callable[[], Flow[lis
 
 
 def _not_recommitted(client: RenderClient, task_id: int, frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Return those frames that the farm shows, over 30 s, as failed with the same count of recommits."""
+    """Return those frames that the farm shows, over 30 s, as ended with the same count of recommits."""
     unchanged = list(frames)
     for delay in CONFIRM_DELAYS:
         client.clock.sleep(delay)
-        recommits = {frame.id: frame.recommits for frame in client.run(list_failed_frames(task_id))}
+        recommits = {
+            frame.id: frame.recommits
+            for frame in client.run(list_all_frames(task_id))
+            if frame.status in IDLE_STATUSES
+        }
         unchanged = [frame for frame in frames if recommits.get(frame.id) == frame.recommits]
         if len(unchanged) < len(frames):
             break
@@ -113,4 +118,4 @@ def _not_recommitted(client: RenderClient, task_id: int, frames: Sequence[Frame]
 
 
 def _names(frames: Sequence[Frame]) -> str:
-    return ", ".join(frame.name for frame in frames)
+    return describe_frames(frame.name for frame in frames)

@@ -5,8 +5,8 @@ A `WaitResult` crosses from the triggerer to the worker: small JSON, validated, 
 
 from __future__ import annotations
 
-import dataclasses
 import enum
+from dataclasses import asdict, dataclass
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from airflow_provider_renderbus.api.states import (
     TaskStatus,
 )
 from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.renders.layers import list_layers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -61,7 +62,7 @@ class VersionMismatch(RenderbusError):
         return f"{self.args[0]}; run the same version of airflow-provider-renderbus on workers and triggerers"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class WaitResult:
     """The end of a wait: how it ended, in words too, and what the Airflow task returns, if anything.
 
@@ -86,7 +87,7 @@ class WaitResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that Airflow stores."""
-        return {**dataclasses.asdict(self), "outcome": self.outcome.value, "version": _VERSION}
+        return {**asdict(self), "outcome": self.outcome.value, "version": _VERSION}
 
     @classmethod
     def from_dict(cls, stored: Any) -> WaitResult:
@@ -209,23 +210,37 @@ def summary(task: TaskInfo) -> dict[str, Any]:
     :return: ``render_task_id``; ``state``, a name of `TaskStatus`; ``frames``, which the farm counts in jobs;
         ``cost`` in the account's currency, as text, so that no digit is lost; ``duration_seconds`` from the
         start of the first leaf to the end of the last one, None before it; ``output_folders``, the leaves'
-        folders in the output storage.
+        folders in the output storage; ``layers``, see :func:`layer_summaries`.
     """
-    progress = task.progress
     return {
         "render_task_id": task.id,
         "state": task.status.name,
-        "frames": {
-            "total": progress.total,
-            "done": progress.done,
-            "failed": progress.failed,
-            "running": progress.running,
-            "aborted": progress.aborted,
-        },
+        "frames": asdict(task.progress),
         "cost": str(task.cost),
         "duration_seconds": _duration_seconds(task),
         "output_folders": list(task.output_folders),
+        "layers": layer_summaries(task),
     }
+
+
+def layer_summaries(task: TaskInfo) -> list[dict[str, Any]]:
+    """Return the layers of a render: a mapping per leaf, also of passes before the main pass.
+
+    :return: ``name`` (layer, ROP or camera); ``render_task_id`` of the leaf; ``output_folder`` in the output
+        storage, None before the farm names it; ``frames`` and ``cost`` as in :func:`summary`;
+        ``failed_frames``, ranges such as "3, 7-9", which only the report of a finished render fills.
+    """
+    return [
+        {
+            "name": name,
+            "render_task_id": leaf.id,
+            "output_folder": leaf.output_file_name,
+            "frames": asdict(leaf.progress),
+            "failed_frames": "",
+            "cost": str(leaf.cost),
+        }
+        for name, leaf in list_layers(task)
+    ]
 
 
 def _duration_seconds(task: TaskInfo) -> float | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from airflow_provider_renderbus.api.frame_names import FrameRange, compress
 from airflow_provider_renderbus.api.validation import excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 Frames: TypeAlias = int | str | list[int] | range
 """One frame, a string, a list of frames, or a range as in Python, without its end."""
@@ -25,22 +26,6 @@ TEST_FRAMES_PATTERN = re.compile(r"([01]{3})(?::(.+))?")
 _RANGE_PATTERN = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9})(?:\[([0-9]{1,9})\]|[x:]([0-9]{1,9}))?)?")
 _MAX_NUMBER = 999_999_999
 _EXCERPT_CHARS = 60
-
-
-class FrameRange(NamedTuple):
-    """Every `step`-th frame from `start` to `end`. Its string is how task.json writes it."""
-
-    start: int
-    end: int
-    step: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.start}-{self.end}[{self.step}]"
-
-    @property
-    def numbers(self) -> range:
-        """The numbers of its frames."""
-        return range(self.start, self.end + 1, self.step)
 
 
 def parse_ranges(name: str, text: str) -> tuple[FrameRange, ...]:
@@ -106,7 +91,7 @@ def _list_as_text(name: str, frames: Sequence[int]) -> str:
         _check_count(name, MAX_FRAMES + 1, frames)
     if not frames or not all(type(number) is int and abs(number) <= _MAX_NUMBER for number in frames):
         raise _invalid(name, frames)
-    return ",".join(map(str, _compress(tuple(dict.fromkeys(frames)))))
+    return ",".join(map(str, compress(tuple(dict.fromkeys(frames)))))
 
 
 def _merged_ranges(name: str, text: str) -> tuple[FrameRange, ...]:
@@ -114,28 +99,10 @@ def _merged_ranges(name: str, text: str) -> tuple[FrameRange, ...]:
     ranges = parse_ranges(name, text)
     numbers = frame_numbers(name, text)
     if len(numbers) < sum(len(each.numbers) for each in ranges):
-        ranges = tuple(_compress(numbers))
+        ranges = tuple(compress(numbers))
     if len(ranges) > MAX_RANGES:
         raise ValueError(f"{name}: must be at most {MAX_RANGES} ranges, got {len(ranges)}")
     return ranges
-
-
-def _compress(numbers: Sequence[int]) -> Iterator[FrameRange]:
-    """Yield ranges that have the same frames in the same order: [1, 3, 5, 9] is 1-5[2], 9-9[1]."""
-    start = 0
-    while start < len(numbers):
-        end = start + 1
-        if end < len(numbers) and numbers[end] > numbers[start]:
-            step = numbers[end] - numbers[start]
-            while end < len(numbers) and numbers[end] - numbers[end - 1] == step:
-                end += 1
-            # Two frames that are not neighbours are no range yet: 1,5,6,7 is not 1-5[4],6-7[1].
-            if step > 1 and end - start == 2:  # noqa: PLR2004 - two frames
-                end -= 1
-        else:
-            step = 1
-        yield FrameRange(numbers[start], numbers[end - 1], step if end - start > 1 else 1)
-        start = end
 
 
 def _check_count(name: str, count: int, given: Any) -> None:

@@ -155,6 +155,18 @@ def download(
     return DownloadResult(len(files), size, len(files) - len(missing))
 
 
+def find_outdated(folder: Path, files: Iterable[RemoteFile]) -> list[str]:
+    """Return the paths of files in a folder that are in place of the listed ones."""
+    with SafeFolder(folder) as target:
+        times = UnsetTimes.load(target)
+        local = [(file, "/".join(file.target), target.stat(file.target)) for file in files]
+        return [
+            name
+            for file, name, stat in local
+            if stat is not None and not _is_current(stat, file.stat, times.recorded(name))
+        ]
+
+
 class _Problem(NamedTuple):
     """Why a file was not downloaded, and whether a retry may succeed."""
 

@@ -8,7 +8,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
-from airflow_provider_renderbus.renders.conditions import FramesDone, FramesSnapshot, condition_from_dict
+from airflow_provider_renderbus.renders.conditions import (
+    FramesDone,
+    FramesSnapshot,
+    RenderAdvanced,
+    condition_from_dict,
+)
 from airflow_provider_renderbus.renders.results import timed_out
 from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 
@@ -60,6 +65,9 @@ class RenderbusConditionTrigger(RenderbusTrigger):
         """Wait for the condition."""
         condition = condition_from_dict(self.condition)
         try:
+            if isinstance(condition, RenderAdvanced):
+                with poller.watch(condition.task_id, self.poll_interval, self.deadline) as watcher:
+                    return await watcher.wait_for(lambda task: self._result_of(condition.evaluate(task)))
             if isinstance(condition, FramesDone) and (result := await self._watch(poller, condition)):
                 return result
             async with contextlib.aclosing(self._poll(poller, condition, condition.fetch)) as evaluations:

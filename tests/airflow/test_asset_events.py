@@ -33,6 +33,6 @@ def test_asset_event_has_id_frames_cost_and_outputs(kind, farm, submitted):
     (event,) = events.values()
     assert event.extra == {
         name: result[name]
-        for name in ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
+        for name in ("render_task_id", "state", "frames", "cost", "output_folders", "layers", "console_url")
     }
     assert event.extra["output_folders"] == [f"{submitted}_sh010"]

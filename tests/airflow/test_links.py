@@ -5,13 +5,13 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.compat import AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.links import RenderbusTaskLink
+from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.operators.task_actions import (
     RenderbusRecommitFramesOperator,
     RenderbusStopTaskOperator,
 )
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.operators.transfers import (
-    RenderbusDownloadFramesOperator,
     RenderbusListOutputsOperator,
 )
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult, summary

@@ -6,7 +6,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse, NotSent, ServerError
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
-from airflow_provider_renderbus.operators import task_actions, transfers
+from airflow_provider_renderbus.operators import download_frames, task_actions, transfers
 from tests.airflow.context import context
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -79,7 +79,7 @@ def test_all_action_operators_are_tested():
 
 TRANSFERS = [
     transfers.RenderbusUploadAssetsOperator,
-    transfers.RenderbusDownloadFramesOperator,
+    download_frames.RenderbusDownloadFramesOperator,
     transfers.RenderbusListOutputsOperator,
 ]
 

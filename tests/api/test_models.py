@@ -117,7 +117,9 @@ def test_task_info_cost_is_the_larger_of_two_figures():
 
 
 def test_summary_of_task_is_plain_json():
-    assert summary(layered(PHOTON, MAIN)) == {
+    result = summary(layered(PHOTON, MAIN))
+    assert [layer["name"] for layer in result.pop("layers")] == ["18280 (photon pass)", "18281"]
+    assert result == {
         "render_task_id": 18278,
         "state": "FINISHED",
         "frames": {"total": 18, "done": 17, "failed": 1, "running": 0, "aborted": 0},
@@ -141,6 +143,8 @@ def test_frame_has_status_and_cost():
 def test_frame_is_recommittable_if_done_or_failed_and_not_merged(status, frame_type, recommittable):
     frame = read_frame({"id": 1, "frameIndex": "1", "frameStatus": status, "frameType": frame_type})
     assert frame.is_recommittable is recommittable
+    assert frame.may_be_recommitted(1) is recommittable
+    assert not frame.may_be_recommitted(0)
 
 
 @pytest.mark.parametrize(

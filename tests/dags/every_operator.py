@@ -15,6 +15,7 @@ from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.compat import chain, dag, task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators import task_actions as actions
+from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
@@ -22,7 +23,6 @@ from airflow_provider_renderbus.operators.tasks import (
     RenderbusUploadTaskJsonOperator,
 )
 from airflow_provider_renderbus.operators.transfers import (
-    RenderbusDownloadFramesOperator,
     RenderbusListOutputsOperator,
     RenderbusUploadAssetsOperator,
 )

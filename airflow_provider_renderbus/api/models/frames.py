@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from airflow_provider_renderbus.api.frame_names import numbers_of
 from airflow_provider_renderbus.api.parsing import (
     list_of,
     optional_field,
@@ -22,9 +23,12 @@ from airflow_provider_renderbus.api.parsing import (
 from airflow_provider_renderbus.api.states import FrameStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 
+# Pre-render, photon and merged photon: they prepare frames, and have no files.
+_PREPARING_TYPES = frozenset({1, 2, 3})
 # Merged photon, composed priority, composed main, and two kinds of distributed frames.
 _NOT_RECOMMITTABLE_TYPES = frozenset({3, 6, 7, 10, 11})
 
@@ -68,6 +72,16 @@ class Frame:
         return FrameStatus(self.status_code)
 
     @property
+    def numbers(self) -> Sequence[int]:
+        """The numbers of the frames that it stands for."""
+        return numbers_of(self.name)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it leaves files in the output storage once it is done."""
+        return self.frame_type not in _PREPARING_TYPES
+
+    @property
     def is_recommittable(self) -> bool:
         """Whether the farm recommits the frame. A frame that it refuses refuses the whole request.
 
@@ -77,6 +91,10 @@ class Frame:
             self.status in {FrameStatus.DONE, FrameStatus.ERROR}
             and self.frame_type not in _NOT_RECOMMITTABLE_TYPES
         )
+
+    def may_be_recommitted(self, max_recommits: int) -> bool:
+        """Whether the farm recommits the frame, and it was recommitted less often than allowed."""
+        return self.is_recommittable and self.recommits < max_recommits
 
     @property
     def cost(self) -> Decimal:

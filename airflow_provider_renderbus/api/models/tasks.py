@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _ZERO = Decimal(0)
-_PHOTON = "RenderPhoton"
+_PHOTON, _PRE_RENDER = "RenderPhoton", "PreRender"
 _ERROR = 1  # the type of a finding
 _SUB_TASKS = "respRenderingTaskList"
 MAX_DEPTH, MAX_SUB_TASKS = 8, 2000
@@ -181,6 +181,11 @@ class TaskInfo:
     def is_photon_pass(self) -> bool:
         """Whether it is a photon pass, which prepares the frames of a main pass and has none of its own."""
         return self.task_type == _PHOTON
+
+    @property
+    def is_pre_render(self) -> bool:
+        """Whether it is a preprocessing pass, which has no frames of its own either."""
+        return self.task_type == _PRE_RENDER
 
     @property
     def is_submitted(self) -> bool:

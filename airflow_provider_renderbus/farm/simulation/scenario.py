@@ -56,6 +56,9 @@ class RenderBehavior:
     :param fail_frames: frame numbers that fail.
     :param failure_rate: fraction of the frames that fail, chosen by the seed.
     :param fail_times: how often each of these fails before it succeeds.
+    :param missing_files: frame numbers that are done and leave no file.
+    :param empty_files: frame numbers that are done and leave an empty file.
+    :param spoiled_times: how often each of these does so before it leaves a whole file.
     :param passes: passes before the main pass.
     :param reported_as: state codes that are reported as another code.
     :param crashes: how often the task fails before its first frame.
@@ -68,6 +71,9 @@ class RenderBehavior:
     fail_frames: frozenset[int] = frozenset()
     failure_rate: float = 0.0
     fail_times: int = UNLIMITED
+    missing_files: frozenset[int] = frozenset()
+    empty_files: frozenset[int] = frozenset()
+    spoiled_times: int = UNLIMITED
     passes: tuple[str, ...] = ()
     reported_as: Mapping[int, int] = field(default_factory=dict, hash=False)
     crashes: int = 0
@@ -206,6 +212,9 @@ RENDER_KEYS: dict[str, Parser] = {
     "fail_frames": _frame_set,
     "failure_rate": float_in(0, 1),
     "fail_times": int_in(1),
+    "missing_files": _frame_set,
+    "empty_files": _frame_set,
+    "spoiled_times": int_in(1),
     "passes": strings(*PASSES),
     "reported_as": state_map,
     "crashes": int_in(0),

@@ -252,10 +252,16 @@ class Simulation(TaskStore):
 
     def _publish(self, task: Task, run: RunningFrame) -> OSError | None:
         """Move the files of a frame to the output storage, and return the error if that fails."""
-        chunk = run.frame.chunk
+        chunk, behavior = run.frame.chunk, self.scenario.behavior_for(task.job)
+        is_spoiled = run.frame.recommits < behavior.spoiled_times
         try:
             for frame_number, path in zip(chunk.frames, run.pictures.result(), strict=False):
                 name = task.job.file_name(frame_number, chunk.tile)
+                if is_spoiled and frame_number in behavior.missing_files:
+                    path.unlink()
+                    continue
+                if is_spoiled and frame_number in behavior.empty_files:
+                    path.write_bytes(b"")
                 self.storage.publish(path, task.output_folder, name, is_tile=bool(chunk.tile))
         except OSError as error:
             return error

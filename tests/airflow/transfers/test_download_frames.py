@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.farm.storage.storage import Storage
-from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
+from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.transfer import downloads
 from tests.airflow.context import context
 from tests.airflow.transfers.files import contents
@@ -68,12 +68,25 @@ class TestDownloadFrames:
         result = download(rendered, frames)
         expected = contents(farm.output_root)
         assert contents(frames) == expected
+        layer = {
+            "name": "Camera",
+            "render_task_id": rendered,
+            "output_folder": f"{rendered}_sh010",
+            "frames": {"total": 4, "done": 4, "failed": 0, "running": 0, "aborted": 0},
+            "failed_frames": "",
+            "folder": str(frames / f"{rendered}_sh010"),
+        }
+        (listed,) = result["layers"]
+        assert float(listed.pop("cost")) > 0
         assert result == {
+            "render_task_id": rendered,
             "folder": str(frames),
             "output_folders": [f"{rendered}_sh010"],
+            "layers": [layer],
             "files": 4,
             "bytes": sum(map(len, expected.values())),
             "already_present": 0,
+            "missing_frames": [],
         }
         assert json.loads(json.dumps(result)) == result
         assert download(rendered, frames)["already_present"] == 4

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from airflow_provider_renderbus.compat import AirflowTaskTimeout
+from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from airflow_provider_renderbus.operators.transfers import RenderbusDownloadFramesOperator
 from tests.airflow.context import StateStore, context
 from tests.scenes import make_task_json
 

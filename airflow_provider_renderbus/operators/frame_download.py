@@ -1,0 +1,392 @@
+"""Downloads the frames of a render, layer by layer, and checks that they are whole."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
+from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.operators.file_transfer import translate_transfer_errors
+from airflow_provider_renderbus.operators.frame_delivery import Delivery
+from airflow_provider_renderbus.renders import recommit
+from airflow_provider_renderbus.renders.layers import Layer, list_layers, shot_name
+from airflow_provider_renderbus.renders.policy import KeepWaiting
+from airflow_provider_renderbus.renders.results import layer_summaries
+from airflow_provider_renderbus.transfer import downloads, endpoints
+from airflow_provider_renderbus.transfer.delivery import LayerDelivery, check_layer
+from airflow_provider_renderbus.transfer.errors import (
+    InvalidFiles,
+    TransferCancelled,
+    TransferError,
+    TransferIncomplete,
+    TransferStalled,
+    join_limited,
+    raise_all,
+)
+from airflow_provider_renderbus.transfer.folder import SafeFolder
+from airflow_provider_renderbus.transfer.layout import (
+    check_layout,
+    check_targets,
+    find_strangers,
+    layout_folder,
+    place,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from airflow_provider_renderbus.api.models.frames import Frame
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.api.models.transfer import OutputFile
+    from airflow_provider_renderbus.operators.file_transfer import FileTransfer
+    from airflow_provider_renderbus.renders.policy import Action, OnMissingFrames, RenderPolicy, WaitState
+    from airflow_provider_renderbus.transfer.downloads import DownloadResult, RemoteFile
+    from airflow_provider_renderbus.transfer.folder import Parts
+    from airflow_provider_renderbus.transfer.process import TransferRunner
+
+log = logging.getLogger(__name__)
+
+# After as many layers the server counts as not responding; each further one would take as long.
+_MAX_STALLS = 2
+_MAX_DOUBTS = 5
+
+
+class LayerFiles(NamedTuple):
+    """The files of a layer in the storage.
+
+    :param layer: the layer.
+    :param folder: where they go, below the folder of the download; empty for the paths of the storage.
+    :param listing: all files that the farm lists.
+    :param files: those that match the pattern and can be written.
+    :param frames: the frames of the layer; None if they were not listed.
+    """
+
+    layer: Layer
+    folder: Parts
+    listing: Sequence[OutputFile]
+    files: list[RemoteFile]
+    frames: tuple[Frame, ...] | None
+
+    @property
+    def is_whole_folder(self) -> bool:
+        """Whether the files are exactly those of the leaf's folder."""
+        top = self.layer.leaf.output_file_name
+        return len(self.files) == len(self.listing) and all(file.parts[0] == top for file in self.files)
+
+    def __str__(self) -> str:
+        return f"layer {self.layer.name} ({self.layer.leaf.id})"
+
+
+@dataclass
+class FrameDownload:
+    """Downloads the frames of one render, or compares a folder with them.
+
+    :param pattern: only files whose path in the storage matches this.
+    :param layout: where files go below the folder, such as "{layer}"; as in the storage if None.
+    """
+
+    transfer: FileTransfer
+    render_task_id: int
+    folder: str | os.PathLike[str]
+    pattern: str = "*"
+    layout: str | None = None
+
+    def fetch(self, task: TaskInfo, *, is_final: bool = True) -> Delivery:
+        """Download the files that are not there yet, and check that all frames that are done have one.
+
+        :param task: the render, as it was before its files are listed.
+        :param is_final: whether frames are checked. If not, there may be no file yet, and a file that cannot
+            be downloaded is a warning, because the next download tries it again.
+        :raises ValueError: an argument is invalid, or two files would have the same place.
+        :raises AirflowFailException: no file matches, names lead out of the folder, or the command cannot be
+            run or fails permanently.
+        :raises AirflowException: not all files were downloaded; a retry continues.
+        """
+        target = self._target()
+        with translate_transfer_errors(f"Render {self.render_task_id}: "):
+            runner, speed_limit = self.transfer.prepare()
+            layers, errors = self._list(task, with_frames=is_final)
+            results = self._transfer(layers, target, errors, runner, speed_limit)
+            if is_final:
+                raise_all(errors)
+            elif errors:
+                problems = join_limited([str(error) for error in errors])
+                log.warning("Render %s: %s. The next download tries it again", task.id, problems)
+            delivery = self._deliver(task, layers, target, results)
+            if is_final:
+                self._complete(delivery, layers)
+                self._warn_of_strangers(target, layers)
+        return delivery
+
+    def _transfer(
+        self,
+        layers: Sequence[LayerFiles],
+        target: Path,
+        errors: list[TransferError],
+        runner: TransferRunner,
+        speed_limit: int,
+    ) -> list[DownloadResult]:
+        """Download the files of all layers, and add the errors of those that fail."""
+        hook = self.transfer.hook
+        profile = hook.send(calls.query_user_profile())
+        bids = hook.send(calls.get_transfer_bid())
+        line = self.transfer.select_line()
+        results: list[DownloadResult] = []
+        for each in layers:
+            leaf = each.layer.leaf
+            # An empty file would replace a good one of an earlier render.
+            files = [file for file in each.files if file.stat.size != 0]
+            try:
+                endpoint = endpoints.output_endpoint(line, profile, bids, leaf)
+                if files:
+                    result = downloads.download(
+                        runner,
+                        endpoint,
+                        files,
+                        target,
+                        storage_folder=leaf.output_file_name if each.is_whole_folder else None,
+                        speed_limit_kb_per_s=speed_limit,
+                    )
+                    results.append(result)
+            except TransferCancelled:
+                raise
+            except TransferError as error:
+                errors.append(type(error)(f"{each}: {error}{self._mixture(target, files)}"))
+                if sum(isinstance(each, TransferStalled) for each in errors) >= _MAX_STALLS:
+                    break
+        return results
+
+    def _complete(self, delivery: Delivery, layers: Sequence[LayerFiles]) -> None:
+        """Add what is lacking on the farm.
+
+        :raises TransferError: there is nothing to download.
+        """
+        delivery.lacking = self._check(layers)
+        delivery.result["missing_frames"] = _missing_frames(layers, delivery)
+        listed = sum(len(each.listing) for each in layers)
+        if not listed and not delivery.lacking:
+            raise TransferIncomplete("the farm lists no files yet")
+        if listed and not any(each.files for each in layers):
+            raise InvalidFiles(f"none of the {listed:,} files matches {self.pattern!r}")
+
+    def deliver(
+        self,
+        result: dict[str, Any],
+        wait: WaitState | None,
+        policy: RenderPolicy,
+        on_missing_frames: OnMissingFrames,
+    ) -> dict[str, Any] | Action:
+        """Download the frames of a render that has succeeded, and return its result with what has arrived.
+
+        :param wait: the wait that has ended; None if Airflow has lost it.
+        :return: the result, or how to get frames that are missing.
+        :raises MissingFrames: frames are missing, and are neither accepted nor recommitted.
+        """
+        hook = self.transfer.hook
+        delivery = self.fetch(hook.run(flows.get_task(self.render_task_id)))
+        hint = ""
+        if delivery.lacking and on_missing_frames == "recommit":
+            if wait is None:
+                hint = "; not recommitted, because Airflow lost the wait of this deferred task"
+            else:
+                frames = delivery.frames
+                is_pending = wait.recommit_may_be_pending and frames
+                if is_pending and recommit.has_recommit_arrived(hook, self.render_task_id, frames):
+                    return KeepWaiting(replace(wait, recommit_may_be_pending=False))
+                step = policy.recommit_missing(frames, wait, Decimal(result["cost"]))
+                if step is not None:
+                    return step
+                hint = f"; not recommitted within max_recommits ({policy.max_recommits}) and max_cost"
+        delivered = delivery.accept() if on_missing_frames == "accept" else delivery.require(hint)
+        folders = {layer["render_task_id"]: layer["folder"] for layer in delivered["layers"]}
+        layers = [{**layer, "folder": folders.get(layer["render_task_id"])} for layer in result["layers"]]
+        return {**result, **delivered, "layers": layers}
+
+    def verify(self) -> Delivery:
+        """Compare the folder with the frames that are done, without downloading anything.
+
+        If the farm does not list the files of a layer any more, the names in the folder are compared with its
+        frames.
+
+        :raises ValueError: an argument is invalid.
+        """
+        target = self._target()
+        with translate_transfer_errors(f"Render {self.render_task_id}: "), SafeFolder(target) as folder:
+            task = self.transfer.hook.run(flows.get_task(self.render_task_id))
+            layers, errors = self._list(task, with_frames=True)
+            raise_all(errors)
+            delivery = self._deliver(task, layers, target, [])
+            delivery.lacking = self._check(layers, folder)
+            delivery.result["missing_frames"] = _missing_frames(layers, delivery)
+            del delivery.result["already_present"]
+            stats = [folder.stat(file.target) for each in layers for file in each.files]
+            sizes = [stat.size or 0 for stat in stats if stat is not None]
+            delivery.result |= {"files": len(sizes), "bytes": sum(sizes)}
+        return delivery
+
+    def _target(self) -> Path:
+        if self.layout is not None:
+            check_layout("layout", self.layout)
+        return self.transfer.absolute_path(self.folder)
+
+    def _list(self, task: TaskInfo, *, with_frames: bool) -> tuple[list[LayerFiles], list[TransferError]]:
+        """Return the files of the layers of a render, and what keeps some from being downloaded."""
+        layers: list[LayerFiles] = []
+        errors: list[TransferError] = []
+        for layer in list_layers(task):
+            # Before the files: a frame that is done meanwhile is not to be missed.
+            frames = self._list_frames(layer) if with_frames and layer.has_frames else None
+            try:
+                listing = self.transfer.hook.run(flows.list_leaf_files([layer.leaf.id]))
+            except RenderbusError as error:
+                error_type = InvalidFiles if is_permanent(error) else TransferIncomplete
+                errors.append(error_type(f"layer {layer.name}: its files could not be listed: {error}"))
+                continue
+            files, problems = downloads.select_files(listing, self.pattern)
+            if problems:
+                errors.append(InvalidFiles(f"layer {layer.name}: {join_limited(problems)}"))
+            folder = self._folder_of(task, layer)
+            layers.append(
+                LayerFiles(layer, folder, listing, place(files, folder) if folder else files, frames)
+            )
+        check_targets(each.files for each in layers)
+        return layers, errors
+
+    def _list_frames(self, layer: Layer) -> tuple[Frame, ...] | None:
+        try:
+            return self.transfer.hook.run(flows.list_frames(layer.leaf.id))
+        except RenderbusError as error:
+            log.warning(
+                "Layer %s (%s): not checked whether all frames have files, as they could not be listed: %s",
+                layer.name,
+                layer.leaf.id,
+                error,
+            )
+            return None
+
+    def _folder_of(self, task: TaskInfo, layer: Layer) -> Parts:
+        if self.layout is None:
+            return ()
+        output_folder = layer.leaf.output_file_name or str(layer.leaf.id)
+        values = {
+            "layer": layer.name,
+            "shot": shot_name(task) or shot_name(layer.leaf) or str(task.id),
+            "render_task_id": task.id,
+            "output_folder": output_folder,
+        }
+        return layout_folder(self.layout, values)
+
+    def _deliver(
+        self, task: TaskInfo, layers: Sequence[LayerFiles], target: Path, results: Sequence[DownloadResult]
+    ) -> Delivery:
+        """Return the result of a download."""
+        local = {
+            each.layer.leaf.id: "/".join(each.folder or each.files[0].parts[:1])
+            for each in layers
+            if each.files
+        }
+        return Delivery(
+            {
+                "render_task_id": task.id,
+                "folder": str(target),
+                "output_folders": list(dict.fromkeys(local.values())),
+                "layers": [
+                    {**summary, "folder": str(target / local[summary["render_task_id"]])}
+                    if summary["render_task_id"] in local
+                    else {**summary, "folder": None}
+                    for summary in layer_summaries(task)
+                ],
+                "files": sum(result.files for result in results),
+                "bytes": sum(result.size for result in results),
+                "already_present": sum(result.already_present for result in results),
+                "missing_frames": [],
+            }
+        )
+
+    def _check(
+        self, layers: Sequence[LayerFiles], folder: SafeFolder | None = None
+    ) -> dict[str, LayerDelivery]:
+        """Return what each layer lacks, on the farm or in a folder."""
+        lacking = {}
+        for each in layers:
+            sizes: dict[str, int | None] = {
+                file.path.lstrip("/"): file.size for file in each.listing if not file.is_directory
+            }
+            unusable: dict[str, str] = {}
+            place_name = "the farm lists"
+            if folder is not None:
+                place_name = "the folder has"
+                for file in each.files:
+                    stat = folder.stat(file.target)
+                    if stat is None:
+                        unusable[file.path] = "not in the folder"
+                    elif file.stat.size not in {None, stat.size}:
+                        unusable[file.path] = "not of the listed size"
+                    else:
+                        sizes[file.path] = stat.size
+                sizes = sizes or _sizes_in_folder(folder, each)
+            leaf = each.layer.leaf
+            found = check_layer(
+                each.frames or (),
+                sizes,
+                self.pattern,
+                unusable=unusable,
+                texts=[leaf.layer_name or "", shot_name(leaf), leaf.output_file_name or ""],
+                place=place_name,
+            )
+            for doubt in found.doubts[:_MAX_DOUBTS]:
+                log.warning("Render %s, %s: %s", self.render_task_id, each, doubt)
+            if found.problems:
+                lacking[str(each)] = found
+        return lacking
+
+    def _mixture(self, target: Path, files: Sequence[RemoteFile]) -> str:
+        """Return a note on the files that are still those of an earlier render."""
+        if self.layout is None:
+            return ""
+        old = downloads.find_outdated(target, files)
+        return f". Still of an earlier render: {join_limited(old)}" if old else ""
+
+    def _warn_of_strangers(self, target: Path, layers: Sequence[LayerFiles]) -> None:
+        """Log a warning if a sequence on the disk has frames that are not of this render."""
+        strangers = (
+            find_strangers(target, [file for each in layers for file in each.files]) if self.layout else []
+        )
+        if strangers:
+            log.warning(
+                "Render %s: %s has %s files of the same sequences that are not of this render: %s",
+                self.render_task_id,
+                target,
+                f"{len(strangers):,}",
+                join_limited(strangers),
+            )
+
+
+def _missing_frames(layers: Sequence[LayerFiles], delivery: Delivery) -> list[dict[str, Any]]:
+    """Return the frames that lack a file, per layer, as arguments of `RenderbusRecommitFramesOperator`."""
+    return [
+        {
+            "layer": each.layer.name,
+            "render_task_id": each.layer.leaf.id,
+            "frames": [frame.name for frame in delivery.lacking[str(each)].frames],
+        }
+        for each in layers
+        if str(each) in delivery.lacking and delivery.lacking[str(each)].frames
+    ]
+
+
+def _sizes_in_folder(folder: SafeFolder, each: LayerFiles) -> dict[str, int | None]:
+    """Return the files in the local folder of a layer that the farm does not list."""
+    parts = each.folder or (each.layer.leaf.output_file_name or str(each.layer.leaf.id),)
+    top = folder.path.joinpath(*parts)
+    found: dict[str, int | None] = {}
+    for path in sorted(top.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            found["/".join((*parts, *path.relative_to(top).parts))] = path.stat().st_size
+    return found
