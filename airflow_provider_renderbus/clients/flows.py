@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import calls, validation
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.api.models.transfer import OutputFile
+    from airflow_provider_renderbus.api.states import FrameStatus
     from airflow_provider_renderbus.api.validation import TaskId
 
 T = TypeVar("T")
@@ -48,15 +49,19 @@ def task_pages(**filters: Any) -> PagedFlow[TaskInfo]:
     return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
 
 
-def list_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
-    """Query all frames of a leaf task."""
+def list_frames(task_id: TaskId, statuses: Collection[FrameStatus] | None = None) -> Flow[tuple[Frame, ...]]:
+    """Query all frames of a leaf task, or those that have one of some statuses."""
     frames: list[Frame] = []
     pages = _pages(lambda page_num: calls.query_task_frames(task_id, page_num=page_num), _PAGES_PER_BATCH)
     batch = next(pages, None)
     while batch is not None:
         results = yield batch
         for page in results:
-            frames += page.items
+            frames += (
+                page.items
+                if statuses is None
+                else [frame for frame in page.items if frame.status in statuses]
+            )
         batch = _send_or_none(pages, results)
     return tuple(frames)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_renderbus.api.errors import BadRequest
@@ -320,6 +321,12 @@ class RenderbusRenderOperator(SubmittingOperator):
             result = delivered
         render_store(context, self.hook).mark_delivered()
         return result
+
+    @property
+    def report_folder(self) -> Path | None:
+        """The folder of the frames."""
+        folder = self.download_folder
+        return Path(folder) if folder is not None and Path(folder).is_absolute() else None
 
     def on_kill(self) -> None:
         """Kill a transfer with its child processes, and stop the render.

@@ -23,7 +23,7 @@ from airflow_provider_renderbus.polling.worker import (
 from airflow_provider_renderbus.renders import recommit, restart, submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
 from airflow_provider_renderbus.renders.facts import find_fact
-from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
+from airflow_provider_renderbus.renders.failure_report import add_failure_report
 from airflow_provider_renderbus.renders.funds import UnfundedRender, refused_result
 from airflow_provider_renderbus.renders.policy import (
     Action,
@@ -49,6 +49,8 @@ from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTri
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_renderbus.clients.clock import Clock
     from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.polling.worker import WorkerPoller
@@ -109,6 +111,11 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     def waits(self) -> bool:
         """Whether the operator waits for the end of the render."""
         return True
+
+    @property
+    def report_folder(self) -> Path | None:
+        """Where a file with all failed frames is written, if any has failed."""
+        return None
 
     def load_connection(self) -> None:
         """Load the connection, since a process that is being killed cannot, and create the client.
@@ -339,7 +346,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 last_result = TaskWorkerPoller(self.hook, [wait.render_task_id], targets).poll()
                 if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
                     result = last_result
-            result = with_failed_frames(self.hook, result)
+            result = add_failure_report(self.hook, result, self.report_folder)
         known = wait if isinstance(wait, WaitState) else None
         returned = self.collect_result(context, result_or_raise(result)[0], known)
         add_asset_event_extra(context, self.outlets, returned)

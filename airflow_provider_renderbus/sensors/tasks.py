@@ -11,7 +11,7 @@ from airflow_provider_renderbus.compat import AIRFLOW_3, AirflowSensorTimeout, A
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
-from airflow_provider_renderbus.renders.failed_frames import with_failed_frames
+from airflow_provider_renderbus.renders.failure_report import add_failure_report
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
 from airflow_provider_renderbus.renders.results import FINISHED, RECOMMITTABLE, Outcome, WaitResult
 from airflow_provider_renderbus.sensors.base import DEFERRABLE, RenderbusSensor
@@ -149,7 +149,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             if outcome is Outcome.FAILED_PERMANENTLY and wait_result.state in RECOMMITTABLE:
                 message = f"{wait_result.message}. {_FAILED_FRAMES_HINT}"
                 wait_result = dataclasses.replace(wait_result, message=message)
-            wait_result = with_failed_frames(self.hook, wait_result)
+            wait_result = add_failure_report(self.hook, wait_result)
         return super().result_or_raise(wait_result)
 
     def deferred_render_task_ids(self, context: Context) -> list[int]:

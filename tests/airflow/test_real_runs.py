@@ -163,14 +163,15 @@ def test_insufficient_funds_wait_top_up_finishes(runs, suffix):
 
 @each_suffix
 def test_failed_frames_message_has_log_tail(runs, suffix):
-    assert "Frame 2 failed, end of its log" in runs.failure_log(f"failed.{suffix}", permanently=True)
+    log = runs.failure_log(f"failed.{suffix}", permanently=True)
+    assert " 2: Error: rendering of frame 2 has failed (1 log read)" in log
 
 
 @each_suffix
 def test_failed_frames_accept_returns_them(runs, suffix):
     result = runs.returned(f"accept.{suffix}")
     assert result["state"] == "FINISHED_HAS_FAILED"
-    assert {frame["frame"] for frame in result["failed_frames"]} == {"2"}
+    assert {group["frames"] for group in result["failed_frames"]} == {"2"}
 
 
 @each_suffix

@@ -39,17 +39,17 @@ def test_submit_failed_frames_raises_with_names_and_logs(finished, farm):
     assert re.search(
         rf"(?s)2 of 4 frames done, 2 failed, \d+ s, cost \d.*http://{farm.address}/task/{finished}", message
     )
-    for frame in (2, 3):
-        assert f"Frame {frame} failed, end of its log: " in message
-        assert REASON.format(frame) in message
+    assert f"Camera 2-3: {REASON.format(2)} (2 logs read)" in message
 
 
 def test_task_sensor_failed_frames_returns_names_and_logs(finished, farm):
     sensor = RenderbusTaskSensor(task_id="wait", render_task_id=finished, target_states=[30], poke_interval=1)
     result = sensor.execute(context())
     assert result["console_url"] == f"http://{farm.address}/task/{finished}"
-    assert [frame["frame"] for frame in result["failed_frames"]] == ["2", "3"]
-    assert REASON.format(3) in result["failed_frames"][1]["log"]
+    (group,) = result["failed_frames"]
+    assert (group["layer"], group["frames"], group["count"]) == ("Camera", "2-3", 2)
+    assert REASON.format(3) in group["log"]
+    assert result["layers"][0]["failed_frames"] == "2-3"
 
 
 def test_submit_frames_not_listed_raises_with_final_state(finished, farm, caplog):

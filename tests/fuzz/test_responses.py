@@ -16,7 +16,8 @@ from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.conditions import FilesPresent, FramesDone, SufficientFunds
-from airflow_provider_renderbus.renders.failed_frames import failed_frames_with_logs
+from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
+from airflow_provider_renderbus.renders.failure_report import _log_end
 from airflow_provider_renderbus.renders.results import describe, evaluate_task, summary
 from tests.fuzz.hostile_json import KEYS, TASK_ID, all_calls, page, record, value
 
@@ -71,7 +72,8 @@ FLOWS = {
     "leaf_task_ids": lambda: flows.leaf_task_ids(TASK_ID),
     "list_frames": lambda: flows.list_frames(TASK_ID),
     "list_output_files": lambda: flows.list_output_files(TASK_ID),
-    "failed_frames_with_logs": lambda: failed_frames_with_logs(TASK_ID),
+    "failed frames": lambda: list_failed_frames(TASK_ID),
+    "log of a frame": lambda: _log_end(7),
     "task_pages": flows.task_pages,
     "frames by name": lambda: FramesDone(TASK_ID, ("1", "x")).check(),
     "frames by fraction": lambda: FramesDone(TASK_ID, None, 0.3).check(),
