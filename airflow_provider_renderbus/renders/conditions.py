@@ -12,21 +12,24 @@ import math
 from abc import abstractmethod
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.frame_names import describe_frames
 from airflow_provider_renderbus.api.states import FrameStatus, Phase
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.renders.layers import Layer, list_layers
 from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult, evaluate_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from airflow_provider_renderbus.api.models.account import UserProfile
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.flows import Flow
 
 _NO_NAMES: frozenset[str] = frozenset()
+_MAX_FRAMES_CHARS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,63 +63,139 @@ class Condition(Protocol):
         return self.evaluate((yield from self.fetch()))
 
 
+class LayerFrames(NamedTuple):
+    """Names of the frames of a layer that are done, and of all that the farm lists."""
+
+    done: frozenset[str]
+    all: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class FramesSnapshot:
-    """A task, and, if they were fetched, the names of its frames that are done in every leaf, and of all."""
+    """A task, and, if they were fetched, the frames of its layers."""
 
     task: TaskInfo
-    done_names: frozenset[str] = _NO_NAMES
-    all_names: frozenset[str] = _NO_NAMES
+    layers: tuple[LayerFrames, ...] | None = None
+
+    @property
+    def all_names(self) -> frozenset[str]:
+        """The names of all frames, over all layers."""
+        return _NO_NAMES.union(*(layer.all for layer in self.layers or ()))
+
+    @property
+    def complete_names(self) -> frozenset[str]:
+        """The names of the frames that are done in every layer that has them.
+
+        A layer that lists no frames yet counts as having all of them.
+        """
+        layers = self.layers or ()
+        if not all(layer.all for layer in layers):
+            return _NO_NAMES
+        return self.all_names - _NO_NAMES.union(*(layer.all - layer.done for layer in layers))
 
 
 @dataclass(frozen=True)
 class FramesDone(Condition):
-    """Frames of a task are done: frames by name, which must all be done, or a fraction of all."""
+    """Frames of a task are done in every layer that has them: frames by name, or a fraction of all.
+
+    :param layers: names of the layers that count; all of them if None.
+    """
 
     kind: ClassVar[str] = "frames"
     task_id: int
     frames: tuple[str, ...] | None = None
     min_fraction: float = 1.0
+    layers: tuple[str, ...] | None = None
 
     @property
     def query_key(self) -> str:
-        """The task, or its frames."""
-        return f"the frames of {self.task_id}" if self.frames else f"task {self.task_id}"
+        """The frames, and which of them are fetched."""
+        which = "all" if self.frames else f"{self.min_fraction:g}"
+        return f"the frames of {self.task_id}, layers {self.layers or 'all'}, {which}"
 
     def fetch(self) -> Flow[FramesSnapshot]:
-        """Fetch the task, and its frames if they are needed by name."""
+        """Fetch the task, and its frames if they can be what is waited for."""
         return (yield from self.fetch_frames((yield from flows.get_task(self.task_id))))
 
     def fetch_frames(self, task: TaskInfo) -> Flow[FramesSnapshot]:
-        """Fetch the frames of a task if they are needed by name."""
-        if self.frames is None:
+        """Fetch the frames of a task if they can be what is waited for."""
+        if not self.needs_frames(task):
             return FramesSnapshot(task)
-        return FramesSnapshot(task, *(yield from _frame_names(_frame_leaves(task))))
+        layers = []
+        for layer in self._selected(task):
+            frames = yield from flows.list_frames(layer.leaf.id)
+            pending = frozenset(frame.name for frame in frames if frame.status is not FrameStatus.DONE)
+            names = frozenset(frame.name for frame in frames)
+            layers.append(LayerFrames(names - pending, names))
+        return FramesSnapshot(task, tuple(layers))
+
+    def needs_frames(self, task: TaskInfo) -> bool:
+        """Return whether the counters of a task leave open whether the condition is met.
+
+        Each frame that a layer still renders is one that is not complete.
+        """
+        if self.frames is not None:
+            return True
+        progress = [layer.leaf.progress for layer in self._selected(task)]
+        total = sum(each.total for each in progress)
+        return total > 0 and all(
+            each.total - each.done <= total - math.ceil(self.min_fraction * total) for each in progress
+        )
 
     def evaluate(self, fetched: FramesSnapshot) -> Evaluation:
-        """Evaluate a snapshot; a named frame that a finished task lacks fails without retries."""
+        """Evaluate a snapshot; a named frame or layer that a finished task lacks fails without retries."""
         task = fetched.task
-        missing: frozenset[str] = _NO_NAMES
-        if self.frames is None:
-            leaves = _frame_leaves(task)
-            done = sum(leaf.progress.done for leaf in leaves)
-            total = sum(leaf.progress.total for leaf in leaves)
-            required = math.ceil(self.min_fraction * total)
-            is_met = total > 0 and done >= required
+        layers = list_layers(task)
+        complete = fetched.complete_names
+        if fetched.layers is None:
+            progress = [layer.leaf.progress for layer in self._selected(task)]
+            done, total = sum(each.done for each in progress), sum(each.total for each in progress)
+            required, is_met = math.ceil(self.min_fraction * total), False
         else:
-            names = frozenset(self.frames)
-            done, required, total = len(fetched.done_names & names), len(names), len(fetched.all_names)
-            missing = names - fetched.all_names
-            is_met = done == required
+            names = fetched.all_names
+            if self.frames is not None:
+                complete &= frozenset(self.frames)
+            total, done = len(names), len(complete)
+            required = math.ceil(self.min_fraction * total) if self.frames is None else len(set(self.frames))
+            is_met = total > 0 and done >= required
         message = f"Render {self.task_id}: {done} of {required} required frames done"
-        if missing and task.status.phase is Phase.SUCCEEDED:
-            absent = ", ".join(map(repr, sorted(missing)))
-            failure = f"Render {self.task_id}: finished, and has no frame {absent}"
+        absent = self._absent(fetched, layers)
+        if absent and task.status.phase is Phase.SUCCEEDED:
+            failure = f"Render {self.task_id}: finished, and has no {absent}"
             return Evaluation(message, WaitResult(Outcome.FAILED_PERMANENTLY, failure))
-        result = {"render_task_id": self.task_id, "done": done, "required": required, "total": total}
-        return Evaluation(
-            message, WaitResult(Outcome.SUCCEEDED, message, result) if is_met else _failure_of(task)
-        )
+        if absent:
+            message += f"; there is no {absent}"
+        if not is_met or absent:
+            return Evaluation(message, _failure_of(task))
+        result = {
+            "render_task_id": self.task_id,
+            "done": done,
+            "required": required,
+            "total": total,
+            "frames": describe_frames(complete, _MAX_FRAMES_CHARS),
+        }
+        return Evaluation(message, WaitResult(Outcome.SUCCEEDED, message, result))
+
+    def _selected(self, task: TaskInfo) -> list[Layer]:
+        """Return the layers that count. Passes before the main pass have no frames."""
+        return [
+            layer
+            for layer in list_layers(task)
+            if layer.has_frames and (self.layers is None or layer.name in self.layers)
+        ]
+
+    def _absent(self, fetched: FramesSnapshot, layers: Sequence[Layer]) -> str:
+        """Return the names that no layer or no frame has, in words, and what there is."""
+        has_frames = [layer.name for layer in layers if layer.has_frames]
+        if unknown := sorted(set(self.layers or ()) - set(has_frames)):
+            return f"layer {', '.join(map(repr, unknown))}, there are: {', '.join(has_frames) or 'none yet'}"
+        names = fetched.all_names
+        unknown = sorted(set(self.frames or ()) - names)
+        # Layers that list no frames yet may have them.
+        is_listed = fetched.layers and all(layer.all for layer in fetched.layers)
+        if not unknown or not (is_listed or fetched.task.status.phase is Phase.SUCCEEDED):
+            return ""
+        return f"frame {', '.join(map(repr, unknown))}, there are: {describe_frames(names) or 'none yet'}"
 
 
 @dataclass(frozen=True)
@@ -135,7 +214,7 @@ class RenderAdvanced(Condition):
     @property
     def query_key(self) -> str:
         """The task."""
-        return f"task {self.task_id}"
+        return f"the progress of {self.task_id}"
 
     def fetch(self) -> Flow[TaskInfo]:
         """Fetch the task."""
@@ -239,20 +318,6 @@ def condition_from_dict(stored: dict[str, Any]) -> Condition:
             f"the trigger was stored with the condition {name!r}, which this version does not know"
         ) from error
     return condition
-
-
-def _frame_leaves(task: TaskInfo) -> list[TaskInfo]:
-    return [leaf for leaf in task.leaves() if not leaf.is_photon_pass]
-
-
-def _frame_names(leaves: Iterable[TaskInfo]) -> Flow[tuple[frozenset[str], frozenset[str]]]:
-    """Return the names of the frames that are done in every leaf that has them, and of all frames."""
-    done: set[str] = set()
-    pending: set[str] = set()
-    for leaf in leaves:
-        for frame in (yield from flows.list_frames(leaf.id)):
-            (done if frame.status is FrameStatus.DONE else pending).add(frame.name)
-    return frozenset(done - pending), frozenset(done | pending)
 
 
 def _failure_of(task: TaskInfo) -> WaitResult | None:

@@ -57,21 +57,25 @@ class _ConditionSensor(RenderbusSensor):
 class RenderbusFramesSensor(_ConditionSensor):
     """Wait until frames of a render are done, e.g. to start compositing before the whole render is.
 
+    A frame counts when it is done in every layer that has it. A layer that lists no frames yet counts as
+    having all of them. A name that no frame or layer has is logged at the first poll.
+
     It fails if the render ends in any state but FINISHED before the frames are done.
 
     :param render_task_id: id or alias of the render (templated).
-    :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]", which must all be done, in
-        all leaves of a layered task (templated).
+    :param frames: names of frames as the farm shows them, e.g. "6" or "7-9[1]", which must all be done
+        (templated).
     :param min_fraction: the fraction of all frames that must be done, above 0 and up to 1; only used if
         `frames` is omitted (templated).
+    :param layers: names of the layers that count, as in the `layers` of a result; all if omitted (templated).
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: a mapping with render_task_id, done, required (how many are waited for) and total (how many there
-        are).
+    :return: a mapping with render_task_id, done, required (how many are waited for), total (how many there
+        are) and frames, the complete ones as ranges, e.g. "1-8, 12".
     """
 
-    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "frames", "min_fraction")
+    template_fields = (*RenderbusSensor.template_fields, "render_task_id", "frames", "min_fraction", "layers")
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class RenderbusFramesSensor(_ConditionSensor):
         render_task_id: TaskId | XComArg,
         frames: Sequence[str] | XComArg | None = None,
         min_fraction: float | str | XComArg = 1.0,
+        layers: Sequence[str] | XComArg | None = None,
         deferrable: bool = DEFERRABLE,
         poke_interval: float | timedelta | None = None,
         renderbus_conn_id: str = RenderbusHook.default_conn_name,
@@ -93,6 +98,7 @@ class RenderbusFramesSensor(_ConditionSensor):
         self.render_task_id = render_task_id
         self.frames: Any = frames
         self.min_fraction: Any = min_fraction
+        self.layers: Any = layers
 
     def condition(self) -> FramesDone:
         """Return what to wait for."""
@@ -105,7 +111,11 @@ class RenderbusFramesSensor(_ConditionSensor):
         frame_names = None if self.frames is None else tuple(non_empty_strs("frames", self.frames))
         if frame_names == ():
             raise ValueError("frames: must name at least one frame, got an empty list")
-        return FramesDone(parse_task_id("render_task_id", self.render_task_id), frame_names, min_fraction)
+        layers = None if self.layers is None else tuple(non_empty_strs("layers", self.layers))
+        if layers == ():
+            raise ValueError("layers: must name at least one layer, got an empty list")
+        task_id = parse_task_id("render_task_id", self.render_task_id)
+        return FramesDone(task_id, frame_names, min_fraction, layers)
 
 
 class RenderbusOutputSensor(_ConditionSensor):

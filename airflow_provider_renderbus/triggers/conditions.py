@@ -20,6 +20,7 @@ from airflow_provider_renderbus.triggers.base import RenderbusTrigger
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.polling.poller import Poller
     from airflow_provider_renderbus.renders.conditions import Condition, Evaluation
@@ -81,22 +82,25 @@ class RenderbusConditionTrigger(RenderbusTrigger):
     async def _watch(self, poller: Poller, condition: FramesDone) -> WaitResult | None:
         """Wait for frames as long as the counters of their task can change.
 
-        The counters are part of a page of a hundred tasks. Only the names of frames take another request.
+        The counters are part of a page of a hundred tasks. Only the names of frames take other requests.
 
         :return: None if the task has ended and its list of frames may be late.
         """
         with poller.watch(condition.task_id, self.poll_interval, self.deadline) as watcher:
-            if condition.frames is None:
-                return await watcher.wait_for(
-                    lambda task: self._result_of(condition.evaluate(FramesSnapshot(task)))
-                )
             while True:
-                task = await watcher.next_update()
+                task = await watcher.wait_for(functools.partial(self._needs_frames, condition))
                 fetch = functools.partial(condition.fetch_frames, task)
                 async with contextlib.aclosing(self._poll(poller, condition, fetch)) as evaluations:
                     result = self._result_of(await anext(evaluations))
                 if result or task.is_terminal:
                     return result
+
+    def _needs_frames(self, condition: FramesDone, task: TaskInfo) -> TaskInfo | None:
+        """Return a task whose frames are to be fetched; None if its counters say that more must be done."""
+        if condition.needs_frames(task) or task.is_terminal:
+            return task
+        self._result_of(condition.evaluate(FramesSnapshot(task)))
+        return None
 
     def _poll(
         self, poller: Poller, condition: Condition, fetch: Callable[[], Flow[Any]]

@@ -10,6 +10,7 @@ from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse, UnknownTask
+from airflow_provider_renderbus.api.frame_names import describe_frames
 from airflow_provider_renderbus.compat import (
     AirflowException,
     AirflowFailException,
@@ -129,13 +130,16 @@ class TestFrames:
         frames = client.send(calls.query_task_frames(half_done)).items
         done = [frame.name for frame in frames if frame.status.name == "DONE"]
         result = runner.poll(RenderbusFramesSensor, render_task_id=half_done, frames=done)
-        assert result == {"render_task_id": half_done, "done": len(done), "required": len(done), "total": 4}
+        count = len(done)
+        assert result.pop("frames") == describe_frames(done)
+        assert result == {"render_task_id": half_done, "done": count, "required": count, "total": 4}
         all_names = [frame.name for frame in frames]
         assert runner.poll(RenderbusFramesSensor, render_task_id=half_done, frames=all_names) is None
 
-    def test_frames_sensor_unknown_name_fails_after_render_finished(self, runner, farm, half_done):
+    def test_frames_sensor_unknown_name_is_logged_and_fails_in_the_end(self, runner, farm, half_done, caplog):
         options = {"render_task_id": half_done, "frames": ["1", "999"]}
         assert runner.poll(RenderbusFramesSensor, **options) is None
+        assert "there is no frame '999', there are: 1-4" in caplog.text
         farm.advance(3600)
         with pytest.raises(AirflowFailException, match="has no frame '999'"):
             runner.poll(RenderbusFramesSensor, **options)
@@ -154,7 +158,8 @@ class TestFrames:
         assert runner.poll(RenderbusFramesSensor, render_task_id=half_done, min_fraction=0.25)
 
     @pytest.mark.parametrize(
-        "options", [{"min_fraction": 0}, {"min_fraction": 1.5}, {"frames": []}, {"frames": "6"}]
+        "options",
+        [{"min_fraction": 0}, {"min_fraction": 1.5}, {"frames": []}, {"frames": "6"}, {"layers": []}],
     )
     def test_frames_sensor_wrong_argument_fails_and_names_it(self, options):
         with pytest.raises(AirflowFailException, match=f"^{next(iter(options))}: "):

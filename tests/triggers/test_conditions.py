@@ -21,17 +21,18 @@ def wait_for(harness, condition):
 
 
 class TestConditionTrigger:
-    def test_frames_trigger_fraction_sends_no_request_of_its_own(self):
+    def test_frames_trigger_fraction_queries_frames_only_once_enough_are_done(self):
         async def body(harness):
             harness.join(*range(1, 51))
             waits = [wait_for(harness, FramesDone(task_id, min_fraction=0.5)) for task_id in range(51, 101)]
             await asyncio.sleep(1)
             assert len(harness.farm.requests) == 1
             harness.farm.items[60] = task_item(60, done=5)
+            harness.farm.frames[60] = {str(frame): DONE if frame < 6 else RENDERING for frame in range(1, 11)}
             await asyncio.sleep(INTERVAL)
-            assert len(harness.farm.requests) == 2
+            assert (len(harness.farm.requests), len(frame_queries(harness))) == (3, 1)
             assert [wait.result().result for wait in waits if wait.done()] == [
-                {"render_task_id": 60, "done": 5, "required": 5, "total": 10}
+                {"render_task_id": 60, "done": 5, "required": 5, "total": 10, "frames": "1-5"}
             ]
             for wait in waits:
                 wait.cancel()
@@ -49,7 +50,13 @@ class TestConditionTrigger:
             harness.farm.frames[1] = {"1": DONE, "2": DONE}
             await asyncio.sleep(INTERVAL)
             assert len(frame_queries(harness)) == 2
-            assert (await wait).result == {"render_task_id": 1, "done": 1, "required": 1, "total": 2}
+            assert (await wait).result == {
+                "render_task_id": 1,
+                "done": 1,
+                "required": 1,
+                "total": 2,
+                "frames": "2",
+            }
 
         run_with_poller([1], body)
 
@@ -62,7 +69,13 @@ class TestConditionTrigger:
             assert not wait.done()
             harness.farm.frames[1] = {"1": DONE}
             await asyncio.sleep(INTERVAL)
-            assert (await wait).result == {"render_task_id": 1, "done": 1, "required": 1, "total": 1}
+            assert (await wait).result == {
+                "render_task_id": 1,
+                "done": 1,
+                "required": 1,
+                "total": 1,
+                "frames": "1",
+            }
 
         run_with_poller([1], body)
 
