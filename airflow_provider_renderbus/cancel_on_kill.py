@@ -20,9 +20,10 @@ from airflow_provider_renderbus.compat import (
 )
 from airflow_provider_renderbus.polling.task_instance_state import is_finished
 from airflow_provider_renderbus.renders.stop import CONFIRMATIONS_IF_UNCERTAIN, stop_renders
+from airflow_provider_renderbus.renders.submit import are_submitted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_renderbus.compat import Context
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 _AIRFLOW_2_MARGIN = timedelta(0) if AIRFLOW_3 else timedelta(seconds=10)
 # The method that Airflow "resumes" if the timeout of a deferral has passed or its trigger has failed.
 _DEFERRAL_FAILED = "__fail__"
+_TRIGGER_FAILURE = "Trigger failure"
 
 
 class CancelOnKillMixin(BaseOperator):
@@ -152,7 +154,19 @@ class CancelOnKillMixin(BaseOperator):
         return dataclasses.replace(wait_result, message=message)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Continue after a deferral; if the deferral failed, stop the renders first."""
+        """Continue after a deferral.
+
+        If its trigger failed, e.g. because the triggerer has an older version of this provider, wait on the
+        worker. If its timeout has passed, stop the renders.
+        """
+        if has_trigger_failed(next_method, next_kwargs) and (task_ids := self._submitted_ids(context)):
+            log.warning(
+                "Render %s: its trigger has failed in the triggerer, this worker waits instead. If the "
+                "triggerer has an older version of airflow-provider-renderbus, upgrade it: triggerers before "
+                "workers",
+                ", ".join(map(str, task_ids)),
+            )
+            return self.wait_on_worker(context, task_ids)
         if next_method == _DEFERRAL_FAILED and self.cancel_on_kill:
             try:
                 self.owned_render_task_ids = self.deferred_render_task_ids(context)
@@ -162,9 +176,27 @@ class CancelOnKillMixin(BaseOperator):
             log.error("The deferral failed: %s", message)
         return super().resume_execution(next_method, next_kwargs, context)
 
+    def _submitted_ids(self, context: Context) -> Sequence[int]:
+        """Return the renders that the task was deferred for, if all were submitted."""
+        try:
+            task_ids = self.deferred_render_task_ids(context)
+            return task_ids if are_submitted(self.hook, task_ids) else ()
+        except (RenderbusError, ValueError) as error:
+            log.warning("The renders of the failed trigger were not found: %s", error)
+            return ()
+
+    def wait_on_worker(self, context: Context, task_ids: Sequence[int]) -> Any:
+        """Wait for renders that were deferred, on this worker, and return the result."""
+        raise NotImplementedError
+
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
         """Return the renders that the task was deferred for, without the arguments of its resumption."""
         raise NotImplementedError
+
+
+def has_trigger_failed(next_method: str, next_kwargs: Mapping[str, Any] | None) -> bool:
+    """Return whether Airflow resumes a task because its trigger has failed in the triggerer."""
+    return next_method == _DEFERRAL_FAILED and (next_kwargs or {}).get("error") == _TRIGGER_FAILURE
 
 
 def is_execution_timeout() -> bool:

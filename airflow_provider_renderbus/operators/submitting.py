@@ -49,6 +49,7 @@ from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTri
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from airflow_provider_renderbus.clients.clock import Clock
@@ -194,6 +195,13 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         result = WaitResult.from_dict_or_failure(event)
         return self._take_steps(context, result, self._restore_wait(context, wait))
 
+    def wait_on_worker(self, context: Context, task_ids: Sequence[int]) -> dict[str, Any]:
+        """Wait for a render whose trigger has failed."""
+        self.deferrable = False
+        (task_id,) = task_ids
+        self.push_console_url(context, task_id)
+        return self.wait_for_render(context, task_id, reattached=context["ti"].try_number > 1)
+
     def collect_result(
         self, context: Context, result: dict[str, Any], wait: WaitState | None
     ) -> dict[str, Any] | Action:
@@ -205,6 +213,9 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     ) -> dict[str, Any]:
         """Carry out the steps that follow the end of a wait until one finishes the task."""
         facts = Facts()
+        if result.is_unread:
+            self.log.warning("%s. This worker waits instead", result.message)
+            self.deferrable = False
         while True:
             step = self.policy.next_step(result, wait, now=self._clock.now(), facts=facts)
             if isinstance(step, Finish):

@@ -265,6 +265,8 @@ class RenderPolicy:
             return Finish(WaitResult(Outcome.FAILED, str(wait)), "if_cancel_on_kill")
         if wait is None:
             return self._finish_without_wait(result)
+        if result.is_unread:
+            return KeepWaiting(wait)
         if wait.awaited_funds is not None:
             return self._after_funds(result, wait, now, facts)
         if result.outcome is Outcome.STALE_STOP:

@@ -66,12 +66,14 @@ class VersionMismatch(RenderbusError):
 class WaitResult:
     """The end of a wait: how it ended, in words too, and what the Airflow task returns, if anything.
 
-    The result is a summary, or one per render.
+    The result is a summary, or one per render. `is_unread` means that the triggerer, of another version of
+    this provider, could not read what to wait for, so that the worker waits itself.
     """
 
     outcome: Outcome
     message: str
     result: dict[str, Any] | list[dict[str, Any]] | None = None
+    is_unread: bool = False
 
     @property
     def first_result(self) -> dict[str, Any]:
@@ -87,7 +89,10 @@ class WaitResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that Airflow stores."""
-        return {**asdict(self), "outcome": self.outcome.value, "version": _VERSION}
+        stored = {**asdict(self), "outcome": self.outcome.value, "version": _VERSION}
+        if not self.is_unread:
+            del stored["is_unread"]
+        return stored
 
     @classmethod
     def from_dict(cls, stored: Any) -> WaitResult:
@@ -99,7 +104,7 @@ class WaitResult:
             raise _unreadable("outcome or message is missing")
         if not isinstance(result, dict | list | None):
             raise _unreadable(f"result must be an object or a list, got {type(result).__name__}")
-        return cls(Outcome(outcome), message, result)
+        return cls(Outcome(outcome), message, result, is_unread=stored.get("is_unread") is True)
 
     @classmethod
     def from_dict_or_failure(cls, stored: Any) -> WaitResult:

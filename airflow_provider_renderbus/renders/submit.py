@@ -15,6 +15,7 @@ from airflow_provider_renderbus.api.errors import (
     may_send_again,
 )
 from airflow_provider_renderbus.api.validation import USER_LEVELS, one_of, parse_int
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.lost_time import TimeLostError
 
 if TYPE_CHECKING:
@@ -139,6 +140,12 @@ def is_submitted(client: RenderClient, task_id: int) -> bool:
     if task.is_submitted:
         log.info("Render %s: submitted by an earlier request", task_id)
     return task.is_submitted
+
+
+def are_submitted(client: RenderClient, task_ids: Sequence[int]) -> bool:
+    """Return whether the farm shows all tasks as submitted."""
+    tasks = client.run(flows.get_tasks(task_ids))
+    return all(task_id in tasks and tasks[task_id].is_submitted for task_id in task_ids)
 
 
 def _submit_again(

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_renderbus.api.validation import parse_seconds
-from airflow_provider_renderbus.cancel_on_kill import execution_deadline
+from airflow_provider_renderbus.cancel_on_kill import execution_deadline, has_trigger_failed
 from airflow_provider_renderbus.compat import (
     AirflowException,
     AirflowSensorTimeout,
@@ -100,7 +100,25 @@ class RenderbusSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
         """Continue after the trigger has fired. Airflow's ``dag.test()`` loses `deadline`."""
-        return self.result_or_raise(WaitResult.from_dict_or_failure(event))
+        wait_result = WaitResult.from_dict_or_failure(event)
+        if wait_result.is_unread and deadline is not None:
+            return self.poll_on_worker(deadline)
+        return self.result_or_raise(wait_result)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Continue after a deferral; if its trigger has failed in the triggerer, wait on the worker."""
+        if has_trigger_failed(next_method, next_kwargs):
+            return self.poll_on_worker(self.hook.clock.now() + self.timeout)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def poll_on_worker(self, deadline: float) -> Any:
+        """Wait until a deadline although the sensor is deferrable, because the triggerer cannot."""
+        self.log.warning(
+            "The triggerer cannot wait for this sensor, this worker does. If it has an older version of "
+            "airflow-provider-renderbus, upgrade it: triggerers before workers"
+        )
+        with self.skip_on_soft_fail():
+            return self.result_or_raise(self._poller.poll_until(deadline, self.poke_interval))
 
     def result_or_raise(self, wait_result: WaitResult) -> Any:
         """Return what the sensor returns after a successful wait.

@@ -128,7 +128,11 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
                 self.owned_render_task_ids = self._task_ids()
                 restart_stopped(self.hook, self.owned_render_task_ids, self._max_cost())
                 self.defer_until(context, deadline)
-        returned = self.result_or_raise(wait_result)
+        if wait_result.is_unread and deadline is not None:
+            self.owned_render_task_ids = self._task_ids() if self.cancel_on_kill else ()
+            returned = self.poll_on_worker(deadline)
+        else:
+            returned = self.result_or_raise(wait_result)
         add_asset_event_extra(context, self.outlets, returned)
         return returned
 
@@ -151,6 +155,16 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
                 wait_result = dataclasses.replace(wait_result, message=message)
             wait_result = add_failure_report(self.hook, wait_result)
         return super().result_or_raise(wait_result)
+
+    def wait_on_worker(self, context: Context, task_ids: Sequence[int]) -> Any:
+        """Wait for renders whose trigger has failed."""
+        with self.skip_on_soft_fail(), translate_errors():
+            self._set_link(context)
+            if self.cancel_on_kill:
+                self._reattach(context)
+        returned = self.poll_on_worker(self.hook.clock.now() + self.timeout)
+        add_asset_event_extra(context, self.outlets, returned)
+        return returned
 
     def deferred_render_task_ids(self, context: Context) -> list[int]:
         """Return the renders that the sensor waits for."""

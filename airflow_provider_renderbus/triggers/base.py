@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,7 +30,8 @@ class RenderbusTrigger(BaseTrigger):
     """Waits through the shared poller of a connection and yields one event, the result of the wait.
 
     `ARGUMENTS_VERSION` increases when an argument changes its meaning. Arguments of an older version are
-    read, those of a newer one are refused; Airflow itself refuses arguments that do not exist.
+    read, those of a newer one are refused; Airflow itself refuses arguments that do not exist. Arguments at
+    their default are not stored, so that an older triggerer reads every wait that uses nothing new.
     """
 
     ARGUMENTS_VERSION: ClassVar[int]
@@ -43,13 +46,16 @@ class RenderbusTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments of the trigger, as Airflow stores them."""
         cls = type(self)
-        return f"{cls.__module__}.{cls.__qualname__}", {
+        arguments = {
             "renderbus_conn_id": self.renderbus_conn_id,
             **self.trigger_kwargs(),
             "poll_interval": self.poll_interval,
             "deadline": self.deadline,
-            "version": self.version,
         }
+        defaults = _defaults(cls)
+        stored = {name: value for name, value in arguments.items() if defaults.get(name, ...) != value}
+        # The version that reads it may have another default.
+        return f"{cls.__module__}.{cls.__qualname__}", {**stored, "version": self.version}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, the result of the wait."""
@@ -57,7 +63,7 @@ class RenderbusTrigger(BaseTrigger):
             self._check_version()
             self.check_arguments()
         except VersionMismatch as error:
-            result = WaitResult(Outcome.FAILED, str(error))
+            result = WaitResult(Outcome.FAILED, str(error), is_unread=True)
         except ValueError as error:
             result = permanent_failure(error)
         else:
@@ -104,3 +110,10 @@ class RenderbusTrigger(BaseTrigger):
     @abstractmethod
     async def wait(self, poller: Poller) -> WaitResult:
         """Wait and return the result; raise RenderbusError for a refusal that later polls would meet too."""
+
+
+@functools.cache
+def _defaults(cls: type[RenderbusTrigger]) -> dict[str, Any]:
+    """Return the defaults of a trigger's optional arguments."""
+    parameters = inspect.signature(cls).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}

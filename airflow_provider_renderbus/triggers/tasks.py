@@ -96,6 +96,7 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             "ignore_stops_until": self.ignore_stops_until,
             "max_cost": self.max_cost,
             "stop_over_budget": self.stop_over_budget,
+            "ignore_api_stop": self.ignore_api_stop,
         }
 
     def check_arguments(self) -> None:
