@@ -19,6 +19,7 @@ from airflow_provider_renderbus.task_json.files import load_json
 from airflow_provider_renderbus.transfer import endpoints, uploads
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, Command, write_resume_ini
 from airflow_provider_renderbus.transfer.errors import TransferError
+from airflow_provider_renderbus.transfer.folder import make_private_folder
 from airflow_provider_renderbus.transfer.process import TransferRunner
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class FileTransfer:
             )
         stall_timeout = validation.parse_seconds(f"{self.argument_prefix}stall_timeout", stall_timeout)
         command = Command.find(self.hook.transfer_command)
+        make_private_folder(self._state_folder())
         self._runner = TransferRunner(command, self._state_folder() / "logs", stall_timeout)
         if self._cancelled:
             self._runner.cancel()

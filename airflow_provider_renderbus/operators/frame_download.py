@@ -152,6 +152,7 @@ class FrameDownload:
                         target,
                         storage_folder=leaf.output_file_name if each.is_whole_folder else None,
                         speed_limit_kb_per_s=speed_limit,
+                        subject=f"Render {self.render_task_id}, {each}",
                     )
                     results.append(result)
             except TransferCancelled:

@@ -99,6 +99,7 @@ class TransferArguments:
     :param remote: ``/`` for an upload.json; the path in the storage for ``download_path``; the path of a
         local file with one remote path per line for ``download_list``.
     :param resume_ini: ini file of the resume database, if any.
+    :param scratch: a folder of this transfer, which is removed if the worker is killed.
     """
 
     kind: TransferKind
@@ -107,6 +108,7 @@ class TransferArguments:
     remote: str
     resume_ini: Path | None = None
     speed_limit_kb_per_s: int = MAX_SPEED_KB_PER_S
+    scratch: Path | None = None
 
     def argv(self) -> list[str]:
         """Return the arguments after the command's own name. They are not passed to a shell."""

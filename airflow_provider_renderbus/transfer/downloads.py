@@ -18,6 +18,7 @@ from airflow_provider_renderbus.transfer.errors import (
     join_limited,
 )
 from airflow_provider_renderbus.transfer.folder import FileStat, SafeFolder, split_path, staging_folder
+from airflow_provider_renderbus.transfer.process import describe_size
 from airflow_provider_renderbus.transfer.progress import TransferProgress
 from airflow_provider_renderbus.transfer.unset_times import UNSET_TIMES_NAME, UnsetTimes
 
@@ -92,6 +93,7 @@ def download(
     *,
     storage_folder: str | None = None,
     speed_limit_kb_per_s: int = MAX_SPEED_KB_PER_S,
+    subject: str = "download",
 ) -> DownloadResult:
     """Download files to a folder.
 
@@ -101,6 +103,7 @@ def download(
 
     :param folder: the target folder; created if missing.
     :param storage_folder: the folder in the storage that has exactly these files, if there is one.
+    :param subject: what the files are, for the log.
     :raises TransferError: not all files were downloaded; those that are complete stay.
     """
     with SafeFolder(folder) as target:
@@ -118,11 +121,13 @@ def download(
         size = sum(file.stat.size or 0 for file in files)
         if missing:
             fitting, problems = _select_fitting(folder, missing)
+            started_at = runner.clock()
+            new_size = sum(file.stat.size or 0 for file in fitting)
             log.info(
-                "Downloading %s of %s files of %s to %s",
-                f"{len(missing):,}",
-                f"{len(files):,}",
-                files[0].parts[0],
+                "%s: downloading %s of %s to %s",
+                subject,
+                describe_size(len(fitting), new_size),
+                describe_size(len(files), size),
                 folder,
             )
             with staging_folder(folder) as (staging, list_path):
@@ -134,7 +139,12 @@ def download(
                     kind, remote = "download_list", str(list_path)
                     list_path.write_text("".join(f"{file.path}\n" for file in fitting), "utf-8")
                 arguments = TransferArguments(
-                    kind, endpoint, staging.path, remote, speed_limit_kb_per_s=speed_limit_kb_per_s
+                    kind,
+                    endpoint,
+                    staging.path,
+                    remote,
+                    speed_limit_kb_per_s=speed_limit_kb_per_s,
+                    scratch=list_path.parent,
                 )
                 progress = TransferProgress(publisher.sizes(), publisher.publish)
                 try:
@@ -152,6 +162,15 @@ def download(
             if problems:
                 error_type = TransferIncomplete if any(each.retryable for each in problems) else InvalidFiles
                 raise error_type(_describe(problems, missing))
+            log.info(
+                "%s: downloaded %s in %.0f s, %s were there already",
+                subject,
+                describe_size(len(fitting), new_size),
+                runner.clock() - started_at,
+                f"{len(files) - len(missing):,}",
+            )
+        elif files:
+            log.info("%s: nothing new, %s are there already", subject, describe_size(len(files), size))
     return DownloadResult(len(files), size, len(files) - len(missing))
 
 

@@ -60,6 +60,15 @@ def _is_valid_name(name: str) -> bool:
     return len(name) <= _MAX_NAME_BYTES // 4 or len(name.encode()) <= _MAX_NAME_BYTES
 
 
+def make_private_folder(path: Path) -> None:
+    """Create a folder that only its owner can access, or make it one."""
+    path.mkdir(0o700, parents=True, exist_ok=True)
+    # Another user's folder stays as it is, and is an error only if it cannot be written.
+    with suppress(OSError):
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o700)
+
+
 class SafeFolder:
     """A folder, created if missing, which may itself be reached through links.
 

@@ -47,6 +47,11 @@ _EXIT_SIGNALS = range(watchdog.SIGNAL_BASE + 1, watchdog.SIGNAL_BASE + signal.NS
 _READ_SIZE = 1 << 16
 _MAX_SELECT_TIMEOUT = 1.0
 _MEGA = 1e6
+_ERROR_LINE = re.compile(
+    r"error|fail|fatal|denied|refused|cannot|can't|invalid|unable|unreachable|no such|time ?out|timed out|"
+    r"no space|no connection|wrong|killed|retry",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -80,7 +85,6 @@ class TransferRunner:
         if self._cancelled:
             raise TransferCancelled(f"Transfer cancelled after {_summary(progress)}")
         _raise_for_exit_code(exit_code, progress)
-        log.info("Transferred %s", _summary(progress))
 
     def cancel(self) -> None:
         """Kill the command with its child processes, and start no more. A signal handler may call it."""
@@ -91,7 +95,8 @@ class TransferRunner:
     def _run(self, arguments: TransferArguments, progress: TransferProgress) -> int:
         """Run the command under the watchdog, and return its exit code."""
         self.logs.mkdir(0o700, parents=True, exist_ok=True)
-        argv_prefix = [sys.executable, "-I", "-S", watchdog.__file__, str(self.command.library_folder)]
+        folders = str(self.command.library_folder), str(arguments.scratch or "")
+        argv_prefix = [sys.executable, "-I", "-S", watchdog.__file__, *folders]
         try:
             process = self.popen(
                 [*argv_prefix, str(self.command.path), *arguments.argv()],
@@ -127,20 +132,28 @@ class TransferRunner:
             if line is not None and progress.feed(line):
                 last_progress = now
             elif line is not None and len(logged_lines) < MAX_LOGGED_LINES and not is_file_line(line):
-                # The command repeats its error messages.
+                # The command repeats its errors. Its other words, such as its question, look like a prompt.
                 if line not in logged_lines:
-                    log.info("%s", one_line(line.strip()))
+                    level = logging.WARNING if _ERROR_LINE.search(line) else logging.DEBUG
+                    log.log(level, "transfer command: %s", one_line(line.strip()))
                 logged_lines.add(line)
             if now - last_progress >= self.stall_timeout:
                 reason = f"no progress for {now - last_progress:.0f} s, transfer command killed"
                 raise TransferStalled(_failure_message(reason, progress))
             if now - last_log >= LOG_INTERVAL:
-                speed = (progress.bytes - bytes_at_last_log) / (now - last_log) / _MEGA
-                # Only the command's own line says how far a large file is.
-                current = f"; {one_line(progress.current_line.strip())}" if progress.current_line else ""
-                total = f"{len(progress.sizes):,}"
-                log.info("Transferred %s of %s, %.1f MB/s%s", _summary(progress), total, speed, current)
+                speed = (progress.bytes - bytes_at_last_log) / (now - last_log)
+                _log_progress(progress, speed)
                 last_log, bytes_at_last_log = now, progress.bytes
+
+
+def _log_progress(progress: TransferProgress, speed: float) -> None:
+    """Log a line about a transfer, with its speed in bytes per second."""
+    size = sum(progress.sizes.values())
+    rest = f", about {(size - progress.bytes) / speed:,.0f} s left" if speed > 0 else ""
+    # Only the command's own line says how far a large file is.
+    current = f"; {one_line(progress.current_line.strip())}" if progress.current_line else ""
+    total = describe_size(len(progress.sizes), size)
+    log.info("Transferred %s of %s, %.1f MB/s%s%s", _summary(progress), total, speed / _MEGA, rest, current)
 
 
 def _read_lines(process: subprocess.Popen[bytes], timeout: float) -> Iterator[str | None]:
@@ -204,5 +217,9 @@ def _failure_message(reason: str, progress: TransferProgress) -> str:
 
 
 def _summary(progress: TransferProgress) -> str:
-    files = len(progress.done)
-    return f"{files:,} file{'' if files == 1 else 's'} ({progress.bytes / _MEGA:,.1f} MB)"
+    return describe_size(len(progress.done), progress.bytes)
+
+
+def describe_size(files: int, size: int) -> str:
+    """Return a number of files and their bytes, for messages."""
+    return f"{files:,} file{'' if files == 1 else 's'} ({size / _MEGA:,.1f} MB)"

@@ -18,6 +18,8 @@ from airflow_provider_renderbus.transfer.errors import (
     TransferIncomplete,
     join_limited,
 )
+from airflow_provider_renderbus.transfer.folder import staging_folder
+from airflow_provider_renderbus.transfer.process import describe_size
 from airflow_provider_renderbus.transfer.progress import TransferProgress
 
 if TYPE_CHECKING:
@@ -99,14 +101,18 @@ def upload(
     :raises TransferError: not all files were uploaded.
     """
     size = sum(asset.size for asset in assets)
-    log.info("Uploading %s files, %.1f MB", f"{len(assets):,}", size / 1e6)
-    with tempfile.TemporaryDirectory(prefix="renderbus-") as folder:
-        for upload_json, batch in write_lists(assets, Path(folder)):
+    started_at = runner.clock()
+    log.info("Uploading %s", describe_size(len(assets), size))
+    with staging_folder(resume_ini.parent if resume_ini else Path(tempfile.gettempdir())) as staging:
+        folder = staging.list.parent
+        for upload_json, batch in write_lists(assets, folder):
             arguments = TransferArguments(
-                "upload_json", endpoint, upload_json, "/", resume_ini, speed_limit_kb_per_s
+                "upload_json", endpoint, upload_json, "/", resume_ini, speed_limit_kb_per_s, folder
             )
             runner.run(arguments, TransferProgress({asset.local: asset.size for asset in batch}))
             raise_if_changed(batch)
+    seconds = runner.clock() - started_at
+    log.info("Uploaded %s in %.0f s", describe_size(len(assets), size), seconds)
     return UploadResult(len(assets), size)
 
 

@@ -60,13 +60,14 @@ def frames(tmp_path):
 def download(make_runner, frames):
     """Download with a script, which has the local folder in $L and the remote path or list in $R."""
 
-    def download(script, files, storage_folder=LEAF, **options):
+    def download(script, files, storage_folder=LEAF, subject="download", **options):
         return downloads.download(
             make_runner(PARSE_OPTIONS + script, **options),
             ENDPOINT,
             files,
             frames,
             storage_folder=storage_folder,
+            subject=subject,
         )
 
     return download
@@ -427,6 +428,17 @@ def test_download_cancelled_leaves_no_partial_file(make_runner, frames):
         downloads.download(runner, ENDPOINT, select(*TWO), frames, storage_folder=LEAF)
     assert content(frames) == {}
     assert has_no_staging_folder(frames)
+
+
+def test_download_log_has_start_and_end_also_if_nothing_is_new(download, caplog, frames):
+    caplog.set_level("INFO")
+    download(f"echo 'Continue? (y/n)'; {WRITE}", select(*TWO), subject="layer beauty")
+    download("exit 9", select(*TWO), subject="layer beauty")
+    assert [message.replace(" 1 s", " 0 s") for message in caplog.messages] == [
+        f"layer beauty: downloading 2 files (0.0 MB) of 2 files (0.0 MB) to {frames}",
+        "layer beauty: downloaded 2 files (0.0 MB) in 0 s, 0 were there already",
+        "layer beauty: nothing new, 2 files (0.0 MB) are there already",
+    ]
 
 
 def test_download_of_no_files_starts_nothing(download):

@@ -91,6 +91,14 @@ class TestDownloadFrames:
         assert json.loads(json.dumps(result)) == result
         assert download(rendered, frames)["already_present"] == 4
 
+    def test_download_state_folder_is_private(self, rendered, frames, tmp_path):
+        download(rendered, frames)
+        (folder,) = (tmp_path / "transfer_state").iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+        folder.chmod(0o755)
+        download(rendered, frames)
+        assert folder.stat().st_mode & 0o077 == 0
+
     def test_download_layered_render_has_frames_of_all_leaves(self, farm, render, frames):
         result = download(render(layered_task_json("rs_beauty", "rs_shadow")), frames)
         assert contents(frames) == contents(farm.output_root)
