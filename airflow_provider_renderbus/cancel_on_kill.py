@@ -214,3 +214,12 @@ def execution_deadline(task: BaseOperator, context: Context, now: float) -> floa
     started = getattr(context["ti"], "start_date", None)
     limit = max(task.execution_timeout - _AIRFLOW_2_MARGIN, task.execution_timeout / 2)
     return (started.timestamp() if started else now) + limit.total_seconds()
+
+
+def is_first_try_after_clear(context: Context) -> bool:
+    """Return whether a try is no retry: the first of all, or the first after a clear by a user.
+
+    A clear sets ``max_tries`` to the number of tries so far plus the task's retries.
+    """
+    ti = context["ti"]
+    return bool(ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_renderbus.api.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -79,7 +81,7 @@ def describe_frames(names: Iterable[str], max_chars: int = MAX_RANGES_CHARS) -> 
         if found:
             numbers.setdefault(tile_of(name), set()).update(found)
         else:
-            others[name] = None
+            others[printable(name)] = None
     parts = [
         (f"{_short(each)} (tile {tile})" if tile else _short(each), len(each.numbers))
         for tile, found in numbers.items()

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_CHARS = 300
 """The farm's messages are shorter; a longer one is cut."""
+MAX_LISTED = 20
+"""Items that a message lists."""
 
 
 def printable(text: str, max_chars: int = MAX_CHARS) -> str:
@@ -19,3 +25,9 @@ def printable(text: str, max_chars: int = MAX_CHARS) -> str:
     shown = "".join(char if char.isprintable() else "\ufffd" for char in islice(excerpt, max_chars + 1))
     is_cut = len(shown) > max_chars or len(text) > max_chars * 4
     return f"{shown[: max_chars - 1]}…" if is_cut else shown
+
+
+def join_limited(items: Sequence[str], separator: str = "; ") -> str:
+    """Return the first items, each :func:`printable`, on one line, and how many there are more."""
+    text = separator.join(printable(item) for item in items[:MAX_LISTED])
+    return f"{text} and {len(items) - MAX_LISTED:,} more" if len(items) > MAX_LISTED else text

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.api.errors import InvalidResponse, UnknownTask
 from airflow_provider_renderbus.api.platforms import parse_platform
+from airflow_provider_renderbus.api.text import join_limited
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
@@ -130,7 +131,9 @@ def frames_by_name(
                 frames.setdefault(leaf_id, []).append(frame)
     missing = [name for name in unique if name not in existing]
     if missing:
-        details = "; ".join(f"{name!r} (the nearest: {_closest_names(name, existing)})" for name in missing)
+        details = join_limited(
+            [f"{name!r} (the nearest: {_closest_names(name, existing)})" for name in missing]
+        )
         raise ValueError(f"{argument}: task {task_id} has no frame {details}")
     return frames
 
@@ -244,7 +247,7 @@ def _send_or_none(pages: PagedFlow[T], results: list[Page[T]]) -> Batch | None:
 def _closest_names(name: str, names: Iterable[str]) -> str:
     frame = _first_frame(name)
     closest = heapq.nsmallest(3, names, key=lambda other: (abs(_first_frame(other) - frame), other))
-    return ", ".join(map(repr, closest)) or "it has none"
+    return join_limited([*map(repr, closest)], ", ") or "it has none"
 
 
 def _first_frame(name: str) -> int:
@@ -258,7 +261,7 @@ def _hardware_key(config: HardwareConfig) -> tuple[str | None, int, int]:
 
 def _describe_hardware(configs: Iterable[HardwareConfig]) -> str:
     types = (f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in configs)
-    return "; ".join(dict.fromkeys(types))
+    return join_limited([*dict.fromkeys(types)])
 
 
 def _leading_int(value: str | None) -> int:

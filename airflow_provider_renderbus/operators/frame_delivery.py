@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.transfer.errors import TransferIncomplete, join_limited
+from airflow_provider_renderbus.api.text import join_limited
+from airflow_provider_renderbus.transfer.errors import TransferIncomplete
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.frames import Frame

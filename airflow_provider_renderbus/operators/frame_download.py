@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.file_transfer import translate_transfer_errors
 from airflow_provider_renderbus.operators.frame_delivery import Delivery
@@ -24,7 +25,6 @@ from airflow_provider_renderbus.transfer.errors import (
     TransferError,
     TransferIncomplete,
     TransferStalled,
-    join_limited,
     raise_all,
 )
 from airflow_provider_renderbus.transfer.folder import SafeFolder

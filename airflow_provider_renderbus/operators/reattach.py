@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.cancel_on_kill import is_first_try_after_clear
 from airflow_provider_renderbus.renders.reattach import RenderMarker, RenderStore
 
 if TYPE_CHECKING:
@@ -37,15 +38,6 @@ def render_store(context: Context, client: RenderClient) -> RenderStore:
         ti.max_tries,
         is_first_try_after_clear=is_first_try_after_clear(context),
     )
-
-
-def is_first_try_after_clear(context: Context) -> bool:
-    """Return whether a try is no retry: the first of all, or the first after a clear by a user.
-
-    A clear sets ``max_tries`` to the number of tries so far plus the task's retries.
-    """
-    ti = context["ti"]
-    return bool(ti.try_number == ti.max_tries - (context["task"].retries or 0) + 1)
 
 
 class _LastingStore:

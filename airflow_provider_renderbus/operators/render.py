@@ -15,7 +15,7 @@ from airflow_provider_renderbus.operators.reattach import render_store
 from airflow_provider_renderbus.operators.starting import create_render
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, Job, TaskFiles
-from airflow_provider_renderbus.renders import restart, submit
+from airflow_provider_renderbus.renders import submit
 from airflow_provider_renderbus.renders.policy import OnMissingFrames
 from airflow_provider_renderbus.renders.reattach import Decision, OnJobChange, decide, is_other_job
 from airflow_provider_renderbus.renders.restart import find_usable
@@ -227,7 +227,7 @@ class RenderbusRenderOperator(SubmittingOperator):
                 # That of the render: a retry does not look at the assets, so its own lacks them.
                 store.save(task.id, previous.fingerprint or fingerprint)
                 self.push_console_url(context, task.id)
-                restart.restart_stopped(self.hook, [task.id], self._max_cost())
+                self.restart_stopped(task.id, is_cleared=previous.is_cleared)
                 return task.id, True
             self._stop_for_rerender(task.id)
             task = None

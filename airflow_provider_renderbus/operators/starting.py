@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import InsufficientFunds, NotSent, RenderbusError, is_permanent
 from airflow_provider_renderbus.clients.lost_time import TimeLostError
+from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller, deferral_timeout
 from airflow_provider_renderbus.renders import submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds
@@ -104,14 +105,18 @@ def _await_funds(
 ) -> UnfundedRender:
     """Wait for a top-up, here or deferred, and return the render with the funds at its refusal.
 
-    :raises InsufficientFunds: the operator does not wait for funds, or the account hides them.
+    :raises InsufficientFunds: the operator does not wait for funds.
+    :raises AirflowException: the account hides its funds, so only a retry shows whether there are more.
     """
     if operator.policy.on_insufficient_funds != "wait" or not operator.waits:
         raise error
     operator.owned_render_task_ids = []
     profile = operator.hook.send(calls.query_user_profile())
     if not profile.funds_visible:
-        raise error
+        raise AirflowException(
+            f"{error} The account hides its funds, so a top-up cannot be waited for. A retry queries the "
+            f"state of the render, and requests it once more"
+        ) from error
     awaited = funds_to_await(profile.available_funds, unfunded.funds)
     unfunded = replace(unfunded, funds=str(profile.available_funds))
     log.warning("%s Waiting until %s %s are available", error, awaited, profile.currency)

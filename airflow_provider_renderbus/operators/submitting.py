@@ -12,6 +12,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int, parse_seconds
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, execution_deadline
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.starting import require_funds, submit_render, submit_with_funds
 from airflow_provider_renderbus.polling.worker import (
@@ -43,7 +44,13 @@ from airflow_provider_renderbus.renders.policy import (
     RestartIfStopped,
     WaitState,
 )
-from airflow_provider_renderbus.renders.results import Outcome, VersionMismatch, WaitResult
+from airflow_provider_renderbus.renders.results import (
+    Outcome,
+    VersionMismatch,
+    WaitResult,
+    describe,
+    summary,
+)
 from airflow_provider_renderbus.task_result import add_asset_event_extra, result_or_raise, translate_errors
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
@@ -71,6 +78,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     template_fields = (*RenderbusOperator.template_fields, *BUDGET_FIELDS)
     rerender_hint: str
     _deadline: float | None = None
+    _restart_refusal: InsufficientFunds | None = None
+    _undo_manual_stop = False
 
     def __init__(
         self,
@@ -185,8 +194,28 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             max_cost=None if max_cost is None else str(max_cost),
             recommit_may_be_pending=reattached,
             ignore_api_stop=reattached,
+            undo_manual_stop=self._undo_manual_stop,
         )
-        return self._take_steps(context, *self._poll_or_defer(context, wait))
+        if self._restart_refusal is None:
+            return self._take_steps(context, *self._poll_or_defer(context, wait))
+        with translate_errors():
+            task = self.hook.run(flows.get_task(render_task_id))
+        stopped = WaitResult(Outcome.FAILED_PERMANENTLY, describe(task), summary(task))
+        return self._take_steps(context, refused_result(stopped, self._restart_refusal), wait)
+
+    def restart_stopped(self, render_task_id: int, *, is_cleared: bool) -> None:
+        """Restart the render of an earlier try if it is stopped; :meth:`wait_for_render` waits for funds.
+
+        :param is_cleared: whether a user has cleared the Airflow task since, and so asked for a restart.
+        """
+        try:
+            restart.restart_stopped(
+                self.hook, [render_task_id], self._max_cost(), undo_manual_stops=is_cleared
+            )
+        except InsufficientFunds as error:
+            if self.policy.on_insufficient_funds != "wait" or not self.waits:
+                raise
+            self._restart_refusal, self._undo_manual_stop = error, is_cleared
 
     def execute_complete(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
@@ -230,8 +259,6 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 try:
                     wait = self._act(step)
                 except InsufficientFunds as error:
-                    if isinstance(step, RestartIfStopped):
-                        raise
                     # As if the render had stopped for that. What the step would change is decided on again.
                     refused = wait if isinstance(wait, WaitState) else step.wait
                     wait = replace(refused, awaited_funds=None, last_restarted_at=self._clock.now())

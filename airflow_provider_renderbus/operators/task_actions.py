@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.api.errors import NothingToDo, RenderbusError, is_permanent
+from airflow_provider_renderbus.api.text import join_limited
+from airflow_provider_renderbus.cancel_on_kill import is_first_try_after_clear
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.reattach import is_first_try_after_clear
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
 from airflow_provider_renderbus.renders.recommit import IDLE_STATUSES, confirm_recommitted
 from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
@@ -188,6 +189,9 @@ class RenderbusRecommitFramesOperator(_FrameActionOperator):
     unknown whether this Airflow task has requested it, and it fails without further retries. After a user has
     cleared the Airflow task, it requests the frames again.
 
+    Frames that the farm would refuse, and with them the whole request, are omitted with a warning: those that
+    timed out, were stopped, are merged or are distributed.
+
     :param render_task_id: id or alias of the render, or a list of them (templated).
     :param frames: names of frames as in the web console, e.g. "6" or "7-9[1]"; each must be in every render,
         and stands for the frames in all leaves of a layered one; the failed frames if omitted (templated).
@@ -201,7 +205,7 @@ class RenderbusRecommitFramesOperator(_FrameActionOperator):
         """Request the frames, unless an earlier try has."""
         with fail_if_charge_uncertain():
             if is_first_try_after_clear(context) or not confirm_recommitted(
-                self.hook, lambda: self._selected_frames(task_ids)
+                self.hook, lambda: self._frames_to_confirm(task_ids)
             ):
                 super()._run_action(context, task_ids)
 
@@ -214,21 +218,32 @@ class RenderbusRecommitFramesOperator(_FrameActionOperator):
         else:
             named = yield from self._named_frames(task_ids)
             frames = [frame for each in named.values() for frame in each]
+        return frames
+
+    def _frames_to_confirm(self, task_ids: list[int]) -> Flow[list[Frame]]:
+        """Return the frames that an earlier try may have requested."""
+        frames = yield from self._selected_frames(task_ids)
         return [frame for frame in frames if frame.is_recommittable or frame.status not in IDLE_STATUSES]
 
     def _build_calls(self, task_ids: list[int]) -> Flow[None]:
-        if self.frames is None:
-            yield [calls.recommit_failed_frames(task_ids)]
+        frames = yield from self._selected_frames(task_ids)
+        eligible = [frame for frame in frames if frame.is_recommittable]
+        omitted = [frame.name for frame in frames if not frame.is_recommittable]
+        if omitted:
+            self.log.warning(
+                "Frames %s: omitted, the farm re-renders only frames that are done or failed, neither merged "
+                "nor distributed",
+                join_limited(omitted),
+            )
+        if eligible:
+            yield [calls.recommit_frames(ids=[frame.id for frame in eligible])]
+        elif omitted:
+            raise ValueError(
+                "frames: must be frames that are done or failed, neither merged nor distributed, got "
+                f"{join_limited(omitted)}; the farm re-renders no others"
+            )
         else:
-            frames = [
-                frame for frame in (yield from self._selected_frames(task_ids)) if frame.is_recommittable
-            ]
-            if not frames:
-                raise ValueError(
-                    "frames: must be frames that are done or failed, neither merged nor distributed, got "
-                    f"{self.frames!r}; the farm re-renders no others"
-                )
-            yield [calls.recommit_frames(ids=[frame.id for frame in frames])]
+            self.log.info("Render %s: no frame has failed", ", ".join(map(str, task_ids)))
 
 
 class RenderbusStopFramesOperator(_FrameActionOperator):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.api.validation import parse_int
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
@@ -124,7 +125,7 @@ class TaskFiles:
             return None
         ids = {project.name: project.id for project in hook.send(calls.list_projects()).projects}
         if self.project_name not in ids:
-            names = ", ".join(map(repr, ids)) or "none"
+            names = join_limited([*map(repr, ids)], ", ") or "none"
             raise ValueError(
                 f"project_name: must be a project of the account ({names}), got {self.project_name!r}"
             )

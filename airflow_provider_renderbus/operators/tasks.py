@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import parse_task_id
+from airflow_provider_renderbus.cancel_on_kill import is_first_try_after_clear
 from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
-from airflow_provider_renderbus.renders import restart, submit
+from airflow_provider_renderbus.renders import submit
 from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             if not is_submitted:
                 self.submit(context, task_id, self.artist, may_be_submitted=is_retry)
             elif owns_render:
-                restart.restart_stopped(self.hook, [task_id], self._max_cost())
+                self.restart_stopped(task_id, is_cleared=is_first_try_after_clear(context))
             else:
                 self.log.info("Render %s: already submitted", task_id)
         if self.wait_for_completion:

@@ -8,10 +8,11 @@ from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, UnknownTask
+from airflow_provider_renderbus.api.errors import AuthError, InsufficientFunds, RenderbusError, UnknownTask
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
+from airflow_provider_renderbus.renders.funds import refused_result
 from airflow_provider_renderbus.renders.progress_log import ProgressLog
 from airflow_provider_renderbus.renders.restart import restart_stopped
 from airflow_provider_renderbus.renders.results import (
@@ -187,7 +188,10 @@ class TaskWorkerPoller(WorkerPoller):
             if result is None:
                 continue
             if result.outcome is Outcome.STALE_STOP:
-                restart_stopped(self._hook, [task_id], self._max_cost)
+                try:
+                    restart_stopped(self._hook, [task_id], self._max_cost)
+                except InsufficientFunds as error:
+                    return refused_result(result, error)
                 if not ignore_stops:
                     self._api_stops_to_ignore.discard(task_id)
             elif result.outcome is Outcome.SUCCEEDED:

@@ -37,7 +37,13 @@ def find_fact(client: RenderClient, step: Check, facts: Facts) -> Facts:
             arrived = recommit.has_recommit_arrived(client, task_id, step.frames)
             return replace(facts, recommit_arrived=arrived)
         case CheckHalted():
-            halted = restart.is_halted(client, task_id, step.states, settle=step.settle)
+            halted = restart.is_halted(
+                client,
+                task_id,
+                step.states,
+                settle=step.settle,
+                undo_manual_stop=step.wait.undo_manual_stop,
+            )
             return replace(facts, still_halted=halted)
         case Pause():
             client.clock.sleep(max(0.0, step.until - client.clock.now()))

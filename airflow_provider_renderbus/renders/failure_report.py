@@ -192,7 +192,8 @@ def _add_report(
             report = build_report(client, layers)
         except Exception as error:  # noqa: BLE001 - the result of the render is not to be lost for its details
             log.warning("Render %s: could not list its failed frames: %s", task_id, error)
-    lines += [group.line for group in report.groups]
+    # Marked, so that no text of the farm begins a line.
+    lines += [f"- {group.line}" for group in report.groups]
     if report.groups and folder is not None:
         try:
             lines.insert(1, f"All failed frames: {write_report(report, task_id, folder)}")

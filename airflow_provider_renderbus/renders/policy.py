@@ -13,10 +13,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.renders.funds import funds_to_await
 from airflow_provider_renderbus.renders.results import (
     FINISHED,
     RECOMMITTABLE,
+    RESTARTABLE,
     Outcome,
     VersionMismatch,
     WaitResult,
@@ -33,8 +35,6 @@ OUT_OF_FUNDS = frozenset({TaskStatus.ARREARAGE_STOP})
 # To resume a render from these states costs more.
 _RESUMING_COSTS = RECOMMITTABLE | OUT_OF_FUNDS | {TaskStatus.FINISHED_TEST}
 _TERMINAL = frozenset(status for status in TaskStatus if status.phase not in {Phase.ACTIVE, Phase.PAUSED})
-# Frames that a message names.
-_MAX_NAMES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class WaitState:
     :param funds_at_last_stop: the available funds when the render last stopped for lack of them, as text.
     :param last_restarted_at: when it was last restarted after a top-up.
     :param awaited_funds: the available funds that this wait is for, as text; None if it is for the render.
+    :param undo_manual_stop: whether a user has asked to restart what somebody has stopped, and the farm has
+        refused that for lack of funds.
     :param ignore_api_stop: whether the next stop through the API is a stale one too, however late: an earlier
         try may have been frozen for hours.
     """
@@ -70,6 +72,7 @@ class WaitState:
     funds_at_last_stop: str | None = None
     last_restarted_at: float = 0.0
     awaited_funds: str | None = None
+    undo_manual_stop: bool = False
     ignore_api_stop: bool = False
 
     @classmethod
@@ -328,15 +331,16 @@ class RenderPolicy:
     def _after_funds(self, result: WaitResult, wait: WaitState, now: float, facts: Facts) -> Step:
         """Restart the render after a top-up, one poll interval after the last restart, unless a user has."""
         if facts.still_halted is None:
-            return CheckHalted(wait, OUT_OF_FUNDS, settle=False)
+            # A render whose restart was refused for lack of funds is still stopped.
+            return CheckHalted(wait, OUT_OF_FUNDS | RESTARTABLE, settle=False)
         if not facts.still_halted:
-            return KeepWaiting(replace(wait, awaited_funds=None))
+            return KeepWaiting(replace(wait, awaited_funds=None, undo_manual_stop=False))
         if result.outcome is Outcome.SUCCEEDED:
             earliest = min(wait.last_restarted_at + wait.poll_interval, wait.deadline)
             if now < earliest and not facts.has_paused:
                 return Pause(wait, earliest)
             if now < wait.deadline:
-                return Restart(replace(wait, awaited_funds=None))
+                return Restart(replace(wait, awaited_funds=None, undo_manual_stop=False))
             result = timed_out(result.message)
         return self._finish(result, wait, now)
 
@@ -366,10 +370,9 @@ class RenderPolicy:
             if not facts.still_halted:
                 return KeepWaiting(resumed)
         if refused := [frame.name for frame in failed if not frame.is_recommittable]:
-            names = ", ".join(refused[:_MAX_NAMES]) + (", ..." if len(refused) > _MAX_NAMES else "")
             message = (
                 f"{result.message}. The farm does not recommit frames that timed out, are merged or are "
-                f"distributed: {names}"
+                f"distributed: {join_limited(refused, ', ')}"
             )
             result = replace(result, message=message)
         return self._finish(result, wait, now)

@@ -15,6 +15,7 @@ from airflow_provider_renderbus.api.errors import (
 )
 from airflow_provider_renderbus.api.frame_names import describe_frames
 from airflow_provider_renderbus.api.states import FrameStatus
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.clients.lost_time import TimeLostError
 from airflow_provider_renderbus.renders.failed_frames import FAILED_STATUSES, list_all_frames
 from airflow_provider_renderbus.renders.restart import wait_until_active
@@ -94,7 +95,7 @@ def confirm_recommitted(client: RenderClient, list_frames: Callable[[], Flow[lis
     if len(idle) < len(frames) and all(frame.recommits for frame in idle):
         log.info("Frames %s are being rendered again", _names(frames))
         return True
-    counts = ", ".join(f"{frame.name} ({frame.recommits} times)" for frame in frames)
+    counts = join_limited([f"{frame.name} ({frame.recommits} times)" for frame in frames], ", ")
     raise ValueError(
         f"an earlier try may have recommitted frames, and a repetition is charged. Recommitted so far: "
         f"{counts}. Look at them: mark this Airflow task success to keep them, clear it to recommit them"

@@ -9,7 +9,7 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NothingToDo
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
-from airflow_provider_renderbus.renders.results import RESTARTABLE
+from airflow_provider_renderbus.renders.results import RESTARTABLE, describe, is_manual_stop
 from airflow_provider_renderbus.renders.submit import find_task
 
 if TYPE_CHECKING:
@@ -41,15 +41,25 @@ def find_usable(client: RenderClient, task_id: int) -> TaskInfo | None:
     return None
 
 
-def restart_stopped(client: RenderClient, task_ids: Iterable[int], max_cost: Decimal | None = None) -> None:
+def restart_stopped(
+    client: RenderClient,
+    task_ids: Iterable[int],
+    max_cost: Decimal | None = None,
+    *,
+    undo_manual_stops: bool = False,
+) -> None:
     """Restart those renders of an earlier try that were stopped, and leave the others as they are.
 
     :param max_cost: a render that has cost more is not restarted; None for no limit.
+    :param undo_manual_stops: whether to restart those too that somebody has stopped: only if a user asked for
+        it by a clear of the Airflow task.
     """
     for task in client.run(flows.get_tasks(task_ids)).values():
         is_stopped = task.is_submitted and task.status in RESTARTABLE
         if is_stopped and max_cost is not None and task.cost > max_cost:
             log.warning("Render %s: not restarted, cost %s exceeds max_cost %s", task.id, task.cost, max_cost)
+        elif is_manual_stop(task) and not undo_manual_stops:
+            log.warning("%s: not restarted; clear this Airflow task to restart it", describe(task))
         elif is_stopped:
             log.info("Render %s: %s, restarting it", task.id, task.status.name)
             restart(client, task.id)
@@ -76,14 +86,22 @@ def wait_until_active(client: RenderClient, task_id: int) -> bool:
     return False
 
 
-def is_halted(client: RenderClient, task_id: int, states: Collection[TaskStatus], *, settle: bool) -> bool:
+def is_halted(
+    client: RenderClient,
+    task_id: int,
+    states: Collection[TaskStatus],
+    *,
+    settle: bool,
+    undo_manual_stop: bool = False,
+) -> bool:
     """Return whether a render is still in one of the states in which it came to rest.
 
-    A render that the farm does not show counts as halted.
+    A render that the farm does not show counts as halted, and one that somebody has stopped does not,
+    unless a user has asked to restart it.
 
     :param settle: whether to wait up to 17 s for the render to become active.
     """
     if settle and wait_until_active(client, task_id):
         return False
     task = find_task(client, task_id)
-    return task is None or task.status in states
+    return task is None or (task.status in states and (undo_manual_stop or not is_manual_stop(task)))

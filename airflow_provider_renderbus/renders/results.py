@@ -162,9 +162,14 @@ def evaluate_task(
         return None
     is_stop = outcome is Outcome.FAILED_PERMANENTLY and task.status in _STOPPED_BY_USER
     may_be_stale = ignore_stops or (ignore_api_stop and StopType.API in task.stop_types)
-    if may_be_stale and is_stop and not any(STOP_TYPE_INFO[kind].is_manual for kind in task.stop_types):
+    if may_be_stale and is_stop and not is_manual_stop(task):
         outcome = Outcome.STALE_STOP
     return WaitResult(outcome, describe(task), summary(task))
+
+
+def is_manual_stop(task: TaskInfo) -> bool:
+    """Return whether somebody has stopped a render, which nothing may undo without being asked."""
+    return task.status in _STOPPED_BY_USER and any(STOP_TYPE_INFO[kind].is_manual for kind in task.stop_types)
 
 
 def permanent_failure(error: RenderbusError | ValueError) -> WaitResult:

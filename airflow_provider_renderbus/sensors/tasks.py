@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids, parse_task_statuses
-from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin
+from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, is_first_try_after_clear
 from airflow_provider_renderbus.compat import AIRFLOW_3, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
@@ -213,7 +213,12 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         if context["ti"].try_number > 1 and not (self.reschedule and _was_rescheduled(context)):
             self._ignore_stops_until = self.hook.clock.now() + STALE_STOP_WINDOW
             self._ignore_api_stop = True
-            restart_stopped(self.hook, self.owned_render_task_ids, self._max_cost())
+            restart_stopped(
+                self.hook,
+                self.owned_render_task_ids,
+                self._max_cost(),
+                undo_manual_stops=is_first_try_after_clear(context),
+            )
 
     def _max_cost(self) -> Decimal | None:
         return None if self.max_cost is None else parse_decimal("max_cost", self.max_cost, above_zero=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_renderbus.api.call import drop_none
+from airflow_provider_renderbus.api.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import ErrorDetail
 
 MAX_EXAMPLES = 3
+_MAX_FINDING_CHARS = 1000
 """Places named per finding of tips.json: an analysis can list thousands."""
 EXCERPT_CHARS = 60
 """Characters of a wrong value that a message quotes."""
@@ -176,23 +178,18 @@ def check_findings(tips: Mapping[str, Any], details: Iterable[ErrorDetail]) -> t
 
 def _finding_line(code: str, examples: list[str], detail: ErrorDetail | None) -> str:
     description = detail.description if detail is not None and detail.description else "no description"
-    line = f"tips.json: {code}: {collapse_whitespace(description)}"
+    line = f"tips.json: {code}: {printable(description, _MAX_FINDING_CHARS)}"
     if examples:
         more = f" and {len(examples) - MAX_EXAMPLES} more" if len(examples) > MAX_EXAMPLES else ""
-        line += f"; found: {', '.join(map(collapse_whitespace, examples[:MAX_EXAMPLES]))}{more}"
+        line += f"; found: {', '.join(map(printable, examples[:MAX_EXAMPLES]))}{more}"
     if detail is not None and detail.solution:
-        line += f"; solution: {collapse_whitespace(detail.solution)}"
+        line += f"; solution: {printable(detail.solution, _MAX_FINDING_CHARS)}"
     return line
 
 
 def json_type(value: Any) -> str:
     """Return the JSON type of a value, e.g. "list"; "nothing" if the value is missing."""
     return "nothing" if value is MISSING else _JSON_TYPES.get(type(value), type(value).__name__)
-
-
-def collapse_whitespace(text: str) -> str:
-    """Return a text on one line."""
-    return " ".join(text.split())
 
 
 def deep_merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

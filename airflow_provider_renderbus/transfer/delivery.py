@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_renderbus.api.frame_names import describe_frames
 from airflow_provider_renderbus.api.states import FrameStatus
-from airflow_provider_renderbus.transfer.errors import join_limited
+from airflow_provider_renderbus.api.text import join_limited
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

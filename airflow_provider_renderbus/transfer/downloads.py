@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, TransferArguments
 from airflow_provider_renderbus.transfer.errors import (
     InvalidFiles,
     TransferError,
     TransferIncomplete,
-    join_limited,
 )
 from airflow_provider_renderbus.transfer.folder import FileStat, SafeFolder, split_path, staging_folder
 from airflow_provider_renderbus.transfer.process import describe_size

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.transfer.errors import TransferSetupError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def select_line(config: TransferConfig, name: str | None = None) -> EngineLine:
         if line.name == name if name else line.is_default:
             return line
     missing = f"line {name!r}" if name else "default line"
-    names = ", ".join(repr(line.name) for line in lines) or "none"
+    names = join_limited([repr(line.name) for line in lines], ", ") or "none"
     raise TransferSetupError(f"The transfer engine {ENGINE} has no {missing}; its lines are: {names}")
 
 

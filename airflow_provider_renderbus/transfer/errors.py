@@ -24,15 +24,10 @@ from airflow_provider_renderbus.api.errors import RenderbusError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_LISTED = 20
-"""Items that an error message lists."""
-_MAX_CHARS = 300
-
-_LINE_BREAKING = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
-CONTROL_CHARACTERS = re.compile(f"[{_LINE_BREAKING}]")
-"""Characters that break a line of output: control characters, line and paragraph separators, surrogates."""
-FORBIDDEN_CHARACTERS = re.compile(rf"[{_LINE_BREAKING}\\]")
-"""These, and the backslash, which separates folders on some systems."""
+FORBIDDEN_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
+"""Characters that a transferred file cannot have in its name: those that break a line of output (control
+characters, line and paragraph separators, surrogates), and the backslash, which separates folders on some
+systems."""
 
 
 class TransferError(RenderbusError):
@@ -78,15 +73,3 @@ def raise_all(errors: Sequence[TransferError]) -> None:
     if errors:
         error_type = TransferIncomplete if any(error.retryable for error in errors) else InvalidFiles
         raise error_type("; ".join(map(str, errors))) from errors[0]
-
-
-def join_limited(items: Sequence[str]) -> str:
-    """Return the first items on one line, and how many there are more."""
-    text = "; ".join(one_line(item) for item in items[:MAX_LISTED])
-    return f"{text} and {len(items) - MAX_LISTED:,} more" if len(items) > MAX_LISTED else text
-
-
-def one_line(text: str) -> str:
-    """Return the beginning of a text, with line breaks and other control characters escaped."""
-    escaped = CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-    return escaped if len(escaped) <= _MAX_CHARS else f"{escaped[:_MAX_CHARS]}…"

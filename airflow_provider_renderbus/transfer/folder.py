@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from airflow_provider_renderbus.transfer.errors import FORBIDDEN_CHARACTERS, InvalidFiles, one_line
+from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.transfer.errors import FORBIDDEN_CHARACTERS, InvalidFiles
 
 if TYPE_CHECKING:
     Parts = tuple[str, ...]
@@ -48,9 +49,9 @@ def split_path(path: str) -> Parts:
     # Checked first: it is 30 times as fast as the pattern and true of nearly every path.
     plain = path.isprintable() and "\\" not in path
     if not (plain or not FORBIDDEN_CHARACTERS.search(path)) or not all(map(_is_valid_name, parts)):
-        raise InvalidFiles(f"The storage lists {one_line(path)!r}, a name that must not be written here")
+        raise InvalidFiles(f"The storage lists {printable(path)!r}, a name that must not be written here")
     if not parts or parts[0].startswith("-"):
-        raise InvalidFiles(f"The storage lists {one_line(path)!r}, which is not a file name")
+        raise InvalidFiles(f"The storage lists {printable(path)!r}, which is not a file name")
     return parts
 
 
@@ -128,8 +129,8 @@ class SafeFolder:
             os.rename(name, target[-1], src_dir_fd=source_folder, dst_dir_fd=target_folder)
         except (NotADirectoryError, IsADirectoryError) as error:
             raise InvalidFiles(
-                f"Cannot write {self.path / '/'.join(target)}: a link or a file is in place of a folder, or "
-                f"a folder in place of a file ({error.strerror}); move it away"
+                f"Cannot write {printable('/'.join(target))} in {self.path}: a link or a file is in place "
+                f"of a folder, or a folder in place of a file ({error.strerror}); move it away"
             ) from None
         return problem
 

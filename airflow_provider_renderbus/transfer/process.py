@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_renderbus.api.text import join_limited, printable
 from airflow_provider_renderbus.transfer import watchdog
 from airflow_provider_renderbus.transfer.errors import (
     PermanentTransferFailure,
@@ -23,8 +24,6 @@ from airflow_provider_renderbus.transfer.errors import (
     TransferIncomplete,
     TransferSetupError,
     TransferStalled,
-    join_limited,
-    one_line,
 )
 from airflow_provider_renderbus.transfer.progress import is_file_line
 
@@ -135,7 +134,7 @@ class TransferRunner:
                 # The command repeats its errors. Its other words, such as its question, look like a prompt.
                 if line not in logged_lines:
                     level = logging.WARNING if _ERROR_LINE.search(line) else logging.DEBUG
-                    log.log(level, "transfer command: %s", one_line(line.strip()))
+                    log.log(level, "transfer command: %s", printable(line.strip()))
                 logged_lines.add(line)
             if now - last_progress >= self.stall_timeout:
                 reason = f"no progress for {now - last_progress:.0f} s, transfer command killed"
@@ -151,7 +150,7 @@ def _log_progress(progress: TransferProgress, speed: float) -> None:
     size = sum(progress.sizes.values())
     rest = f", about {(size - progress.bytes) / speed:,.0f} s left" if speed > 0 else ""
     # Only the command's own line says how far a large file is.
-    current = f"; {one_line(progress.current_line.strip())}" if progress.current_line else ""
+    current = f"; {printable(progress.current_line.strip())}" if progress.current_line else ""
     total = describe_size(len(progress.sizes), size)
     log.info("Transferred %s of %s, %.1f MB/s%s%s", _summary(progress), total, speed / _MEGA, rest, current)
 
@@ -212,7 +211,7 @@ def _raise_for_exit_code(code: int, progress: TransferProgress) -> None:
 def _failure_message(reason: str, progress: TransferProgress) -> str:
     files = [f"{path}: {reason}" if reason else path for path, reason in progress.failed.items()]
     failed = f"; failed: {join_limited(files)}" if files else ""
-    output = " / ".join(one_line(line.strip()) for line in progress.last_lines) or "none"
+    output = " / ".join(printable(line.strip()) for line in progress.last_lines) or "none"
     return f"Transfer failed after {_summary(progress)}: {reason}{failed}. Last output: {output}"
 
 

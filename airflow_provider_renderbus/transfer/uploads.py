@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, TransferArguments
 from airflow_provider_renderbus.transfer.errors import (
     FORBIDDEN_CHARACTERS,
     InvalidFiles,
     TransferIncomplete,
-    join_limited,
 )
 from airflow_provider_renderbus.transfer.folder import staging_folder
 from airflow_provider_renderbus.transfer.process import describe_size

@@ -58,7 +58,7 @@ TABLE = {
         "failed": (22, RETRIED),
         "unknown": (22, RETRIED),
     },
-    "recommit_failed_frames": {
+    "recommit_frames": {
         "permanently refused": (1, FINAL),
         "lack of money": (1, FINAL),
         "transient": (1, RETRIED),
@@ -73,10 +73,10 @@ OPERATORS = {
     "submit_task": RenderbusSubmitTaskOperator,
     "start_task": task_actions.RenderbusStartTaskOperator,
     "stop_task": task_actions.RenderbusStopTaskOperator,
-    "recommit_failed_frames": task_actions.RenderbusRecommitFramesOperator,
+    "recommit_frames": task_actions.RenderbusRecommitFramesOperator,
 }
 # A farm that could not reach its own task service may have recommitted: a user must look.
-EXCEPTIONS = {("recommit_failed_frames", 934): (1, FINAL), ("create_task", 513): (1, FINAL)}
+EXCEPTIONS = {("recommit_frames", 934): (1, FINAL), ("create_task", 513): (1, FINAL)}
 
 
 def cases():
@@ -89,12 +89,17 @@ def cases():
             for code in codes:
                 yield call, code, *EXCEPTIONS.get((call, code), (requests, end))
     yield "create_task", 513, *EXCEPTIONS["create_task", 513]
-    yield "recommit_failed_frames", 934, *EXCEPTIONS["recommit_failed_frames", 934]
+    yield "recommit_frames", 934, *EXCEPTIONS["recommit_frames", 934]
 
 
 @pytest.fixture
 def pictures():
     return False
+
+
+@pytest.fixture
+def scenario():
+    return {"renders": [{"fail_frames": "2", "fail_times": 1}]}
 
 
 @pytest.fixture
@@ -125,6 +130,8 @@ def test_refused_call_ends_as_its_class_says(call, code, requests, end, farm, cl
         client.send(calls.upload_task_json(task_id, json.dumps(make_task_json())))
         if call != "submit_task":
             client.send(calls.submit_task(task_id))
+        if call == "recommit_frames":
+            farm.advance(3600)
         arguments = {"render_task_id": task_id}
     before = farm.request_counts[call]
     farm.inject("code", code=code, calls=[call])

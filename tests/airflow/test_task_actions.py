@@ -26,7 +26,7 @@ ACTIONS = {
         {"max_machines": 3},
         [calls.update_task_limit(7, 3), calls.update_task_limit(8, 3)],
     ),
-    task_actions.RenderbusRecommitFramesOperator: ({}, [calls.recommit_failed_frames([7, 8])]),
+    task_actions.RenderbusRecommitFramesOperator: ({}, [calls.recommit_frames(ids=[71, 72, 81, 82])]),
     task_actions.RenderbusStopFramesOperator: (
         {},
         [calls.stop_frames(7, select_all=1), calls.stop_frames(8, select_all=1)],
@@ -163,12 +163,12 @@ class TestRecommitIsPaidOnce:
 
     @pytest.mark.parametrize("kind", [NoResponse, lambda call, _: ServerError(call, 500, "")])
     def test_recommit_lost_response_fails_without_retry(self, monkeypatch, kind):
-        operator = self.failing_operator(monkeypatch, kind("recommit_failed_frames", "lost"))
+        operator = self.failing_operator(monkeypatch, kind("recommit_frames", "lost"))
         with pytest.raises(AirflowFailException, match="may have executed it"):
             operator.execute(context())
 
     @pytest.mark.parametrize(
-        "error", [NotSent("recommit_failed_frames", "down"), NoResponse("query_task_frames", "lost")]
+        "error", [NotSent("recommit_frames", "down"), NoResponse("query_task_frames", "lost")]
     )
     def test_recommit_not_sent_fails_with_retry(self, monkeypatch, error):
         with pytest.raises(AirflowException) as raised:

@@ -1,6 +1,7 @@
 """Effects of the action operators on renders of the embedded farm."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -219,9 +220,41 @@ class TestFailedFrames:
         assert info().cost > cost
         assert set(frame_states().values()) == {FrameStatus.DONE}
 
+    @pytest.mark.parametrize(("status", "kind"), [(11, 5), (5, 6), (5, 11)])
+    def test_recommit_failed_frames_leaves_out_frames_that_the_farm_refuses(
+        self, act, farm, frame_states, status, kind, monkeypatch
+    ):
+        """Frame 3 has timed out, is merged or is distributed."""
+        farm.advance(3600)
+        list_frames = flows.list_frames
+
+        def list_with_refused_frame(task_id):
+            frames = yield from list_frames(task_id)
+            refused = {"status_code": status, "frame_type": kind}
+            return [replace(frame, **refused) if frame.name == "3" else frame for frame in frames]
+
+        with monkeypatch.context() as patches:
+            patches.setattr(flows, "list_frames", list_with_refused_frame)
+            act(task_actions.RenderbusRecommitFramesOperator)
+        farm.advance(3600)
+        assert (frame_states()["2"], frame_states()["3"]) == (FrameStatus.DONE, FrameStatus.ERROR)
+        assert farm.request_counts["recommit_frames"] == 1
+        with monkeypatch.context() as patches:
+            patches.setattr(flows, "list_frames", list_with_refused_frame)
+            with pytest.raises(AirflowFailException, match="frames: must be frames that are done or failed"):
+                act(task_actions.RenderbusRecommitFramesOperator)
+        assert farm.request_counts["recommit_frames"] == 1
+
+    def test_recommit_without_failed_frames_requests_nothing(self, act, farm, submitted):
+        farm.advance(3600)
+        act(task_actions.RenderbusRecommitFramesOperator)
+        farm.advance(3600)
+        assert act(task_actions.RenderbusRecommitFramesOperator) == [submitted]
+        assert farm.request_counts["recommit_frames"] == 1
+
     def test_recommit_failed_frames_retry_requests_nothing(self, act, info, farm, hook_sleeps):
         hook_sleeps(farm.advance)
         farm.advance(3600)
         act(task_actions.RenderbusRecommitFramesOperator, try_number=2)
         act(task_actions.RenderbusRecommitFramesOperator, try_number=3)
-        assert farm.request_counts["recommit_failed_frames"] == 1
+        assert farm.request_counts["recommit_frames"] == 1

@@ -192,7 +192,7 @@ def test_run_output_with_any_bytes_is_read(make_runner, arguments):
 def test_error_message_with_control_characters_is_one_line(make_runner, arguments):
     progress = TransferProgress({})
     progress.feed("upload file fail (/a\x1b[31m)")
-    with pytest.raises(PermanentTransferFailure, match=r"/a\\x1b\[31m"):
+    with pytest.raises(PermanentTransferFailure, match="/a\ufffd\\[31m"):
         _raise_for_exit_code(11, progress)
 
 
