@@ -80,8 +80,8 @@ def test_report_has_ranges_per_layer_and_reason():
     result, farm = report(beauty=failed(*range(1, 9998)), shadow=failed(3, 5, first_id=20_000))
     lines = result.message.splitlines()
     assert lines[2:] == [
-        "beauty 1-9997: Error: out of memory (3 logs read)",
-        "shadow 3, 5: Error: out of memory (2 logs read)",
+        "- beauty 1-9997: Error: out of memory (3 logs read)",
+        "- shadow 3, 5: Error: out of memory (2 logs read)",
     ]
     assert farm.read == [1, 4999, 9997, 20_000, 20_001]
     beauty, shadow = result.result["failed_frames"]
