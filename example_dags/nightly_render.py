@@ -1,8 +1,8 @@
 """Render three shots every night, then make a contact sheet and a preview of the frames.
 
 Each shot is an instance of a mapped task group: create a render, upload its task.json, submit it, wait for
-its end. The wait is deferred, so it occupies no worker. It needs the connection `renderbus_default` and
-scenes in the farm's input storage.
+its end. The wait is deferred, so it occupies no worker. It needs the connection `renderbus_default`, and the
+scenes in the farm's input storage, e.g. `/D/projects/nightly/sh010.blend` for `D:/projects/nightly/sh010.blend`.
 
 The frames are read from a folder. The embedded farm writes them there; those of the live farm must be
 downloaded, e.g. by RenderbusDownloadFramesOperator. Its path is the Param `frames_folder`, whose default is
@@ -38,8 +38,8 @@ def task_json(shot: str) -> dict[str, Any]:
         "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {}},
         "task_info": {
             "cg_id": "2007",
-            "input_cg_file": f"/mnt/projects/nightly/{shot}.blend",
-            "input_project_path": "/mnt/projects/nightly",
+            "input_cg_file": f"D:/projects/nightly/{shot}.blend",
+            "input_project_path": "D:/projects/nightly",
             "frames_per_task": "1",
             "is_picture": "0",
             "os_name": "1",

@@ -35,8 +35,8 @@ os.environ.update(
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_HOME / 'airflow.db'}",
 )
 
-from airflow_provider_renderbus.farm import Farm, ManualClock  # noqa: E402 - see above
-from dev.harness.embedded_farm import settings_of  # noqa: E402
+from airflow_provider_renderbus.farm import ManualClock  # noqa: E402 - see above
+from dev.harness.embedded_farm import StockedFarm, settings_of  # noqa: E402
 from tests.airflow_version import WARNINGS  # noqa: E402
 
 CONN_ID = "renderbus_default"
@@ -74,8 +74,10 @@ def pictures():
 
 @pytest.fixture
 def farm(tmp_path, scenario, pictures):
-    """A farm with a manual clock."""
-    with Farm(tmp_path / "farm", ManualClock(), scenario={"pictures": pictures, **scenario}) as running:
+    """A farm with a manual clock. Its input storage has the scene of each task.json that is uploaded."""
+    with StockedFarm(
+        tmp_path / "farm", ManualClock(), scenario={"pictures": pictures, **scenario}
+    ) as running:
         yield running
 
 

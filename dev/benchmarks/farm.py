@@ -32,7 +32,7 @@ from airflow_provider_renderbus.farm.pictures.frame_renderer import FrameRendere
 from airflow_provider_renderbus.farm.pictures.palettes import look_for
 from airflow_provider_renderbus.farm.pictures.task_json import NO_JOB
 from dev.benchmarks.figure import Figure
-from dev.harness.embedded_farm import EmbeddedFarm, InProcessClient, settings_of
+from dev.harness.embedded_farm import EmbeddedFarm, InProcessClient, put_scene, settings_of
 from dev.harness.processes import Programs
 
 SCENARIO = {"pictures": False, "account": {"balance": "1000000"}}
@@ -54,6 +54,8 @@ _SECONDS_OF_LOAD = 5.0
 def open_farm(storage: Path) -> Iterator[tuple[Farm, InProcessClient]]:
     """Open a farm in this process, to fill its storage, and yield it with a client."""
     with contextlib.closing(Farm(storage, ManualClock(), scenario=SCENARIO)) as farm:
+        for scene in ("/mnt/shot.blend", "/mnt/shot.ma"):
+            put_scene(storage, scene)
         yield farm, InProcessClient(farm.handle, settings_of({**farm.connection(), "port": 1}))
 
 

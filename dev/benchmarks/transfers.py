@@ -20,7 +20,7 @@ from pathlib import Path
 
 from airflow_provider_renderbus.api import calls
 from dev.benchmarks.figure import Figure, Pairs, measure_pairs
-from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
+from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm, put_scene
 from dev.harness.processes import Programs
 
 _ROOT = Path(__file__).parents[2]
@@ -120,6 +120,7 @@ def _render(farm: EmbeddedFarm) -> tuple[int, Path]:
         "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
         "scene_info": {"common": {"frames": "1", "width": "64", "height": "36"}},
     }
+    put_scene(farm.storage, "/mnt/shot.blend")
     with farm.client() as client:
         task_id = client.send(calls.create_task()).ids[0]
         client.send(calls.upload_task_json(task_id, json.dumps(task_json)))

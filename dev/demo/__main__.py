@@ -9,7 +9,16 @@ from pathlib import Path
 
 from airflow_provider_renderbus.clients.client import Client
 from dev.demo.checks import check_return_values, check_run
-from dev.demo.nightly_expectations import CONTACT_SHEET, CREATE, DAG_ID, INSTANCES, PREVIEW, SHOTS, WAIT
+from dev.demo.nightly_expectations import (
+    CONTACT_SHEET,
+    CREATE,
+    DAG_ID,
+    INSTANCES,
+    PREVIEW,
+    SCENES,
+    SHOTS,
+    WAIT,
+)
 from dev.demo.pictures import check_contact_sheet, check_frames, check_preview
 from dev.demo.run_monitor import RunMonitor, RunResult
 from dev.demo.runner import Demo, main
@@ -50,4 +59,4 @@ def summary(result: RunResult) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Demo("python -m dev.demo", __doc__, DAG_ID, 300, monitor, check, summary)))
+    sys.exit(main(Demo("python -m dev.demo", __doc__, DAG_ID, 300, monitor, check, summary, scenes=SCENES)))

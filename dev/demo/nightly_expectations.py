@@ -4,6 +4,8 @@ from __future__ import annotations
 
 DAG_ID = "nightly_render"
 SHOTS = ("sh010", "sh020", "sh030")
+SCENES = tuple(f"D:/projects/nightly/{shot}.blend" for shot in SHOTS)
+"""The scenes, as the farm's machines open them. The DAG uploads none."""
 FRAMES = 24
 FRAME_SIZE = (320, 180)
 

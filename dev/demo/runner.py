@@ -10,7 +10,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.clients.client import Client
 from dev.demo.run_monitor import HEAD, RunMonitor, RunResult
 from dev.harness.airflow_instance import NO_PROXY, AirflowInstance, connections_file_settings
-from dev.harness.embedded_farm import EmbeddedFarm
+from dev.harness.embedded_farm import EmbeddedFarm, put_scene
 from dev.harness.event_log import CheckFailure, EventLog, new_run_folder
 from dev.harness.processes import ProgramError, Programs, StopSignal, raise_on_signals
 from dev.harness.secret_scan import check_files, check_processes, check_triggers
@@ -36,6 +36,7 @@ class Demo:
     :param monitor: returns the monitor of the run, which it may have to trigger.
     :param check: yields what is wrong with the run, whose folder is the last argument.
     :param extra_env: prepares the run's folder and returns environment variables for Airflow.
+    :param scenes: scenes that the DAG does not upload. They are put into the input storage before it runs.
     """
 
     program: str
@@ -46,6 +47,7 @@ class Demo:
     check: Callable[[RunResult, EmbeddedFarm, AirflowInstance, Path], Iterator[CheckFailure]]
     summary: Callable[[RunResult], str]
     extra_env: Callable[[Path], Mapping[str, str]] = lambda _: {}
+    scenes: Sequence[str] = ()
 
 
 def main(demo: Demo) -> int:
@@ -82,6 +84,8 @@ def _run(demo: Demo, folder: Path, *, keep: bool) -> list[CheckFailure]:
     triggers: set[str] = set()
     with Programs(terminate_timeout=3.0) as programs:
         farm.start(programs, _FARM_SPEED)
+        for scene in demo.scenes:
+            put_scene(farm.storage, scene)
         farm_url = f"http://{farm.settings.domain}"
         log.event("farm", farm_url)
         settings = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -17,6 +18,9 @@ from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.request_flow import Response, SigningSession
 from airflow_provider_renderbus.clients.settings import Settings
+from airflow_provider_renderbus.farm import Farm
+from airflow_provider_renderbus.farm.calls import ROUTES
+from airflow_provider_renderbus.farm.calls.tasks import upload_task_json
 from dev.harness.airflow_instance import inherited_environment
 from dev.harness.processes import Program, Programs
 
@@ -35,6 +39,32 @@ def settings_of(connection: Mapping[str, Any]) -> Settings:
         platform=connection["extra"]["platform"],
         protocol=connection["schema"],
     )
+
+
+def put_scene(storage: Path, scene: str) -> None:
+    """Put an empty file where a scene is in the input storage of a farm.
+
+    :param storage: the farm's storage folder.
+    :param scene: path of the scene, as a machine of the farm opens it.
+    """
+    (inputs,) = (storage / "input").iterdir()
+    path = inputs / scene.replace("\\", "/").replace(":", "").lstrip("/")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+class StockedFarm(Farm):
+    """A farm in this process, whose customer uploads each scene together with its task.json."""
+
+    def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Answer a request. The scene of an uploaded task.json is there before the answer."""
+        answer = super().handle(path, headers, body)
+        if ROUTES.get(path) is upload_task_json:
+            # What is malformed has no scene.
+            with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError, OSError):
+                scene = json.loads(json.loads(body)["content"])["task_info"]["input_cg_file"]
+                put_scene(self.output_root.parents[1], scene)
+        return answer
 
 
 class InProcessClient:

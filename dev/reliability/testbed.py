@@ -16,9 +16,9 @@ from typing import Any, Self
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm import ManualClock
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
-from dev.harness.embedded_farm import settings_of
+from dev.harness.embedded_farm import StockedFarm, settings_of
 from dev.harness.processes import Programs
 from dev.reliability.http_proxy import HttpProxies, Rule
 
@@ -112,7 +112,7 @@ class Testbed:
             clock: dict[str, Any] = (
                 {"clock": ManualClock(time.time())} if self.speed is None else {"speed": self.speed}
             )
-            self.farm = stack.enter_context(Farm(self.folder / "farm", scenario=_SCENARIO, **clock))
+            self.farm = stack.enter_context(StockedFarm(self.folder / "farm", scenario=_SCENARIO, **clock))
             self._connections: dict[str, Any] = {}
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")

@@ -12,7 +12,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from airflow_provider_renderbus.farm import Farm
+from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.real_airflow import real_airflow
 from tests.farm.browser import chromium
 
@@ -70,7 +70,7 @@ def approval_testbed(folder):
     pictures = folder / "pictures"
     pictures.mkdir(parents=True)
     with (
-        Farm(folder / "farm", speed=FARM_SPEED) as farm,
+        StockedFarm(folder / "farm", speed=FARM_SPEED) as farm,
         web_server(pictures) as address,
         real_airflow(
             folder / "airflow",

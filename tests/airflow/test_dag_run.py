@@ -12,8 +12,8 @@ from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.farm import Farm, ManualClock
-from dev.harness.embedded_farm import settings_of
+from airflow_provider_renderbus.farm import ManualClock
+from dev.harness.embedded_farm import StockedFarm, settings_of
 from dev.harness.secret_scan import check_files
 from tests.airflow_command import AirflowCommand
 from tests.readme import SCENE, as_dag_file
@@ -35,14 +35,18 @@ ACTIONS = (
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory):
-    with Farm(tmp_path_factory.mktemp("farm") / "storage", speed=FARM_SPEED, scenario=NO_PICTURES) as running:
+    with StockedFarm(
+        tmp_path_factory.mktemp("farm") / "storage", speed=FARM_SPEED, scenario=NO_PICTURES
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def idle_farm(tmp_path_factory):
     """A farm with a manual clock that nobody advances."""
-    with Farm(tmp_path_factory.mktemp("farm") / "storage", ManualClock(), scenario=NO_PICTURES) as running:
+    with StockedFarm(
+        tmp_path_factory.mktemp("farm") / "storage", ManualClock(), scenario=NO_PICTURES
+    ) as running:
         yield running
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm import ManualClock
+from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.real_airflow import real_airflow
 from tests.airflow_version import LINE
 from tests.farm.raw_client import LIST, RawClient
@@ -89,7 +90,7 @@ class Testbed:
 def testbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("identity")
     with (
-        Farm(folder / "farm", ManualClock(time.time()), scenario={"pictures": False}) as farm,
+        StockedFarm(folder / "farm", ManualClock(time.time()), scenario={"pictures": False}) as farm,
         real_airflow(
             folder / "airflow",
             [DAG],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.farm import Farm
+from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.real_airflow import instances, real_airflow, wait_for_final_state
 from tests.dags.patterns import FRAMES, MAX_COST, MODES, NOT_RENDERED, RETRIES, SHOTS
 from tests.farm.raw_client import LIST, RawClient
@@ -26,7 +26,7 @@ PATTERNS = ("one_operator", "steps", "decorated")
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory):
-    with Farm(tmp_path_factory.mktemp("farm") / "storage", speed=100.0, scenario=SCENARIO) as running:
+    with StockedFarm(tmp_path_factory.mktemp("farm") / "storage", speed=100.0, scenario=SCENARIO) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from airflow_provider_renderbus.api.states import TaskStatus
-from airflow_provider_renderbus.farm import Farm
+from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.real_airflow import instances, real_airflow, wait_for_final_state
 from tests.airflow_version import LINE
 from tests.dags.costs_and_recommits import (
@@ -111,7 +111,7 @@ def runs(set_up_once, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with ExitStack() as exit_stack:
         farms = {
-            name: exit_stack.enter_context(Farm(folder / name, speed=FARM_SPEED, scenario=scenario))
+            name: exit_stack.enter_context(StockedFarm(folder / name, speed=FARM_SPEED, scenario=scenario))
             for name, scenario in SCENARIOS.items()
         }
         pictures = folder / "pictures"

@@ -4,7 +4,8 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm import ManualClock
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.raw_client import RawClient
 
 
@@ -19,7 +20,7 @@ def open_client(tmp_path):
     with ExitStack() as stack:
 
         def open_client(storage=tmp_path / "farm", **scenario):
-            farm = Farm(storage, ManualClock(), scenario={"pictures": False, **scenario})
+            farm = StockedFarm(storage, ManualClock(), scenario={"pictures": False, **scenario})
             return RawClient(stack.enter_context(closing(farm)))
 
         yield open_client

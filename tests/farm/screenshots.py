@@ -8,10 +8,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm import ManualClock
 from airflow_provider_renderbus.farm.pictures.formats import to_eight_bits
 from airflow_provider_renderbus.farm.pictures.passes import Pass
 from airflow_provider_renderbus.farm.pictures.picture import render_frame
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.browser import chromium
 from tests.farm.raw_client import STOP, RawClient, job, maya_job
 
@@ -68,7 +69,7 @@ def main():
     renders = [{"scene": "lobby*", "fail_frames": "5,11"}]
     with (
         tempfile.TemporaryDirectory() as folder,
-        Farm(Path(folder) / "farm", ManualClock(time.time()), scenario={"renders": renders}) as farm,
+        StockedFarm(Path(folder) / "farm", ManualClock(time.time()), scenario={"renders": renders}) as farm,
         chromium(f"{folder}/chromium") as browser,
     ):
         task = f"http://{farm.address}/task/{submit_tasks(RawClient(farm))}"

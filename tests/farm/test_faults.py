@@ -11,9 +11,10 @@ from http.client import HTTPConnection, RemoteDisconnected
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, ManualClock, control
+from airflow_provider_renderbus.farm import ManualClock, control
 from airflow_provider_renderbus.farm.server.envelope import CLIENT_CODES
 from airflow_provider_renderbus.farm.simulation.faults import FAULT_KINDS, ConnectionDropped
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.raw_client import CREATE, INFO, LIST, PROFILE, SUBMIT, RawClient, job, maya_job, post
 
 
@@ -158,7 +159,7 @@ def test_fault_probability_is_repeatable_by_seed(tmp_path):
     runs = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         scenario = {"faults": [{"fault": "status", "probability": 0.3, "seed": seed}]}
-        with closing(Farm(tmp_path / name, ManualClock(), scenario=scenario)) as farm:
+        with closing(StockedFarm(tmp_path / name, ManualClock(), scenario=scenario)) as farm:
             runs.append([raw_response(RawClient(farm))[0] for _ in range(100)])
     assert runs[0] == runs[1] != runs[2]
     assert 15 < runs[0].count(503) < 45

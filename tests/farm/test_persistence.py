@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException
 import pytest
 
 from airflow_provider_renderbus.farm import Farm, ManualClock, control
+from dev.harness.embedded_farm import StockedFarm, put_scene
 from tests.farm.raw_client import FRAMES, INFO, PROFILE, STOP, SUBMIT, UPLOAD, RawClient, job, maya_job, post
 
 LONG = 100_000
@@ -97,10 +98,10 @@ def test_restarted_farm_keeps_nonces(open_client, tmp_path):
 def test_manual_clock_continues_in_next_farm(tmp_path):
     clock = ManualClock()
     for _ in "ab":
-        with closing(Farm(tmp_path / "farm", clock)) as farm:
+        with closing(StockedFarm(tmp_path / "farm", clock)) as farm:
             task_id = RawClient(farm).submit()
             farm.advance(30)
-    with closing(Farm(tmp_path / "farm", clock)) as farm:
+    with closing(StockedFarm(tmp_path / "farm", clock)) as farm:
         assert [RawClient(farm).task_state(task) for task in (task_id - 1, task_id)] == [5, 0]
 
 
@@ -121,7 +122,7 @@ def test_database_unreadable_or_other_version_raises(tmp_path, content):
         with closing(sqlite3.connect(path)) as sql:
             sql.execute("UPDATE facts SET value = '99' WHERE name = 'format'")
             sql.commit()
-    with pytest.raises(ValueError, match=r"cannot be used|must have format 3"):
+    with pytest.raises(ValueError, match=r"cannot be used|must have format 4"):
         Farm(tmp_path / "farm", ManualClock())
     path.unlink()
     Farm(tmp_path / "farm", ManualClock()).close()
@@ -169,6 +170,7 @@ def test_process_killed_repeatedly_loses_and_repeats_nothing(start, tmp_path):
     for kill in range(kills):
         process, client = start(300)
         task_id = client.call("/api/render/submit/createTask")["taskIdList"][0]
+        put_scene(tmp_path / "farm", f"/mnt/shots/sh0{kill}0.blend")
         client.call(UPLOAD, taskId=task_id, content=json.dumps(job(f"sh0{kill}0.blend", "1-40[1]")))
         client.call(SUBMIT, taskId=task_id)
         task_ids.append(task_id)

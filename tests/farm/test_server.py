@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_renderbus.farm import Farm
 from airflow_provider_renderbus.farm.server.server import MAX_BODY_BYTES
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.raw_client import INFO, PROFILE, STOP, RawClient, job, post
 
 
@@ -112,7 +113,7 @@ def wait_for(client, task_id, state):
 
 
 def test_scaled_clock_renders_frames(tmp_path):
-    with Farm(tmp_path / "farm", speed=2000) as farm:
+    with StockedFarm(tmp_path / "farm", speed=2000) as farm:
         client = RawClient(farm)
         task_ids = [client.submit(job(f"sh0{shot}0.blend", "1-8[1]")) for shot in (1, 2, 3)]
         for task_id in task_ids:
@@ -123,7 +124,7 @@ def test_scaled_clock_renders_frames(tmp_path):
 
 
 def test_stop_discards_running_frames(tmp_path):
-    with Farm(tmp_path / "farm", speed=2000) as farm:
+    with StockedFarm(tmp_path / "farm", speed=2000) as farm:
         client = RawClient(farm)
         task_id = client.submit(job(frames="1-40[1]", width="320", height="180"))
         wait_for(client, task_id, 5)

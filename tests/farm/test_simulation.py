@@ -12,6 +12,7 @@ from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.pages.router import Router
 from airflow_provider_renderbus.farm.simulation.scenario import Scenario, seeded_randint
 from airflow_provider_renderbus.farm.simulation.tasks import TRANSITIONS, TaskEvent, TaskState
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.raw_client import LOG, PROFILE, STOP, SUBMIT, RawClient, job
 
 LONG = 100_000
@@ -68,7 +69,7 @@ def test_task_waits_renders_and_finishes(client):
 def test_advance_in_one_or_many_steps_has_same_result(tmp_path):
     results = []
     for name, steps in (("one", [3000]), ("many", [7] * 430)):
-        with closing(Farm(tmp_path / name, ManualClock())) as farm:
+        with closing(StockedFarm(tmp_path / name, ManualClock())) as farm:
             client = RawClient(farm)
             task_id = client.submit(job(frames="1-12[1]"))
             for seconds in steps:
@@ -196,7 +197,7 @@ def test_frame_with_render_error_fails(client):
 
 def test_task_ids_continue_after_existing_output(tmp_path):
     for storage in tmp_path, None:
-        with closing(Farm(tmp_path, ManualClock())) as farm:
+        with closing(StockedFarm(tmp_path, ManualClock())) as farm:
             last_id = RawClient(farm).submit()
             farm.advance(1000)
         if storage:

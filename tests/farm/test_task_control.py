@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from airflow_provider_renderbus.farm import Farm, ManualClock, control
+from airflow_provider_renderbus.farm import ManualClock, control
+from dev.harness.embedded_farm import StockedFarm
 from tests.farm.raw_client import (
     ABANDON,
     DELETE,
@@ -336,12 +337,12 @@ class TestStopType:
         assert (client.task_state(unpaid), self.stop_types(client, unpaid)) == (20, [3])
 
     def test_stop_type_outlives_restart_and_ends_with_start(self, tmp_path):
-        with closing(Farm(tmp_path / "farm", ManualClock())) as farm:
+        with closing(StockedFarm(tmp_path / "farm", ManualClock())) as farm:
             client = RawClient(farm)
             task_id, finished = client.submit(), client.submit()
             farm.stop(task_id, by="administrator")
             farm.advance(LONG)
-        with closing(Farm(tmp_path / "farm", ManualClock())) as farm:
+        with closing(StockedFarm(tmp_path / "farm", ManualClock())) as farm:
             client = RawClient(farm)
             assert self.stop_types(client, task_id) == [2]
             client.call(START, taskIds=[task_id])

@@ -86,6 +86,8 @@ def _log(task: Task, frame: Frame) -> list[str]:
     if frame.started_at is None:
         return lines
     lines += [f"attempt {frame.recommits + 1}", f"{task.job.width}x{task.job.height} pixels"]
+    if frame.state is FrameState.ERROR and frame.error:
+        lines += [f"Error: {line}" for line in frame.error.splitlines()]
     endings = {
         FrameState.STARTED: "rendering",
         FrameState.ABORTED: "aborted",

@@ -70,6 +70,7 @@ class Job:
     :param pause_after_priority_frames: whether the task pauses when they are done.
     :param frame_timeout: maximum seconds per frame, 0 for no limit.
     :param task_timeout: maximum seconds for the whole task, 0 for no limit.
+    :param scene_path: path of the scene, as a machine opens it.
     """
 
     scene: str
@@ -91,6 +92,7 @@ class Job:
     pause_after_priority_frames: bool = False
     frame_timeout: int = 0
     task_timeout: int = 0
+    scene_path: str = ""
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -153,10 +155,11 @@ def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Ma
         )
     priority = str(info.get("pre_frames", "000"))
     first = parse_priority_frames(priority, parse_frames(frames_range))
+    scene_path = str(info.get("input_cg_file", ""))
     count, tiles_type = _parse_int(info, "tiles", 1, 1, MAX_TILES), str(info.get("tiles_type", "block"))
     split_into_tiles(width, height, count, tiles_type)
     return Job(
-        scene=re.split(r"[/\\]", str(info.get("input_cg_file", "")).rstrip("/\\"))[-1] or "scene",
+        scene=re.split(r"[/\\]", scene_path.rstrip("/\\"))[-1] or "scene",
         frames_range=frames_range,
         width=width,
         height=height,
@@ -176,6 +179,7 @@ def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Ma
         pause_after_priority_frames=bool(first) and str(info.get("stop_after_test", "2")) == PAUSE_VALUE,
         frame_timeout=_parse_int(info, "job_stop_time", 259_200),
         task_timeout=_parse_int(info, "task_stop_time", 0),
+        scene_path=scene_path,
     )
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Changed with the tables; a database of another version is not opened."""
 
 
@@ -67,7 +67,8 @@ TASK_COLUMNS: dict[str, Callable[[Any], Any]] = {
 
 FRAME_COLUMNS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
-        ("id", "seconds", "started_at", "ended_at", "finishes_at", "recommits", "failures"), _identity
+        ("id", "seconds", "started_at", "ended_at", "finishes_at", "recommits", "failures", "error"),
+        _identity,
     ),
     **dict.fromkeys(("paid_by_coupon", "paid_by_balance", "unpaid"), Decimal),
     "state": FrameState,

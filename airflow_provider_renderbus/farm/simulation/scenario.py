@@ -116,6 +116,7 @@ class Scenario:
     :param faults: faults that are active from the start.
     :param findings: analysis codes and their meaning.
     :param software: the software that it renders with, by id.
+    :param lenient: whether it renders also what the live farm cannot.
     """
 
     seed: int = 0
@@ -128,6 +129,7 @@ class Scenario:
     faults: tuple[Fault, ...] = field(default=(), hash=False)
     findings: Mapping[str, Finding] = field(default_factory=lambda: dict(FINDINGS), hash=False)
     software: Mapping[int, FarmSoftware] = field(default_factory=lambda: dict(SOFTWARE), hash=False)
+    lenient: bool = False
 
     def behavior_for(self, job: Job) -> RenderBehavior:
         """Return the behavior that applies to a job."""
@@ -202,6 +204,7 @@ SCENARIO_KEYS: dict[str, Parser] = {
     "faults": _list,
     "findings": _object,
     "software": _object,
+    "lenient": boolean,
 }
 ACCOUNT_KEYS: dict[str, Parser] = dict.fromkeys(("price", "coupon", "balance", "credit"), money_amount)
 RENDER_KEYS: dict[str, Parser] = {

@@ -31,6 +31,7 @@ from airflow_provider_renderbus.farm.simulation.tasks import (
     TaskState,
     TaskType,
 )
+from airflow_provider_renderbus.farm.storage.storage import input_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_renderbus.farm.pictures.task_json import Job
+
+ERROR_SECONDS = 30
+"""Farm seconds after which a machine gives up a frame that it cannot render."""
 
 log = logging.getLogger(__name__)
 
@@ -211,14 +215,26 @@ class Simulation(TaskStore):
     def _start_frame(self, task: Task, frame: Frame, index: int) -> None:
         self.set_frame_state(task, frame, FrameState.STARTED)
         frame.started_at, frame.ended_at = self.now_epoch_ms(), None
-        frame.seconds = self.scenario.seconds(task.job, frame.chunk)
+        frame.error = self._find_error(task.job)
+        frame.seconds = ERROR_SECONDS if frame.error else self.scenario.seconds(task.job, frame.chunk)
         if 0 < task.job.frame_timeout < frame.seconds:
             frame.seconds = task.job.frame_timeout
         frame.finishes_at = self.now + frame.seconds
         self.render(task, frame, index)
 
+    def _find_error(self, job: Job) -> str:
+        """Return why no machine can render a job now, "" if nothing prevents it."""
+        if self.scenario.lenient or self.storage.has_input(job.scene_path):
+            return ""
+        return (
+            f"the scene {job.scene_path[:200]!r} is not in the input storage: upload it to "
+            f"{input_path(job.scene_path)[:200]!r}"
+        )
+
     def _frame_outcome(self, task: Task, frame: Frame, index: int) -> FrameState:
         """Return the state that a frame ends in, as far as job and scenario determine it."""
+        if frame.error:
+            return FrameState.ERROR
         if 0 < task.job.frame_timeout < self.scenario.seconds(task.job, frame.chunk):
             return FrameState.TIMEOUT
         is_merged = frame.chunk.type in MERGED_TYPES

@@ -147,6 +147,7 @@ class Frame:
     :param finishes_at: farm time at which the running attempt ends.
     :param recommits: how often the customer has recommitted it, ``recommitFlag``.
     :param failures: how often it has failed.
+    :param error: why the last attempt cannot succeed, "" if nothing prevents it.
     :param paid_by_coupon: cost of all attempts paid by coupons, RMB.
     :param paid_by_balance: cost of all attempts charged to the balance, RMB.
     :param unpaid: the part of ``paid_by_balance`` that is debt beyond the credit, RMB.
@@ -161,6 +162,7 @@ class Frame:
     finishes_at: float | None = None
     recommits: int = 0
     failures: int = 0
+    error: str = ""
     paid_by_coupon: Decimal = Decimal(0)
     paid_by_balance: Decimal = Decimal(0)
     unpaid: Decimal = Decimal(0)

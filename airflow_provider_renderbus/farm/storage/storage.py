@@ -9,13 +9,14 @@ when it is done. ``thumbnails/`` and ``tiles/`` are for the web console. ``input
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from stat import S_ISDIR, S_ISLNK
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder, PathNotAllowed
+from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder, PathNotAllowed, split_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,17 @@ MAX_TASK_FILE_BYTES = 20 * 1024 * 1024  # the limit of an upload by API call
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 # The farm returns these times as text without time zone; its documents suggest China Standard Time.
 FARM_ZONE = timezone(timedelta(hours=8))
+
+
+_DRIVE = re.compile(r"([A-Za-z]):(?=/|$)")
+
+
+def input_path(path: str) -> str:
+    """Return the path in the input storage of a file, given by its path on a machine.
+
+    As the vendor's packages upload it: without the colon of a drive and without leading slashes.
+    """
+    return _DRIVE.sub(r"\1", path.replace("\\", "/")).lstrip("/")
 
 
 def thumbnail_path(path: Path) -> Path:
@@ -113,6 +125,15 @@ class Storage:
                 return config.read((str(task_id), "cfg", name), MAX_TASK_FILE_BYTES)
         except (OSError, PathNotAllowed):
             return None
+
+    def has_input(self, path: str) -> bool:
+        """Return whether the input storage has a file, given by its path on a machine."""
+        try:
+            parts = split_path(input_path(path))
+            with ConfinedFolder(self.input) as inputs:
+                return bool(parts) and inputs.size(parts) is not None
+        except (OSError, ValueError):  # forbidden names, and text that is no path
+            return False
 
     def file_entry(self, path: str, *, in_arrears: bool = False) -> dict[str, Any] | None:
         """Return the API's description of a file or folder in the output storage.

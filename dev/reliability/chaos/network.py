@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.farm.calls import ROUTES
+from dev.harness.embedded_farm import StockedFarm
 from dev.reliability.chaos.virtual_time import START
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class Network:
         return NetworkFault("slow") if fault.kind == "hang" and call in _STOPPING else fault
 
     def _open(self) -> Farm:
-        return Farm(self._storage, self._clock, scenario=self._scenario)
+        return StockedFarm(self._storage, self._clock, scenario=self._scenario)
 
 
 def _call_name(path: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from airflow_provider_renderbus.farm import Farm
+from dev.harness.embedded_farm import StockedFarm
 from tests.interop.jobs.customer import Customer
 from tests.interop.jobs.shot import Shot, contents
 from tests.interop.jobs.test_jobs import FINISHED, STOPPED, job, layered_job
@@ -213,7 +213,7 @@ class TestFailures:
 
 
 def test_frames_are_downloaded_while_the_farm_renders(vendor, command, tmp_path):
-    with Farm(tmp_path / "farm", speed=300) as farm:
+    with StockedFarm(tmp_path / "farm", speed=300) as farm:
         customer = Customer(vendor, farm)
         customer.log_in()
         customer.call("use_transmitter", path=str(command))
