@@ -2,7 +2,8 @@
 
 Each shot is an instance of a mapped task group: create a render, upload its task.json, submit it, wait for
 its end. The wait is deferred, so it occupies no worker. It needs the connection `renderbus_default`, and the
-scenes in the farm's input storage, e.g. `/D/projects/nightly/sh010.blend` for `D:/projects/nightly/sh010.blend`.
+scenes in the farm's input storage: `D:/projects/nightly/sh010.blend` is `/D/projects/nightly/sh010.blend`
+there.
 
 The frames are read from a folder. The embedded farm writes them there; those of the live farm must be
 downloaded, e.g. by RenderbusDownloadFramesOperator. Its path is the Param `frames_folder`, whose default is

@@ -47,7 +47,19 @@ MAX_DIFFERENCE = 1
 
 def task_json() -> dict[str, Any]:
     """Describe the render: Maya, a layer for each pass, every frame a PNG file."""
-    common = {"frames": f"1-{FRAMES}[1]", "width": str(WIDTH), "height": str(HEIGHT), "image_format": "png"}
+    common = {
+        "frames": f"1-{FRAMES}[1]",
+        "start": "1",
+        "end": str(FRAMES),
+        "by_frame": "1",
+        "width": str(WIDTH),
+        "height": str(HEIGHT),
+        "renderer": "mayaSoftware",
+        "image_format": "png",
+        "image_file_prefix": "",
+        "all_camera": ["perspShape"],
+        "render_camera": ["perspShape"],
+    }
     layer = {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
     return {
         "software_config": {"cg_name": "Maya", "cg_version": "2022", "plugins": {}},
@@ -57,7 +69,7 @@ def task_json() -> dict[str, Any]:
             "input_project_path": "{{ params.project_folder }}",
             "frames_per_task": "1",
             "is_picture": "0",
-            "os_name": "1",
+            "os_name": "0",
             "ram": "64",
             "channel": "4",
             "is_layer_rendering": "1",

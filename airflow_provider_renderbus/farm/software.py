@@ -105,8 +105,8 @@ SOFTWARE: Mapping[int, FarmSoftware] = {
             has_linux=False,
             formats=_words("TGA TIF TIFF JPG JPEG PNG EXR RLA RPF BMP HDR PSD CXR VRIMG"),
             renderers=_words(
-                "vray corona scanline default mentalray arnold redshift octane fstorm maxwell finalrender "
-                "iray quicksilver art thea brazil"
+                "vray corona scanline defaultscanline default mentalray arnold redshift octane fstorm "
+                "maxwell finalrender iray quicksilver art thea brazil"
             ),
         ),
         FarmSoftware(

@@ -38,11 +38,18 @@ from dev.harness.processes import Programs
 SCENARIO = {"pictures": False, "account": {"balance": "1000000"}}
 _COMMON = {"frames": "1-24[1]", "width": "320", "height": "180"}
 _TASK_JSON = {
+    "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {}},
     "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
     "scene_info": {"common": _COMMON},
 }
-_LAYER = {"renderable": "1", "is_default_camera": "1", "option": "", "common": _COMMON}
+_LAYER = {
+    "renderable": "1",
+    "is_default_camera": "1",
+    "option": "",
+    "common": {**_COMMON, "renderer": "mayaSoftware"},
+}
 LAYERED_TASK_JSON = {
+    "software_config": {"cg_name": "Maya", "cg_version": "2024", "plugins": {}},
     "task_info": {"cg_id": "2000", "input_cg_file": "/mnt/shot.ma", "is_layer_rendering": "1"},
     "scene_info_render": {"beauty": _LAYER, "shadow": _LAYER},
 }

@@ -117,6 +117,7 @@ def _download_beside_cp(folder: Path) -> Pairs:
 def _render(farm: EmbeddedFarm) -> tuple[int, Path]:
     """Render a task, replace its frames, and return its id and its output folder."""
     task_json = {
+        "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {}},
         "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
         "scene_info": {"common": {"frames": "1", "width": "64", "height": "36"}},
     }

@@ -29,13 +29,15 @@ def rendered(request, farm, scene, tmp_path, hook_sleeps):
     hook_sleeps(lambda seconds: farm.advance(max(seconds, STEP)))
     deferrable = request.param == "triggerer"
     store = StateStore()
+    task_json = make_task_json()
+    task_json["task_info"]["input_cg_file"] = str(scene)
 
     def rendered(try_number=1, max_tries=2, **options):
         ti = TaskInstance(try_number)
         ti.max_tries = max_tries
         arguments = {
             "task_id": "render",
-            "task_json": make_task_json(),
+            "task_json": task_json,
             "assets": [str(scene.parent)],
             "download_folder": str(tmp_path / "frames"),
             "deferrable": deferrable,

@@ -30,7 +30,8 @@ def plain(frames, **info):
 def layered(frames, **info):
     content = plain(frames, cg_id="2000", input_cg_file="/mnt/sh010.ma", **info)
     content["software_config"] = {"cg_name": "Maya", "cg_version": "2024", "plugins": {}}
-    layer = {"renderable": "1", "is_default_camera": "1", "option": "", **content["scene_info_render"]}
+    common = {**content["scene_info_render"]["common"], "renderer": "mayaSoftware"}
+    layer = {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
     return content | {"layers": list(LAYERS), "scene_info_render": dict.fromkeys(LAYERS, layer)}
 
 

@@ -39,8 +39,9 @@ def job(scene="sh010.blend", frames="1-4[1]", width="32", height="18", **info):
 
 def maya_job(layers=("beauty", "shadow"), frames="1-2[1]", **info):
     """A layered job; each layer has a ``common`` of its own."""
-    task_json = job("shot.ma", cg_id="2000", **info)
-    common = {"frames": frames, "width": "16", "height": "9"}
+    task_json = job("shot.ma", cg_id="2000", enable_layered="1", **info)
+    task_json["software_config"] = {"cg_name": "Maya", "cg_version": "2024", "plugins": {}}
+    common = {"frames": frames, "width": "16", "height": "9", "renderer": "mayaSoftware"}
     task_json["scene_info_render"] = {
         layer: {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
         for layer in layers

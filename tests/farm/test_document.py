@@ -29,7 +29,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "farm.md").read_text("utf-8")
 BLOCKS = re.findall(r"^\|(?: --- \|)+\n((?:\|.*\n)+)", DOCUMENT, re.MULTILINE)
 ROWS = [[[*map(str.strip, row.split("|")[1:-1])] for row in block.splitlines()] for block in BLOCKS]
 TABLES = [{key.strip("`"): cells for key, *cells in rows} for rows in ROWS]
-OPTIONS, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, SOFTWARE, FAULTS, FAULT, REFUSALS, _ = TABLES
+OPTIONS, _, _, SCENARIO, ACCOUNT, RENDERS, FINDINGS, SOFTWARE, FAULTS, FAULT, REFUSALS, _ = TABLES
 
 
 @pytest.mark.parametrize(

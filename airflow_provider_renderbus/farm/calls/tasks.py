@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.calls.context import MAX_PAGE_SIZE
 from airflow_provider_renderbus.farm.pictures.ranges import InvalidFramesError, TooManyFramesError
+from airflow_provider_renderbus.farm.pictures.render_checks import UnknownCameraError
 from airflow_provider_renderbus.farm.pictures.task_json import parse_task_json
 from airflow_provider_renderbus.farm.server.envelope import (
     ALREADY_SUBMITTED,
@@ -20,6 +21,7 @@ from airflow_provider_renderbus.farm.server.envelope import (
     TASK_JSON_MISSING,
     TASK_JSON_UNREADABLE,
     TOO_MANY_FRAMES,
+    UNKNOWN_CAMERA,
     ApiRefusal,
 )
 from airflow_provider_renderbus.farm.simulation.account import USER_ID
@@ -85,7 +87,7 @@ def submit_task(ctx: CallContext, request: Request) -> None:
     task_json, tips = (
         transferred.get(name, ctx.database.load_file(task.id, name)) for name in (TASK_JSON, TIPS_JSON)
     )
-    jobs = _parse_task_json(task_json, task.id)
+    jobs = _parse_task_json(ctx, task_json, task.id)
     _refuse_blocking_findings(ctx, _object(tips or "{}") or {})
     ctx.require_funds()
     for name, content in transferred.items():
@@ -148,7 +150,7 @@ def _transferred_files(ctx: CallContext, task: Task) -> dict[str, str]:
     }
 
 
-def _parse_task_json(content: str | None, task_id: int) -> tuple[Job, ...]:
+def _parse_task_json(ctx: CallContext, content: str | None, task_id: int) -> tuple[Job, ...]:
     """Return the jobs of a task.json.
 
     :raises ApiRefusal: it is missing, unreadable or empty, or cannot be rendered.
@@ -161,9 +163,11 @@ def _parse_task_json(content: str | None, task_id: int) -> tuple[Job, ...]:
     if not task_json:
         raise ApiRefusal(TASK_JSON_EMPTY, task_id=task_id)
     try:
-        return parse_task_json(task_json)
+        return parse_task_json(task_json, ctx.scenario.checked_software)
     except InvalidFramesError as error:
         raise ApiRefusal(INVALID_FRAMES, detail=error) from None
+    except UnknownCameraError as error:
+        raise ApiRefusal(UNKNOWN_CAMERA, detail=error) from None
     except TooManyFramesError as error:
         raise ApiRefusal(TOO_MANY_FRAMES, detail=error) from None
     except (ValueError, RecursionError) as error:

@@ -24,6 +24,16 @@ EXTENSIONS = {
     "WEBP": "webp",
 }
 """File name extension by format name in task.json."""
+FORMAT_KEYS = (
+    "Render_Format",
+    "regular_image_format",
+    "image_format",
+    "output_file_type",
+    "file_type",
+    "format_type",
+    "format",
+)
+"""Keys under which Blender, Cinema 4D, Maya, 3ds Max, Nuke, Unreal and Clarisse name the image format."""
 DEFAULT_EXTENSION = "png"
 """The extension if task.json names no format, or one that the farm does not write, such as OpenEXR."""
 SIXTEEN_BIT = ("png", "tif")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.farm.pictures.formats import (
     DEFAULT_EXTENSION,
     EXTENSIONS,
+    FORMAT_KEYS,
     MAX_SIDE,
     SIXTEEN_BIT,
     split_into_tiles,
 )
 from airflow_provider_renderbus.farm.pictures.passes import Pass, pass_of_layer
 from airflow_provider_renderbus.farm.pictures.ranges import MAX_FRAMES, parse_frames, parse_priority_frames
+from airflow_provider_renderbus.farm.pictures.render_checks import cameras_of, check_cameras, find_problems
+from airflow_provider_renderbus.farm.software import MAYA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from airflow_provider_renderbus.farm.software import FarmSoftware
 
 MAX_INT = 10**9
 MAX_PIXELS = 64_000_000
@@ -25,16 +30,6 @@ MAX_TILES = 1000
 MAX_LAYERS = 100
 MAX_STEM_LENGTH = 50
 MAX_NAME_BYTES = 200  # of a file name, without frame number and extension
-FORMAT_KEYS = (
-    "Render_Format",
-    "regular_image_format",
-    "image_format",
-    "output_file_type",
-    "file_type",
-    "format_type",
-    "format",
-)
-"""Keys under which Blender, Cinema 4D, Maya, 3ds Max, Nuke, Unreal and Clarisse name the image format."""
 SWITCHES = ("renderable", "render", "is_enable")
 """Keys by which a layer, node, image or job is switched off."""
 IMAGES, LAYERS_OF_IMAGES = "image_node", "layers"
@@ -43,6 +38,9 @@ ON_ONE_MACHINE = "0"
 """The value of ``option`` for which one machine renders all frames of one of Nuke's write nodes."""
 SIMULATION_LISTS = {"geo_node", "distributedsim_node"}
 """Houdini's lists of simulation nodes. One machine renders all frames of such a node as one task."""
+DEFAULT_LAYER = "defaultRenderLayer"
+FIELDS_OF_DEFAULT_LAYER = ("width", "height", "renderer")
+"""Fields of a Maya layer that count only if ``enable_layered`` is on, else those of the default layer."""
 PAUSE_VALUE = "1"
 """The value of ``stop_after_test`` that pauses after the priority frames."""
 
@@ -55,7 +53,7 @@ class Job:
     :param frames_range: the frames as in task.json.
     :param width: width of a frame in pixels.
     :param height: height of a frame in pixels.
-    :param camera: name of the camera, "" if task.json names none.
+    :param camera: names of the cameras to render, joined by commas; "" if task.json names none.
     :param cg_id: id of the software.
     :param project: name of the project.
     :param ram: memory of a machine in GB.
@@ -71,6 +69,8 @@ class Job:
     :param frame_timeout: maximum seconds per frame, 0 for no limit.
     :param task_timeout: maximum seconds for the whole task, 0 for no limit.
     :param scene_path: path of the scene, as a machine opens it.
+    :param problems: why no machine can render it, a line for each reason; "" if nothing prevents it.
+    :param layer_in_scene: name of the layer, node or job, also if it is the only one.
     """
 
     scene: str
@@ -93,6 +93,8 @@ class Job:
     frame_timeout: int = 0
     task_timeout: int = 0
     scene_path: str = ""
+    problems: str = ""
+    layer_in_scene: str = ""
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -120,26 +122,67 @@ NO_JOB = Job("", "", 0, 0, "", 0, "", 0, 0)
 """The job of a task that is not submitted."""
 
 
-def parse_task_json(task_json: Mapping[str, Any]) -> tuple[Job, ...]:
+def parse_task_json(
+    task_json: Mapping[str, Any], software: Mapping[int, FarmSoftware] | None = None
+) -> tuple[Job, ...]:
     """Parse a task.json.
 
     :param task_json: content of the file.
+    :param software: the farm's software by id. If omitted, nothing is checked that keeps a job from being
+        rendered.
     :return: one job per layer, node or image to render. A scene without frames has frame 0; a scene without a
         size is rendered in 320x180.
+    :raises UnknownCameraError: a camera to render is not among those that the analysis found.
     :raises ValueError: the task cannot be rendered; the message says why.
     """
     info = task_json.get("task_info")
     scene = task_json.get("scene_info_render") or task_json.get("scene_info") or {}
     if not isinstance(info, dict) or not isinstance(scene, dict):
         raise ValueError("task.json: must have the objects task_info and scene_info_render or scene_info")
-    layers = list(_find_layers("", "", scene))
+    layers = [*_find_layers("", "", scene), *_missing_layers(info, task_json, scene)]
     if scene and not layers and _has_frames(scene):
         raise ValueError("nothing to render: every layer, node or image is disabled")
     if len(layers) > MAX_LAYERS:
         raise ValueError(f"layers: must be at most {MAX_LAYERS}, got {len(layers)}")
-    if len(layers) < 2:  # noqa: PLR2004 - a scene of one layer is not a layered one
-        layers = [("", list_name, fields) for _, list_name, fields in layers] or [("", "", {})]
-    return tuple(_parse_layer(info, *layer) for layer in layers)
+    jobs = []
+    for name, list_name, own_fields in layers or [("", "", {})]:
+        fields = _layer_fields(info, scene, own_fields)
+        job = _parse_layer(info, name, list_name, fields)
+        if software is not None:
+            check_cameras(fields)
+            problems = find_problems(software.get(job.cg_id), task_json, scene, name, fields)
+            job = replace(job, problems="\n".join(problems))
+        jobs.append(job)
+    if len(jobs) == 1:  # a scene of one layer is not a layered one
+        return (replace(jobs[0], layer=""),)
+    return tuple(jobs)
+
+
+def _missing_layers(
+    info: Mapping[str, Any], task_json: Mapping[str, Any], scene: Mapping[str, Any]
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield the layers of Maya that are to be rendered, but are not in the scene."""
+    names = task_json.get("layers")
+    if _is_maya(info) and isinstance(names, list):
+        yield from ((name, "", {}) for name in names if isinstance(name, str) and name not in scene)
+
+
+def _layer_fields(
+    info: Mapping[str, Any], scene: Mapping[str, Any], fields: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return the fields of a layer, as the render script reads them.
+
+    It reads size and renderer of a Maya layer only if layers are on, else those of the default layer.
+    """
+    default = scene.get(DEFAULT_LAYER)
+    common = default.get("common") if isinstance(default, dict) else None
+    if not _is_maya(info) or str(info.get("enable_layered")) == "1" or not isinstance(common, dict):
+        return fields
+    return {**fields, **{name: common[name] for name in FIELDS_OF_DEFAULT_LAYER if name in common}}
+
+
+def _is_maya(info: Mapping[str, Any]) -> bool:
+    return str(info.get("cg_id")) == str(MAYA)
 
 
 def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Mapping[str, Any]) -> Job:
@@ -163,7 +206,7 @@ def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Ma
         frames_range=frames_range,
         width=width,
         height=height,
-        camera=str(fields.get("camera_name", "")),
+        camera=", ".join(cameras_of(fields)),
         cg_id=_parse_int(info, "cg_id", 0),
         project=str(info.get("project_name") or ""),
         ram=_parse_int(info, "ram", 64),
@@ -180,6 +223,7 @@ def _parse_layer(info: Mapping[str, Any], layer: str, list_name: str, fields: Ma
         frame_timeout=_parse_int(info, "job_stop_time", 259_200),
         task_timeout=_parse_int(info, "task_stop_time", 0),
         scene_path=scene_path,
+        layer_in_scene=layer,
     )
 
 

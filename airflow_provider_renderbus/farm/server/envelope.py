@@ -62,6 +62,7 @@ INSUFFICIENT_FUNDS = ErrorCode(507, "余额不足", "The balance is too low: top
 INVALID_FRAMES = ErrorCode(510, "帧无法解析: {detail}", "The frames cannot be parsed: {detail}")
 TOO_MANY_FRAMES = ErrorCode(511, "帧数过多: {detail}", "Too many frames: {detail}")
 NOTHING_TO_DO = ErrorCode(700, "无可操作的任务或帧", "Nothing to do: the state of no task or frame allows it")
+UNKNOWN_CAMERA = ErrorCode(530, "相机不存在: {detail}", "There is no such camera: {detail}")
 TASK_JSON_UNREADABLE = ErrorCode(
     740, "任务 {task_id} 的 task.json 无法读取", "task.json of task {task_id} cannot be read"
 )

@@ -62,6 +62,8 @@ class RenderBehavior:
     :param passes: passes before the main pass.
     :param reported_as: state codes that are reported as another code.
     :param crashes: how often the task fails before its first frame.
+    :param cameras: cameras that the scene has; if None, all that a task names.
+    :param layers: layers, nodes or jobs that the scene has; if None, all that a task names.
     """
 
     scene: str = "*"
@@ -77,6 +79,19 @@ class RenderBehavior:
     passes: tuple[str, ...] = ()
     reported_as: Mapping[int, int] = field(default_factory=dict, hash=False)
     crashes: int = 0
+    cameras: tuple[str, ...] | None = None
+    layers: tuple[str, ...] | None = None
+
+    def missing_from_scene(self, job: Job) -> str:
+        """Return which camera or layer of a job its scene does not have, "" if it has all."""
+        for kind, names, existing in (
+            ("layer", [job.layer_in_scene], self.layers),
+            ("camera", job.camera.split(", "), self.cameras),
+        ):
+            for name in names:
+                if existing is not None and name and name not in existing:
+                    return f"the scene has no {kind} {name!r}; it has {', '.join(existing) or 'none'}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,11 @@ class Scenario:
     findings: Mapping[str, Finding] = field(default_factory=lambda: dict(FINDINGS), hash=False)
     software: Mapping[int, FarmSoftware] = field(default_factory=lambda: dict(SOFTWARE), hash=False)
     lenient: bool = False
+
+    @property
+    def checked_software(self) -> Mapping[int, FarmSoftware] | None:
+        """The software that jobs are checked against, None for a lenient farm."""
+        return None if self.lenient else self.software
 
     def behavior_for(self, job: Job) -> RenderBehavior:
         """Return the behavior that applies to a job."""
@@ -221,6 +241,8 @@ RENDER_KEYS: dict[str, Parser] = {
     "passes": strings(*PASSES),
     "reported_as": state_map,
     "crashes": int_in(0),
+    "cameras": strings(),
+    "layers": strings(),
 }
 SOFTWARE_KEYS: dict[str, Parser] = {"versions": strings(), "plugins": _plugins}
 FINDING_KEYS: dict[str, Parser] = {

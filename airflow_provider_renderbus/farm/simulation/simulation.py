@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.pictures.task_json import Job
 
 ERROR_SECONDS = 30
-"""Farm seconds after which a machine gives up a frame that it cannot render."""
+"""Farm seconds after which a frame fails that no machine can render."""
 
 log = logging.getLogger(__name__)
 
@@ -224,8 +224,12 @@ class Simulation(TaskStore):
 
     def _find_error(self, job: Job) -> str:
         """Return why no machine can render a job now, "" if nothing prevents it."""
-        if self.scenario.lenient or self.storage.has_input(job.scene_path):
+        if self.scenario.lenient:
             return ""
+        if job.problems:
+            return job.problems
+        if self.storage.has_input(job.scene_path):
+            return self.scenario.behavior_for(job).missing_from_scene(job)
         return (
             f"the scene {job.scene_path[:200]!r} is not in the input storage: upload it to "
             f"{input_path(job.scene_path)[:200]!r}"
@@ -338,7 +342,8 @@ def start_main_pass(simulation: Simulation, parent: Task) -> None:
     """Create the main leaves of a parent whose photon pass has ended."""
     parent.next_event_at = None
     task_json = json.loads(simulation.database.load_file(parent.id, "task.json") or "{}")
-    _create_leaves(simulation, parent, TaskType.MAIN, parse_task_json(task_json))
+    jobs = parse_task_json(task_json, simulation.scenario.checked_software)
+    _create_leaves(simulation, parent, TaskType.MAIN, jobs)
     simulation.mark_dirty(parent)
 
 

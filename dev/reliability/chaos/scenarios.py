@@ -55,17 +55,17 @@ class Scenario:
 
     def scene(self, shot: int) -> str:
         """Return the scene of a shot: another one is asked for if the list of shots changes."""
-        return f"/mnt/{self.name}-{shot}.scene"
+        return f"/mnt/{self.name}-{shot}.{'ma' if self.layered else 'blend'}"
 
     def task_json(self, shot: int) -> dict[str, Any]:
         """Return its task.json."""
-        common = {"frames": f"1-{self.frames}[1]", "width": "64", "height": "36"}
+        common = {"frames": f"1-{self.frames}[1]", "width": "64", "height": "36", "renderer": "mayaSoftware"}
         layer = {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
-        software, software_id = ("Maya", "2000") if self.layered else ("Blender", "2007")
+        software, cg_id, version = ("Maya", "2000", "2024") if self.layered else ("Blender", "2007", "4.2")
         test_frames = {"pre_frames": "101", "stop_after_test": "1"} if self.test_frames else {}
         return {
-            "software_config": {"cg_name": software, "cg_version": "4.2", "plugins": {}},
-            "task_info": {"cg_id": software_id, "input_cg_file": self.scene(shot), **test_frames},
+            "software_config": {"cg_name": software, "cg_version": version, "plugins": {}},
+            "task_info": {"cg_id": cg_id, "input_cg_file": self.scene(shot), **test_frames},
             "scene_info_render": dict.fromkeys(_LAYERS, layer) if self.layered else {"common": common},
         }
 

@@ -51,7 +51,7 @@ def download(task_id, folder, **options):
 
 
 def layered_task_json(*layers):
-    common = {"frames": "1-3[1]", "width": "32", "height": "18"}
+    common = {"frames": "1-3[1]", "width": "32", "height": "18", "renderer": "mayaSoftware"}
     return {
         "software_config": {"cg_name": "Maya", "cg_version": "2022", "plugins": {}},
         "task_info": {"cg_id": "2000", "input_cg_file": "/mnt/sh020.mb", "is_layer_rendering": "1"},

@@ -25,7 +25,7 @@ def job(frames="1-4[1]", scene="sh010.blend", **info):
 
 def layered_job(*layers, scene="sh020.mb"):
     """Return a Maya job that renders each layer as a task of its own."""
-    common = {"frames": "1-3[1]", "width": "32", "height": "18"}
+    common = {"frames": "1-3[1]", "width": "32", "height": "18", "renderer": "mayaSoftware"}
     return {
         "software_config": {"cg_name": "Maya", "cg_version": "2022", "plugins": {}},
         "task_info": {"cg_id": "2000", "input_cg_file": f"/mnt/shots/{scene}", "is_layer_rendering": "1"},
@@ -82,7 +82,7 @@ def test_layered_task_renders_all_layers(customer):
 @pytest.mark.parametrize("scenario", [{"renders": [{"scene": "sh030", "passes": ["photon"]}]}])
 def test_main_pass_follows_photon_pass(customer, client):
     """Between the passes the vendor's client treats the task as ended. Ours must not."""
-    task_id = customer.render(job(scene="sh030.max"))
+    task_id = customer.render(job(scene="sh030.blend"))
     customer.wait(task_id, step=2)
     (photons,) = customer.call("query.get_small_task_id", task_id=task_id)
     assert (customer.state(photons), customer.info(photons)["taskType"]) == (FINISHED, "RenderPhoton")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dev.harness.embedded_farm import StockedFarm
+from dev.harness.embedded_farm import StockedFarm, put_scene
 from tests.interop.jobs.customer import Customer
 from tests.interop.jobs.shot import Shot, contents
 from tests.interop.jobs.test_jobs import FINISHED, STOPPED, job, layered_job
@@ -76,7 +76,9 @@ def wait_for_frames(customer, task_id):
 
 
 @every_job
-def test_scene_is_uploaded_and_frames_are_downloaded(customer, shot, inputs, configs, tmp_path, task_json):
+def test_scene_is_uploaded_and_frames_are_downloaded(
+    customer, shot, storage, inputs, configs, tmp_path, task_json
+):
     wait_for_frames(customer, customer.render(job(scene="another.blend")))
     task_id = create(customer)
     files = {
@@ -87,7 +89,8 @@ def test_scene_is_uploaded_and_frames_are_downloaded(customer, shot, inputs, con
     }
     paths = {name.replace(".", "_") + "_path": str(path) for name, path in files.items()}
     assert customer.call("uploads.upload", task_id=task_id, **paths) is True
-    assert contents(inputs) == shot.stored()
+    assert contents(inputs).items() >= shot.stored().items()
+    put_scene(storage, task_json["task_info"]["input_cg_file"])
     assert contents(configs) == {f"{task_id}/cfg/{name}": path.read_bytes() for name, path in files.items()}
 
     customer.call("api.submit", task_id=task_id)
