@@ -88,6 +88,14 @@ def get_provider_info() -> dict[str, Any]:
                         "",
                         "/var/lib/renderbus",
                     ),
+                    "transfer_memory": _option(
+                        'How long a worker skips unchanged files that it has uploaded: "task" for the '
+                        'retries of one task, or "worker" for all uploads, which is right only if one '
+                        "worker uploads and no other machine writes to the farm's input storage.",
+                        "string",
+                        "task",
+                        "worker",
+                    ),
                     "transfer_stall_timeout": _option(
                         "Seconds without progress until a transfer is cancelled when the task does not set a "
                         "stall timeout.",

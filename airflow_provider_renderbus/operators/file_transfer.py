@@ -7,6 +7,8 @@ import hashlib
 import logging
 import os
 import re
+import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 
 Assets: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]"
 
+_MAX_MEMORY_SECONDS = 7 * 86_400
 DEFAULT_STALL_TIMEOUT = 900.0
 """Seconds without progress, if ``[renderbus] transfer_stall_timeout`` is not set."""
 
@@ -71,14 +74,17 @@ class FileTransfer:
             if self.line is not None:
                 self.select_line()
 
-    def upload(self, assets: Assets) -> dict[str, int]:
+    def upload(self, assets: Assets, memory_key: str | None = None) -> dict[str, int]:
         """Upload assets as `RenderbusUploadAssetsOperator` does, and return what it returns.
 
+        :param memory_key: of the uploads that continue each other, from
+            :func:`.reattach.upload_memory_key`; None to
+            upload all files.
         :raises ValueError: an argument or an upload.json is invalid.
         :raises AirflowFailException: files are invalid, or the command cannot be run or fails permanently.
         :raises AirflowException: not all files were uploaded; a retry continues.
         """
-        return self.upload_files(self.resolve(assets))
+        return self.upload_files(self.resolve(assets), memory_key)
 
     def resolve(self, assets: Assets) -> list[uploads.Asset]:
         """Return the files that `assets` of :meth:`upload` stands for.
@@ -89,10 +95,14 @@ class FileTransfer:
         with translate_transfer_errors():
             return _resolve_assets(assets)
 
-    def upload_files(self, files: Sequence[uploads.Asset]) -> dict[str, int]:
+    def upload_files(self, files: Sequence[uploads.Asset], memory_key: str | None = None) -> dict[str, int]:
         """Upload what :meth:`resolve` returned; see :meth:`upload`."""
+        is_shared = _upload_memory() == "worker"
+        folder = self._state_folder(None if is_shared else memory_key)
+        has_memory = is_shared or memory_key is not None
         with translate_transfer_errors():
-            runner, speed_limit = self.prepare()
+            runner, speed_limit = self.prepare(folder)
+            self._delete_old_folders()
             profile = self.hook.send(calls.query_user_profile())
             endpoint = endpoints.input_endpoint(
                 self.select_line(),
@@ -100,7 +110,8 @@ class FileTransfer:
                 self.hook.send(calls.get_transfer_bid()),
                 main_account=self.hook.uses_main_account_storage(profile),
             )
-            resume_ini = write_resume_ini(self._state_folder(), str(self.hook.settings.platform), endpoint)
+            platform = str(self.hook.settings.platform)
+            resume_ini = write_resume_ini(folder, platform, endpoint) if has_memory else None
             result = uploads.upload(runner, endpoint, files, resume_ini, speed_limit)
         return {"files": result.files, "bytes": result.size}
 
@@ -124,8 +135,11 @@ class FileTransfer:
             raise ValueError(f"{self.folder_argument}: must be an absolute path, got {str(folder)!r}")
         return path
 
-    def prepare(self) -> tuple[TransferRunner, int]:
-        """Return a runner for the command, which can be run, and the speed limit."""
+    def prepare(self, state_folder: Path | None = None) -> tuple[TransferRunner, int]:
+        """Return a runner for the command, which can be run, and the speed limit.
+
+        :param state_folder: for the command's logs; that of the connection if omitted.
+        """
         speed_limit = MAX_SPEED_KB_PER_S
         if self.speed_limit_kb_per_s is not None:
             name = f"{self.argument_prefix}speed_limit_kb_per_s"
@@ -136,22 +150,45 @@ class FileTransfer:
                 "renderbus", "transfer_stall_timeout", fallback=DEFAULT_STALL_TIMEOUT
             )
         stall_timeout = validation.parse_seconds(f"{self.argument_prefix}stall_timeout", stall_timeout)
+        _upload_memory()
         command = Command.find(self.hook.transfer_command)
-        make_private_folder(self._state_folder())
-        self._runner = TransferRunner(command, self._state_folder() / "logs", stall_timeout)
+        state_folder = state_folder or self._state_folder()
+        make_private_folder(state_folder)
+        self._runner = TransferRunner(command, state_folder / "logs", stall_timeout)
         if self._cancelled:
             self._runner.cancel()
         return self._runner, speed_limit
 
-    def _state_folder(self) -> Path:
-        """Return this connection's folder on this worker, for the resume database and the command's logs."""
+    def _state_folder(self, memory_key: str | None = None) -> Path:
+        """Return this connection's folder on this worker, for the resume database and the command's logs.
+
+        :param memory_key: of the uploads that share a resume database; None for all.
+        """
         home = os.environ.get("AIRFLOW_HOME", "~/airflow")
         folder = conf.get("renderbus", "transfer_state_folder", fallback="") or f"{home}/renderbus"
         settings = self.hook.settings
         # Files of one account must not count as sent after the connection is changed to another account.
         account = hashlib.sha256(f"{settings.domain} {settings.access_id}".encode()).hexdigest()[:12]
         name = re.sub(r"[^A-Za-z0-9_-]", "_", self.hook.renderbus_conn_id)
-        return Path(folder).expanduser() / f"{name}-{account}"
+        suffix = "" if memory_key is None else f"-{hashlib.sha256(memory_key.encode()).hexdigest()[:12]}"
+        return Path(folder).expanduser() / f"{name}-{account}{suffix}"
+
+    def _delete_old_folders(self) -> None:
+        """Delete the resume databases of tasks that have not uploaded for a week."""
+        folder = self._state_folder()
+        for other in folder.parent.glob(f"{folder.name}-{'[0-9a-f]' * 12}"):
+            with contextlib.suppress(OSError):
+                if time.time() - other.stat().st_mtime > _MAX_MEMORY_SECONDS:
+                    shutil.rmtree(other)
+
+
+def _upload_memory() -> str:
+    """Return for how long a worker skips unchanged files.
+
+    :raises ValueError: the option is invalid.
+    """
+    memory = conf.get("renderbus", "transfer_memory", fallback="task")
+    return str(validation.one_of("[renderbus] transfer_memory", memory, ("task", "worker")))
 
 
 @contextlib.contextmanager

@@ -40,6 +40,14 @@ def render_store(context: Context, client: RenderClient) -> RenderStore:
     )
 
 
+def upload_memory_key(ti: Any) -> str:
+    """Return the key of the uploads of an Airflow task: its retries continue, other tasks and clears do not.
+
+    Another worker may have sent another version of a file meanwhile, which this one cannot know.
+    """
+    return "\0".join(map(str, (ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.max_tries)))
+
+
 class _LastingStore:
     """Airflow's task state store. What is stored outlives ``[state_store] default_retention_days``."""
 

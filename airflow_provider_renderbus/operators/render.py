@@ -11,7 +11,7 @@ from airflow_provider_renderbus.api.validation import one_of
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.compat import AirflowException, conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.operators.reattach import render_store
+from airflow_provider_renderbus.operators.reattach import render_store, upload_memory_key
 from airflow_provider_renderbus.operators.starting import create_render
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, Job, TaskFiles
@@ -294,7 +294,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         self, context: Context, task_id: int, job: Job, store: RenderStore, *, may_be_submitted: bool
     ) -> None:
         if job.assets is not None:
-            self.file_transfer.upload_files(job.assets)
+            self.file_transfer.upload_files(job.assets, upload_memory_key(context["ti"]))
         try:
             job.files.upload(self.hook, task_id)
         except BadRequest:

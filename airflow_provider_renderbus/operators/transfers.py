@@ -11,6 +11,7 @@ from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.reattach import upload_memory_key
 from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class RenderbusUploadAssetsOperator(TransferOperator):
     """Upload scenes and assets to the farm's input storage, with the paths that they have on this worker.
 
     All files are checked before anything is uploaded: they must exist, be readable and have names that
-    can be transferred. Files that this worker has uploaded before and that have not changed are skipped.
+    can be transferred. A retry on the same worker skips the files that it has uploaded before and that have
+    not changed; see ``[renderbus] transfer_memory``.
 
     :param assets: absolute paths of files, of folders, or patterns such as ``/mnt/shots/**/*.exr``; or an
         upload.json, as a mapping or as a path ending in ``.json`` (templated).
@@ -96,7 +98,7 @@ class RenderbusUploadAssetsOperator(TransferOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Upload the files."""
         with translate_errors():
-            return self.file_transfer.upload(self.assets)
+            return self.file_transfer.upload(self.assets, upload_memory_key(context["ti"]))
 
 
 class RenderbusListOutputsOperator(RenderbusOperator):
