@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm import ManualClock
+from dev.harness.embedded_farm import StockedFarm
 from dev.reliability.http_proxy import HttpProxies
 from tests.airflow.real_airflow import instances, real_airflow, wait_for_final_state
 from tests.airflow_version import LINE
@@ -100,7 +101,7 @@ def run(set_up_once, tmp_path_factory):
     rules = {"deferred": HostileResponses(), "waiting": HostileResponses()}
     scenario = {"pictures": False, "renders": [{"scene": "*", "cost": str(COST), "seconds": [60, 60]}]}
     with (
-        Farm(folder / "farm", ManualClock(time.time()), scenario=scenario) as farm,
+        StockedFarm(folder / "farm", ManualClock(time.time()), scenario=scenario) as farm,
         HttpProxies() as proxies,
     ):
         connection = farm.connection()
