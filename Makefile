@@ -3,21 +3,27 @@
 
 PYTHON ?= python3
 UV_VERSION := uv>=0.9,<1
-# The tests run on the newest line of Airflow in .venv, and on older lines in .venv-2.11 and .venv-3.0.
+# The tests run on the newest and the oldest line of Airflow, and what differs between lines on those between.
 NEWEST := 3.3
-OLDER := 2.11 3.0
+OLDEST := 2.11
+MIDDLE := 3.0 3.1 3.2
 # The vendor's released client, which cannot be installed beside Airflow. Its pinned dependencies need Python 3.11.
 VENDOR := 'rayvision_api==3.0.4.3' 'rayvision-sync==3.1.8' 'setuptools<81'
 VENDOR_PYTHON ?= 3.11
-# Releases after this day are not used in the constraints.
+# Test tools and the vendor's client are not newer than this day.
 CONSTRAINTS_DATE := 2026-11-21
 
 BIN := .venv/bin
 # One worker runs all tests of a file, because their fixtures are expensive. In this order, long tests start early.
 PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 SUITE := --ignore tests/interop -m 'not browser'
+# Where lines differ: connection form, plugins, deferral, the task's own state, state store, imports, kills.
+LINE_SUITE := $(addprefix tests/airflow/test_,connection.py dag_run.py decorator.py example_dags.py execution_timeout.py \
+  hook.py imports.py job_identity.py kills.py links.py native_templates.py get_provider_info.py render.py sensors.py)
 # uv does not read pip's settings: if it has no index of its own, it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
+
+COMPILE = $(UV) pip compile --universal --upgrade --no-header --no-annotate --quiet
 
 # Without byte code, the imports of each Airflow process take 5 s instead of 2 s.
 export UV_COMPILE_BYTECODE := 1
@@ -38,7 +44,7 @@ demo-pipeline: .venv/installed ## upload a scene, render its layers, download an
 
 test: lint types pytest ## check format, lint and types, and run the tests
 
-test-matrix: $(OLDER:%=pytest-%) ## run the tests on the older lines of Airflow
+test-matrix: pytest-$(OLDEST) $(MIDDLE:%=pytest-%) pytest-lowest-$(OLDEST) pytest-lowest-$(NEWEST) ## run the tests on the older lines of Airflow, and with the lowest versions of dependencies
 
 lint: .venv/installed ## check format and lint
 	$(BIN)/ruff format --check .
@@ -51,10 +57,17 @@ pytest: .venv/installed ## run the tests
 	$(BIN)/$(PYTEST) $(SUITE)
 
 # Airflow 2 needs PostgreSQL for more than one task at a time.
-pytest-2.11: postgres
+pytest-$(OLDEST): postgres
+
+pytest-$(OLDEST): .venv-$(OLDEST)/installed
+	$(<D)/bin/$(PYTEST) $(SUITE)
 
 pytest-%: .venv-%/installed
-	$(<D)/bin/$(PYTEST) $(SUITE)
+	$(<D)/bin/$(PYTEST) $(LINE_SUITE)
+
+# With the lowest versions of its dependencies that the metadata allow.
+pytest-lowest-%: .venv-lowest-%/installed
+	$(<D)/bin/$(PYTEST) tests/clients tests/task_json $(addprefix tests/airflow/test_,connection.py hook.py render.py)
 
 coverage: .venv/installed ## check that the tests of the protocol cover every line and branch of api/
 	$(BIN)/coverage run -m pytest -q tests/api
@@ -70,7 +83,7 @@ browser: .venv/installed ## test the pages of the farm and of Airflow in Chromiu
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
 	$(BIN)/python -m dev.benchmarks
 
-reliability: .venv/installed $(OLDER:%=.venv-%/installed) postgres ## kill Airflow at every step of a render, and write docs/reliability.md (SMALL=1: a part of it, for CI)
+reliability: .venv/installed $(patsubst %,.venv-%/installed,$(OLDEST) 3.0) postgres ## kill Airflow at every step of a render, and write docs/reliability.md (SMALL=1: a part of it, for CI)
 	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
 
 postgres: # root gets it from Debian if it is missing
@@ -83,18 +96,25 @@ format: .venv/installed ## format the code, and fix what ruff can fix
 package: .venv/installed ## build the wheel, and test it in an empty environment
 	@rm -rf dist
 	@$(UV) build --quiet
+	@$(UV) build --quiet --out-dir dist/again
 	@$(UV) venv --quiet --clear --python .tools/bin/python .venv-package
 	@$(UV) pip install --quiet --python .venv-package/bin/python --constraint constraints/airflow-$(NEWEST).txt dist/*.whl
 	$(BIN)/pytest -q tests/wheel.py
+	@rm -r dist/again
 
-constraints: .tools/installed ## pin the newest versions as of CONSTRAINTS_DATE
-	@for line in $(NEWEST) $(OLDER); do \
-	  $(UV) pip compile constraints/airflow-$$line.in pyproject.toml --all-extras --group dev --universal \
-	    --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet \
+# Beside Airflow, packages are as old as its release, as in Airflow's own constraints. Only test tools are newer.
+constraints: .tools/installed ## pin the packages of each line's release day, and the test tools as of CONSTRAINTS_DATE
+	@for line in $(OLDEST) $(MIDDLE) $(NEWEST); do \
+	  $(COMPILE) constraints/airflow-$$line.in pyproject.toml --all-extras --python-version 3.11 \
+	    --exclude-newer "$$(sed -n 's/^# released //p' constraints/airflow-$$line.in)" \
 	    --output-file constraints/airflow-$$line.txt || exit; \
 	done
-	@printf '%s\n' $(VENDOR) | $(UV) pip compile - --universal --python-version $(VENDOR_PYTHON) \
-	  --exclude-newer $(CONSTRAINTS_DATE) --upgrade --no-header --no-annotate --quiet --output-file constraints/vendor.txt
+	@$(COMPILE) --group dev --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --output-file constraints/tests.txt
+	@for package in $$(cat constraints/airflow-*.txt | sed 's/==.*//' | sort -u); do \
+	  sed -i "/^$$package==/d" constraints/tests.txt; \
+	done
+	@printf '%s\n' $(VENDOR) | $(COMPILE) - --python-version $(VENDOR_PYTHON) \
+	  --exclude-newer $(CONSTRAINTS_DATE) --output-file constraints/vendor.txt
 
 clean: ## remove environments, caches and the files of demo runs
 	rm -rf .tools .venv .venv-* .demo .reliability .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
@@ -103,16 +123,26 @@ clean: ## remove environments, caches and the files of demo runs
 define install
 @echo 'Installing Airflow and the tools into $(@D)'
 @test -x $(@D)/bin/python || $(UV) venv --quiet --clear --python .tools/bin/python $(@D)
-@$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --requirement $(<:.txt=.in) \
-  --editable '.[farm,examples]' --group dev
+@$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --constraint constraints/tests.txt --requirement $(<:.txt=.in) \
+  --editable '.[farm,examples]' --group $(if $(filter .venv,$(@D)),dev,tests)
 @touch $@
 endef
 
-.venv/installed: constraints/airflow-$(NEWEST).txt pyproject.toml .tools/installed
+.venv/installed: constraints/airflow-$(NEWEST).txt constraints/tests.txt pyproject.toml .tools/installed
 	$(install)
 
-.venv-%/installed: constraints/airflow-%.txt pyproject.toml .tools/installed
+.venv-%/installed: constraints/airflow-%.txt constraints/tests.txt pyproject.toml .tools/installed
 	$(install)
+
+.venv-lowest-%/installed: constraints/airflow-%.txt constraints/tests.txt pyproject.toml .tools/installed
+	@echo 'Installing the lowest versions of dependencies into $(@D)'
+	@grep -h '^apache-airflow' $< > $(@D).in
+	@$(UV) venv --quiet --clear --python .tools/bin/python $(@D)
+	@$(UV) pip compile --quiet --resolution lowest-direct --python $(@D)/bin/python $(@D).in pyproject.toml --extra farm --extra examples \
+	  --exclude-newer "$$(sed -n 's/^# released //p' $(<:.txt=.in))" --output-file $(@D).txt
+	@$(UV) pip install --quiet --python $(@D)/bin/python --constraint constraints/tests.txt --requirement $(@D).txt \
+	  --editable . --group tests
+	@rm $(@D).in $(@D).txt; touch $@
 
 .venv-vendor/installed: .tools/installed constraints/vendor.txt
 	@echo "Installing the vendor's released client into .venv-vendor"

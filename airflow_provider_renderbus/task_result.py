@@ -1,4 +1,4 @@
-"""What the end of a call or of a render means to an Airflow task: a result, or the right kind of failure."""
+"""Turns the end of a call or of a render into the result of an Airflow task, or the right kind of failure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is not the product: demo, reliability, benchmarks, and the harness they share with the tests."""
+"""Everything beside the product: demo, reliability, benchmarks, and the harness they share with the tests."""

@@ -46,12 +46,13 @@ def mark_rescheduled(ti):
         session.add(row)
 
 
-redact = resolve_name(
-    ("airflow.sdk.log" if LINE >= (3, 1) else "airflow.sdk.execution_time.secrets_masker")
-    if LINE >= (3, 0)
-    else "airflow.utils.log.secrets_masker"
-).redact
-"""Replaces the secrets in a value as Airflow does in its logs."""
+def redact(value):
+    """Replace the secrets in a value as Airflow does in its logs."""
+    if LINE < (3, 0):
+        module = "airflow.utils.log.secrets_masker"
+    else:
+        module = "airflow.sdk.log" if LINE >= (3, 1) else "airflow.sdk.execution_time.secrets_masker"
+    return resolve_name(f"{module}:redact")(value)
 
 
 def copy_dag_file(file, folder):

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,10 @@ os.environ.update(
 from airflow_provider_renderbus.farm import ManualClock  # noqa: E402 - see above
 from dev.harness.embedded_farm import StockedFarm, settings_of  # noqa: E402
 from tests.airflow_version import WARNINGS  # noqa: E402
+
+if WARNINGS:
+    # For the import of Airflow by another conftest.py, which comes before the call of pytest_configure.
+    warnings.simplefilter("ignore")
 
 CONN_ID = "renderbus_default"
 

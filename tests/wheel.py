@@ -36,6 +36,13 @@ def metadata(wheel):
     return HeaderParser().parsestr(wheel.read(path).decode())
 
 
+@pytest.fixture(scope="module")
+def page(wheel):
+    """The text of the package page."""
+    (path,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    return HeaderParser().parsestr(wheel.read(path).decode()).get_payload()
+
+
 @pytest.fixture
 def run(tmp_path):
     """Runs a program of the empty environment in an empty folder."""
@@ -79,6 +86,27 @@ def test_wheel_requires_only_what_airflow_installs(metadata):
         "jsonschema",
         "tenacity",
     }
+
+
+def test_package_page_links_to_files_that_exist(page, metadata):
+    repository = dict(url.split(", ") for url in metadata.get_all("Project-URL"))["Homepage"]
+    raw = repository.replace("github.com", "raw.githubusercontent.com") + "/main/"
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(targets) > 20
+    for target in targets:
+        assert target.startswith(("https://", "#")), target
+        for prefix in (raw, f"{repository}/blob/main/"):
+            if target.startswith(prefix):
+                assert (ROOT / target.removeprefix(prefix).partition("#")[0]).exists(), target
+
+
+def test_builds_are_reproducible():
+    """`make package` has built sdist and wheel twice."""
+    first, second = ROOT / "dist", ROOT / "dist" / "again"
+    names = sorted(path.name for path in first.glob("*-*") if path.is_file())
+    assert [name.rpartition(".")[2] for name in names] == ["whl", "gz"]
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
 def test_airflow_lists_provider(run, metadata):

@@ -1,4 +1,4 @@
-"""What an operator reads off Airflow's context to find the render of an earlier try."""
+"""Reads off Airflow's context where the render of an earlier try is stored."""
 
 from __future__ import annotations
 

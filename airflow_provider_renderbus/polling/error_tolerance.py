@@ -1,4 +1,4 @@
-"""What an exception of a poll means for the wait, on a worker and in the triggerer.
+"""Decides whether a wait survives the exception of a poll, on a worker and in the triggerer.
 
 A failed poll is not a failed render. Only a refusal that later polls would meet too ends a wait. Anything
 else that a poll raises is a failed poll, whatever its type and wherever it comes from: the network, an HTTP

@@ -1,4 +1,4 @@
-"""What the blocking steps of a render need from outside: the farm and the time."""
+"""The protocol of what the blocking steps of a render need: the farm and the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows a lack of funds: how much to wait for, and renders that the farm refuses to start."""
+"""Lack of funds: how much to wait for, and renders that the farm refuses to start."""
 
 from __future__ import annotations
 

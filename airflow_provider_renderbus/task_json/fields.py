@@ -1,4 +1,4 @@
-"""What a field of task.json is, and the fields that all software has in common.
+"""Fields of task.json, and those that all software has in common.
 
 The tables here and in `software` are the one source of the builder, the schema, docs/software.md and the
 error messages.

@@ -1,4 +1,4 @@
-"""What the example DAG nightly_render has: its tasks, its shots and its pictures."""
+"""Expectations of the example DAG nightly_render: its tasks, its shots and its pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold for every render: nothing paid twice, nothing running unnoticed, nothing reported wrong."""
+"""Invariants of every render: nothing paid twice, nothing running unnoticed, nothing reported wrong."""
 
 from __future__ import annotations
 
