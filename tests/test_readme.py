@@ -38,6 +38,13 @@ def test_readme_first_snippets_are_dags(snippet, name, tasks):
     assert list(names["parsed"].task_dict) == tasks
 
 
+def test_readme_decorated_render_is_the_shortest_recipe_of_a_render():
+    lines = {
+        number: len(snippet.splitlines()) for number, snippet in enumerate(SNIPPETS) if "build_" in snippet
+    }
+    assert min(lines, key=lines.__getitem__) == 1, lines
+
+
 def test_readme_lists_connection_fields():
     assert first_column("The connection") == ["Host", "Port", "Schema", "Login", "Password", *EXTRA_FIELDS]
 

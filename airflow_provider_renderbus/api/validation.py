@@ -7,6 +7,7 @@ Each function returns the value in the form that the farm accepts. If the value 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar
@@ -28,6 +29,10 @@ MAX_SECONDS = 1_000 * 24 * 3600
 """1,000 days. A database of Airflow may store no date after 2038."""
 MAX_AMOUNT = 10**12
 """More money than this is taken for a typing error."""
+MAX_LINE_CHARS = 4096
+"""The longest path that Linux takes."""
+MAX_NAME_CHARS = 1000
+"""A longer name of an artist is taken for an error."""
 
 # Digits are ASCII digits: the farm reads no others, and str.isdigit, int and float accept many scripts.
 _ALIAS = re.compile(r"(?:[0-9]{0,3}[A-Z]{1,3})?([0-9]{1,19})")
@@ -107,6 +112,37 @@ def non_empty_strs(name: str, values: Iterable[str]) -> list[str]:
     return [non_empty_str(name, value) for value in values]
 
 
+def one_line(name: str, value: Any, max_chars: int = MAX_LINE_CHARS) -> str:
+    """Return a string on one line, which may be empty, e.g. the name of an artist."""
+    text = require_str(name, value)
+    # Most names are printable, which is found out much faster.
+    if not text.isprintable() and any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in text):
+        raise _invalid(name, "on one line, without control characters", value)
+    if len(text) > max_chars:
+        raise ValueError(f"{name}: must have at most {max_chars} characters, got {len(text)}")
+    return text
+
+
+def non_blank_line(name: str, value: Any) -> str:
+    """Return a string on one line that is more than spaces, e.g. the name of a project or a pattern."""
+    if not isinstance(value, str) or not value.strip():
+        raise _invalid(name, "a non-empty string", value)
+    return one_line(name, value)
+
+
+def non_blank_lines(name: str, values: Iterable[str]) -> list[str]:
+    """Return a list of strings, each on one line and more than spaces, e.g. labels."""
+    _require_list(name, values, "strings")
+    return [non_blank_line(name, value) for value in values]
+
+
+def require_bool(name: str, value: Any) -> bool:
+    """Return True or False. A text such as "false" would count as true."""
+    if not isinstance(value, bool):
+        raise _invalid(name, "True or False", value)
+    return value
+
+
 def require_int(name: str, value: Any) -> int:
     """Return a 64-bit integer; a member of an enumeration counts as one."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_INT:
@@ -148,6 +184,17 @@ def parse_int(name: str, value: Any) -> int:
         text = value.strip()
         return require_int(name, int(text) if _INTEGER.fullmatch(text) else value)
     return require_int(name, value)
+
+
+def parse_int_from(name: str, value: Any, minimum: int, maximum: int) -> int:
+    """Return an integer in a range, given as such or as text."""
+    try:
+        number = parse_int(name, value)
+    except ValueError:
+        number = minimum - 1
+    if not minimum <= number <= maximum:
+        raise _invalid(name, f"an integer from {minimum} to {maximum}", value)
+    return number
 
 
 def parse_decimal(name: str, value: Any, *, above_zero: bool = False) -> Decimal:

@@ -64,14 +64,16 @@ class HttpTransport:
         self._settings = settings
         timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
         self._extensions = {"timeout": timeout.as_dict()}
-        proxy = proxy_for(httpx.URL(settings.url("/")), urllib.request.getproxies_environment())
+        url = httpx.URL(settings.url("/"))
+        proxy = proxy_for(url, urllib.request.getproxies_environment())
         try:
             self._transport = httpx.AsyncHTTPTransport(
                 verify=settings.ssl_context(), trust_env=False, proxy=proxy
             )
         except ImportError:
             raise ValueError(
-                "the environment names a SOCKS proxy, which needs the extra airflow-provider-renderbus[socks]"
+                f"{url.scheme}_proxy or all_proxy: must be no SOCKS proxy, in the environment, unless "
+                f"airflow-provider-renderbus[socks] is installed"
             ) from None
 
     async def close(self) -> None:

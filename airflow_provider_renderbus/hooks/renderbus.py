@@ -8,6 +8,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.api.validation import non_blank_line
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.compat import AIRFLOW_3, BaseHook, aget_connection, amask_extra, conf
 from airflow_provider_renderbus.hooks import connection_form
@@ -248,7 +249,7 @@ class RenderbusHook(BaseHook):
 
     @functools.cached_property
     def _connection(self) -> Any:
-        return self.get_connection(self.renderbus_conn_id)
+        return self.get_connection(non_blank_line("renderbus_conn_id", self.renderbus_conn_id))
 
     @functools.cached_property
     def _extra(self) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.compat import BaseOperator
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
-from airflow_provider_renderbus.native_templates import is_native, render_natively
+from airflow_provider_renderbus.native_templates import (
+    finish_rendering,
+    is_native,
+    is_path,
+    render_natively,
+    render_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,6 +33,8 @@ class RenderbusOperator(BaseOperator):
     template_fields: Sequence[str] = ("renderbus_conn_id",)
     operator_extra_links: Collection[BaseOperatorLink] = (RenderbusTaskLink(),)
     ui_color = "#e4f0e8"
+    rendered_to_none: Collection[str] = ()
+    """The fields that are given, and that Airflow has rendered to None."""
 
     def __init__(self, *, renderbus_conn_id: str = RenderbusHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -36,6 +44,20 @@ class RenderbusOperator(BaseOperator):
     def hook(self) -> RenderbusHook:
         """The hook of the connection."""
         return RenderbusHook(self.renderbus_conn_id).watch_lost_time()
+
+    def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
+        """Render the templates in a value, also in a path object, which Airflow would leave as it is."""
+
+        def render(value: Any) -> Any:
+            return super(RenderbusOperator, self).render_template(value, context, *args, **kwargs)
+
+        return render_path(content, render) if is_path(content) else render(content)
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        """Render templated fields, and leave texts as texts."""
+        given = {name: getattr(self, name) for name in self.template_fields} if parent is self else {}
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        self.rendered_to_none = {*self.rendered_to_none, *finish_rendering(self, given)}
 
     def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
         """Render a template, and leave text as text if the DAG renders native objects."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 from airflow_provider_renderbus.api.validation import (
     one_of,
     parse_int,
+    parse_int_from,
     parse_seconds,
     parse_task_id,
     positive_int,
+    require_bool,
 )
 from airflow_provider_renderbus.cancel_on_kill import execution_deadline
 from airflow_provider_renderbus.clients import flows
@@ -24,7 +26,7 @@ from airflow_provider_renderbus.polling.worker import (
 )
 from airflow_provider_renderbus.renders import recommit
 from airflow_provider_renderbus.renders.conditions import RenderAdvanced, condition_to_dict
-from airflow_provider_renderbus.renders.policy import OnMissingFrames
+from airflow_provider_renderbus.renders.policy import MAX_RECOMMITS, OnMissingFrames
 from airflow_provider_renderbus.renders.results import FINISHED, WaitResult, describe
 from airflow_provider_renderbus.task_result import result_or_raise, translate_errors
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
@@ -111,9 +113,9 @@ class RenderbusDownloadFramesOperator(TransferOperator):
         self.pattern: Any = pattern
         self.layout: Any = layout
         self.on_missing_frames = one_of("on_missing_frames", on_missing_frames, get_args(OnMissingFrames))
-        self.max_recommits = parse_int("max_recommits", max_recommits)
-        self.verify_only = verify_only
-        self.follow = follow
+        self.max_recommits = parse_int_from("max_recommits", max_recommits, 0, MAX_RECOMMITS)
+        self.verify_only = require_bool("verify_only", verify_only)
+        self.follow = require_bool("follow", follow)
         if verify_only and (follow or on_missing_frames == "recommit"):
             other = "follow" if follow else 'on_missing_frames="recommit"'
             raise ValueError(
@@ -125,7 +127,7 @@ class RenderbusDownloadFramesOperator(TransferOperator):
             "timeout", timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         )
         self.poll_interval = poll_interval
-        self.deferrable = deferrable
+        self.deferrable = require_bool("deferrable", deferrable)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Download the files, or compare them."""

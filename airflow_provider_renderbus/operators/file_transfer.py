@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,15 +20,18 @@ from airflow_provider_renderbus.task_json import schema
 from airflow_provider_renderbus.task_json.files import load_json
 from airflow_provider_renderbus.transfer import endpoints, uploads
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, Command, write_resume_ini
-from airflow_provider_renderbus.transfer.errors import TransferError
-from airflow_provider_renderbus.transfer.folder import make_private_folder
+from airflow_provider_renderbus.transfer.errors import TransferError, TransferSetupError
+from airflow_provider_renderbus.transfer.folder import make_private_folder, probe_folder
+from airflow_provider_renderbus.transfer.layout import check_layout
 from airflow_provider_renderbus.transfer.process import TransferRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from airflow_provider_renderbus.api.models.account import UserProfile
     from airflow_provider_renderbus.api.models.transfer import EngineLine
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.transfer.endpoints import StorageEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -45,33 +48,59 @@ class FileTransfer:
 
     The arguments are those of the transfer operators.
 
-    :param argument_prefix: prefix of the operator's arguments `speed_limit_kb_per_s` and `stall_timeout`, for
-        error messages.
-    :param folder_argument: name of the operator's argument for the download folder, for error messages.
+    :param transfer_prefix: prefix of the operator's arguments `line`, `speed_limit_kb_per_s` and
+        `stall_timeout`, for error messages.
+    :param download_prefix: prefix of the operator's arguments `folder` and `pattern`, likewise.
     """
 
     hook: RenderbusHook
     line: str | None = None
     speed_limit_kb_per_s: int | str | None = None
     stall_timeout: float | str | None = None
-    argument_prefix: str = ""
-    folder_argument: str = "folder"
+    transfer_prefix: str = ""
+    download_prefix: str = ""
     _runner: TransferRunner | None = field(default=None, init=False)
     _cancelled: bool = field(default=False, init=False)
+    _input: StorageEndpoint | None = field(default=None, init=False)
 
-    def validate(self, folder: str | os.PathLike[str] | None = None) -> None:
-        """Check what a transfer needs: the command, the arguments, the line if one is named, the folder.
+    def check(self, folder: Any = None, pattern: Any = "*", layout: Any = None) -> None:
+        """Check what a transfer needs on this worker: arguments, command, and folders that can be written.
 
         :param folder: the folder to download to, which is created if missing; None for no download.
-        :raises ValueError: an argument is invalid, or the path of the folder is not absolute.
-        :raises AirflowFailException: the command cannot be run, or there is no such line.
-        :raises AirflowException: the folder cannot be created.
+        :param pattern: which files to download.
+        :param layout: where they go below the folder.
+        :raises ValueError: an argument is invalid.
+        :raises AirflowFailException: the command cannot be run.
+        :raises AirflowException: a folder cannot be written; another worker may have it.
         """
+        if self.line is not None:
+            validation.non_blank_line(f"{self.transfer_prefix}line", self.line)
+        _probe("[renderbus] transfer_state_folder", self._state_folder())
         with translate_transfer_errors():
             self.prepare()
-            if folder is not None:
-                self.absolute_path(folder).mkdir(parents=True, exist_ok=True)
-            if self.line is not None:
+        if folder is not None:
+            self.check_pattern(pattern)
+            if layout is not None:
+                check_layout(f"{self.download_prefix}layout", layout)
+            _probe(f"{self.download_prefix}folder", self.absolute_path(folder))
+
+    def check_pattern(self, pattern: Any) -> str:
+        """Return a pattern of files to download.
+
+        :raises ValueError: it is none.
+        """
+        return validation.non_blank_line(f"{self.download_prefix}pattern", pattern)
+
+    def check_storage(self, profile: UserProfile, *, uploads: bool) -> None:
+        """Check that the farm has a line for transfers and, for uploads, an input storage.
+
+        :param profile: of the account.
+        :raises AirflowFailException: it has none.
+        """
+        with translate_transfer_errors():
+            if uploads:
+                self._input = self._input_endpoint(profile)
+            else:
                 self.select_line()
 
     def upload(self, assets: Assets, memory_key: str | None = None) -> dict[str, int]:
@@ -92,7 +121,7 @@ class FileTransfer:
         :raises ValueError: an upload.json is invalid.
         :raises AirflowFailException: files are invalid.
         """
-        with translate_transfer_errors():
+        with translate_transfer_errors("assets: "):
             return _resolve_assets(assets)
 
     def upload_files(self, files: Sequence[uploads.Asset], memory_key: str | None = None) -> dict[str, int]:
@@ -103,13 +132,7 @@ class FileTransfer:
         with translate_transfer_errors():
             runner, speed_limit = self.prepare(folder)
             self._delete_old_folders()
-            profile = self.hook.send(calls.query_user_profile())
-            endpoint = endpoints.input_endpoint(
-                self.select_line(),
-                profile,
-                self.hook.send(calls.get_transfer_bid()),
-                main_account=self.hook.uses_main_account_storage(profile),
-            )
+            endpoint = self._input or self._input_endpoint(self.hook.send(calls.query_user_profile()))
             platform = str(self.hook.settings.platform)
             resume_ini = write_resume_ini(folder, platform, endpoint) if has_memory else None
             result = uploads.upload(runner, endpoint, files, resume_ini, speed_limit)
@@ -123,17 +146,31 @@ class FileTransfer:
 
     def select_line(self) -> EngineLine:
         """Return the transfer line to use."""
-        return endpoints.select_line(self.hook.send(calls.get_transfer_config()), self.line)
+        try:
+            return endpoints.select_line(self.hook.send(calls.get_transfer_config()), self.line)
+        except TransferSetupError as error:
+            if self.line is None:
+                raise
+            raise TransferSetupError(f"{self.transfer_prefix}line: {error}") from None
 
-    def absolute_path(self, folder: str | os.PathLike[str]) -> Path:
+    def absolute_path(self, folder: Any) -> Path:
         """Return the path of a folder to download to.
 
-        :raises ValueError: it is not absolute.
+        :raises ValueError: it is not absolute, or no path.
         """
-        path = Path(folder)
-        if not path.is_absolute():
-            raise ValueError(f"{self.folder_argument}: must be an absolute path, got {str(folder)!r}")
-        return path
+        name = f"{self.download_prefix}folder"
+        path: Any = os.fspath(folder) if isinstance(folder, os.PathLike) else folder
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ValueError(f"{name}: must be an absolute path, got {validation.excerpt(folder)}")
+        return Path(validation.one_line(name, path))
+
+    def _input_endpoint(self, profile: UserProfile) -> StorageEndpoint:
+        return endpoints.input_endpoint(
+            self.select_line(),
+            profile,
+            self.hook.send(calls.get_transfer_bid()),
+            main_account=self.hook.uses_main_account_storage(profile),
+        )
 
     def prepare(self, state_folder: Path | None = None) -> tuple[TransferRunner, int]:
         """Return a runner for the command, which can be run, and the speed limit.
@@ -142,14 +179,14 @@ class FileTransfer:
         """
         speed_limit = MAX_SPEED_KB_PER_S
         if self.speed_limit_kb_per_s is not None:
-            name = f"{self.argument_prefix}speed_limit_kb_per_s"
-            speed_limit = validation.parse_int(name, self.speed_limit_kb_per_s)
+            name = f"{self.transfer_prefix}speed_limit_kb_per_s"
+            speed_limit = validation.parse_int_from(name, self.speed_limit_kb_per_s, 1, MAX_SPEED_KB_PER_S)
         stall_timeout = self.stall_timeout
         if stall_timeout is None:
             stall_timeout = conf.getfloat(
                 "renderbus", "transfer_stall_timeout", fallback=DEFAULT_STALL_TIMEOUT
             )
-        stall_timeout = validation.parse_seconds(f"{self.argument_prefix}stall_timeout", stall_timeout)
+        stall_timeout = validation.parse_seconds(f"{self.transfer_prefix}stall_timeout", stall_timeout)
         _upload_memory()
         command = Command.find(self.hook.transfer_command)
         state_folder = state_folder or self._state_folder()
@@ -203,12 +240,32 @@ def translate_transfer_errors(prefix: str = "") -> Iterator[None]:
         raise AirflowException(f"{prefix}cannot read or write files on this worker: {error}") from error
 
 
+def _probe(name: str, folder: Path) -> None:
+    try:
+        probe_folder(folder)
+    except OSError as error:
+        raise AirflowException(
+            f"{name}: must be a folder in which this worker can write files, got {str(folder)!r}: "
+            f"{error.strerror or error}; nothing was submitted. Mount or create it, change its permissions, "
+            f"or name another"
+        ) from error
+
+
 def _resolve_assets(assets: Assets) -> list[uploads.Asset]:
-    path = os.fspath(assets) if isinstance(assets, str | os.PathLike) else None
-    source = assets if isinstance(assets, Mapping) else path
-    if isinstance(source, Mapping) or (source or "").endswith(".json"):
-        content = load_json("upload.json", source or "")
-        for warning in schema.validate("upload.json", content):
-            log.warning(warning)
-        return uploads.assets_from_upload_json(content)
-    return uploads.assets_from_paths(path or assets)
+    given: Any = assets
+    if isinstance(given, bytes | bytearray | memoryview) or not isinstance(
+        given, str | os.PathLike | Mapping | Iterable
+    ):
+        raise ValueError(f"assets: must be paths, or an upload.json, got {validation.excerpt(given)}")
+    path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    source: Any = path or given
+    if not isinstance(source, Mapping) and not str(path).endswith(".json"):
+        return uploads.assets_from_paths(source)
+    try:
+        content = load_json("upload.json", source)
+        warnings = schema.validate("upload.json", content)
+    except ValueError as error:
+        raise ValueError(f"assets: {error}") from None
+    for warning in warnings:
+        log.warning(warning)
+    return uploads.assets_from_upload_json(content)

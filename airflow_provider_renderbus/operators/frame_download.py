@@ -234,6 +234,7 @@ class FrameDownload:
     def _target(self) -> Path:
         if self.layout is not None:
             check_layout("layout", self.layout)
+        self.transfer.check_pattern(self.pattern)
         return self.transfer.absolute_path(self.folder)
 
     def _list(self, task: TaskInfo, *, with_frames: bool) -> tuple[list[LayerFiles], list[TransferError]]:

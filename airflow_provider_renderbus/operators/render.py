@@ -11,10 +11,11 @@ from airflow_provider_renderbus.api.validation import one_of
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.compat import AirflowException, conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.operators.preflight import Job, JobArguments, preflight
 from airflow_provider_renderbus.operators.reattach import render_store, upload_memory_key
 from airflow_provider_renderbus.operators.starting import create_render
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
-from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, Job, TaskFiles
+from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 from airflow_provider_renderbus.renders import submit
 from airflow_provider_renderbus.renders.policy import OnMissingFrames
 from airflow_provider_renderbus.renders.reattach import Decision, OnJobChange, decide, is_other_job
@@ -83,7 +84,8 @@ class RenderbusRenderOperator(SubmittingOperator):
     :param max_duration: how long the render may take from its submit, over all tries, in seconds or as a
         timedelta.
     :param max_cost: upper limit of the cost over all layers, in the account's currency; a render that exceeds
-        it is stopped, and the task fails without retries (templated).
+        it is stopped, and the task fails without retries. The cost is checked at each poll, and frames that
+        are running then still cost money (templated).
     :param min_funds: available funds that the account must have, or nothing is submitted (templated).
     :param on_insufficient_funds: when the account runs out of funds, "fail" without retries, or "wait" for a
         top-up and continue.
@@ -108,7 +110,6 @@ class RenderbusRenderOperator(SubmittingOperator):
         "hardware",
         "priority",
         "labels",
-        "artist",
         "assets",
         "download_folder",
         "download_pattern",
@@ -161,6 +162,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             max_duration=max_duration,
             max_cost=max_cost,
             min_funds=min_funds,
+            artist=artist,
             on_insufficient_funds=on_insufficient_funds,
             on_failed_frames=on_failed_frames,
             max_recommits=max_recommits,
@@ -187,7 +189,6 @@ class RenderbusRenderOperator(SubmittingOperator):
         self.transfer_stall_timeout: Any = transfer_stall_timeout
         self.priority = priority
         self.labels: Any = labels
-        self.artist: Any = artist
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or reattach to the render of an earlier try."""
@@ -196,18 +197,18 @@ class RenderbusRenderOperator(SubmittingOperator):
         with translate_errors(), self.stop_renders_on_error():
             self.load_connection()
             # Nothing runs yet in a first try, so everything is checked before a request is sent.
-            job = self._check_job() if is_first_try else None
+            job = self._preflight() if is_first_try else None
             store = render_store(context, self.hook)
             previous = store.load(() if is_first_try else submit.CONFIRM_DELAYS)
             if previous is None:
-                task_id, reattached = self._first_try(context, store, job or self._check_job()), False
+                task_id, reattached = self._first_try(context, store, job or self._preflight()), False
             else:
                 task_id, reattached = self._later_try(context, store, previous)
         return self.wait_for_render(context, task_id, reattached=reattached)
 
     def _first_try(self, context: Context, store: RenderStore, job: Job) -> int:
         """Start a new render, and return its id."""
-        task_id = create_render(self, context, priority=self.priority, labels=self.labels, artist=self.artist)
+        task_id = create_render(self, context, job.create)
         store.save(task_id, job.fingerprint)
         self.push_console_url(context, task_id)
         self._upload_and_submit(context, task_id, job, store, may_be_submitted=False)
@@ -233,7 +234,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             task = None
         # Nothing runs, so a failure from here on has nothing to stop.
         self.owned_render_task_ids = []
-        job = self._check_job()
+        job = self._preflight()
         if task is None:
             return self._first_try(context, store, job), False
         store.save(task.id, job.fingerprint)
@@ -296,7 +297,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         if job.assets is not None:
             self.file_transfer.upload_files(job.assets, upload_memory_key(context["ti"]))
         try:
-            job.files.upload(self.hook, task_id)
+            job.files.upload(self.hook, task_id, job.farm_values)
         except BadRequest:
             # The submit of an earlier try may have arrived only now; nothing can be uploaded after it.
             if may_be_submitted and submit.is_submitted(self.hook, task_id):
@@ -351,8 +352,8 @@ class RenderbusRenderOperator(SubmittingOperator):
             self.transfer_line,
             self.transfer_speed_limit_kb_per_s,
             self.transfer_stall_timeout,
-            argument_prefix="transfer_",
-            folder_argument="download_folder",
+            transfer_prefix="transfer_",
+            download_prefix="download_",
         )
 
     def deferred_render_task_ids(self, context: Context) -> Sequence[int]:
@@ -360,20 +361,27 @@ class RenderbusRenderOperator(SubmittingOperator):
         previous = render_store(context, self.hook).load([0.0])
         return [previous.render_task_id] if previous else []
 
-    def _check_job(self) -> Job:
-        """Read all that describes the render, and check what it needs while nothing is paid."""
-        self.validate_arguments()
-        if self._has_transfers:
-            self.file_transfer.validate(self.download_folder)
-        files = self._load_files()
-        assets = None if self.assets is None else self.file_transfer.resolve(self.assets)
-        return Job(files, assets, files.fingerprint(assets))
-
-    def _load_files(self) -> TaskFiles:
-        sources = {name: getattr(self, name) for name in FILE_ARGUMENTS}
-        return TaskFiles.load(
-            {**sources, "task_json": self.load_task_json()}, self.project_name, self.hardware
+    def _preflight(self) -> Job:
+        """Check what the render needs while nothing is paid, and return what to render."""
+        return preflight(
+            self,
+            JobArguments(
+                self._load_sources,
+                self.project_name,
+                self.hardware,
+                self.priority,
+                self.labels,
+                self.assets,
+                self.download_folder,
+                self.download_pattern,
+                self.download_layout,
+                self.file_transfer if self._has_transfers else None,
+            ),
         )
+
+    def _load_sources(self) -> dict[str, Any]:
+        sources = {name: getattr(self, name) for name in FILE_ARGUMENTS}
+        return {**sources, "task_json": self.load_task_json()}
 
     def load_task_json(self) -> Any:
         """Return what describes the render."""
@@ -382,7 +390,7 @@ class RenderbusRenderOperator(SubmittingOperator):
     def _fingerprint_if_readable(self, previous: PreviousRender) -> JobFingerprint | None:
         """Return the fingerprint of this try's job; None if unreadable, so that the render continues."""
         try:
-            files = self._load_files()
+            files = TaskFiles.load(self._load_sources(), self.project_name, self.hardware)
             # A retry ignores changed assets, because the render has copies of them.
             assets = self.file_transfer.resolve(self.assets) if self.assets and previous.is_cleared else None
         except (ValueError, AirflowException) as error:

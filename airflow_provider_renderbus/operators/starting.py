@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import InsufficientFunds, NotSent, RenderbusError, is_permanent
@@ -18,24 +18,26 @@ from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.task_result import result_or_raise
 
 if TYPE_CHECKING:
+    from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.models.tasks import CreatedTasks
     from airflow_provider_renderbus.compat import Context
     from airflow_provider_renderbus.operators.submitting import SubmittingOperator
 
 log = logging.getLogger(__name__)
 
 
-def create_render(operator: SubmittingOperator, context: Context, **options: Any) -> int:
+def create_render(operator: SubmittingOperator, context: Context, call: Call[CreatedTasks]) -> int:
     """Create a render, and return its id.
 
     :param operator: the operator, which may wait for funds.
     :param context: of the Airflow task.
-    :param options: of :func:`airflow_provider_renderbus.renders.submit.create_tasks`.
+    :param call: result of :func:`airflow_provider_renderbus.renders.submit.create_call`.
     """
     unfunded = UnfundedRender(operator.try_deadline(context), operator.seconds_between_polls())
     while True:
         operator.require_time("create_task")
         try:
-            (task_id,) = submit.create_tasks(operator.hook, **options)
+            (task_id,) = submit.create_tasks(operator.hook, call)
         except InsufficientFunds as error:
             unfunded = _await_funds(operator, unfunded, error)
         else:

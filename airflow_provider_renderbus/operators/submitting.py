@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import InsufficientFunds
-from airflow_provider_renderbus.api.validation import one_of, parse_decimal, parse_int, parse_seconds
+from airflow_provider_renderbus.api.validation import (
+    MAX_NAME_CHARS,
+    one_line,
+    one_of,
+    optional,
+    parse_decimal,
+    parse_int_from,
+    parse_seconds,
+    require_bool,
+)
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, execution_deadline
 from airflow_provider_renderbus.clients import flows
+from airflow_provider_renderbus.native_templates import require_rendered
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.starting import require_funds, submit_render, submit_with_funds
 from airflow_provider_renderbus.polling.worker import (
@@ -27,6 +37,7 @@ from airflow_provider_renderbus.renders.facts import find_fact
 from airflow_provider_renderbus.renders.failure_report import add_failure_report
 from airflow_provider_renderbus.renders.funds import UnfundedRender, refused_result
 from airflow_provider_renderbus.renders.policy import (
+    MAX_RECOMMITS,
     Action,
     AwaitFunds,
     AwaitRestart,
@@ -75,7 +86,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     Subclasses document the arguments.
     """
 
-    template_fields = (*RenderbusOperator.template_fields, *BUDGET_FIELDS)
+    template_fields = (*RenderbusOperator.template_fields, *BUDGET_FIELDS, "artist")
     rerender_hint: str
     _deadline: float | None = None
     _restart_refusal: InsufficientFunds | None = None
@@ -89,6 +100,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         max_duration: float | timedelta | None,
         max_cost: Decimal | float | str | XComArg | None,
         min_funds: Decimal | float | str | XComArg | None,
+        artist: str | XComArg | None,
         on_insufficient_funds: OnInsufficientFunds,
         on_failed_frames: OnFailedFrames,
         max_recommits: int,
@@ -102,14 +114,15 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         self.timeout = _positive_timedelta("timeout", timeout)
         self.max_cost = max_cost
         self.min_funds = min_funds
-        self.cancel_on_kill = cancel_on_kill
-        self.deferrable = deferrable
+        self.artist: Any = artist
+        self.cancel_on_kill = require_bool("cancel_on_kill", cancel_on_kill)
+        self.deferrable = require_bool("deferrable", deferrable)
         self.policy = RenderPolicy(
             on_insufficient_funds=one_of(
                 "on_insufficient_funds", on_insufficient_funds, get_args(OnInsufficientFunds)
             ),
             on_failed_frames=one_of("on_failed_frames", on_failed_frames, get_args(OnFailedFrames)),
-            max_recommits=parse_int("max_recommits", max_recommits),
+            max_recommits=parse_int_from("max_recommits", max_recommits, 0, MAX_RECOMMITS),
             on_test_frames_done=one_of(
                 "on_test_frames_done", on_test_frames_done, get_args(OnTestFramesDone)
             ),
@@ -138,8 +151,13 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         _ = self.hook.client
 
     def validate_arguments(self) -> None:
-        """Check the arguments that are known only once templates are rendered."""
+        """Check the arguments that are known only once templates are rendered.
+
+        :raises ValueError: one of them is wrong.
+        """
+        require_rendered(self, (*BUDGET_FIELDS, "assets", "download_folder"))
         self.seconds_between_polls()
+        optional(one_line, "artist", self.artist, MAX_NAME_CHARS)
         if self.min_funds is not None:
             parse_decimal("min_funds", self.min_funds)
         self._max_cost()
@@ -153,7 +171,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     ) -> None:
         """Submit a render if the account has `min_funds`: see :func:`.starting.submit_render`."""
         if self.min_funds is not None:
-            submit.check_funds(self.hook, parse_decimal("min_funds", self.min_funds))
+            profile = self.hook.send(calls.query_user_profile())
+            submit.check_funds(profile, parse_decimal("min_funds", self.min_funds))
         submit_render(self, context, render_task_id, artist, may_be_submitted=may_be_submitted)
 
     def execute_with_funds(self, context: Context, event: dict[str, Any], unfunded: dict[str, Any]) -> Any:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.text import join_limited
-from airflow_provider_renderbus.api.validation import parse_int
+from airflow_provider_renderbus.api.validation import excerpt, non_blank_line, optional, parse_int_from
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from os import PathLike
 
-    from airflow_provider_renderbus.api.models.account import HardwareConfig
+    from airflow_provider_renderbus.api.models.account import HardwareConfig, UserProfile
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
     from airflow_provider_renderbus.transfer.uploads import Asset
 
@@ -33,7 +35,17 @@ FILE_ARGUMENTS = {
 }
 """Names of files on the farm, by argument of an operator."""
 _TASK, _TIPS = FILE_ARGUMENTS["task_json"], FILE_ARGUMENTS["tips_json"]
-_HARDWARE_FILTERS = ("model", "ram", "gpu_num")
+_CG_ID = re.compile("[0-9]{1,18}")
+# The filters of `hardware`, each with the largest value that is not taken for a typing error.
+_HARDWARE_FILTERS = {"model": None, "ram": 65_536, "gpu_num": 64}
+
+
+class FarmValues(NamedTuple):
+    """What task.json needs from the farm: ids of user, project and machines."""
+
+    user_id: int
+    project_id: int | None
+    hardware: tuple[HardwareConfig, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +70,27 @@ class TaskFiles:
         from airflow_provider_renderbus.task_json.files import load_json
         from airflow_provider_renderbus.task_json.schema import validate
 
-        unknown = sorted(set(hardware or {}) - set(_HARDWARE_FILTERS))
-        if unknown:
-            raise ValueError(
-                f"hardware: keys must be among {', '.join(_HARDWARE_FILTERS)}, got {', '.join(unknown)}"
-            )
-        filters = {
-            name: value if name == "model" or value is None else parse_int(f"hardware {name}", value)
-            for name, value in (hardware or {}).items()
-        }
+        project_name = optional(non_blank_line, "project_name", project_name)
+        filters = _parse_hardware({} if hardware is None else hardware)
         files = {}
         for argument, name in FILE_ARGUMENTS.items():
             source = sources.get(argument)
             if source is None and name != _TASK:
                 continue
-            files[name] = load_json(argument, "" if source is None else source)
+            if source is None or source == "":
+                raise ValueError(
+                    f"{argument}: must be a mapping, JSON text or a path ending in .json, got {source!r}"
+                )
+            files[name] = load_json(argument, source)
             for warning in validate(name, files[name]):
                 log.warning(warning)
+        for code in files.get(_TIPS, {}):
+            non_blank_line("tips_json: a code", code)
+        if filters and not _CG_ID.fullmatch(str(files[_TASK]["task_info"].get("cg_id"))):
+            raise ValueError(
+                "hardware: task_info.cg_id must be set in task_json to the id of a software, such as 2007, "
+                "to select machines"
+            )
         return cls(files, project_name, filters)
 
     def fingerprint(self, assets: Sequence[Asset] | None) -> JobFingerprint:
@@ -85,25 +101,31 @@ class TaskFiles:
             None if assets is None else ((each.server, each.size, each.modified // 10**9) for each in assets),
         )
 
-    def upload(self, hook: RenderbusHook, render_task_id: int) -> dict[str, int]:
+    def look_up(self, hook: RenderbusHook, profile: UserProfile) -> FarmValues:
+        """Return what task.json needs from the farm, after a check of the findings in tips.json.
+
+        :param profile: of the account.
+        :raises ValueError: the farm has no such project or machines, or enforces a finding.
+        """
+        self._check_tips(hook)
+        return FarmValues(profile.user_id, self._project_id(hook), self._hardware_configs(hook))
+
+    def upload(self, hook: RenderbusHook, render_task_id: int, values: FarmValues) -> dict[str, int]:
         """Complete task.json, upload all files, and return the bytes of each by its name.
 
-        :raises ValueError: the farm has no such project or machines, or enforces a finding in tips.json;
-            nothing is uploaded.
+        :param values: result of :meth:`look_up`.
         """
         from airflow_provider_renderbus.task_json.files import complete_task_json
 
-        self._check_tips(hook)
-        profile = hook.send(calls.query_user_profile())
         texts = {name: json.dumps(content, ensure_ascii=False) for name, content in self.files.items()}
         texts[_TASK] = complete_task_json(
             self.files[_TASK],
             task_id=render_task_id,
-            user_id=profile.user_id,
+            user_id=values.user_id,
             platform=hook.settings.platform,
-            project_id=self._project_id(hook),
+            project_id=values.project_id,
             project_name=self.project_name,
-            hardware=self._hardware_configs(hook),
+            hardware=values.hardware,
         )
         for name, text in texts.items():
             hook.send(calls.upload_task_json(render_task_id, text, name))
@@ -134,20 +156,24 @@ class TaskFiles:
     def _hardware_configs(self, hook: RenderbusHook) -> tuple[HardwareConfig, ...]:
         if not self.hardware:
             return ()
-        cg_id = self.files[_TASK]["task_info"].get("cg_id")
-        if not str(cg_id).isdigit():
-            raise ValueError("hardware: task_info.cg_id must be set in task_json to select machines")
-        return hook.run(flows.select_hardware(hook.settings.platform, int(cg_id), **self.hardware))
+        cg_id = int(self.files[_TASK]["task_info"]["cg_id"])
+        try:
+            return hook.run(flows.select_hardware(hook.settings.platform, cg_id, **self.hardware))
+        except ValueError as error:
+            raise ValueError(f"hardware: {error}") from None
 
 
-class Job(NamedTuple):
-    """What a try asks to render.
-
-    :param files: what describes the render.
-    :param assets: what to upload; None for nothing.
-    :param fingerprint: of both.
-    """
-
-    files: TaskFiles
-    assets: list[Asset] | None
-    fingerprint: JobFingerprint
+def _parse_hardware(hardware: Any) -> dict[str, Any]:
+    names = ", ".join(_HARDWARE_FILTERS)
+    if not isinstance(hardware, Mapping):
+        raise ValueError(f"hardware: must be a mapping with {names}, got {excerpt(hardware)}")
+    unknown = [name for name in hardware if name not in _HARDWARE_FILTERS]
+    if unknown:
+        raise ValueError(f"hardware: keys must be among {names}, got {', '.join(map(str, unknown))}")
+    return {
+        name: non_blank_line(f"hardware {name}", value)
+        if maximum is None
+        else parse_int_from(f"hardware {name}", value, 0, maximum)
+        for name, maximum in _HARDWARE_FILTERS.items()
+        if (value := hardware.get(name)) is not None
+    }

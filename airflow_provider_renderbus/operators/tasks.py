@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import parse_task_id
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.validation import parse_task_id, require_bool
 from airflow_provider_renderbus.cancel_on_kill import is_first_try_after_clear
 from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.operators.preflight import preflight
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 from airflow_provider_renderbus.renders import submit
@@ -72,14 +74,14 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
     def execute(self, context: Context) -> int | list[int]:
         """Create the renders."""
         with translate_errors():
-            task_ids = submit.create_tasks(
-                self.hook,
+            call = submit.create_call(
                 self.count,
                 priority=self.priority,
                 labels=self.labels,
                 artist=self.artist,
                 clone_original_id=self.clone_original_id,
             )
+            task_ids = submit.create_tasks(self.hook, call)
         return task_ids[0] if len(task_ids) == 1 else list(task_ids)
 
 
@@ -140,7 +142,9 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
         with translate_errors():
             task_id = parse_task_id("render_task_id", self.render_task_id)
             sources = {name: getattr(self, name) for name in FILE_ARGUMENTS}
-            return TaskFiles.load(sources, self.project_name, self.hardware).upload(self.hook, task_id)
+            files = TaskFiles.load(sources, self.project_name, self.hardware)
+            profile = self.hook.send(calls.query_user_profile())
+            return files.upload(self.hook, task_id, files.look_up(self.hook, profile))
 
 
 class RenderbusSubmitTaskOperator(SubmittingOperator):
@@ -154,14 +158,15 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
     :param artist: name of the artist, which the farm returns with the render (templated).
     :param wait_for_completion: whether to wait until the render has finished. Without it, arguments that only
         a task that waits can apply are refused: timeout, max_duration, max_cost, on_insufficient_funds,
-        on_failed_frames and on_test_frames_done.
+        on_failed_frames, max_recommits and on_test_frames_done.
     :param poll_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param timeout: how long a try waits for the end, in seconds or as a timedelta. Airflow's
         ``execution_timeout``, which Airflow 3 does not enforce while a task is deferred, limits it too.
     :param max_duration: how long the render may take from its submit, over all tries, in seconds or as a
         timedelta.
     :param max_cost: upper limit of the cost over all layers, in the account's currency; a render that exceeds
-        it is stopped, and the task fails without retries (templated).
+        it is stopped, and the task fails without retries. The cost is checked at each poll, and frames that
+        are running then still cost money (templated).
     :param min_funds: available funds that the account must have, or nothing is submitted (templated).
     :param on_insufficient_funds: when the account runs out of funds, "fail" without retries, or "wait" for a
         top-up and continue.
@@ -177,7 +182,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
         (:func:`airflow_provider_renderbus.renders.results.summary`).
     """
 
-    template_fields = (*SubmittingOperator.template_fields, "render_task_id", "artist")
+    template_fields = (*SubmittingOperator.template_fields, "render_task_id")
     rerender_hint = "clear the task that creates the render too"
 
     def __init__(
@@ -206,6 +211,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             max_duration=max_duration,
             max_cost=max_cost,
             min_funds=min_funds,
+            artist=artist,
             on_insufficient_funds=on_insufficient_funds,
             on_failed_frames=on_failed_frames,
             max_recommits=max_recommits,
@@ -216,8 +222,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             **kwargs,
         )
         self.render_task_id = render_task_id
-        self.artist: Any = artist
-        self.wait_for_completion = wait_for_completion
+        self.wait_for_completion = require_bool("wait_for_completion", wait_for_completion)
         if not wait_for_completion:
             _require_defaults(
                 timeout=(timeout, DEFAULT_TIMEOUT),
@@ -225,6 +230,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
                 max_cost=(max_cost, None),
                 on_insufficient_funds=(on_insufficient_funds, "fail"),
                 on_failed_frames=(on_failed_frames, "fail"),
+                max_recommits=(max_recommits, 1),
                 on_test_frames_done=(on_test_frames_done, "wait"),
             )
 
@@ -238,7 +244,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             # A try that may have stopped the render is followed by one that owns it.
             owns_render = is_retry and (self.wait_for_completion or self.cancel_on_kill)
             self.owned_render_task_ids = [task_id] if owns_render else []
-            self.validate_arguments()
+            preflight(self)
             self.push_console_url(context, task_id)
             task = submit.find_task(self.hook, task_id)
             is_submitted = task is not None and task.is_submitted

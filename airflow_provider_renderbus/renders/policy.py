@@ -204,6 +204,8 @@ Action: TypeAlias = (
 Check: TypeAlias = CheckFunds | CheckFrames | ConfirmRecommit | CheckHalted | Pause
 Step: TypeAlias = Action | Check | Finish
 
+MAX_RECOMMITS = 100
+"""More recommits of a frame, each of which is paid, are taken for a typing error."""
 OnInsufficientFunds: TypeAlias = Literal["fail", "wait"]
 OnFailedFrames: TypeAlias = Literal["fail", "accept", "recommit"]
 OnMissingFrames: TypeAlias = Literal["fail", "accept", "recommit"]

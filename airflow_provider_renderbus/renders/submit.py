@@ -14,7 +14,7 @@ from airflow_provider_renderbus.api.errors import (
     is_permanent,
     may_send_again,
 )
-from airflow_provider_renderbus.api.validation import USER_LEVELS, one_of, parse_int
+from airflow_provider_renderbus.api.validation import USER_LEVELS, one_of, parse_int, parse_int_from
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.lost_time import TimeLostError
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.api.call import Call
+    from airflow_provider_renderbus.api.models.account import UserProfile
+    from airflow_provider_renderbus.api.models.tasks import CreatedTasks, TaskInfo
     from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.renders.client import RenderClient
 
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 LOOKUP_DELAYS = (2.0, 5.0, 10.0)
 # Seconds before each query by which it is confirmed whether a request arrived: three queries over 30 s.
 CONFIRM_DELAYS = (0.0, 15.0, 15.0)
+MAX_TASKS_PER_CREATE = 1_000
+"""More tasks at once are taken for a typing error. The farm's own limit is not documented."""
 
 
 def find_task(client: RenderClient, task_id: int) -> TaskInfo | None:
@@ -54,41 +58,46 @@ def submit_time(client: RenderClient, task_id: int) -> float:
     return task.submitted_at.timestamp() if task and task.submitted_at else client.clock.now()
 
 
-def create_tasks(
-    client: RenderClient,
+def create_call(
     count: Any = 1,
     *,
     priority: Any,
     labels: Sequence[str] | None,
     artist: str | None,
     clone_original_id: TaskId | None = None,
-) -> tuple[int, ...]:
-    """Create tasks, which cost nothing until they are submitted, and return their ids.
+) -> Call[CreatedTasks]:
+    """Return the call that creates tasks, which cost nothing until they are submitted.
 
     :raises ValueError: an argument is wrong.
-    :raises InvalidResponse: the farm created another number of tasks.
     """
-    count = parse_int("count", count)
-    call = calls.create_task(
-        count=count,
+    return calls.create_task(
+        count=parse_int_from("count", count, 1, MAX_TASKS_PER_CREATE),
         task_user_level=one_of("priority", parse_int("priority", priority), USER_LEVELS),
         labels=labels,
         artist=artist,
         clone_original_id=clone_original_id,
     )
+
+
+def create_tasks(client: RenderClient, call: Call[CreatedTasks]) -> tuple[int, ...]:
+    """Create tasks, and return their ids.
+
+    :param call: result of :func:`create_call`.
+    :raises InvalidResponse: the farm created another number of tasks.
+    """
     task_ids = client.send(call).ids
+    count = call.body["count"]
     if len(task_ids) != count:
         raise InvalidResponse(call.name, f"{count} tasks were requested, {len(task_ids)} created")
     log.info("Created render %s", ", ".join(map(str, task_ids)))
     return task_ids
 
 
-def check_funds(client: RenderClient, min_funds: Decimal) -> None:
+def check_funds(profile: UserProfile, min_funds: Decimal) -> None:
     """Check that the account can spend an amount; if its funds are hidden, only log a warning.
 
     :raises ValueError: the available funds are lower.
     """
-    profile = client.send(calls.query_user_profile())
     funds, currency = profile.available_funds, profile.currency
     message = f"The account shows {funds} {currency}, below min_funds {min_funds} {currency}"
     if profile.has_less_than(min_funds):

@@ -7,7 +7,7 @@ import functools
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_renderbus.api.validation import parse_seconds
+from airflow_provider_renderbus.api.validation import parse_seconds, require_bool
 from airflow_provider_renderbus.cancel_on_kill import execution_deadline, has_trigger_failed
 from airflow_provider_renderbus.compat import (
     AirflowException,
@@ -18,13 +18,13 @@ from airflow_provider_renderbus.compat import (
     conf,
 )
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.native_templates import is_native, render_natively
+from airflow_provider_renderbus.native_templates import finish_rendering, is_native, render_natively
 from airflow_provider_renderbus.polling.worker import default_poll_interval, deferral_timeout
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.task_result import result_or_raise, translate_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import timedelta
 
     from jinja2 import Template
@@ -46,6 +46,8 @@ class RenderbusSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = ("renderbus_conn_id",)
     ui_color = "#dcebf4"
+    rendered_to_none: Collection[str] = ()
+    """The fields that are given, and that Airflow has rendered to None."""
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class RenderbusSensor(BaseSensorOperator):
         super().__init__(
             poke_interval=default_poll_interval() if poke_interval is None else poke_interval, **kwargs
         )
-        self.deferrable = deferrable
+        self.deferrable = require_bool("deferrable", deferrable)
         self.renderbus_conn_id = renderbus_conn_id
 
     def execute(self, context: Context) -> Any:
@@ -151,6 +153,12 @@ class RenderbusSensor(BaseSensorOperator):
     def build_result(self, value: Any) -> Any:
         """Return what the sensor returns, from the value of a successful wait."""
         return value
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        """Render templated fields, and leave texts as texts."""
+        given = {name: getattr(self, name) for name in self.template_fields} if parent is self else {}
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        self.rendered_to_none = {*self.rendered_to_none, *finish_rendering(self, given)}
 
     def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
         """Render a template, and leave text as text if the DAG renders native objects."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids, parse_task_statuses
+from airflow_provider_renderbus.api.validation import (
+    parse_decimal,
+    parse_task_ids,
+    parse_task_statuses,
+    require_bool,
+)
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, is_first_try_after_clear
 from airflow_provider_renderbus.compat import AIRFLOW_3, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
+from airflow_provider_renderbus.native_templates import require_rendered
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.failure_report import add_failure_report
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
@@ -92,7 +98,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         self.target_states = target_states
         self.failed_states = failed_states
         self.max_cost = max_cost
-        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_kill = require_bool("cancel_on_kill", cancel_on_kill)
 
     def execute(self, context: Context) -> Any:
         """Set the console link, and wait."""
@@ -221,6 +227,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             )
 
     def _max_cost(self) -> Decimal | None:
+        require_rendered(self, ["max_cost"])
         return None if self.max_cost is None else parse_decimal("max_cost", self.max_cost, above_zero=True)
 
     def _set_link(self, context: Context) -> None:

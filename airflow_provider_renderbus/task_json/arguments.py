@@ -5,7 +5,6 @@ Each function raises a `ValueError` that names the argument if its value is inva
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeAlias
@@ -23,8 +22,6 @@ from airflow_provider_renderbus.task_json.names import path_system
 
 Converter: TypeAlias = Callable[[str, Any], Any]
 
-MAX_TEXT_CHARS = 4096
-"""The longest path that Linux takes; names are shorter."""
 MAX_SIDE = 65_536
 MAX_FRAMES_PER_TASK = 100_000
 MAX_TILES = 1000
@@ -39,14 +36,7 @@ MAX_SLICES = 16
 
 def text(name: str, value: Any) -> str:
     """Return a string or a path as a string that is on one line and not empty."""
-    given = validation.non_empty_str(name, str(value) if isinstance(value, PurePath) else value)
-    if not given.strip():
-        raise ValueError(f"{name}: must be a non-empty string, got {given!r}")
-    if any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in given):
-        raise ValueError(f"{name}: must be on one line, without control characters, got {excerpt(given)}")
-    if len(given) > MAX_TEXT_CHARS:
-        raise ValueError(f"{name}: must have at most {MAX_TEXT_CHARS} characters, got {len(given)}")
-    return given
+    return validation.non_blank_line(name, str(value) if isinstance(value, PurePath) else value)
 
 
 def path(name: str, value: Any) -> str:

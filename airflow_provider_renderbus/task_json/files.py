@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_renderbus.api.call import drop_none
 from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.api.validation import MAX_INT, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from os import PathLike
 
     from airflow_provider_renderbus.api.models.account import HardwareConfig
     from airflow_provider_renderbus.api.models.tasks import ErrorDetail
@@ -51,8 +54,8 @@ def load_json(name: str, source: Mapping[str, Any] | str | PathLike[str]) -> dic
         content = _parse(name, source.removeprefix("\ufeff"))
     elif isinstance(source, str):
         content = _parse(name, _read_text(name, Path(source.strip())))
-    elif hasattr(source, "__fspath__"):
-        content = _parse(name, _read_text(name, Path(source)))
+    elif isinstance(source, PathLike):
+        content = _parse(name, _read_text(name, Path(os.fsdecode(source))))
     if not isinstance(content, dict):
         raise ValueError(f"{name}: must be a JSON object, got {json_type(content)}")
     _check_encodable(name, content)
@@ -71,16 +74,24 @@ def _check_encodable(name: str, content: dict[str, Any]) -> None:
 
 def _read_text(name: str, path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        # Reading a pipe would block.
+        text = None if path.exists() and not path.is_file() else path.read_text("utf-8-sig")
     except OSError as error:
         raise ValueError(f"{name}: cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: {path} must be UTF-8, got {error.reason} at byte {error.start}") from None
+    except ValueError:  # NUL, or a character that no file name has
+        raise ValueError(f"{name}: must be the path of a file, got {excerpt(str(path))}") from None
+    if text is None:
+        raise ValueError(f"{name}: must be a file, not a folder, pipe or device, got {excerpt(str(path))}")
+    return text
 
 
 def _parse(name: str, text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_reject_constant)
+        return json.loads(
+            text, parse_constant=_reject_constant, parse_int=_parse_int, parse_float=_parse_float
+        )
     except json.JSONDecodeError as error:
         position = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"{name}: must be JSON; {position}: {error.msg}") from None
@@ -93,6 +104,19 @@ def _to_json(name: str, content: Mapping[str, Any]) -> str:
         return json.dumps(dict(content), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{name}: must be a mapping of JSON values; {error}") from None
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > len(str(MAX_INT)) or abs(int(digits)) > MAX_INT:
+        raise ValueError(f"an integer of {len(digits)} digits is no 64-bit integer")
+    return int(digits)
+
+
+def _parse_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{excerpt(digits)} is too large for a number")
+    return number
 
 
 def _reject_constant(constant: str) -> NoReturn:

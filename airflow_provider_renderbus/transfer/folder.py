@@ -70,6 +70,18 @@ def make_private_folder(path: Path) -> None:
             path.chmod(0o700)
 
 
+def probe_folder(path: Path) -> None:
+    """Check that files can be written to a folder, which is created if missing.
+
+    A file is written and removed, because permissions do not show whether a file system is full or read-only.
+
+    :raises OSError: they cannot.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(prefix=f"{STAGING_PREFIX}probe-", dir=path, buffering=0) as file:
+        file.write(b"probe")
+
+
 class SafeFolder:
     """A folder, created if missing, which may itself be reached through links.
 

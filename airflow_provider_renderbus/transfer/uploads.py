@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api.text import join_limited
+from airflow_provider_renderbus.api.validation import excerpt
 from airflow_provider_renderbus.transfer.command import MAX_SPEED_KB_PER_S, TransferArguments
 from airflow_provider_renderbus.transfer.errors import (
     FORBIDDEN_CHARACTERS,
@@ -66,8 +67,10 @@ def assets_from_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     files: dict[str, None] = {}
     for each in given:
-        path = os.fspath(each)
-        if not path.startswith("/") or ".." in path.split("/"):
+        path: Any = os.fspath(each) if isinstance(each, os.PathLike) else each
+        if not isinstance(path, str):
+            problems.append(f"{excerpt(each)}: must be a path")
+        elif not path.startswith("/") or ".." in path.split("/"):
             problems.append(f"{path!r}: must be an absolute path without '..'")
         else:
             files |= dict.fromkeys(_find_files(os.path.normpath(path), problems))

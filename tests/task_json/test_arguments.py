@@ -10,8 +10,9 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.signing import signature
+from airflow_provider_renderbus.api.validation import MAX_LINE_CHARS
 from airflow_provider_renderbus.task_json import build_task_json
-from airflow_provider_renderbus.task_json.arguments import CONVERTERS, MAX_TEXT_CHARS
+from airflow_provider_renderbus.task_json.arguments import CONVERTERS
 from tests.task_json.builds import BUILDS
 
 REFUSED = {
@@ -36,7 +37,7 @@ REFUSED = {
     "a line separator": "a\u2028b",
     "an empty string": "",
     "spaces": "  ",
-    "a long string": "x" * (MAX_TEXT_CHARS + 1),
+    "a long string": "x" * (MAX_LINE_CHARS + 1),
     "digits of another script": "\u0663",
     "a mapping of numbers": {1: 2},
 }

@@ -70,7 +70,7 @@ def test_load_json_missing_file_is_rejected(file):
 
 
 def test_load_json_folder_is_rejected(tmp_path):
-    with pytest.raises(ValueError, match=r"^task.json: cannot read .*: Is a directory$"):
+    with pytest.raises(ValueError, match=r"^task.json: must be a file, not a folder, pipe or device"):
         load_json("task.json", tmp_path)
 
 

@@ -25,7 +25,7 @@ def add_project(new_name: str, status: int | None = None) -> Call[None]:
         "add_project",
         ("/api/render/project/add",),
         drop_none(
-            newName=validation.non_empty_str("new_name", new_name),
+            newName=validation.non_blank_line("new_name", new_name),
             status=validation.optional(validation.one_of, "status", status, (0, 1)),
         ),
         read=ignore,
@@ -40,7 +40,7 @@ def delete_project(del_name: str) -> Call[None]:
     return Call(
         "delete_project",
         ("/api/render/project/delete",),
-        {"delName": validation.non_empty_str("del_name", del_name)},
+        {"delName": validation.non_blank_line("del_name", del_name)},
         read=ignore,
     )
 
@@ -73,7 +73,7 @@ def add_task_label(label: str, task_ids: Iterable[TaskId]) -> Call[None]:
         "add_task_label",
         ("/api/render/handle/addTaskLabel",),
         {
-            "label": validation.non_empty_str("label", label),
+            "label": validation.non_blank_line("label", label),
             "taskIds": validation.parse_task_ids("task_ids", task_ids),
         },
         read=ignore,
@@ -94,7 +94,7 @@ def delete_task_label(
         ("/api/render/handle/deleteTaskLabel", "/api/render/task/deleteTaskLabel"),
         drop_none(
             taskIds=validation.parse_task_ids("task_ids", task_ids),
-            labelNames=validation.non_empty_strs("label_names", label_names),
+            labelNames=validation.non_blank_lines("label_names", label_names),
             labelIds=validation.optional(validation.require_ints, "label_ids", label_ids),
         ),
         read=ignore,

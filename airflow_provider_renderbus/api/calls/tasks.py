@@ -49,11 +49,11 @@ def create_task(
             count=validation.positive_int("count", count),
             taskUserLevel=validation.one_of("task_user_level", task_user_level, validation.USER_LEVELS),
             outUserId=validation.optional(validation.require_int, "out_user_id", out_user_id),
-            labels=validation.optional(validation.non_empty_strs, "labels", labels),
+            labels=validation.optional(validation.non_blank_lines, "labels", labels),
             cloneOriginalId=validation.optional(
                 validation.parse_task_id, "clone_original_id", clone_original_id
             ),
-            artist=validation.optional(validation.require_str, "artist", artist),
+            artist=validation.optional(validation.one_line, "artist", artist),
         ),
         read=read_created_tasks,
     )
@@ -70,7 +70,7 @@ def submit_task(task_id: TaskId, producer: str | None = None) -> Call[None]:
         ("/api/render/submit/task", "/api/rendering/task/plugin/pluginSubmitTask"),
         drop_none(
             taskId=validation.parse_task_id("task_id", task_id),
-            producer=validation.optional(validation.require_str, "producer", producer),
+            producer=validation.optional(validation.one_line, "producer", producer),
         ),
         read=ignore,
         replay_safe=False,
