@@ -1,7 +1,7 @@
 """Render a shot in passes, and composite them in another DAG that an Asset schedules.
 
 `render_passes` renders two layers and updates the Asset PASSES; the event has the id, state, frames, cost,
-output folders and console URL of the render. `composite_on_render` is scheduled by the Asset, so it needs
+layers and console URL of the render. `composite_on_render` is scheduled by the Asset, so it needs
 neither a sensor nor the name of the other DAG. It multiplies colour and shadow pass of each frame.
 
 It needs the connection `renderbus_default`, a scene in the farm's input storage, the environment variables
@@ -68,15 +68,10 @@ def pass_files(render: dict[str, Any], name: str) -> list[Path]:
 
     :raises FileNotFoundError: some are still missing.
     """
-    files = [
-        file
-        for folder in render["output_folders"]
-        for file in (FRAMES_FOLDER / folder).glob(f"*_{name}_*.png")
-    ]
+    (folder,) = [layer["output_folder"] for layer in render["layers"] if layer["name"] == name]
+    files = list((FRAMES_FOLDER / folder).glob("*.png"))
     if len(files) < FRAMES:
-        raise FileNotFoundError(
-            f"{render['output_folders']}: must hold {FRAMES} frames of {name}, got {len(files)}"
-        )
+        raise FileNotFoundError(f"{folder}: must hold {FRAMES} frames of {name}, got {len(files)}")
     return sorted(files)
 
 

@@ -1,8 +1,9 @@
 """Upload a scene, render its layers, download the frames, composite each from its layers, make a preview.
 
 Uploads and downloads run the vendor's transfer command. Sensors start the render when the account has
-sufficient funds, and the download when every frame of every layer is listed. They wait in the triggerer and
-occupy no worker.
+sufficient funds, and the composites when a frame is done in every layer. Frames are downloaded and composited
+while others are rendered, so the last composite is there soon after the last frame. All that waits does so in
+the triggerer, or is rescheduled, and occupies no worker.
 
 It needs the connection `renderbus_default`, with a transfer command on the workers, and numpy and Pillow
 (extra `examples`). The Params of a run have the paths of all folders; environment variables set their
@@ -14,9 +15,9 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import BaseSensorOperator, Param, PokeReturnValue, dag, task
 
 from airflow_provider_renderbus.operators import (
     RenderbusCreateTaskOperator,
@@ -26,19 +27,17 @@ from airflow_provider_renderbus.operators import (
     RenderbusUploadTaskJsonOperator,
 )
 from airflow_provider_renderbus.sensors import (
+    RenderbusFramesSensor,
     RenderbusFundsSensor,
-    RenderbusOutputSensor,
     RenderbusTaskSensor,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SHOT = "sh020"
 SCENE = "{{ params.project_folder }}/sh020.ma"
 LAYERS = ("beauty", "colour", "shadow", "depth")
 FRAMES = 24
 FRAME_RATE = 24
+BURST_FRAMES = 8
 WIDTH, HEIGHT = 320, 180
 # By how much a channel of a composited pixel may differ from the beauty render, of 255: all passes except
 # depth have eight bits, so each has a rounding error of up to half a step.
@@ -81,25 +80,13 @@ def task_json() -> dict[str, Any]:
     }
 
 
-def layer_files(downloaded: dict[str, Any]) -> Iterator[dict[str, Path]]:
-    """Yield the files of each frame, in order, by layer.
-
-    :raises FileNotFoundError: a layer lacks a frame.
-    """
-    folders = [Path(downloaded["folder"], name) for name in downloaded["output_folders"]]
-    for frame in range(1, FRAMES + 1):
-        names = {layer: f"{SHOT}_{layer}_{frame:04}.png" for layer in LAYERS}
-        found = {
-            layer: folder / name
-            for layer, name in names.items()
-            for folder in folders
-            if (folder / name).exists()
-        }
-        if missing := LAYERS - found.keys():
-            raise FileNotFoundError(
-                f"{downloaded['folder']}: frame {frame} lacks {', '.join(sorted(missing))}"
-            )
-        yield found
+def complete_frames(folder: Path) -> dict[int, dict[str, Path]]:
+    """Return the files by layer of each frame that has arrived in every layer, in order."""
+    frames = {
+        frame: {layer: folder / layer / f"{SHOT}_{layer}_{frame:04}.png" for layer in LAYERS}
+        for frame in range(1, FRAMES + 1)
+    }
+    return {frame: files for frame, files in frames.items() if all(map(Path.exists, files.values()))}
 
 
 def composite_frame(files: dict[str, Path]) -> Any:
@@ -117,28 +104,57 @@ def composite_frame(files: dict[str, Path]) -> Any:
     return Image.fromarray(np.rint(beauty * 255).astype(np.uint8))
 
 
-@task
-def composite(downloaded: dict[str, Any], **context: Any) -> dict[str, Any]:
-    """Composite every frame, compare it with the beauty render, and return the folder of the composites.
+def composite(context: dict[str, Any]) -> PokeReturnValue:
+    """Composite the frames that have arrived; return the folder of the composites when all are done.
+
+    A frame whose layers have changed since is composited again.
 
     :raises ValueError: a composited frame differs from the beauty render.
+    """
+    folder = picture_path(context, SHOT)
+    folder.mkdir(exist_ok=True)
+    frames = complete_frames(frames_path(context))
+    for frame, files in frames.items():
+        path = folder / f"{SHOT}_{frame:04}.png"
+        # The time of a composite is that of its latest layer.
+        latest = max(file.stat().st_mtime for file in files.values())
+        if path.exists() and path.stat().st_mtime == latest:
+            continue
+        new = path.with_suffix(".new")
+        composite_frame(files).save(new, "PNG")
+        os.utime(new, (latest, latest))
+        new.replace(path)
+    if len(frames) < FRAMES:
+        return PokeReturnValue(is_done=False)
+    return PokeReturnValue(is_done=True, xcom_value={"folder": str(folder), **differences(folder, frames)})
+
+
+class CompositeSensor(BaseSensorOperator):
+    """Composite frames as they arrive, until all are done."""
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        """Composite the frames that have arrived."""
+        return composite(context)
+
+
+def differences(folder: Path, frames: dict[int, dict[str, Path]]) -> dict[str, Any]:
+    """Compare every composite with its beauty render.
+
+    :raises ValueError: one differs by more than rounding.
     """
     import numpy as np
     from PIL import Image
 
-    folder = picture_path(context, SHOT)
-    folder.mkdir(exist_ok=True)
     worst, sums = 0, 0.0
-    for frame, files in enumerate(layer_files(downloaded), start=1):
-        picture = composite_frame(files)
-        picture.save(folder / f"{SHOT}_{frame:04}.png")
-        error = np.abs(np.asarray(picture).astype(int) - np.asarray(Image.open(files["beauty"])))
+    for frame, files in frames.items():
+        picture = np.asarray(Image.open(folder / f"{SHOT}_{frame:04}.png")).astype(int)
+        error = np.abs(picture - np.asarray(Image.open(files["beauty"])))
         worst, sums = max(worst, int(error.max())), sums + float(error.mean())
     if worst > MAX_DIFFERENCE:
         raise ValueError(
             f"a composite must differ by at most {MAX_DIFFERENCE} of 255 from its beauty render, got {worst}"
         )
-    return {"folder": str(folder), "max_difference": worst, "mean_difference": round(sums / FRAMES, 4)}
+    return {"max_difference": worst, "mean_difference": round(sums / FRAMES, 4)}
 
 
 @task
@@ -147,7 +163,7 @@ def breakdown(downloaded: dict[str, Any], composites: dict[str, Any], **context:
     import numpy as np
     from PIL import Image, ImageDraw
 
-    files = list(layer_files(downloaded))[FRAMES // 3]
+    files = list(complete_frames(Path(downloaded["folder"])).values())[FRAMES // 3]
     composite = Path(composites["folder"], files["beauty"].name.replace("_beauty", ""))
     # A depth pass is nearly white everywhere, so its contrast is stretched.
     depth = np.asarray(Image.open(files["depth"])).astype(float)
@@ -199,6 +215,11 @@ def preview(composites: dict[str, Any], **context: Any) -> str:
     path = picture_path(context, "preview.webp")
     first.save(path, save_all=True, append_images=others, duration=1000 // FRAME_RATE, loop=0, quality=85)
     return str(path)
+
+
+def frames_path(context: dict[str, Any]) -> Path:
+    """Return the folder of the frames of a run, with a folder for each layer."""
+    return Path(context["params"]["frames_folder"], context["run_id"].replace(":", "-"))
 
 
 def picture_path(context: dict[str, Any], name: str) -> Path:
@@ -253,26 +274,28 @@ def render_and_composite() -> None:
     wait = RenderbusTaskSensor(
         task_id="wait", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
     )
-    wait_for_files = RenderbusOutputSensor(
-        task_id="wait_for_files",
-        render_task_id=submit.output,
-        pattern="*.png",
-        min_files=len(LAYERS) * FRAMES,
-        deferrable=True,
-    )
+    # Parallel to the wait, a few frames at a time, as they are done.
     download = RenderbusDownloadFramesOperator(
         task_id="download",
         render_task_id=submit.output,
         folder="{{ params.frames_folder }}/{{ run_id | replace(':', '-') }}",
         pattern="*.png",
+        layout="{layer}",
+        follow=True,
+        burst_frames=BURST_FRAMES,
+        deferrable=True,
+    )
+    first_frame = RenderbusFramesSensor(
+        task_id="first_frame", render_task_id=submit.output, min_fraction=1 / FRAMES, deferrable=True
     )
     [funds, upload_assets, upload_task_json] >> submit
-    wait >> wait_for_files >> download
+    composite_frames = CompositeSensor(task_id="composite", mode="reschedule", poke_interval=5)
+    first_frame >> composite_frames
     # Airflow replaces a task's output by its result when the tasks run; type checkers do not know that.
     downloaded: Any = download.output
-    composites: Any = composite(downloaded)
+    composites: Any = composite_frames.output
     breakdown(downloaded, composites)
-    preview(composites)
+    wait >> preview(composites)
 
 
 render_and_composite()

@@ -26,11 +26,14 @@ CREATE, UPLOAD, WAIT, DOWNLOAD = "create", "upload_assets", "wait", "download"
 COMPOSITE, BREAKDOWN, PREVIEW = "composite", "breakdown", "preview"
 _RETURNING = (CREATE, UPLOAD, WAIT, DOWNLOAD, COMPOSITE, BREAKDOWN, PREVIEW)
 INSTANCES = frozenset(
-    (task_id, -1) for task_id in (*_RETURNING, "funds", "upload_task_json", "submit", "wait_for_files")
+    (task_id, -1) for task_id in (*_RETURNING, "funds", "upload_task_json", "submit", "first_frame")
 )
 ASSETS = {f"{SHOT}.ma": b"//Maya ASCII scene", "textures/rusty metal.exr": b"rust", "纹理/木头.png": b"wood"}
 MAX_DIFFERENCE = 1
 """By how much a channel of a composited pixel may differ from the beauty render, of 255."""
+SLOW_LAYER = {"renders": [{"scene": f"{SHOT}*", "layer": "shadow", "seconds": [250, 300]}]}
+"""The shadows take longer than the other layers, so that the gate waits for them."""
+_MAX_COMPOSITE_SECONDS = 60.0
 
 
 def extra_env(folder: Path) -> dict[str, str]:
@@ -68,7 +71,9 @@ def check(
     yield from _check_uploaded(farm, folder / "project")
     frames = Path(result.return_values[DOWNLOAD, -1]["folder"])
     yield from _check_downloaded(farm, frames)
-    yield from _check_composites(frames, Path(result.return_values[COMPOSITE, -1]["folder"]))
+    composites = Path(result.return_values[COMPOSITE, -1]["folder"])
+    yield from _check_composites(frames, composites)
+    yield from _check_times(frames, composites)
     yield from check_picture(Path(result.return_values[BREAKDOWN, -1]), "PNG")
     yield from check_preview(Path(result.return_values[PREVIEW, -1]), FRAMES)
 
@@ -84,14 +89,27 @@ def _check_uploaded(farm: EmbeddedFarm, project: Path) -> Iterator[CheckFailure]
 
 
 def _check_downloaded(farm: EmbeddedFarm, frames: Path) -> Iterator[CheckFailure]:
-    rendered = {path.relative_to(farm.frames_folder): path for path in farm.frames_folder.rglob("*.png")}
-    downloaded = {path.relative_to(frames) for path in frames.rglob("*") if path.is_file()}
+    rendered = {path.name: path for path in farm.frames_folder.rglob("*.png")}
+    downloaded = {path.name: path for layer in LAYERS for path in (frames / layer).iterdir()}
     expected = FRAMES * len(LAYERS)
-    if len(rendered) != expected or downloaded != rendered.keys():
+    if len(rendered) != expected or downloaded.keys() != rendered.keys():
         yield CheckFailure("downloaded frames", str(expected), str(len(downloaded)), frames)
-    for name in sorted(downloaded & rendered.keys()):
-        if (frames / name).read_bytes() != rendered[name].read_bytes():
-            yield CheckFailure(str(name), "the farm's file", "another one", frames / name)
+    if others := {path.name for path in frames.iterdir()} - set(LAYERS):
+        yield CheckFailure("folder of the frames", "a folder for each layer", f"also {others}", frames)
+    for name in sorted(downloaded.keys() & rendered.keys()):
+        if downloaded[name].read_bytes() != rendered[name].read_bytes():
+            yield CheckFailure(name, "the farm's file", "another one", downloaded[name])
+
+
+def _check_times(frames: Path, composites: Path) -> Iterator[CheckFailure]:
+    """Check that frames were composited while others were rendered, and the last one soon after it came."""
+    arrived = [path.stat().st_ctime for path in frames.rglob("*.png")]
+    made = [path.stat().st_ctime for path in composites.glob("*.png")]
+    if min(made) >= max(arrived):
+        yield CheckFailure("the first composite", "before the last frame came", "after it", composites)
+    if (late := max(made) - max(arrived)) > _MAX_COMPOSITE_SECONDS:
+        expected = f"within {_MAX_COMPOSITE_SECONDS:.0f} s after the last frame"
+        yield CheckFailure("the last composite", expected, f"{late:.0f} s after it", composites)
 
 
 def _check_composites(frames: Path, composites: Path) -> Iterator[CheckFailure]:
@@ -112,5 +130,15 @@ def _values(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
 
 
 if __name__ == "__main__":
-    demo = Demo("python -m dev.demo.pipeline", __doc__, DAG_ID, 240, monitor, check, summary, extra_env)
+    demo = Demo(
+        "python -m dev.demo.pipeline",
+        __doc__,
+        DAG_ID,
+        240,
+        monitor,
+        check,
+        summary,
+        extra_env,
+        scenario=SLOW_LAYER,
+    )
     sys.exit(main(demo))

@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -37,6 +38,7 @@ class Demo:
     :param check: yields what is wrong with the run, whose folder is the last argument.
     :param extra_env: prepares the run's folder and returns environment variables for Airflow.
     :param scenes: scenes that the DAG does not upload. They are put into the input storage before it runs.
+    :param scenario: how the farm behaves.
     """
 
     program: str
@@ -48,6 +50,7 @@ class Demo:
     summary: Callable[[RunResult], str]
     extra_env: Callable[[Path], Mapping[str, str]] = lambda _: {}
     scenes: Sequence[str] = ()
+    scenario: Mapping[str, Any] = field(default_factory=dict)
 
 
 def main(demo: Demo) -> int:
@@ -79,7 +82,7 @@ def _run(demo: Demo, folder: Path, *, keep: bool) -> list[CheckFailure]:
     """Run a demo in a new folder, print what happens, and return what is not as it must be."""
     log = EventLog()
     log.event("run folder", str(folder))
-    farm = EmbeddedFarm(folder / "farm", folder / "farm.log")
+    farm = EmbeddedFarm(folder / "farm", folder / "farm.log", scenario=demo.scenario)
     failures: dict[CheckFailure, None] = {}
     triggers: set[str] = set()
     with Programs(terminate_timeout=3.0) as programs:

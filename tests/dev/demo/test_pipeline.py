@@ -28,11 +28,11 @@ def farm(tmp_path):
 def frames(tmp_path, farm):
     """The farm's frames, and the same downloaded."""
     downloaded = tmp_path / "frames"
-    for top in (farm.storage / "output/20201-100001", downloaded):
-        (top / "1_sh020").mkdir(parents=True)
-        for layer in pipeline.LAYERS:
-            picture = render_frame("sh020", 1, 64, 36, Pass(layer))
-            save(picture, top / "1_sh020" / f"sh020_{layer}_0001.png")
+    for layer in pipeline.LAYERS:
+        picture = render_frame("sh020", 1, 64, 36, Pass(layer))
+        for folder in (farm.storage / "output/20201-100001/1_sh020", downloaded / layer):
+            folder.mkdir(parents=True, exist_ok=True)
+            save(picture, folder / f"sh020_{layer}_0001.png")
     return downloaded
 
 
@@ -40,7 +40,7 @@ def frames(tmp_path, farm):
 def composites(tmp_path, frames):
     folder = tmp_path / "composites"
     folder.mkdir()
-    (folder / "sh020_0001.png").write_bytes((frames / "1_sh020/sh020_beauty_0001.png").read_bytes())
+    (folder / "sh020_0001.png").write_bytes((frames / "beauty/sh020_beauty_0001.png").read_bytes())
     return folder
 
 
@@ -65,7 +65,7 @@ def test_check_uploaded_missing_scene_is_found(farm, tmp_path):
 
 @pytest.mark.parametrize("change", ["missing", "cut", "too many"])
 def test_check_downloaded_frames_unlike_the_farms_are_found(farm, frames, change):
-    frame = frames / "1_sh020/sh020_depth_0001.png"
+    frame = frames / "depth/sh020_depth_0001.png"
     if change == "missing":
         frame.unlink()
     elif change == "cut":
@@ -73,6 +73,13 @@ def test_check_downloaded_frames_unlike_the_farms_are_found(farm, frames, change
     else:
         (frames / ".renderbus-left").write_text("")
     assert len(list(pipeline._check_downloaded(farm, frames))) == 1
+
+
+def test_check_times_of_composites_made_late_are_found(frames, composites, monkeypatch):
+    (failure,) = pipeline._check_times(frames, composites)
+    assert failure.subject == "the first composite"
+    monkeypatch.setattr(pipeline, "_MAX_COMPOSITE_SECONDS", -1.0)
+    assert len(list(pipeline._check_times(frames, composites))) == 2
 
 
 def test_check_composites_unlike_the_beauty_render_is_found(frames, composites):
