@@ -21,6 +21,7 @@ from airflow_provider_renderbus.operators import (
     RenderbusRenderOperator,
     RenderbusSubmitTaskOperator,
 )
+from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.context import StateStore, context
 from tests.scenes import make_task_json
 from tests.transfer_command import transfer_command
@@ -127,7 +128,7 @@ def cases(table):
 def farm(tmp_path_factory):
     """One farm for all tests, since nothing is created on it but by the tests that say so."""
     folder = tmp_path_factory.mktemp("farm") / "storage"
-    with Farm(folder, ManualClock(), scenario={"pictures": False}) as running:
+    with StockedFarm(folder, ManualClock(), scenario={"pictures": False}) as running:
         yield running
 
 
