@@ -77,6 +77,9 @@ def _software(software: Software) -> str:
     if software.formats:
         names = dict.fromkeys(software.formats.values())
         lines += [f"Image formats: {', '.join(f'`{name}`' for name in names)}.", ""]
+    if software.renderers:
+        names = dict.fromkeys(software.renderers.values())
+        lines += [f"Renderers: {', '.join(f'`{name}`' for name in names)}.", ""]
     fields = [*(("", field) for field in software.scene_fields)]
     for group in software.groups:
         fields += _group_fields(group, "")

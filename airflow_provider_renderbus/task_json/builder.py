@@ -16,7 +16,6 @@ from airflow_provider_renderbus.task_json.names import (
     did_you_mean,
     extension_software,
     known_name,
-    normalize,
     path_system,
     software_id,
     software_of,
@@ -27,7 +26,6 @@ from airflow_provider_renderbus.task_json.software import (
     BLENDER,
     BUILDABLE,
     MAYA,
-    MAYA_RENDERERS,
     SOFTWARE,
     UNREAL,
 )
@@ -41,10 +39,6 @@ if TYPE_CHECKING:
 
 _LINUX, _WINDOWS = "0", "1"
 _NOT_IN_SCENE = {"render_setup"}
-_RENDERERS = {normalize(name): name for name in MAYA_RENDERERS} | {
-    "redshift3d": "redshift",
-    "rman": "renderMan",
-}
 
 
 def build_task_json(
@@ -230,7 +224,7 @@ def _check_required(software: Software, given: Mapping[str, Any]) -> None:
 
 def _use_known_names(software: Software, values: dict[str, Any]) -> None:
     """Replace names of renderer and image format by those that the software writes."""
-    known = {"image_format": software.formats, "renderer": _RENDERERS if software.cg_id == MAYA else {}}
+    known = {"image_format": software.formats, "renderer": software.renderers}
     for argument, names in known.items():
         if argument in values and not is_template(values[argument]):
             values[argument] = known_name(argument, values[argument], names)

@@ -101,6 +101,7 @@ class Software:
     :param task_info: fields of ``task_info`` that differ from the others' defaults.
     :param top_level: fields of the file itself.
     :param formats: image formats as the software names them, by other names that people write.
+    :param renderers: renderers likewise. Maya writes these names only; the others may write further ones.
     """
 
     cg_id: int
@@ -118,6 +119,7 @@ class Software:
     task_info: dict[str, str] = field(default_factory=dict)
     top_level: dict[str, str] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
+    renderers: dict[str, str] = field(default_factory=dict)
 
     def all_groups(self) -> tuple[Group, ...]:
         """Return the groups, each before the one inside it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from string import digits
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import excerpt
@@ -70,11 +71,13 @@ def known_name(argument: str, value: str, known: Mapping[str, str]) -> str:
     :raises ValueError: it is nearly a known name: a typing error.
     """
     key = normalize(value)
-    if key not in known and (near := nearest(key, known)):
+    if key in known or (argument == "renderer" and key.rstrip(digits) in known):
+        return known.get(key, value)  # a renderer may have a version, such as vray5
+    if near := nearest(key, known):
         raise ValueError(
             f"{argument}: must be a name that exists, got {value!r}; did you mean {known[near]!r}?"
         )
-    return known.get(key, value)
+    return value
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_renderbus.farm.software import MAYA, RENDERER_PLUGINS, SOFTWARE
 from airflow_provider_renderbus.task_json.names import software_id
-from airflow_provider_renderbus.task_json.software import BUILDABLE
+from airflow_provider_renderbus.task_json.software import BUILDABLE, RENDERER_PLUGINS as BUILDER_PLUGINS
 from tests.farm.raw_client import CREATE, LIST, LOG, STOP, job
 
 ENDPOINTS = json.loads((Path(__file__).parents[1] / "data" / "endpoints.json").read_text())["endpoints"]
@@ -219,6 +220,16 @@ def test_software_list_is_that_of_the_documents(client):
     for each in listed:
         assert bool(each["isSupportLinux"]) is (BUILDABLE[each["cgId"]].has_linux is not False)
         assert software_id("name", each["cgName"]) == each["cgId"]
+
+
+def test_farm_has_each_format_and_renderer_of_the_builder():
+    for software in BUILDABLE.values():
+        farm = SOFTWARE[software.cg_id]
+        assert {each.upper() for each in software.formats.values()} <= set(farm.formats), software.name
+        known = farm.renderers if software.cg_id == MAYA else {each.lower() for each in farm.renderers}
+        names = software.renderers.values()
+        assert {name if software.cg_id == MAYA else name.lower() for name in names} <= set(known)
+    assert RENDERER_PLUGINS == BUILDER_PLUGINS
 
 
 def test_software_detail_has_version_ids(client):

@@ -1,7 +1,11 @@
+import warnings
+
 import pytest
 
+from airflow_provider_renderbus.task_json import build_task_json
 from airflow_provider_renderbus.task_json.names import known_name, path_system, software_id, software_of
 from airflow_provider_renderbus.task_json.software import SOFTWARE
+from tests.task_json.builds import BUILDS
 
 
 @pytest.mark.parametrize("cg_id", SOFTWARE)
@@ -116,3 +120,38 @@ def test_known_name_is_returned_as_the_software_writes_it():
         ValueError, match=r"^format: must be a name that exists, got 'PNGG'; did you mean 'PNG'\?$"
     ):
         known_name("format", "PNGG", known)
+
+
+@pytest.mark.parametrize(
+    ("software", "given", "written"),
+    [
+        ("Maya", "Arnold", "arnold"),
+        ("Maya", "RenderMan", "renderMan"),
+        ("3ds Max", "V-Ray", "vray"),
+        ("3ds Max", "V_Ray_5", "V_Ray_5"),
+        ("3ds Max", "Finalrender", "Finalrender"),
+        ("Cinema 4D", "physical", "Physical"),
+    ],
+)
+def test_build_renderer_is_written_as_the_software_writes_it(software, given, written):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        built = build_task_json(software=software, **(BUILDS[software] | {"renderer": given}))
+    scene = built["scene_info_render"]
+    assert written == (
+        scene["defaultRenderLayer"]["common"]["renderer"] if software == "Maya" else scene["renderer"]["name"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("software", "given", "near"),
+    [
+        ("Maya", "arnoldd", "arnold"),
+        ("Maya", "vary", "vray"),
+        ("3ds Max", "coronna", "corona"),
+        ("Cinema 4D", "phisical", "Physical"),
+    ],
+)
+def test_build_renderer_with_a_typing_error_names_the_right_one(software, given, near):
+    with pytest.raises(ValueError, match=f"renderer: must be .*, got '{given}'; did you mean '{near}'"):
+        build_task_json(software=software, **(BUILDS[software] | {"renderer": given}))
