@@ -164,7 +164,12 @@ def normalize_domain(domain: Any, protocol: str) -> str | None:
 
 
 def _load_authorities(path: Any, name: str = "ca_bundle") -> ssl.SSLContext:
-    if not isinstance(path, str) or "\0" in path or not Path(path).exists():
+    try:
+        # A pipe or a device could be read without end.
+        is_readable = isinstance(path, str) and path != "" and (Path(path).is_file() or Path(path).is_dir())
+    except OSError:  # a name that is too long
+        is_readable = False
+    if not is_readable:
         raise ValueError(f"{name}: must be the path of a file, got {excerpt(path)}")
     try:
         return _read_authorities(path)

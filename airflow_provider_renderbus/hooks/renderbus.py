@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_MESSAGE_CHARS = 2000
+_NO_RETRY_TIMEOUT = 15.0
 _HTML_SAFE = str.maketrans("<>", "\u2039\u203a")
 
 
@@ -125,12 +126,15 @@ class RenderbusHook(BaseHook):
     def no_retry_client(self) -> Client:
         """Return another blocking client, which sends each call once; close it, or use it with ``with``.
 
-        It is for code with little time. Once `settings` was read, it needs nothing from Airflow.
+        It is for code with little time: a call takes at most 15 s, however slowly the farm responds. Once
+        `settings` was read, it needs nothing from Airflow.
         """
         from airflow_provider_renderbus.clients.client import Client
         from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 
-        return Client(self.settings, retry_policy=RequestRetryPolicy(max_attempts=1))
+        return Client(
+            self.settings, retry_policy=RequestRetryPolicy(max_attempts=1, max_elapsed=_NO_RETRY_TIMEOUT)
+        )
 
     def get_conn(self) -> Client:
         """Return the blocking client."""

@@ -106,7 +106,7 @@ class RefreshingClient(BaseAsyncClient):
             await active.client.close()
 
     async def _open(self, settings: Settings) -> _ActiveClient:
-        # The poller polls again: retries within a poll would only delay it.
-        return _ActiveClient(
-            await self._hook.async_client(RequestRetryPolicy(max_attempts=1), settings), settings
-        )
+        # The poller polls again: retries within a poll, or bytes that only trickle, would delay it.
+        max_elapsed = settings.connect_timeout + settings.read_timeout
+        policy = RequestRetryPolicy(max_attempts=1, max_elapsed=max_elapsed)
+        return _ActiveClient(await self._hook.async_client(policy, settings), settings)

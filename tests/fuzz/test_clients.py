@@ -5,6 +5,7 @@ The farm's own errors and broken connections are in tests/clients.
 
 import contextlib
 import gzip
+import json
 import random
 import time
 import tracemalloc
@@ -16,6 +17,8 @@ from airflow_provider_renderbus.api.errors import InvalidResponse, NoResponse, R
 from airflow_provider_renderbus.clients.response_body import MAX_RESPONSE_BYTES
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.clients.settings import Settings
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.polling.refreshing_client import RefreshingClient
 from tests.clients.senders import CLIENTS, Sender
 from tests.fuzz.hostile_responses import (
     BODIES,
@@ -133,6 +136,36 @@ def test_send_with_trickling_response_ends_at_its_total_time(sender, server, acc
     begin = time.monotonic()
     with pytest.raises(RenderbusError):
         sender.send(account, call, retry_policy=RequestRetryPolicy(max_elapsed=0.5))
+    assert time.monotonic() - begin < 3
+
+
+TRICKLE_CONNECTION = {"conn_type": "renderbus", "schema": "http", "login": "id", "password": "a_long_key"}
+
+
+@pytest.fixture
+def trickling_hook(server, monkeypatch):
+    """A hook of a farm whose responses trickle; each byte comes before the read timeout."""
+    server.pieces, server.pause = TRICKLES["body"], 0.02
+    extra = {"connect_timeout": 0.2, "read_timeout": 0.2}
+    connection = {**TRICKLE_CONNECTION, "host": server.address, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", json.dumps(connection))
+    return RenderbusHook()
+
+
+def test_no_retry_client_with_trickling_response_gives_up(trickling_hook, monkeypatch):
+    monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus._NO_RETRY_TIMEOUT", 0.5)
+    begin = time.monotonic()
+    with trickling_hook.no_retry_client() as client, pytest.raises(NoResponse):
+        client.send(calls.stop_task([7]))
+    assert time.monotonic() - begin < 3
+
+
+async def test_poll_with_trickling_response_takes_no_longer_than_the_timeouts(trickling_hook):
+    settings = await trickling_hook.async_settings()
+    begin = time.monotonic()
+    async with RefreshingClient(trickling_hook, settings, lambda _: None) as client:
+        with pytest.raises(NoResponse):
+            await client.send(PROFILE)
     assert time.monotonic() - begin < 3
 
 
