@@ -100,8 +100,8 @@ def test_delete_stops_task_and_removes_it_from_list(client):
     assert (info["taskStatus"], info["isDelete"], info["doneFrames"]) == (10, 0, 0)
     assert [item["id"] for item in client.call(LIST)["items"]] == [other]
     assert [item["id"] for item in client.call(LIST, recycleFlag=1)["items"]] == [task_id]
-    assert client.call_refused(START, taskIds=[task_id])[0] == 404
-    assert client.call_refused(FRAMES, taskId=task_id)[0] == 404
+    assert client.call_refused(START, taskIds=[task_id])[0] == 937
+    assert client.call_refused(FRAMES, taskId=task_id)[0] == 937
 
 
 def test_task_pauses_after_priority_frames_until_full_speed(client):

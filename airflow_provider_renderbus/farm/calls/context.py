@@ -50,7 +50,7 @@ class CallContext:
     def task(self, task_id: int) -> Task:
         """Return a task.
 
-        :raises ApiRefusal: with code 404, it does not exist or is deleted.
+        :raises ApiRefusal: with code 937, it does not exist or is deleted.
         """
         task = self.simulation.tasks.get(task_id)
         if task is None or task.deleted:
@@ -60,7 +60,7 @@ class CallContext:
     def tasks(self, request: Request) -> list[Task]:
         """Return the tasks of ``taskIds``.
 
-        :raises ApiRefusal: with code 404, one of them does not exist or is deleted.
+        :raises ApiRefusal: with code 937, one of them does not exist or is deleted.
         """
         return [self.task(task_id) for task_id in dict.fromkeys(request.integers("taskIds"))]
 

@@ -32,7 +32,7 @@ SIGNATURE_EXPIRED = ErrorCode(
     610, "签名已过期", "The signature has expired: set the clock, serverTime is the farm's time"
 )
 BAD_SIGNATURE = ErrorCode(611, "签名无效", "The signature is invalid")
-TASK_NOT_FOUND = ErrorCode(404, "任务 {task_id} 不存在", "There is no task {task_id}")
+TASK_NOT_FOUND = ErrorCode(937, "任务 {task_id} 不存在", "There is no task {task_id}")
 FOLDER_NOT_FOUND = ErrorCode(404, "目录 {path} 不存在", "There is no folder {path}")
 TASK_JSON_MISSING = ErrorCode(
     601, "任务 {task_id} 缺少 task.json", "Task {task_id} has no task.json: upload it first"

@@ -13,8 +13,6 @@ from dev.reliability.chaos.airflow import AirflowTask
 from dev.reliability.chaos.farm_database import FarmDatabase, Render
 from dev.reliability.chaos.scenarios import PRICE, Scenario
 
-# A later try undoes a stop in its first minute, which begins after up to half a minute of confirmation.
-_SECONDS_IGNORING_STOPS = 150.0
 # Seconds in which a render can end by itself after its task has failed.
 _SECONDS_TO_END = 60.0
 
@@ -67,9 +65,7 @@ class Invariants:
 
     def _check_start(self, task_id: int) -> None:
         task = self._owner(task_id)
-        stopped_at = max(task.stops, default=0.0)
-        is_users = task.try_number == 1 or stopped_at > task.try_started_at + _SECONDS_IGNORING_STOPS
-        if stopped_at > task.try_started_at and is_users:
+        if task.stops and not any(cleared_at > task.stops[-1] for cleared_at in task.clears):
             task.record_violation(f"reported wrong: {task_id} is restarted after a user has stopped it")
 
     def after_task(self, task: AirflowTask) -> None:

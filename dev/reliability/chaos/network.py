@@ -164,6 +164,14 @@ class Network:
             self.before_request(_call_name(path), json.loads(body or b"{}"))
         return self._farm.handle(path, {"Host": HOST, **headers}, body)
 
+    def stop_manually(self, task_id: int) -> bool:
+        """Stop a render in the farm's web console, and return whether that is possible."""
+        if self._farm is None:
+            return False
+        self._farm.advance(max(0.0, time.time() - self._started_at - self._clock.now()))
+        self._farm.stop(task_id)
+        return True
+
     def _random_fault(self, sender: Sender, call: str) -> NetworkFault | None:
         """Decide what happens to a request. No sender has more faults in a row than it can tolerate."""
         maximum = 1 if sender.is_hurried else 3

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from random import Random
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import NothingToDo
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients.settings import Settings
 from dev.harness.embedded_farm import InProcessClient
@@ -101,9 +99,7 @@ class UserActions:
         renders = self._database.renders(task.scenario.name)
         if renders and renders[-1].is_active and self._network.is_up:
             task.log(f"a user stops {renders[-1].id} on the farm")
-            # It may have ended in this moment.
-            with contextlib.suppress(NothingToDo):
-                self._client.send(calls.stop_task([renders[-1].id]))
+            if self._network.stop_manually(renders[-1].id):
                 task.stops.append(time.time())
 
     async def resume(self, task: AirflowTask) -> None:
