@@ -152,7 +152,7 @@ def trickling_hook(server, monkeypatch):
     return RenderbusHook()
 
 
-def test_no_retry_client_with_trickling_response_gives_up(trickling_hook, monkeypatch):
+def test_no_retry_client_with_trickling_response_raises_in_time(trickling_hook, monkeypatch):
     monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus._NO_RETRY_TIMEOUT", 0.5)
     begin = time.monotonic()
     with trickling_hook.no_retry_client() as client, pytest.raises(NoResponse):
