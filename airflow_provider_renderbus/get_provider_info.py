@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.task_actions",
                 "operators.transfers",
                 "operators.download_frames",
+                "operators.leftovers",
             )
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],

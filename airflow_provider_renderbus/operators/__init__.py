@@ -6,6 +6,7 @@ from airflow_provider_renderbus.api.lazy_exports import lazy_getattr
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
+    from airflow_provider_renderbus.operators.leftovers import RenderbusStopLeftoversOperator
     from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
     from airflow_provider_renderbus.operators.task_actions import (
         RenderbusAbandonTaskOperator,
@@ -41,6 +42,7 @@ __all__ = [
     "RenderbusSetPriorityOperator",
     "RenderbusStartTaskOperator",
     "RenderbusStopFramesOperator",
+    "RenderbusStopLeftoversOperator",
     "RenderbusStopTaskOperator",
     "RenderbusSubmitTaskOperator",
     "RenderbusUploadAssetsOperator",
@@ -49,5 +51,5 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = lazy_getattr(
-        __name__, __all__, "render", "tasks", "transfers", "download_frames", "task_actions"
+        __name__, __all__, "render", "tasks", "transfers", "download_frames", "task_actions", "leftovers"
     )

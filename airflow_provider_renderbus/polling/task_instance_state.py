@@ -61,6 +61,35 @@ def is_finished(ti: Any) -> bool:
         return False
 
 
+def states_of_dag(dag_id: str) -> dict[str, dict[str, str | None]]:
+    """Return the states of all task instances of a DAG, by run id and by name.
+
+    The name is the task id, for a mapped one with the map index: ``render_3``. Only a process that runs a
+    task may ask.
+    """
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    except ImportError:
+        return _states_of_dag_in_database(dag_id)
+    states: dict[str, dict[str, str | None]] = RuntimeTaskInstance.get_task_states(dag_id)
+    return states
+
+
+def _states_of_dag_in_database(dag_id: str) -> dict[str, dict[str, str | None]]:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    states: dict[str, dict[str, str | None]] = {}
+    with create_session() as session:
+        rows = session.query(
+            TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state
+        ).filter_by(dag_id=dag_id)
+        for run_id, task_id, map_index, state in rows:
+            name = task_id if map_index < 0 else f"{task_id}_{map_index}"
+            states.setdefault(run_id, {})[name] = state
+    return states
+
+
 def _keys_of(ti: Any) -> tuple[_DagRunKey, _TaskKey]:
     return _DagRunKey(ti.dag_id, ti.run_id), _TaskKey(ti.task_id, ti.map_index)
 

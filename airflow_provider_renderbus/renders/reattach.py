@@ -21,7 +21,7 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from airflow_provider_renderbus.renders.client import RenderClient
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _KEY = "renderbus_render"
+_TASK_KEY = re.compile(r"\[airflow [^\]]*\]\[task ([0-9a-f]{12})\]")
 
 OnJobChange: TypeAlias = Literal["fail", "rerender", "reattach"]
 
@@ -104,14 +105,17 @@ class StateStore(Protocol):
 class RenderMarker:
     """What is appended to the artist's name of a render, to find it again."""
 
-    def __init__(self, run: Iterable[str], task: Iterable[str], max_tries: int) -> None:
+    def __init__(self, run: Sequence[str], task: tuple[str, str], max_tries: int) -> None:
         self._key = f"{run_key(run)} {_key_of(task)}"
+        # Without the date of the run, which not every version of Airflow returns for the runs of a DAG.
+        self._task_key = task_key(run[0], run[1], *task)
         self._max_tries = max_tries
         self._pattern = re.compile(rf"\[airflow {self._key} (\d+) (\d+):([0-9a-f]+):([0-9a-f]*)\]")
 
     def append_to(self, artist: str | None, job: JobFingerprint) -> str:
         """Return the artist's name with the marker."""
         marker = f"[airflow {self._key} {self._max_tries} {job.version}:{job.job}:{job.assets}]"
+        marker += f"[task {self._task_key}]"
         return f"{artist} {marker}" if artist else marker
 
     def find_in(self, artist: str | None) -> tuple[int, JobFingerprint] | None:
@@ -126,6 +130,17 @@ class RenderMarker:
 def run_key(run: Iterable[str]) -> str:
     """Return the part of a marker that all renders of a DAG run have in common."""
     return _key_of(run)
+
+
+def task_key(dag_id: str, run_id: str, task_id: str, map_index: str) -> str:
+    """Return the part of a marker that identifies the Airflow task without the date of its run."""
+    return _key_of((dag_id, run_id, task_id, map_index))
+
+
+def find_task_key(artist: str | None) -> str | None:
+    """Return the task key in the artist's name of a render, or None if it has none."""
+    match = _TASK_KEY.search(artist or "")
+    return match and match[1]
 
 
 def _key_of(parts: Iterable[str]) -> str:

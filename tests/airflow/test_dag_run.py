@@ -144,6 +144,7 @@ def test_dag_every_operator_runs(run, home, farm, idle_farm, client_of):
 
     first, second = results["create"]
     assert results["submit"] == [first, second]
+    assert results["leftovers"] == []
     assert [list(sizes) for sizes in results["upload"]] == [["task.json"], ["task.json"]]
     assert {name: results[name] for name in ACTIONS} == {name: [first, second] for name in ACTIONS}
     assert (results["AbandonTask"], results["DeleteTask"]) == ([first], [second])

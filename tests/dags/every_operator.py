@@ -16,6 +16,7 @@ from airflow_provider_renderbus.compat import chain, dag, task
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators import task_actions as actions
 from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
+from airflow_provider_renderbus.operators.leftovers import RenderbusStopLeftoversOperator
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
@@ -118,7 +119,21 @@ def every_operator():
     )
     chain(upload_one, submit_one, [outputs, fetch])
 
-    operators = (create, upload, submit, *orders, *renders, create_one, submit_one, outputs, send, fetch)
+    # Nothing is left over: the tasks that wait are active, and the other renders have no marker.
+    leftovers = RenderbusStopLeftoversOperator(task_id="leftovers", dag_ids=["{{ dag.dag_id }}"])
+    operators = (
+        leftovers,
+        create,
+        upload,
+        submit,
+        *orders,
+        *renders,
+        create_one,
+        submit_one,
+        outputs,
+        send,
+        fetch,
+    )
     write_results({"redact_secrets": redact_secrets(), **{each.task_id: each.output for each in operators}})
 
 
