@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.task_json.fields import Software
 
 _CUTOFF = 0.7
+_MIN_CHARS = 3
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
 
 
@@ -50,11 +51,18 @@ def software_id(name: str, value: Any) -> int:
             return cg_id
     known = ", ".join(f"{each.name} ({each.cg_id})" for each in SOFTWARE.values())
     hint = ""
-    if isinstance(value, str) and (near := nearest(normalize(value), _NAMES)):
+    if isinstance(value, str) and (near := _nearest_software(normalize(value))):
         hint = f"; did you mean {SOFTWARE[_NAMES[near]].name!r}?"
     raise ValueError(
         f"{name}: must be a name or id of a software, one of {known}, got {excerpt(value)}{hint}"
     )
+
+
+def _nearest_software(key: str) -> str | None:
+    """Return the known name that is most like another one, which may have a version or be cut off."""
+    near = nearest(key, _NAMES) or key.rstrip(digits)
+    longer = (name for name in _NAMES if len(key) >= _MIN_CHARS and name.startswith(key))
+    return near if near in _NAMES else next(longer, None)
 
 
 def software_of(task_info: Mapping[str, Any]) -> Software | None:

@@ -285,6 +285,11 @@ IMPOSSIBLE = {
         {f"{SCENE}.all_movie_pipline_queue.0.render_job.0.job_map": MISSING},
         "job_map: is missing",
     ),
+    "negative frames of Blender": (
+        "Blender",
+        {f"{SCENE}.common.frames": "1-3[1],-5--4[1]"},
+        "frames: must not be negative, .*, got '1-3",
+    ),
     "tiles of Katana": ("Katana", {"task_info.tiles": "4"}, "tiles: must be '1': Katana renders no tiles"),
     "distributed Katana": (
         "Katana",

@@ -74,6 +74,8 @@ def test_software_id_unknown_is_rejected(software):
         ("V-Ray Standalon", "V-Ray Standalone"),
         ("Unreal Enigne", "Unreal Engine"),
         ("3d max 2024", "3ds Max"),
+        ("Maya 2024.1", "Maya"),
+        ("3ds", "3ds Max"),
     ],
 )
 def test_software_id_wrong_name_error_has_the_nearest(name, nearest):

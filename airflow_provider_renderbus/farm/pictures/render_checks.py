@@ -62,6 +62,7 @@ READ_FIELDS: dict[int, tuple[str, ...]] = {
 """Fields of a layer, node or job, or of ``common``, that must not be missing."""
 # How Blender's analysis writes the name of a camera.
 _BLENDER_CAMERA = re.compile(r'<bpy_struct, Object\("(.+?)"\).*>')
+_NEGATIVE = re.compile(r"(?:^|[-,])\s*-")
 # What may follow the name of a renderer of 3ds Max and Cinema 4D, such as vray5.
 _RENDERER_SUFFIX = r"(\d|adv|bridge|gpu|hardware|next|render|rt).*"
 
@@ -137,6 +138,11 @@ def _scene_problems(
     for name in READ_FIELDS.get(software.cg_id, ("frames",) if places else ()):
         if name not in fields:
             yield f"{name}: is missing, but the render script of {software.name} reads it"
+    if software.cg_id == BLENDER and _NEGATIVE.search(str(fields.get("frames", ""))):
+        yield (
+            "frames: must not be negative, for the render script of Blender splits them at '-', got "
+            f"{_shown(fields['frames'])}"
+        )
 
 
 def _format_problems(software: FarmSoftware, fields: Mapping[str, Any]) -> Iterator[str]:
