@@ -22,6 +22,7 @@ from airflow_provider_renderbus.transfer.errors import (
 from airflow_provider_renderbus.transfer.folder import staging_folder
 from airflow_provider_renderbus.transfer.process import describe_size
 from airflow_provider_renderbus.transfer.progress import TransferProgress
+from airflow_provider_renderbus.transfer.spelling import find_spelling, folded, forms, normal_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,8 +56,8 @@ class UploadResult(NamedTuple):
 def assets_from_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Asset]:
     """Return the files at paths, each once, with the server paths that the vendor's rule gives them.
 
-    The server path of a POSIX path is the path itself, so that the scene finds its assets. Links to files and
-    folders are followed.
+    The server path of a POSIX path is the path itself as its author wrote it, so that the scene finds its
+    assets. The disk may compose its letters in another way. Links to files and folders are followed.
 
     :param paths: absolute paths of files, of folders (uploaded with all subfolders), or patterns of
         :mod:`glob`, in which ``**`` matches any folders. A path that exists is not treated as a pattern.
@@ -65,7 +66,7 @@ def assets_from_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike
     """
     problems: list[str] = []
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    files: dict[str, None] = {}
+    files: dict[tuple[str, str], None] = {}
     for each in given:
         path: Any = os.fspath(each) if isinstance(each, os.PathLike) else each
         if not isinstance(path, str):
@@ -73,10 +74,10 @@ def assets_from_paths(paths: str | os.PathLike[str] | Iterable[str | os.PathLike
         elif not path.startswith("/") or ".." in path.split("/"):
             problems.append(f"{path!r}: must be an absolute path without '..'")
         else:
-            files |= dict.fromkeys(_find_files(os.path.normpath(path), problems))
+            files |= dict.fromkeys(_find_files(normal_path(path), problems))
     if not given:
         problems.append("must have at least one file, folder or pattern")
-    return _validate(((path, path) for path in files), problems)
+    return _validate(files, problems)
 
 
 def assets_from_upload_json(content: Mapping[str, Any]) -> list[Asset]:
@@ -152,16 +153,33 @@ def _size_and_time(path: str) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _find_files(path: str, problems: list[str]) -> Iterator[str]:
-    if os.path.lexists(path):
-        yield from _walk(path, problems, ())
+def _find_files(path: str, problems: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield local and server paths of the files at a path, or of those that match it as a pattern."""
+    found = find_spelling(path)
+    if os.path.lexists(found):
+        for file in _walk(found, problems, ()):
+            yield file, path + file[len(found) :]
         return
+    # What does not exist of the folder in front of a pattern is part of the pattern.
+    head = path[: len(path) - len(path.lstrip("/"))]
+    for part in path.split("/")[1:-1]:
+        if glob.has_magic(part):
+            break
+        head = f"{head.rstrip('/')}/{part}"
+    found_head, tail = find_spelling(head), path[len(head) :]
     # Path.glob treats ** differently in each version of Python.
-    matches = sorted(glob.iglob(path, recursive=True, include_hidden=True))  # noqa: PTH207
+    matches = sorted(
+        {
+            match
+            for form in forms(tail)
+            for match in glob.iglob(found_head + form, recursive=True, include_hidden=True)  # noqa: PTH207
+        }
+    )
     if not matches:
         problems.append(f"{path!r}: no such file or folder, and no match")
     for match in matches:
-        yield from _walk(match, problems, ())
+        for file in _walk(match, problems, ()):
+            yield file, head + file[len(found_head) :]
 
 
 def _walk(path: str, problems: list[str], ancestors: tuple[tuple[int, int], ...]) -> Iterator[str]:
@@ -189,15 +207,15 @@ def _walk(path: str, problems: list[str], ancestors: tuple[tuple[int, int], ...]
 def _validate(pairs: Iterable[tuple[str, str]], problems: list[str]) -> list[Asset]:
     """Return assets of pairs of local path and server path, or raise an error with all problems."""
     assets: list[Asset] = []
-    local_by_target: dict[str, str] = {}
-    for local, server in pairs:
+    known = _KnownTargets({}, {})
+    for given, server in pairs:
+        local = find_spelling(given)
         problem = _name_problem(local, server)
-        target = server.strip("/")
-        if not problem and target in local_by_target:
-            if local_by_target[target] == local:
-                continue
-            problem = f"{local_by_target[target]!r} has the same server path {server!r}"
-        local_by_target[target] = local
+        other = None if problem else known.other_file(local, server)
+        if other == local:
+            continue
+        if other is not None:
+            problem = f"{other!r} has the same server path {server!r}"
         if not problem:
             try:
                 status = os.stat(local)  # noqa: PTH116 - see above
@@ -213,6 +231,36 @@ def _validate(pairs: Iterable[tuple[str, str]], problems: list[str]) -> list[Ass
     if problems:
         raise InvalidFiles(f"Nothing was uploaded. {join_limited(problems)}")
     return assets
+
+
+class _KnownTargets(NamedTuple):
+    """Local files by server path, as it is written and as all spellings of it."""
+
+    by_path: dict[str, str]
+    by_folded: dict[str, str]
+
+    def other_file(self, local: str, server: str) -> str | None:
+        """Return the file that has this server path already: the local one itself if it is the same file.
+
+        Else None, and the file has the path from now on.
+        """
+        path = f"/{server.strip('/')}"
+        if "//" in path or "/." in path:
+            path = normal_path(path)
+        other = self.by_path.get(path)
+        spelled = self.by_folded.get(folded(path)) if other is None else other
+        if spelled is not None and _is_same_file(spelled, local):
+            return local
+        if other is None:
+            self.by_path[path] = self.by_folded[folded(path)] = local
+        return other
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    try:
+        return one == other or Path(one).samefile(other)
+    except OSError:
+        return False
 
 
 def _name_problem(local: str, server: str) -> str:

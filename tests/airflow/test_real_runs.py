@@ -207,7 +207,7 @@ def test_asset_event_starts_compositing_with_result(runs):
     (event_extra,) = airflow.return_value(tasks["renders"])
     assert event_extra == {
         name: render[name]
-        for name in ("render_task_id", "state", "frames", "cost", "output_folders", "console_url")
+        for name in ("render_task_id", "state", "frames", "cost", "output_folders", "layers", "console_url")
     }
     composite_result = airflow.return_value(tasks["composite"])
     assert (composite_result["render_task_id"], composite_result["cost"]) == (

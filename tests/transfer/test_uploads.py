@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,58 @@ def test_assets_with_unusual_names_are_listed(tmp_path):
     assert sorted(entry["local"] for entry in json.loads(path)["asset"]) == sorted(
         f"{tmp_path}/s/{name}" for name in UNUSUAL_NAMES
     )
+
+
+NFC, NFD = (unicodedata.normalize(form, "Bühne é") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize(("written", "stored"), [(NFC, NFD), (NFD, NFC), (NFC, NFC[:2] + NFD[3:])])
+@pytest.mark.parametrize("pattern", ["{}/{}.blend", "{}", "{}/*.blend", "**/{}.blend", "{}/{}.*", "*/{}*"])
+def test_assets_are_found_however_their_letters_are_composed(tmp_path, written, stored, pattern):
+    file = write(tmp_path / stored / f"{stored}.blend")
+    mixed = stored not in {NFC, NFD}
+    if mixed and "*" in pattern and "{}." in pattern:
+        return  # a pattern is tried as written, composed and decomposed
+    path = f"{tmp_path}/{pattern.replace('{}', written)}"
+    if mixed and pattern == "*/{}*":
+        return
+    (asset,) = uploads.assets_from_paths(path)
+    assert asset.local == str(file)
+    assert unicodedata.normalize("NFC", asset.server) == unicodedata.normalize("NFC", str(file))
+    if "*" not in pattern:
+        assert asset.server.startswith(f"{tmp_path}/{written}")
+
+
+def test_assets_both_compositions_on_the_disk_are_two_files(tmp_path):
+    for name in (NFC, NFD):
+        write(tmp_path / f"{name}.blend", name)
+    assets = uploads.assets_from_paths(str(tmp_path))
+    assert sorted(asset.local for asset in assets) == sorted(
+        str(tmp_path / f"{name}.blend") for name in (NFC, NFD)
+    )
+
+
+@pytest.mark.parametrize("spelling", ["/{}", "//{}", "/{}/", "/./{}", "{}/../{}"])
+def test_assets_one_file_is_one_file_however_it_is_written(shot, spelling):
+    path = spelling.replace("{}", str(shot))
+    given = [str(shot), path]
+    if ".." in path:
+        with pytest.raises(InvalidFiles, match=r"without '\.\.'"):
+            uploads.assets_from_paths(given)
+        return
+    assert len(uploads.assets_from_paths(given)) == len(uploads.assets_from_paths(str(shot)))
+
+
+def test_assets_of_upload_json_one_file_is_one_file_however_it_is_written(tmp_path):
+    file = write(tmp_path / f"{NFD}.blend")
+    composed = str(tmp_path / f"{NFC}.blend")
+    entries = [
+        {"local": composed, "server": composed},
+        {"local": f"/{file}", "server": f"//{file}"},
+        {"local": str(file), "server": str(file).lstrip("/")},
+    ]
+    (asset,) = uploads.assets_from_upload_json({"asset": entries})
+    assert (asset.local, asset.server) == (str(file), composed)
 
 
 def test_assets_from_links_are_followed_and_cycles_visited_once(shot, tmp_path):
