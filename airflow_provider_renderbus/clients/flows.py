@@ -15,17 +15,20 @@ import heapq
 import itertools
 import re
 from collections.abc import Callable, Collection, Generator, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.api.errors import InvalidResponse, UnknownTask
+from airflow_provider_renderbus.api.models.frames import read_frame_state
+from airflow_provider_renderbus.api.models.page import page_reader
 from airflow_provider_renderbus.api.platforms import parse_platform
 from airflow_provider_renderbus.api.text import join_limited
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
     from airflow_provider_renderbus.api.models.account import HardwareConfig
-    from airflow_provider_renderbus.api.models.frames import Frame
+    from airflow_provider_renderbus.api.models.frames import Frame, FrameState
     from airflow_provider_renderbus.api.models.page import Page
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.api.models.transfer import OutputFile
@@ -37,6 +40,7 @@ Batch: TypeAlias = "list[Call[Any]]"
 Flow: TypeAlias = Generator[Batch, list[Any], T]
 PagedFlow: TypeAlias = Generator[Batch, "list[Page[T]]", None]
 
+_read_frame_states = page_reader(read_frame_state)
 MAX_CONCURRENCY = 8
 # If all pages are needed, a batch holds more of them, so that fewer batches wait for their slowest response.
 _PAGES_PER_BATCH = 8 * MAX_CONCURRENCY
@@ -50,21 +54,39 @@ def task_pages(**filters: Any) -> PagedFlow[TaskInfo]:
     return _pages(lambda page_num: calls.get_task_list(page_num=page_num, **filters))
 
 
-def list_frames(task_id: TaskId, statuses: Collection[FrameStatus] | None = None) -> Flow[tuple[Frame, ...]]:
-    """Query all frames of a leaf task, or those that have one of some statuses."""
-    frames: list[Frame] = []
-    pages = _pages(lambda page_num: calls.query_task_frames(task_id, page_num=page_num), _PAGES_PER_BATCH)
+def list_frames(task_id: TaskId) -> Flow[tuple[Frame, ...]]:
+    """Query all frames of a leaf task."""
+    return tuple(
+        (yield from _all_items(lambda page_num: calls.query_task_frames(task_id, page_num=page_num)))
+    )
+
+
+def list_frame_states(task_id: TaskId, statuses: Collection[FrameStatus]) -> Flow[tuple[FrameState, ...]]:
+    """Query the frames of a leaf task that have one of some statuses.
+
+    Of a hundred thousand frames only what names and states them is read and kept.
+    """
+
+    def page(page_num: int) -> Call[Page[FrameState]]:
+        call: Any = calls.query_task_frames(task_id, page_num=page_num)
+        return replace(call, read=_read_frame_states)
+
+    return tuple((yield from _all_items(page, lambda frame: frame.status in statuses)))
+
+
+def _all_items(
+    page: Callable[[int], Call[Page[T]]], keep: Callable[[T], bool] | None = None
+) -> Flow[list[T]]:
+    """Query the items of all pages, or those that a function accepts."""
+    items: list[T] = []
+    pages = _pages(page, _PAGES_PER_BATCH)
     batch = next(pages, None)
     while batch is not None:
         results = yield batch
-        for page in results:
-            frames += (
-                page.items
-                if statuses is None
-                else [frame for frame in page.items if frame.status in statuses]
-            )
+        for each in results:
+            items += each.items if keep is None else filter(keep, each.items)
         batch = _send_or_none(pages, results)
-    return tuple(frames)
+    return items
 
 
 def get_tasks(task_ids: Iterable[TaskId]) -> Flow[dict[int, TaskInfo]]:

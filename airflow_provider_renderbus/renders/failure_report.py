@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from airflow_provider_renderbus.api.models.frames import Frame, LogPage
+    from airflow_provider_renderbus.api.models.frames import FrameState, LogPage
     from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.renders.client import RenderClient
     from airflow_provider_renderbus.renders.results import WaitResult
@@ -99,7 +99,7 @@ class Report:
 
     groups: list[FailedFrames] = field(default_factory=list)
     logs: dict[int, str] = field(default_factory=dict)
-    frames: dict[str, tuple[Frame, ...]] = field(default_factory=dict)
+    frames: dict[str, tuple[FrameState, ...]] = field(default_factory=dict)
 
 
 def add_failure_report(
@@ -132,7 +132,7 @@ def build_report(client: RenderClient, layers: Sequence[Mapping[str, Any]]) -> R
     """
     report = Report()
     for layer in layers:
-        failed = client.run(flows.list_frames(layer["render_task_id"], FAILED_STATUSES))
+        failed = client.run(flows.list_frame_states(layer["render_task_id"], FAILED_STATUSES))
         if failed:
             report.frames[layer["name"]] = failed
     logs_per_layer = max(1, min(_LOGS_PER_LAYER, MAX_LOGS // max(1, len(report.frames))))
@@ -153,25 +153,25 @@ def write_report(report: Report, task_id: int, folder: Path) -> Path:
 
     :raises OSError: it cannot be written.
     """
-    content = {
-        "render_task_id": task_id,
-        "failed_frames": [
-            {
-                "layer": layer,
-                "frame": frame.name,
-                "id": frame.id,
-                "status": frame.status.name,
-                "recommits": frame.recommits,
-                "log": report.logs.get(frame.id),
-            }
-            for layer, frames in report.frames.items()
-            for frame in frames
-        ],
-    }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{task_id}_failed_frames.json"
     new = path.with_name(f".{path.name}.new")
-    new.write_text(json.dumps(content, ensure_ascii=False, indent=0), "utf-8")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(f'{{"render_task_id": {task_id}, "failed_frames": [')
+        separator = "\n"
+        for layer, frames in report.frames.items():
+            for frame in frames:
+                entry = {
+                    "layer": layer,
+                    "frame": frame.name,
+                    "id": frame.id,
+                    "status": frame.status.name,
+                    "recommits": frame.recommits,
+                    "log": report.logs.get(frame.id),
+                }
+                file.write(f"{separator}{json.dumps(entry, ensure_ascii=False)}")
+                separator = ",\n"
+        file.write("\n]}\n")
     return new.replace(path)
 
 
@@ -214,7 +214,7 @@ def _add_report(
     }, lines
 
 
-def _samples(frames: Sequence[Frame], count: int) -> list[Frame]:
+def _samples(frames: Sequence[FrameState], count: int) -> list[FrameState]:
     """Return a number of frames: the first, the last, and some between."""
     if count < 1 or not frames:
         return []
@@ -253,7 +253,7 @@ def _reason(text: str) -> str:
     return printable(best, _MAX_REASON_CHARS) or "its log is empty"
 
 
-def _read_log(client: RenderClient, frame: Frame) -> str | None:
+def _read_log(client: RenderClient, frame: FrameState) -> str | None:
     """Return the end of a frame's log, None if it cannot be read."""
     try:
         return client.run(_log_end(frame.id))

@@ -1,7 +1,7 @@
 """Finds paths on the disk whose letters are composed in another way than their author wrote them.
 
 "ü" is one character or two, a letter and its mark. They look alike; macOS stores the second form, most
-programs write the first, and Linux tells them apart.
+programs write the first, and for Linux they differ.
 """
 
 from __future__ import annotations

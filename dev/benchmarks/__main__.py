@@ -15,7 +15,7 @@ from typing import Any
 from dev.harness.airflow_instance import NO_PROXY
 from dev.harness.processes import StopSignal, raise_on_signals
 
-BENCHMARKS = ("protocol", "farm", "transfers", "import_time", "waiting", "triggerer")
+BENCHMARKS = ("protocol", "farm", "transfers", "failure_report", "import_time", "waiting", "triggerer")
 _NOT_BY_DEFAULT = {"triggerer"}
 _SHORT: dict[str, dict[str, Any]] = {"waiting": {"count": 1000, "interval": 10.0, "outage": 10.0}}
 

@@ -1,9 +1,9 @@
 """Measures how fast scenes and frames are prepared and transferred. See docs/benchmarks.md.
 
 Two figures, each in a process of its own. An upload.json of 100,000 files is checked and written. 10,000
-frames of 200 KB are downloaded from the embedded farm by the FileTransfer that operators use, listing
-included, in turn with ``cp -r`` of the same files; in memory if there is such a file system, because a disk's
-own behaviour costs more than what is measured.
+frames of 200 KB are downloaded from the embedded farm by the FrameDownload that operators use, with the
+listings of frames and files and all checks, in turn with ``cp -r`` of the same files; in memory if there is
+such a file system, because a disk's own behaviour costs more than what is measured.
 """
 
 from __future__ import annotations
@@ -44,14 +44,18 @@ _DOWNLOAD = """
 import gc, sys, time
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.file_transfer import FileTransfer
+from airflow_provider_renderbus.operators.frame_download import FrameDownload
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.clients import flows
 hook = RenderbusHook()
 hook.send(calls.query_user_profile())  # loads the client, as any task has done
 gc.collect()  # what importing Airflow has left
 print("ready", flush=True)
 sys.stdin.readline()
 begin = time.perf_counter()
-done = FileTransfer(hook).download(int(sys.argv[1]), sys.argv[2])
+task_id = int(sys.argv[1])
+delivery = FrameDownload(FileTransfer(hook), task_id, sys.argv[2]).fetch(hook.run(flows.get_task(task_id)))
+done = delivery.require()
 print(time.perf_counter() - begin)
 assert done["files"] == int(sys.argv[3]), done
 """
@@ -81,7 +85,8 @@ def _build_upload_json(folder: Path) -> tuple[float, float]:
 
 
 def _download_beside_cp(folder: Path) -> Pairs:
-    farm = EmbeddedFarm(folder / "farm", folder / "farm.log")
+    scenario = {"pictures": False, "machines": 1_000, "frame_seconds": [1, 1]}
+    farm = EmbeddedFarm(folder / "farm", folder / "farm.log", scenario=scenario)
     with Programs() as programs:
         farm.start(programs, speed=100_000)
         environment = os.environ | {
@@ -119,7 +124,7 @@ def _render(farm: EmbeddedFarm) -> tuple[int, Path]:
     task_json = {
         "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {}},
         "task_info": {"cg_id": "2007", "input_cg_file": "/mnt/shot.blend"},
-        "scene_info": {"common": {"frames": "1", "width": "64", "height": "36"}},
+        "scene_info": {"common": {"frames": f"1-{_FRAMES}", "width": "64", "height": "36"}},
     }
     put_scene(farm.storage, "/mnt/shot.blend")
     with farm.client() as client:
@@ -130,9 +135,7 @@ def _render(farm: EmbeddedFarm) -> tuple[int, Path]:
             time.sleep(0.05)
     (frames,) = farm.frames_folder.glob(f"{task_id}_*")
     for frame in frames.iterdir():
-        frame.unlink()
-    for at in range(_FRAMES):
-        (frames / f"shot_{at:05}.exr").write_bytes(os.urandom(_FRAME_BYTES))
+        frame.write_bytes(os.urandom(_FRAME_BYTES))
     return task_id, frames
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_renderbus.api.models.account import read_user_profile
-from airflow_provider_renderbus.api.models.frames import read_frame
+from airflow_provider_renderbus.api.models.frames import read_frame, read_frame_state
 from airflow_provider_renderbus.api.models.tasks import (
     MAX_DEPTH,
     MAX_SUB_TASKS,
@@ -134,6 +134,7 @@ def test_frame_has_status_and_cost():
     frame = read_frame({"id": 1, "frameIndex": "0-1", "frameStatus": 4, "feeAmount": 0.44, "couponFee": 0.01})
     assert (frame.status, frame.cost) == (FrameStatus.DONE, Decimal("0.45"))
     assert frame.recommits == 0
+    assert read_frame_state({"id": 1, "frameIndex": "0-1", "frameStatus": 4}).status is FrameStatus.DONE
 
 
 @pytest.mark.parametrize(

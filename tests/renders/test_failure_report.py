@@ -6,7 +6,7 @@ import json
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.models.frames import LogPage, read_frame
+from airflow_provider_renderbus.api.models.frames import LogPage, read_frame_state
 from airflow_provider_renderbus.api.models.page import Page
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
@@ -50,7 +50,7 @@ def flows_page(items, page_count, total):
 
 def failed(*names, status=5, first_id=1):
     return [
-        read_frame({"id": first_id + index, "frameIndex": str(name), "frameStatus": status})
+        read_frame_state({"id": first_id + index, "frameIndex": str(name), "frameStatus": status})
         for index, name in enumerate(names)
     ]
 

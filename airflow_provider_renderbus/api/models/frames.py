@@ -103,6 +103,21 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameState:
+    """What names a frame and says its state, of what the farm returns for a :class:`Frame`."""
+
+    id: int = required_field("id", read_id)
+    name: str = required_field("frameIndex", read_str)
+    status_code: int = required_field("frameStatus", read_int)
+    recommits: int = optional_field("recommitFlag", read_count, 0)
+
+    @property
+    def status(self) -> FrameStatus:
+        """The frame's status; UNKNOWN for a code that is not documented."""
+        return FrameStatus(self.status_code)
+
+
+@dataclass(frozen=True, slots=True)
 class LogPage:
     """Part of a frame's log. ``total`` and ``size`` are bytes, although the object looks like a page."""
 
@@ -114,4 +129,5 @@ class LogPage:
 
 
 read_frame = reader_for(Frame)
+read_frame_state = reader_for(FrameState)
 read_log_page = reader_for(LogPage)
