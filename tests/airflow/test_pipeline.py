@@ -93,7 +93,7 @@ def test_render_unknown_download_line_creates_nothing(rendered, farm):
 
 def test_render_download_folder_not_creatable_submits_nothing(rendered, farm, tmp_path):
     (tmp_path / "frames").write_text("in the way")
-    with pytest.raises(AirflowException, match="cannot read or write files on this worker"):
+    with pytest.raises(AirflowException, match="must be a folder in which this worker can write files"):
         rendered()
     assert not farm.request_counts
 
