@@ -97,14 +97,14 @@ class TestFailedFrames:
         return {"renders": [{"fail_frames": "2"}]}
 
     @pytest.mark.parametrize("deferrable", [False, True])
-    def test_task_sensor_failed_frames_fails_without_retries_with_logs(self, farm, submitted, deferrable):
+    def test_task_sensor_failed_frames_fails_without_retries_with_reason(self, farm, submitted, deferrable):
         farm.advance(86400)
         with pytest.raises(AirflowFailException) as raised:
             sensor(submitted, deferrable=deferrable).execute(context())
         for part in (
             "FINISHED_HAS_FAILED",
             "Not retrying",
-            "Frame 2 failed, end of its log",
+            "Camera 2: Error: rendering of frame 2 has failed (1 log read)",
             "RecommitFrames",
         ):
             assert part in str(raised.value)

@@ -275,8 +275,8 @@ class TestRecommitFails:
     def scenario(self):
         return {"renders": [{"fail_frames": "2"}]}
 
-    def test_recommit_max_recommits_reached_fails_with_log(self, rendered, client, created):
-        with pytest.raises(AirflowException, match=r"(?s)Frame 2 failed, end of its log: .*attempt 3"):
+    def test_recommit_max_recommits_reached_fails_with_reason(self, rendered, client, created):
+        with pytest.raises(AirflowException, match=r" 2: Error: .* has failed \(1 log read\)"):
             rendered(on_failed_frames="recommit", max_recommits=2)
         assert {frame.recommits for frame in frames_of(client, created)} == {0, 2}
 
