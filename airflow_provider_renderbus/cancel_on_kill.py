@@ -19,6 +19,7 @@ from airflow_provider_renderbus.compat import (
     BaseOperator,
 )
 from airflow_provider_renderbus.polling.task_instance_state import is_finished
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.renders.stop import CONFIRMATIONS_IF_UNCERTAIN, stop_renders
 from airflow_provider_renderbus.renders.submit import are_submitted
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.compat import Context
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-    from airflow_provider_renderbus.renders.results import WaitResult
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class CancelOnKillMixin(BaseOperator):
             if not self.owned_render_task_ids or not self.cancel_on_kill:
                 raise
             is_final = isinstance(error, ValueError) or is_permanent(error)
+            is_final = is_final and not self.lost_time_reason
             exception_type = AirflowFailException if is_final else AirflowException
             message = self.stop_owned_renders()
             raise exception_type(f"{error}; {message}") from error
@@ -126,6 +127,17 @@ class CancelOnKillMixin(BaseOperator):
         )
         log.error(message)
         return message
+
+    def retryable_if_time_lost(self, wait_result: WaitResult) -> WaitResult:
+        """Return a failure as one that may be retried if this process has lost time.
+
+        A newer try may have caused it, and Airflow 2 would put a final failure over the state of that try.
+        """
+        reason = self.lost_time_reason
+        if not reason or wait_result.outcome not in {Outcome.FAILED_PERMANENTLY, Outcome.OVER_BUDGET}:
+            return wait_result
+        message = f"{wait_result.message}; may be retried, because {reason}"
+        return dataclasses.replace(wait_result, outcome=Outcome.FAILED, message=message)
 
     def note_start(self, context: Context) -> None:
         """Note when this try was started: the process may have been frozen before it ran any of this code."""

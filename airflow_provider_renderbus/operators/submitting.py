@@ -403,6 +403,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 last_result = TaskWorkerPoller(self.hook, [wait.render_task_id], targets).poll()
                 if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
                     result = last_result
+            result = self.retryable_if_time_lost(result)
             result = add_failure_report(self.hook, result, self.report_folder)
         known = wait if isinstance(wait, WaitState) else None
         returned = self.collect_result(context, result_or_raise(result)[0], known)

@@ -154,7 +154,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             if outcome is Outcome.OVER_BUDGET or (self.cancel_on_kill and outcome is not Outcome.SUCCEEDED):
                 # One failed render ends the wait for all of a list.
                 self.owned_render_task_ids = self._task_ids()
-                wait_result = self.stop_if_enabled(wait_result)
+                wait_result = self.retryable_if_time_lost(self.stop_if_enabled(wait_result))
             self.owned_render_task_ids = ()
             if outcome is Outcome.FAILED_PERMANENTLY and wait_result.state in RECOMMITTABLE:
                 message = f"{wait_result.message}. {_FAILED_FRAMES_HINT}"

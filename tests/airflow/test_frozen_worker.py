@@ -164,6 +164,20 @@ def test_timeout_that_passed_while_frozen_stops_nothing(frozen, clock, farm):
     assert farm.request_counts["stop_task"] == 0
 
 
+def test_stop_by_a_newer_try_is_no_final_failure(frozen, clock, farm, client, created):
+    """Airflow 2 would put the final failure over the state of the newer try."""
+
+    def freeze():
+        clock.at_next_sleep = lambda: None
+        clock.freeze(FROZEN_SECONDS)
+        client.send(calls.stop_task([created]))
+
+    clock.at_next_sleep = freeze
+    with pytest.raises(AirflowException, match=r"through the API.*; may be retried, because") as raised:
+        frozen(submit(created), None, "").execute(context())
+    assert not isinstance(raised.value, AirflowFailException)
+
+
 def test_deferral_after_lost_time_is_refused(frozen, farm):
     """Airflow 2 would put it over the state of the newer try."""
     operator = frozen(render(deferrable=True), "submit_task", "after")
