@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.api.errors import InvalidResponse, UnknownTask
-from airflow_provider_renderbus.api.models.frames import read_frame_state
-from airflow_provider_renderbus.api.models.page import page_reader
 from airflow_provider_renderbus.api.platforms import parse_platform
 from airflow_provider_renderbus.api.text import join_limited
 
@@ -40,7 +38,6 @@ Batch: TypeAlias = "list[Call[Any]]"
 Flow: TypeAlias = Generator[Batch, list[Any], T]
 PagedFlow: TypeAlias = Generator[Batch, "list[Page[T]]", None]
 
-_read_frame_states = page_reader(read_frame_state)
 MAX_CONCURRENCY = 8
 # If all pages are needed, a batch holds more of them, so that fewer batches wait for their slowest response.
 _PAGES_PER_BATCH = 8 * MAX_CONCURRENCY
@@ -66,10 +63,14 @@ def list_frame_states(task_id: TaskId, statuses: Collection[FrameStatus]) -> Flo
 
     Of a hundred thousand frames only what names and states them is read and kept.
     """
+    from airflow_provider_renderbus.api.models.frames import read_frame_state
+    from airflow_provider_renderbus.api.models.page import page_reader
+
+    read = page_reader(read_frame_state)
 
     def page(page_num: int) -> Call[Page[FrameState]]:
         call: Any = calls.query_task_frames(task_id, page_num=page_num)
-        return replace(call, read=_read_frame_states)
+        return replace(call, read=read)
 
     return tuple((yield from _all_items(page, lambda frame: frame.status in statuses)))
 

@@ -34,7 +34,6 @@ from airflow_provider_renderbus.polling.worker import (
 from airflow_provider_renderbus.renders import recommit, restart, submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
 from airflow_provider_renderbus.renders.facts import find_fact
-from airflow_provider_renderbus.renders.failure_report import add_failure_report
 from airflow_provider_renderbus.renders.funds import UnfundedRender, refused_result
 from airflow_provider_renderbus.renders.policy import (
     MAX_RECOMMITS,
@@ -404,6 +403,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
                     result = last_result
             result = self.retryable_if_time_lost(result)
+            from airflow_provider_renderbus.renders.failure_report import add_failure_report
+
             result = add_failure_report(self.hook, result, self.report_folder)
         known = wait if isinstance(wait, WaitState) else None
         returned = self.collect_result(context, result_or_raise(result)[0], known)

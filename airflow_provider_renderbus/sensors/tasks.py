@@ -17,7 +17,6 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
 from airflow_provider_renderbus.native_templates import require_rendered
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
-from airflow_provider_renderbus.renders.failure_report import add_failure_report
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
 from airflow_provider_renderbus.renders.results import FINISHED, RECOMMITTABLE, Outcome, WaitResult
 from airflow_provider_renderbus.sensors.base import DEFERRABLE, RenderbusSensor
@@ -159,6 +158,8 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             if outcome is Outcome.FAILED_PERMANENTLY and wait_result.state in RECOMMITTABLE:
                 message = f"{wait_result.message}. {_FAILED_FRAMES_HINT}"
                 wait_result = dataclasses.replace(wait_result, message=message)
+            from airflow_provider_renderbus.renders.failure_report import add_failure_report
+
             wait_result = add_failure_report(self.hook, wait_result)
         return super().result_or_raise(wait_result)
 
@@ -256,8 +257,8 @@ def _was_rescheduled(context: Context) -> bool:
     ti: Any = context["ti"]
     if AIRFLOW_3:
         return ti.get_first_reschedule_date(context) is not None
-    from airflow.models.taskreschedule import TaskReschedule  # noqa: PLC0415 - only on Airflow 2
-    from airflow.utils.session import create_session  # noqa: PLC0415 - likewise
+    from airflow.models.taskreschedule import TaskReschedule  # only on Airflow 2
+    from airflow.utils.session import create_session
 
     this_try = {
         name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index", "try_number")

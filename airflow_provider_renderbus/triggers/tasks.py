@@ -11,7 +11,6 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids
-from airflow_provider_renderbus.polling.batched_stop import stop_tasks
 from airflow_provider_renderbus.polling.shielding import finish_despite_cancellation, spawn
 from airflow_provider_renderbus.polling.task_instance_state import is_active
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
@@ -144,6 +143,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
             log.exception("Render %s: could not be stopped, may still be running and cost money", ids)
 
     async def _stop(self) -> str:
+        from airflow_provider_renderbus.polling.batched_stop import stop_tasks
+
         return await stop_tasks(self.renderbus_conn_id, self.poll_interval, self.render_task_ids)
 
     async def wait(self, poller: Poller) -> WaitResult:
