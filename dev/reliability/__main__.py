@@ -23,7 +23,7 @@ from dev.harness.embedded_farm import CONNECTION_ID
 from dev.harness.event_log import CheckFailure, EventLog, new_run_folder
 from dev.harness.processes import ProgramError, StopSignal, raise_on_signals
 from dev.harness.secret_scan import check_files
-from dev.reliability import crash, kills, random_faults, report, restarts, triggerers
+from dev.reliability import crash, ends, frozen, kills, random_faults, report, restarts, triggerers
 from dev.reliability.chaos import table as chaos
 from dev.reliability.report import Row, Table
 from dev.reliability.testbed import LINES, PROJECT
@@ -34,7 +34,9 @@ EXPERIMENTS = {
     "crash": crash,
     "restarts": restarts,
     "kills": kills,
+    "frozen": frozen,
     "triggerers": triggerers,
+    "ends": ends,
     "chaos": chaos,
     "random_faults": random_faults,
 }
@@ -43,11 +45,13 @@ _SMALL: dict[str, Experiment] = {
     "crash": partial(crash.run, every=4),
     "restarts": partial(restarts.run, every=2),
     "kills": partial(kills.run, lines=LINES[:1], kills=("marked failed", "cleared", "execution_timeout")),
+    "frozen": partial(frozen.run, lines=LINES[:1]),
     "triggerers": partial(triggerers.run, cases=("killed (SIGKILL)",)),
+    "ends": partial(ends.run, cases=((200, ends.MARKED),)),
     "chaos": partial(chaos.run, renders=200, seeds=(1,)),
     "random_faults": partial(random_faults.run, renders=10),
 }
-_TIME_LIMIT = 3600
+_TIME_LIMIT = 7200
 
 
 def main() -> int:

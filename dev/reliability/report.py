@@ -13,7 +13,9 @@ EXPERIMENTS = {
     "crash": "[the worker is killed](#the-worker-is-killed) at each of its steps",
     "restarts": "[triggerer and scheduler are killed](#the-triggerer-and-the-scheduler-are-killed)",
     "kills": "[what waits is killed](#what-waits-is-killed), on Airflow 3.3, 3.0 and 2.11",
+    "frozen": "[a worker is frozen](#a-worker-is-frozen) for a while and continues, on the same lines",
     "triggerers": "[two triggerers](#two-triggerers) on one database: one is killed, terminated or paused",
+    "ends": "[a run of thousands is ended](#a-run-of-thousands-is-ended)",
     "chaos": "[chaos](#chaos) in one process",
     "random_faults": "[random faults](#random-faults) in a real Airflow",
 }

@@ -299,15 +299,30 @@ class TestNewerTry:
         assert state(created) == "WAITING"
         assert deferral.value.kwargs == kwargs
 
-    def test_newer_try_stop_after_first_minute_fails(self, created, client, monkeypatch):
+    def test_newer_try_stop_by_a_user_after_first_minute_fails(self, created, farm, monkeypatch):
         deferred(submit(created))
         trigger, kwargs = deferred(submit(created), try_number=2)
-        client.send(calls.stop_task([created]))
+        farm.stop(created, "user")
         now = time.time()
         monkeypatch.setattr("airflow_provider_renderbus.triggers.tasks.time.time", lambda: now + 61)
         event = asyncio.run(anext(aiter(trigger.run())))
         with pytest.raises(AirflowFailException, match=": STOP "):
             submit(created).execute_complete(context(2), event.payload, **kwargs)
+
+    def test_newer_try_api_stop_after_first_minute_restarts_render_once(self, created, client, state):
+        """The try before may have been frozen for hours."""
+        deferred(submit(created))
+        trigger, kwargs = deferred(submit(created), try_number=2)
+        kwargs["wait"]["ignore_stops_until"] = trigger.ignore_stops_until = 1.0
+        client.send(calls.stop_task([created]))
+        event = asyncio.run(anext(aiter(trigger.run())))
+        with pytest.raises(TaskDeferred) as deferral:
+            submit(created).execute_complete(context(2), event.payload, **kwargs)
+        assert state(created) == "WAITING"
+        client.send(calls.stop_task([created]))
+        event = asyncio.run(anext(aiter(deferral.value.trigger.run())))
+        with pytest.raises(AirflowFailException, match=": STOP "):
+            submit(created).execute_complete(context(2), event.payload, **deferral.value.kwargs)
 
     def test_newer_try_on_worker_stop_restarts_render(self, submitted, client, farm, hook_sleeps):
         stops = iter([True])
