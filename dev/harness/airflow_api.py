@@ -130,7 +130,13 @@ class AirflowApi:
 
     def _request_once(self, method: str, path: str, **arguments: Any) -> Any:
         self.programs.raise_if_ended()
-        return self._http.request(method, path, **arguments).raise_for_status().json()
+        response = self._http.request(method, path, **arguments)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            # Airflow 3.1 gives everybody a token, but takes no request without one.
+            token = self._http.get("/auth/token").raise_for_status().json()["access_token"]
+            self._http.headers["Authorization"] = f"Bearer {token}"
+            response = self._http.request(method, path, **arguments)
+        return response.raise_for_status().json()
 
 
 def _instance_path(instance: Mapping[str, Any]) -> str:
