@@ -47,16 +47,14 @@ _EXTRA = {
 
 def all_calls():
     """Return one of each call."""
-    found = []
-    for name in calls.__all__:
-        make = getattr(calls, name)
-        required = [
-            parameter.name
-            for parameter in inspect.signature(make).parameters.values()
-            if parameter.default is parameter.empty
-        ]
-        found.append(make(**_EXTRA.get(name, {each: _ARGUMENTS[each] for each in required})))
-    return found
+    return [getattr(calls, name)(**valid_arguments(name)) for name in calls.__all__]
+
+
+def valid_arguments(name):
+    """Return arguments that a call accepts."""
+    parameters = inspect.signature(getattr(calls, name)).parameters.values()
+    required = [each.name for each in parameters if each.default is each.empty]
+    return _EXTRA.get(name, {each: _ARGUMENTS[each] for each in required})
 
 
 def _models():

@@ -105,6 +105,67 @@ def test_flow_on_hostile_responses_raises_typed_errors_only(make, request):
             str(error).encode()
 
 
+ODD_IDS = [0, -5, 10**400, 2**63, "", "x", None, 1.5, True, [1]]
+ODD_PATHS = [
+    "",
+    "/",
+    ".",
+    "..",
+    "/a/../b",
+    "a\x00b",
+    "\ud800",
+    "/" * 5000,
+    "x" * 100_000,
+    None,
+    5,
+    [],
+    "\\",
+    "-x",
+]
+ODD_COUNTS = [10**12, -1, 0, None, "3", "x", 2**63, 1e308, True, [1], 10**400]
+ODD_ITEMS = [[], None, "x", [None], {"a": 1}, [[]]]
+
+
+def odd_responses():
+    """Yield responses of the right shape with one odd value in them."""
+    for task_id in ODD_IDS:
+        yield {
+            "query_task_info": {"items": [{"id": TASK_ID, "respRenderingTaskList": [{"id": task_id}] * 2}]}
+        }
+        for status in (5, 11, -1, 10**400, None, []):
+            frame = {"id": task_id, "frameIndex": "1", "frameStatus": status}
+            yield {"query_task_frames": {"items": [frame], "pageCount": 1}}
+    for path in ODD_PATHS:
+        for is_folder in (True, False, 1, "true", None):
+            file = {"fileName": "x", "filePath": path, "directory": is_folder, "fileSize": 10**400}
+            yield {"get_output_files": [file]}
+    for count in ODD_COUNTS:
+        for items in ODD_ITEMS:
+            page = {"items": items, "pageCount": count, "total": count}
+            yield {"query_task_frames": page, "get_task_list": page, "show_log": page}
+
+
+@pytest.mark.parametrize("make", FLOWS.values(), ids=FLOWS)
+def test_flow_with_one_odd_value_raises_typed_errors_only(make):
+    messages = []
+    usual = {
+        "query_task_info": {"items": [{"id": TASK_ID, "taskStatus": 25}]},
+        "query_user_profile": {"userId": 1},
+    }
+    for odd in odd_responses():
+        data = {**usual, **odd}
+
+        def respond(call, data=data):
+            body = {"code": 200, "data": data.get(call.name, {"items": []})}
+            return read_response(call, 200, json.dumps(body).encode())
+
+        try:
+            run(make(), respond)
+        except RenderbusError as error:
+            messages.append(str(error))
+    assert max(map(len, messages), default=0) < 1000
+
+
 def endless(call):
     """Return data without an end: always more pages, and folders within folders."""
     if call.name == "query_task_info":

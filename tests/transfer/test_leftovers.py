@@ -73,7 +73,7 @@ def test_killed_worker_leaves_no_file(tmp_path, monkeypatch, kind):
     if kind == "download":
         assert [path.name for path in (tmp_path / "frames").rglob("*.png")] == ["a.png"]
         assert (tmp_path / "frames/leaf/a.png").read_text() == "1234"
-        command.write_text(SCRIPT.split("echo")[0].replace("printf 12 ", "printf 5678 ") + "fi\n")
+        command.write_text(SCRIPT.split("echo", maxsplit=1)[0].replace("printf 12 ", "printf 5678 ") + "fi\n")
         subprocess.run([sys.executable, "-c", WORKER, kind, str(command), str(tmp_path)], check=True)
         assert (tmp_path / "frames/leaf/b.png").read_text() == "5678"
         assert not list(tmp_path.rglob(".renderbus-*"))
