@@ -120,7 +120,7 @@ def test_second_submit_is_refused_and_costs_nothing(customer):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_call_with_unknown_task_is_refused(customer, method, arguments):
-    assert customer.refusal_code(method, **arguments) == 404
+    assert customer.refusal_code(method, **arguments) == 937
 
 
 def test_frame_pages_end(customer):
