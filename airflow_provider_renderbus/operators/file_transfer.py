@@ -63,25 +63,32 @@ class FileTransfer:
     _cancelled: bool = field(default=False, init=False)
     _input: StorageEndpoint | None = field(default=None, init=False)
 
-    def check(self, folder: Any = None, pattern: Any = "*", layout: Any = None) -> None:
-        """Check what a transfer needs on this worker: arguments, command, and folders that can be written.
+    def check_arguments(self, pattern: Any = "*", layout: Any = None) -> None:
+        """Check the arguments of transfers, also if there is nothing to transfer.
 
-        :param folder: the folder to download to, which is created if missing; None for no download.
         :param pattern: which files to download.
         :param layout: where they go below the folder.
         :raises ValueError: an argument is invalid.
-        :raises AirflowFailException: the command cannot be run.
-        :raises AirflowException: a folder cannot be written; another worker may have it.
         """
         if self.line is not None:
             validation.non_blank_line(f"{self.transfer_prefix}line", self.line)
+        self._limits()
+        self.check_pattern(pattern)
+        if layout is not None:
+            check_layout(f"{self.download_prefix}layout", layout)
+
+    def check_worker(self, folder: Any = None) -> None:
+        """Check what a transfer needs on this worker: the command, and folders that can be written.
+
+        :param folder: the folder to download to, which is created if missing; None for no download.
+        :raises ValueError: it is not absolute, or no path.
+        :raises AirflowFailException: the command cannot be run.
+        :raises AirflowException: a folder cannot be written; another worker may have it.
+        """
         _probe("[renderbus] transfer_state_folder", self._state_folder())
         with translate_transfer_errors():
             self.prepare()
         if folder is not None:
-            self.check_pattern(pattern)
-            if layout is not None:
-                check_layout(f"{self.download_prefix}layout", layout)
             _probe(f"{self.download_prefix}folder", self.absolute_path(folder))
 
     def check_pattern(self, pattern: Any) -> str:
@@ -177,6 +184,18 @@ class FileTransfer:
 
         :param state_folder: for the command's logs; that of the connection if omitted.
         """
+        speed_limit, stall_timeout = self._limits()
+        _upload_memory()
+        command = Command.find(self.hook.transfer_command)
+        state_folder = state_folder or self._state_folder()
+        make_private_folder(state_folder)
+        self._runner = TransferRunner(command, state_folder / "logs", stall_timeout)
+        if self._cancelled:
+            self._runner.cancel()
+        return self._runner, speed_limit
+
+    def _limits(self) -> tuple[int, float]:
+        """Return the speed limit in KB/s and the stall timeout in seconds."""
         speed_limit = MAX_SPEED_KB_PER_S
         if self.speed_limit_kb_per_s is not None:
             name = f"{self.transfer_prefix}speed_limit_kb_per_s"
@@ -187,14 +206,7 @@ class FileTransfer:
                 "renderbus", "transfer_stall_timeout", fallback=DEFAULT_STALL_TIMEOUT
             )
         stall_timeout = validation.parse_seconds(f"{self.transfer_prefix}stall_timeout", stall_timeout)
-        _upload_memory()
-        command = Command.find(self.hook.transfer_command)
-        state_folder = state_folder or self._state_folder()
-        make_private_folder(state_folder)
-        self._runner = TransferRunner(command, state_folder / "logs", stall_timeout)
-        if self._cancelled:
-            self._runner.cancel()
-        return self._runner, speed_limit
+        return speed_limit, stall_timeout
 
     def _state_folder(self, memory_key: str | None = None) -> Path:
         """Return this connection's folder on this worker, for the resume database and the command's logs.

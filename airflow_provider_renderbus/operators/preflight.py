@@ -25,7 +25,7 @@ class JobArguments(NamedTuple):
     """The arguments of an operator that describe a render, as they are after Airflow has rendered templates.
 
     :param load_sources: returns the sources of task.json and the other files, by argument.
-    :param file_transfer: transfers assets and frames; None if neither is asked for.
+    :param file_transfer: transfers assets and frames, if there are any.
     """
 
     load_sources: Callable[[], Mapping[str, Any]]
@@ -37,7 +37,7 @@ class JobArguments(NamedTuple):
     download_folder: Any
     download_pattern: Any
     download_layout: Any
-    file_transfer: FileTransfer | None
+    file_transfer: FileTransfer
 
 
 class Job(NamedTuple):
@@ -81,15 +81,17 @@ def preflight(operator: SubmittingOperator, arguments: JobArguments | None = Non
         return None
     transfer = arguments.file_transfer
     create = submit.create_call(priority=arguments.priority, labels=arguments.labels, artist=operator.artist)
-    if transfer:
-        transfer.check(arguments.download_folder, arguments.download_pattern, arguments.download_layout)
+    transfer.check_arguments(arguments.download_pattern, arguments.download_layout)
+    has_transfers = arguments.assets is not None or arguments.download_folder is not None
+    if has_transfers:
+        transfer.check_worker(arguments.download_folder)
     files = TaskFiles.load(arguments.load_sources(), arguments.project_name, arguments.hardware)
-    assets = transfer.resolve(arguments.assets) if transfer and arguments.assets is not None else None
+    assets = None if arguments.assets is None else transfer.resolve(arguments.assets)
     # From here on the farm is asked.
     profile = operator.hook.send(calls.query_user_profile())
     if operator.min_funds is not None:
         submit.check_funds(profile, parse_decimal("min_funds", operator.min_funds))
-    if transfer:
+    if has_transfers:
         transfer.check_storage(profile, uploads=assets is not None)
     farm_values = files.look_up(operator.hook, profile)
     return Job(create, files, farm_values, assets, files.fingerprint(assets))

@@ -375,7 +375,7 @@ class RenderbusRenderOperator(SubmittingOperator):
                 self.download_folder,
                 self.download_pattern,
                 self.download_layout,
-                self.file_transfer if self._has_transfers else None,
+                self.file_transfer,
             ),
         )
 

@@ -6,7 +6,7 @@ import fnmatch
 import functools
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import parse_task_id
+from airflow_provider_renderbus.api.validation import non_blank_line, parse_task_id
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
@@ -128,9 +128,10 @@ class RenderbusListOutputsOperator(RenderbusOperator):
         """List the files."""
         with translate_errors():
             render_task_id = parse_task_id("render_task_id", self.render_task_id)
+            pattern = non_blank_line("pattern", self.pattern)
             self.push_console_url(context, render_task_id)
             files = self.hook.run(flows.list_output_files(render_task_id))
-        matching = [file for file in files if fnmatch.fnmatchcase(file.path, self.pattern)]
+        matching = [file for file in files if fnmatch.fnmatchcase(file.path, pattern)]
         self.log.info(
             "Render %s: %s of %s files match %r", render_task_id, len(matching), len(files), self.pattern
         )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.validation import (
-    non_empty_str,
+    non_blank_line,
     non_empty_strs,
     parse_decimal,
     parse_int,
@@ -103,8 +103,8 @@ class RenderbusFramesSensor(_ConditionSensor):
     def condition(self) -> FramesDone:
         """Return what to wait for."""
         try:
-            min_fraction = float(self.min_fraction)
-        except (TypeError, ValueError):
+            min_fraction = float(parse_decimal("min_fraction", self.min_fraction))
+        except ValueError:
             min_fraction = 0.0
         if not 0 < min_fraction <= 1:
             raise ValueError(f"min_fraction: must be a number above 0 and up to 1, got {self.min_fraction!r}")
@@ -160,7 +160,7 @@ class RenderbusOutputSensor(_ConditionSensor):
         """Return what to wait for."""
         return FilesPresent(
             parse_task_id("render_task_id", self.render_task_id),
-            non_empty_str("pattern", self.pattern),
+            non_blank_line("pattern", self.pattern),
             positive_int("min_files", parse_int("min_files", self.min_files)),
         )
 

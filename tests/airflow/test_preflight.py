@@ -18,8 +18,14 @@ from airflow_provider_renderbus.decorators import renderbus_task
 from airflow_provider_renderbus.farm import Farm, ManualClock
 from airflow_provider_renderbus.operators import (
     RenderbusCreateTaskOperator,
+    RenderbusListOutputsOperator,
     RenderbusRenderOperator,
     RenderbusSubmitTaskOperator,
+)
+from airflow_provider_renderbus.sensors import (
+    RenderbusFramesSensor,
+    RenderbusOutputSensor,
+    RenderbusTaskSensor,
 )
 from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.context import StateStore, context
@@ -47,6 +53,7 @@ NO_AMOUNTS = [
     [1],
     {},
 ]
+NO_PATTERNS = [["*.exr", "*.png"], None, "", " ", 10, b"*", {"*": 1}, "*\n", SURROGATE]
 NO_SECONDS = [0, -1, "soon", NAN, math.inf, True, HUGE, OTHER_DIGITS, b"1"]
 
 
@@ -85,7 +92,7 @@ REFUSED_WITHOUT_A_REQUEST = {
         *("/proc/sys/kernel", "/proc/renderbus", "/sys/renderbus", "/dev/null", "/mnt/" + "x" * 300),
         *("FOLDER/text.ma", "FOLDER/text.ma/frames", "FOLDER/dangling", "FOLDER/loop"),
     ],
-    "download_pattern": [["*.exr", "*.png"], None, "", " ", 10, b"*", {"*": 1}, "*\n", SURROGATE],
+    "download_pattern": NO_PATTERNS,
     "download_layout": [7, "", "/x", "../x", "{frame}", "{", b"x", ["x"], "a\nb", "{layer:9}"],
     "transfer_line": [7, "", ["Aspera"], "a\nb", SURROGATE],
     "transfer_speed_limit_kb_per_s": [0, -1, "fast", 1.5, True, HUGE, OTHER_DIGITS, b"1"],
@@ -169,7 +176,7 @@ def put_into(folder, value):
 
 def arguments_with(name, value, folder):
     arguments = {"task_json": make_task_json(), "poll_interval": 60, name: put_into(folder, value)}
-    if name.startswith(("transfer_", "download_")):
+    if name == "transfer_line":  # which the farm is asked for only if there is something to transfer
         return {"download_folder": str(folder / "frames"), **arguments}
     return arguments
 
@@ -281,6 +288,28 @@ def test_create_with_wrong_argument_sends_nothing(name, value, farm):
 def test_submit_with_wrong_argument_sends_nothing(name, value, farm):
     arguments = {"render_task_id": 35000001, "wait_for_completion": True, name: value}
     error, sent = refusal(farm, lambda: RenderbusSubmitTaskOperator(task_id="submit", **arguments))
+    assert (str(error).startswith(f"{name}: must "), sent) == (True, set()), error
+
+
+@pytest.mark.parametrize(
+    ("operator_class", "name", "value"),
+    [
+        *((RenderbusListOutputsOperator, "pattern", value) for value in NO_PATTERNS),
+        *((RenderbusOutputSensor, "pattern", value) for value in NO_PATTERNS),
+        *((RenderbusOutputSensor, "min_files", value) for value in (0, -1, "many", True, HUGE, OTHER_DIGITS)),
+        *((RenderbusFramesSensor, "min_fraction", value) for value in (0, 2, -1, "1_0", *NO_AMOUNTS)),
+        *((RenderbusFramesSensor, "frames", value) for value in ("6", b"6", {"6": 1}, 6, [6], [], [""])),
+        *((RenderbusTaskSensor, "max_cost", value) for value in (0, -1, *NO_AMOUNTS)),
+    ],
+)
+def test_wrong_argument_about_a_render_sends_nothing(operator_class, name, value, farm):
+    def build():
+        operator = operator_class(task_id="wait", **{"render_task_id": 35000001, name: value})
+        operator.execute = getattr(operator, "poke", operator.execute)
+        return operator
+
+    error, sent = refusal(farm, build)
+    assert isinstance(error, AirflowFailException), error
     assert (str(error).startswith(f"{name}: must "), sent) == (True, set()), error
 
 
