@@ -21,7 +21,8 @@ def query_task_frames(ctx: CallContext, request: Request) -> dict[str, Any]:
     """Return the frames of a leaf, paged; the keyword may be anywhere in frameIndex."""
     task = ctx.task(request.integer("taskId"))
     keyword = request.string("searchKeyword", "")
-    page = request.page([frame for frame in ctx.simulation.frames(task) if keyword in frame.chunk.name])
+    frames = ctx.simulation.frames(task)
+    page = request.page([frame for frame in frames if keyword in frame.chunk.name] if keyword else frames)
     return {**page, "items": [_frame_info(task, frame) for frame in page["items"]]}
 
 
