@@ -130,6 +130,7 @@ def test_dag_every_sensor_mode_returns_result(run, home, farm, client_of):
         assert results[f"RenderbusTaskSensor.{mode}"] == result
         assert results[f"RenderbusFramesSensor.{mode}"] == {
             "render_task_id": render_task_id,
+            "frames": "1-4",
             "done": 4,
             "required": 2,
             "total": 4,
