@@ -22,6 +22,11 @@ _FINISHED = {"failed", "success", "skipped", "removed"}
 _QUERY_TIMEOUT = 30.0
 
 
+# The answer for thousands of mapped tasks fills the socket between the triggerer's two processes, which then
+# wait for each other (Airflow 3.3.2). So their number is queried first: 0 if the whole run was ended.
+_MANY = 100
+
+
 class _DagRunKey(NamedTuple):
     dag_id: str
     run_id: str
@@ -115,6 +120,13 @@ def _state_reader() -> Callable[[_DagRunKey, list[_TaskKey]], Mapping[_TaskKey, 
 
     def states_from_api(run: _DagRunKey, tasks: list[_TaskKey]) -> Mapping[_TaskKey, str | None]:
         indexes = {task.map_index for task in tasks}
+        if len(tasks) > _MANY and not RuntimeTaskInstance.get_ti_count(
+            run.dag_id,
+            task_ids=sorted({task.task_id for task in tasks}),
+            run_ids=[run.run_id],
+            states=sorted(_ACTIVE),
+        ):
+            return dict.fromkeys(tasks)
         states = RuntimeTaskInstance.get_task_states(
             run.dag_id,
             # Without an index, the answer has the states of all indexes.

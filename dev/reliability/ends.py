@@ -85,6 +85,7 @@ def _run_case(folder: Path, log: Callable[[str], None], count: int, end: str) ->
         start = time.monotonic()
         _end(airflow, end)
         log(f"Airflow has ended the run after {time.monotonic() - start:.1f} s")
+        start = time.monotonic()
         running = count
 
         def all_stopped() -> bool:
