@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VERSION = 1
 # What Airflow stores for a key is limited to 64 KB.
 _MAX_FIELDS = 500
+_MAX_PATH_CHARS = 40_000
 _MAX_DIFFERENCES = 8
 
 
@@ -88,7 +89,7 @@ def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values by path, as deep as the limit allows."""
     for depth in (12, 4, 3, 2):
         fields = dict(_leaves("", values, depth))
-        if len(fields) <= _MAX_FIELDS:
+        if len(fields) <= _MAX_FIELDS and sum(map(len, fields)) <= _MAX_PATH_CHARS:
             return fields
     return dict(values)
 

@@ -86,6 +86,12 @@ def test_fingerprint_of_large_job_fits_into_state_store():
     assert stored.differences(other) == "task_json.scene_info.layer7"
 
 
+def test_fingerprint_of_job_with_long_names_fits_into_state_store():
+    names = {f"{number:0200}": "1" for number in range(450)}
+    stored = JobFingerprint.of({"task_json": names}).to_dict()
+    assert len(json.dumps(stored)) < 64_000
+
+
 def test_fingerprint_differences_are_limited():
     numbered = [{f"field{number}": value for number in range(30)} for value in (1, 2)]
     stored, other = (JobFingerprint.of({"task_json": each}) for each in numbered)
