@@ -19,7 +19,6 @@ from airflow_provider_renderbus.compat import (
     BaseOperator,
 )
 from airflow_provider_renderbus.polling.task_instance_state import is_finished
-from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.renders.stop import CONFIRMATIONS_IF_UNCERTAIN, stop_renders
 from airflow_provider_renderbus.renders.submit import are_submitted
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.compat import Context
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+    from airflow_provider_renderbus.renders.results import WaitResult
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class CancelOnKillMixin(BaseOperator):
         message = "no render was submitted yet"
         if self.owned_render_task_ids:
             # The signal may interrupt a submit or restart that takes effect only after a first poll.
-            message = self.stop_owned_renders(CONFIRMATIONS_IF_UNCERTAIN)
+            message = self.stop_owned_renders(CONFIRMATIONS_IF_UNCERTAIN, is_killed=not is_timeout)
         if not is_timeout:
             raise SystemExit(f"Killed: {message}")
         log.info("execution_timeout reached: %s", message)
@@ -74,11 +74,9 @@ class CancelOnKillMixin(BaseOperator):
         """Own the renders no longer, because a trigger or another task owns them from now on.
 
         :raises AirflowException: the Airflow task was ended meanwhile, so the renders were stopped. This
-            process would learn of it only at its next heartbeat, when it could stop nothing any more. Or this
-            process has lost time, and must not put its state over that of a newer try.
+            process would learn of it only at its next heartbeat, when it could stop nothing any more.
         """
-        if reason := self.lost_time_reason:
-            raise AirflowException(f"Not deferred: {reason}")
+        self.wait_to_be_killed()
         if self.cancel_on_kill and self.owned_render_task_ids and is_finished(context["ti"]):
             raise AirflowException(f"Killed: {self.stop_owned_renders()}")
         self.owned_render_task_ids = ()
@@ -98,9 +96,9 @@ class CancelOnKillMixin(BaseOperator):
             if not self.owned_render_task_ids or not self.cancel_on_kill:
                 raise
             is_final = isinstance(error, ValueError) or is_permanent(error)
-            is_final = is_final and not self.lost_time_reason
-            exception_type = AirflowFailException if is_final else AirflowException
-            message = self.stop_owned_renders()
+            is_lost = bool(self.lost_time_reason)
+            exception_type = AirflowFailException if is_final and not is_lost else AirflowException
+            message = self.stop_owned_renders(is_killed=is_lost)
             raise exception_type(f"{error}; {message}") from error
 
     def stop_if_enabled(self, wait_result: WaitResult) -> WaitResult:
@@ -113,11 +111,15 @@ class CancelOnKillMixin(BaseOperator):
         """Stop the renders, and return the result with a note on that."""
         return self._annotate(wait_result, self.stop_owned_renders())
 
-    def stop_owned_renders(self, confirmations: int = 1) -> str:
-        """Stop the renders, unless this process has lost time; return what has become of them, for a message.
+    def stop_owned_renders(self, confirmations: int = 1, *, is_killed: bool = False) -> str:
+        """Stop the renders; return what has become of them, for a message.
 
         :param confirmations: as for :class:`~airflow_provider_renderbus.renders.stop.StopRequest`.
+        :param is_killed: whether nothing is stopped if this process has lost time: a newer try may be the
+            reason. Otherwise the process waits until it would have been killed for one.
         """
+        if not is_killed:
+            self.wait_to_be_killed()
         if not (reason := self.lost_time_reason):
             return stop_renders(self.hook, self.owned_render_task_ids, confirmations)
         message = (
@@ -128,22 +130,18 @@ class CancelOnKillMixin(BaseOperator):
         log.error(message)
         return message
 
-    def retryable_if_time_lost(self, wait_result: WaitResult) -> WaitResult:
-        """Return a failure as one that may be retried if this process has lost time.
-
-        A newer try may have caused it, and Airflow 2 would put a final failure over the state of that try.
-        """
-        reason = self.lost_time_reason
-        if not reason or wait_result.outcome not in {Outcome.FAILED_PERMANENTLY, Outcome.OVER_BUDGET}:
-            return wait_result
-        message = f"{wait_result.message}; may be retried, because {reason}"
-        return dataclasses.replace(wait_result, outcome=Outcome.FAILED, message=message)
-
     def note_start(self, context: Context) -> None:
         """Note when this try was started: the process may have been frozen before it ran any of this code."""
         started = getattr(context["ti"], "start_date", None)
         if started is not None and self.hook.lost_time is not None:
             self.hook.lost_time.note_start(started.timestamp())
+            self.wait_to_be_killed()
+
+    def wait_to_be_killed(self) -> None:
+        """If this process has lost time, wait until Airflow would have killed it if a newer try ran."""
+        if self.hook.lost_time is not None and (reason := self.lost_time_reason):
+            log.warning("Waiting whether Airflow kills this process: %s", reason)
+            self.hook.lost_time.wait_to_be_killed(self.hook.clock.sleep)
 
     def require_time(self, call: str) -> None:
         """Check that this process has lost no time before it sends a call that costs nothing itself.

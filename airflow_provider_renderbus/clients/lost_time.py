@@ -1,16 +1,21 @@
 """Notices that this process has lost time, e.g. in a frozen machine: a newer try may have started.
 
 If Airflow gets no heartbeat for a while, it runs the next try of a task. The process of the earlier try may
-only have been frozen (a suspended virtual machine, SIGSTOP, a hung file system) and continue later. From then
-on it must neither spend nor stop anything, because the render belongs to the newer try.
+only have been frozen (a suspended virtual machine, SIGSTOP, a hung file system) and continue later. Then it
+must neither spend nor stop anything, because the render belongs to the newer try.
 
 A clock alone proves nothing. If a process is stopped, all clocks advance; in a paused virtual machine all of
 them may stand still. So three signs count: a gap between two ticks, a farm whose clock has advanced further
 than this process's, and a request that the farm refuses as expired.
+
+A sign can be wrong: clocks are set, and differ between hosts. So it counts for a minute only. With the
+process, Airflow's supervisor wakes too, and kills the process of an old try at its next heartbeat, within
+seconds; a process that continues for a minute is the owner.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import TYPE_CHECKING
 
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_TICK_INTERVAL = 10.0
 """Seconds between two ticks of a process that runs."""
+TIME_TO_BE_KILLED = 60.0
+"""Seconds after a sign of lost time in which Airflow kills the process if a newer try runs."""
 # A tick that is late by the load of a machine is no lost time.
 _TICKS_PER_TIMEOUT = 4
 
@@ -39,7 +46,7 @@ class TimeLostError(RenderbusError):
 
 
 class LostTimeWatch:
-    """Whether this process has lost more time than Airflow waits for a heartbeat. Once lost, it stays lost.
+    """Whether this process has lost more time than Airflow waits for a heartbeat, and may be killed for it.
 
     :param heartbeat_timeout: seconds without a heartbeat after which Airflow runs the next try.
     :param monotonic: returns seconds that only ever grow.
@@ -53,8 +60,9 @@ class LostTimeWatch:
         self._timeout = heartbeat_timeout
         self._monotonic, self._now = monotonic, now
         self._last_tick = monotonic(), now()
-        self._last_server_time: tuple[float, float] | None = None
-        self._reason = ""
+        # The farm's clock less the monotonic one; the highest, since it can be wrong for a moment.
+        self._farm_offset = math.inf
+        self._reason, self._noted_at = "", 0.0
 
     def tick(self) -> None:
         """Note that this process runs. Any thread may call it."""
@@ -83,22 +91,26 @@ class LostTimeWatch:
 
     def note_server_time(self, server_time: float) -> None:
         """Compare the farm's clock, in seconds since 1970, with that of this process."""
-        monotonic = self._monotonic()
-        if self._last_server_time is not None:
-            last_server_time, last_monotonic = self._last_server_time
-            gap = (server_time - last_server_time) - (monotonic - last_monotonic)
-            self._note(gap, "compared with the farm's clock it stood still for")
-        self._last_server_time = server_time, monotonic
+        offset = server_time - self._monotonic()
+        self._note(offset - self._farm_offset, "compared with the farm's clock it stood still for")
+        self._farm_offset = offset if self._farm_offset == math.inf else max(offset, self._farm_offset)
 
     def note_expired_request(self) -> None:
         """Note that the farm refuses a request as expired, after it has accepted earlier ones."""
-        self._reason = self._reason or _text("the farm refused its request as expired")
+        self._set_reason("the farm refused its request as expired")
 
     @property
     def reason(self) -> str:
-        """Why this process counts as one that has lost time; empty if it does not."""
+        """Why this process counts as one that has lost time; empty if it does not, or not any more."""
         self.tick()
+        if self._monotonic() - self._noted_at > TIME_TO_BE_KILLED:
+            self._reason = ""
         return self._reason
+
+    def wait_to_be_killed(self, sleep: Callable[[float], None]) -> None:
+        """If this process has lost time, sleep until Airflow would have killed it if a newer try ran."""
+        while self.reason:
+            sleep(self.tick_interval)
 
     def check(self, call: str) -> None:
         """Check that a call may be sent.
@@ -110,12 +122,12 @@ class LostTimeWatch:
             raise TimeLostError(call, reason)
 
     def _note(self, gap: float, sign: str) -> None:
-        if gap > self._timeout and not self._reason:
-            self._reason = _text(f"{sign} {gap:.0f} s, and the heartbeat timeout is {self._timeout:g} s")
+        if gap > self._timeout:
+            self._set_reason(f"{sign} {gap:.0f} s, and the heartbeat timeout is {self._timeout:g} s")
 
-
-def _text(sign: str) -> str:
-    return f"this process has lost time ({sign}), and Airflow may run a newer try"
+    def _set_reason(self, sign: str) -> None:
+        self._reason = f"this process has lost time ({sign}), and Airflow may run a newer try"
+        self._noted_at = self._monotonic()
 
 
 def tick_in_background(watch: LostTimeWatch) -> None:

@@ -391,6 +391,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     ) -> dict[str, Any] | Action:
         """Return the result of the render or what is to be done first, or fail."""
         result = step.result
+        self.wait_to_be_killed()  # a newer try may have caused this end
         with translate_errors():
             if step.stop == "always":
                 result = self.stop_and_annotate(result)
@@ -402,7 +403,6 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 last_result = TaskWorkerPoller(self.hook, [wait.render_task_id], targets).poll()
                 if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
                     result = last_result
-            result = self.retryable_if_time_lost(result)
             from airflow_provider_renderbus.renders.failure_report import add_failure_report
 
             result = add_failure_report(self.hook, result, self.report_folder)

@@ -118,13 +118,27 @@ def test_render_frozen_until_submit_submits_nothing(call, moment, deferrable, fr
     assert farm.request_counts["stop_task"] == 0
 
 
-def test_render_frozen_before_its_first_line_creates_nothing(clock, farm):
-    operator = render()
+@pytest.fixture
+def started_late(clock):
     started_late = context()
     started_late["ti"].start_date = datetime.fromtimestamp(clock.time, UTC) - timedelta(hours=1)
-    with pytest.raises(AirflowException, match=r"create_task: not sent: .*it began late by 3600 s"):
+    return started_late
+
+
+def test_render_frozen_before_its_first_line_is_killed_before_it_creates_anything(started_late, clock, farm):
+    operator = render()
+    clock.at_next_sleep = operator.on_kill
+    with pytest.raises(SystemExit, match="no render was submitted yet"):
         operator.execute(started_late)
     assert farm.request_counts["create_task"] == 0
+
+
+def test_render_on_worker_with_wrong_clock_renders_after_a_minute(started_late, clock, farm):
+    started = clock.time
+    with pytest.raises(TaskDeferred):
+        render(deferrable=True).execute(started_late)
+    assert 60 < clock.time - started < 90
+    assert farm.request_counts["submit_task"] == 1
 
 
 @pytest.mark.parametrize("kind", ["render", "submit"])
@@ -156,32 +170,44 @@ def test_sigterm_of_sensor_after_lost_time_stops_nothing(clock, client, farm, su
     assert farm.request_counts["stop_task"] == 0
 
 
-def test_timeout_that_passed_while_frozen_stops_nothing(frozen, clock, farm):
-    operator = frozen(render(timeout=120), None, "")
-    clock.at_next_sleep = lambda: clock.freeze(FROZEN_SECONDS)
-    with pytest.raises(AirflowException, match=r"Timed out .*was not stopped, because this process has lost"):
-        operator.execute(context())
-    assert farm.request_counts["stop_task"] == 0
-
-
-def test_stop_by_a_newer_try_is_no_final_failure(frozen, clock, farm, client, created):
-    """Airflow 2 would put the final failure over the state of the newer try."""
+@pytest.mark.parametrize("option", [{"timeout": 120}, {"max_cost": "0.01"}])
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_end_after_lost_time_stops_only_if_the_process_is_not_killed(option, is_killed, frozen, clock, farm):
+    """Airflow kills the process if a newer try runs. Otherwise nobody else would stop the render."""
+    operator = frozen(render(**option), None, "")
 
     def freeze():
-        clock.at_next_sleep = lambda: None
+        clock.at_next_sleep = operator.on_kill if is_killed else lambda: None
+        clock.freeze(FROZEN_SECONDS)
+        farm.advance(60)
+
+    clock.at_next_sleep = freeze
+    with pytest.raises(SystemExit if is_killed else AirflowException):
+        operator.execute(context())
+    assert farm.request_counts["stop_task"] == (0 if is_killed else 1)
+
+
+def test_stop_by_a_newer_try_is_no_final_failure(frozen, clock, client, created):
+    """Airflow 2 would put the final failure over the state of the newer try."""
+    operator = submit(created)
+
+    def freeze():
+        clock.at_next_sleep = operator.on_kill
         clock.freeze(FROZEN_SECONDS)
         client.send(calls.stop_task([created]))
 
     clock.at_next_sleep = freeze
-    with pytest.raises(AirflowException, match=r"through the API.*; may be retried, because") as raised:
-        frozen(submit(created), None, "").execute(context())
-    assert not isinstance(raised.value, AirflowFailException)
+    with pytest.raises(SystemExit):
+        frozen(operator, None, "").execute(context())
 
 
-def test_deferral_after_lost_time_is_refused(frozen, farm):
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_deferral_after_lost_time_waits_to_be_killed(is_killed, frozen, clock, farm):
     """Airflow 2 would put it over the state of the newer try."""
     operator = frozen(render(deferrable=True), "submit_task", "after")
-    with pytest.raises(AirflowException, match="Not deferred: this process has lost time"):
+    if is_killed:
+        clock.at_next_sleep = operator.on_kill
+    with pytest.raises(SystemExit if is_killed else TaskDeferred):
         operator.execute(context())
     assert farm.request_counts["stop_task"] == 0
 

@@ -53,12 +53,44 @@ def test_watch_clock_that_is_set_back_is_no_lost_time(clocks, watch):
     assert watch.reason == ""
 
 
-def test_watch_lost_time_stays_lost(clocks, watch):
+def test_watch_lost_time_counts_until_airflow_would_have_killed_the_process(clocks, watch):
     clocks.advance(301)
-    watch.tick()
-    watch.tick()
-    with pytest.raises(TimeLostError, match="submit_task: not sent: this process has lost time"):
-        watch.check("submit_task")
+    for _ in range(7):
+        with pytest.raises(TimeLostError, match="submit_task: not sent: this process has lost time"):
+            watch.check("submit_task")
+        clocks.advance(10)
+    watch.check("submit_task")
+
+
+def test_watch_frozen_again_counts_again(clocks, watch):
+    for _ in range(2):
+        clocks.advance(301)
+        assert watch.reason
+        watch.wait_to_be_killed(clocks.advance)
+        assert not watch.reason
+
+
+@pytest.mark.parametrize("change", ["clock set forward", "start by a clock that is behind"])
+def test_watch_clock_that_is_wrong_counts_for_a_minute(change, clocks, watch):
+    if change == "clock set forward":
+        clocks.now += 3600
+    else:
+        watch.note_start(clocks.now - 3600)
+    assert watch.reason
+    watch.wait_to_be_killed(clocks.advance)
+    assert watch.reason == ""
+
+
+@pytest.mark.parametrize("seconds", [-900, 900])
+def test_watch_farm_whose_clock_is_wrong_for_a_moment_counts_for_a_minute_at_most(seconds, clocks, watch):
+    for wrong in (0, 0, seconds, 0, 0):
+        watch.note_server_time(clocks.monotonic + wrong)
+        clocks.advance(20)
+        watch.tick()
+    assert watch.reason == "" or seconds > 0
+    watch.wait_to_be_killed(clocks.advance)
+    watch.note_server_time(clocks.monotonic)
+    assert watch.reason == ""
 
 
 @pytest.mark.parametrize(("seconds", "is_lost"), [(300, False), (301, True)])
