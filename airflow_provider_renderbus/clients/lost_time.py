@@ -20,7 +20,6 @@ import weakref
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api.errors import RenderbusError
-from airflow_provider_renderbus.clients import loop_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +131,9 @@ class LostTimeWatch:
 
 def tick_in_background(watch: LostTimeWatch) -> None:
     """Tick on the thread that sends requests, as long as the watch exists: a local step may take minutes."""
-    loop = loop_thread.background_loop()
+    from airflow_provider_renderbus.clients.loop_thread import background_loop
+
+    loop = background_loop()
     reference = weakref.ref(watch)
 
     def tick() -> None:

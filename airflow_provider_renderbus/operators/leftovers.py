@@ -11,7 +11,6 @@ from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.polling.task_instance_state import states_of_dag
-from airflow_provider_renderbus.renders.leftovers import find_leftovers, task_instances
 from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
 from airflow_provider_renderbus.task_result import translate_errors
 
@@ -62,6 +61,8 @@ class RenderbusStopLeftoversOperator(RenderbusOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Find the renders, and stop them."""
+        from airflow_provider_renderbus.renders.leftovers import find_leftovers, task_instances
+
         with translate_errors():
             dag_ids = self._checked_dag_ids()
             since = datetime.fromtimestamp(self.hook.clock.now(), UTC) - self.max_age

@@ -11,7 +11,6 @@ from airflow_provider_renderbus.api.validation import one_of
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.compat import AirflowException, conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.operators.preflight import Job, JobArguments, preflight
 from airflow_provider_renderbus.operators.reattach import render_store, upload_memory_key
 from airflow_provider_renderbus.operators.starting import create_render
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.operators.file_transfer import Assets, FileTransfer
+    from airflow_provider_renderbus.operators.preflight import Job
     from airflow_provider_renderbus.operators.task_files import JsonSource
     from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
     from airflow_provider_renderbus.renders.policy import (
@@ -363,6 +363,8 @@ class RenderbusRenderOperator(SubmittingOperator):
 
     def _preflight(self) -> Job:
         """Check what the render needs while nothing is paid, and return what to render."""
+        from airflow_provider_renderbus.operators.preflight import JobArguments, preflight
+
         return preflight(
             self,
             JobArguments(

@@ -33,7 +33,6 @@ from airflow_provider_renderbus.polling.worker import (
 )
 from airflow_provider_renderbus.renders import recommit, restart, submit
 from airflow_provider_renderbus.renders.conditions import SufficientFunds, condition_to_dict
-from airflow_provider_renderbus.renders.facts import find_fact
 from airflow_provider_renderbus.renders.funds import UnfundedRender, refused_result
 from airflow_provider_renderbus.renders.policy import (
     MAX_RECOMMITS,
@@ -272,6 +271,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 step = returned
             with translate_errors(), self.stop_renders_on_error():
                 if isinstance(step, Check):
+                    from airflow_provider_renderbus.renders.facts import find_fact
+
                     facts = find_fact(self.hook, step, facts)
                     continue
                 try:

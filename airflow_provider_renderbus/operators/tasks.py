@@ -10,7 +10,6 @@ from airflow_provider_renderbus.cancel_on_kill import is_first_try_after_clear
 from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.operators.preflight import preflight
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 from airflow_provider_renderbus.renders import submit
@@ -244,6 +243,8 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             # A try that may have stopped the render is followed by one that owns it.
             owns_render = is_retry and (self.wait_for_completion or self.cancel_on_kill)
             self.owned_render_task_ids = [task_id] if owns_render else []
+            from airflow_provider_renderbus.operators.preflight import preflight
+
             preflight(self)
             self.push_console_url(context, task_id)
             task = submit.find_task(self.hook, task_id)

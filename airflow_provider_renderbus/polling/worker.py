@@ -13,7 +13,6 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import conf
 from airflow_provider_renderbus.polling.error_tolerance import MAX_MISSES, PollErrorHandler
 from airflow_provider_renderbus.renders.funds import refused_result
-from airflow_provider_renderbus.renders.progress_log import ProgressLog
 from airflow_provider_renderbus.renders.restart import restart_stopped
 from airflow_provider_renderbus.renders.results import (
     Outcome,
@@ -160,6 +159,8 @@ class TaskWorkerPoller(WorkerPoller):
         self._max_cost = max_cost
         self._target_states = target_states
         self._failed_states = failed_states
+        from airflow_provider_renderbus.renders.progress_log import ProgressLog
+
         self._progress_logs = {task_id: ProgressLog() for task_id in task_ids}
         self._finished: dict[int, WaitResult] = {}
 

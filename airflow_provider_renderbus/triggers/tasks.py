@@ -14,7 +14,6 @@ from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_
 from airflow_provider_renderbus.polling.shielding import finish_despite_cancellation, spawn
 from airflow_provider_renderbus.polling.task_instance_state import is_active
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
-from airflow_provider_renderbus.renders.progress_log import ProgressLog
 from airflow_provider_renderbus.renders.results import (
     Outcome,
     WaitResult,
@@ -177,6 +176,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
 
     async def _wait_for_task(self, task_id: int, poller: Poller) -> WaitResult:
         target_states, failed_states, max_cost = self._criteria()
+        from airflow_provider_renderbus.renders.progress_log import ProgressLog
+
         progress_log = ProgressLog()
         last_status = None
 
