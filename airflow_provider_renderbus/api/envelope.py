@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HTTP_NOT_FOUND = 404
+# A code beyond this many is none: an error holds it, and so do logs and the database.
+_MAX_CODE = 10**9
 # Sent by a proxy or a web server in front of the farm; the next request may succeed.
 _TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
 # JSON that repeats one of these as its code comes from a gateway too: the farm's own code 503, for example,
@@ -93,9 +95,8 @@ def _parse_envelope(body: bytes) -> dict[str, Any] | None:
             envelope = _storable(envelope)
     except (ValueError, RecursionError):
         return None
-    if isinstance(envelope, dict) and type(envelope.get("code")) is int:
-        return envelope
-    return None
+    code = envelope.get("code") if isinstance(envelope, dict) else None
+    return envelope if type(code) is int and abs(code) < _MAX_CODE else None
 
 
 def _storable(value: Any) -> Any:

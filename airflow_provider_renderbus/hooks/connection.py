@@ -82,7 +82,7 @@ def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
             domain=f"{connection.host or DEFAULT_HOST}{port}",
             access_id=connection.login or "",
             access_key=connection.password or "",
-            protocol=schema or in_extra or _DEFAULT_PROTOCOL,
+            protocol=schema or (_DEFAULT_PROTOCOL if in_extra in (None, "") else in_extra),
             display_names=_FORM_LABELS,
             console_url_template=extra.get("console_url"),
             owner=f"connection {connection.conn_id!r}",
@@ -121,7 +121,11 @@ def _hook_problems(extra: Mapping[str, Any]) -> Iterator[str]:
             f"{CONSOLE_URL_PLACEHOLDER}, got {excerpt(url)}"
         )
     command = extra.get("transfer_command", TRANSFER_COMMANDS[0])
-    if not isinstance(command, str) or PurePosixPath(command).name not in TRANSFER_COMMANDS:
+    if (
+        not isinstance(command, str)
+        or not command.isprintable()
+        or PurePosixPath(command).name not in TRANSFER_COMMANDS
+    ):
         yield (
             f"transfer_command: must be the path of a file named {' or '.join(TRANSFER_COMMANDS)}, "
             f"got {excerpt(command)}; another command can only be set in Airflow's configuration, as "

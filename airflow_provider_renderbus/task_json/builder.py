@@ -227,7 +227,11 @@ def _use_known_names(software: Software, values: dict[str, Any]) -> None:
     known = {"image_format": software.formats, "renderer": software.renderers}
     for argument, names in known.items():
         if argument in values and not is_template(values[argument]):
-            values[argument] = known_name(argument, values[argument], names)
+            # Maya finds a renderer, and its plug-in, by the bare name only.
+            may_have_version = argument == "renderer" and software.cg_id != MAYA
+            values[argument] = known_name(
+                argument, values[argument], names, may_have_version=may_have_version
+            )
 
 
 def _check_values(software: Software, values: Mapping[str, Any]) -> None:

@@ -70,17 +70,18 @@ def software_of(task_info: Mapping[str, Any]) -> Software | None:
     return next((each for cg_id, each in SOFTWARE.items() if str(cg_id) == task_info.get("cg_id")), None)
 
 
-def known_name(argument: str, value: str, known: Mapping[str, str]) -> str:
+def known_name(argument: str, value: str, known: Mapping[str, str], *, may_have_version: bool = False) -> str:
     """Return a name as its software writes it. A name that is like no known one is returned unchanged.
 
     :param argument: name of the argument in error messages.
     :param value: the name, in upper or lower case.
     :param known: names as the software writes them, by their letters and digits in lower case.
+    :param may_have_version: whether a known name may be followed by digits, such as vray5.
     :raises ValueError: it is nearly a known name: a typing error.
     """
     key = normalize(value)
-    if key in known or (argument == "renderer" and key.rstrip(digits) in known):
-        return known.get(key, value)  # a renderer may have a version, such as vray5
+    if key in known or (may_have_version and key.rstrip(digits) in known):
+        return known.get(key, value)
     if near := nearest(key, known):
         raise ValueError(
             f"{argument}: must be a name that exists, got {value!r}; did you mean {known[near]!r}?"

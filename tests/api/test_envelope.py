@@ -135,7 +135,18 @@ def test_clock_skew_holds_the_farms_clock():
 
 @pytest.mark.parametrize(
     "body",
-    [b"<html>", b'{"code": 200, "da', b"[]", b"{}", b'{"code": "200"}', b"\xff", b"", b'{"code": NaN}'],
+    [
+        b"<html>",
+        b'{"code": 200, "da',
+        b"[]",
+        b"{}",
+        b'{"code": "200"}',
+        b"\xff",
+        b"",
+        b'{"code": NaN}',
+        b'{"code": %s}' % (b"9" * 4000),
+        b'{"code": -1000000000}',
+    ],
 )
 def test_read_response_without_envelope_raises_by_http_status(body):
     with pytest.raises(InvalidResponse, match="not the farm's envelope"):

@@ -150,6 +150,8 @@ def test_build_renderer_is_written_as_the_software_writes_it(software, given, wr
     [
         ("Maya", "arnoldd", "arnold"),
         ("Maya", "vary", "vray"),
+        ("Maya", "V-Ray 6", "vray"),
+        ("Maya", "Arnold 7", "arnold"),
         ("3ds Max", "coronna", "corona"),
         ("Cinema 4D", "phisical", "Physical"),
     ],
