@@ -27,6 +27,7 @@ class _RenderbusDecoratedOperator(DecoratedOperator, RenderbusRenderOperator):
     """
 
     custom_operator_name = "@task.renderbus"
+    _returned: Mapping[str, Any] | None = None
     template_fields = (
         *DecoratedOperator.template_fields,
         *(field for field in RenderbusRenderOperator.template_fields if field != "task_json"),
@@ -53,14 +54,17 @@ class _RenderbusDecoratedOperator(DecoratedOperator, RenderbusRenderOperator):
     def execute(self, context: Context) -> Any:
         """Call the function, and render what it describes."""
         self._context = context
+        self._returned = None
         return super().execute(context)
 
     def load_task_json(self) -> Mapping[str, Any]:
-        """Return what the function returns.
+        """Return what the function returns. A later try needs it twice, and calls the function once.
 
         :raises ValueError: it is no mapping.
         :raises AirflowException: the function has failed; a retry may succeed.
         """
+        if self._returned is not None:
+            return self._returned
         name = self.python_callable.__name__
         context_merge(self._context, self.op_kwargs)
         arguments = determine_kwargs(self.python_callable, self.op_args, self._context)
@@ -74,6 +78,7 @@ class _RenderbusDecoratedOperator(DecoratedOperator, RenderbusRenderOperator):
             raise ValueError(
                 f"{name}(): must return a mapping, as build_task_json does, got {type(task_json).__name__}"
             )
+        self._returned = task_json
         return task_json
 
 

@@ -211,7 +211,9 @@ class RenderbusRenderOperator(SubmittingOperator):
         task_id = create_render(self, context, job.create)
         store.save(task_id, job.fingerprint)
         self.push_console_url(context, task_id)
-        self._upload_and_submit(context, task_id, job, store, may_be_submitted=False)
+        self._upload(context, task_id, job)
+        artist = store.tag_artist(self.artist, job.fingerprint)
+        self.submit(context, task_id, artist, may_be_submitted=False)
         return task_id
 
     def _later_try(self, context: Context, store: RenderStore, previous: PreviousRender) -> tuple[int, bool]:
@@ -237,9 +239,18 @@ class RenderbusRenderOperator(SubmittingOperator):
         job = self._preflight()
         if task is None:
             return self._first_try(context, store, job), False
-        store.save(task.id, job.fingerprint)
         self.push_console_url(context, task.id)
-        self._upload_and_submit(context, task.id, job, store, may_be_submitted=True)
+        try:
+            self._upload(context, task.id, job)
+        except BadRequest:
+            # The submit of an earlier try may have arrived only now; nothing can be uploaded after it.
+            if submit.is_submitted(self.hook, task.id):
+                return self._later_try(context, store, previous)
+            raise
+        # Not before the upload: until then a late submit of an earlier try would render that try's job.
+        store.save(task.id, job.fingerprint)
+        artist = store.tag_artist(self.artist, job.fingerprint)
+        self.submit(context, task.id, artist, may_be_submitted=True)
         return task.id, True
 
     def _is_rendered_for(
@@ -291,20 +302,10 @@ class RenderbusRenderOperator(SubmittingOperator):
         if request.pending:
             raise AirflowException(f"No new render was started: {message}")
 
-    def _upload_and_submit(
-        self, context: Context, task_id: int, job: Job, store: RenderStore, *, may_be_submitted: bool
-    ) -> None:
+    def _upload(self, context: Context, task_id: int, job: Job) -> None:
         if job.assets is not None:
             self.file_transfer.upload_files(job.assets, upload_memory_key(context["ti"]))
-        try:
-            job.files.upload(self.hook, task_id, job.farm_values)
-        except BadRequest:
-            # The submit of an earlier try may have arrived only now; nothing can be uploaded after it.
-            if may_be_submitted and submit.is_submitted(self.hook, task_id):
-                return
-            raise
-        artist = store.tag_artist(self.artist, job.fingerprint)
-        self.submit(context, task_id, artist, may_be_submitted=may_be_submitted)
+        job.files.upload(self.hook, task_id, job.farm_values)
 
     def collect_result(
         self, context: Context, result: dict[str, Any], wait: WaitState | None

@@ -94,6 +94,21 @@ def test_decorated_function_that_raises_in_a_retry_reattaches(farm):
     assert [result["render_task_id"]] == deferred.value.trigger.render_task_ids
 
 
+def test_decorated_function_of_later_try_that_renders_again_is_called_once(farm):
+    store, frames = StateStore(), iter(["1-2[1]", "1-4[1]", "1-8[1]"])
+
+    def shot():
+        return make_task_json(frames=next(frames))
+
+    first = operator_of(shot, deferrable=True, poll_interval=0.01)
+    first.cancel_on_kill = False
+    with pytest.raises(TaskDeferred):
+        first.execute(run_context(store))
+    second = operator_of(shot, deferrable=True, poll_interval=0.01, on_job_change="rerender")
+    result = run_to_completion(farm, lambda: second, run_context(store, try_number=2))
+    assert result["frames"]["total"] == 4
+
+
 def test_decorator_with_task_json_raises_type_error():
     with pytest.raises(TypeError, match="task_json: must be what the decorated function returns"):
         renderbus_task(task_json={})

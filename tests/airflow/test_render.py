@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
@@ -160,25 +161,46 @@ def test_render_worker_died_before_submit_submits_once(
         assert result["render_task_id"] == stored["render_task_id"] == 35000001
 
 
-def test_render_late_submit_of_earlier_try_reattaches(airflow_task, client, submitted_ids, monkeypatch):
-    """The submit arrives after three queries and before the files are uploaded again."""
+@pytest.fixture
+def late_submit(airflow_task, client, monkeypatch):
+    """The submit of the first try arrives after three queries and before the files are uploaded again."""
     if airflow_task.store is None:
         pytest.skip("without a store, a task that is not submitted cannot be found")
 
     die_before_submit(airflow_task, monkeypatch)
-    stored = airflow_task.store["renderbus_render"]
+    render_task_id = airflow_task.store["renderbus_render"]["render_task_id"]
     send, uploads = RenderbusHook.send, []
 
     def send_after_late_submit(hook, call):
         if call.name == "upload_task_json" and not uploads:
             uploads.append(call)
-            client.send(calls.submit_task(stored["render_task_id"]))
+            client.send(calls.submit_task(render_task_id))
         return send(hook, call)
 
     monkeypatch.setattr(RenderbusHook, "send", send_after_late_submit)
-    assert airflow_task.try_once()["render_task_id"] == stored["render_task_id"]
-    assert uploads
-    assert len(submitted_ids()) == 1
+    return render_task_id
+
+
+def test_render_late_submit_of_earlier_try_reattaches(airflow_task, late_submit, submitted_ids):
+    assert airflow_task.try_once()["render_task_id"] == late_submit
+    assert submitted_ids() == [late_submit]
+
+
+def test_render_late_submit_of_another_job_fails_in_a_retry(airflow_task, late_submit, submitted_ids):
+    for _ in range(2):  # what is stored must still be the job that was submitted
+        with pytest.raises(AirflowFailException, match="for another job"):
+            airflow_task.try_once(task_json=make_task_json("shot_B"))
+    assert submitted_ids() == [late_submit]
+
+
+def test_render_late_submit_of_another_job_renders_again_after_a_clear(
+    airflow_task, late_submit, submitted_ids, client
+):
+    airflow_task.clear()
+    result = airflow_task.try_once(task_json=make_task_json("shot_B"))
+    assert sorted(submitted_ids()) == [late_submit, result["render_task_id"]]
+    scenes = {task.id: task.scene_name for task in client.run(flows.get_tasks(submitted_ids())).values()}
+    assert scenes[result["render_task_id"]] == "shot_B.blend"
 
 
 def test_render_invalid_task_json_submits_nothing(airflow_task, submitted_ids):
