@@ -239,6 +239,13 @@ IMPOSSIBLE = {
         {"software_config.plugins": {"mtoa": "99"}},
         "plugins.mtoa: must be one of .*, got '99'",
     ),
+    "plug-ins in a list": (
+        "Blender",
+        {"software_config.plugins": ["htoa"]},
+        r"software_config.plugins: must be an object, got \['htoa'\]",
+    ),
+    "system that is none": ("Maya", {"task_info.os_name": "2"}, "os_name: must be '0' or '1', got '2'"),
+    "null in place of the system": ("Nuke", {"task_info.os_name": None}, "os_name: must be .*, got None"),
     "plug-in of other software": (
         "Blender",
         {"software_config.plugins": {"mtoa": "5.3.4"}},
@@ -388,12 +395,13 @@ def test_layers_have_a_size_of_their_own_only_if_layers_are_on(stocked, enable_l
 )
 def test_submit_camera_that_the_analysis_did_not_find_is_refused(stocked, software, field):
     place = field.rpartition(".")[0]
-    changes = {f"{place}.all_camera": ["Camera001", "Camera002"], field: ["Camera002", "Camera003"]}
     task_id = stocked.create()
-    stocked.upload(task_id, built(software, changes=changes))
-    code, message = stocked.call_refused(SUBMIT, taskId=task_id)
-    assert code == 530
-    assert message.endswith("must be among Camera001, Camera002, got 'Camera003'")
+    for cameras in (["Camera002", "Camera003"], "Camera003"):
+        changes = {f"{place}.all_camera": ["Camera001", "Camera002"], field: cameras}
+        stocked.upload(task_id, built(software, changes=changes))
+        code, message = stocked.call_refused(SUBMIT, taskId=task_id)
+        assert code == 530
+        assert message.endswith("must be among Camera001, Camera002, got 'Camera003'")
     stocked.upload(task_id, built(software, changes=changes | {field: ["Camera002"]}))
     stocked.call(SUBMIT, taskId=task_id)
 

@@ -27,7 +27,7 @@ from airflow_provider_renderbus.farm.software import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-LINUX = "0"
+LINUX, WINDOWS = "0", "1"
 MAX_SHOWN = 80
 """Characters of a wrong value that a log shows."""
 _IN_COMMON = ("common",)
@@ -102,6 +102,8 @@ def _software_problems(software: FarmSoftware, config: Mapping[str, Any]) -> Ite
         yield f"software_config.cg_name: must be {software.name!r} as in cg_id, got {_shown(name)}"
     if version not in software.versions:
         yield _not_one_of("software_config.cg_version", software.versions, version)
+    if not isinstance(config.get("plugins"), dict | None):
+        yield f"software_config.plugins: must be an object, got {_shown(config['plugins'])}"
     for plugin, plugin_version in _plugins(config).items():
         own = {each.lower(): versions for each, versions in software.plugins.items()}
         if plugin.lower() not in own:
@@ -112,7 +114,10 @@ def _software_problems(software: FarmSoftware, config: Mapping[str, Any]) -> Ite
 
 def _machine_problems(software: FarmSoftware, info: Mapping[str, Any]) -> Iterator[str]:
     scene_file = str(info.get("input_cg_file", ""))
-    if str(info.get("os_name")) == LINUX and not software.has_linux:
+    system = str(info.get("os_name", WINDOWS))
+    if system not in {LINUX, WINDOWS}:
+        yield f"task_info.os_name: must be '0' or '1', got {_shown(info['os_name'])}"
+    if system == LINUX and not software.has_linux:
         yield f"task_info.os_name: must be '1': the farm has no Linux machines for {software.name}"
     if not scene_file.lower().endswith(tuple(f".{each}" for each in software.extensions)):
         extensions = " or ".join(f".{each}" for each in software.extensions)
@@ -176,8 +181,8 @@ def cameras_of(fields: Mapping[str, Any]) -> list[str]:
     name = str(fields.get("camera_name") or "")
     if match := _BLENDER_CAMERA.fullmatch(name):
         return [match[1]]
-    names = fields.get("render_camera") or fields.get("renderable_camera")
-    return [name] if name else [str(each) for each in names] if isinstance(names, list) else []
+    names = name or fields.get("render_camera") or fields.get("renderable_camera") or []
+    return [str(each) for each in (names if isinstance(names, list) else [names])]
 
 
 def check_cameras(fields: Mapping[str, Any]) -> None:
