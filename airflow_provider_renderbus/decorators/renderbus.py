@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class _RenderbusDecoratedOperator(DecoratedOperator, RenderbusRenderOperator):
     """A `RenderbusRenderOperator` whose task_json is what a function returns.
 
-    The function is called at each try, before anything is sent, and not again after a deferral. What it
+    The function is called at each try, before a render is created, and not again after a deferral. What it
     returns is not rendered as a template; its arguments are.
     """
 

@@ -7,7 +7,7 @@ import functools
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_renderbus.api.validation import parse_seconds, require_bool
+from airflow_provider_renderbus.api.validation import MAX_SECONDS, parse_seconds, require_bool
 from airflow_provider_renderbus.cancel_on_kill import execution_deadline, has_trigger_failed
 from airflow_provider_renderbus.compat import (
     AirflowException,
@@ -57,9 +57,18 @@ class RenderbusSensor(BaseSensorOperator):
         renderbus_conn_id: str = RenderbusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            poke_interval=default_poll_interval() if poke_interval is None else poke_interval, **kwargs
-        )
+        try:
+            super().__init__(
+                poke_interval=default_poll_interval() if poke_interval is None else poke_interval, **kwargs
+            )
+        except OverflowError:
+            raise ValueError(
+                f"timeout and poke_interval: must be at most {MAX_SECONDS:,} seconds (1,000 days)"
+            ) from None
+        for name in ("timeout", "poke_interval"):
+            # 0 is a timeout after one poll.
+            if seconds := getattr(self, name):
+                parse_seconds(name, seconds)
         self.deferrable = require_bool("deferrable", deferrable)
         self.renderbus_conn_id = renderbus_conn_id
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.reattach import NEVER_EXPIRE
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.sensors import RenderbusFundsSensor, RenderbusTaskSensor
 from tests.airflow.airflow_task import AirflowTask, start_render
 from tests.airflow_version import LINE
 from tests.scenes import make_task_json
@@ -268,6 +270,17 @@ class TestAssets:
 def test_wait_that_airflow_cannot_store_is_refused_at_parse(argument, days):
     with pytest.raises(ValueError, match=f"{argument}: must be at most 86,400,000 seconds"):
         RenderbusRenderOperator(task_id="far", task_json=SHOT_A, **{argument: timedelta(days=days)})
+
+
+@pytest.mark.parametrize("value", [1e8, 10**12, 1e300, math.inf, timedelta(days=1001), timedelta.max])
+@pytest.mark.parametrize("argument", ["timeout", "poke_interval"])
+@pytest.mark.parametrize(
+    ("sensor_class", "options"),
+    [(RenderbusTaskSensor, {"render_task_id": 35000001}), (RenderbusFundsSensor, {"min_funds": "5"})],
+)
+def test_sensor_wait_that_airflow_cannot_store_is_refused_at_parse(sensor_class, options, argument, value):
+    with pytest.raises(ValueError, match=rf"{argument}.*: must be at most 86,400,000 seconds"):
+        sensor_class(task_id="far", **options, **{argument: value})
 
 
 def test_retention_is_the_one_that_airflow_recognizes():
