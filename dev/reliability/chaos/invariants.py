@@ -128,8 +128,10 @@ def _has_cause(task: AirflowTask, render: Render | None) -> bool:  # noqa: PLR09
     scenario = task.scenario
     if "code 507" in str(task.error) and scenario.option("on_insufficient_funds") != "wait":
         return True  # create or submit was refused; an earlier render can be in any state
+    if "min_funds" in scenario.options and "below min_funds" in str(task.error):
+        return True  # nothing was created; an earlier render can be in any state
     if render is None:
-        return "min_funds" in scenario.options and "min_funds" in str(task.error)
+        return False
     is_past_limit = _is_over_budget(scenario, render) or _is_late(task, render)
     match render.status:
         case TaskStatus.FAILED | TaskStatus.ABANDON:

@@ -127,6 +127,8 @@ class Network:
         kind = fault.kind if fault else None
         if kind == "slow":
             there += self._rng.uniform(1, 3 if call in _STOPPING else 20)
+            if call in _CHARGEABLE:
+                sender.set_at_risk_until(time.time() + there)
         if kind == "late":
             after = self._rng.uniform(1, 25)
             sender.set_at_risk_until(time.time() + after)
