@@ -83,7 +83,7 @@ class Worker:
 
     def set_at_risk_until(self, until: float) -> None:
         """Note that a request can take effect until a time."""
-        self.task.at_risk_until = until
+        self.task.at_risk_until = max(self.task.at_risk_until, until)
 
     def schedule_kill(self, steps: int, moment: str) -> None:
         """Have it killed by SIGKILL at its n-th request or write from now on."""
