@@ -400,7 +400,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 result = self.stop_if_enabled(result)
             if step.final_poll and isinstance(wait, WaitState):
                 # Without the other conditions of the wait: a stop is not to be undone now.
-                targets = self.policy.target_states(wait)
+                # Nor is full speed requested any more: the pause after the test frames is no success of it.
+                targets = self.policy.target_states(replace(wait, past_test_frames=True))
                 last_result = TaskWorkerPoller(self.hook, [wait.render_task_id], targets).poll()
                 if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
                     result = last_result

@@ -1,6 +1,7 @@
 """Timeouts: of a wait, of a deferral, of the Airflow task and of the render; each stops the render."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -69,6 +70,27 @@ def test_submit_timeout_of_finished_render_returns_it(submitted, farm):
     farm.advance(3600)
     event = timed_out(None).to_dict()
     assert submit(submitted).execute_complete(context(), event, **kwargs)["state"] == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("choice", "is_success"), [("full_speed", False), ("succeed", True), ("wait", False)]
+)
+def test_submit_timeout_of_render_paused_after_test_frames(choice, is_success, client, farm):
+    """With "full_speed" the pause is no success: its frames are two of four."""
+    (task_id,) = client.send(calls.create_task()).ids
+    job = make_task_json(frames="1-4[1]")
+    job["task_info"] |= {"pre_frames": "101", "stop_after_test": "1"}
+    client.send(calls.upload_task_json(task_id, json.dumps(job)))
+    options = {"on_test_frames_done": choice, "max_duration": 1e-6, "cancel_on_kill": False}
+    _, kwargs = deferred(submit(task_id, **options))
+    farm.advance(3600)
+    operator = submit(task_id, **options)
+    if is_success:
+        result = operator.execute_complete(context(), timed_out(None).to_dict(), **kwargs)
+        assert result["state"] == "FINISHED_TEST"
+    else:
+        with pytest.raises(AirflowFailException, match="max_duration"):
+            operator.execute_complete(context(), timed_out(None).to_dict(), **kwargs)
 
 
 @pytest.mark.parametrize("kind", ["submit", "sensor"])
