@@ -28,6 +28,7 @@ TEXT_FIELDS = frozenset(
     {
         "artist",
         "asset_json",
+        "dag_ids",
         "download_folder",
         "download_layout",
         "download_pattern",

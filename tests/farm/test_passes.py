@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -126,7 +128,7 @@ def test_save_extension_decides_format(tmp_path, extension):
 def test_save_max_side_fits_and_one_more_raises(tmp_path, extension):
     path, max_side = tmp_path / f"frame.{extension}", MAX_SIDE[extension]
     save(Image.new("RGB", (max_side, 1)), path)
-    with pytest.raises((OSError, OverflowError, ValueError)):
+    with pytest.raises((OSError, OverflowError, ValueError, struct.error)):
         save(Image.new("RGB", (max_side + 1, 1)), path)
 
 
