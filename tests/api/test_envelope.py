@@ -245,3 +245,12 @@ def test_api_error_without_message_and_of_unknown_code_names_call_and_code():
 
 def test_unknown_task_names_the_task():
     assert "task 7" in str(UnknownTask(7))
+
+
+def test_read_response_passes_on_the_farms_time_in_seconds():
+    times = []
+    read_response(
+        PROFILE, 200, envelope(data={"userId": 7}, serverTime=1_600_000_000_500), on_server_time=times.append
+    )
+    read_response(PROFILE, 200, envelope(data={"userId": 7}), on_server_time=times.append)
+    assert times == [1_600_000_000.5]

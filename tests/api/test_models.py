@@ -288,3 +288,9 @@ def test_read_task_with_too_many_sub_tasks_raises_parse_error(width):
 )
 def test_task_info_is_submitted_if_it_may_have_been(fields, submitted):
     assert read_task({"id": 1, "taskStatus": 0, **fields}).is_submitted is submitted
+
+
+@pytest.mark.parametrize(("name", "frame_type", "numbers"), [("7-9[1]", 0, [7, 8, 9]), ("6", 1, [6])])
+def test_frame_has_numbers_and_files_unless_it_prepares_others(name, frame_type, numbers):
+    frame = read_frame({"id": 1, "frameStatus": 4, "frameIndex": name, "frameType": frame_type})
+    assert (list(frame.numbers), frame.has_files) == (numbers, frame_type == 0)

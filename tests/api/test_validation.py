@@ -136,3 +136,46 @@ def test_error_shows_the_beginning_of_a_long_value():
     assert len(str(caught.value)) < 200
     assert validation.excerpt(10**5000) == "an integer of 16610 bits"
     assert validation.excerpt([10**5000]) == "list"
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("a\nb", "must be on one line"),
+        ("a\x1bb", "must be on one line"),
+        ("a\u2028b", "must be on one line"),
+        ("x" * (validation.MAX_LINE_CHARS + 1), r"must have at most \d+ characters"),
+    ],
+)
+def test_one_line_refuses_control_characters_and_long_texts(value, fault):
+    with pytest.raises(ValueError, match=f"^artist: {fault}"):
+        validation.one_line("artist", value)
+
+
+def test_one_line_accepts_empty_and_unprintable_but_harmless_text():
+    assert validation.one_line("artist", "") == ""
+    assert validation.one_line("artist", "Zo\u00eb\u200b") == "Zo\u00eb\u200b"
+
+
+@pytest.mark.parametrize("value", ["", "  ", None, 7])
+def test_non_blank_line_refuses_what_is_no_text_or_blank(value):
+    with pytest.raises(ValueError, match=r"^labels: must be a non-empty string"):
+        validation.non_blank_lines("labels", ["sh010", value])
+
+
+def test_non_blank_lines_returns_texts():
+    assert validation.non_blank_lines("labels", ["sh010", "night"]) == ["sh010", "night"]
+
+
+@pytest.mark.parametrize("value", ["false", 0, None])
+def test_require_bool_refuses_everything_else(value):
+    assert validation.require_bool("deferrable", True) is True
+    with pytest.raises(ValueError, match=r"^deferrable: must be True or False"):
+        validation.require_bool("deferrable", value)
+
+
+@pytest.mark.parametrize("value", [0, 8, "8", "1.5", None, True])
+def test_parse_int_from_refuses_what_is_out_of_range(value):
+    assert validation.parse_int_from("count", " 7 ", 1, 7) == 7
+    with pytest.raises(ValueError, match=r"^count: must be an integer from 1 to 7"):
+        validation.parse_int_from("count", value, 1, 7)
