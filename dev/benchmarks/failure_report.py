@@ -22,6 +22,7 @@ import json, resource, sys, time
 from pathlib import Path
 from airflow_provider_renderbus.renders.failure_report import add_failure_report
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
+from dev.harness.flows import run_flow
 
 frames, folder = int(sys.argv[1]), Path(sys.argv[2])
 FRAME = (
@@ -37,13 +38,7 @@ class Farm:
     seconds = 0.0
 
     def run(self, flow):
-        answers = None
-        while True:
-            try:
-                batch = flow.send(answers)
-            except StopIteration as end:
-                return end.value
-            answers = [self.answer(call) for call in batch]
+        return run_flow(flow, self.answer)
 
     def answer(self, call):
         begin = time.process_time()

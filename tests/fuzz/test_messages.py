@@ -20,6 +20,7 @@ from airflow_provider_renderbus.renders.results import evaluate_task
 from airflow_provider_renderbus.task_json.files import check_findings
 from airflow_provider_renderbus.transfer.endpoints import select_line
 from airflow_provider_renderbus.transfer.folder import split_path
+from dev.harness.flows import run_flow
 
 FORGED = (
     "\r\n[2026-11-28] INFO - Task succeeded\x1b[2J\x1b]8;;javascript:1\x07\u202e\u2028\x85\t" + "x" * 10_000
@@ -37,13 +38,7 @@ class FakeClient:
         return "https://farm.test/"
 
     def run(self, flow):
-        results = None
-        while True:
-            try:
-                batch = flow.send(results)
-            except StopIteration as stop:
-                return stop.value
-            results = [self.send(call) for call in batch]
+        return run_flow(flow, self.send)
 
     def send(self, call):
         frames = [

@@ -13,6 +13,7 @@ from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.renders import failure_report
 from airflow_provider_renderbus.renders.failure_report import MAX_LOGS, _log_end, add_failure_report
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult, describe, summary
+from dev.harness.flows import run_flow
 from tests.scenes import make_task_json
 
 
@@ -23,13 +24,7 @@ class Farm:
         self.layers, self.logs, self.read = layers, logs, []
 
     def run(self, flow):
-        answers = None
-        while True:
-            try:
-                batch = flow.send(answers)
-            except StopIteration as end:
-                return end.value
-            answers = [self.answer(call) for call in batch]
+        return run_flow(flow, self.answer)
 
     def answer(self, call):
         if call.name == "show_log":

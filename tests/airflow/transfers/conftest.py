@@ -1,8 +1,12 @@
-"""A folder with a shot, and a connection with the farm's transfer command."""
+"""A folder with a shot, a connection with the farm's transfer command, and a render."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from airflow_provider_renderbus.api import calls
 
 UNUSUAL_NAMES = [
     "a b.exr",
@@ -27,3 +31,22 @@ def shot(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"content of {name}")
     return folder
+
+
+@pytest.fixture
+def render(farm, client):
+    """Returns a function that renders a task.json and returns the task id."""
+
+    def render(task_json):
+        task_id = client.send(calls.create_task()).ids[0]
+        client.send(calls.upload_task_json(task_id, json.dumps(task_json)))
+        client.send(calls.submit_task(task_id))
+        farm.advance(3600)
+        return task_id
+
+    return render
+
+
+@pytest.fixture
+def frames(tmp_path):
+    return tmp_path / "frames"

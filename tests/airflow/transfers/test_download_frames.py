@@ -9,7 +9,6 @@ import subprocess
 
 import pytest
 
-from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.farm.storage.storage import Storage
 from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
@@ -20,27 +19,8 @@ from tests.scenes import make_task_json
 
 
 @pytest.fixture
-def render(farm, client):
-    """Return a function that renders a task.json and returns the task id."""
-
-    def render(task_json):
-        task_id = client.send(calls.create_task()).ids[0]
-        client.send(calls.upload_task_json(task_id, json.dumps(task_json)))
-        client.send(calls.submit_task(task_id))
-        farm.advance(3600)
-        return task_id
-
-    return render
-
-
-@pytest.fixture
 def rendered(render):
     return render(make_task_json())
-
-
-@pytest.fixture
-def frames(tmp_path):
-    return tmp_path / "frames"
 
 
 def download(task_id, folder, **options):

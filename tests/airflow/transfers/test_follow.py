@@ -25,11 +25,6 @@ def pictures():
 
 
 @pytest.fixture
-def frames(tmp_path):
-    return tmp_path / "frames"
-
-
-@pytest.fixture
 def submit(client):
     """Returns a function that submits a task.json and returns the task id."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 
 import pytest
@@ -29,25 +28,6 @@ def pictures():
 @pytest.fixture
 def scenario():
     return {"renders": [{"scene": "sh020*", "layer": "shadow", **SPOILED}, {"scene": "sh010*", **SPOILED}]}
-
-
-@pytest.fixture
-def render(farm, client):
-    """Returns a function that renders a task.json and returns the task id."""
-
-    def render(task_json):
-        task_id = client.send(calls.create_task()).ids[0]
-        client.send(calls.upload_task_json(task_id, json.dumps(task_json)))
-        client.send(calls.submit_task(task_id))
-        farm.advance(3600)
-        return task_id
-
-    return render
-
-
-@pytest.fixture
-def frames(tmp_path):
-    return tmp_path / "frames"
 
 
 @pytest.fixture
