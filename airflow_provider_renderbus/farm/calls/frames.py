@@ -21,9 +21,13 @@ def query_task_frames(ctx: CallContext, request: Request) -> dict[str, Any]:
     """Return the frames of a leaf, paged; the keyword may be anywhere in frameIndex."""
     task = ctx.task(request.integer("taskId"))
     keyword = request.string("searchKeyword", "")
-    frames = ctx.simulation.frames(task)
-    page = request.page([frame for frame in frames if keyword in frame.chunk.name] if keyword else frames)
-    return {**page, "items": [_frame_info(task, frame) for frame in page["items"]]}
+    if keyword:
+        page = request.page([f for f in ctx.simulation.frames(task) if keyword in f.chunk.name])
+        frames = page["items"]
+    else:
+        page = request.page(ctx.simulation.frame_indexes(task))
+        frames = ctx.simulation.frames_at(task, page["items"])
+    return {**page, "items": [_frame_info(task, frame) for frame in frames]}
 
 
 def query_all_frame_stats(ctx: CallContext, _request: Request) -> dict[str, Any]:

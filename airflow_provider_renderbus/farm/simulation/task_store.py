@@ -114,20 +114,33 @@ class TaskStore(ABC):
         """Return a task's frames, loaded from the database if necessary."""
         if task.frames is None:
             self._loaded.append(task)
-            chunks = self._chunks(task)
-            frames = [Frame(task.first_frame_id + index, chunk) for index, chunk in enumerate(chunks)]
-            task.frames = frames
-            for row in self.database.frames(task.first_frame_id, len(frames)):
-                frame = frames[row["id"] - task.first_frame_id]
-                for name, value in row.items():
-                    setattr(frame, name, value)
-            for index, frame in enumerate(frames):
+            task.frames = self._read_frames(task, self.frame_indexes(task))
+            for index, frame in enumerate(task.frames):
                 if frame.state is FrameState.WAITING:
                     task.waiting_frames.append((frame.chunk.stage, index))
                 elif frame.state is FrameState.STARTED:
                     self.render(task, frame, index)
             heapq.heapify(task.waiting_frames)
         return task.frames
+
+    def frame_indexes(self, task: Task) -> range:
+        """Return the indexes of a task's frames."""
+        return range(len(self._chunks(task)))
+
+    def frames_at(self, task: Task, indexes: range) -> list[Frame]:
+        """Return some of a task's frames, to be read only; of an idle task no others are loaded."""
+        if task.frames is None:
+            return self._read_frames(task, indexes)
+        return task.frames[indexes.start : indexes.stop]
+
+    def _read_frames(self, task: Task, indexes: range) -> list[Frame]:
+        first_id, chunks = task.first_frame_id + indexes.start, self._chunks(task)
+        frames = [Frame(task.first_frame_id + index, chunks[index]) for index in indexes]
+        for row in self.database.frames(first_id, len(frames)):
+            frame = frames[row["id"] - first_id]
+            for name, value in row.items():
+                setattr(frame, name, value)
+        return frames
 
     @abstractmethod
     def render(self, task: Task, frame: Frame, index: int) -> None:
