@@ -65,7 +65,7 @@ class CancelOnKillMixin(BaseOperator):
         message = "no render was submitted yet"
         if self.owned_render_task_ids:
             # The signal may interrupt a submit or restart that takes effect only after a first poll.
-            message = self.stop_owned_renders(CONFIRMATIONS_IF_UNCERTAIN, is_killed=not is_timeout)
+            message = self.stop_owned_renders(CONFIRMATIONS_IF_UNCERTAIN, unless_time_lost=not is_timeout)
         if not is_timeout:
             raise SystemExit(f"Killed: {message}")
         log.info("execution_timeout reached: %s", message)
@@ -96,9 +96,9 @@ class CancelOnKillMixin(BaseOperator):
             if not self.owned_render_task_ids or not self.cancel_on_kill:
                 raise
             is_final = isinstance(error, ValueError) or is_permanent(error)
-            is_lost = bool(self.lost_time_reason)
-            exception_type = AirflowFailException if is_final and not is_lost else AirflowException
-            message = self.stop_owned_renders(is_killed=is_lost)
+            is_final = is_final and not self.lost_time_reason
+            exception_type = AirflowFailException if is_final else AirflowException
+            message = self.stop_owned_renders(unless_time_lost=True)
             raise exception_type(f"{error}; {message}") from error
 
     def stop_if_enabled(self, wait_result: WaitResult) -> WaitResult:
@@ -111,14 +111,14 @@ class CancelOnKillMixin(BaseOperator):
         """Stop the renders, and return the result with a note on that."""
         return self._annotate(wait_result, self.stop_owned_renders())
 
-    def stop_owned_renders(self, confirmations: int = 1, *, is_killed: bool = False) -> str:
+    def stop_owned_renders(self, confirmations: int = 1, *, unless_time_lost: bool = False) -> str:
         """Stop the renders; return what has become of them, for a message.
 
         :param confirmations: as for :class:`~airflow_provider_renderbus.renders.stop.StopRequest`.
-        :param is_killed: whether nothing is stopped if this process has lost time: a newer try may be the
-            reason. Otherwise the process waits until it would have been killed for one.
+        :param unless_time_lost: whether nothing is stopped if this process has lost time, since a newer try
+            may be the reason. Otherwise the process waits until it would have been killed for one.
         """
-        if not is_killed:
+        if not unless_time_lost:
             self.wait_to_be_killed()
         if not (reason := self.lost_time_reason):
             return stop_renders(self.hook, self.owned_render_task_ids, confirmations)
