@@ -22,9 +22,9 @@ The packages:
 - ``calls``: the calls of the protocol, their paths, the reading of their fields
 - ``simulation``: task states and their transitions, time, money, the scenario, faults, SQLite
 - ``pictures``: task.json read as jobs, frame ranges, the renderer of the frames
-- ``storage``: folders of scenes and frames, access confined to one folder, the registry of running farms
+- ``storage``: folders of scenes and frames, access confined to one folder, its location
 - ``pages``: the web console, served to browsers
-- ``transmitter``: the transfer command, a program of its own, which finds the storage by the registry
+- ``transmitter``: the transfer command, a program of its own, which asks the farm for its storage
 
 ``control`` sends commands to a running farm from another process.
 """

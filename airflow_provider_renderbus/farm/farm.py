@@ -47,7 +47,6 @@ from airflow_provider_renderbus.farm.simulation.faults import Faults, read_fault
 from airflow_provider_renderbus.farm.simulation.scenario import open_scenario, read_scenario
 from airflow_provider_renderbus.farm.simulation.simulation import Simulation
 from airflow_provider_renderbus.farm.simulation.tasks import StopType
-from airflow_provider_renderbus.farm.storage.registry import registered
 from airflow_provider_renderbus.farm.storage.storage import Storage, write_private
 
 if TYPE_CHECKING:
@@ -153,7 +152,6 @@ class Farm:
             stack.callback(server.close)
             self._port = server.port
             self._context = replace(self._context, port=self._port)
-            stack.enter_context(registered(self._host, self._port, self._storage.root))
             if self._manual_clock is None:
                 self._clock_thread = ClockThread(self._simulation, self._clock, self._speed)
                 stack.callback(self._clock_thread.stop)

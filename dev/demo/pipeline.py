@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +44,6 @@ def extra_env(folder: Path) -> dict[str, str]:
     return {
         "RENDERBUS_PROJECT_FOLDER": str(folder / "project"),
         "RENDERBUS_DOWNLOAD_FOLDER": str(folder / "frames"),
-        "TMPDIR": tempfile.gettempdir(),
     }
 
 

@@ -110,6 +110,5 @@ def test_document_scenario_examples_are_valid(example):
 
 
 @pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL))
-def test_document_python_examples_run(example, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_document_python_examples_run(example):
     exec(compile(example, "docs/farm.md", "exec"), {"__name__": "example"})

@@ -15,9 +15,8 @@ from airflow_provider_renderbus.farm.pictures.picture import render_frame
 from airflow_provider_renderbus.farm.pictures.scene import FRAMES_PER_TURN
 from airflow_provider_renderbus.farm.pictures.task_json import FORMAT_KEYS
 from airflow_provider_renderbus.farm.simulation.account import CONFIG_BID, INPUT_BID, OUTPUT_BID, USER_ID
-from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE
 from airflow_provider_renderbus.farm.transmitter import faults
-from airflow_provider_renderbus.farm.transmitter.command import NAME, TRANSFER_TYPES
+from airflow_provider_renderbus.farm.transmitter.command import NAME, STORAGE_VARIABLE, TRANSFER_TYPES
 from airflow_provider_renderbus.farm.transmitter.transfer import ExitCode
 
 FOLDER = Path(__file__).parents[2] / "docs"

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any, Self
@@ -52,13 +51,11 @@ class Vendor:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            # The transfer commands that the client starts look for the farm in the temporary folder. Without
-            # a folder for their logs the client calls a Windows API.
+            # Without a folder for logs the client calls a Windows API.
             env={
                 "HOME": str(home),
                 "PYTHONUTF8": "1",
                 "RAYVISION_LOG": str(home),
-                "TMPDIR": tempfile.gettempdir(),
                 **proxies,
             },
             start_new_session=True,

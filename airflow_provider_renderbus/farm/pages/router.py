@@ -1,4 +1,4 @@
-"""Routes GET requests to pages, pictures and static files, with security headers."""
+"""Routes GET requests to pages, pictures, static files and the storage's location, with security headers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 from airflow_provider_renderbus.farm.pages import farm_page, task_page
+from airflow_provider_renderbus.farm.storage import location
 from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder, PathNotAllowed, split_path
-from airflow_provider_renderbus.farm.storage.registry import LOCAL_NAMES
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.farm.simulation.simulation import Simulation
@@ -33,11 +33,13 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 NOT_FOUND: Response = 404, {"Content-Type": "text/plain", **HEADERS}, b"not found\n"
+LOCAL_NAMES = ("127.0.0.1", "localhost")
+"""Names of the loopback interface."""
 NO_STORE, CACHED = "no-store", "private, max-age=3600"
 
 
 class Router:
-    """Responds to the requests of browsers.
+    """Responds to the requests of browsers, and to the transfer command.
 
     :param simulation: the simulation of the farm.
     :param host: address that the farm listens on. On the loopback interface the Host header must be a name of
@@ -58,6 +60,12 @@ class Router:
         if self._allowed_hosts and host.partition(":")[0].lower() not in self._allowed_hosts:
             return NOT_FOUND
         target_path, _, query = target.partition("?")
+        if target_path == location.PATH:
+            answer = location.build_answer(self._simulation.storage.root)
+            return _response("application/json", NO_STORE, answer)
+        return self._page(target_path, query)
+
+    def _page(self, target_path: str, query: str) -> Response:
         path, page_number = unquote(target_path), _page_number(query)
         if path == "/":
             with self._simulation.lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from contextlib import nullcontext
@@ -11,7 +12,7 @@ from time import sleep
 from typing import TYPE_CHECKING, NoReturn
 
 from airflow_provider_renderbus.farm.storage.confined_folder import ConfinedFolder
-from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, find_storage
+from airflow_provider_renderbus.farm.storage.location import find_storage
 from airflow_provider_renderbus.farm.transmitter.faults import FAULT_FILE, FAULT_VARIABLE, load_fault
 from airflow_provider_renderbus.farm.transmitter.file_list import list_downloads, list_uploads
 from airflow_provider_renderbus.farm.transmitter.resume import open_resume_database
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 NAME = "renderbus-farm-transmitter"
+STORAGE_VARIABLE = "RENDERBUS_FARM_STORAGE"
+"""Environment variable with the path of a storage folder: the farm is not asked for it then."""
 TRANSFER_TYPES = ("upload_path", "upload_json", "upload_list", "download_path", "download_list")
 STORAGES = ("input", "output", "config")
 PROMPT = "The transfer is free of charge on this farm. Continue? (y/n) "
@@ -78,6 +81,8 @@ def _run(options: argparse.Namespace, emit: Callable[[str], None]) -> int:
 
 def _wait_for_storage(host: str, port: int) -> Path:
     """Return the storage folder of the farm at an address. Retries forever, like the vendor's command."""
+    if path := os.environ.get(STORAGE_VARIABLE):
+        return Path(path)
     warned = False
     while not (root := find_storage(host, port)):
         if not warned:

@@ -8,21 +8,33 @@ import sys
 
 import pytest
 
-from airflow_provider_renderbus.farm.storage.registry import registered
+from airflow_provider_renderbus.farm.server.server import Server
+from airflow_provider_renderbus.farm.storage import location
 from airflow_provider_renderbus.farm.transmitter.command import main
-from tests.farm.transmitter.files import IDS, PORT, flags, write
+from tests.farm.transmitter.files import IDS, flags, write
 
 PROGRAM = [sys.executable, "-m", "airflow_provider_renderbus.farm.transmitter.command"]
 
 
 @pytest.fixture
-def storage(tmp_path, monkeypatch):
+def storage(tmp_path):
     root = tmp_path / "farm"
     for kind, bid in IDS.items():
         (root / kind / f"{bid}-100001").mkdir(parents=True)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with registered("127.0.0.1", PORT, root):
-        yield root
+    return root
+
+
+@pytest.fixture
+def port(storage):
+    """Port of a server that returns the location of the storage, like a farm."""
+
+    def respond(target, host):
+        assert (target, host) == (location.PATH, f"127.0.0.1:{server.port}")
+        return 200, {}, location.build_answer(storage)
+
+    server = Server(("127.0.0.1", 0), lambda *_: (404, {}, b""), respond)
+    yield server.port
+    server.close()
 
 
 @pytest.fixture
@@ -46,7 +58,7 @@ def local(tmp_path):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(port, monkeypatch, capsys):
     """Runs the command in this process; returns exit code, output lines after the prompt, and errors."""
 
     def run(*args, answer="y\n", **overrides):
@@ -55,7 +67,7 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BytesIO()))
         before = signal.getsignal(signal.SIGTERM)
         try:
-            code = main(flags(*args, **overrides))
+            code = main(flags(*args, **({"P": port} | overrides)))
         except SystemExit as exit_error:
             code = exit_error.code
         finally:
@@ -70,13 +82,13 @@ def run(monkeypatch, capsys):
 
 
 @pytest.fixture
-def start(storage, tmp_path):
+def start(port, tmp_path):
     """Starts the command as a process."""
     started = []
 
-    def start(*args, program=PROGRAM, **environment):
+    def start(*args, program=PROGRAM, port=port, **environment):
         process = subprocess.Popen(
-            [*program, *flags(*args)],
+            [*program, *flags(*args, P=port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

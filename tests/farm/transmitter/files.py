@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 IDS = {"input": "10201", "output": "20201", "config": "30201"}
-PORT = 8899
 
 
 def write(path, text="content"):
@@ -16,7 +15,7 @@ def flags(kind, local, remote, storage="input", keep="true", **overrides):
     values = {
         "E": "aspera",
         "H": "127.0.0.1",
-        "P": PORT,
+        "P": 1,
         "S": IDS[storage],
         "U": 100001,
         "r": 2,

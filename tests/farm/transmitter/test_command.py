@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from airflow_provider_renderbus.farm.storage.registry import STORAGE_VARIABLE, find_storage
+from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm.server.server import Server
+from airflow_provider_renderbus.farm.storage.location import find_storage
+from airflow_provider_renderbus.farm.transmitter.command import STORAGE_VARIABLE
 from airflow_provider_renderbus.farm.transmitter.file_list import server_path
-from tests.farm.transmitter.files import PORT, content, write
+from tests.farm.transmitter.files import content, write
 
 
 def test_upload_path_task_file_goes_to_config_storage(run, storage, local):
@@ -150,19 +152,26 @@ def test_command_wrong_user_id_exits_with_bad_storage(run, storage, local):
     assert "does not belong to user id" in errors
 
 
-def test_find_storage_returns_only_running_farm(storage, tmp_path, monkeypatch):
-    assert find_storage("127.0.0.1", PORT) == find_storage("localhost", PORT) == storage
-    assert find_storage("10.0.0.7", PORT) is find_storage("127.0.0.1", 1) is None
-    entry = next(tmp_path.glob("renderbus-farms-*/*.json"))
-    left_behind = entry.read_text()
-    entry.unlink()
-    entry.write_text(left_behind)
-    assert find_storage("127.0.0.1", PORT) is None
-    monkeypatch.setenv(STORAGE_VARIABLE, "/somewhere")
-    assert find_storage("127.0.0.1", PORT) == Path("/somewhere")
+def test_command_storage_variable_overrides_farm(run, storage, local, monkeypatch):
+    moved = storage.rename(storage.with_name("mounted"))
+    monkeypatch.setenv(STORAGE_VARIABLE, str(moved))
+    assert run("upload_path", write(local / "a"), "/a", P=1)[0] == 0
+    assert content(moved / "input" / "10201-100001") == {"a": "content"}
 
 
-def test_find_storage_registry_open_to_others_raises(storage, tmp_path):
-    next(tmp_path.glob("renderbus-farms-*")).chmod(0o777)
-    with pytest.raises(OSError, match="must be accessible to this user only"):
-        find_storage("127.0.0.1", PORT)
+def test_find_storage_farm_with_pages_returns_its_storage(tmp_path):
+    with Farm(tmp_path / "farm", ManualClock()) as farm:
+        port = farm.connection()["port"]
+        assert find_storage("127.0.0.1", port) == find_storage("localhost", port) == tmp_path / "farm"
+    assert find_storage("127.0.0.1", port) is None
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>", b"[]", b"{}", b'{"storage": 1}', b'{"storage": "farm"}', b"[" * 100_000]
+)
+def test_find_storage_other_server_returns_none(answer):
+    server = Server(("127.0.0.1", 0), lambda *_: (404, {}, b""), lambda *_: (200, {}, answer))
+    try:
+        assert find_storage("127.0.0.1", server.port) is None
+    finally:
+        server.close()

@@ -82,8 +82,8 @@ def test_fault_hang_lasts_until_sigterm(start, inputs, local):
 
 
 def test_command_no_running_farm_retries_forever(start, local):
-    process = start("upload_path", write(local / "a"), "/a", TMPDIR=str(local))
-    assert "no farm runs at 127.0.0.1:8899" in process.stderr.readline()
+    process = start("upload_path", write(local / "a"), "/a", port=1)
+    assert "no farm runs at 127.0.0.1:1;" in process.stderr.readline()
     assert process.poll() is None
 
 
