@@ -79,6 +79,7 @@ class _RenderbusDecoratedOperator(DecoratedOperator, RenderbusRenderOperator):
                 f"{name}(): must return a mapping, as build_task_json does, got {type(task_json).__name__}"
             )
         self._returned = task_json
+        self.show_shot_name(self._context, task_json=task_json)
         return task_json
 
 

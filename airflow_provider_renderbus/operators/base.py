@@ -17,7 +17,7 @@ from airflow_provider_renderbus.native_templates import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from jinja2 import Template
 
@@ -53,17 +53,32 @@ class RenderbusOperator(BaseOperator):
 
         return render_path(content, render) if is_path(content) else render(content)
 
-    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
-        """Render templated fields, and leave texts as texts."""
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Context, *args: Any, **kwargs: Any
+    ) -> None:
+        """Render templated fields, and leave texts as texts. Name a mapped task after its shot."""
         given = {name: getattr(self, name) for name in self.template_fields} if parent is self else {}
-        super()._do_render_template_fields(parent, *args, **kwargs)
+        super()._do_render_template_fields(parent, template_fields, context, *args, **kwargs)
         self.rendered_to_none = {*self.rendered_to_none, *finish_rendering(self, given)}
+        if parent is self:
+            self.show_shot_name(context)
 
     def _render(self, template: Template, context: Context, dag: DAG | None = None) -> Any:
         """Render a template, and leave text as text if the DAG renders native objects."""
         if is_native(template):
             return render_natively(template, context)
         return super()._render(template, context, dag)
+
+    def show_shot_name(self, context: Context, *, task_json: Any = None, scene: str | None = None) -> None:
+        """Name a mapped task after its labels or, without any, after the scene that it renders.
+
+        :param task_json: what describes the render, if it is not the argument of that name.
+        :param scene: the scene, if it is known otherwise.
+        """
+        from airflow_provider_renderbus.shot_names import scene_stem, shot_name, show_shot_name
+
+        given = getattr(self, "task_json", None) if task_json is None else task_json
+        show_shot_name(context, shot_name(getattr(self, "labels", None), given) or scene_stem(scene))
 
     def push_console_url(self, context: Context, render_task_id: int) -> None:
         """Show the link to a render at once, not only when the Airflow task has ended."""

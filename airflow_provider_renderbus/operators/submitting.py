@@ -321,6 +321,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         poller = self._poller(wait)
         # A trigger that fires at once costs another worker's start, and can overtake Airflow's scheduler.
         result = poller.poll() if self.deferrable else poller.poll_until(wait.deadline, wait.poll_interval)
+        self.show_shot_name(context, scene=poller.scene_name)
         if wait.awaited_funds is None:
             wait = replace(wait, ignore_api_stop=poller.ignores_api_stop)
         if result is None:
@@ -392,6 +393,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     ) -> dict[str, Any] | Action:
         """Return the result of the render or what is to be done first, or fail."""
         result = step.result
+        self.show_shot_name(context, scene=result.first_result.get("scene"))
         self.wait_to_be_killed()  # a newer try may have caused this end
         with translate_errors():
             if step.stop == "always":

@@ -58,9 +58,11 @@ class WorkerPoller(ABC):
     :param keeps_state: whether this object lives until the next poll. If not, as in a sensor in reschedule
         mode, every poll would look like a change, so only the end and every failed poll are logged.
     :ivar last_status: a line about the last poll that was answered, or None before it.
+    :ivar scene_name: the scene of the only task that is polled, or None.
     """
 
     last_status: str | None = None
+    scene_name: str | None = None
 
     def __init__(self, hook: RenderbusHook, subject: str, *, keeps_state: bool) -> None:
         self._hook = hook
@@ -177,6 +179,8 @@ class TaskWorkerPoller(WorkerPoller):
                 raise UnknownTask(task_id)
             self._log(self._progress_logs[task_id].message_if_changed(tasks[task_id]))
             self.last_status = describe(tasks[task_id])
+            if len(self._progress_logs) == 1:
+                self.scene_name = tasks[task_id].scene_name
             ignore_stops = self._hook.clock.now() < self._ignore_stops_until
             result = evaluate_task(
                 tasks[task_id],

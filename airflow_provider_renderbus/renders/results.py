@@ -197,8 +197,8 @@ def describe(task: TaskInfo) -> str:
     name = status.name if status is not TaskStatus.UNKNOWN else f"state {task.status_code}"
     meaning = TASK_STATUS_INFO[status].meaning
     line = f"Render {task.id}"
-    if task.scene_name:
-        line += f" ({printable(PureWindowsPath(task.scene_name).name)})"
+    if scene := _scene_file(task):
+        line += f" ({scene})"
     line += f": {name}"
     if meaning.upper() != name:
         line += f" ({meaning})"
@@ -217,13 +217,15 @@ def describe(task: TaskInfo) -> str:
 def summary(task: TaskInfo) -> dict[str, Any]:
     """Return what an Airflow task returns for a render, as small JSON.
 
-    :return: ``render_task_id``; ``state``, a name of `TaskStatus`; ``frames``, which the farm counts in jobs;
-        ``cost`` in the account's currency, as text, so that no digit is lost; ``duration_seconds`` from the
-        start of the first leaf to the end of the last one, None before it; ``output_folders``, the leaves'
-        folders in the output storage; ``layers``, see :func:`layer_summaries`.
+    :return: ``render_task_id``; ``scene``, the name of its file, or None; ``state``, a name of `TaskStatus`;
+        ``frames``, which the farm counts in jobs; ``cost`` in the account's currency, as text, so that no
+        digit is lost; ``duration_seconds`` from the start of the first leaf to the end of the last one, None
+        before it; ``output_folders``, the leaves' folders in the output storage; ``layers``, see
+        :func:`layer_summaries`.
     """
     return {
         "render_task_id": task.id,
+        "scene": _scene_file(task),
         "state": task.status.name,
         "frames": asdict(task.progress),
         "cost": str(task.cost),
@@ -251,6 +253,10 @@ def layer_summaries(task: TaskInfo) -> list[dict[str, Any]]:
         }
         for name, leaf in list_layers(task)
     ]
+
+
+def _scene_file(task: TaskInfo) -> str | None:
+    return printable(PureWindowsPath(task.scene_name).name) if task.scene_name else None
 
 
 def _duration_seconds(task: TaskInfo) -> float | None:

@@ -111,7 +111,11 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
                 self._max_cost()
                 self._reattach(context)
         try:
-            returned = super().execute(context)
+            try:
+                returned = super().execute(context)
+            finally:
+                poller = self.__dict__.get("_poller")  # none was made if an argument is wrong
+                self._show_shot_name(context, poller and poller.scene_name)
         except (AirflowSensorTimeout, AirflowSkipException):
             if self.cancel_on_kill and self.owned_render_task_ids:
                 self.log.warning("Timed out: %s", self.stop_owned_renders())
@@ -127,6 +131,8 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         :param deadline: until when to wait. Airflow's ``dag.test()`` loses it.
         """
         wait_result = WaitResult.from_dict_or_failure(event)
+        if self._is_single():
+            self._show_shot_name(context, wait_result.first_result.get("scene"))
         with translate_errors():
             self._set_link(context)
             if wait_result.outcome is Outcome.STALE_STOP and deadline is not None:
@@ -231,6 +237,12 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     def _max_cost(self) -> Decimal | None:
         require_rendered(self, ["max_cost"])
         return None if self.max_cost is None else parse_decimal("max_cost", self.max_cost, above_zero=True)
+
+    def _show_shot_name(self, context: Context, scene: str | None) -> None:
+        """Name a mapped sensor after the scene of its only render."""
+        from airflow_provider_renderbus.shot_names import scene_stem, show_shot_name
+
+        show_shot_name(context, scene_stem(scene))
 
     def _set_link(self, context: Context) -> None:
         """Link the console page of the render; of a list, that of the first."""

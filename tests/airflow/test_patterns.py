@@ -65,6 +65,12 @@ def test_decorated_night_shot_is_rendered_once(renders, shot):
     assert render["producer"].startswith(shot)
 
 
+def test_decorated_night_task_has_name_of_its_shot(renders, airflow):
+    tries = airflow.get_all("/dags/decorated_night/dagRuns/run/taskInstances", "task_instances")
+    names = {each["map_index"]: each["rendered_map_index"] for each in tries}
+    assert names == dict(enumerate(SHOTS))
+
+
 def test_decorated_night_has_one_render_per_shot_and_one_per_budget(renders):
     budgets = {f"{pattern}.{mode}" for pattern in PATTERNS for mode in MODES}
     assert set(renders) == {f"night_{shot}{NOT_RENDERED}" for shot in SHOTS} | budgets

@@ -121,6 +121,7 @@ def test_summary_of_task_is_plain_json():
     assert [layer["name"] for layer in result.pop("layers")] == ["18280 (photon pass)", "18281"]
     assert result == {
         "render_task_id": 18278,
+        "scene": None,
         "state": "FINISHED",
         "frames": {"total": 18, "done": 17, "failed": 1, "running": 0, "aborted": 0},
         "cost": "8.27",

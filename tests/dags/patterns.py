@@ -42,7 +42,7 @@ def task_json_of(name: str, frames: str) -> dict:
 @dag(schedule=None, start_date=START)
 def decorated_night():
     @task.renderbus(
-        labels=["{{ dag.dag_id }}"],
+        labels=["{{ task.op_kwargs['name'] }}"],
         artist="{{ task.op_kwargs['name'] }}",
         max_cost="{{ 5 }}",
         deferrable=True,
