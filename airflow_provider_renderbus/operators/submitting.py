@@ -408,9 +408,11 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 if last_result is not None and last_result.outcome is Outcome.SUCCEEDED:
                     result = last_result
             from airflow_provider_renderbus.renders.failure_report import add_failure_report
+            from airflow_provider_renderbus.renders.forecast import add_forecast
 
+            known = wait if isinstance(wait, WaitState) else None
             result = add_failure_report(self.hook, result, self.report_folder)
-        known = wait if isinstance(wait, WaitState) else None
+            result = add_forecast(self.hook, result, known.forecast if known else None)
         returned = self.collect_result(context, result_or_raise(result)[0], known)
         add_asset_event_extra(context, self.outlets, returned)
         return returned

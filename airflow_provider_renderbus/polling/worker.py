@@ -121,10 +121,6 @@ class WorkerPoller(ABC):
             return permanent_failure(refusal)
         return None
 
-    def _log(self, line: str | None) -> None:
-        if line and self._keeps_state:
-            log.info(line)
-
     @property
     def ignores_api_stop(self) -> bool:
         """Whether the next stop through the API would be ignored, because it was meant for an earlier try."""
@@ -163,7 +159,7 @@ class TaskWorkerPoller(WorkerPoller):
         self._failed_states = failed_states
         from airflow_provider_renderbus.renders.progress_log import ProgressLog
 
-        self._progress_logs = {task_id: ProgressLog() for task_id in task_ids}
+        self._progress_logs = {task_id: ProgressLog(max_cost) for task_id in task_ids}
         self._finished: dict[int, WaitResult] = {}
 
     @property
@@ -177,7 +173,8 @@ class TaskWorkerPoller(WorkerPoller):
         for task_id in pending:
             if task_id not in tasks:
                 raise UnknownTask(task_id)
-            self._log(self._progress_logs[task_id].message_if_changed(tasks[task_id]))
+            if self._keeps_state:
+                self._progress_logs[task_id].write(tasks[task_id], log)
             self.last_status = describe(tasks[task_id])
             if len(self._progress_logs) == 1:
                 self.scene_name = tasks[task_id].scene_name
@@ -219,5 +216,6 @@ class ConditionWorkerPoller(WorkerPoller):
         evaluation = self._hook.run(self._condition.check())
         if evaluation.message != self.last_status:
             self.last_status = evaluation.message
-            self._log(evaluation.message)
+            if self._keeps_state:
+                log.info(evaluation.message)
         return evaluation.result

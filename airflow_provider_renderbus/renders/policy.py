@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow_provider_renderbus.api.models.frames import Frame
+    from airflow_provider_renderbus.renders.forecast import Forecast
 
 OUT_OF_FUNDS = frozenset({TaskStatus.ARREARAGE_STOP})
 # To resume a render from these states costs more.
@@ -58,6 +59,7 @@ class WaitState:
         refused that for lack of funds.
     :param ignore_api_stop: whether the next stop through the API is a stale one too, however late: an earlier
         try may have been frozen for hours.
+    :param forecast: the forecast at the pause after the test frames, as JSON; None before it.
     """
 
     render_task_id: int
@@ -74,6 +76,7 @@ class WaitState:
     awaited_funds: str | None = None
     undo_manual_stop: bool = False
     ignore_api_stop: bool = False
+    forecast: dict[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> WaitState:
@@ -102,6 +105,7 @@ class Facts:
     :param recommit_arrived: whether a recommit of an earlier try shows.
     :param still_halted: whether the render is still in the state in which it came to rest.
     :param has_paused: whether the pause before a restart is over.
+    :param forecast: what the render is likely to cost in the end.
     """
 
     available_funds: Decimal | None = None
@@ -110,6 +114,7 @@ class Facts:
     recommit_arrived: bool | None = None
     still_halted: bool | None = None
     has_paused: bool = False
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,10 @@ class CheckFrames(_Step):
     """Ask for `failed_frames`."""
 
 
+class CheckForecast(_Step):
+    """Ask for `forecast`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConfirmRecommit(_Step):
     """Ask for `recommit_arrived`, over 30 s."""
@@ -201,7 +210,7 @@ class Finish:
 Action: TypeAlias = (
     KeepWaiting | AwaitFunds | AwaitRestart | RestartIfStopped | Restart | FullSpeed | Recommit
 )
-Check: TypeAlias = CheckFunds | CheckFrames | ConfirmRecommit | CheckHalted | Pause
+Check: TypeAlias = CheckFunds | CheckFrames | CheckForecast | ConfirmRecommit | CheckHalted | Pause
 Step: TypeAlias = Action | Check | Finish
 
 MAX_RECOMMITS = 100
@@ -243,9 +252,13 @@ class RenderPolicy:
     def target_states(self, wait: WaitState) -> frozenset[TaskStatus]:
         """Return the states to wait for."""
         targets = frozenset(filter(self.is_success, TaskStatus))
-        if self.on_test_frames_done == "full_speed" and not wait.past_test_frames:
-            return targets | {TaskStatus.FINISHED_TEST}
-        return targets
+        is_decided = {
+            "full_speed": wait.past_test_frames,
+            "wait": wait.max_cost is None or wait.forecast is not None,
+        }
+        if is_decided.get(self.on_test_frames_done, True):
+            return targets
+        return targets | {TaskStatus.FINISHED_TEST}
 
     def failed_states(self, wait: WaitState) -> frozenset[TaskStatus] | None:
         """Return the states that count as failed; None for all terminal ones that are no target."""
@@ -279,8 +292,8 @@ class RenderPolicy:
             return RestartIfStopped(replace(wait, ignore_api_stop=wait.ignore_api_stop and not is_late))
         if self._is_over_budget(result, wait):
             return self._over_budget(result, wait)
-        if result.state is TaskStatus.FINISHED_TEST and self.on_test_frames_done == "full_speed":
-            return FullSpeed(replace(wait, past_test_frames=True))
+        if result.state is TaskStatus.FINISHED_TEST and self.on_test_frames_done != "succeed":
+            return self._after_test_frames(result, wait, facts)
         if result.state in OUT_OF_FUNDS and self.on_insufficient_funds == "wait":
             return self._out_of_funds(result, wait, facts)
         if result.state in RECOMMITTABLE and self.on_failed_frames == "recommit":
@@ -310,6 +323,23 @@ class RenderPolicy:
             message = f"{result.message} exceeds max_cost {wait.max_cost}"
             result = replace(result, outcome=Outcome.OVER_BUDGET, message=message)
         return Finish(result, "always")
+
+    def _after_test_frames(self, result: WaitResult, wait: WaitState, facts: Facts) -> Step:
+        """Decide by the forecast: nothing is rendered during the pause, so nothing is lost by a failure."""
+        if facts.forecast is None:
+            return CheckForecast(wait)
+        wait = replace(wait, forecast=facts.forecast.to_dict())
+        if wait.max_cost is not None and facts.forecast.exceeds(Decimal(wait.max_cost)):
+            message = (
+                f"{result.message}; the forecast {facts.forecast} exceeds max_cost {wait.max_cost}. The "
+                f"render stays paused, which costs nothing. To render the other frames, raise max_cost and "
+                f"clear this task; else abandon the render in the web console"
+            )
+            summary = {**result.first_result, "forecast": wait.forecast}
+            return Finish(WaitResult(Outcome.OVER_BUDGET, message, summary))
+        if self.on_test_frames_done == "full_speed":
+            return FullSpeed(replace(wait, past_test_frames=True))
+        return KeepWaiting(wait)
 
     def _out_of_funds(self, result: WaitResult, wait: WaitState, facts: Facts) -> Step:
         """Wait for a top-up, in sight of the funds or of the render.

@@ -221,7 +221,8 @@ def summary(task: TaskInfo) -> dict[str, Any]:
         ``frames``, which the farm counts in jobs; ``cost`` in the account's currency, as text, so that no
         digit is lost; ``duration_seconds`` from the start of the first leaf to the end of the last one, None
         before it; ``output_folders``, the leaves' folders in the output storage; ``layers``, see
-        :func:`layer_summaries`.
+        :func:`layer_summaries`; ``forecast``, None until
+        :func:`airflow_provider_renderbus.renders.forecast.add_forecast` adds it.
     """
     return {
         "render_task_id": task.id,
@@ -232,6 +233,7 @@ def summary(task: TaskInfo) -> dict[str, Any]:
         "duration_seconds": _duration_seconds(task),
         "output_folders": list(task.output_folders),
         "layers": layer_summaries(task),
+        "forecast": None,
     }
 
 

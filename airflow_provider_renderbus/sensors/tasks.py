@@ -166,8 +166,9 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
                 message = f"{wait_result.message}. {_FAILED_FRAMES_HINT}"
                 wait_result = dataclasses.replace(wait_result, message=message)
             from airflow_provider_renderbus.renders.failure_report import add_failure_report
+            from airflow_provider_renderbus.renders.forecast import add_forecast
 
-            wait_result = add_failure_report(self.hook, wait_result)
+            wait_result = add_forecast(self.hook, add_failure_report(self.hook, wait_result))
         return super().result_or_raise(wait_result)
 
     def wait_on_worker(self, context: Context, task_ids: Sequence[int]) -> Any:

@@ -178,13 +178,12 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         target_states, failed_states, max_cost = self._criteria()
         from airflow_provider_renderbus.renders.progress_log import ProgressLog
 
-        progress_log = ProgressLog()
+        progress_log = ProgressLog(max_cost)
         last_status = None
 
         def evaluate(task: TaskInfo) -> WaitResult | None:
             nonlocal last_status
-            if line := progress_log.message_if_changed(task):
-                log.info(line)
+            progress_log.write(task, log)
             last_status = describe(task)
             ignore_stops = time.time() < self.ignore_stops_until
             return evaluate_task(

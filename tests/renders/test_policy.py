@@ -15,10 +15,12 @@ from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.api.models.frames import Frame
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
 from airflow_provider_renderbus.api.states import STOP_TYPE_INFO, FrameStatus, StopType, TaskStatus
+from airflow_provider_renderbus.renders.forecast import Forecast, LayerForecast
 from airflow_provider_renderbus.renders.funds import refused_result
 from airflow_provider_renderbus.renders.policy import (
     AwaitFunds,
     AwaitRestart,
+    CheckForecast,
     CheckFrames,
     CheckFunds,
     CheckHalted,
@@ -66,6 +68,12 @@ def frame(frame_id, recommits):
     return Frame(frame_id, str(frame_id), FrameStatus.ERROR, recommits=recommits)
 
 
+def forecast_of(cost):
+    amount = Decimal(cost)
+    return Forecast((LayerForecast("sh010", 35, Decimal(1), 3, 21, amount, Decimal(1), amount),))
+
+
+FORECASTS = {"within `max_cost`": forecast_of(MAX_COST), "above `max_cost`": forecast_of("5.01")}
 FRAMES = {
     "none": (),
     "below `max_recommits`": (frame(1, 0), frame(2, 1)),
@@ -87,24 +95,25 @@ def words(step):
 
 def answers(step):
     """Yield the possible answers to a check: in words, and as facts."""
-    if isinstance(step, CheckFunds):
-        for visible in (True, False):
-            funds = {"available_funds": Decimal(3), "funds_visible": visible}
-            yield ("funds", "visible" if visible else "hidden"), funds
-    elif isinstance(step, CheckFrames):
-        for name, frames in FRAMES.items():
-            yield ("failed frames", name), {"failed_frames": frames}
-    elif isinstance(step, ConfirmRecommit):
-        for arrived in (True, False):
-            value = "arrived" if arrived else "none"
-            yield ("recommit of the try before", value), {"recommit_arrived": arrived}
-    elif isinstance(step, CheckHalted):
-        for halted in (True, False):
-            yield ("state", "unchanged" if halted else "active"), {"still_halted": halted}
-    else:
-        assert isinstance(step, Pause)
-        until = "until the deadline" if step.until == DEADLINE else "a poll interval after the last restart"
-        yield ("pause", until), {"has_paused": True}
+    match step:
+        case CheckFunds():
+            yield ("funds", "visible"), {"available_funds": Decimal(3), "funds_visible": True}
+            yield ("funds", "hidden"), {"available_funds": Decimal(3), "funds_visible": False}
+        case CheckFrames():
+            yield from ((("failed frames", name), {"failed_frames": each}) for name, each in FRAMES.items())
+        case CheckForecast(WaitState(max_cost=None)):
+            yield ("forecast", "any"), {"forecast": FORECASTS["above `max_cost`"]}
+        case CheckForecast():
+            yield from ((("forecast", name), {"forecast": each}) for name, each in FORECASTS.items())
+        case ConfirmRecommit():
+            yield ("recommit of the try before", "arrived"), {"recommit_arrived": True}
+            yield ("recommit of the try before", "none"), {"recommit_arrived": False}
+        case CheckHalted():
+            yield ("state", "unchanged"), {"still_halted": True}
+            yield ("state", "active"), {"still_halted": False}
+        case Pause(until=until):
+            until = "until the deadline" if until == DEADLINE else "a poll interval after the last restart"
+            yield ("pause", until), {"has_paused": True}
 
 
 @dataclass
@@ -159,6 +168,7 @@ def ends_in_a_state():
         "past_test_frames",
         "known_hidden_funds",
         "is_dear",
+        "no_max_cost",
     )
     for (policy, settings), (code, stop_type) in itertools.product(policies(), codes_with_stop_types()):
         status = TaskInfo(35, code, stop_type=stop_type).status
@@ -166,13 +176,18 @@ def ends_in_a_state():
             flag = dict(zip(flags, values, strict=True))
             if flag["known_hidden_funds"] and policy.on_insufficient_funds != "wait":
                 continue
-            if flag["past_test_frames"] and policy.on_test_frames_done != "full_speed":
+            if flag["past_test_frames"] and policy.on_test_frames_done == "succeed":
                 continue
+            if flag["no_max_cost"] and (status is not TaskStatus.FINISHED_TEST or flag["is_dear"]):
+                continue
+            wants_full_speed = policy.on_test_frames_done == "full_speed"
             wait = replace(
                 WAIT,
                 recommit_may_be_pending=flag["reattached"],
-                past_test_frames=flag["past_test_frames"],
+                past_test_frames=flag["past_test_frames"] and wants_full_speed,
                 tolerates_insufficient_funds=flag["known_hidden_funds"],
+                max_cost=None if flag["no_max_cost"] else MAX_COST,
+                forecast={"cost": "5"} if flag["past_test_frames"] else None,
             )
             cost = Decimal("5.01" if flag["is_dear"] else 5)
             result = evaluate_task(
@@ -181,16 +196,18 @@ def ends_in_a_state():
                 policy.failed_states(wait),
                 ignore_stops=flag["ignores_stops"],
                 ignore_api_stop=flag["ignores_api_stop"],
-                max_cost=Decimal(MAX_COST),
+                max_cost=None if flag["no_max_cost"] else Decimal(MAX_COST),
             )
+            past_pause = "full speed was requested" if wants_full_speed else "the forecast was checked"
             conditions = settings | {
                 words
                 for name, words in (
                     ("ignores_stops", "in the first minute after a retry has reattached"),
                     ("reattached", "a retry has reattached"),
-                    ("past_test_frames", "full speed was requested before"),
+                    ("past_test_frames", f"{past_pause} before"),
                     ("known_hidden_funds", "the funds are known to be hidden"),
                     ("is_dear", "cost above `max_cost`"),
+                    ("no_max_cost", "no `max_cost`"),
                 )
                 if flag[name]
             }
@@ -251,7 +268,7 @@ class Row:
     @staticmethod
     def values(value):
         first, _, last = value.partition(" or ")
-        return {value} if not last else {f"{first} `max_recommits`", last}
+        return {value} if not last else {f"{first} {last.partition(' ')[2]}", last}
 
 
 def table():
@@ -385,12 +402,43 @@ def test_next_step_confirms_the_recommit_of_the_try_before_only_once():
     assert step == KeepWaiting(WAIT)
 
 
+PAUSED = result_in(TaskStatus.FINISHED_TEST, Outcome.SUCCEEDED)
+
+
 def test_next_step_full_speed_is_requested_once():
     policy = RenderPolicy(on_test_frames_done="full_speed")
     assert TaskStatus.FINISHED_TEST in policy.target_states(WAIT)
-    step = policy.next_step(result_in(TaskStatus.FINISHED_TEST, Outcome.SUCCEEDED), WAIT, now=NOW)
-    assert step == FullSpeed(replace(WAIT, past_test_frames=True))
+    forecast = forecast_of("4")
+    step = policy.next_step(PAUSED, WAIT, now=NOW, facts=Facts(forecast=forecast))
+    assert step == FullSpeed(replace(WAIT, past_test_frames=True, forecast=forecast.to_dict()))
     assert TaskStatus.FINISHED_TEST not in policy.target_states(step.wait)
+
+
+def test_next_step_pause_with_max_cost_is_decided_once_by_the_forecast():
+    policy = RenderPolicy()
+    assert TaskStatus.FINISHED_TEST not in policy.target_states(replace(WAIT, max_cost=None))
+    assert TaskStatus.FINISHED_TEST in policy.target_states(WAIT)
+    forecast = forecast_of("4")
+    step = policy.next_step(PAUSED, WAIT, now=NOW, facts=Facts(forecast=forecast))
+    assert step == KeepWaiting(replace(WAIT, forecast=forecast.to_dict()))
+    assert TaskStatus.FINISHED_TEST not in policy.target_states(step.wait)
+
+
+def test_next_step_forecast_above_max_cost_says_what_a_user_can_do():
+    facts = Facts(forecast=forecast_of("5.01"))
+    result = RenderPolicy().next_step(PAUSED, WAIT, now=NOW, facts=facts).result
+    assert result.outcome is Outcome.OVER_BUDGET
+    assert result.first_result["forecast"]["cost"] == "5.01"
+    assert result.message == (
+        "Render 35; the forecast 5.01 (1 to 5.01, from 3 frames) exceeds max_cost 5. The render stays "
+        "paused, which costs nothing. To render the other frames, raise max_cost and clear this task; else "
+        "abandon the render in the web console"
+    )
+
+
+def test_next_step_unknown_forecast_lets_a_render_continue():
+    step = RenderPolicy().next_step(PAUSED, WAIT, now=NOW, facts=Facts(forecast=Forecast()))
+    assert isinstance(step, KeepWaiting)
 
 
 def test_next_step_failed_frames_say_what_a_user_can_do():
