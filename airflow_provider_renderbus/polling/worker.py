@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from decimal import Decimal
 
+    from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.api.states import TaskStatus
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
     from airflow_provider_renderbus.renders.conditions import Condition
@@ -173,11 +174,7 @@ class TaskWorkerPoller(WorkerPoller):
         for task_id in pending:
             if task_id not in tasks:
                 raise UnknownTask(task_id)
-            if self._keeps_state:
-                self._progress_logs[task_id].write(tasks[task_id], log)
-            self.last_status = describe(tasks[task_id])
-            if len(self._progress_logs) == 1:
-                self.scene_name = tasks[task_id].scene_name
+            self._note_progress(tasks[task_id])
             ignore_stops = self._hook.clock.now() < self._ignore_stops_until
             result = evaluate_task(
                 tasks[task_id],
@@ -203,6 +200,13 @@ class TaskWorkerPoller(WorkerPoller):
         if len(self._finished) < len(self._progress_logs):
             return None
         return combine([self._finished[task_id] for task_id in self._progress_logs])
+
+    def _note_progress(self, task: TaskInfo) -> None:
+        if self._keeps_state:
+            self._progress_logs[task.id].write(task, log)
+        self.last_status = describe(task)
+        if len(self._progress_logs) == 1:
+            self.scene_name = task.scene_name
 
 
 class ConditionWorkerPoller(WorkerPoller):

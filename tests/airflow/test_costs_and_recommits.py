@@ -76,11 +76,12 @@ def frames_of(client, render_task_id):
 
 
 class TestBudgets:
-    def test_max_cost_exceeded_stops_render_without_retries(self, rendered, info):
+    def test_max_cost_exceeded_warns_once_and_stops_render_without_retries(self, rendered, info, caplog):
         with pytest.raises(AirflowFailException, match=r"(?s)cost .* exceeds max_cost 0.03.*http://"):
             rendered(max_cost="0.03")
         assert info().status.name == "STOP"
         assert Decimal("0.03") < info().cost < Decimal("0.5")
+        assert caplog.text.count("likely to exceed max_cost 0.03: forecast 0.") == 1
 
     def test_max_cost_not_reached_finishes(self, rendered):
         assert rendered(max_cost=1000)["state"] == "FINISHED"
@@ -315,7 +316,34 @@ class TestTestFrames:
     def test_pause_wait_times_out(self, rendered, info):
         rendered(on_test_frames_done="succeed")
         with pytest.raises(AirflowException, match=r"Timed out waiting.*FINISHED_TEST"):
-            rendered(try_number=2, timeout=0.3)
+            rendered(try_number=2, timeout=0.3, max_cost=1000)
+
+    def test_pause_result_has_forecast_that_holds_the_cost(self, rendered):
+        paused = rendered(on_test_frames_done="succeed", max_cost="0.06")["forecast"]
+        assert (paused["samples"], paused["frames_left"]) == (2, 6)
+        finished = rendered(try_number=2, on_test_frames_done="full_speed")
+        assert Decimal(paused["low"]) < Decimal(finished["cost"]) < Decimal(paused["high"])
+        assert finished["forecast"] == paused
+
+    @pytest.mark.parametrize("on_test_frames_done", ["wait", "full_speed"])
+    def test_pause_forecast_above_max_cost_fails_and_renders_nothing(
+        self, rendered, on_test_frames_done, info
+    ):
+        options = {"on_test_frames_done": on_test_frames_done}
+        with pytest.raises(
+            AirflowFailException, match=r"(?s)2 of 8 .*; the forecast 0\.1.* exceeds max_cost 0.08.*http://"
+        ):
+            rendered(max_cost="0.08", **options)
+        assert (info().status.name, info().progress.done) == ("FINISHED_TEST", 2)
+        if on_test_frames_done == "full_speed":
+            assert rendered(try_number=2, max_cost="0.9", **options)["state"] == "FINISHED"
+
+    def test_pause_frames_not_listed_continues_without_max_cost_only(self, rendered, farm):
+        farm.inject("code", code=600, calls=["query_task_frames"])
+        assert rendered(on_test_frames_done="succeed")["forecast"] is None
+        with pytest.raises(AirflowException, match="query_task_frames"):
+            rendered(try_number=2, on_test_frames_done="full_speed", max_cost=1000)
+        assert rendered(try_number=2, on_test_frames_done="full_speed")["forecast"]["cost"] is None
 
 
 def test_invalid_choice_raises_at_parse_time():
