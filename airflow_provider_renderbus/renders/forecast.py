@@ -16,7 +16,7 @@ import logging
 from bisect import bisect
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus
@@ -228,20 +228,20 @@ def _forecast_layer(layer: Layer, frames: Sequence[Frame] | None, is_complete: b
             rest = _rest_of_counters(leaf)
     else:
         rest = _rest_of_counters(leaf)
-    cost = None if rest.cost is None else spent + rest.cost
-    high = low = None
-    if cost is not None and rest.half_range is not None:
-        low, high = max(spent, cost - rest.half_range), cost + rest.half_range
+    cost, low, high = None, spent, None
+    if rest.cost is not None:
+        cost = spent + rest.cost
+        if rest.half_range is not None:
+            low, high = max(spent, cost - rest.half_range), _round(cost + rest.half_range)
+        cost = _round(cost)
     return LayerForecast(
-        layer.name,
-        leaf.id,
-        spent,
-        rest.samples,
-        rest.frames_left,
-        cost,
-        spent if low is None else low,
-        high,
+        layer.name, leaf.id, _round(spent), rest.samples, rest.frames_left, cost, _round(low), high
     )
+
+
+def _round(amount: Decimal) -> Decimal:
+    """Return an amount as it is written: a budget of just the forecast, as text, is not exceeded by it."""
+    return amount.quantize(_STEP, ROUND_CEILING)
 
 
 def _rest_of_counters(leaf: TaskInfo) -> _Rest:

@@ -45,7 +45,7 @@ def forecast(data, *groups):
 
 
 def figures(forecast):
-    return str(forecast.spent), forecast.cost and format_amount(forecast.cost), forecast.frames_left
+    return format_amount(forecast.spent), forecast.cost and format_amount(forecast.cost), forecast.frames_left
 
 
 def test_forecast_adds_the_mean_of_finished_frames_for_each_other():
@@ -78,7 +78,7 @@ def test_forecast_without_samples_says_only_what_is_spent(data):
     expected = forecast(data)
     assert (expected.cost, expected.high) == (None, None)
     assert expected.low >= expected.spent
-    assert str(expected).startswith(f"at least {expected.low}, from ")
+    assert str(expected).startswith(f"at least {format_amount(expected.low)}, from ")
 
 
 def test_forecast_extrapolates_each_layer_by_itself():
