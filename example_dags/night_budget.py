@@ -65,7 +65,7 @@ def give_out(renders: list[dict[str, Any]], budget: float) -> dict[str, str | No
 
 @task
 def affordable(renders: list[dict[str, Any]], limits: dict[str, str | None]) -> list[dict[str, Any]]:
-    """Return the arguments with which the shots that have a limit go on."""
+    """Return the arguments of the renders that continue, those of shots that have a limit."""
     return [
         {"render_task_id": render["render_task_id"], "max_cost": limit}
         for render in renders
