@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.transfers",
                 "operators.download_frames",
                 "operators.leftovers",
+                "operators.approval",
             )
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],

@@ -28,6 +28,7 @@ TEXT_FIELDS = frozenset(
     {
         "artist",
         "asset_json",
+        "body",
         "dag_ids",
         "download_folder",
         "download_layout",
@@ -41,6 +42,7 @@ TEXT_FIELDS = frozenset(
         "pattern",
         "project_name",
         "renderbus_conn_id",
+        "subject",
         "task_json",
         "tips_json",
         "transfer_line",

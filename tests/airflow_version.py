@@ -15,6 +15,9 @@ WARNINGS = () if LINE >= (3, 3) else ("ignore", "error:::airflow_provider_render
 FORM_HAS_NUMBERS = LINE >= (3, 2)
 """Before 3.2 the hook creates the connection form, which has no numbers other than integers."""
 
+HAS_APPROVAL = LINE >= (3, 1)
+"""Whether Airflow has operators that ask a user."""
+
 DAG_FILES_IMPORT = (
     "import airflow.sdk"
     if LINE >= (3, 1)

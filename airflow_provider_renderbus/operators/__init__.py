@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_renderbus.api.lazy_exports import lazy_getattr
 
 if TYPE_CHECKING:
+    from airflow_provider_renderbus.operators.approval import RenderbusApproveFramesOperator
     from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
     from airflow_provider_renderbus.operators.leftovers import RenderbusStopLeftoversOperator
     from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RenderbusAbandonTaskOperator",
+    "RenderbusApproveFramesOperator",
     "RenderbusCreateTaskOperator",
     "RenderbusDeleteTaskOperator",
     "RenderbusDownloadFramesOperator",
@@ -51,5 +53,13 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = lazy_getattr(
-        __name__, __all__, "render", "tasks", "transfers", "download_frames", "task_actions", "leftovers"
+        __name__,
+        __all__,
+        "render",
+        "tasks",
+        "transfers",
+        "download_frames",
+        "task_actions",
+        "leftovers",
+        "approval",
     )

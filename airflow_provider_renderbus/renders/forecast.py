@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _ZERO = Decimal(0)
 _STEP = Decimal("0.0001")
+_SIGNIFICANT_DIGITS = 3
 # The spread of the frames of a shot that is assumed before any is known, as a fraction of their mean.
 _ASSUMED_SPREAD = Decimal("0.5")
 # Student's t for a range of 90 %, by degrees of freedom: each entry is valid from its first number on.
@@ -140,7 +141,7 @@ class Forecast:
         frames = f"from {self.samples} frame{'' if self.samples == 1 else 's'}"
         if not self.frames_left:
             frames = "all frames done"
-        amounts = "" if self.high is None else f"{format_amount(self.low)} to {format_amount(self.high)}, "
+        amounts = "" if self.high is None else f"{format_range(self.low, self.high)}, "
         return f"{format_amount(self.cost)} ({amounts}{frames})"
 
 
@@ -159,12 +160,17 @@ def forecast(task: TaskInfo, frames: Mapping[int, Sequence[Frame]] | None = None
 
 
 def fetch_forecast(task_id: int) -> Flow[Forecast]:
-    """Forecast a render: one request for the task, and one for each hundred frames of each leaf."""
+    """Forecast a render from its frames."""
+    return forecast(*(yield from fetch_frames(task_id)))
+
+
+def fetch_frames(task_id: int) -> Flow[tuple[TaskInfo, dict[int, tuple[Frame, ...]]]]:
+    """Fetch a render, by one request, and the frames of each leaf, by one for each hundred."""
     task = yield from flows.get_task(task_id)
     frames = {}
     for leaf in task.leaves():
         frames[leaf.id] = yield from flows.list_frames(leaf.id)
-    return forecast(task, frames)
+    return task, frames
 
 
 def add_forecast(
@@ -202,6 +208,16 @@ def _fetch_or_none(client: RenderClient, task_id: int) -> dict[str, Any] | None:
 def format_amount(amount: Decimal) -> str:
     """Return an amount to four decimals, without zeros at its end."""
     return format(amount.quantize(_STEP).normalize(), "f")
+
+
+def format_range(low: Decimal, high: Decimal) -> str:
+    """Return a range with three significant digits: "9.8 to 15.1"."""
+    return f"{_estimate(low)} to {_estimate(high)}"
+
+
+def _estimate(amount: Decimal) -> str:
+    decimals = min(4, max(0, _SIGNIFICANT_DIGITS - 1 - amount.adjusted()))
+    return format_amount(amount.quantize(Decimal(1).scaleb(-decimals)))
 
 
 class _Rest(NamedTuple):

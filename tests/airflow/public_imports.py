@@ -31,6 +31,7 @@ from airflow_provider_renderbus.sensors import (
     RenderbusTaskSensor,
 )
 from airflow_provider_renderbus.triggers import RenderbusConditionTrigger, RenderbusTaskTrigger
+from tests.airflow_version import HAS_APPROVAL
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.operators.base import RenderbusOperator
@@ -57,6 +58,10 @@ OPERATORS: set[type[RenderbusOperator]] = {
     RenderbusUploadAssetsOperator,
     RenderbusUploadTaskJsonOperator,
 }
+if TYPE_CHECKING or HAS_APPROVAL:
+    from airflow_provider_renderbus.operators import RenderbusApproveFramesOperator
+
+    OPERATORS.add(RenderbusApproveFramesOperator)
 SENSORS: set[type[RenderbusSensor]] = {
     RenderbusFramesSensor,
     RenderbusFundsSensor,

@@ -8,7 +8,12 @@ from hypothesis import given, settings, strategies as st
 from airflow_provider_renderbus.api.models.frames import Frame
 from airflow_provider_renderbus.api.models.tasks import read_task
 from airflow_provider_renderbus.api.states import FrameStatus
-from airflow_provider_renderbus.renders.forecast import Forecast, forecast as forecast_render, format_amount
+from airflow_provider_renderbus.renders.forecast import (
+    Forecast,
+    forecast as forecast_render,
+    format_amount,
+    format_range,
+)
 
 DONE, WAITING, FAILED, STOPPED = (
     FrameStatus.DONE,
@@ -172,6 +177,19 @@ def test_forecast_range_widens_with_the_spread():
     uneven = forecast(leaf(), (3, DONE, 1), (3, DONE, 5), (24, WAITING, None))
     assert even.cost == uneven.cost
     assert uneven.high - uneven.low > even.high - even.low
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        ("0", "0.00004", "0 to 0"),
+        ("0.0123", "0.12349", "0.0123 to 0.123"),
+        ("1", "9.996", "1 to 10"),
+        ("12.34", "123456.7", "12.3 to 123457"),
+    ],
+)
+def test_format_range_has_three_significant_digits(low, high, text):
+    assert format_range(Decimal(low), Decimal(high)) == text
 
 
 @pytest.mark.parametrize(("max_cost", "is_exceeded"), [("7.99", True), ("8", False)])
