@@ -32,7 +32,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: postgres help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
+.PHONY: postgres redis celery help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -88,6 +88,12 @@ bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/ben
 reliability: .venv/installed $(patsubst %,.venv-%/installed,$(OLDEST) 3.0) postgres ## kill Airflow at every step of a render, and write docs/reliability.md (SMALL=1: a part of it, for CI)
 	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
 
+celery: .venv/installed .venv-celery/installed postgres redis ## the same on Celery, with two workers and two triggerers (SMALL=1: a part of it, for CI)
+	@$(BIN)/python -m dev.reliability celery $(if $(SMALL),--small,--write)
+
+redis: # root gets it from Debian if it is missing
+	@command -v redis-server >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server; }
+
 postgres: # root gets it from Debian if it is missing
 	@command -v postgres >/dev/null || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
@@ -106,7 +112,7 @@ package: .venv/installed ## build the wheel, and test it in an empty environment
 
 # Beside Airflow, packages are as old as its release, as in Airflow's own constraints. Only test tools are newer.
 constraints: .tools/installed ## pin the packages of each line's release day, and the test tools as of CONSTRAINTS_DATE
-	@for line in $(OLDEST) $(MIDDLE) $(NEWEST); do \
+	@for line in $(OLDEST) $(MIDDLE) $(NEWEST) celery; do \
 	  $(COMPILE) constraints/airflow-$$line.in pyproject.toml --all-extras --python-version 3.11 \
 	    --exclude-newer "$$(sed -n 's/^# released //p' constraints/airflow-$$line.in)" \
 	    --output-file constraints/airflow-$$line.txt || exit; \

@@ -15,15 +15,28 @@ from typing import Any
 from dev.harness.airflow_instance import NO_PROXY
 from dev.harness.processes import StopSignal, raise_on_signals
 
-BENCHMARKS = ("protocol", "farm", "transfers", "failure_report", "import_time", "waiting", "triggerer")
-_NOT_BY_DEFAULT = {"triggerer"}
+BENCHMARKS = (
+    "protocol",
+    "farm",
+    "transfers",
+    "failure_report",
+    "import_time",
+    "waiting",
+    "triggerer",
+    "night",
+    "deferred",
+)
+_NOT_BY_DEFAULT = {"triggerer", "night", "deferred"}
 _SHORT: dict[str, dict[str, Any]] = {"waiting": {"count": 1000, "interval": 10.0, "outage": 10.0}}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.benchmarks", description=__doc__)
     parser.add_argument(
-        "benchmarks", nargs="*", metavar="benchmark", help=f"of {', '.join(BENCHMARKS)} (all but triggerer)"
+        "benchmarks",
+        nargs="*",
+        metavar="benchmark",
+        help=f"of {', '.join(BENCHMARKS)} (all but {', '.join(sorted(_NOT_BY_DEFAULT))})",
     )
     parser.add_argument("--full", action="store_true", help="waiting with 10,000 tasks: ten minutes")
     options = parser.parse_args()

@@ -75,7 +75,7 @@ class AirflowInstance(AirflowApi):
             "AIRFLOW__CORE__FERNET_KEY": fernet_key.decode(),
         }
         self.components: dict[str, Program] = {}
-        """The processes beside the API server that were started last, by their names."""
+        """The processes that were started last, by their names."""
         self._http = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -114,6 +114,10 @@ class AirflowInstance(AirflowApi):
         }
         return inherited_environment() | own | self._keys | dict(self.settings)
 
+    def environment_of(self, name: str) -> dict[str, str]:  # noqa: ARG002 - it has one of its own on a machine
+        """Return the environment of one of its processes."""
+        return self.environment()
+
     def start(self, timeout: float = 120.0) -> None:
         """Make the database, start the four processes and return when the API server serves.
 
@@ -122,6 +126,7 @@ class AirflowInstance(AirflowApi):
         # Importing is most of the API server's start and needs no database: both at once save seconds.
         command = [str(self.python), str(_PREWARMED), "airflow.api_fastapi.main", "api-server"]
         api_server = self._start("api-server", command, paused=True)
+        self.components["api-server"] = api_server
         self._migrate_database(timeout)
         api_server.resume()
         for name in _COMPONENTS:
@@ -193,7 +198,7 @@ class AirflowInstance(AirflowApi):
         return self.programs.start(
             command,
             name=f"Airflow's {name}",
-            environment=self.environment(),
+            environment=self.environment_of(name),
             log=self.log(name),
             may_end=may_end,
             paused=paused,

@@ -8,7 +8,16 @@ from typing import Any, Self
 
 from dev.reliability.process_killer import KillPoint, ProcessKiller, ProcessTrace, kill_points, kill_process
 from dev.reliability.report import Row
-from dev.reliability.testbed import COST, FRAMES, NOT_RENDERED, PROJECT, Render, Testbed, task_json
+from dev.reliability.testbed import (
+    COST,
+    FRAMES,
+    LINES,
+    NOT_RENDERED,
+    PROJECT,
+    Render,
+    Testbed,
+    task_json,
+)
 
 MODES = {"waiting": False, "deferrable": True}
 """How a render's operator waits, and whether it is deferrable then."""
@@ -29,6 +38,7 @@ class CrashTrial:
 
     :param kill: what to do at a render's point; it returns whether the client is dead then.
     :param speed: farm seconds that pass in a second; None for a farm whose time passes only by ``advance``.
+    :param line: the line of Airflow, or CELERY.
     """
 
     def __init__(
@@ -37,10 +47,11 @@ class CrashTrial:
         settings: Mapping[str, str],
         kill: Callable[[ProcessTrace], bool] = kill_process,
         speed: float | None = _SPEED,
+        line: str = LINES[0],
     ) -> None:
         self._killer = ProcessKiller(self._trace_of, kill)
         dags = PROJECT / "dev" / "reliability" / "dags" / _DAG
-        self.testbed = Testbed(folder, dags, speed, settings, self._killer.worker_rule)
+        self.testbed = Testbed(folder, dags, speed, settings, self._killer.worker_rule, line)
         self._run_id = ""
         self._indexes: dict[str, int] = {}
         self.traces: list[ProcessTrace] = []

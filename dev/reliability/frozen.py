@@ -21,12 +21,10 @@ from typing import Any
 import psutil
 
 from airflow_provider_renderbus.farm.calls import ROUTES
-from dev.harness.airflow_instance import AirflowInstance
+from dev.harness.postgres import postgres
 from dev.harness.processes import ProgramError, Programs
-from dev.reliability.airflow_2 import Airflow2
 from dev.reliability.crash_trial import CORRECT, RESTARTED
 from dev.reliability.http_proxy import Forward, Request, Response
-from dev.reliability.postgres import postgres
 from dev.reliability.report import Row
 from dev.reliability.testbed import (
     COST,
@@ -38,7 +36,6 @@ from dev.reliability.testbed import (
     RENDER_SECONDS,
     Render,
     Testbed,
-    python_of,
     task_json,
 )
 
@@ -138,9 +135,8 @@ class _Freeze:
 
 def _run_line(folder: Path, log: Callable[[str], None], line: str, settings: dict[str, str]) -> list[Row]:
     freezes = [_Freeze(index, call, nth) for index, (call, nth) in enumerate(POINTS)]
-    airflow_class = Airflow2 if line.startswith("2.") else AirflowInstance
     dags = PROJECT / "dev" / "reliability" / "dags" / _DAG
-    with Testbed(folder, dags, None, settings, None, python_of(line), airflow_class) as testbed:
+    with Testbed(folder, dags, None, settings, None, line) as testbed:
         try:
             _freeze_all(testbed, log, freezes, folder / "frames")
         finally:

@@ -12,12 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from airflow_provider_renderbus.api import calls
-from dev.harness.airflow_instance import AirflowInstance
+from dev.harness.postgres import postgres
 from dev.harness.processes import ProgramError, Programs
-from dev.reliability.airflow_2 import Airflow2
 from dev.reliability.kill_types import (
     CONTINUES,
     DEFERRED,
@@ -31,8 +28,7 @@ from dev.reliability.kill_types import (
     KillType,
     Slot,
 )
-from dev.reliability.postgres import postgres
-from dev.reliability.process_killer import POLL, ProcessKiller, ProcessTrace
+from dev.reliability.process_killer import POLL, ProcessKiller, ProcessTrace, is_alive
 from dev.reliability.report import Row
 from dev.reliability.testbed import (
     COST,
@@ -43,7 +39,6 @@ from dev.reliability.testbed import (
     RENDER_SECONDS,
     Render,
     Testbed,
-    python_of,
     task_json,
 )
 
@@ -94,10 +89,7 @@ class _KillExperiment:
         self._log, self._line = log, line
         self._killer = ProcessKiller(self._trace_of)
         dags = PROJECT / "dev" / "reliability" / "dags" / "kills"
-        airflow_class = Airflow2 if _is_2(line) else AirflowInstance
-        self._testbed = Testbed(
-            folder, dags, None, settings, self._killer.worker_rule, python_of(line), airflow_class
-        )
+        self._testbed = Testbed(folder, dags, None, settings, self._killer.worker_rule, line)
         self._run: KillRun | None = None
         self._traces: dict[str, ProcessTrace] = {}
         self._states: dict[tuple[str, Slot], tuple[str, int, int | None]] = {}
@@ -135,7 +127,7 @@ class _KillExperiment:
         killed = [run.traces[slot] for slot in SLOTS if expected[slot] != REATTACHED]
         self._until(run, "a stop", lambda: self._are_stopped(stopped), _STOP_TIMEOUT)
         self._until(run, "waiting again", lambda: self._are_waiting(run, reattached), _WAIT_TIMEOUT)
-        self._until(run, "the processes' end", lambda: not any(map(_is_alive, killed)), _STOP_TIMEOUT)
+        self._until(run, "the processes' end", lambda: not any(map(is_alive, killed)), _STOP_TIMEOUT)
         self._until(run, "an end", lambda: self._have_ended(run, reattached), _END_TIMEOUT)
         self._log(f"ended: {kill.name}")
         return run, {
@@ -214,14 +206,6 @@ def _is_waiting(slot: Slot, trace: ProcessTrace) -> bool:
     if slot.mode == DEFERRED:
         return trace.pid is None and steps.count(POLL) > 1
     return trace.pid is not None and steps[-2:] == [_QUERY, _QUERY]
-
-
-def _is_alive(trace: ProcessTrace) -> bool:
-    """Return whether a process runs the operator: one that was killed has not reported its end to Airflow."""
-    try:
-        return trace.pid is not None and psutil.Process(trace.pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _outcome(render: Render, result: Any) -> str:

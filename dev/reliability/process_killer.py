@@ -109,6 +109,14 @@ def kill_process(trace: ProcessTrace) -> bool:
     return True
 
 
+def is_alive(trace: ProcessTrace) -> bool:
+    """Return whether a process runs the operator: one that was killed has not reported its end to Airflow."""
+    try:
+        return trace.pid is not None and psutil.Process(trace.pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class ProcessKiller:
     """Traces Airflow tasks that render, and kills each once at its point.
 

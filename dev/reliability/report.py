@@ -18,6 +18,7 @@ EXPERIMENTS = {
     "ends": "[a run of thousands is ended](#a-run-of-thousands-is-ended)",
     "chaos": "[chaos](#chaos) in one process",
     "random_faults": "[random faults](#random-faults) in a real Airflow",
+    "celery": "[Celery](#celery): two workers and two triggerers as machines, every server restarted",
 }
 """The description of each experiment, with a link to its section; in this order."""
 

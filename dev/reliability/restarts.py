@@ -6,16 +6,16 @@ once: that is a kill at each of these steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Condition
 
 from dev.reliability.crash_trial import CORRECT, RESTARTED, CrashTrial
-from dev.reliability.process_killer import POLL, ProcessTrace
+from dev.reliability.process_killer import POLL, ProcessTrace, is_alive
 from dev.reliability.report import Row
-from dev.reliability.testbed import QUICK_HEARTBEATS
+from dev.reliability.testbed import LINES, QUICK_HEARTBEATS
 
 COLUMNS = ("killed", "mode", "step", "moment")
 _SETTINGS = {
@@ -29,31 +29,44 @@ _MAX_SECONDS_TO_HOLD = 60
 
 @dataclass(frozen=True)
 class Kill:
-    """A kill of a component, at every n-th of the points; if ``alone``, the tasks that it runs live on."""
+    """A kill of a component, at every n-th of the points.
+
+    :param alone: whether the tasks that it runs live on.
+    :param is_one_of_many: whether others like it live on, with their tasks.
+    """
 
     name: str
     component: str
     alone: bool
     every: int
+    is_one_of_many: bool = False
 
 
-_KILLS = (
+KILLS = (
     Kill("triggerer", "triggerer", alone=False, every=1),
     Kill("scheduler and its tasks", "scheduler", alone=False, every=4),
     Kill("scheduler alone", "scheduler", alone=True, every=5),
 )
 
 
-def run(folder: Path, log: Callable[[str], None], *, every: int = 1) -> list[Row]:
+def run(
+    folder: Path,
+    log: Callable[[str], None],
+    *,
+    every: int = 1,
+    kills: Iterable[Kill] = KILLS,
+    line: str = LINES[0],
+    settings: Mapping[str, str] = _SETTINGS,
+) -> list[Row]:
     """Make the table, in a new folder, with every n-th of the points."""
     barrier = RequestBarrier()
-    with CrashTrial(folder, _SETTINGS, barrier.hold) as trial:
+    with CrashTrial(folder, settings, barrier.hold, line=line) as trial:
         rows, all_points = trial.record("none")
-        for kill in _KILLS if all_points else ():
+        for kill in kills if all_points else ():
             points = [
                 (mode, point)
                 for mode, point in all_points
-                if kill.component != "triggerer" or point.step.name == POLL
+                if not kill.component.startswith("triggerer") or point.step.name == POLL
             ][:: kill.every * every]
             barrier.reset(len(points))
             restart = partial(_restart, trial, barrier, kill, log)
@@ -69,9 +82,9 @@ def _restart(trial: CrashTrial, barrier: RequestBarrier, kill: Kill, log: Callab
     """Kill a component when all expected requests are held, and start it again."""
     airflow, programs = trial.testbed.airflow, trial.testbed.programs
     barrier.wait(programs.raise_if_ended)
-    log(f"{barrier.held} renders are held: the {kill.name} is killed")
+    log(f"{barrier.held} renders are held: {kill.name}")
     programs.kill(airflow.components[kill.component], alone=kill.alone)
-    barrier.release(dead=not kill.alone)
+    barrier.release(dead=None if kill.is_one_of_many else not kill.alone)
     airflow.start_component(kill.component)
 
 
@@ -85,15 +98,18 @@ class RequestBarrier:
     def reset(self, expected: int) -> None:
         """Start again, with a number of expected requests."""
         self.held, self._expected = 0, expected
+        self._released = False
         self._dead: bool | None = None
 
-    def hold(self, _: ProcessTrace | None = None) -> bool:
+    def hold(self, trace: ProcessTrace | None = None) -> bool:
         """Hold a request until all are released, and return whether its client is dead then."""
         with self._changed:
             self.held += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._dead is not None)
-            return bool(self._dead)
+            self._changed.wait_for(lambda: self._released)
+            if self._dead is None:
+                return trace is not None and not is_alive(trace)
+            return self._dead
 
     def wait(self, check: Callable[[], None]) -> None:
         """Return when all are held, or after a minute of checks: a step that was not reached shows later."""
@@ -103,8 +119,8 @@ class RequestBarrier:
                 if self._changed.wait_for(lambda: self.held >= self._expected, timeout=1.0):
                     break
 
-    def release(self, *, dead: bool) -> None:
-        """Release all; ``dead`` says whether their clients are."""
+    def release(self, *, dead: bool | None) -> None:
+        """Release all; ``dead`` says whether their clients are, or None if some of them are."""
         with self._changed:
-            self._dead = dead
+            self._released, self._dead = True, dead
             self._changed.notify_all()

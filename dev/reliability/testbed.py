@@ -16,15 +16,19 @@ from typing import Any, Self
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
-from airflow_provider_renderbus.farm import ManualClock
+from airflow_provider_renderbus.farm import Farm, ManualClock
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
+from dev.harness.celery_airflow import CeleryAirflow
 from dev.harness.embedded_farm import StockedFarm, settings_of
 from dev.harness.processes import Programs
+from dev.reliability.airflow_2 import Airflow2
 from dev.reliability.http_proxy import HttpProxies, Rule
 
 PROJECT = Path(__file__).parents[2]
 LINES = ("3.3", "3.0", "2.11")
 """Lines of Airflow. The first one is this interpreter's."""
+CELERY = "celery"
+"""Airflow 3.3 with Celery, on several machines."""
 FRAMES = 4
 COST = Decimal("0.04")
 """What a render of :func:`task_json` costs: a fixed price for each of its frames."""
@@ -44,7 +48,7 @@ QUICK_HEARTBEATS = {
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
 }
 """The same for a scheduler too."""
-_SCENARIO = {"pictures": False, "account": {"balance": "100000"}, "renders": [{"cost": "0.01"}]}
+_SCENARIO = {"account": {"balance": "100000"}, "renders": [{"cost": "0.01"}]}
 
 
 def task_json(scene: str) -> dict[str, Any]:
@@ -70,6 +74,13 @@ def python_of(line: str) -> Path:
     return Path(sys.executable) if line == LINES[0] else PROJECT / f".venv-{line}" / "bin" / "python"
 
 
+def airflow_class_of(line: str) -> type[AirflowInstance]:
+    """Return the class that sets up an Airflow of a line."""
+    if line == CELERY:
+        return CeleryAirflow
+    return Airflow2 if line.startswith("2.") else AirflowInstance
+
+
 @dataclass(frozen=True)
 class Render:
     """A scene in the farm's database.
@@ -92,7 +103,9 @@ class Testbed:
 
     :param speed: farm seconds that pass in a second; None for a farm whose time passes only by ``advance``.
     :param worker_rule: decides what happens to the requests of Airflow's workers to its API server.
-    :param airflow_class: sets up an Airflow of its line.
+    :param line: the line of Airflow, or CELERY.
+    :param farm_class: Farm, for DAGs that upload their scenes.
+    :param pictures: whether frames are pictures, so that each is another file.
     """
 
     __test__ = False  # no test of pytest's
@@ -102,24 +115,23 @@ class Testbed:
     speed: float | None
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_rule: Rule | None = None
-    python: Path = Path(sys.executable)
-    airflow_class: type[AirflowInstance] = AirflowInstance
+    line: str = LINES[0]
+    farm_class: type[Farm] = StockedFarm
+    pictures: bool = False
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.programs = stack.enter_context(Programs(terminate_timeout=5.0))
             self.proxies = stack.enter_context(HttpProxies())
-            clock: dict[str, Any] = (
-                {"clock": ManualClock(time.time())} if self.speed is None else {"speed": self.speed}
-            )
-            self.farm = stack.enter_context(StockedFarm(self.folder / "farm", scenario=_SCENARIO, **clock))
+            self.start_farm()
+            stack.callback(self.close_farm)
             self._connections: dict[str, Any] = {}
             self._connections_file = self.folder / "connections.json"
             self.connect("renderbus_default")
             self.client = stack.enter_context(Client(settings_of(self.farm.connection())))
             settings = {**connections_file_settings(self._connections_file), **self.settings}
-            self.airflow = self.airflow_class(
-                self.folder / "airflow", self.dags, self.programs, settings, self.python
+            self.airflow = airflow_class_of(self.line)(
+                self.folder / "airflow", self.dags, self.programs, settings, python_of(self.line)
             )
             if self.worker_rule:
                 port = self.proxies.open(f"127.0.0.1:{self.airflow.port}", self.worker_rule)
@@ -131,6 +143,20 @@ class Testbed:
 
     def __exit__(self, *_: object) -> None:
         self._exit_stack.close()
+
+    def start_farm(self, port: int = 0) -> None:
+        """Start the farm, for the first time or again after it was closed, on its port."""
+        clock: dict[str, Any] = (
+            {"clock": ManualClock(time.time())} if self.speed is None else {"speed": self.speed}
+        )
+        farm = self.farm_class(
+            self.folder / "farm", scenario={**_SCENARIO, "pictures": self.pictures}, port=port, **clock
+        )
+        self.farm = farm.__enter__()
+
+    def close_farm(self) -> None:
+        """Stop the farm."""
+        self.farm.close()
 
     def connect(self, conn_id: str, rule: Rule | None = None) -> None:
         """Make an Airflow connection to the farm, with a rule through a proxy of its own."""
@@ -148,9 +174,9 @@ class Testbed:
         pages = self.client.iter_pages(flows.task_pages())
         listed = sorted((task for page in pages for task in page.items), key=lambda task: task.id)
         # The list is as old as its oldest page: each task is queried again.
-        tasks = self.client.run(flows.get_tasks(task.id for task in listed))
+        tasks = self.client.run(flows.get_tasks(task.id for task in listed)) if listed else {}
         operations: dict[str, Counter[str]] = defaultdict(Counter)
-        for record in self._records():
+        for record in task_records(self.client):
             for alias in json.loads(record["taskIds"]):
                 operations[alias][record["operateType"]] += 1
         renders: dict[str, Render] = {}
@@ -165,9 +191,11 @@ class Testbed:
             )
         return renders
 
-    def _records(self) -> Iterator[dict[str, Any]]:
-        number, last = 1, 1
-        while number <= last:
-            page = self.client.send(calls.task_records(platform=2, page_num=number))
-            yield from page.items
-            number, last = number + 1, page.page_count
+
+def task_records(client: Client) -> Iterator[dict[str, Any]]:
+    """Yield the farm's records of operations, each with the aliases of its renders."""
+    number, last = 1, 1
+    while number <= last:
+        page = client.send(calls.task_records(platform=2, page_num=number))
+        yield from page.items
+        number, last = number + 1, page.page_count

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+from dev.harness.postgres import postgres
 from dev.harness.processes import ProgramError, Programs
 from dev.reliability.crash_trial import CORRECT, POLL_INTERVAL, CrashTrial
-from dev.reliability.postgres import postgres
 from dev.reliability.process_killer import POLL
 from dev.reliability.report import Row
 from dev.reliability.testbed import QUICK_TRIGGERER, RENDER_SECONDS

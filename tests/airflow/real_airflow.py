@@ -6,9 +6,9 @@ import json
 from contextlib import contextmanager
 
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
+from dev.harness.postgres import postgres
 from dev.harness.processes import Programs
 from dev.reliability.airflow_2 import Airflow2
-from dev.reliability.postgres import postgres
 from tests.airflow_version import LINE, copy_dag_file
 
 

@@ -9,12 +9,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dev.harness.airflow_instance import inherited_environment
-from dev.harness.processes import ProgramError, Programs, free_port
+from dev.harness.processes import Program, ProgramError, Programs, free_port
 
 _HOST = "127.0.0.1"
 _USER = "postgres"
@@ -22,9 +23,35 @@ _USER = "postgres"
 _DEBIAN = "/usr/lib/postgresql"
 
 
+@dataclass
+class Postgres:
+    """A server.
+
+    :param url: the URL by which Airflow reaches it.
+    """
+
+    url: str
+    _start: Callable[[], Program]
+    program: Program = field(init=False)
+
+    def start(self) -> None:
+        """Start it, for the first time or again."""
+        self.program = self._start()
+
+
 @contextmanager
 def postgres(programs: Programs, log: Path) -> Generator[str]:
     """Run a new server among the programs, and yield the URL by which Airflow reaches it.
+
+    :raises ProgramError: PostgreSQL is not installed, or its server does not start.
+    """
+    with postgres_server(programs, log) as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server(programs: Programs, log: Path) -> Generator[Postgres]:
+    """Run a new server that can be restarted.
 
     :raises ProgramError: PostgreSQL is not installed, or its server does not start.
     """
@@ -53,9 +80,16 @@ def postgres(programs: Programs, log: Path) -> Generator[str]:
         command = [*as_user, str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
         for setting in (f"listen_addresses={_HOST}", "unix_socket_directories=", "fsync=off"):
             command += ["-c", setting]
-        programs.start(command, name="PostgreSQL", environment=inherited_environment(), log=log)
-        programs.wait_until("PostgreSQL's start", lambda: _is_listening(port), timeout=30.0)
-        yield f"postgresql+psycopg2://{_USER}:{password}@{_HOST}:{port}/postgres"
+
+        def start() -> Program:
+            program = programs.start(command, name="PostgreSQL", environment=inherited_environment(), log=log)
+            programs.wait_until("PostgreSQL's start", lambda: is_listening(port), timeout=30.0)
+            return program
+
+        url = f"postgresql+psycopg2://{_USER}:{password}@{_HOST}:{port}/postgres"
+        server = Postgres(url, start)
+        server.start()
+        yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -71,6 +105,7 @@ def _binaries() -> Path:
     return versions[-1].parent
 
 
-def _is_listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
+    """Return whether a program listens on a port of this machine."""
     with socket.socket() as client:
         return client.connect_ex((_HOST, port)) == 0
