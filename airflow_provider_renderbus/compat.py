@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 AIRFLOW_3 = importlib.util.find_spec("airflow.sdk") is not None
 """Whether this is Airflow 3. Superfluous from 3.0."""
 
+HAS_PAGES = AIRFLOW_3 and importlib.util.find_spec("airflow.sdk.timezone") is not None
+"""Whether plugins can add pages to Airflow's UI. Superfluous from 3.1."""
+
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 
 _MODULES: dict[str, tuple[str, ...]] = {
@@ -81,6 +84,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     # Superfluous from 3.1.
     "AirflowException": _EXCEPTIONS,
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    # Superfluous from 3.3.
+    "AirflowPlugin": ("airflow.sdk.plugins_manager", "airflow.plugins_manager"),
     # Superfluous from 3.2.
     "AirflowFailException": _EXCEPTIONS,
     "AirflowNotFoundException": _EXCEPTIONS,

@@ -42,7 +42,10 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {"class-name": f"{_PACKAGE}.decorators.renderbus.renderbus_task", "name": "renderbus"}
         ],
-        "extra-links": [f"{_PACKAGE}.links.RenderbusTaskLink"],
+        "extra-links": [
+            f"{_PACKAGE}.links.RenderbusTaskLink",
+            f"{_PACKAGE}.links.RenderbusFramesLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "renderbus",
@@ -75,6 +78,11 @@ def get_provider_info() -> dict[str, Any]:
                         "set read_timeout.",
                         "float",
                         "60",
+                    ),
+                    "frames_interval": _option(
+                        "Seconds between looks at the farm for the page Frames, whose viewers share them.",
+                        "float",
+                        "10",
                     ),
                     "transfer_command": _option(
                         "Path of the vendor's rayvision_transmitter on the workers when the Airflow "

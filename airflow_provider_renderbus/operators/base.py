@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.compat import BaseOperator
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
+from airflow_provider_renderbus.links import EXTRA_LINKS, push_links
 from airflow_provider_renderbus.native_templates import (
     finish_rendering,
     is_native,
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class RenderbusOperator(BaseOperator):
-    """An operator with a connection to the farm, and a link to a render in the web console.
+    """An operator with a connection to the farm, and links to a render.
 
     :param renderbus_conn_id: id of the connection (templated).
     """
 
     template_fields: Sequence[str] = ("renderbus_conn_id",)
-    operator_extra_links: Collection[BaseOperatorLink] = (RenderbusTaskLink(),)
+    operator_extra_links: Collection[BaseOperatorLink] = EXTRA_LINKS
     ui_color = "#e4f0e8"
     rendered_to_none: Collection[str] = ()
     """The fields that are given, and that Airflow has rendered to None."""
@@ -80,6 +80,6 @@ class RenderbusOperator(BaseOperator):
         given = getattr(self, "task_json", None) if task_json is None else task_json
         show_shot_name(context, shot_name(getattr(self, "labels", None), given) or scene_stem(scene))
 
-    def push_console_url(self, context: Context, render_task_id: int) -> None:
-        """Show the link to a render at once, not only when the Airflow task has ended."""
-        push_console_url(self, context, self.hook.console_url(render_task_id))
+    def push_links(self, context: Context, *render_task_ids: int) -> None:
+        """Show the links to renders at once, not only when the Airflow task has ended."""
+        push_links(self, context, self.hook.console_url(render_task_ids[0]), render_task_ids)

@@ -134,7 +134,7 @@ class RenderbusDownloadFramesOperator(TransferOperator):
         with translate_errors():
             download = self._download()
             self._seconds_between_polls()
-            self.push_console_url(context, download.render_task_id)
+            self.push_links(context, download.render_task_id)
             if self.verify_only:
                 delivery = download.verify()
                 return self._accept_or_require(delivery)

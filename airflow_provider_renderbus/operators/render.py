@@ -210,7 +210,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         """Start a new render, and return its id."""
         task_id = create_render(self, context, job.create)
         store.save(task_id, job.fingerprint)
-        self.push_console_url(context, task_id)
+        self.push_links(context, task_id)
         self._upload(context, task_id, job)
         artist = store.tag_artist(self.artist, job.fingerprint)
         self.submit(context, task_id, artist, may_be_submitted=False)
@@ -229,7 +229,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             if self._is_rendered_for(task, previous, fingerprint):
                 # That of the render: a retry does not look at the assets, so its own lacks them.
                 store.save(task.id, previous.fingerprint or fingerprint)
-                self.push_console_url(context, task.id)
+                self.push_links(context, task.id)
                 self.restart_stopped(task.id, is_cleared=previous.is_cleared)
                 return task.id, True
             self._stop_for_rerender(task.id)
@@ -239,7 +239,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         job = self._preflight()
         if task is None:
             return self._first_try(context, store, job), False
-        self.push_console_url(context, task.id)
+        self.push_links(context, task.id)
         try:
             self._upload(context, task.id, job)
         except BadRequest:

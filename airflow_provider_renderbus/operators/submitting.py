@@ -181,7 +181,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             require_funds(WaitResult.from_dict_or_failure(event))
             if refused.render_task_id is not None:
                 self.load_connection()
-                self.push_console_url(context, refused.render_task_id)
+                self.push_links(context, refused.render_task_id)
                 submit_with_funds(self, refused, refused.render_task_id)
         if refused.render_task_id is None:
             return self.execute(context)
@@ -245,7 +245,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         """Wait for a render whose trigger has failed."""
         self.deferrable = False
         (task_id,) = task_ids
-        self.push_console_url(context, task_id)
+        self.push_links(context, task_id)
         return self.wait_for_render(context, task_id, reattached=context["ti"].try_number > 1)
 
     def collect_result(
@@ -384,7 +384,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             except VersionMismatch as error:
                 self.owned_render_task_ids = self.deferred_render_task_ids(context)
                 return error
-            self.push_console_url(context, wait.render_task_id)
+            self.push_links(context, wait.render_task_id)
         self.owned_render_task_ids = [wait.render_task_id]
         return wait
 

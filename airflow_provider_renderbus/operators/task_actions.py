@@ -50,7 +50,7 @@ class _TaskActionOperator(RenderbusOperator):
             task_ids = validation.parse_task_ids(
                 "render_task_id", [given] if isinstance(given, str | int) else given
             )
-            self.push_console_url(context, task_ids[0])
+            self.push_links(context, *task_ids)
             self._run_action(context, task_ids)
         return task_ids
 

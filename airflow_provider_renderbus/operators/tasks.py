@@ -246,7 +246,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
             from airflow_provider_renderbus.operators.preflight import preflight
 
             preflight(self)
-            self.push_console_url(context, task_id)
+            self.push_links(context, task_id)
             task = submit.find_task(self.hook, task_id)
             is_submitted = task is not None and task.is_submitted
             if not is_submitted and is_retry:

@@ -129,7 +129,7 @@ class RenderbusListOutputsOperator(RenderbusOperator):
         with translate_errors():
             render_task_id = parse_task_id("render_task_id", self.render_task_id)
             pattern = non_blank_line("pattern", self.pattern)
-            self.push_console_url(context, render_task_id)
+            self.push_links(context, render_task_id)
             files = self.hook.run(flows.list_output_files(render_task_id))
         matching = [file for file in files if fnmatch.fnmatchcase(file.path, pattern)]
         self.log.info(

@@ -256,13 +256,14 @@ def _reason(text: str) -> str:
 def _read_log(client: RenderClient, frame: FrameState) -> str | None:
     """Return the end of a frame's log, None if it cannot be read."""
     try:
-        return client.run(_log_end(frame.id))
+        return client.run(log_end(frame.id))
     except RenderbusError as error:
         log.warning("Frame %s: its log could not be read: %s", printable(frame.name), error)
         return None
 
 
-def _log_end(frame_id: int) -> Flow[str]:
+def log_end(frame_id: int) -> Flow[str]:
+    """Read the last lines of a frame's log."""
     pages: list[LogPage] = yield [calls.show_log(frame_id)]
     last = pages[0].page_count or 1
     if last > 1:

@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 # A render in one of these states cannot be restarted.
 _UNRECOVERABLE = {TaskStatus.ABANDON, TaskStatus.RENDERING_TASK_SUBMIT_FAIL}
-# The value of ``isDelete`` of a deleted task.
-_IS_DELETED_VALUE = 0
 # Seconds after a try reattached to a render during which a stop is taken for that of the try before.
 STALE_STOP_WINDOW = 60.0
 # Seconds before each poll for the effect of a request.
@@ -34,7 +32,7 @@ RESTART_POLL_DELAYS = (0.0, 2.0, 5.0, 10.0)
 def find_usable(client: RenderClient, task_id: int) -> TaskInfo | None:
     """Return the render of an earlier try, or None if it is lost."""
     task = find_task(client, task_id)
-    if task is not None and task.is_delete != _IS_DELETED_VALUE and task.status not in _UNRECOVERABLE:
+    if task is not None and not task.is_deleted and task.status not in _UNRECOVERABLE:
         return task
     state = task.status.name if task is not None and task.status in _UNRECOVERABLE else "deleted"
     log.warning("Render %s: %s, starting a new render", task_id, state)

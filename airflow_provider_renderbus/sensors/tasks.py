@@ -14,7 +14,7 @@ from airflow_provider_renderbus.api.validation import (
 from airflow_provider_renderbus.cancel_on_kill import CancelOnKillMixin, is_first_try_after_clear
 from airflow_provider_renderbus.compat import AIRFLOW_3, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.links import RenderbusTaskLink, push_console_url
+from airflow_provider_renderbus.links import EXTRA_LINKS, push_links
 from airflow_provider_renderbus.native_templates import require_rendered
 from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
@@ -69,7 +69,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         "failed_states",
         "max_cost",
     )
-    operator_extra_links = (RenderbusTaskLink(),)
+    operator_extra_links = EXTRA_LINKS
 
     _ignore_stops_until = 0.0
     _ignore_api_stop = False
@@ -246,8 +246,9 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         show_shot_name(context, scene_stem(scene))
 
     def _set_link(self, context: Context) -> None:
-        """Link the console page of the render; of a list, that of the first."""
-        push_console_url(self, context, self.hook.console_url(self._task_ids()[0]))
+        """Link the console page of the render, of a list that of the first, and the frames of all."""
+        task_ids = self._task_ids()
+        push_links(self, context, self.hook.console_url(task_ids[0]), task_ids)
 
     def _is_single(self) -> bool:
         value: Any = self.render_task_id

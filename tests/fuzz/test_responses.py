@@ -17,7 +17,7 @@ from airflow_provider_renderbus.api.models.tasks import TaskInfo
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.conditions import FilesPresent, FramesDone, SufficientFunds
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
-from airflow_provider_renderbus.renders.failure_report import _log_end
+from airflow_provider_renderbus.renders.failure_report import log_end
 from airflow_provider_renderbus.renders.results import describe, evaluate_task, summary
 from tests.fuzz.hostile_json import KEYS, TASK_ID, all_calls, page, record, value
 
@@ -73,7 +73,7 @@ FLOWS = {
     "list_frames": lambda: flows.list_frames(TASK_ID),
     "list_output_files": lambda: flows.list_output_files(TASK_ID),
     "failed frames": lambda: list_failed_frames(TASK_ID),
-    "log of a frame": lambda: _log_end(7),
+    "log of a frame": lambda: log_end(7),
     "task_pages": flows.task_pages,
     "frames by name": lambda: FramesDone(TASK_ID, ("1", "x")).check(),
     "frames by fraction": lambda: FramesDone(TASK_ID, None, 0.3).check(),

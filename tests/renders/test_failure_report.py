@@ -11,7 +11,7 @@ from airflow_provider_renderbus.api.models.page import Page
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.renders import failure_report
-from airflow_provider_renderbus.renders.failure_report import MAX_LOGS, _log_end, add_failure_report
+from airflow_provider_renderbus.renders.failure_report import MAX_LOGS, add_failure_report, log_end
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult, describe, summary
 from dev.harness.flows import run_flow
 from tests.scenes import make_task_json
@@ -202,9 +202,9 @@ def test_report_keeps_a_result_without_summary():
 
 
 @pytest.mark.parametrize("base", [0, 1], ids=["pages from 0", "pages from 1"])
-def test_log_end_pages_counted_either_way_returns_last_page(base):
+def testlog_end_pages_counted_either_way_returns_last_page(base):
     pages = [LogPage((f"line {index}",), page_count=3) for index in range(3)]
-    flow = _log_end(7)
+    flow = log_end(7)
     (first,) = next(flow)
     assert first.body["pageNum"] == 0
     batch = flow.send([pages[0]])
@@ -217,8 +217,8 @@ def test_log_end_pages_counted_either_way_returns_last_page(base):
     assert end.value.value == "line 2"
 
 
-def test_log_end_long_lines_is_cut_to_1000_characters():
-    flow = _log_end(7)
+def testlog_end_long_lines_is_cut_to_1000_characters():
+    flow = log_end(7)
     next(flow)
     with pytest.raises(StopIteration) as end:
         flow.send([LogPage(tuple(f"{line} " + "x" * 200 for line in range(50)))])

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _ZERO = Decimal(0)
 _PHOTON, _PRE_RENDER = "RenderPhoton", "PreRender"
 _ERROR = 1  # the type of a finding
+_IS_DELETED_VALUE = 0  # of ``isDelete``
 _SUB_TASKS = "respRenderingTaskList"
 MAX_DEPTH, MAX_SUB_TASKS = 8, 2000
 """Levels and number of sub-tasks that are read; the documents show one level of a few."""
@@ -194,6 +195,11 @@ class TaskInfo:
         A task that was only created is waiting, and has no sub-tasks and no submit time.
         """
         return self.has_submit_date or bool(self.sub_tasks) or self.status_code != TaskStatus.WAITING
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the task was deleted. The farm's field is 0 then."""
+        return self.is_delete == _IS_DELETED_VALUE
 
     @property
     def is_terminal(self) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STATIC_FOLDER = Path(__file__).parent
 STATIC_FILES = {"farm.css": "text/css", "farm.js": "text/javascript", "farm.svg": "image/svg+xml"}
 _TASK_PATH = re.compile(r"/task/([1-9][0-9]{0,17})(?:/(thumbnail|frame|tile)/(.+))?")
+# What `loadingFrameThumbnail` returns.
+_THUMBNAIL_PATH = re.compile(r"/(([1-9][0-9]{0,17})(?:_[^/]*)?)/([^/]+)")
 # Only resources of the farm itself; no inline scripts or styles.
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -74,11 +76,19 @@ class Router:
         folder, _, name = path.removeprefix("/").partition("/")
         if folder == "static" and name in STATIC_FILES:
             return _response(STATIC_FILES[name], NO_STORE, (STATIC_FOLDER / name).read_bytes())
+        return self._task_response(path, page_number)
+
+    def _task_response(self, path: str, page_number: int) -> Response:
+        """Respond with the page of a task, or with a picture of one of its frames."""
+        thumbnail = _THUMBNAIL_PATH.fullmatch(path)
         match = _TASK_PATH.fullmatch(path)
-        task = self._simulation.tasks.get(int(match[1])) if match else None
-        if not match or not task or task.deleted:
+        task_id = thumbnail[2] if thumbnail else match[1] if match else "0"
+        task = self._simulation.tasks.get(int(task_id))
+        if not task or task.deleted or (thumbnail and thumbnail[1] != task.output_folder):
             return NOT_FOUND
-        if match[2]:
+        if thumbnail:
+            return self._picture(task, "thumbnail", thumbnail[3])
+        if match and match[2]:
             return self._picture(task, match[2], match[3])
         with self._simulation.lock:
             view = task_page.build_view(self._simulation, task, page_number)

@@ -1,0 +1,181 @@
+"""The pictures of frames: fetched from the farm, re-encoded, cached, and joined to sprites.
+
+Nothing is served as it came: each picture is decoded and encoded again, which needs Pillow (extra `wall`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import io
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.clients.pictures import PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_renderbus.web.farm_view import FarmView
+    from airflow_provider_renderbus.web.leaf_frames import FrameKey
+
+log = logging.getLogger(__name__)
+
+HAS_PILLOW = importlib.util.find_spec("PIL") is not None
+NO_PILLOW = (
+    "Pillow is missing on Airflow's API server, so there are no pictures: install "
+    "airflow-provider-renderbus[wall] there"
+)
+TILE = 160, 90
+"""Size of a picture in a sprite, in pixels."""
+SPRITE_COLUMNS = 5
+MAX_SIZE = 640, 640
+"""The largest picture of a frame, in pixels."""
+MAX_PIXELS = 50_000_000
+"""The largest picture that is decoded."""
+MAX_TILE_BYTES, MAX_PICTURE_BYTES = 10 * 2**20, 4 * 2**20
+"""Pictures that are cached for a connection, as tiles and as they are shown alone."""
+MAX_WITHOUT = 10_000
+SECONDS_WITHOUT = 60.0
+"""Seconds after which a picture is fetched again that the farm did not have."""
+SECONDS_PER_SPRITE = 4.0
+_MAX_CONCURRENCY = 8
+_QUALITY = 82
+_FORMATS = ("JPEG", "PNG", "WEBP")
+
+
+class Pictures:
+    """The pictures of a connection's frames.
+
+    :param farm: the connection.
+    :param clock: returns the seconds since 1970.
+    """
+
+    def __init__(self, farm: FarmView, clock: Callable[[], float]) -> None:
+        self._farm = farm
+        self._clock = clock
+        self._tiles, self._pictures = _ByteCache(MAX_TILE_BYTES), _ByteCache(MAX_PICTURE_BYTES)
+        self._without: OrderedDict[FrameKey, float] = OrderedDict()
+        self._fetching: dict[FrameKey, asyncio.Task[bytes | None]] = {}
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENCY)
+
+    async def picture(self, frame: FrameKey) -> bytes | None:
+        """Return the picture of a frame that is done, as JPEG; None if there is none."""
+        if (cached := self._pictures.get(frame)) is not None:
+            return cached
+        return await self._fetch_shared(frame)
+
+    async def sprite(self, frames: Sequence[FrameKey | None]) -> tuple[bytes, list[bool], bool]:
+        """Return the pictures of frames as one JPEG, row by row.
+
+        :param frames: None for a frame without a picture.
+        :return: the JPEG, which frames have a picture, and whether each that may have one was tried.
+        """
+        tiles: list[bytes | None] = [self._tiles.get(frame) if frame else None for frame in frames]
+        missing = [frame for frame, tile in zip(frames, tiles, strict=True) if frame and tile is None]
+        tasks = [asyncio.ensure_future(self._fetch_shared(frame)) for frame in missing]
+        if tasks:
+            await asyncio.wait(tasks, timeout=SECONDS_PER_SPRITE)
+            tiles = [self._tiles.get(frame) if frame else None for frame in frames]
+        sprite = await asyncio.to_thread(_join, tiles)
+        return sprite, [tile is not None for tile in tiles], all(task.done() for task in tasks)
+
+    async def _fetch_shared(self, frame: FrameKey) -> bytes | None:
+        """Fetch a picture, once for all who ask for it meanwhile."""
+        task = self._fetching.get(frame)
+        if task is None:
+            if self._clock() < self._without.get(frame, 0.0):
+                return None
+            task = self._fetching[frame] = asyncio.create_task(self._fetch(frame))
+            task.add_done_callback(lambda _: self._fetching.pop(frame, None))
+        return await asyncio.shield(task)
+
+    async def _fetch(self, frame: FrameKey) -> bytes | None:
+        try:
+            async with self._slots:
+                client, transport = await self._farm.connect()
+                paths = await client.send(calls.load_frame_thumbnail(frame.id))
+                data = await transport.get(_first_path(paths))
+            large, tile = await asyncio.to_thread(_encode, data)
+        except (RenderbusError, PictureError, ValueError, TypeError) as error:
+            log.debug("Frame %s: no picture: %s", frame.id, error)
+            self._without[frame] = self._clock() + SECONDS_WITHOUT
+            while len(self._without) > MAX_WITHOUT:
+                self._without.popitem(last=False)
+            return None
+        self._pictures.put(frame, large)
+        self._tiles.put(frame, tile)
+        return large
+
+
+class _ByteCache:
+    """The pictures that were used last, up to a number of bytes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._pictures: OrderedDict[FrameKey, bytes] = OrderedDict()
+
+    def get(self, key: FrameKey) -> bytes | None:
+        if (picture := self._pictures.get(key)) is not None:
+            self._pictures.move_to_end(key)
+        return picture
+
+    def put(self, key: FrameKey, picture: bytes) -> None:
+        self._size += len(picture) - len(self._pictures.pop(key, b""))
+        self._pictures[key] = picture
+        while self._size > self._max_bytes:
+            _, evicted = self._pictures.popitem(last=False)
+            self._size -= len(evicted)
+
+
+def _first_path(paths: Any) -> str:
+    """Return the first path of those that the farm has responded with."""
+    path = next((each for each in paths if isinstance(each, str) and each), None) if paths else None
+    if path is None:
+        raise PictureError("the farm has none")
+    return path
+
+
+def _encode(data: bytes) -> tuple[bytes, bytes]:
+    """Return a picture as a JPEG of at most `MAX_SIZE`, and as a tile of a sprite.
+
+    :raises PictureError: it cannot be decoded, or is too large.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+            is_too_large = opened.width * opened.height > MAX_PIXELS
+            opened.draft("RGB", MAX_SIZE)
+            picture = Image.new("RGB", (1, 1)) if is_too_large else opened.convert("RGB")
+    except Exception as error:  # noqa: BLE001 - decoders have exceptions of all kinds for broken files
+        raise PictureError(f"cannot be decoded ({type(error).__name__})") from None
+    if is_too_large:
+        raise PictureError(f"must have at most {MAX_PIXELS} pixels")
+    picture.thumbnail(MAX_SIZE)
+    tile = ImageOps.fit(picture, TILE)
+    return _to_jpeg(picture), _to_jpeg(tile)
+
+
+def _join(tiles: Sequence[bytes | None]) -> bytes:
+    """Return the sprite of tiles."""
+    from PIL import Image
+
+    width, height = TILE
+    rows = -(-len(tiles) // SPRITE_COLUMNS)
+    sprite = Image.new("RGB", (width * SPRITE_COLUMNS, height * rows))
+    for at, tile in enumerate(tiles):
+        if tile is not None:
+            with Image.open(io.BytesIO(tile), formats=["JPEG"]) as picture:
+                sprite.paste(picture, (at % SPRITE_COLUMNS * width, at // SPRITE_COLUMNS * height))
+    return _to_jpeg(sprite)
+
+
+def _to_jpeg(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

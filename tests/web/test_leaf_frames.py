@@ -1,0 +1,108 @@
+"""The frames of a layer: what is read again, and what a viewer gets."""
+
+import json
+
+import pytest
+
+from airflow_provider_renderbus.web.farm_view import Activity
+from tests.farm.raw_client import RECOMMIT, job
+
+FRAMES = "query_task_frames"
+
+
+@pytest.fixture
+def pictures():
+    return False
+
+
+@pytest.fixture
+def look(view, time):
+    """Returns the frames of a render after a new look at the farm."""
+
+    async def look(render):
+        time.now += 10.0
+        task = (await view.look({render: Activity(True, time.now)}))[render].task
+        frames = await view.frames(task)
+        while not frames.is_loaded:
+            await frames.update((await view.connect())[0], task, time.now)
+        return frames
+
+    return look
+
+
+def states(frames, since=0):
+    """The states of frames by their names, of the pages that have changed."""
+    answer = json.loads(frames.to_json(since))
+    return {
+        name: state
+        for page in answer["pages"]
+        for name, state in zip(page["names"], page["states"], strict=True)
+    }
+
+
+async def test_frames_of_several_pages_have_all_names_in_order(look, client):
+    render = client.submit(job(frames="1-250[1]"))
+    frames = await look(render)
+    assert list(states(frames)) == [str(number) for number in range(1, 251)]
+    assert frames.total == 250
+    assert json.loads(frames.to_json(0))["complete"] is True
+    assert client.farm.request_counts[FRAMES] == 3
+
+
+async def test_frames_of_unchanged_render_are_not_read_again(look, client):
+    render = client.submit(job(frames="1-250[1]"))
+    frames = await look(render)
+    version = json.loads(frames.to_json(0))["version"]
+    for _ in range(3):
+        assert states(await look(render), version) == {}
+    assert client.farm.request_counts[FRAMES] == 3
+
+
+async def test_frames_that_are_done_are_not_read_again(look, client):
+    render = client.submit(job(frames="1-250[1]"))
+    client.farm.advance(5_000)
+    first = await look(render)
+    done = sum(state == 4 for state in states(first).values())
+    assert 100 < done < 250
+    before = client.farm.request_counts[FRAMES]
+    version = json.loads(first.to_json(0))["version"]
+    client.farm.advance(100_000)
+    assert set(states(await look(render)).values()) == {4}
+    assert client.farm.request_counts[FRAMES] - before == 3 - done // 100
+    assert "1" not in states(first, version)
+
+
+async def test_frames_recommitted_are_shown_though_their_page_was_done(look, client):
+    render = client.submit(job(frames="1-120[1]"))
+    client.farm.advance(100_000)
+    frames = await look(render)
+    assert set(states(frames).values()) == {4}
+    version, frame = json.loads(frames.to_json(0))["version"], frames.sprite_frames(0)[3]
+    client.call(RECOMMIT, ids=[frame.id], selectAll=0)
+    assert states(await look(render), version)["4"] != 4
+    assert frames.find(frame.id)[0].recommits == 1
+
+
+async def test_sprite_frames_are_those_that_are_done(look, client):
+    render = client.submit(job(frames="1-45[1]"))
+    client.farm.advance(10_000)
+    frames = await look(render)
+    ids = [int(each) for page in json.loads(frames.to_json(0))["pages"] for each in page["ids"]]
+    assert [frame.id for frame in frames.sprite_frames(0)] == ids[:20]
+    assert [frame.id for frame in frames.sprite_frames(2)] == ids[40:]
+    assert frames.sprite_frames(3) is None
+    assert frames.sprite_frames(10**9) is None
+    assert frames.find(ids[44])[0].id == ids[44]
+    assert frames.find(1) is None
+
+
+async def test_frames_without_response_show_the_problem_and_wait_for_the_interval(view, client, time):
+    render = client.submit()
+    task = (await view.look({render: Activity(True, time.now)}))[render].task
+    client.farm.inject("code", code=500, calls=[FRAMES])
+    for _ in range(5):
+        frames = await view.frames(task)
+        answer = json.loads(frames.to_json(0))
+        assert "query_task_frames" in answer["problem"]
+        assert answer["complete"] is True
+    assert client.farm.request_counts[FRAMES] == 1

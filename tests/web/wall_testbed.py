@@ -1,0 +1,113 @@
+"""A farm, Airflow's API server alone, and DAG runs whose tasks have renders: all that the frame wall reads.
+
+No scheduler runs: XComs are written through the REST API. So a test needs seconds instead of a minute.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+
+import httpx
+
+from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
+from dev.harness.processes import Programs
+from tests.airflow_version import LINE
+
+DAG_ID = "night"
+DAGS = """
+from datetime import datetime
+from airflow.sdk import DAG
+from airflow_provider_renderbus.sensors import RenderbusTaskSensor
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("night", schedule=None, start_date=datetime(2026, 1, 1)):
+    EmptyOperator(task_id="no_render")
+    RenderbusTaskSensor(task_id="shots", render_task_id=1, max_cost=40)
+    RenderbusTaskSensor(task_id="other", render_task_id=1)
+    RenderbusTaskSensor(task_id="unknown", render_task_id=1, renderbus_conn_id="no_such_connection")
+    RenderbusTaskSensor(task_id="foreign", render_task_id=1, renderbus_conn_id="a_database")
+with DAG("secret", schedule=None, start_date=datetime(2026, 1, 1)):
+    RenderbusTaskSensor(task_id="shots", render_task_id=1)
+"""
+IDS_KEY = "renderbus_render_task_ids"
+PASSWORDS = {"admin": "admin-password", "viewer": "viewer-password"}
+
+
+class ApiServer(AirflowInstance):
+    """The API server of an Airflow, with parsed DAGs."""
+
+    def start(self, timeout=120.0):
+        self._migrate_database(timeout)
+        parsing = self.run("reserialize", "dags", "reserialize", may_end=True)
+        self.programs.wait_until("the parse of DAGs", lambda: parsing.process.poll() == 0, timeout)
+        self.run("api-server", "api-server")
+        self.programs.wait_until("a response of Airflow's API server", self._is_serving, timeout)
+        self.log_in("admin")
+
+    def log_in(self, user):
+        """Send the requests of this object as a user."""
+        self._http.headers["Authorization"] = f"Bearer {self.token(user)}"
+
+    def token(self, user):
+        """Return the token of a user."""
+        body = {"username": user, "password": PASSWORDS[user]}
+        response = httpx.post(f"{self.url}/auth/token", json=body, timeout=30.0)
+        response.raise_for_status()
+        return response.json()["access_token"]
+
+    def add_run(self, run_id, renders, dag_id=DAG_ID):
+        """Add a DAG run.
+
+        :param renders: what each task, by its id, has pushed as the ids of its renders.
+        """
+        self.trigger(dag_id, run_id)
+        for task_id, ids in renders.items():
+            self.push(run_id, task_id, ids, dag_id)
+
+    def push(self, run_id, task_id, value, dag_id=DAG_ID):
+        """Write the XCom with the ids of a task's renders."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries"
+        self.post(path, key=IDS_KEY, value=value, map_index=-1)
+
+    def page(self, run_id, task_id=None, dag_id=DAG_ID):
+        """Return the URL of a page."""
+        task = f"/tasks/{task_id}/-1" if task_id else ""
+        return f"{self.url}/renderbus/dags/{dag_id}/runs/{run_id}{task}"
+
+    def read(self, url, user="admin"):
+        """Return the response to a request of a user, None for nobody."""
+        headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        return httpx.get(url, headers=headers, timeout=30.0)
+
+
+@contextmanager
+def wall_airflow(folder, connections, **settings):
+    """Run the API server of an Airflow with the DAGs of this module.
+
+    :param folder: a new folder for all its files.
+    :param connections: connections by id.
+    :param settings: additional environment variables.
+    """
+    assert LINE >= (3, 1)
+    dags = folder / "dags"
+    dags.mkdir(parents=True)
+    (dags / "dags.py").write_text(DAGS)
+    connections_file = folder / "connections.json"
+    connections_file.write_text(json.dumps(connections))
+    passwords_file = folder / "passwords.json"
+    passwords_file.write_text(json.dumps(PASSWORDS))
+    settings = {
+        **connections_file_settings(connections_file),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_file),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__RENDERBUS__FRAMES_INTERVAL": "1",
+        **settings,
+    }
+    with (
+        Programs(terminate_timeout=5.0) as programs,
+        ApiServer(folder / "home", dags, programs, settings) as airflow,
+    ):
+        yield airflow
