@@ -35,7 +35,7 @@ STATIC_FILES = {
     "dom.js": "text/javascript",
 }
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 HEADERS = {
@@ -49,11 +49,6 @@ DEFAULT_INTERVAL, MIN_INTERVAL = 10.0, 1.0
 _RUN = "/dags/{dag_id}/runs/{run_id}"
 _TASK = f"{_RUN}/tasks/{{task_id}}/{{map_index}}"
 _LEAF = f"{_TASK}/leaves/{{leaf_id}}"
-
-
-def _may_read(*entities: DagAccessEntity) -> list[Any]:
-    """Return the dependencies of a route that check the user's permissions on the DAG in its path."""
-    return [Depends(requires_access_dag("GET", entity)) for entity in entities]
 
 
 def _dag_id(dag_id: str) -> str:
@@ -74,8 +69,10 @@ Task = Annotated[TaskKey, Depends(_task_key)]
 _READ = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
 
 
-def _router(wall: Wall) -> APIRouter:
-    router = APIRouter(dependencies=_may_read(*_READ))
+def _router(wall: Wall, requires_access: Callable[[Any, DagAccessEntity], Any]) -> APIRouter:
+    # Each checks the user's permission on the DAG in the path.
+    router = APIRouter(dependencies=[Depends(requires_access("GET", entity)) for entity in _READ])
+    may_read_logs = Depends(requires_access("GET", DagAccessEntity.TASK_LOGS))
     page_html = {depth: _page_html(depth) for depth in (4, 7)}
 
     @router.get(_RUN, dependencies=[Depends(_dag_id)])
@@ -121,19 +118,26 @@ def _router(wall: Wall) -> APIRouter:
         response.headers["Renderbus-Complete"] = "1" if is_complete else "0"
         return response
 
-    @router.get(f"{_LEAF}/frames/{{frame_id}}/log", dependencies=_may_read(DagAccessEntity.TASK_LOGS))
+    @router.get(f"{_LEAF}/frames/{{frame_id}}/log", dependencies=[may_read_logs])
     async def log(dag_id: DagId, run_id: str, task: Task, leaf_id: int, frame_id: int) -> Response:
         return _json({"log": await wall.log(dag_id, run_id, task, leaf_id, frame_id)})
 
     return router
 
 
-def create_app() -> FastAPI:
-    """Return the application."""
-    interval = conf.getfloat("renderbus", "frames_interval", fallback=DEFAULT_INTERVAL)
-    wall = Wall(max(MIN_INTERVAL, interval), time.time)
+def create_app(
+    wall: Wall | None = None, requires_access: Callable[[Any, DagAccessEntity], Any] = requires_access_dag
+) -> FastAPI:
+    """Return the application.
+
+    :param wall: what it shows; by default that of this Airflow.
+    :param requires_access: returns the dependency that checks a user's access to a DAG.
+    """
+    if wall is None:
+        interval = conf.getfloat("renderbus", "frames_interval", fallback=DEFAULT_INTERVAL)
+        wall = Wall(max(MIN_INTERVAL, interval), time.time)
     app = FastAPI(title="Renderbus frames", openapi_url=None, redirect_slashes=False)
-    app.include_router(_router(wall))
+    app.include_router(_router(wall, requires_access))
 
     @app.get("/static/{name}")
     async def static(name: str) -> Response:

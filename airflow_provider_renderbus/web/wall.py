@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+    from airflow_provider_renderbus.clients.settings import Settings
     from airflow_provider_renderbus.web.leaf_frames import LeafFrames
 
 SECONDS_TO_READ_AGAIN = 1.0
@@ -61,9 +62,18 @@ class Wall:
 
     :param interval: seconds between looks at the farm.
     :param clock: returns the seconds since 1970.
+    :param read_tasks: reads the tasks of a page from Airflow's database, in a thread.
+    :param read_settings: reads a connection, in a thread.
     """
 
-    def __init__(self, interval: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        interval: float,
+        clock: Callable[[], float],
+        read_tasks: Callable[[str, str, TaskKey | None], list[RenderTask] | None] = read_render_tasks,
+        read_settings: Callable[[str], Settings] = read_settings,
+    ) -> None:
+        self._read_tasks, self._read_settings = read_tasks, read_settings
         self._interval = interval
         self._clock = clock
         self._farms: dict[str, Farm] = {}
@@ -214,7 +224,7 @@ class Wall:
         now = self._clock()
         read_at, reading = self._reads.get(page, (0.0, None))
         if reading is None or now - read_at > SECONDS_TO_READ_AGAIN:
-            reading = asyncio.create_task(asyncio.to_thread(read_render_tasks, *page))
+            reading = asyncio.create_task(asyncio.to_thread(self._read_tasks, *page))
             self._reads[page] = now, reading
             self._reads.move_to_end(page)
             while len(self._reads) > MAX_PAGES:
@@ -226,7 +236,7 @@ class Wall:
 
     def _farm(self, conn_id: str) -> Farm:
         if conn_id not in self._farms:
-            view = FarmView(partial(read_settings, conn_id), self._interval, self._clock)
+            view = FarmView(partial(self._read_settings, conn_id), self._interval, self._clock)
             self._farms[conn_id] = Farm(view, Pictures(view, self._clock), OrderedDict(), OrderedDict())
         return self._farms[conn_id]
 

@@ -81,6 +81,16 @@ def test_operators_and_sensors_load_few_modules(imported):
     assert len(added) <= 70, added
 
 
+def test_plugin_that_task_processes_load_imports_nothing_of_its_pages():
+    load_plugins = "airflow.sdk.plugins_manager" if LINE >= (3, 3) else "airflow.plugins_manager"
+    _, added = imports_of(load_plugins, f"{PACKAGE}.web.plugin")
+    _, without = imports_of(load_plugins)
+    ours = {name for name in added if name.startswith(f"{PACKAGE}.")} - {f"{PACKAGE}.compat"}
+    assert ours == {f"{PACKAGE}.web", f"{PACKAGE}.web.plugin"}
+    assert len(set(added) - set(without)) <= 3
+    assert "fastapi" not in added
+
+
 def test_runtime_modules_exist():
     for name in RUNTIME_MODULES:
         __import__(f"{PACKAGE}.{name}".rstrip("."))
