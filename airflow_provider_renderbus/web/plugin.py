@@ -46,6 +46,7 @@ class RenderbusPlugin(AirflowPlugin):  # type: ignore[misc]  # its module depend
                 "name": "Frames",
                 "href": url,
                 "destination": destination,
+                "icon": "renderbus/static/frames.svg",
                 "url_route": f"renderbus-frames-{destination.replace('_', '-')}",
             }
             for destination, url in (("task_instance", _TASK_URL), ("dag_run", _RUN_URL))

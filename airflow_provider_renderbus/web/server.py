@@ -33,9 +33,10 @@ STATIC_FILES = {
     "wall.js": "text/javascript",
     "grid.js": "text/javascript",
     "dom.js": "text/javascript",
+    "frames.svg": "image/svg+xml",
 }
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 HEADERS = {

@@ -149,9 +149,9 @@ class RenderList {
       const failed = sums.frames.failed;
       this.facts.update([
         ["Renders done", `${count(sums.done)} of ${count(sums.renders)}`, sums.failed ? `${count(sums.failed)} failed` : "", sums.failed ? "failed" : ""],
-        ["Frames done", `${count(sums.frames.done)} of ${count(sums.frames.total)}`, failed ? `${count(failed)} failed` : `${count(sums.frames.running)} rendering`, failed ? "failed" : ""],
+        ["Frames done", `${count(sums.frames.done)} of ${count(sums.frames.total)}`, failed ? `${count(failed)} failed` : sums.frames.running ? `${count(sums.frames.running)} rendering` : "", failed ? "failed" : ""],
         sums.one_currency ? costFact(sums.cost, sums.max_cost, sums.max_cost === null ? "" : undefined) : ["Cost so far", "–", "several connections"],
-        ["Machine time", duration(sums.machine_seconds), "of all machines together"],
+        ["Machine time", duration(sums.machine_seconds), "on all machines"],
       ]);
     }
     const seen = new Set();
@@ -286,16 +286,18 @@ class RenderDetail {
       this.place.replaceChildren(element("p", { class: "empty" }, render.problem));
       return;
     }
+    const layers = render.layers.filter((layer) => layer.has_frames);
     this.bar.update(render.frames);
+    this.bar.node.hidden = layers.length < 2; // the strip shows the same
     const { failed, running } = render.frames;
     const end = render.completed ?? Date.now() / 1000;
     this.facts.update([
-      ["Frames done", `${count(render.frames.done)} of ${count(render.frames.total)}`, failed ? `${count(failed)} failed` : `${count(running)} rendering`, failed ? "failed" : ""],
+      ["Frames done", `${count(render.frames.done)} of ${count(render.frames.total)}`, failed ? `${count(failed)} failed` : running ? `${count(running)} rendering` : "", failed ? "failed" : ""],
       costFact(render.cost, render.max_cost),
-      ["Machine time", duration(render.machine_seconds), "of all machines together"],
-      ["Elapsed", render.started === null ? "–" : duration(Math.max(0, end - render.started)), render.started === null ? "not started" : "since the first frame"],
+      ["Machine time", duration(render.machine_seconds), "on all machines"],
+      ["Elapsed", render.started === null ? "–" : duration(Math.max(0, end - render.started)), render.started === null ? "not started" : render.completed === null ? "since the first frame" : "first to last frame"],
     ]);
-    this.showLayers(render.layers.filter((layer) => layer.has_frames));
+    this.showLayers(layers);
   }
 
   showLayers(layers) {
