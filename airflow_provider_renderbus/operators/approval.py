@@ -94,7 +94,7 @@ class RenderbusApproveFramesOperator(RenderbusOperator, HITLBranchOperator):
         if max_cost is not None:
             max_cost = parse_decimal("max_cost", max_cost, above_zero=True)
         task_id = parse_task_id("render_task_id", self.render_task_id)
-        self.push_console_url(context, task_id)
+        self.push_links(context, task_id)
         task, frames = self.hook.run(fetch_frames(task_id))
         if task.status is not TaskStatus.FINISHED_TEST:
             raise AirflowFailException(
