@@ -32,7 +32,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: postgres redis celery help demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
+.PHONY: postgres redis celery help docs demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -70,6 +70,11 @@ pytest-%: .venv-%/installed
 # With the lowest versions of its dependencies that the metadata allow.
 pytest-lowest-%: .venv-lowest-%/installed
 	$(<D)/bin/$(PYTEST) tests/clients tests/task_json $(addprefix tests/airflow/test_,connection.py hook.py render.py)
+
+docs: .venv/installed .venv-docs/installed ## build the documentation into build/docs; a warning is an error
+	@rm -rf build/docs build/doctrees
+	@.venv-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees docs build/docs
+	$(BIN)/pytest -q tests/site.py
 
 coverage: .venv/installed ## check that the tests of the protocol cover every line and branch of api/
 	$(BIN)/coverage run -m pytest -q tests/api
@@ -117,7 +122,7 @@ constraints: .tools/installed ## pin the packages of each line's release day, an
 	    --exclude-newer "$$(sed -n 's/^# released //p' constraints/airflow-$$line.in)" \
 	    --output-file constraints/airflow-$$line.txt || exit; \
 	done
-	@$(COMPILE) --group dev --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --output-file constraints/tests.txt
+	@$(COMPILE) --group dev --group docs --python-version 3.11 --exclude-newer $(CONSTRAINTS_DATE) --output-file constraints/tests.txt
 	@for package in $$(cat constraints/airflow-*.txt | sed 's/==.*//' | sort -u); do \
 	  sed -i "/^$$package==/d" constraints/tests.txt; \
 	done
@@ -156,6 +161,13 @@ endef
 	@echo "Installing the vendor's released client into .venv-vendor"
 	@$(UV) venv --quiet --clear --python $(VENDOR_PYTHON) .venv-vendor
 	@$(UV) pip install --quiet --python .venv-vendor/bin/python --requirements constraints/vendor.txt
+	@touch $@
+
+.venv-docs/installed: .tools/installed constraints/tests.txt pyproject.toml
+	@echo 'Installing the tools of the documentation into .venv-docs'
+	@$(UV) venv --quiet --clear --python .tools/bin/python .venv-docs
+	@$(UV) pip install --quiet --python .venv-docs/bin/python --constraint constraints/airflow-$(NEWEST).txt \
+	  --constraint constraints/tests.txt --group docs
 	@touch $@
 
 .tools/installed:

@@ -39,9 +39,15 @@ class AirflowCommand:
         self("db", "migrate")
 
     def __call__(self, *arguments: str) -> str:
-        """Run a command, which must succeed, and return its output."""
+        """Run a command of Airflow, which must succeed, and return its output."""
+        output = self.run_python("-m", "airflow", *arguments)
+        (self._home / f"{'_'.join(arguments)}.log").write_text(output)
+        return output
+
+    def run_python(self, *arguments: str) -> str:
+        """Run Python in Airflow's environment, which must succeed, and return its output."""
         process = subprocess.run(
-            [self._python, "-m", "airflow", *arguments],
+            [self._python, *arguments],
             cwd=self._home,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -53,5 +59,4 @@ class AirflowCommand:
         lines = [line for line in process.stdout.splitlines() if not is_airflow_secret_leak(line)]
         output = "\n".join(lines)
         assert process.returncode == 0, output
-        (self._home / f"{'_'.join(arguments)}.log").write_text(output)
         return output

@@ -1,4 +1,4 @@
-"""The snippets of the README as a DAG file."""
+"""The quickstart and the recipes of the README, as a new user pastes them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,23 @@ from pathlib import Path
 from tests.airflow_version import adapt_to_line
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
-SNIPPETS = [
-    adapt_to_line(snippet)
-    for snippet in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-]
-# The last snippet is a task, which needs a DAG; the others are DAGs.
-_TASK_DAG = """
-
-@dag(schedule=None)
-def hook_in_a_task():
-    available_funds()
+RECIPES = {
+    re.search(r"^@dag\(.*\)\ndef (\w+)\(", block, re.MULTILINE)[1]: adapt_to_line(block)
+    for block in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+}
+"""The DAG file of each recipe, by the id of its DAG."""
 
 
-hook_in_a_task()
-"""
-SCENE = "projects/sh010.hip"
+def section(heading: str) -> str:
+    """Return a section of the README."""
+    return README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
-def as_dag_file(mnt: Path) -> str:
-    """Return a file with the DAGs `one_shot`, `night`, `in_steps` and `hook_in_a_task`.
+START_FARM, QUICKSTART = re.findall(r"^```bash\n(.*?)^```", section("Quickstart"), re.MULTILINE | re.DOTALL)
+"""What the quickstart has users paste into the first terminal, and into the second one."""
 
-    :param mnt: the folder that replaces `/mnt`; gets the scene file.
-    """
-    scene = mnt / SCENE
-    scene.parent.mkdir(parents=True)
-    scene.write_text("a scene")
-    return "\n\n".join([*SNIPPETS, adapt_to_line(_TASK_DAG)]).replace('"/mnt/', f'"{mnt}/')
+
+def quickstart_in(folder: Path) -> str:
+    """Return what is pasted into the second terminal, in another folder and environment."""
+    script = adapt_to_line(QUICKSTART).replace("/tmp/quickstart", str(folder))
+    return script.replace(". .venv/bin/activate\n", "")

@@ -1,5 +1,6 @@
-"""The snippets of the README run, its tables are complete, and its commands exist."""
+"""The README is complete and true: recipes are DAGs, messages are those of the code, commands exist."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,53 +8,91 @@ import pytest
 
 from airflow_provider_renderbus import operators, sensors
 from airflow_provider_renderbus.compat import DAG
+from airflow_provider_renderbus.get_provider_info import get_provider_info
 from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS
-from tests.readme import README, SNIPPETS
+from tests.readme import QUICKSTART, README, RECIPES, START_FARM, section
 
 ROOT = Path(__file__).parents[1]
+CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 
 
-def first_column(heading):
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^\| `?(\w+)`? \|", section, re.MULTILINE)[1:]
+def first_column(page):
+    return re.findall(r"^\| `?(\w+)`? \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
-def test_readme_snippet_runs(snippet):
-    exec(compile(snippet, "README.md", "exec"), {"__name__": "readme"})
-
-
-@pytest.mark.parametrize(
-    ("snippet", "name", "tasks"),
-    [
-        (0, "one_shot", ["render"]),
-        (1, "night", ["shot"]),
-        (2, "in_steps", ["create", "upload", "submit", "wait"]),
-    ],
-)
-def test_readme_first_snippets_are_dags(snippet, name, tasks):
+@pytest.mark.parametrize("name", RECIPES)
+def test_readme_recipe_is_a_dag(name):
     names = {"__name__": "readme"}
-    exec(SNIPPETS[snippet].replace(f"\n{name}()", f"\nparsed = {name}()"), names)
+    exec(compile(RECIPES[name].replace(f"\n{name}()", f"\nparsed = {name}()"), "README.md", "exec"), names)
     assert isinstance(names["parsed"], DAG)
-    assert list(names["parsed"].task_dict) == tasks
+    assert names["parsed"].tasks
 
 
-def test_readme_decorated_render_is_the_shortest_recipe_of_a_render():
-    lines = {
-        number: len(snippet.splitlines()) for number, snippet in enumerate(SNIPPETS) if "build_" in snippet
-    }
-    assert min(lines, key=lines.__getitem__) == 1, lines
+def test_readme_decorated_render_is_the_shortest_recipe_of_many_renders():
+    assert len(RECIPES["night"].splitlines()) < len(RECIPES["in_steps"].splitlines())
 
 
-def test_readme_lists_connection_fields():
-    assert first_column("The connection") == ["Host", "Port", "Schema", "Login", "Password", *EXTRA_FIELDS]
+def test_readme_quickstart_is_a_dag_of_about_twenty_lines():
+    (dag_file,) = re.findall(r"<<'END'\n(.*?)^END$", QUICKSTART, re.MULTILINE | re.DOTALL)
+    lines = [line for line in dag_file.splitlines() if line]
+    assert len(lines) <= 25
+    assert "\none_shot()" in dag_file
 
 
-def test_readme_lists_operators_and_sensors():
-    assert sorted(first_column("Operators and sensors")) == sorted((*operators.__all__, *sensors.__all__))
+def test_connection_page_has_row_for_each_field():
+    rows = first_column("docs/connection.md")
+    assert [name for name in rows if name != "field"] == [
+        "Host",
+        "Port",
+        "Schema",
+        "Login",
+        "Password",
+        *EXTRA_FIELDS,
+    ]
+
+
+def test_configuration_page_has_row_with_default_for_each_option():
+    page = (ROOT / "docs/configuration.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", page, re.MULTILINE))
+    options = get_provider_info()["config"]["renderbus"]["options"]
+    assert rows.keys() == options.keys()
+    for name, option in options.items():
+        assert not option["default"] or rows[name].strip("`") == option["default"], name
+
+
+def test_operators_page_has_row_for_each_class():
+    named = re.findall(
+        r"^\| `(Renderbus\w+)` \|", (ROOT / "docs/operators.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(named) == sorted((*operators.__all__, *sensors.__all__))
 
 
 def test_readme_commands_are_in_makefile():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for command in re.findall(r"\bmake ([a-z-]+)(?: KEEP=1)?(?:$|`)", README, re.MULTILINE):
+    commands = re.findall(r"\bmake ([a-z-]+)(?: KEEP=1)?(?:$|`| +#)", README, re.MULTILINE)
+    assert {"demo", "test", "docs"} <= set(commands)
+    for command in commands:
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)
+
+
+def texts(file):
+    """Yield the texts of a module, with "…" for each value in them."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_chinese_readme_has_the_same_quickstart():
+    assert START_FARM in CHINESE
+    assert QUICKSTART in CHINESE
+
+
+@pytest.mark.parametrize("table", [section("Troubleshooting"), CHINESE.partition("## 常见错误")[2]])
+def test_readme_messages_are_those_of_the_code(table):
+    messages = re.findall(r"^\| `([^`]+ [^`]+)` \|", table, re.MULTILINE)
+    assert len(messages) >= 9
+    product = (file for file in (ROOT / "airflow_provider_renderbus").rglob("*.py"))
+    written = "\n".join(text for file in product for text in texts(file))
+    assert [message for message in messages if message not in written] == []

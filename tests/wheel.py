@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_renderbus.farm import Farm
-from tests.airflow_command import AirflowCommand
-from tests.readme import as_dag_file
+from dev.harness.airflow_instance import inherited_environment
+from tests.readme import quickstart_in
 
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv-package" / "bin"
@@ -142,13 +142,22 @@ def test_farm_without_extra_names_it(run):
     assert "Traceback" not in process.stderr
 
 
-def test_readme_dags_run_with_wheel(tmp_path):
-    (tmp_path / "home" / "dags").mkdir(parents=True)
-    (tmp_path / "home" / "dags" / "readme.py").write_text(as_dag_file(tmp_path / "mnt"))
+def test_readme_quickstart_runs_with_wheel(tmp_path):
     with Farm(tmp_path / "farm", speed=300.0, scenario={"pictures": False}) as farm:
-        connections = {"renderbus_default": farm.connection()}
-        airflow = AirflowCommand(str(BIN / "python"), tmp_path / "home", connections, PYTHONPATH="")
-        assert "24 of 24 frames done" in airflow("dags", "test", "one_shot")
-        assert len(list((tmp_path / "mnt" / "frames").rglob("*.png"))) == 24
-        assert "4 of 4 frames done" in airflow("dags", "test", "in_steps")
-        assert "RMB" in airflow("dags", "test", "hook_in_a_task")
+        process = subprocess.run(
+            ["bash", "-euc", quickstart_in(tmp_path / "quickstart")],
+            cwd=tmp_path,
+            env={
+                **inherited_environment(),
+                "PATH": f"{BIN}:{os.environ['PATH']}",
+                "AIRFLOW_CONN_RENDERBUS_DEFAULT": json.dumps(farm.connection()),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert process.returncode == 0, process.stdout
+    assert "8 of 8 frames done" in process.stdout
+    assert len(list((tmp_path / "quickstart" / "frames").rglob("*.png"))) == 8

@@ -51,7 +51,7 @@ class RenderbusDownloadFramesOperator(TransferOperator):
 
     :param render_task_id: id or alias of the render (templated).
     :param folder: absolute path of a folder, which is created if missing (templated).
-    :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too (templated).
+    :param pattern: only files whose path matches this, e.g. ``*.exr``; ``*`` matches slashes too (templated).
     :param layout: where files go below the folder, such as "{shot}/{layer}", for the same path each night; of
         {layer}, {shot}, {render_task_id} and {output_folder}. As in the output storage, a folder per leaf, if
         omitted (templated).

@@ -64,8 +64,8 @@ class RenderbusRenderOperator(SubmittingOperator):
         patterns, or an upload.json; nothing if omitted (templated).
     :param download_folder: absolute path of the folder to download the frames to; they stay on the farm if
         omitted (templated).
-    :param download_pattern: download only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes
-        too (templated).
+    :param download_pattern: download only files whose path matches this, e.g. ``*.exr``; ``*`` matches
+        slashes too (templated).
     :param download_layout: where files go below the folder, such as "{shot}/{layer}"; as in the output
         storage, a folder per leaf, if omitted (templated).
     :param on_missing_frames: if downloaded frames are missing though the farm calls them done, "fail" with

@@ -105,7 +105,7 @@ class RenderbusListOutputsOperator(RenderbusOperator):
     """List the files of all leaves of a render in the output storage, including those in subfolders.
 
     :param render_task_id: id or alias of the render (templated).
-    :param pattern: only files whose path matches this, e.g. "*.exr"; ``*`` matches slashes too (templated).
+    :param pattern: only files whose path matches this, e.g. ``*.exr``; ``*`` matches slashes too (templated).
     :param renderbus_conn_id: id of the connection (templated).
     :return: a list of mappings with ``path``, relative to the storage's root, and ``size`` in bytes.
     """

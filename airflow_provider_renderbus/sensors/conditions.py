@@ -124,7 +124,7 @@ class RenderbusOutputSensor(_ConditionSensor):
     It fails if the render ends in any state but FINISHED before the files are there.
 
     :param render_task_id: id or alias of the render (templated).
-    :param pattern: which files count, matched against their paths, e.g. "*.exr"; ``*`` matches slashes too
+    :param pattern: which files count, matched against their paths, e.g. ``*.exr``; ``*`` matches slashes too
         (templated).
     :param min_files: how many files there must be (templated).
     :param deferrable: whether to wait in the triggerer instead of on a worker.

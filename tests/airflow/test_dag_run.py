@@ -16,7 +16,6 @@ from airflow_provider_renderbus.farm import ManualClock
 from dev.harness.embedded_farm import StockedFarm, settings_of
 from dev.harness.secret_scan import check_files
 from tests.airflow_command import AirflowCommand
-from tests.readme import SCENE, as_dag_file
 from tests.transfer_command import transfer_command
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +53,6 @@ def idle_farm(tmp_path_factory):
 def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow")
     shutil.copytree(ROOT / "tests" / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    (home / "dags" / "readme.py").write_text(as_dag_file(home / "mnt"))
     return home
 
 
@@ -178,21 +176,3 @@ def test_dag_every_operator_runs(run, home, farm, idle_farm, client_of):
     assert results["redact_secrets"] == ["password: ***"] * 6
     for each in (farm, idle_farm):
         assert not list(check_files(home, secrets_of(each, client_of(each)), private=()))
-
-
-def test_readme_dags_run(airflow, farm, home, client_of):
-    airflow("dags", "test", "one_shot")
-    (last, *_) = client_of(farm).send(calls.get_task_list()).items
-    assert (last.status, last.progress.done) == (TaskStatus.FINISHED, 24)
-    assert len(list((home / "mnt" / "frames").glob(f"{last.id}_*/*.png"))) == 24
-    assert (inputs_of(farm) / str(home).lstrip("/") / "mnt" / SCENE).read_text() == "a scene"
-
-    airflow("dags", "test", "night")
-    shots = client_of(farm).send(calls.get_task_list()).items[:3]
-    assert [(shot.status, shot.progress.done) for shot in shots] == [(TaskStatus.FINISHED, 24)] * 3
-
-    airflow("dags", "test", "in_steps")
-    (last, *_) = client_of(farm).send(calls.get_task_list()).items
-    assert (last.status, last.progress.done) == (TaskStatus.FINISHED, 4)
-
-    assert "RMB" in airflow("dags", "test", "hook_in_a_task")
