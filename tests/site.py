@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "build" / "docs"
 PACKAGE = "airflow_provider_renderbus"
-EXPORTING = ("operators", "sensors", "hooks", "triggers", "task_json", "farm", "api.calls")
+EXPORTING = ("operators", "sensors", "hooks", "triggers", "task_json", "renders", "farm", "api.calls")
 PUBLIC = [
     f"{PACKAGE}.{package}.{name}"
     for package in EXPORTING
