@@ -80,7 +80,7 @@ def get_provider_info() -> dict[str, Any]:
                         "60",
                     ),
                     "frames_interval": _option(
-                        "Seconds between looks at the farm for the page Frames, whose viewers share them.",
+                        "Seconds between queries of the farm for the page Frames, whose viewers share them.",
                         "float",
                         "10",
                     ),
