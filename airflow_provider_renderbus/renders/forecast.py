@@ -16,7 +16,7 @@ import logging
 from bisect import bisect
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus
@@ -257,7 +257,7 @@ def _forecast_layer(layer: Layer, frames: Sequence[Frame] | None, is_complete: b
 
 def _round(amount: Decimal) -> Decimal:
     """Return an amount as it is written: a budget of just the forecast, as text, is not exceeded by it."""
-    return amount.quantize(_STEP, ROUND_CEILING)
+    return amount.quantize(_STEP, ROUND_HALF_UP)
 
 
 def _rest_of_counters(leaf: TaskInfo) -> _Rest:

@@ -20,6 +20,7 @@ BENCHMARKS = (
     "farm",
     "transfers",
     "failure_report",
+    "forecast",
     "import_time",
     "waiting",
     "triggerer",

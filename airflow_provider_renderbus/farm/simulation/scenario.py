@@ -52,6 +52,7 @@ class RenderBehavior:
     :param scene: pattern of the scene's name, with or without its extension.
     :param layer: pattern of the layer's name.
     :param seconds: minimum and maximum farm seconds per frame; the scenario's if None.
+    :param growth: how many times as long the last frame takes as the first, with the others in between.
     :param cost: cost of a frame in RMB; its time at the account's price if None.
     :param fail_frames: frame numbers that fail.
     :param failure_rate: fraction of the frames that fail, chosen by the seed.
@@ -69,6 +70,7 @@ class RenderBehavior:
     scene: str = "*"
     layer: str = "*"
     seconds: tuple[int, int] | None = None
+    growth: float = 1.0
     cost: Decimal | None = None
     fail_frames: frozenset[int] = frozenset()
     failure_rate: float = 0.0
@@ -81,6 +83,11 @@ class RenderBehavior:
     crashes: int = 0
     cameras: tuple[str, ...] | None = None
     layers: tuple[str, ...] | None = None
+
+    def slowness(self, job: Job, frame: int) -> float:
+        """Return how many times as long a frame takes as the first, by its place among the frames."""
+        first, last = job.frames[0], job.frames[-1]
+        return 1 + (self.growth - 1) * (frame - first) / (last - first) if last != first else 1.0
 
     def missing_from_scene(self, job: Job) -> str:
         """Return which camera or layer of a job its scene does not have, "" if it has all."""
@@ -157,9 +164,13 @@ class Scenario:
 
     def seconds(self, job: Job, chunk: Chunk) -> int:
         """Return the farm seconds that a chunk of a job takes."""
-        limits = self.behavior_for(job).seconds or self.frame_seconds
+        behavior = self.behavior_for(job)
+        limits = behavior.seconds or self.frame_seconds
         name = job.stem + job.layer
-        total = sum(seeded_randint(name, frame, self.seed, limits) for frame in chunk.frames)
+        total = sum(
+            seeded_randint(name, frame, self.seed, limits) * behavior.slowness(job, frame)
+            for frame in chunk.frames
+        )
         return max(round(total * chunk.time_fraction), 1)
 
     def fails(self, job: Job, chunk: Chunk, failures: int) -> bool:
@@ -231,6 +242,7 @@ RENDER_KEYS: dict[str, Parser] = {
     "scene": string,
     "layer": string,
     "seconds": int_range,
+    "growth": float_in(0.01, 100),
     "cost": money_amount,
     "fail_frames": _frame_set,
     "failure_rate": float_in(0, 1),
