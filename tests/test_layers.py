@@ -40,6 +40,7 @@ MAY_IMPORT = {
         "task_result",
         "transfer",
         "triggers",
+        "web.paths",
     },
     "polling": {"compat", "api", "clients", "hooks", "renders"},
     "renders": {"api", "clients"},

@@ -26,6 +26,7 @@ except Exception as error:
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.api.validation import TaskId
     from airflow_provider_renderbus.compat import Context, XComArg
 
@@ -35,10 +36,11 @@ APPROVE, REJECT = "Approve", "Reject"
 class RenderbusApproveFramesOperator(RenderbusOperator, HITLBranchOperator):
     """Ask a user in Airflow's UI whether a render that pauses after its test frames is to be rendered.
 
-    The question shows what the render has cost, and what "Approve" will spend. Each try needs a request for
-    the render, and one for each hundred frames of each layer. The other arguments are those of Airflow's
-    `HITLBranchOperator`, such as `options_mapping`, `defaults`, `response_timeout`, `assigned_users` and
-    `notifiers`.
+    The question shows test frames, what the render has cost, and what "Approve" will spend. The pictures are
+    those of Airflow's own page of frames, so they need its login, and Pillow on the API server (extra
+    `wall`). Each try needs a request for the render, and one for each hundred frames of each layer. The other
+    arguments are those of Airflow's `HITLBranchOperator`, such as `options_mapping`, `defaults`,
+    `response_timeout`, `assigned_users` and `notifiers`.
 
     :param render_task_id: id or alias of the render, which must be paused (40) (templated).
     :param max_cost: budget of the render, in the account's currency, to which the question compares the
@@ -88,6 +90,7 @@ class RenderbusApproveFramesOperator(RenderbusOperator, HITLBranchOperator):
         from airflow_provider_renderbus.renders import approval
         from airflow_provider_renderbus.renders.forecast import fetch_frames, forecast
         from airflow_provider_renderbus.renders.results import describe
+        from airflow_provider_renderbus.web.paths import picture_url
 
         require_rendered(self, ["max_cost"])
         max_cost: Any = self.max_cost
@@ -105,5 +108,12 @@ class RenderbusApproveFramesOperator(RenderbusOperator, HITLBranchOperator):
         expected = forecast(task, frames)
         self.log.info("%s, forecast %s", describe(task), expected)
         self.subject = self.subject or approval.subject(task)
-        question = approval.body(task, frames, expected, self.hook.console_url(task_id), max_cost=max_cost)
+        ti: Any = context["ti"]
+
+        def url(leaf_id: int, frame: Frame) -> str:
+            return picture_url(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, leaf_id, frame.id)
+
+        question = approval.body(
+            task, frames, expected, self.hook.console_url(task_id), max_cost=max_cost, picture_url=url
+        )
         self.body = f"{self.body}\n\n{question}" if self.body else question

@@ -20,6 +20,7 @@ FARM_SPEED = (
 )
 TIMEOUT = 180  # seconds
 TASK_LINK = f"a[href^='/dags/{DAG_ID}/'][href*='/tasks/approve/']"
+PICTURES = "[...document.querySelectorAll('table img')]"
 QUESTION = "document.querySelector('main').innerText"
 
 
@@ -38,7 +39,8 @@ class ApprovalTestbed:
         )
         self.browser.open(f"{self.airflow.url}/required_actions?response_received=false")
         self.browser.click(f"{TASK_LINK}[href*='/runs/{run_id}/']")
-        self.browser.wait_until(f"{QUESTION}.includes('Approve spends')")
+        self.browser.wait_until(f"{PICTURES}.length === 3")
+        self.browser.evaluate(f"Promise.all({PICTURES}.map((image) => image.decode()))")
 
 
 @contextmanager

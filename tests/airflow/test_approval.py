@@ -88,6 +88,8 @@ def test_question_has_cost_and_what_approve_spends_for_two_requests(ask, paused,
     )
     assert "**Approve spends** | **0.1" in asked["body"]
     assert "| max\\_cost | 0.05 **is below the forecast** |" in asked["body"]
+    assert f"![1](<renderbus/dags/night/runs/run/tasks/render/-1/leaves/{paused}/frames/" in asked["body"]
+    assert instance.pushed["renderbus_render_task_ids"] == [paused]
     assert str(paused) in instance.pushed["renderbus_task_link"]
 
 

@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
-from tests.airflow.approval import DAG_ID, QUESTION, TIMEOUT, approval_testbed
+from tests.airflow.approval import DAG_ID, PICTURES, QUESTION, TIMEOUT, approval_testbed
 from tests.airflow.real_airflow import instances, wait_for_final_state
 from tests.airflow_version import LINE
 from tests.farm.raw_client import RawClient
@@ -14,6 +15,8 @@ pytestmark = [
     pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, only of the newest line"),
 ]
 FULL_SPEED, ABANDONED, FINISHED, PAUSED = "full_speed", 35, 25, 40
+ADDRESSES = f"{PICTURES}.map((image) => image.src)"
+BOX = f"(({{x, y, width, height}}) => [x, y, x + width, y + height])({PICTURES}[0].getBoundingClientRect())"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,14 @@ def test_approval_approve_renders_remaining_frames(testbed):
     assert f"sh010 pauses after 3 of 24 frames: render {render_task_id}" in question
     spends, _, forecast = question.partition("Approve spends")[2].partition("Cost in the end")
     assert "more (" in spends
+    page = f"{testbed.airflow.url}/renderbus/dags/{DAG_ID}/runs/approved/tasks/approve/-1"
+    for address in browser.evaluate(ADDRESSES):
+        assert re.fullmatch(rf"{page}/leaves/{render_task_id}/frames/\d+\.jpg", address)
+    frames = sorted((testbed.farm.output_root / folder).iterdir())
+    image = browser.screenshot().crop([round(side) for side in browser.evaluate(BOX)])
+    with Image.open(frames[0]) as frame:
+        difference = ImageChops.difference(image, frame.convert("RGB").resize(image.size))
+    assert max(ImageStat.Stat(difference).mean) < 8
     assert client.task_state(render_task_id) == PAUSED
     assert testbed.farm.request_counts[FULL_SPEED] == 0
 
