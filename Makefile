@@ -90,7 +90,7 @@ browser: .venv/installed ## test the pages of the farm and of Airflow in Chromiu
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
 	$(BIN)/python -m dev.benchmarks
 
-reliability: .venv/installed $(patsubst %,.venv-%/installed,$(OLDEST) 3.0) postgres ## kill Airflow at every step of a render, and write docs/reliability.md (SMALL=1: a part of it, for CI)
+reliability: .venv/installed $(patsubst %,.venv-%/installed,$(OLDEST) 3.0) postgres ## kill Airflow at every step of a render, and write docs/reliability-tables.md (SMALL=1: a part of it, for CI)
 	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
 
 celery: .venv/installed .venv-celery/installed postgres redis ## the same on Celery, with two workers and two triggerers (SMALL=1: a part of it, for CI)

@@ -75,7 +75,9 @@ def main() -> int:
         "experiments", nargs="*", metavar="experiment", help=f"of {', '.join(EXPERIMENTS)} (all but celery)"
     )
     parser.add_argument("--small", action="store_true", help="only a part of each, for CI")
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/reliability.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write the tables into docs/reliability-tables.md"
+    )
     options = parser.parse_args()
     if unknown := sorted(set(options.experiments) - set(EXPERIMENTS)):
         parser.error(f"experiment: must be one of {', '.join(EXPERIMENTS)}, got {', '.join(unknown)}")

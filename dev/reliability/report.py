@@ -1,4 +1,7 @@
-"""The tables of the experiments, which docs/reliability.md holds between marks; its prose is by hand."""
+"""The tables of the experiments, which two documents hold between marks; their prose is by hand.
+
+docs/reliability-tables.md has every case, and docs/reliability.md the sums.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from dataclasses import dataclass
 
 from dev.reliability.testbed import PROJECT
 
-DOCUMENT = PROJECT / "docs" / "reliability.md"
+TABLES = PROJECT / "docs" / "reliability-tables.md"
+SUMMARY = TABLES.with_name("reliability.md")
 EXPERIMENTS = {
     "crash": "[the worker is killed](#the-worker-is-killed) at each of its steps",
     "restarts": "[triggerer and scheduler are killed](#the-triggerer-and-the-scheduler-are-killed)",
@@ -20,7 +24,7 @@ EXPERIMENTS = {
     "random_faults": "[random faults](#random-faults) in a real Airflow",
     "celery": "[Celery](#celery): two workers and two triggerers as machines, every server restarted",
 }
-"""The description of each experiment, with a link to its section; in this order."""
+"""The description of each experiment, with a link to its section of the tables; in this order."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +66,30 @@ class Table:
 
 
 def write(tables: Sequence[Table]) -> None:
-    """Write tables into the document; those of other experiments stay as they are."""
-    DOCUMENT.write_text(replace_tables(DOCUMENT.read_text("utf-8"), tables), "utf-8")
+    """Write tables and sums into the documents; those of other experiments stay as they are."""
+    document = replace_tables(TABLES.read_text("utf-8"), tables)
+    summary = replace_sums(SUMMARY.read_text("utf-8"), document)
+    TABLES.write_text(document, "utf-8")
+    SUMMARY.write_text(summary, "utf-8")
 
 
 def replace_tables(document: str, tables: Sequence[Table]) -> str:
-    """Return the document with these tables, and with the sums of all.
+    """Return the document with these tables.
 
     :raises ValueError: the document has no place for a table.
     """
     for table in tables:
         document = _put(document, table.name, table.markdown())
-    sums = [(text, _summary(document, name)) for name, text in EXPERIMENTS.items()]
-    return _put(document, "sums", _markdown(("experiment", "result"), sums))
+    return document
+
+
+def replace_sums(summary: str, document: str) -> str:
+    """Return the summary with the sums of all tables of the document."""
+    sums = [
+        (text.replace("](#", f"]({TABLES.name}#"), _summary(document, name))
+        for name, text in EXPERIMENTS.items()
+    ]
+    return _put(summary, "sums", _markdown(("experiment", "result"), sums))
 
 
 def _summary(document: str, name: str) -> str:
@@ -91,5 +106,5 @@ def _put(document: str, name: str, content: str) -> str:
     before, mark, rest = document.partition(begin)
     _, closing, after = rest.partition(end)
     if not mark or not closing:
-        raise ValueError(f"{DOCUMENT}: must have a place for {name}, {begin} and {end}")
+        raise ValueError(f"the document: must have a place for {name}, {begin} and {end}")
     return f"{before}{begin}\n\n{content}\n\n{end}{after}"

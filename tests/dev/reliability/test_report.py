@@ -8,7 +8,8 @@ from dev.reliability import report
 from dev.reliability.__main__ import EXPERIMENTS
 from dev.reliability.report import Row, Table
 
-DOCUMENT = report.DOCUMENT.read_text("utf-8")
+DOCUMENT = report.TABLES.read_text("utf-8")
+SUMMARY = report.SUMMARY.read_text("utf-8")
 
 
 def table_lines(name):
@@ -26,7 +27,7 @@ def test_document_table_of_each_experiment_holds_its_cases(name):
 
 
 def test_document_sums_are_those_of_its_tables():
-    assert report.replace_tables(DOCUMENT, []) == DOCUMENT
+    assert report.replace_sums(SUMMARY, DOCUMENT) == SUMMARY
 
 
 def test_document_all_cases_came_as_expected():
@@ -63,7 +64,9 @@ def test_table_markdown_merges_rows_that_differ_in_the_last_column_only():
         "</details>",
     ]
     assert str(rows[1]) == "b, before: wrong; EXPECTED: right"
-    document = "".join(f"<!-- begin {name} -->\n<!-- end {name} -->" for name in ("crash", "sums"))
-    replaced = report.replace_tables(document, [table])
-    assert table.markdown() in replaced
-    assert f"| {report.EXPERIMENTS['crash']} | 2 of 3 cases as expected |" in replaced
+    document = report.replace_tables("<!-- begin crash -->\n<!-- end crash -->", [table])
+    assert table.markdown() in document
+    summary = report.replace_sums("<!-- begin sums -->\n<!-- end sums -->", document)
+    assert (
+        "(reliability-tables.md#the-worker-is-killed) at each of its steps | 2 of 3 cases as expec" in summary
+    )
