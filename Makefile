@@ -21,7 +21,7 @@ SUITE := --ignore tests/interop -m 'not browser'
 # night in each pattern.
 LINE_SUITE := $(addprefix tests/airflow/test_,connection.py dag_run.py decorator.py example_dags.py execution_timeout.py \
   hook.py imports.py job_identity.py kills.py links.py native_templates.py get_provider_info.py patterns.py render.py \
-  sensors.py)
+  sensors.py) tests/web/test_server.py
 # uv does not read pip's settings: if it has no index of its own, it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
 

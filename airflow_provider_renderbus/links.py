@@ -71,6 +71,21 @@ def frames_url(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     return "/".join(quote(part, safe="") for part in parts)
 
 
+def picture_url(
+    dag_id: str, run_id: str, task_id: str, map_index: int, leaf_task_id: int, frame_id: int
+) -> str:
+    """Return the URL of a frame's picture, relative to Airflow's base URL, e.g. for Markdown in its UI.
+
+    Airflow serves it, behind its login, if the Airflow task has pushed the id of the frame's render, as
+    :func:`push_links` does.
+
+    :param leaf_task_id: id of the frame's layer on the farm, or of the render if it has no layers.
+    :param frame_id: id of the frame on the farm.
+    """
+    page = frames_url(dag_id, run_id, task_id, map_index)
+    return f"{page}/leaves/{leaf_task_id:d}/frames/{frame_id:d}.jpg"
+
+
 def push_links(operator: Any, context: Context, url: str, render_task_ids: Sequence[int]) -> None:
     """Show the links of an operator or sensor at once, not only when its Airflow task has ended.
 

@@ -16,9 +16,9 @@ and below both ``renders``, the renders of the page as JSON; below that of a tas
     leaves/LEAF/poster.jpg            the picture of some frame
 
 LEAF is the id of a layer's task on the farm, or of the render if it has no layers; FRAME is the id of a
-frame. `paths.picture_url` returns the path of a picture.
+frame. `airflow_provider_renderbus.links.picture_url` returns the path of a picture.
 
 Each path requires Airflow's permission to read the task instances and XComs of the DAG, and a log that to
-read its task logs. A page shows the renders whose ids its Airflow tasks have pushed as XComs, on
-the connection of these tasks; a path cannot name another render or connection. Nothing can be changed.
+read its task logs. A page shows the renders whose ids its Airflow tasks have pushed as XComs, on the
+connection of these tasks; a path cannot name another render or connection. Nothing can be changed.
 """

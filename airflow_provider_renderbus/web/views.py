@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.states import TASK_STATUS_INFO, Phase, TaskStatus
 from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.renders.forecast import forecast
 from airflow_provider_renderbus.renders.layers import list_layers, shot_name
 
 if TYPE_CHECKING:
@@ -74,9 +75,20 @@ def sums(renders: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "failed": sum(render["tone"] == "failed" for render in seen),
         "frames": frames,
         "cost": str(sum((Decimal(render["cost"]) for render in seen), Decimal(0))),
+        "forecast": _sum_of_forecasts(seen),
         "max_cost": str(sum(filter(None, budgets))) if budgets and all(budgets) else None,
         "machine_seconds": sum(render["machine_seconds"] for render in seen),
     }
+
+
+def _sum_of_forecasts(seen: list[dict[str, Any]]) -> str | None:
+    """Return what renders are likely to cost in the end; None if that is not known of each."""
+    ended = {"done", "failed", "stopped"}
+    if not any(render["forecast"] for render in seen):
+        return None
+    if any(render["forecast"] is None and render["tone"] not in ended for render in seen):
+        return None
+    return str(sum((Decimal(render["forecast"] or render["cost"]) for render in seen), Decimal(0)))
 
 
 def _counts_names(seen: list[dict[str, Any]]) -> Iterable[str]:
@@ -97,6 +109,7 @@ def _farm_fields(task: TaskInfo) -> dict[str, Any]:
         "tone": "waiting" if status in _WAITING else _TONES[status.phase],
         "frames": _counts(task.progress),
         "cost": str(task.cost),
+        "forecast": _forecast(task),
         "machine_seconds": sum(leaf.render_duration or 0 for leaf in leaves),
         "started": min(started, default=None),
         "completed": max(completed) if len(completed) == len(leaves) and completed else None,
@@ -115,6 +128,12 @@ def _farm_fields(task: TaskInfo) -> dict[str, Any]:
             for name, leaf in [layer]
         ],
     }
+
+
+def _forecast(task: TaskInfo) -> str | None:
+    """Return what a render is likely to cost in the end; None if that is not known, or is its cost."""
+    expected = forecast(task)
+    return str(expected.cost) if expected.cost is not None and expected.frames_left else None
 
 
 def _counts(progress: Progress) -> dict[str, int]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from airflow_provider_renderbus.farm import ManualClock
-from airflow_provider_renderbus.web.paths import picture_url
+from airflow_provider_renderbus.links import picture_url
 from dev.harness.embedded_farm import StockedFarm
 from tests.airflow_version import LINE
 from tests.farm.raw_client import DELETE, RawClient, job, maya_job

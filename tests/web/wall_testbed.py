@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx
 
@@ -34,8 +35,19 @@ IDS_KEY = "renderbus_render_task_ids"
 PASSWORDS = {"admin": "admin-password", "viewer": "viewer-password"}
 
 
+@dataclass
 class ApiServer(AirflowInstance):
-    """The API server of an Airflow, with parsed DAGs."""
+    """The API server of an Airflow, with parsed DAGs.
+
+    :param sub_path: path below which it serves, such as "/airflow".
+    """
+
+    sub_path: str = ""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.url += self.sub_path
+        self._http.base_url = self.url
 
     def start(self, timeout=120.0):
         self._migrate_database(timeout)
@@ -82,11 +94,12 @@ class ApiServer(AirflowInstance):
 
 
 @contextmanager
-def wall_airflow(folder, connections, **settings):
+def wall_airflow(folder, connections, *, sub_path="", **settings):
     """Run the API server of an Airflow with the DAGs of this module.
 
     :param folder: a new folder for all its files.
     :param connections: connections by id.
+    :param sub_path: path below which it serves.
     :param settings: additional environment variables.
     """
     assert LINE >= (3, 1)
@@ -108,6 +121,6 @@ def wall_airflow(folder, connections, **settings):
     }
     with (
         Programs(terminate_timeout=5.0) as programs,
-        ApiServer(folder / "home", dags, programs, settings) as airflow,
+        ApiServer(folder / "home", dags, programs, settings, sub_path=sub_path) as airflow,
     ):
         yield airflow

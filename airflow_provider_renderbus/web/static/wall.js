@@ -65,10 +65,13 @@ const stateText = (render) => render.meaning ?? "not known";
 const taskText = (render) => (render.label ? `${render.task} · ${render.label}` : render.map_index >= 0 ? `${render.task} [${render.map_index}]` : render.task);
 const framesText = ({ done, total }) => `${count(done)} of ${count(total)} frames`;
 
-function costFact(cost, budget, note) {
-  if (budget === null) return ["Cost so far", money(cost), note ?? "no budget"];
-  const share = Number(budget) ? (Number(cost) * 100) / Number(budget) : 0;
-  return ["Cost so far", money(cost), `${Math.round(share)} % of ${money(budget)}`, share >= 100 ? "failed" : share >= 80 ? "paused" : ""];
+function costFact({ cost, forecast, max_cost: budget }) {
+  const notes = [];
+  if (forecast) notes.push(`about ${money(forecast)} in the end`);
+  if (budget !== null) notes.push(`budget ${money(budget)}`);
+  const isOver = budget !== null && Number(cost) > Number(budget);
+  const willBeOver = budget !== null && Number(forecast ?? cost) > Number(budget);
+  return ["Cost so far", money(cost), notes.join(" · "), isOver ? "failed" : willBeOver ? "paused" : ""];
 }
 
 // A render in the list of a DAG run.
@@ -150,7 +153,7 @@ class RenderList {
       this.facts.update([
         ["Renders done", `${count(sums.done)} of ${count(sums.renders)}`, sums.failed ? `${count(sums.failed)} failed` : "", sums.failed ? "failed" : ""],
         ["Frames done", `${count(sums.frames.done)} of ${count(sums.frames.total)}`, failed ? `${count(failed)} failed` : sums.frames.running ? `${count(sums.frames.running)} rendering` : "", failed ? "failed" : ""],
-        sums.one_currency ? costFact(sums.cost, sums.max_cost, sums.max_cost === null ? "" : undefined) : ["Cost so far", "–", "several connections"],
+        sums.one_currency ? costFact(sums) : ["Cost so far", "–", "several connections"],
         ["Machine time", duration(sums.machine_seconds), "on all machines"],
       ]);
     }
@@ -293,7 +296,7 @@ class RenderDetail {
     const end = render.completed ?? Date.now() / 1000;
     this.facts.update([
       ["Frames done", `${count(render.frames.done)} of ${count(render.frames.total)}`, failed ? `${count(failed)} failed` : running ? `${count(running)} rendering` : "", failed ? "failed" : ""],
-      costFact(render.cost, render.max_cost),
+      costFact(render),
       ["Machine time", duration(render.machine_seconds), "on all machines"],
       ["Elapsed", render.started === null ? "–" : duration(Math.max(0, end - render.started)), render.started === null ? "not started" : render.completed === null ? "since the first frame" : "first to last frame"],
     ]);
@@ -386,6 +389,7 @@ class RenderDetail {
     if (focused >= 0) this.filters.children[Math.min(focused, choices.length - 1)].focus();
     this.strip.update(this.frames);
     this.grid.update(this.frames, this.filter);
+    performance.mark("frames");
   }
 
   close() {
@@ -453,6 +457,7 @@ class Page {
       scrollTo({ top: 0 });
     }
     this.view.update(render ?? this.data);
+    performance.mark("renders");
   }
 
   open(hash) {
