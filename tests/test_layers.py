@@ -40,7 +40,6 @@ MAY_IMPORT = {
         "task_result",
         "transfer",
         "triggers",
-        "web.paths",
     },
     "polling": {"compat", "api", "clients", "hooks", "renders"},
     "renders": {"api", "clients"},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_id
 from airflow_provider_renderbus.compat import AirflowFailException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.links import picture_url
 from airflow_provider_renderbus.native_templates import require_rendered
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.task_result import translate_errors
@@ -90,7 +91,6 @@ class RenderbusApproveFramesOperator(RenderbusOperator, HITLBranchOperator):
         from airflow_provider_renderbus.renders import approval
         from airflow_provider_renderbus.renders.forecast import fetch_frames, forecast
         from airflow_provider_renderbus.renders.results import describe
-        from airflow_provider_renderbus.web.paths import picture_url
 
         require_rendered(self, ["max_cost"])
         max_cost: Any = self.max_cost
