@@ -15,6 +15,7 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from tests.airflow.airflow_task import start_render
 from tests.scenes import make_task_json
+from tests.state_names import OTHER, codes_in
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -227,9 +228,11 @@ DOCUMENT = (Path(__file__).parents[2] / "docs/costs-and-retries.md").read_text("
 
 
 def rows_of_states():
-    for row in re.findall(r"^\| ([0-9][^|]*?) \| ([^|]*?) \|$", DOCUMENT, re.MULTILINE):
-        for code in re.findall(r"\d+|any other", row[0]):
-            yield pytest.param(77 if code == "any other" else int(code), row[1].split(",")[0], id=code)
+    table = DOCUMENT.partition("\n## Retries reattach\n")[2].partition("\n\nOf the stops")[0]
+    for states, action in re.findall(r"^\| ([^|]*?) \| ([^|]*?) \|$", table, re.MULTILINE):
+        for code in codes_in(states):
+            if code.isdigit() or code == OTHER:
+                yield pytest.param(77 if code == OTHER else int(code), action.split(",")[0], id=code)
 
 
 @pytest.mark.parametrize(("code", "action"), list(rows_of_states()))
