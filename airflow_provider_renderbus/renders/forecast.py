@@ -7,7 +7,8 @@ cost is that of all attempts. A finished frame that has no cost yet counts as le
 charge it. A layer without a sample, or that lists no frames yet, has no forecast, and so has its render.
 
 The range holds 90 of 100 renders if the finished frames are like the others. Few samples make it wide, also
-if they cost the same by chance: the spread starts from an assumed one, which counts as one sample.
+if they cost the same by chance: the spread starts from an assumed one, which counts as one sample. If the
+finished frames cost more and more, or less and less, the range includes that this continues.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _STEP = Decimal("0.0001")
 _SIGNIFICANT_DIGITS = 3
 # The spread of the frames of a shot that is assumed before any is known, as a fraction of their mean.
 _ASSUMED_SPREAD = Decimal("0.5")
+# Two samples are always on a line.
+_MIN_TREND_SAMPLES = 3
 # Student's t for a range of 90 %, by degrees of freedom: each entry is valid from its first number on.
 _STUDENT_T = (
     (1, "6.314"),
@@ -221,12 +224,13 @@ def _estimate(amount: Decimal) -> str:
 
 
 class _Rest(NamedTuple):
-    """What is left of a layer: number of jobs, their cost, and half of its range."""
+    """What is left of a layer: number of jobs, their cost, and how far it may be below and above."""
 
     frames_left: int = 0
     samples: int = 0
     cost: Decimal | None = _ZERO
-    half_range: Decimal | None = _ZERO
+    below: Decimal = _ZERO
+    above: Decimal | None = _ZERO
 
 
 def _forecast_layer(layer: Layer, frames: Sequence[Frame] | None, is_complete: bool) -> LayerForecast:
@@ -247,8 +251,8 @@ def _forecast_layer(layer: Layer, frames: Sequence[Frame] | None, is_complete: b
     cost, low, high = None, spent, None
     if rest.cost is not None:
         cost = spent + rest.cost
-        if rest.half_range is not None:
-            low, high = max(spent, cost - rest.half_range), _round(cost + rest.half_range)
+        if rest.above is not None:
+            low, high = max(spent, cost - rest.below), _round(cost + rest.above)
         cost = _round(cost)
     return LayerForecast(
         layer.name, leaf.id, _round(spent), rest.samples, rest.frames_left, cost, _round(low), high
@@ -266,29 +270,28 @@ def _rest_of_counters(leaf: TaskInfo) -> _Rest:
     if not left:
         return _Rest(0, done)
     if not done or not leaf.cost:
-        return _Rest(left, 0, None, None)
-    return _Rest(left, done, leaf.cost / done * left, None)
+        return _Rest(left, 0, None)
+    return _Rest(left, done, leaf.cost / done * left, above=None)
 
 
 def _rest_of_frames(frames: Sequence[Frame]) -> _Rest:
     """Estimate each type of frame from its own samples, or from those of all types if it has none."""
     samples = _samples(frames)
-    left: defaultdict[int | None, list[int]] = defaultdict(list)
+    left: defaultdict[int | None, list[Frame]] = defaultdict(list)
     for frame in frames:
         if frame.status is not FrameStatus.DONE or not frame.cost:
-            left[_type(frame)].append(_weight(frame))
+            left[_type(frame)].append(frame)
     count = sum(map(len, left.values()))
     if not left:
         return _Rest(0, len(samples))
     if not samples:
-        return _Rest(count, 0, None, None)
-    cost = half_range = _ZERO
-    for frame_type, weights in left.items():
-        own = [frame for frame in samples if _type(frame) == frame_type] or samples
-        total, half = _extrapolate(own, sum(weights))
-        cost += total
-        half_range += half
-    return _Rest(count, len(samples), cost, half_range)
+        return _Rest(count, 0, None)
+    parts = [
+        _extrapolate([frame for frame in samples if _type(frame) == frame_type] or samples, rest)
+        for frame_type, rest in left.items()
+    ]
+    cost, below, above = (sum(part, _ZERO) for part in zip(*parts, strict=True))
+    return _Rest(count, len(samples), cost, below, above)
 
 
 def _samples(frames: Iterable[Frame]) -> list[Frame]:
@@ -297,19 +300,60 @@ def _samples(frames: Iterable[Frame]) -> list[Frame]:
     return [frame for frame in charged if not frame.recommits] or charged
 
 
-def _extrapolate(samples: Sequence[Frame], left: int) -> tuple[Decimal, Decimal]:
-    """Return the cost of the frames that are left, and half of its range."""
-    count = len(samples)
+def _extrapolate(samples: Sequence[Frame], left: Sequence[Frame]) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the cost of the frames that are left, and how far it may be below and above that."""
     weights = [_weight(frame) for frame in samples]
-    attempt_costs = [frame.cost / (1 + frame.recommits) for frame in samples]
-    mean = sum(attempt_costs, _ZERO) / sum(weights)
+    costs = [frame.cost / (1 + frame.recommits) / _weight(frame) for frame in samples]
+    mean = _mean(costs, weights)
     squares = (_ASSUMED_SPREAD * mean) ** 2
     # The variance of a mean of some frames is smaller by their number.
-    for cost, weight in zip(attempt_costs, weights, strict=True):
-        squares += (cost / weight - mean) ** 2 * weight
-    variance = squares / count
-    error = (variance * left * left / sum(weights) + variance * left).sqrt()
-    return mean * left, _student_t(count) * error
+    for cost, weight in zip(costs, weights, strict=True):
+        squares += (cost - mean) ** 2 * weight
+    variance = squares / len(samples)
+    frames_left = sum(map(_weight, left))
+    error = (variance * frames_left * frames_left / sum(weights) + variance * frames_left).sqrt()
+    error *= _student_t(len(samples))
+    trend = _trend(samples, costs, weights, left) * frames_left
+    return mean * frames_left, error - min(trend, _ZERO), error + max(trend, _ZERO)
+
+
+def _trend(
+    samples: Sequence[Frame], costs: Sequence[Decimal], weights: Sequence[int], left: Sequence[Frame]
+) -> Decimal:
+    """Return how much more a frame that is left costs than the mean if the finished ones follow a line.
+
+    The farm renders a shot from its first frame on, so the finished frames are not like the others if those
+    to come cost more and more.
+    """
+    places = [_place(frame) for frame in samples]
+    center, mean = _mean(places, weights), _mean(costs, weights)
+    offsets = [place - center for place in places]
+    spread = sum((offset * offset * weight for offset, weight in zip(offsets, weights, strict=True)), _ZERO)
+    if len(samples) < _MIN_TREND_SAMPLES or not spread:
+        return _ZERO
+    slope = sum(
+        (
+            offset * (cost - mean) * weight
+            for offset, cost, weight in zip(offsets, costs, weights, strict=True)
+        ),
+        _ZERO,
+    )
+    return (
+        slope
+        / spread
+        * (_mean([_place(frame) for frame in left], [_weight(frame) for frame in left]) - center)
+    )
+
+
+def _mean(values: Sequence[Decimal], weights: Sequence[int]) -> Decimal:
+    total = sum((value * weight for value, weight in zip(values, weights, strict=True)), _ZERO)
+    return total / sum(weights)
+
+
+def _place(frame: Frame) -> Decimal:
+    """Return where a job is in the shot: the middle of its frame numbers."""
+    numbers = frame.numbers or (0,)
+    return Decimal(numbers[0] + numbers[-1]) / 2
 
 
 def _student_t(freedom: int) -> Decimal:

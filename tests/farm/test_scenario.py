@@ -52,6 +52,14 @@ def test_seed_changes_times_and_failures():
     assert 25 < sum(fails for _, fails in results[0]) < 75
 
 
+def test_growth_makes_the_last_frame_take_that_many_times_as_long():
+    (parsed,) = parse_task_json(job(frames="11-15[1]"))
+    scenario = read_scenario({"renders": [{"seconds": [100, 100], "growth": 3}]})
+    assert [scenario.seconds(parsed, chunk) for chunk in main_chunks(parsed)] == [100, 150, 200, 250, 300]
+    (single,) = parse_task_json(job(frames="7"))
+    assert [scenario.seconds(single, chunk) for chunk in main_chunks(single)] == [100]
+
+
 @pytest.mark.parametrize(
     ("scenario", "message"),
     [

@@ -179,6 +179,26 @@ def test_forecast_range_widens_with_the_spread():
     assert uneven.high - uneven.low > even.high - even.low
 
 
+@pytest.mark.parametrize("is_dearer", [True, False])
+def test_forecast_range_reaches_as_far_as_the_trend_of_finished_frames(is_dearer):
+    """Frame n costs n, or 41 - n; the mean of the finished half is far from that of the others."""
+    groups = [(1, DONE, number if is_dearer else 41 - number) for number in range(1, 21)]
+    expected = forecast(leaf(), *groups, (20, WAITING, None))
+    assert expected.cost == 2 * expected.spent
+    actual = sum(range(1, 41))
+    assert expected.low < actual < expected.high
+    distances = expected.high - expected.cost, expected.cost - expected.low
+    assert distances[0 if is_dearer else 1] > 2 * distances[1 if is_dearer else 0]
+
+
+def test_forecast_range_of_test_frames_across_the_shot_takes_a_trend_into_account_once():
+    test_frames = [(1, DONE, cost, {"name": name}) for name, cost in (("1", 1), ("10", 2), ("19", 3))]
+    others = [(1, WAITING, None, {"name": str(number)}) for number in range(2, 19) if number != 10]
+    expected = forecast(leaf(), *test_frames, *others)
+    assert expected.cost == 38
+    assert expected.high - expected.cost == expected.cost - expected.low
+
+
 @pytest.mark.parametrize(
     ("low", "high", "text"),
     [
