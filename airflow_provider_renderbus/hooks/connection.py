@@ -14,6 +14,7 @@ from airflow_provider_renderbus.hooks.connection_fields import (
     EXTRA_FIELDS,
     HOOK_ONLY_FIELDS,
     PROTOCOL,
+    STORAGES,
     TRANSFER_COMMANDS,
 )
 
@@ -98,8 +99,7 @@ def load_settings(connection: Connection, extra: Mapping[str, Any]) -> Settings:
 
 def uses_main_account_storage(extra: Mapping[str, Any]) -> bool | None:
     """Return whether scenes go to the main account's storage, or None if the connection does not say."""
-    value = extra.get("use_main_account_storage")
-    return None if value is None else bool(_parse_bool(value))
+    return STORAGES.get(extra.get("storage", ""))
 
 
 def _hook_problems(extra: Mapping[str, Any]) -> Iterator[str]:
@@ -131,9 +131,9 @@ def _hook_problems(extra: Mapping[str, Any]) -> Iterator[str]:
             f"got {excerpt(command)}; another command can only be set in Airflow's configuration, as "
             f"[renderbus] transfer_command"
         )
-    main_account = extra.get("use_main_account_storage", False)
-    if not isinstance(_parse_bool(main_account), bool):
-        yield f"use_main_account_storage: must be true or false, got {excerpt(main_account)}"
+    storage = extra.get("storage")
+    if storage is not None and storage not in list(STORAGES):
+        yield f"storage: must be {' or '.join(STORAGES)}, got {excerpt(storage)}"
 
 
 def _unusable(connection: Connection, problems: list[str]) -> ValueError:

@@ -5,9 +5,13 @@ Later versions build the form from the provider's information, which comes from 
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def field_behaviour() -> dict[str, Any]:
@@ -24,7 +28,7 @@ def form_widgets() -> dict[str, Any]:
     """
     from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
     from wtforms import BooleanField, IntegerField, StringField
-    from wtforms.validators import Optional
+    from wtforms.validators import Optional, any_of
 
     fields: dict[str, Any] = {}
     for name, extra in EXTRA_FIELDS.items():
@@ -32,12 +36,27 @@ def form_widgets() -> dict[str, Any]:
         if isinstance(default, bool):
             fields[name] = BooleanField(extra.label, description=extra.description, default=default)
             continue
+        choices = extra.schema.get("enum")
         is_number = not {"integer", "number"}.isdisjoint(extra.schema["type"])
         fields[name] = (IntegerField if is_number else StringField)(
             extra.label,
-            validators=[Optional()],
+            validators=[Optional(), *([any_of(choices)] if choices else [])],
             description=extra.description,
             default=default,
-            widget=BS3TextFieldWidget(),
+            widget=functools.partial(_select, choices) if choices else BS3TextFieldWidget(),
         )
     return fields
+
+
+def _select(choices: Iterable[str], field: Any, **attributes: Any) -> str:
+    """Render a text field as a drop-down list for Airflow 2.11, which accepts no SelectField."""
+    from markupsafe import Markup
+    from wtforms.widgets import html_params
+
+    attributes |= {"id": field.id, "name": field.name, "class": "form-control"}
+    options = (
+        f"<option {html_params(value=choice, selected=choice == (field.data or ''))}>{choice}</option>"
+        for choice in ("", *choices)
+    )
+    # Choices are this module's own, and html_params escapes.
+    return Markup(f"<select {html_params(**attributes)}>{''.join(options)}</select>")  # noqa: S704

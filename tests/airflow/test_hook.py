@@ -114,11 +114,11 @@ def test_extra_fields_are_settings_of_the_client_or_of_the_hook():
     assert EXTRA_FIELDS.keys() >= HOOK_ONLY_FIELDS
 
 
-@pytest.mark.parametrize(("configured", "result"), [(True, True), ("true", True), ("False", False)])
+@pytest.mark.parametrize(("configured", "result"), [("main-account", True), ("own-account", False)])
 def test_hook_uses_main_account_storage_as_connection_says_without_query(
     farm, connection, monkeypatch, configured, result
 ):
-    set_connection(monkeypatch, connection, extra={"use_main_account_storage": configured})
+    set_connection(monkeypatch, connection, extra={"storage": configured})
     assert RenderbusHook().uses_main_account_storage() is result
     assert not farm.request_counts["query_user_profile"]
 
@@ -130,7 +130,7 @@ def test_hook_uses_main_account_storage_as_profile_says_if_connection_does_not(
     profile = read_user_profile({"userId": 1, "shareMainCapital": shared})
     assert RenderbusHook().uses_main_account_storage(profile) is bool(shared)
     assert RenderbusHook().uses_main_account_storage() is False
-    set_connection(monkeypatch, connection, extra={"use_main_account_storage": not shared})
+    set_connection(monkeypatch, connection, extra={"storage": "own-account" if shared else "main-account"})
     assert RenderbusHook().uses_main_account_storage(profile) is not bool(shared)
 
 
@@ -143,9 +143,7 @@ def test_hook_transfer_command_is_from_connection_else_configuration(connection,
     assert RenderbusHook().transfer_command == "/opt/rayvision_transmitter"
 
 
-@pytest.mark.parametrize(
-    "extra", [{"transfer_command": 5}, {"use_main_account_storage": "perhaps"}, {"console_url": 5}]
-)
+@pytest.mark.parametrize("extra", [{"transfer_command": 5}, {"storage": "perhaps"}, {"console_url": 5}])
 def test_hook_settings_with_invalid_hook_field_name_it(connection, monkeypatch, extra):
     set_connection(monkeypatch, connection, extra=extra)
     with pytest.raises(ValueError, match=next(iter(extra))):

@@ -166,7 +166,7 @@ def passed_option(connect, command, tmp_path):
 
 @pytest.mark.parametrize(
     ("extra", "storage", "user"),
-    [({}, "10201", "100001"), ({"use_main_account_storage": True}, "99201", "99001")],
+    [({}, "10201", "100001"), ({"storage": "main-account"}, "99201", "99001")],
 )
 def test_upload_uses_storage_of_account_or_main_account(
     passed_option, shot, monkeypatch, extra, storage, user
