@@ -51,7 +51,11 @@ class Form:
         self.browser = browser
         browser.open(f"{airflow.url}/auth/token/login")  # without it, pages of 3.1 open twice
         browser.open(f"{airflow.url}/connections")
-        browser.click("button[aria-label*='Edit']")
+        # Edit and delete are the last buttons of a row; 3.1 gives them no name.
+        buttons = "[...document.querySelectorAll('tbody tr button')]"
+        browser.wait_until(f"{buttons}.length > 1")
+        browser.evaluate(f"{buttons}.at(-2).id = 'edit'; 0")
+        browser.click("#edit")
         self.wait_for_text("Access key")
 
     def wait_for_text(self, text):
@@ -65,12 +69,13 @@ class Form:
         self.wait_for_text("Read timeout")
         return standard + self.browser.evaluate(self.text)
 
-    def value(self, name):
-        return self.browser.evaluate(f"document.getElementById('element_{name}').innerText")
+    def has_chosen(self, name, choice):
+        return choice in self.browser.evaluate(self.text)
 
     def save(self):
         self.browser.evaluate(
-            "[...document.querySelectorAll('[role=dialog] button')].find((b) => b.innerText === 'Save').click()"
+            "[...document.querySelectorAll('[role=dialog] button')]"
+            ".find((button) => button.innerText === 'Save').click()"
         )
         self.browser.wait_until("!document.querySelector('[role=dialog]')")
 
@@ -86,8 +91,9 @@ class Airflow2Form:
     def labels(self):
         return self.browser.evaluate("document.body.innerText")
 
-    def value(self, name):
-        return self.browser.evaluate(f"document.getElementById('extra__renderbus__{name}').value")
+    def has_chosen(self, name, choice):
+        field = f"document.getElementById('extra__renderbus__{name}')"
+        return self.browser.evaluate(f"{field}.value") == choice
 
     def save(self):
         self.browser.evaluate("setTimeout(() => document.querySelector('form button[type=submit]').click())")
@@ -100,6 +106,6 @@ def test_form_shows_its_fields_in_order_and_saves_them_unchanged(airflow, form):
     assert -1 not in places, LABELS
     extra = places[-len(EXTRA_FIELDS) :]
     assert extra == sorted(extra)
-    assert form.value("storage") == "own-account"
+    assert form.has_chosen("storage", "own-account")
     form.save()
     assert json.loads(airflow.get("/connections/farm")["extra"]) == EXTRA
