@@ -85,7 +85,8 @@ class RenderbusRenderOperator(SubmittingOperator):
         timedelta.
     :param max_cost: upper limit of the cost over all layers, in the account's currency; a render that exceeds
         it is stopped, and the task fails without retries. The cost is checked at each poll, and frames that
-        are running then still cost money (templated).
+        are running then still cost money. If the forecast at the pause after the test frames exceeds it, the
+        task fails without retries while nothing is rendered, unless the pause is a success (templated).
     :param min_funds: available funds that the account must have, or nothing is submitted (templated).
     :param on_insufficient_funds: when the account runs out of funds, "fail" without retries, or "wait" for a
         top-up and continue.
@@ -98,8 +99,8 @@ class RenderbusRenderOperator(SubmittingOperator):
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or times out.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url and
-        failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`), and with `download_folder`
+    :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url,
+        failed_frames and forecast (:func:`airflow_provider_renderbus.renders.results.summary`), and with `download_folder`
         what `RenderbusDownloadFramesOperator` returns.
     """
 

@@ -58,8 +58,8 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param poke_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param renderbus_conn_id: id of the connection (templated).
-    :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url and
-        failed_frames (:func:`airflow_provider_renderbus.renders.results.summary`); for a list, a list.
+    :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url,
+        failed_frames and forecast (:func:`airflow_provider_renderbus.renders.results.summary`); for a list, a list.
     """
 
     template_fields = (
