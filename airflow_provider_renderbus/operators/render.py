@@ -100,8 +100,8 @@ class RenderbusRenderOperator(SubmittingOperator):
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
     :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url,
-        failed_frames and forecast (:func:`airflow_provider_renderbus.renders.results.summary`), and with `download_folder`
-        what `RenderbusDownloadFramesOperator` returns.
+        failed_frames and forecast (:func:`airflow_provider_renderbus.renders.results.summary`), and with
+        `download_folder` what `RenderbusDownloadFramesOperator` returns.
     """
 
     template_fields = (

@@ -59,7 +59,8 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     :param poke_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param renderbus_conn_id: id of the connection (templated).
     :return: render_task_id, state, frames, cost, duration_seconds, output_folders, console_url,
-        failed_frames and forecast (:func:`airflow_provider_renderbus.renders.results.summary`); for a list, a list.
+        failed_frames and forecast (:func:`airflow_provider_renderbus.renders.results.summary`); for a list, a
+        list.
     """
 
     template_fields = (
