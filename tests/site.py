@@ -3,26 +3,17 @@
 `make docs` builds it and runs this file; because of its name it is not part of the suite.
 """
 
-import inspect
 import re
 from html.parser import HTMLParser
-from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.test_reference import PACKAGE, PUBLIC, arguments_of
+
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "build" / "docs"
-PACKAGE = "airflow_provider_renderbus"
-EXPORTING = ("operators", "sensors", "hooks", "triggers", "task_json", "renders", "farm", "api.calls")
-PUBLIC = [
-    f"{PACKAGE}.{package}.{name}"
-    for package in EXPORTING
-    for name in import_module(f"{PACKAGE}.{package}").__all__
-]
-# Arguments of Airflow, and those that a function does not name.
-NOT_DESCRIBED = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
 
 
 class Page(HTMLParser):
@@ -58,11 +49,8 @@ def descriptions(pages):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_reference_has_public_name_with_every_argument(descriptions, name):
     assert name in descriptions, "add it to a page in docs/reference"
-    module, _, attribute = name.rpartition(".")
-    signature = inspect.signature(getattr(import_module(module), attribute))
     described = re.findall(r"<strong>(\w+)</strong>", descriptions[name])
-    arguments = [each.name for each in signature.parameters.values() if each.kind not in NOT_DESCRIBED]
-    assert set(arguments) <= set(described), "its docstring must have :param for each argument"
+    assert set(arguments_of(name)) <= set(described)
 
 
 def test_every_link_leads_to_a_page_and_an_anchor(pages):
