@@ -43,7 +43,7 @@ def test_table_of_stop_types_equals_the_code():
             str(kind.value),
             kind.name,
             info.meaning,
-            "10, 15" if info.counts_as is None else str(info.counts_as.value),
+            "themselves" if info.counts_as is None else f"{info.counts_as.value} {info.counts_as.name}",
             "yes" if info.is_manual else "no",
         )
         for kind, info in STOP_TYPE_INFO.items()
