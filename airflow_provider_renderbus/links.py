@@ -86,16 +86,26 @@ def picture_url(
     return f"{page}/leaves/{leaf_task_id:d}/frames/{frame_id:d}.jpg"
 
 
+def set_links(operator: Any, context: Context, url: str) -> None:
+    """Set the links of an operator or sensor, which Airflow stores when its process ends.
+
+    :param url: of the first render in the web console.
+    """
+    ti: Any = context["ti"]
+    operator.console_url = url
+    if HAS_PAGES:
+        operator.frames_url = frames_url(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+
+
 def push_links(operator: Any, context: Context, url: str, render_task_ids: Sequence[int]) -> None:
     """Show the links of an operator or sensor at once, not only when its Airflow task has ended.
 
     :param url: of the first render in the web console.
     """
     ti: Any = context["ti"]
-    operator.console_url = url
+    set_links(operator, context, url)
     ti.xcom_push(key=RenderbusTaskLink().xcom_key, value=url)
     if HAS_PAGES:
-        operator.frames_url = frames_url(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
         ti.xcom_push(key=RenderbusFramesLink().xcom_key, value=operator.frames_url)
         ti.xcom_push(key=RENDER_TASK_IDS_KEY, value=list(render_task_ids[:MAX_RENDERS]))
 

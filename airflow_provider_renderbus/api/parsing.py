@@ -18,6 +18,7 @@ farm sent must not fail as if its author had made the mistake.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 from datetime import UTC, datetime
@@ -72,22 +73,28 @@ def reader_for(model: type[M]) -> Callable[[Any], M]:
     cannot be read.
     """
     name = model.__name__
-    fields = dataclasses.fields(model)
-    readers = [
-        (
-            field.metadata[_JSON_KEY],
-            *_NO_CONVERSION.get(field.metadata[_READ], (None, None, None)),
-            field.metadata[_READ],
-            field.default,
-            field.metadata[_STRICT],
-        )
-        for field in fields
-    ]
-    draft = dataclasses.make_dataclass(f"{name}Draft", [field.name for field in fields], slots=True)
+
+    @functools.cache
+    def prepare() -> tuple[list[Any], type[Any]]:
+        # At the first object: most of a process's models are never read, and a class takes a millisecond.
+        fields = dataclasses.fields(model)
+        readers = [
+            (
+                field.metadata[_JSON_KEY],
+                *_NO_CONVERSION.get(field.metadata[_READ], (None, None, None)),
+                field.metadata[_READ],
+                field.default,
+                field.metadata[_STRICT],
+            )
+            for field in fields
+        ]
+        draft = dataclasses.make_dataclass(f"{name}Draft", [field.name for field in fields], slots=True)
+        return readers, draft
 
     def read_model(data: Any) -> M:
         if type(data) is not dict:
             raise ParseError(f"{name}: must be an object, got {_json_type(data)}")
+        readers, draft = prepare()
         values = []
         for json_key, final_type, low, high, read, default, strict in readers:
             value = data.get(json_key)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.compat import BaseOperator
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.links import EXTRA_LINKS, push_links
+from airflow_provider_renderbus.links import EXTRA_LINKS, push_links, set_links
 from airflow_provider_renderbus.native_templates import (
     finish_rendering,
     is_native,
@@ -79,6 +79,10 @@ class RenderbusOperator(BaseOperator):
 
         given = getattr(self, "task_json", None) if task_json is None else task_json
         show_shot_name(context, shot_name(getattr(self, "labels", None), given) or scene_stem(scene))
+
+    def show_links(self, context: Context, render_task_id: int) -> None:
+        """Have Airflow store the links again when this process ends; they were pushed before."""
+        set_links(self, context, self.hook.console_url(render_task_id))
 
     def push_links(self, context: Context, *render_task_ids: int) -> None:
         """Show the links to renders at once, not only when the Airflow task has ended."""

@@ -25,7 +25,8 @@ class JobArguments(NamedTuple):
     """The arguments of an operator that describe a render, as they are after Airflow has rendered templates.
 
     :param load_sources: returns the sources of task.json and the other files, by argument.
-    :param file_transfer: transfers assets and frames, if there are any.
+    :param has_transfer_arguments: whether any argument of transfers is set.
+    :param file_transfer: returns what transfers assets and frames, whose modules take a while to import.
     """
 
     load_sources: Callable[[], Mapping[str, Any]]
@@ -37,7 +38,8 @@ class JobArguments(NamedTuple):
     download_folder: Any
     download_pattern: Any
     download_layout: Any
-    file_transfer: FileTransfer
+    has_transfer_arguments: bool
+    file_transfer: Callable[[], FileTransfer]
 
 
 class Job(NamedTuple):
@@ -79,19 +81,20 @@ def preflight(operator: SubmittingOperator, arguments: JobArguments | None = Non
     operator.validate_arguments()
     if arguments is None:
         return None
-    transfer = arguments.file_transfer
     create = submit.create_call(priority=arguments.priority, labels=arguments.labels, artist=operator.artist)
-    transfer.check_arguments(arguments.download_pattern, arguments.download_layout)
+    transfer = arguments.file_transfer() if arguments.has_transfer_arguments else None
     has_transfers = arguments.assets is not None or arguments.download_folder is not None
-    if has_transfers:
+    if transfer:
+        transfer.check_arguments(arguments.download_pattern, arguments.download_layout)
+    if transfer and has_transfers:
         transfer.check_worker(arguments.download_folder)
     files = TaskFiles.load(arguments.load_sources(), arguments.project_name, arguments.hardware)
-    assets = None if arguments.assets is None else transfer.resolve(arguments.assets)
+    assets = transfer.resolve(arguments.assets) if transfer and arguments.assets is not None else None
     # From here on the farm is asked.
     profile = operator.hook.send(calls.query_user_profile())
     if operator.min_funds is not None:
         submit.check_funds(profile, parse_decimal("min_funds", operator.min_funds))
-    if has_transfers:
+    if transfer and has_transfers:
         transfer.check_storage(profile, uploads=assets is not None)
     farm_values = files.look_up(operator.hook, profile)
     return Job(create, files, farm_values, assets, files.fingerprint(assets))

@@ -379,7 +379,8 @@ class RenderbusRenderOperator(SubmittingOperator):
                 self.download_folder,
                 self.download_pattern,
                 self.download_layout,
-                self.file_transfer,
+                self._has_transfer_arguments,
+                lambda: self.file_transfer,
             ),
         )
 
@@ -405,6 +406,16 @@ class RenderbusRenderOperator(SubmittingOperator):
             )
             return None
         return files.fingerprint(assets)
+
+    @property
+    def _has_transfer_arguments(self) -> bool:
+        others = (
+            self.download_layout,
+            self.transfer_line,
+            self.transfer_speed_limit_kb_per_s,
+            self.transfer_stall_timeout,
+        )
+        return self._has_transfers or self.download_pattern != "*" or any(each is not None for each in others)
 
     @property
     def _has_transfers(self) -> bool:

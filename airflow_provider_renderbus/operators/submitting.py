@@ -384,7 +384,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             except VersionMismatch as error:
                 self.owned_render_task_ids = self.deferred_render_task_ids(context)
                 return error
-            self.push_links(context, wait.render_task_id)
+            self.show_links(context, wait.render_task_id)
         self.owned_render_task_ids = [wait.render_task_id]
         return wait
 

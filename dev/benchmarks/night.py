@@ -7,6 +7,7 @@ other defers for the time that a render takes. PostgreSQL; LocalExecutor, then C
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,15 +27,18 @@ from dev.harness.processes import Program, Programs
 from dev.reliability.testbed import CELERY, LINES, airflow_class_of, python_of, task_json
 
 _FRAMES = 8
-_RENDER_SECONDS = 50
+_QUEUE_SECONDS, _FRAME_SECONDS, _MACHINES = 30, 45, 4
+_RENDER_SECONDS = _QUEUE_SECONDS + _FRAMES // _MACHINES * _FRAME_SECONDS
 _SCENARIO = {
     "pictures": False,
     "account": {"balance": "100000"},
-    "queue_seconds": _RENDER_SECONDS - 40,
-    "frame_seconds": [20, 20],  # on 4 machines, so twice
+    "machines": _MACHINES,
+    "queue_seconds": _QUEUE_SECONDS,
+    "frame_seconds": [_FRAME_SECONDS, _FRAME_SECONDS],
 }
 _SLOTS = 4
 _WARM_UP = 4
+_DURATION = re.compile(r"Workload finished .*\bduration=([0-9.]+)")
 _TIMEOUT = 7200.0
 _RENDERS, _DEFERRALS = "renders", "deferrals"
 _DAGS = {
@@ -85,9 +89,10 @@ for name in ("deferrals", "deferrals_warm_up"):
 
 @dataclass(frozen=True)
 class _Night:
-    """What a run took: wall time, and CPU by component, in seconds."""
+    """Seconds of a run: wall time, the time in which slots of workers were occupied, CPU by component."""
 
     seconds: float
+    worker_seconds: float
     cpu: dict[str, float]
 
 
@@ -130,9 +135,11 @@ def _measure_executor(folder: Path, line: str, count: int) -> Iterator[Figure]:
     yield Figure("wall time, s", ours.seconds)
     yield Figure("wall time, deferral alone, s", base.seconds)
     yield Figure("times the wall time of deferral alone", ours.seconds / base.seconds, 1.15)
+    yield Figure("worker seconds per render", ours.worker_seconds / count)
+    yield Figure("worker seconds per deferral alone", base.worker_seconds / count)
+    yield Figure("times the worker seconds of deferral alone", ours.worker_seconds / base.worker_seconds, 1.2)
     yield Figure("CPU of workers per render, s", ours.cpu[TASKS] / count)
     yield Figure("CPU of workers per deferral alone, s", base.cpu[TASKS] / count)
-    yield Figure("times the CPU of deferral alone", ours.cpu[TASKS] / base.cpu[TASKS], 1.2)
     for component in ours.cpu:
         if component != TASKS:
             yield Figure(f"CPU of {component} per render, s", ours.cpu[component] / count)
@@ -160,7 +167,7 @@ def _run(airflow: AirflowInstance, database: Program, dag_id: str) -> _Night:
     components = {name: program for name, program in airflow.components.items() if name not in WORKERS}
     workers = [program for name, program in airflow.components.items() if name in WORKERS]
     times = CpuTimes({**components, "PostgreSQL": database}, workers)
-    before = times.seconds()
+    before, occupied = times.seconds(), _worker_seconds(airflow)
     start = time.perf_counter()
     airflow.trigger(dag_id, dag_id)
     airflow.wait_for_run(dag_id, dag_id, _TIMEOUT)
@@ -168,7 +175,15 @@ def _run(airflow: AirflowInstance, database: Program, dag_id: str) -> _Night:
     state = airflow.get(f"/dags/{dag_id}/dagRuns/{dag_id}")["state"]
     if state != "success":
         raise RuntimeError(f"{dag_id}: must end in success, got {state}")
-    return _Night(seconds, {name: value - before[name] for name, value in times.seconds().items()})
+    cpu = {name: value - before[name] for name, value in times.seconds().items()}
+    return _Night(seconds, _worker_seconds(airflow) - occupied, cpu)
+
+
+def _worker_seconds(airflow: AirflowInstance) -> float:
+    """Return the seconds of all task processes until now, as their supervisors log them."""
+    logs = [airflow.log(name) for name in ("scheduler", *WORKERS)]
+    texts = [log.read_text("utf-8", "replace") for log in logs if log.exists()]
+    return sum(float(seconds) for text in texts for seconds in _DURATION.findall(text))
 
 
 def _requests(farm: EmbeddedFarm) -> int:

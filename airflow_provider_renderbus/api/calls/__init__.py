@@ -123,6 +123,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
+    # What a render needs comes first: its task imports no other calls.
     __getattr__ = lazy_getattr(
-        __name__, __all__, "account", "frames", "labels", "software", "tasks", "transfer"
+        __name__, __all__, "tasks", "account", "frames", "labels", "software", "transfer"
     )
