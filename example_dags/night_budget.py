@@ -59,7 +59,10 @@ def task_json(shot: Shot) -> dict[str, Any]:
 @task(trigger_rule="all_done")
 def give_out(renders: list[dict[str, Any]], budget: float) -> dict[str, str | None]:
     """Return the limit of each shot, None for one that cannot be paid tonight."""
-    forecasts = {Path(render["scene"]).stem: render["forecast"] for render in renders}
+    # A render that did not pause, as one of three frames, has no forecast and yet has cost something.
+    forecasts = {
+        Path(render["scene"]).stem: render["forecast"] or {"spent": render["cost"]} for render in renders
+    }
     return allot(forecasts, budget, {shot.name: shot.priority for shot in SHOTS if shot.name in forecasts})
 
 
@@ -80,7 +83,7 @@ def report(renders: list[dict[str, Any]], limits: dict[str, str | None]) -> str:
     for render in renders:
         shot, forecast = Path(render["scene"]).stem, render["forecast"] or {}
         limit = limits[shot]
-        decision = f"renders up to {limit}" if limit else "stays paused: no money tonight"
+        decision = f"renders up to {limit}" if limit else f"stays {render['state']}: no money tonight"
         lines.append(
             f"{shot}: test frames cost {render['cost']}, forecast {forecast.get('cost')} "
             f"({forecast.get('low')} to {forecast.get('high')}), {decision}, {render['console_url']}"

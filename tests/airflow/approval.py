@@ -21,7 +21,7 @@ FARM_SPEED = (
 TIMEOUT = 180  # seconds
 TASK_LINK = f"a[href^='/dags/{DAG_ID}/'][href*='/tasks/approve/']"
 PICTURES = "[...document.querySelectorAll('table img')]"
-QUESTION = "document.querySelector('main').innerText"
+QUESTION = "document.body.textContent"
 
 
 class ApprovalTestbed:

@@ -16,6 +16,7 @@ from airflow_provider_renderbus.operators.submitting import BUDGET_FIELDS
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders.restart import RESTART_POLL_DELAYS
+from airflow_provider_renderbus.sensors import RenderbusTaskSensor
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import STEP, run_to_completion
 from tests.farm.raw_client import maya_job
@@ -324,6 +325,13 @@ class TestTestFrames:
         finished = rendered(try_number=2, on_test_frames_done="full_speed")
         assert Decimal(paused["low"]) < Decimal(finished["cost"]) < Decimal(paused["high"])
         assert finished["forecast"] == paused
+
+    def test_pause_sensor_returns_forecast(self, rendered, created):
+        paused = rendered(on_test_frames_done="succeed")
+        sensor = RenderbusTaskSensor(
+            task_id="wait", render_task_id=created, target_states=["FINISHED_TEST"], max_cost="0.06"
+        )
+        assert sensor.execute(context())["forecast"] == paused["forecast"]
 
     @pytest.mark.parametrize("on_test_frames_done", ["wait", "full_speed"])
     def test_pause_forecast_above_max_cost_fails_and_renders_nothing(

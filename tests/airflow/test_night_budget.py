@@ -99,4 +99,4 @@ def test_night_shots_without_money_stay_paused_and_are_reported(night):
         assert limits[shot] is None
         assert (renders[shot]["taskStatus"], renders[shot]["doneFrames"]) == (PAUSED, 3)
         (line,) = [line for line in report.splitlines() if line.startswith(shot)]
-        assert "stays paused: no money tonight, http" in line
+        assert "stays FINISHED_TEST: no money tonight, http" in line
