@@ -422,7 +422,8 @@ class RenderPolicy:
         return Finish(result, "if_cancel_on_kill", final_poll=True)
 
     def _finish_without_wait(self, result: WaitResult) -> Finish:
-        if result.outcome is Outcome.SUCCEEDED and result.state is None:
+        if result.outcome is Outcome.SUCCEEDED and not self.is_success(result.state):
+            # It ended a wait for funds, or at the pause after the test frames.
             message = f"Airflow lost the wait of this deferred task; it ended with: {result.message}"
             return Finish(WaitResult(Outcome.FAILED, message))
         return Finish(self._with_hint(result))

@@ -485,7 +485,10 @@ def test_next_step_without_a_wait_only_finishes():
             step = case.policy.next_step(case.result, None, now=NOW)
             assert isinstance(step, Finish)
             assert (step.stop, step.final_poll) == ("never", False)
-            assert (step.result.outcome is Outcome.SUCCEEDED) is (case.result.outcome is Outcome.SUCCEEDED)
+            is_success = case.result.outcome is Outcome.SUCCEEDED and case.policy.is_success(
+                case.result.state
+            )
+            assert (step.result.outcome is Outcome.SUCCEEDED) is is_success
 
 
 class TestWaitState:
