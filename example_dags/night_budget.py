@@ -5,7 +5,8 @@ forecasts, the important shots first, the cheap ones next. The shots that fit re
 own limit, so no two can spend the same money. The others stay paused, which costs nothing, and are reported.
 
 It needs the connection `renderbus_default`, and the scenes in the farm's input storage:
-`D:/projects/sh010.blend` is `/D/projects/sh010.blend` there. The Param `budget` is in the account's currency.
+`D:/projects/sh010.blend` is `/D/projects/sh010.blend` there. Trigger it with the budget of the night, the
+Param `budget` in the account's currency.
 """
 
 from __future__ import annotations
@@ -94,9 +95,8 @@ def report(renders: list[dict[str, Any]], limits: dict[str, str | None]) -> str:
 
 
 @dag(
-    schedule="0 19 * * *",
+    schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
     max_active_runs=1,
     params={"budget": Param(50, type="number", minimum=0, description="For all shots of a night.")},
     tags=["renderbus", "example"],
