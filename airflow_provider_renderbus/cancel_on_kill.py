@@ -184,7 +184,14 @@ class CancelOnKillMixin(BaseOperator):
             except (RenderbusError, ValueError) as error:
                 message = f"its render was not found, may still be running and cost money ({error})"
             log.error("The deferral failed: %s", message)
-        return super().resume_execution(next_method, next_kwargs, context)
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except Exception as error:
+            if next_method == _DEFERRAL_FAILED:
+                from airflow_provider_renderbus.render_record import push_failure  # noqa: PLC0415 - at its use
+
+                push_failure(self, context, error)
+            raise
 
     def _submitted_ids(self, context: Context) -> Sequence[int]:
         """Return the renders that the task was deferred for, if all were submitted."""

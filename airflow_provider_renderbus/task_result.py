@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_renderbus.api.errors import (
     InvalidResponse,
@@ -12,13 +13,20 @@ from airflow_provider_renderbus.api.errors import (
     ServerError,
     is_permanent,
 )
-from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, Asset
+from airflow_provider_renderbus.compat import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    Asset,
+)
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_renderbus.compat import Context
+
+_Method = TypeVar("_Method", bound="Callable[..., Any]")
 
 # The calls that cost money each time the farm executes them.
 _CHARGED_CALLS = {"recommit_failed_frames", "recommit_frames"}
@@ -71,6 +79,36 @@ def fail_if_charge_uncertain() -> Iterator[None]:
             f"{error}. The farm may have executed it, and charges for each repetition: check the render in "
             f"the web console before you clear this task"
         ) from error
+
+
+def records_end(method: _Method) -> _Method:
+    """Decorate a method that an Airflow task runs, to record its end for a report, also if it fails.
+
+    The method takes the context first. A deferral or a reschedule is no end, and neither is a signal.
+    """
+
+    @functools.wraps(method)
+    def run(self: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
+        if self.__dict__.get("_end_is_recorded"):  # by the method that has called this one
+            return method(self, context, *args, **kwargs)
+        self._end_is_recorded = True
+        try:
+            returned = method(self, context, *args, **kwargs)
+        except AirflowRescheduleException:
+            raise
+        except Exception as error:
+            from airflow_provider_renderbus.render_record import push_failure  # noqa: PLC0415 - at its use
+
+            push_failure(self, context, error)
+            raise
+        finally:
+            self._end_is_recorded = False
+        from airflow_provider_renderbus.render_record import push_success  # noqa: PLC0415 - at its use
+
+        push_success(self, context, returned)
+        return returned
+
+    return run  # type: ignore[return-value]
 
 
 def add_asset_event_extra(context: Context, outlets: Iterable[Any], result: Any) -> None:

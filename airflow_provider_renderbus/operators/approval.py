@@ -10,7 +10,7 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.links import picture_url
 from airflow_provider_renderbus.native_templates import require_rendered
 from airflow_provider_renderbus.operators.base import RenderbusOperator
-from airflow_provider_renderbus.task_result import translate_errors
+from airflow_provider_renderbus.task_result import records_end, translate_errors
 
 try:
     from airflow.providers.standard.operators.hitl import HITLBranchOperator
@@ -76,6 +76,7 @@ class RenderbusApproveFramesOperator(RenderbusOperator, HITLBranchOperator):
         self.render_task_id = render_task_id
         self.max_cost = max_cost
 
+    @records_end
     def execute(self, context: Context) -> Any:
         """Describe the render, and ask."""
         with translate_errors():

@@ -35,6 +35,8 @@ class RenderbusOperator(BaseOperator):
     ui_color = "#e4f0e8"
     rendered_to_none: Collection[str] = ()
     """The fields that are given, and that Airflow has rendered to None."""
+    shot: str | None = None
+    """The name of what is rendered, if it is known."""
 
     def __init__(self, *, renderbus_conn_id: str = RenderbusHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -78,7 +80,8 @@ class RenderbusOperator(BaseOperator):
         from airflow_provider_renderbus.shot_names import scene_stem, shot_name, show_shot_name
 
         given = getattr(self, "task_json", None) if task_json is None else task_json
-        show_shot_name(context, shot_name(getattr(self, "labels", None), given) or scene_stem(scene))
+        self.shot = shot_name(getattr(self, "labels", None), given) or scene_stem(scene) or self.shot
+        show_shot_name(context, self.shot)
 
     def show_links(self, context: Context, render_task_id: int) -> None:
         """Have Airflow store the links again when this process ends; they were pushed before."""

@@ -28,7 +28,7 @@ from airflow_provider_renderbus.renders import recommit
 from airflow_provider_renderbus.renders.conditions import RenderAdvanced, condition_to_dict
 from airflow_provider_renderbus.renders.policy import MAX_RECOMMITS, OnMissingFrames
 from airflow_provider_renderbus.renders.results import FINISHED, WaitResult, describe
-from airflow_provider_renderbus.task_result import result_or_raise, translate_errors
+from airflow_provider_renderbus.task_result import records_end, result_or_raise, translate_errors
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class RenderbusDownloadFramesOperator(TransferOperator):
         self.poll_interval = poll_interval
         self.deferrable = require_bool("deferrable", deferrable)
 
+    @records_end
     def execute(self, context: Context) -> dict[str, Any]:
         """Download the files, or compare them."""
         with translate_errors():
@@ -144,6 +145,7 @@ class RenderbusDownloadFramesOperator(TransferOperator):
             deadline = min(deadline, execution_deadline(self, context, now))
         return self._run(context, download, deadline, may_be_recommitted=context["ti"].try_number > 1)
 
+    @records_end
     def execute_complete(
         self, context: Context, event: dict[str, Any], deadline: float | None = None
     ) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from airflow_provider_renderbus.renders.policy import OnMissingFrames
 from airflow_provider_renderbus.renders.reattach import Decision, OnJobChange, decide, is_other_job
 from airflow_provider_renderbus.renders.restart import find_usable
 from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
-from airflow_provider_renderbus.task_result import translate_errors
+from airflow_provider_renderbus.task_result import records_end, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -191,6 +191,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         self.priority = priority
         self.labels: Any = labels
 
+    @records_end
     def execute(self, context: Context) -> dict[str, Any]:
         """Render, or reattach to the render of an earlier try."""
         self.note_start(context)

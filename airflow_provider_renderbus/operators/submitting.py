@@ -60,7 +60,12 @@ from airflow_provider_renderbus.renders.results import (
     describe,
     summary,
 )
-from airflow_provider_renderbus.task_result import add_asset_event_extra, result_or_raise, translate_errors
+from airflow_provider_renderbus.task_result import (
+    add_asset_event_extra,
+    records_end,
+    result_or_raise,
+    translate_errors,
+)
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
@@ -89,6 +94,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     _deadline: float | None = None
     _restart_refusal: InsufficientFunds | None = None
     _undo_manual_stop = False
+    ended_wait: WaitResult | None = None
+    """The end of the wait, for the record of a failure."""
 
     def __init__(
         self,
@@ -164,6 +171,13 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             wait = WaitState(1, self.seconds_between_polls(), 0.0, None, 0.0, None, False)
             json.dumps([self._trigger(wait).serialize(), asdict(wait)], allow_nan=False)
 
+    def push_links(self, context: Context, *render_task_ids: int) -> None:
+        """Show the links to renders at once, and record that their end is not known yet."""
+        super().push_links(context, *render_task_ids)
+        from airflow_provider_renderbus.render_record import push_start
+
+        push_start(self, context, render_task_ids)
+
     def submit(
         self, context: Context, render_task_id: int, artist: str | None, *, may_be_submitted: bool
     ) -> None:
@@ -173,6 +187,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             submit.check_funds(profile, parse_decimal("min_funds", self.min_funds))
         submit_render(self, context, render_task_id, artist, may_be_submitted=may_be_submitted)
 
+    @records_end
     def execute_with_funds(self, context: Context, event: dict[str, Any], unfunded: dict[str, Any]) -> Any:
         """Continue after the wait for funds, for lack of which the farm refused to create or submit."""
         refused = UnfundedRender(**unfunded)
@@ -234,6 +249,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 raise
             self._restart_refusal, self._undo_manual_stop = error, is_cleared
 
+    @records_end
     def execute_complete(
         self, context: Context, event: dict[str, Any], wait: dict[str, Any] | None = None
     ) -> dict[str, Any]:
@@ -413,6 +429,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
             known = wait if isinstance(wait, WaitState) else None
             result = add_failure_report(self.hook, result, self.report_folder)
             result = add_forecast(self.hook, result, known.forecast if known else None)
+        self.ended_wait = result
         returned = self.collect_result(context, result_or_raise(result)[0], known)
         add_asset_event_extra(context, self.outlets, returned)
         return returned

@@ -16,7 +16,7 @@ from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.renders.failed_frames import list_failed_frames
 from airflow_provider_renderbus.renders.recommit import IDLE_STATUSES, confirm_recommitted
 from airflow_provider_renderbus.renders.stop import StopRequest, stop_and_confirm
-from airflow_provider_renderbus.task_result import fail_if_charge_uncertain, translate_errors
+from airflow_provider_renderbus.task_result import fail_if_charge_uncertain, records_end, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +43,7 @@ class _TaskActionOperator(RenderbusOperator):
         super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.render_task_id = render_task_id
 
+    @records_end
     def execute(self, context: Context) -> list[int]:
         """Perform the action, and return the ids."""
         given: Any = self.render_task_id

@@ -13,7 +13,7 @@ from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.submitting import DEFAULT_TIMEOUT, SubmittingOperator
 from airflow_provider_renderbus.operators.task_files import FILE_ARGUMENTS, TaskFiles
 from airflow_provider_renderbus.renders import submit
-from airflow_provider_renderbus.task_result import translate_errors
+from airflow_provider_renderbus.task_result import records_end, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +70,7 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
         self.artist: Any = artist
         self.clone_original_id: Any = clone_original_id
 
+    @records_end
     def execute(self, context: Context) -> int | list[int]:
         """Create the renders."""
         with translate_errors():
@@ -81,6 +82,9 @@ class RenderbusCreateTaskOperator(RenderbusOperator):
                 clone_original_id=self.clone_original_id,
             )
             task_ids = submit.create_tasks(self.hook, call)
+        from airflow_provider_renderbus.render_record import push_start
+
+        push_start(self, context, task_ids)
         return task_ids[0] if len(task_ids) == 1 else list(task_ids)
 
 
@@ -136,6 +140,7 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
         self.project_name: Any = project_name
         self.hardware: Any = hardware
 
+    @records_end
     def execute(self, context: Context) -> dict[str, int]:
         """Check, complete and upload the files."""
         with translate_errors():
@@ -234,6 +239,7 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
                 on_test_frames_done=(on_test_frames_done, "wait"),
             )
 
+    @records_end
     def execute(self, context: Context) -> int | dict[str, Any]:
         """Submit the render unless it is submitted, and wait if requested."""
         self.note_start(context)

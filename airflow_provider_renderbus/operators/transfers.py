@@ -12,7 +12,7 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.base import RenderbusOperator
 from airflow_provider_renderbus.operators.reattach import upload_memory_key
-from airflow_provider_renderbus.task_result import translate_errors
+from airflow_provider_renderbus.task_result import records_end, translate_errors
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.validation import TaskId
@@ -95,6 +95,7 @@ class RenderbusUploadAssetsOperator(TransferOperator):
         )
         self.assets: Any = assets
 
+    @records_end
     def execute(self, context: Context) -> dict[str, int]:
         """Upload the files."""
         with translate_errors():

@@ -10,7 +10,7 @@ from airflow_provider_renderbus.polling.batching import Batcher
 from airflow_provider_renderbus.polling.shielding import run_shielded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,29 @@ def is_finished(ti: Any) -> bool:
     except Exception:  # whatever Airflow raises means that it does not answer
         log.debug("The state of the Airflow task is unknown, Airflow does not answer", exc_info=True)
         return False
+
+
+def states_of_run(ti: Any, task_ids: Collection[str]) -> dict[tuple[str, int], str | None]:
+    """Return the states of all instances of some tasks of a task instance's run, by task id and map index.
+
+    :param ti: of the process that asks, which must run a task.
+    """
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    except ImportError:
+        names = _states_of_dag_in_database(ti.dag_id).get(ti.run_id, {})
+    else:
+        names = RuntimeTaskInstance.get_task_states(
+            ti.dag_id, task_ids=list(task_ids), run_ids=[ti.run_id]
+        ).get(ti.run_id, {})
+    states: dict[tuple[str, int], str | None] = {}
+    for name, state in names.items():
+        task_id, _, index = name.rpartition("_")
+        if name in task_ids:
+            states[name, -1] = state
+        elif task_id in task_ids and index.isdecimal():
+            states[task_id, int(index)] = state
+    return states
 
 
 def states_of_dag(dag_id: str) -> dict[str, dict[str, str | None]]:

@@ -93,15 +93,19 @@ def create_tasks(client: RenderClient, call: Call[CreatedTasks]) -> tuple[int, .
     return task_ids
 
 
+class BelowMinFunds(ValueError):
+    """The account can spend less than `min_funds`."""
+
+
 def check_funds(profile: UserProfile, min_funds: Decimal) -> None:
     """Check that the account can spend an amount; if its funds are hidden, only log a warning.
 
-    :raises ValueError: the available funds are lower.
+    :raises BelowMinFunds: the available funds are lower.
     """
     funds, currency = profile.available_funds, profile.currency
     message = f"The account shows {funds} {currency}, below min_funds {min_funds} {currency}"
     if profile.has_less_than(min_funds):
-        raise ValueError(f"{message}: nothing was submitted, top up the account")
+        raise BelowMinFunds(f"{message}: nothing was submitted, top up the account")
     if funds < min_funds:
         log.warning("%s; %s", message, profile.FUNDS_HIDDEN_NOTE)
 

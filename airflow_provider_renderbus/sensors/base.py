@@ -21,7 +21,7 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.native_templates import finish_rendering, is_native, render_natively
 from airflow_provider_renderbus.polling.worker import default_poll_interval, deferral_timeout
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
-from airflow_provider_renderbus.task_result import result_or_raise, translate_errors
+from airflow_provider_renderbus.task_result import records_end, result_or_raise, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -72,6 +72,7 @@ class RenderbusSensor(BaseSensorOperator):
         self.deferrable = require_bool("deferrable", deferrable)
         self.renderbus_conn_id = renderbus_conn_id
 
+    @records_end
     def execute(self, context: Context) -> Any:
         """Poll once and, if the wait continues, wait in the triggerer; or poke."""
         if not self.deferrable:
@@ -109,6 +110,7 @@ class RenderbusSensor(BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
             return PokeReturnValue(is_done=True, xcom_value=self.result_or_raise(wait_result))
 
+    @records_end
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
         """Continue after the trigger has fired. Airflow's ``dag.test()`` loses `deadline`."""
         wait_result = WaitResult.from_dict_or_failure(event)

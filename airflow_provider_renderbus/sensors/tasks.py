@@ -20,7 +20,7 @@ from airflow_provider_renderbus.polling.worker import TaskWorkerPoller
 from airflow_provider_renderbus.renders.restart import STALE_STOP_WINDOW, restart_stopped
 from airflow_provider_renderbus.renders.results import FINISHED, RECOMMITTABLE, Outcome, WaitResult
 from airflow_provider_renderbus.sensors.base import DEFERRABLE, RenderbusSensor
-from airflow_provider_renderbus.task_result import add_asset_event_extra, translate_errors
+from airflow_provider_renderbus.task_result import add_asset_event_extra, records_end, translate_errors
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
     )
     operator_extra_links = EXTRA_LINKS
 
+    ended_wait: WaitResult | None = None
+    """The end of the wait, for the record of a failure."""
+    shot: str | None = None
+    """The name of what is rendered, if it is known."""
     _ignore_stops_until = 0.0
     _ignore_api_stop = False
 
@@ -100,6 +104,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         self.max_cost = max_cost
         self.cancel_on_kill = require_bool("cancel_on_kill", cancel_on_kill)
 
+    @records_end
     def execute(self, context: Context) -> Any:
         """Set the console link, and wait."""
         with self.skip_on_soft_fail(), translate_errors():
@@ -124,6 +129,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         add_asset_event_extra(context, self.outlets, returned)
         return returned
 
+    @records_end
     def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> Any:
         """Continue after the trigger has fired.
 
@@ -170,6 +176,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
             from airflow_provider_renderbus.renders.forecast import add_forecast
 
             wait_result = add_forecast(self.hook, add_failure_report(self.hook, wait_result))
+        self.ended_wait = wait_result
         return super().result_or_raise(wait_result)
 
     def wait_on_worker(self, context: Context, task_ids: Sequence[int]) -> Any:
@@ -244,12 +251,16 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         """Name a mapped sensor after the scene of its only render."""
         from airflow_provider_renderbus.shot_names import scene_stem, show_shot_name
 
-        show_shot_name(context, scene_stem(scene))
+        self.shot = scene_stem(scene) or self.shot
+        show_shot_name(context, self.shot)
 
     def _set_link(self, context: Context) -> None:
         """Link the console page of the render, of a list that of the first, and the frames of all."""
         task_ids = self._task_ids()
         push_links(self, context, self.hook.console_url(task_ids[0]), task_ids)
+        from airflow_provider_renderbus.render_record import push_start
+
+        push_start(self, context, task_ids)
 
     def _is_single(self) -> bool:
         value: Any = self.render_task_id
