@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.compat import AirflowSkipException
+from airflow_provider_renderbus.metrics import count_renders
 from airflow_provider_renderbus.renders.results import Outcome
 from airflow_provider_renderbus.renders.submit import BelowMinFunds
 from airflow_provider_renderbus.shot_names import shot_name
@@ -54,6 +55,7 @@ def push_success(operator: Any, context: Any, returned: Any) -> None:
     renders = [result for result in results if isinstance(result, dict) and "render_task_id" in result]
     if renders and all("state" in result for result in renders):
         _push(operator, context, "succeeded", renders)
+        count_renders("succeeded", renders)
 
 
 def push_failure(operator: Any, context: Any, error: BaseException) -> None:
@@ -68,6 +70,8 @@ def push_failure(operator: Any, context: Any, error: BaseException) -> None:
     elif ended and ended.outcome is Outcome.OVER_BUDGET:
         reason = Outcome.OVER_BUDGET.value
     _push(operator, context, outcome, renders, str(error) or type(error).__name__, reason)
+    if result:
+        count_renders("failed", renders)
 
 
 def _named_renders(operator: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "decorators": {"compat", "api", "operators"},
     "farm": {"api.signing"},
     "get_provider_info": {"__init__", "hooks"},
-    "hooks": {"compat", "api", "clients"},
+    "hooks": {"compat", "api", "clients", "metrics"},
     "links": {"compat"},
     "native_templates": {"compat"},
     "operators": {
@@ -43,7 +43,8 @@ MAY_IMPORT = {
         "triggers",
     },
     "polling": {"compat", "api", "clients", "hooks", "renders"},
-    "render_record": {"compat", "api", "renders", "shot_names"},
+    "metrics": {"api"},
+    "render_record": {"compat", "api", "metrics", "renders", "shot_names"},
     "renders": {"api", "clients"},
     "sensors": {
         "compat",

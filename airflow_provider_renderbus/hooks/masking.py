@@ -1,17 +1,22 @@
-"""Clients that mask the farm's secrets in Airflow's logs."""
+"""Clients that mask the farm's secrets in Airflow's logs, and count their requests in its metrics."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
 
+from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.api.secret import find_secrets
 from airflow_provider_renderbus.clients.async_client import AsyncClient
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.compat import mask_secret
+from airflow_provider_renderbus.metrics import count_request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_renderbus.api.call import Call
 
 T = TypeVar("T")
@@ -22,6 +27,10 @@ _MIN_CHARS = 5
 
 class MaskingClient(Client):
     """The blocking client; Airflow masks the secrets in its results from then on."""
+
+    def _attempt(self, call: Call[T], deadline: float) -> T:
+        with _counted():
+            return super()._attempt(call, deadline)
 
     def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
@@ -37,6 +46,10 @@ class MaskingClient(Client):
 class MaskingAsyncClient(AsyncClient):
     """The asynchronous client; Airflow masks the secrets in its results from then on."""
 
+    async def _attempt(self, call: Call[T], deadline: float) -> T:
+        with _counted():
+            return await super()._attempt(call, deadline)
+
     async def send(self, call: Call[T]) -> T:
         """Send a call and return its result.
 
@@ -47,6 +60,17 @@ class MaskingAsyncClient(AsyncClient):
             # Masking asks the supervisor process. Airflow before 3.3 refuses to block an event loop for that.
             await sync_to_async(_mask_secrets)(result)
         return result
+
+
+@contextlib.contextmanager
+def _counted() -> Iterator[None]:
+    """Count a request in Airflow's metrics."""
+    try:
+        yield
+    except RenderbusError:
+        count_request(failed=True)
+        raise
+    count_request(failed=False)
 
 
 def _mask_secrets(result: Any) -> None:

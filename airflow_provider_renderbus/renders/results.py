@@ -220,8 +220,8 @@ def summary(task: TaskInfo) -> dict[str, Any]:
     :return: ``render_task_id``; ``scene``, the name of its file, or None; ``state``, a name of `TaskStatus`;
         ``frames``, which the farm counts in jobs; ``cost`` in the account's currency, as text, so that no
         digit is lost; ``duration_seconds`` from the start of the first leaf to the end of the last one, None
-        before it; ``output_folders``, the leaves' folders in the output storage; ``layers``, see
-        :func:`layer_summaries`; ``forecast``, None until
+        before it; ``queue_seconds`` from the submit to that start; ``output_folders``, the leaves' folders in
+        the output storage; ``layers``, see :func:`layer_summaries`; ``forecast``, None until
         :func:`airflow_provider_renderbus.renders.forecast.add_forecast` adds it.
     """
     return {
@@ -231,6 +231,7 @@ def summary(task: TaskInfo) -> dict[str, Any]:
         "frames": asdict(task.progress),
         "cost": str(task.cost),
         "duration_seconds": _duration_seconds(task),
+        "queue_seconds": _queue_seconds(task),
         "output_folders": list(task.output_folders),
         "layers": layer_summaries(task),
         "forecast": None,
@@ -259,6 +260,14 @@ def layer_summaries(task: TaskInfo) -> list[dict[str, Any]]:
 
 def _scene_file(task: TaskInfo) -> str | None:
     return printable(PureWindowsPath(task.scene_name).name) if task.scene_name else None
+
+
+def _queue_seconds(task: TaskInfo) -> float | None:
+    """Return the time from the submit of a render to the start of its first leaf, None before it."""
+    started = [leaf.started_at for leaf in task.leaves() if leaf.started_at]
+    if not started or task.submitted_at is None:
+        return None
+    return max(0.0, (min(started) - task.submitted_at).total_seconds())
 
 
 def _duration_seconds(task: TaskInfo) -> float | None:

@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from airflow_provider_renderbus.api.states import TaskStatus
+from airflow_provider_renderbus.metrics import METRICS
 from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.real_airflow import instances, real_airflow, wait_for_final_state
+from tests.airflow_version import LINE
 from tests.dags.patterns import FRAMES, MAX_COST, MODES, NOT_RENDERED, RETRIES, SHOTS
 from tests.farm.raw_client import LIST, RawClient
+from tests.statsd_server import StatsdServer
 
 ROOT = Path(__file__).parents[2]
+HAS_STATSD = LINE >= (3, 3)
 TIMEOUT = 240  # seconds
 PRICE = 0.01
 SCENARIO = {
@@ -31,13 +36,20 @@ def farm(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def airflow(set_up_once, farm, tmp_path_factory):
+def statsd():
+    with StatsdServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def airflow(set_up_once, farm, statsd, tmp_path_factory):
     with real_airflow(
         tmp_path_factory.mktemp("patterns") / "airflow",
         [ROOT / "tests" / "dags" / "patterns.py"],
         {"renderbus_default": farm.connection()},
         AIRFLOW__CORE__PARALLELISM="6",
         PYTHONPATH=str(ROOT),
+        **(statsd.settings("night") if HAS_STATSD else {}),
     ) as airflow:
         for dag_id in ("decorated_night", "budgets"):
             airflow.unpause(dag_id)
@@ -69,6 +81,31 @@ def test_decorated_night_task_has_name_of_its_shot(renders, airflow):
     tries = airflow.get_all("/dags/decorated_night/dagRuns/run/taskInstances", "task_instances")
     names = {each["map_index"]: each["rendered_map_index"] for each in tries}
     assert names == dict(enumerate(SHOTS))
+
+
+@pytest.mark.skipif(not HAS_STATSD, reason="only the newest line is tested with the package statsd")
+def test_metrics_arrive_from_tasks_and_triggerer_without_ids(renders, statsd):
+    requests = statsd.ports["night.renderbus.requests"]
+    triggerer = {
+        connection.laddr.port
+        for process in psutil.process_iter()
+        if "triggerer" in " ".join(process.cmdline())
+        for connection in process.net_connections("udp4")
+    }
+    assert requests & triggerer
+    assert requests - triggerer
+    received = {name.removeprefix("night.") for name in statsd.ports if ".renderbus." in name}
+    assert received <= set(METRICS)
+    assert received >= {
+        "renderbus.renders.succeeded",
+        "renderbus.renders.failed",
+        "renderbus.frames.done",
+        "renderbus.cost_cents",
+        "renderbus.queue_time",
+        "renderbus.render_time",
+    }
+    count = "night.renderbus.renders.succeeded:1|c"
+    assert statsd.lines.count(count) == len(SHOTS)
 
 
 def test_decorated_night_has_one_render_per_shot_and_one_per_budget(renders):

@@ -126,6 +126,8 @@ def test_summary_of_task_is_plain_json():
         "frames": {"total": 18, "done": 17, "failed": 1, "running": 0, "aborted": 0},
         "cost": "8.27",
         "duration_seconds": 2164.0,
+        "queue_seconds": None,
+        "forecast": None,
         "output_folders": ["18280_衣帽间", "18281_衣帽间"],
     }
     assert summary(read_task({"id": 1, "taskStatus": 0}))["duration_seconds"] is None
