@@ -52,7 +52,17 @@ python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 
 # Packages whose names are defined in their modules, and imported from the package.
-EXPORTING = ("operators", "sensors", "hooks", "triggers", "task_json", "renders", "farm", "api.calls")
+EXPORTING = (
+    "operators",
+    "sensors",
+    "hooks",
+    "triggers",
+    "task_json",
+    "renders",
+    "reports",
+    "farm",
+    "api.calls",
+)
 # What a signature says, and what its reader needs.
 SIGNATURE = {
     r" \| [\w.]*\bXComArg\b": "",

@@ -18,7 +18,17 @@ DIRECTIVES = {
         r"^\.\. autoapi(?:class|function):: ([\w.]+)", page.read_text("utf-8"), re.MULTILINE
     )
 }
-EXPORTING = ("operators", "sensors", "hooks", "triggers", "task_json", "renders", "farm", "api.calls")
+EXPORTING = (
+    "operators",
+    "sensors",
+    "hooks",
+    "triggers",
+    "task_json",
+    "renders",
+    "reports",
+    "farm",
+    "api.calls",
+)
 PUBLIC = [
     f"{PACKAGE}.{package}.{name}"
     for package in EXPORTING

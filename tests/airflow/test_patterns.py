@@ -88,8 +88,8 @@ def test_metrics_arrive_from_tasks_and_triggerer_without_ids(renders, statsd):
     requests = statsd.ports["night.renderbus.requests"]
     triggerer = {
         connection.laddr.port
-        for process in psutil.process_iter()
-        if "triggerer" in " ".join(process.cmdline())
+        for process in psutil.process_iter(["cmdline"])
+        if any("triggerer" in word for word in process.info["cmdline"] or ())
         for connection in process.net_connections("udp4")
     }
     assert requests & triggerer
