@@ -84,8 +84,10 @@ class TestBudgets:
         assert Decimal("0.03") < info().cost < Decimal("0.5")
         assert caplog.text.count("likely to exceed max_cost 0.03: forecast 0.") == 1
 
-    def test_max_cost_not_reached_finishes(self, rendered):
-        assert rendered(max_cost=1000)["state"] == "FINISHED"
+    def test_max_cost_not_reached_finishes_without_a_request_for_forecasts(self, rendered, farm):
+        result = rendered(max_cost=1000)
+        assert (result["state"], result["forecast"]) == ("FINISHED", None)
+        assert farm.request_counts["query_task_frames"] == 0
 
     def test_invalid_amount_submits_nothing(self, rendered, info):
         for argument in ({"max_cost": "much"}, {"min_funds": "NaN"}):
@@ -319,9 +321,10 @@ class TestTestFrames:
         with pytest.raises(AirflowException, match=r"Timed out waiting.*FINISHED_TEST"):
             rendered(try_number=2, timeout=0.3, max_cost=1000)
 
-    def test_pause_result_has_forecast_that_holds_the_cost(self, rendered):
+    def test_pause_result_has_forecast_that_holds_the_cost(self, rendered, farm):
         paused = rendered(on_test_frames_done="succeed", max_cost="0.06")["forecast"]
         assert (paused["samples"], paused["frames_left"]) == (2, 6)
+        assert farm.request_counts["query_task_frames"] == 1
         finished = rendered(try_number=2, on_test_frames_done="full_speed")
         assert Decimal(paused["low"]) < Decimal(finished["cost"]) < Decimal(paused["high"])
         assert finished["forecast"] == paused
