@@ -267,11 +267,9 @@ def _round(amount: Decimal) -> Decimal:
 def _rest_of_counters(leaf: TaskInfo) -> _Rest:
     """Estimate from sums. The farm counts jobs, whatever they hold."""
     done, left = leaf.progress.done, max(0, leaf.progress.total - leaf.progress.done)
-    if not left:
-        return _Rest(0, done)
     if not done or not leaf.cost:
         return _Rest(left, 0, None)
-    return _Rest(left, done, leaf.cost / done * left, above=None)
+    return _Rest(left, done, leaf.cost / done * left, above=None if left else _ZERO)
 
 
 def _rest_of_frames(frames: Sequence[Frame]) -> _Rest:
@@ -328,21 +326,12 @@ def _trend(
     places = [_place(frame) for frame in samples]
     center, mean = _mean(places, weights), _mean(costs, weights)
     offsets = [place - center for place in places]
-    spread = sum((offset * offset * weight for offset, weight in zip(offsets, weights, strict=True)), _ZERO)
+    spread = _mean([offset * offset for offset in offsets], weights)
     if len(samples) < _MIN_TREND_SAMPLES or not spread:
         return _ZERO
-    slope = sum(
-        (
-            offset * (cost - mean) * weight
-            for offset, cost, weight in zip(offsets, costs, weights, strict=True)
-        ),
-        _ZERO,
-    )
-    return (
-        slope
-        / spread
-        * (_mean([_place(frame) for frame in left], [_weight(frame) for frame in left]) - center)
-    )
+    products = [offset * (cost - mean) for offset, cost in zip(offsets, costs, strict=True)]
+    slope = _mean(products, weights) / spread
+    return slope * (_mean([_place(frame) for frame in left], [_weight(frame) for frame in left]) - center)
 
 
 def _mean(values: Sequence[Decimal], weights: Sequence[int]) -> Decimal:

@@ -73,11 +73,20 @@ def test_forecast_from_counters_has_no_range():
         leaf(),
         leaf(total=10),
         leaf(done=3, total=10),
+        leaf(done=10, total=10),
         layered(leaf(36, done=5, total=10, cost=5), leaf(37)),
         layered(leaf(36, done=5, total=10, cost=5), leaf(37, total=10)),
         layered(leaf(36, 25, done=1, total=1, cost=1, taskType="RenderPhoton")),
     ],
-    ids=["no frames", "none done", "none charged", "layer without frames", "layer not begun", "photon pass"],
+    ids=[
+        "no frames",
+        "none done",
+        "none charged",
+        "all done, none charged",
+        "layer without frames",
+        "layer not begun",
+        "photon pass",
+    ],
 )
 def test_forecast_without_samples_says_only_what_is_spent(data):
     expected = forecast(data)
