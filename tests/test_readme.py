@@ -9,16 +9,12 @@ import pytest
 from airflow_provider_renderbus import operators, sensors
 from airflow_provider_renderbus.compat import DAG
 from airflow_provider_renderbus.get_provider_info import get_provider_info
-from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS
+from airflow_provider_renderbus.hooks.connection_fields import EXTRA_FIELDS, UI_FIELD_BEHAVIOUR
 from tests.airflow_version import HAS_APPROVAL
 from tests.readme import QUICKSTART, README, RECIPES, START_FARM, section
 
 ROOT = Path(__file__).parents[1]
 CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
-
-
-def first_column(page):
-    return re.findall(r"^\| `?(\w+)`? \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -42,15 +38,13 @@ def test_readme_quickstart_is_a_dag_of_about_twenty_lines():
     assert "\none_shot()" in dag_file
 
 
-def test_connection_page_has_row_for_each_field():
-    rows = first_column("docs/connection.md")
-    assert [name for name in rows if name != "field"] == [
-        "Host",
-        "Port",
-        "Schema",
-        "Login",
-        "Password",
-        *EXTRA_FIELDS,
+def test_connection_page_has_row_for_each_field_as_in_the_form():
+    page = (ROOT / "docs/connection.md").read_text("utf-8")
+    labels = UI_FIELD_BEHAVIOUR["relabeling"]
+    rows = re.findall(r"^\| ([\w ]+) \| `?(\w+)`? \|", page, re.MULTILINE)[1:]
+    assert {key.lower(): label for label, key in rows if key[0].isupper()} == {**labels, "port": "Port"}
+    assert [(label, key) for label, key in rows if key[0].islower()] == [
+        (field.label, key) for key, field in EXTRA_FIELDS.items()
     ]
 
 
