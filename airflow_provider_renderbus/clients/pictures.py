@@ -57,7 +57,9 @@ class PictureTransport:
         """
         try:
             async with asyncio.timeout(_SECONDS):
-                url = self._resolve(self._origin, path if "://" in path else f"/{path.lstrip('/')}")
+                url = self._resolve(
+                    self._origin, path if "://" in path else f"/{path.lstrip('/')}".replace("#", "%23")
+                )
                 for _ in range(MAX_REDIRECTS + 1):
                     result = await self._get(url)
                     if isinstance(result, bytes):

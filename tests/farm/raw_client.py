@@ -26,6 +26,7 @@ STOP_FRAMES = "/api/render/handle/stopTaskFrames"
 LIST = "/api/render/handle/getTaskList/v2"
 LOG = "/api/render/handle/showLog"
 FRAMES = "/api/render/handle/queryTaskFrames"
+THUMBNAIL = "/api/render/handle/loadingFrameThumbnail"
 FILES = "/api/render/file/operate/getOutputUserDirFile"
 
 

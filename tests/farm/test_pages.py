@@ -7,6 +7,7 @@ import json
 from contextlib import closing
 from html.parser import HTMLParser
 from http.client import HTTPConnection
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from airflow_provider_renderbus.farm.pages.router import STATIC_FILES
 from airflow_provider_renderbus.farm.pages.views import FRAME_CSS_CLASSES, SEVERITY, TASK_CSS_CLASSES
 from airflow_provider_renderbus.farm.simulation.tasks import FrameState, TaskState
 from dev.harness.embedded_farm import StockedFarm
-from tests.farm.raw_client import STOP, RawClient, job, maya_job
+from tests.farm.raw_client import DELETE, STOP, THUMBNAIL, RawClient, job, maya_job
 
 VOID = {"meta", "link", "img", "rect"}
 
@@ -134,6 +135,20 @@ def test_picture_links_return_images(client, pages):
         assert headers["Content-Type"] == ("image/jpeg" if "thumbnail" in link else "image/png")
         sizes.append(Image.open(io.BytesIO(body)).size)
     assert sizes == [(192, 48), (192, 48), (192, 96), (400, 100), (400, 100), (400, 200)]
+
+
+def test_thumbnail_paths_of_the_api_return_pictures(client, pages):
+    task_id = client.submit(job("sh 010.blend", "1-3[1]", "400", "200"))
+    client.farm.advance(1000)
+    for frame in client.frames(task_id)["items"]:
+        (path,) = client.call(THUMBNAIL, id=frame["id"], frameStatus=4)
+        status, headers, body = pages.get(quote(path))
+        assert (status, headers["Content-Type"]) == (200, "image/jpeg")
+        assert Image.open(io.BytesIO(body)).size == (192, 96)
+        for other in (f"/{task_id}/{path.rpartition('/')[2]}", f"{path}x", path.replace("/", "/x", 1)):
+            assert pages.get(quote(other))[0] == 404
+    client.call(DELETE, taskIds=[task_id])
+    assert pages.get(quote(path))[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ async def test_picture_is_encoded_again_and_fetched_once_for_all(time):
 
 
 async def test_sprite_has_the_pictures_of_its_frames(view, client, time):
-    render = client.submit(job(frames="1-12[1]", width="320", height="180"))
+    render = client.submit(job("sh #1 é.blend", "1-12[1]", width="320", height="180"))
     client.farm.advance(10_000)
     task = (await view.look({render: Activity(False, 0.0)}))[render].task
     frames = (await view.frames(task)).sprite_frames(0)
