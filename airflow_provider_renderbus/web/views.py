@@ -55,7 +55,7 @@ def render_view(
         return view
     fields = _farm_fields(look.task)
     return (
-        {**view, **fields, "tone": "stopped", "meaning": "deleted"}
+        {**view, **fields, "tone": "stopped", "state": "DELETED", "meaning": "deleted"}
         if look.task.is_deleted
         else {**view, **fields}
     )

@@ -1,6 +1,6 @@
 """The frame wall as a tab in Airflow's UI, below a sub-path: who sees it, how fast it is, what it costs.
 
-The speed tests print the figures of docs/frame-wall.md: ``pytest -m browser -s tests/web/test_airflow_browser.py``.
+The speed tests print the figures of docs/frame-wall.md: ``pytest -m browser tests/web``.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def log_in(browser, airflow):
 def wait_for(browser, condition):
     """Wait for a condition on the page or a frame in it."""
     browser.evaluate(
-        f"new Promise((done) => {{ const poll = () => ({condition}) ? done() : setTimeout(poll, 50); poll(); }})"
+        f"new Promise((done) => {{ const poll = () => ({condition}) ? done() : setTimeout(poll, 50);"
+        " poll(); })"
     )
 
 
@@ -129,17 +130,14 @@ def test_link_frames_leads_to_the_page(browser, airflow, log_in, render):
     )
     log_in("viewer")
     browser.open(f"{airflow.url}/dags/{DAG_ID}/runs/run/tasks/shots/details")
-    wait_for(
-        browser,
-        "[...document.querySelectorAll('a')].some((link) => link.textContent === 'Frames' && link.href.includes('/renderbus/'))",
-    )
-    href = browser.evaluate(
-        "[...document.querySelectorAll('a')].find((link) => link.href.includes('/renderbus/')).href"
-    )
+    link = "[...document.querySelectorAll('a')].find((each) => each.href.includes('/renderbus/'))"
+    wait_for(browser, f"{link}?.textContent === 'Frames'")
+    href = browser.evaluate(f"{link}.href")
     assert href == airflow.page("run", "shots")
     browser.open(href)
     wait_for(browser, "document.querySelectorAll('.has-picture').length > 3")
-    assert browser.evaluate("document.querySelector('nav a').href") == f"{airflow.url}/"
+    back = browser.evaluate("document.querySelector('nav a').href")
+    assert back == f"{airflow.url}/dags/{DAG_ID}/runs/run/tasks/shots"
 
 
 def paint_seconds(browser, url, mark):

@@ -201,7 +201,7 @@ def test_farm_is_down_keeps_the_last_figures_and_says_so(browser, open_page, cli
     open_page([render_task("shots", renders)], f"{NAMES}.length === 2")
     client.farm.inject("drop", calls=["query_task_info"])
     browser.wait_until("!document.getElementById('problem').hidden")
-    assert "out of date" in browser.evaluate("document.getElementById('problem').textContent")
+    assert "What is shown is of" in browser.evaluate("document.getElementById('problem').textContent")
     assert browser.evaluate(NAMES) == ["sh060", "sh070"]
     client.farm.clear_faults()
 

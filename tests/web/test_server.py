@@ -14,7 +14,7 @@ from airflow_provider_renderbus.farm import ManualClock
 from airflow_provider_renderbus.links import picture_url
 from dev.harness.embedded_farm import StockedFarm
 from tests.airflow_version import LINE
-from tests.farm.raw_client import DELETE, RawClient, job, maya_job
+from tests.farm.raw_client import CREATE, DELETE, RawClient, job, maya_job
 from tests.web.wall_testbed import DAG_ID, wall_airflow
 
 pytestmark = [
@@ -41,6 +41,7 @@ def client(farm):
 def airflow(farm, set_up_once, tmp_path_factory):
     connections = {
         "renderbus_default": farm.connection(),
+        "second": farm.connection(),
         "a_database": {"conn_type": "postgres", "host": "127.0.0.1", "login": "me", "password": "secret"},
     }
     with wall_airflow(tmp_path_factory.mktemp("wall") / "airflow", connections) as airflow:
@@ -258,12 +259,7 @@ def test_unknown_run_task_and_dag_are_not_found(airflow):
 
 
 def test_twenty_viewers_send_one_request_per_interval(airflow, client):
-    ids = [
-        each
-        for _ in range(2)
-        for each in client.call("/api/render/submit/createTask", count=50)["taskIdList"]
-    ]
-    airflow.add_run("hundred", {"shots": ids})
+    airflow.add_run("hundred", {"second": client.call(CREATE, count=100)["taskIdList"]})
     url = f"{airflow.page('hundred')}/renders"
     token = {"Authorization": f"Bearer {airflow.token('viewer')}"}
     before = client.farm.request_counts["query_task_info"]

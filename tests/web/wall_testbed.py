@@ -26,6 +26,7 @@ with DAG("night", schedule=None, start_date=datetime(2026, 1, 1)):
     EmptyOperator(task_id="no_render")
     RenderbusTaskSensor(task_id="shots", render_task_id=1, max_cost=40)
     RenderbusTaskSensor(task_id="other", render_task_id=1)
+    RenderbusTaskSensor(task_id="second", render_task_id=1, renderbus_conn_id="second")
     RenderbusTaskSensor(task_id="unknown", render_task_id=1, renderbus_conn_id="no_such_connection")
     RenderbusTaskSensor(task_id="foreign", render_task_id=1, renderbus_conn_id="a_database")
 with DAG("secret", schedule=None, start_date=datetime(2026, 1, 1)):

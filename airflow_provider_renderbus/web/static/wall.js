@@ -61,7 +61,13 @@ function farmLink(url) {
 
 const leafUrl = (render, leaf) =>
   `${RUN_URL}/tasks/${encodeURIComponent(render.task)}/${render.map_index}/leaves/${leaf}`;
-const stateText = (render) => render.meaning ?? "not known";
+// States whose meaning is too long for a badge.
+const SHORT_TEXTS = {
+  STOP: "stopped", USER_STOP: "stopped", ARREARAGE_STOP: "out of funds", TIME_OUT_STOP: "time limit exceeded",
+  FINISHED_HAS_FAILED: "some frames failed", FINISHED_HAS_STOPPED: "some frames stopped", ABANDON: "abandoned",
+  FINISHED_TEST: "paused after test frames",
+};
+const stateText = (render) => (render.problem ? "unknown" : SHORT_TEXTS[render.state] ?? render.meaning ?? "not known");
 const taskText = (render) => (render.label ? `${render.task} · ${render.label}` : render.map_index >= 0 ? `${render.task} [${render.map_index}]` : render.task);
 const framesText = ({ done, total }) => `${count(done)} of ${count(total)} frames`;
 
@@ -94,7 +100,7 @@ class RenderRow {
     this.render = render;
     setText(this.name, render.name);
     setText(this.task, taskText(render));
-    const text = render.problem ? "unknown" : stateText(render);
+    const text = stateText(render);
     const tone = render.tone ?? "waiting";
     if (this.state.dataset.text !== text + tone) {
       this.state.replaceChildren(badge(tone, text));
@@ -283,7 +289,7 @@ class RenderDetail {
     setText(this.title, render.name);
     setText(this.task, `${taskText(render)} · render ${render.id}${render.scene ? ` · ${render.scene}` : ""}`);
     const tone = render.tone ?? "waiting";
-    this.state.replaceChildren(badge(tone, render.problem ? "unknown" : stateText(render)));
+    this.state.replaceChildren(badge(tone, stateText(render)));
     if (!this.actions.childElementCount && render.url) this.actions.append(farmLink(render.url) ?? "");
     if (!render.frames) {
       this.place.replaceChildren(element("p", { class: "empty" }, render.problem));
@@ -413,7 +419,9 @@ class Page {
       this.data = await getJson(`${location.pathname}/renders`);
       pause = Math.min(MAX_PAUSE, Math.max(MIN_PAUSE, this.data.next * 1000 + 250));
       const [problem] = this.data.problems;
-      this.warn(problem && `The farm cannot be looked at: ${problem}. What is shown may be out of date.`);
+      const seen = Math.min(...this.data.renders.map((render) => render.seen).filter(Boolean));
+      const since = Number.isFinite(seen) ? ` What is shown is of ${new Date(seen * 1000).toLocaleTimeString()}.` : "";
+      this.warn(problem && `The farm cannot be looked at: ${problem}.${since}`);
       this.announce(this.data.renders);
       this.draw();
     } catch (error) {
@@ -477,7 +485,10 @@ class Empty {
 }
 
 followTheme();
-if (parent === window) document.body.prepend(element("nav", {}, element("a", { href: `${"../".repeat(RUN_URL === location.pathname ? 4 : 7)}` }, "Airflow")));
+if (parent === window) {
+  const page = location.pathname.replace("/renderbus/dags/", "/dags/").replace(/\/(-1|%7BMAP_INDEX%7D)$/, "").replace(/\/(\d+)$/, "/mapped/$1");
+  document.body.prepend(element("nav", {}, element("a", { href: page }, "← Airflow")));
+}
 addEventListener("popstate", () => page.data && page.draw());
 const page = new Page();
 page.poll();
