@@ -46,7 +46,7 @@ demo-pipeline: .venv/installed ## upload a scene, render its layers, download an
 
 test: lint types pytest ## check format, lint and types, and run the tests
 
-test-matrix: pytest-$(OLDEST) $(MIDDLE:%=pytest-%) pytest-lowest-$(OLDEST) pytest-lowest-$(NEWEST) ## run the tests on the older lines of Airflow, and with the lowest versions of dependencies
+test-matrix: pytest-$(OLDEST) $(MIDDLE:%=pytest-%) pytest-lowest-$(OLDEST) pytest-lowest-$(NEWEST) pytest-fab ## run the tests on the older lines of Airflow, and with the lowest versions of dependencies
 
 lint: .venv/installed ## check format and lint
 	$(BIN)/ruff format --check .
@@ -63,6 +63,10 @@ pytest-$(OLDEST): postgres
 
 pytest-$(OLDEST): .venv-$(OLDEST)/installed
 	$(<D)/bin/$(PYTEST) $(SUITE)
+
+# Roles with permissions on single DAGs.
+pytest-fab: .venv-fab/installed
+	$(<D)/bin/pytest -q tests/web/test_fab.py
 
 pytest-%: .venv-%/installed
 	$(<D)/bin/$(PYTEST) $(LINE_SUITE)
@@ -146,6 +150,14 @@ endef
 
 .venv-%/installed: constraints/airflow-%.txt constraints/tests.txt pyproject.toml .tools/installed
 	$(install)
+
+.venv-fab/installed: constraints/airflow-$(NEWEST).txt constraints/tests.txt pyproject.toml .tools/installed
+	@echo "Installing Airflow with its provider fab into $(@D)"
+	@$(UV) venv --quiet --clear --python .tools/bin/python $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --requirement $(<:.txt=.in) apache-airflow-providers-fab \
+	  --exclude-newer "$$(sed -n 's/^# released //p' $(<:.txt=.in))"
+	@$(UV) pip install --quiet --python $(@D)/bin/python --constraint constraints/tests.txt --editable '.[farm]' --group tests
+	@touch $@
 
 .venv-lowest-%/installed: constraints/airflow-%.txt constraints/tests.txt pyproject.toml .tools/installed
 	@echo 'Installing the lowest versions of dependencies into $(@D)'

@@ -85,11 +85,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     # Superfluous from 3.1.
     "AirflowException": _EXCEPTIONS,
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
-    # Superfluous from 3.3.
-    "AirflowPlugin": ("airflow.sdk.plugins_manager", "airflow.plugins_manager"),
     # Superfluous from 3.2.
     "AirflowFailException": _EXCEPTIONS,
     "AirflowNotFoundException": _EXCEPTIONS,
+    "AirflowPlugin": ("airflow.sdk.plugins_manager", "airflow.plugins_manager"),
     "AirflowRescheduleException": _EXCEPTIONS,
     "AirflowSensorTimeout": _EXCEPTIONS,
     "AirflowSkipException": _EXCEPTIONS,

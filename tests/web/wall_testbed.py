@@ -41,9 +41,11 @@ class ApiServer(AirflowInstance):
     """The API server of an Airflow, with parsed DAGs.
 
     :param sub_path: path below which it serves, such as "/airflow".
+    :param before_start: arguments of commands that are run before.
     """
 
     sub_path: str = ""
+    before_start: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self):
         super().__post_init__()
@@ -52,8 +54,10 @@ class ApiServer(AirflowInstance):
 
     def start(self, timeout=120.0):
         self._migrate_database(timeout)
-        parsing = self.run("reserialize", "dags", "reserialize", may_end=True)
-        self.programs.wait_until("the parse of DAGs", lambda: parsing.process.poll() == 0, timeout)
+        for arguments in (("dags", "reserialize"), *self.before_start):
+            name = " ".join(arguments[:2])
+            command = self.run(name.replace(" ", "-").replace("/", "-"), *arguments, may_end=True)
+            self.programs.wait_until(name, lambda process=command.process: process.poll() == 0, timeout)
         self.run("api-server", "api-server")
         self.programs.wait_until("a response of Airflow's API server", self._is_serving, timeout)
         self.log_in("admin")
@@ -64,7 +68,7 @@ class ApiServer(AirflowInstance):
 
     def token(self, user):
         """Return the token of a user."""
-        body = {"username": user, "password": PASSWORDS[user]}
+        body = {"username": user, "password": PASSWORDS.get(user, f"{user}-password")}
         response = httpx.post(f"{self.url}/auth/token", json=body, timeout=30.0)
         response.raise_for_status()
         return response.json()["access_token"]
@@ -95,12 +99,13 @@ class ApiServer(AirflowInstance):
 
 
 @contextmanager
-def wall_airflow(folder, connections, *, sub_path="", **settings):
+def wall_airflow(folder, connections, *, sub_path="", before_start=(), **settings):
     """Run the API server of an Airflow with the DAGs of this module.
 
     :param folder: a new folder for all its files.
     :param connections: connections by id.
     :param sub_path: path below which it serves.
+    :param before_start: arguments of commands that are run before.
     :param settings: additional environment variables.
     """
     assert LINE >= (3, 1)
@@ -122,6 +127,8 @@ def wall_airflow(folder, connections, *, sub_path="", **settings):
     }
     with (
         Programs(terminate_timeout=5.0) as programs,
-        ApiServer(folder / "home", dags, programs, settings, sub_path=sub_path) as airflow,
+        ApiServer(
+            folder / "home", dags, programs, settings, sub_path=sub_path, before_start=before_start
+        ) as airflow,
     ):
         yield airflow
