@@ -111,9 +111,9 @@ export class FrameGrid {
     this.frames = frames;
     this.filter = filter;
     this.shown = [];
-    frames.forEach((frame, index) => {
-      if (!filter || (frame && frameTone(frame.state) === filter)) this.shown.push(index);
-    });
+    for (let index = 0; index < frames.length; index += 1) {
+      if (!filter || (frames[index] && frameTone(frames[index].state) === filter)) this.shown.push(index);
+    }
     this.focused = Math.min(this.focused, Math.max(0, this.shown.length - 1));
     this.draw();
     this.loadPictures();
@@ -135,6 +135,7 @@ export class FrameGrid {
   }
 
   draw() {
+    const hadFocus = this.node.contains(document.activeElement);
     this.measure();
     const [first, last] = this.visibleRows();
     const height = `${Math.max(0, this.rowCount * this.rowHeight - GAP)}px`;
@@ -150,6 +151,12 @@ export class FrameGrid {
       }
     }
     for (const row of kept) if (row < this.rowCount) this.drawRow(row);
+    // The rows are new if the number of columns has changed.
+    if (hadFocus && !this.node.contains(document.activeElement)) this.tileAt(this.focused)?.node.focus({ preventScroll: true });
+  }
+
+  tileAt(at) {
+    return this.rows.get(Math.floor(at / this.columns))?.tiles[at % this.columns];
   }
 
   drawRow(row) {
@@ -209,8 +216,7 @@ export class FrameGrid {
     if (top < scrollY + 8) scrollTo({ top: top - 8 });
     else if (top + this.rowHeight > scrollY + innerHeight) scrollTo({ top: top + this.rowHeight - innerHeight });
     this.draw();
-    const { tiles } = this.rows.get(Math.floor(this.focused / this.columns)) ?? {};
-    tiles?.[this.focused % this.columns].node.focus({ preventScroll: true });
+    this.tileAt(this.focused)?.node.focus({ preventScroll: true });
   }
 
   // Scrolls to the frame of an index, if it is shown.

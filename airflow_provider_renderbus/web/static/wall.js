@@ -253,12 +253,12 @@ class Strip {
     const context = this.node.getContext("2d");
     const style = getComputedStyle(this.node);
     const colours = {};
-    frames.forEach((frame, index) => {
-      const tone = frame ? frameTone(frame.state) : "waiting";
+    for (let index = 0; index < frames.length; index += 1) {
+      const tone = frames[index] ? frameTone(frames[index].state) : "waiting";
       colours[tone] ??= style.getPropertyValue(`--${tone}`);
       context.fillStyle = colours[tone];
       context.fillRect(index, 0, 1, 1);
-    });
+    }
   }
 }
 
