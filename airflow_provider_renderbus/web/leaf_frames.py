@@ -27,6 +27,8 @@ MAX_FRAMES = 20_000
 """Frames of a leaf that are shown."""
 MAX_PAGES_PER_UPDATE = 20
 """Pages that are read again at a time; those of a leaf that is read first are all read."""
+MAX_PAGES_PER_RESPONSE = 10
+"""Pages that a viewer gets at a time, so that the first ones show at once."""
 SPRITE_FRAMES = 20
 """Frames per sprite, so that a page of the farm has a whole number of sprites."""
 _SECONDS_TO_WAIT = 0.4
@@ -88,17 +90,20 @@ class LeafFrames:
                 await asyncio.wait_for(asyncio.shield(self._reading), _SECONDS_TO_WAIT)
 
     def to_json(self, since: int) -> bytes:
-        """Return the frames as JSON: the pages that have changed.
+        """Return the frames as JSON: the first pages that have changed.
 
         :param since: version that the viewer has, 0 for none.
         """
-        pages = b",".join(page.json for page in self._pages if page and page.version > since)
+        changed = [page for page in self._pages if page and page.version > since]
+        sent = sorted(changed, key=lambda page: page.version)[:MAX_PAGES_PER_RESPONSE]
+        pages = b",".join(page.json for page in sent)
+        is_all = len(sent) == len(changed)
         head = {
             "leaf": str(self.leaf_id),
             "total": min(self.total, MAX_FRAMES),
             "hidden": max(0, self.total - MAX_FRAMES),
-            "version": self._version,
-            "complete": self.is_loaded or bool(self.problem),
+            "version": self._version if is_all else sent[-1].version,
+            "complete": is_all and (self.is_loaded or bool(self.problem)),
             "problem": self.problem,
         }
         return json.dumps(head).encode()[:-1] + b', "pages": [' + pages + b"]}"

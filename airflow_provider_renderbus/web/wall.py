@@ -79,6 +79,11 @@ class Wall:
         self._farms: dict[str, Farm] = {}
         self._reads: OrderedDict[Page, tuple[float, asyncio.Task[list[RenderTask] | None]]] = OrderedDict()
 
+    async def close(self) -> None:
+        """Close the connections to the farms."""
+        for farm in self._farms.values():
+            await farm.view.close()
+
     async def renders(self, dag_id: str, run_id: str, task: TaskKey | None = None) -> dict[str, Any]:
         """Return the renders of a page.
 

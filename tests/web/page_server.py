@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import warnings
@@ -42,13 +43,17 @@ class PageServer:
     def __init__(self, farm, interval=1.0):
         self.runs = {}
         self.port = free_port()
-        wall = Wall(interval, time.time, self.read, lambda _: settings_of(farm.connection()))
+        self.wall = Wall(interval, time.time, self.read, lambda _: settings_of(farm.connection()))
         app = FastAPI()
-        app.mount("/renderbus", create_app(wall, lambda _method, _entity: lambda: None))
+        app.mount("/renderbus", create_app(self.wall, lambda _method, _entity: lambda: None))
         config = uvicorn.Config(app, port=self.port, log_level="error", lifespan="off", access_log=False)
         self.server = uvicorn.Server(config)
-        self.server.install_signal_handlers = lambda: None
-        self.thread = threading.Thread(target=self.server.run)
+        self.thread = threading.Thread(target=lambda: asyncio.run(self.serve()))
+
+    async def serve(self):
+        """Serve until `should_exit` of the server is set."""
+        await self.server.serve()
+        await self.wall.close()
 
     def read(self, _dag_id, run_id, task):
         tasks = self.runs.get(run_id)

@@ -85,11 +85,18 @@ def wait_for(browser, condition):
     )
 
 
+def click_tab(browser, name):
+    """Click the tab by script: the page of Airflow moves its elements while it loads."""
+    tab = f"document.querySelector(\"a[href$='/plugin/renderbus-frames-{name}']\")"
+    wait_for(browser, tab)
+    browser.evaluate(f"{tab}.click()")
+
+
 @pytest.mark.parametrize("user", ["admin", "viewer"])
 def test_task_has_a_tab_with_its_frames(browser, airflow, log_in, render, user):
     log_in(user)
     browser.open(f"{airflow.url}/dags/{DAG_ID}/runs/run/tasks/shots")
-    browser.click("a[href$='/plugin/renderbus-frames-task-instance']")
+    click_tab(browser, "task-instance")
     wait_for(browser, f"{INNER}?.querySelectorAll('.has-picture').length > 3")
     assert browser.evaluate(f"{INNER}.querySelector('h1').textContent") == "sh010"
     assert browser.evaluate(f"{INNER}.querySelector('nav')") is None
@@ -99,8 +106,9 @@ def test_run_has_a_tab_with_its_renders_in_airflows_theme(browser, airflow, log_
     log_in("viewer")
     browser.open(f"{airflow.url}/dags/{DAG_ID}/runs/run")
     for theme in ("dark", "light"):
-        browser.evaluate(f"localStorage.setItem('theme', '{theme}'); location.reload()")
-        browser.click("a[href$='/plugin/renderbus-frames-dag-run']")
+        browser.evaluate(f"localStorage.setItem('theme', '{theme}')")
+        browser.open(f"{airflow.url}/dags/{DAG_ID}/runs/run")
+        click_tab(browser, "dag-run")
         wait_for(browser, f"{INNER}?.documentElement.dataset.theme === '{theme}'")
         wait_for(browser, f"{INNER}?.querySelector('.facts')")
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from airflow_provider_renderbus.web.farm_view import Activity
+from airflow_provider_renderbus.web.leaf_frames import MAX_PAGES_PER_RESPONSE
 from tests.farm.raw_client import RECOMMIT, job
 
 FRAMES = "query_task_frames"
@@ -106,3 +107,18 @@ async def test_frames_without_response_show_the_problem_and_wait_for_the_interva
         assert "query_task_frames" in answer["problem"]
         assert answer["complete"] is True
     assert client.farm.request_counts[FRAMES] == 1
+
+
+async def test_frames_of_many_pages_come_in_parts(look, client):
+    frames = await look(client.submit(job(frames="1-2500[1]")))
+    names, version, parts = [], 0, 0
+    while True:
+        answer = json.loads(frames.to_json(version))
+        names += [name for page in answer["pages"] for name in page["names"]]
+        version, parts = answer["version"], parts + 1
+        if answer["complete"]:
+            break
+        assert len(answer["pages"]) == MAX_PAGES_PER_RESPONSE
+    assert parts == 3
+    assert sorted(names, key=int) == [str(number) for number in range(1, 2501)]
+    assert json.loads(frames.to_json(version))["pages"] == []

@@ -186,7 +186,7 @@ def test_hostile_shot_name_is_shown_as_text(browser, open_page, client):
 
 
 def test_no_render_shows_empty_state(browser, open_page):
-    open_page([], "document.querySelector('main .empty')")
+    open_page([], "document.querySelector('main[aria-busy=false] .empty')")
     assert "No task of this DAG run has a render yet" in browser.evaluate("document.body.innerText")
 
 

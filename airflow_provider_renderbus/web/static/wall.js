@@ -27,8 +27,13 @@ function followTheme() {
       ? airflow.classList.contains("dark")
       : stored === "dark" || (stored !== "light" && system.matches);
     document.documentElement.dataset.theme = isDark ? "dark" : "light";
-    const ground = airflow && parent.getComputedStyle(parent.document.body).backgroundColor;
-    if (ground && !ground.startsWith("rgba(0, 0, 0, 0")) document.documentElement.style.setProperty("--ground", ground);
+    // What Airflow shows around the tab, also with a theme of one's own.
+    for (let around = airflow && frameElement; around; around = around.parentElement) {
+      const ground = parent.getComputedStyle(around).backgroundColor;
+      if (ground.startsWith("rgba(0, 0, 0, 0")) continue;
+      document.documentElement.style.setProperty("--ground", ground);
+      break;
+    }
   };
   apply();
   system.addEventListener("change", apply);
@@ -374,7 +379,7 @@ class RenderDetail {
       const hidden = answer.hidden ? `${count(answer.hidden)} more frames are shown on the farm only.` : "";
       setText(this.note, answer.problem || hidden || document.body.dataset.noPictures);
       if (answer.pages.length || !answer.total) this.show();
-      if (!answer.complete) this.again = setTimeout(() => this.refresh(), LOADING_PAUSE);
+      if (!answer.complete) this.again = setTimeout(() => this.refresh(), answer.pages.length ? 0 : LOADING_PAUSE);
     } catch (error) {
       setText(this.note, `The frames cannot be read: ${error.message}`);
     } finally {
