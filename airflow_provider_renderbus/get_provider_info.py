@@ -35,6 +35,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.download_frames",
                 "operators.leftovers",
                 "operators.approval",
+                "operators.preflight_renders",
             )
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],
@@ -92,8 +93,9 @@ def get_provider_info() -> dict[str, Any]:
                         "/opt/rayvision/transmission/linux/rayvision_transmitter",
                     ),
                     "transfer_state_folder": _option(
-                        "Path of a folder on the workers for the state of transfers and the logs of the "
-                        "transfer command; the folder renderbus in AIRFLOW_HOME if empty.",
+                        "Path of a folder on the workers for the state of transfers, the logs of the "
+                        "transfer command and the farm's lists of software; the folder renderbus in "
+                        "AIRFLOW_HOME if empty.",
                         "string",
                         "",
                         "/var/lib/renderbus",

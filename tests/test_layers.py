@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "get_provider_info": {"__init__", "hooks"},
     "hooks": {"compat", "api", "clients", "metrics"},
     "links": {"compat"},
+    "live_check": {"__init__", "api", "clients", "hooks", "task_json", "transfer"},
     "native_templates": {"compat"},
     "operators": {
         "compat",
@@ -35,6 +36,7 @@ MAY_IMPORT = {
         "native_templates",
         "polling",
         "render_record",
+        "preflight",
         "renders",
         "shot_names",
         "task_json",
@@ -45,6 +47,7 @@ MAY_IMPORT = {
     "polling": {"compat", "api", "clients", "hooks", "renders"},
     "metrics": {"api"},
     "render_record": {"compat", "api", "metrics", "renders", "shot_names"},
+    "preflight": {"api", "clients", "task_json"},
     "renders": {"api", "clients"},
     "sensors": {
         "compat",
@@ -81,7 +84,7 @@ MAY_IMPORT = {
 }
 # Who asks a user needs Airflow's own operator, in a module of its own.
 HITL = "airflow.providers.standard.operators.hitl"
-NO_AIRFLOW = {"api", "clients", "farm", "renders", "task_json", "transfer"}
+NO_AIRFLOW = {"api", "clients", "farm", "live_check", "preflight", "renders", "task_json", "transfer"}
 CLOCK_READINGS = {"monotonic", "now", "sleep", "time", "today", "utcnow"}
 
 

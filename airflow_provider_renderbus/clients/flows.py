@@ -225,11 +225,11 @@ def select_hardware(
         f"platform {platform_id} for software {cg_id} with model={model!r}, ram={ram!r}, gpu_num={gpu_num!r}"
     )
     if not selected:
-        raise ValueError(f"no machine of {query}; available: {_describe_hardware(supported) or 'none'}")
+        raise ValueError(f"no machine of {query}; available: {describe_hardware(supported) or 'none'}")
     if len({_hardware_key(config) for config in selected}) > 1:
         raise ValueError(
             f"several types of machine, which differ in price, are of {query}: "
-            f"{_describe_hardware(selected)}; set as many of model, ram and gpu_num as select one type"
+            f"{describe_hardware(selected)}; set as many of model, ram and gpu_num as select one type"
         )
     return selected
 
@@ -282,7 +282,8 @@ def _hardware_key(config: HardwareConfig) -> tuple[str | None, int, int]:
     return config.model, _leading_int(config.ram), _leading_int(config.gpu_num)
 
 
-def _describe_hardware(configs: Iterable[HardwareConfig]) -> str:
+def describe_hardware(configs: Iterable[HardwareConfig]) -> str:
+    """Return the types of machines, such as "Default, 64GB, no GPU"; "" for none."""
     types = (f"{config.model}, {config.ram}, {config.gpu_num or 'no GPU'}" for config in configs)
     return join_limited([*dict.fromkeys(types)])
 

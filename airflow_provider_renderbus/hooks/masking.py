@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -40,6 +41,25 @@ class MaskingClient(Client):
         result = super().send(call)
         if call.returns_secrets:
             _mask_secrets(result)
+        return result
+
+
+class QueryOnceClient(MaskingClient):
+    """A client that sends each query once, and returns its result again. It is for queries only."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._results: dict[str, Any] = {}
+
+    def send(self, call: Call[T]) -> T:
+        """Send a query that was not sent before, and return its result.
+
+        :raises RenderbusError: see :mod:`airflow_provider_renderbus.api.errors`.
+        """
+        key = f"{call.name} {json.dumps(call.body, sort_keys=True)}"
+        if key not in self._results:
+            self._results[key] = super().send(call)
+        result: T = self._results[key]
         return result
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.operators.approval import RenderbusApproveFramesOperator
     from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
     from airflow_provider_renderbus.operators.leftovers import RenderbusStopLeftoversOperator
+    from airflow_provider_renderbus.operators.preflight_renders import RenderbusPreflightOperator
     from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
     from airflow_provider_renderbus.operators.task_actions import (
         RenderbusAbandonTaskOperator,
@@ -38,6 +39,7 @@ __all__ = [
     "RenderbusDownloadFramesOperator",
     "RenderbusFullSpeedOperator",
     "RenderbusListOutputsOperator",
+    "RenderbusPreflightOperator",
     "RenderbusRecommitFramesOperator",
     "RenderbusRenderOperator",
     "RenderbusSetMachineLimitOperator",
@@ -62,4 +64,5 @@ if not TYPE_CHECKING:
         "task_actions",
         "leftovers",
         "approval",
+        "preflight_renders",
     )

@@ -213,14 +213,12 @@ class FileTransfer:
 
         :param memory_key: of the uploads that share a resume database; None for all.
         """
-        home = os.environ.get("AIRFLOW_HOME", "~/airflow")
-        folder = conf.get("renderbus", "transfer_state_folder", fallback="") or f"{home}/renderbus"
         settings = self.hook.settings
         # Files of one account must not count as sent after the connection is changed to another account.
         account = hashlib.sha256(f"{settings.domain} {settings.access_id}".encode()).hexdigest()[:12]
         name = re.sub(r"[^A-Za-z0-9_-]", "_", self.hook.renderbus_conn_id)
         suffix = "" if memory_key is None else f"-{hashlib.sha256(memory_key.encode()).hexdigest()[:12]}"
-        return Path(folder).expanduser() / f"{name}-{account}{suffix}"
+        return state_folder() / f"{name}-{account}{suffix}"
 
     def _delete_old_folders(self) -> None:
         """Delete the resume databases of tasks that have not uploaded for a week."""
@@ -229,6 +227,13 @@ class FileTransfer:
             with contextlib.suppress(OSError):
                 if time.time() - other.stat().st_mtime > _MAX_MEMORY_SECONDS:
                     shutil.rmtree(other)
+
+
+def state_folder() -> Path:
+    """Return the folder on this worker for what the provider keeps there."""
+    home = os.environ.get("AIRFLOW_HOME", "~/airflow")
+    folder = conf.get("renderbus", "transfer_state_folder", fallback="") or f"{home}/renderbus"
+    return Path(folder).expanduser()
 
 
 def _upload_memory() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_renderbus.api.errors import BadRequest
-from airflow_provider_renderbus.api.validation import one_of
+from airflow_provider_renderbus.api.validation import one_of, require_bool
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
 from airflow_provider_renderbus.compat import AirflowException, conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.operators.file_transfer import Assets, FileTransfer
     from airflow_provider_renderbus.operators.preflight import Job
     from airflow_provider_renderbus.operators.task_files import JsonSource
+    from airflow_provider_renderbus.preflight.farm_lists import QueriedLists
     from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
     from airflow_provider_renderbus.renders.policy import (
         Action,
@@ -96,6 +97,9 @@ class RenderbusRenderOperator(SubmittingOperator):
         render, "succeed", or request "full_speed".
     :param on_job_change: if a retry asks for another job than the render of the try before (other frames,
         another scene), "fail" without retries, "rerender" and pay for it, or "reattach" to the earlier one.
+    :param preflight: whether to compare software, version, plug-ins, scene file, operating system, platform,
+        machines and project with the farm's lists before a render is created. A worker queries the lists once
+        an hour; one that cannot be had is a warning.
     :param cancel_on_kill: whether the render is stopped when the Airflow task is killed or times out.
     :param deferrable: whether to wait in the triggerer instead of on a worker.
     :param renderbus_conn_id: id of the connection (templated).
@@ -152,6 +156,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         max_recommits: int = 1,
         on_test_frames_done: OnTestFramesDone = "wait",
         on_job_change: OnJobChange = "fail",
+        preflight: bool = True,
         cancel_on_kill: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         renderbus_conn_id: str = RenderbusHook.default_conn_name,
@@ -173,6 +178,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             renderbus_conn_id=renderbus_conn_id,
             **kwargs,
         )
+        self.preflight = require_bool("preflight", preflight)
         self.on_job_change = one_of("on_job_change", on_job_change, get_args(OnJobChange))
         self.task_json = task_json
         self.upload_json = upload_json
@@ -199,11 +205,11 @@ class RenderbusRenderOperator(SubmittingOperator):
         with translate_errors(), self.stop_renders_on_error():
             self.load_connection()
             # Nothing runs yet in a first try, so everything is checked before a request is sent.
-            job = self._preflight() if is_first_try else None
+            job = self.check_job() if is_first_try else None
             store = render_store(context, self.hook)
             previous = store.load(() if is_first_try else submit.CONFIRM_DELAYS)
             if previous is None:
-                task_id, reattached = self._first_try(context, store, job or self._preflight()), False
+                task_id, reattached = self._first_try(context, store, job or self.check_job()), False
             else:
                 task_id, reattached = self._later_try(context, store, previous)
         return self.wait_for_render(context, task_id, reattached=reattached)
@@ -238,7 +244,7 @@ class RenderbusRenderOperator(SubmittingOperator):
             task = None
         # Nothing runs, so a failure from here on has nothing to stop.
         self.owned_render_task_ids = []
-        job = self._preflight()
+        job = self.check_job()
         if task is None:
             return self._first_try(context, store, job), False
         self.push_links(context, task.id)
@@ -364,8 +370,11 @@ class RenderbusRenderOperator(SubmittingOperator):
         previous = render_store(context, self.hook).load([0.0])
         return [previous.render_task_id] if previous else []
 
-    def _preflight(self) -> Job:
-        """Check what the render needs while nothing is paid, and return what to render."""
+    def check_job(self, lists: QueriedLists | None = None) -> Job:
+        """Check what the render needs while nothing is paid, and return what to render.
+
+        :param lists: the farm's lists; those of the connection if omitted.
+        """
         from airflow_provider_renderbus.operators.preflight import JobArguments, preflight
 
         return preflight(
@@ -382,7 +391,9 @@ class RenderbusRenderOperator(SubmittingOperator):
                 self.download_layout,
                 self._has_transfer_arguments,
                 lambda: self.file_transfer,
+                self.preflight,
             ),
+            lists,
         )
 
     def _load_sources(self) -> dict[str, Any]:

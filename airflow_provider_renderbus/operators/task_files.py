@@ -50,11 +50,20 @@ class FarmValues(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaskFiles:
-    """The validated files of one render, their project, and filters that select the kind of machine."""
+    """The validated files of one render, their project, and filters that select the kind of machine.
+
+    :param warnings: what is doubtful about the files; it is logged.
+    """
 
     files: dict[str, dict[str, Any]]
     project_name: str | None
     hardware: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def task_json(self) -> dict[str, Any]:
+        """The content of task.json."""
+        return self.files[_TASK]
 
     @classmethod
     def load(
@@ -73,6 +82,7 @@ class TaskFiles:
         project_name = optional(non_blank_line, "project_name", project_name)
         filters = _parse_hardware({} if hardware is None else hardware)
         files = {}
+        warnings: list[str] = []
         for argument, name in FILE_ARGUMENTS.items():
             source = sources.get(argument)
             if source is None and name != _TASK:
@@ -82,8 +92,9 @@ class TaskFiles:
                     f"{argument}: must be a mapping, JSON text or a path ending in .json, got {source!r}"
                 )
             files[name] = load_json(argument, source)
-            for warning in validate(name, files[name]):
-                log.warning(warning)
+            warnings += validate(name, files[name])
+        for warning in warnings:
+            log.warning(warning)
         for code in files.get(_TIPS, {}):
             non_blank_line("tips_json: a code", code)
         if filters and not _CG_ID.fullmatch(str(files[_TASK]["task_info"].get("cg_id"))):
@@ -91,7 +102,7 @@ class TaskFiles:
                 "hardware: task_info.cg_id must be set in task_json to the id of a software, such as 2007, "
                 "to select machines"
             )
-        return cls(files, project_name, filters)
+        return cls(files, project_name, filters, tuple(warnings))
 
     def fingerprint(self, assets: Sequence[Asset] | None) -> JobFingerprint:
         """Return the fingerprint of the job that the files and the assets, if any, describe."""
@@ -147,9 +158,12 @@ class TaskFiles:
             return None
         ids = {project.name: project.id for project in hook.send(calls.list_projects()).projects}
         if self.project_name not in ids:
+            from airflow_provider_renderbus.task_json.names import did_you_mean
+
             names = join_limited([*map(repr, ids)], ", ") or "none"
             raise ValueError(
                 f"project_name: must be a project of the account ({names}), got {self.project_name!r}"
+                f"{did_you_mean(self.project_name, ids)}"
             )
         return ids[self.project_name]
 

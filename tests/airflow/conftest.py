@@ -25,6 +25,12 @@ def _no_join_window(monkeypatch):
     monkeypatch.setattr("airflow_provider_renderbus.polling.page_schedule.JOIN_WINDOW", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def _own_state_folder(monkeypatch, tmp_path):
+    """Each test has its own folder of a worker, and so its own copy of the farm's lists."""
+    monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_STATE_FOLDER", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def client(settings):
     with Client(settings) as client:

@@ -45,6 +45,12 @@ def test_nightly_render_has_one_active_run_per_night(dags):
     assert dag.get_task("render_shot.wait").deferrable
 
 
+def test_preflight_night_checks_before_it_renders(dags):
+    dag = dags["preflight_night"]
+    assert dag.get_task("preflight").downstream_task_ids == {"render"}
+    assert len(dag.get_task("preflight").renders) == 3
+
+
 def test_render_passes_schedules_compositing(dags):
     (passes,) = dags["render_passes"].get_task("render").outlets
     assert passes.uri == "renderbus://shots/sh010/passes"

@@ -17,6 +17,7 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators import task_actions as actions
 from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.operators.leftovers import RenderbusStopLeftoversOperator
+from airflow_provider_renderbus.operators.preflight_renders import RenderbusPreflightOperator
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
@@ -121,8 +122,10 @@ def every_operator():
 
     # Nothing is left over: the tasks that wait are active, and the other renders have no marker.
     leftovers = RenderbusStopLeftoversOperator(task_id="leftovers", dag_ids=["{{ dag.dag_id }}"])
+    preflight = RenderbusPreflightOperator(task_id="preflight", renders=[make_task_json("preflight")])
     operators = (
         leftovers,
+        preflight,
         create,
         upload,
         submit,

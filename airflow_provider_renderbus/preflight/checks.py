@@ -1,0 +1,411 @@
+"""Compares a task.json with the farm's lists: what a complete list does not have is an error."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_renderbus.api.text import join_limited
+from airflow_provider_renderbus.api.validation import excerpt
+from airflow_provider_renderbus.preflight.versions import match_version, nearest_versions
+from airflow_provider_renderbus.task_json.frame_ranges import is_template
+from airflow_provider_renderbus.task_json.names import extension_software, has_extension, nearest, normalize
+from airflow_provider_renderbus.task_json.software import MAYA, RENDERER_PLUGINS, SOFTWARE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from airflow_provider_renderbus.preflight.listings import (
+        ListedHardware,
+        ListedPlatform,
+        ListedPlugin,
+        ListedSoftware,
+        Listing,
+        SoftwareDetail,
+    )
+
+_SYSTEMS = {"0": "linux", "1": "windows"}
+_SYSTEM_NAMES = {"linux": "Linux", "windows": "Windows"}
+_WINDOWS = "1"
+_ENABLED, _OFF = 1, 0
+_CUTOFF = 0.5
+_ID = re.compile("[0-9]{1,18}")
+
+
+class FarmLists(Protocol):
+    """The farm's lists, each queried when it is needed."""
+
+    def software(self) -> Listing[ListedSoftware]:
+        """Return the software that the farm renders with."""
+
+    def software_detail(self, cg_id: int, system: str) -> SoftwareDetail:
+        """Return the versions and plug-ins of a software on "windows" or "linux"."""
+
+    def platforms(self) -> Listing[ListedPlatform]:
+        """Return the platforms of the account's zone."""
+
+    def all_platforms(self) -> Listing[ListedPlatform]:
+        """Return the platforms of all zones."""
+
+    def hardware(self) -> Listing[ListedHardware]:
+        """Return the kinds of machines of all platforms."""
+
+    def projects(self) -> Listing[str]:
+        """Return the names of the account's projects."""
+
+    def all_projects(self) -> Listing[str]:
+        """Return the names of the projects of the account and of its main account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong, and what could not be checked or is doubtful; a line for each."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def refute(self, gap: str, problem: str, hint: str = "") -> None:
+        """Add an error, or a warning if the farm's list has a gap.
+
+        :param gap: of the list.
+        :param problem: what must be and what is.
+        :param hint: what may have been meant.
+        """
+        if gap:
+            self.warnings.append(f"{problem}{hint}; not certain, since {gap}")
+        else:
+            self.errors.append(f"{problem}{hint}")
+
+
+def check_render(task_json: Mapping[str, Any], lists: FarmLists, platform: int) -> Findings:
+    """Compare a task.json with the farm's lists.
+
+    :param task_json: its content, valid by the schema.
+    :param lists: the farm's lists.
+    :param platform: id of the connection's platform.
+    """
+    findings = Findings()
+    info, config = _object(task_json, "task_info"), _object(task_json, "software_config")
+    _check_platform(findings, lists, platform)
+    software = _check_software(findings, lists.software(), info, config)
+    if software is not None:
+        _check_scene_file(findings, software, info)
+        _check_version(findings, lists, software, config, _check_system(findings, software, info))
+    _check_hardware_ids(findings, lists, info, platform)
+    check_project(findings, lists, "task.json: $.task_info.project_name", info.get("project_name"))
+    return findings
+
+
+def check_project(findings: Findings, lists: FarmLists, name: str, value: Any) -> None:
+    """Compare the name of a project with the account's projects, then with those of its main account.
+
+    :param findings: where an error or a warning is added.
+    :param name: what holds the name, for the message.
+    """
+    if not isinstance(value, str) or not value.strip() or value in lists.projects().values:
+        return
+    projects = lists.all_projects()
+    if value not in projects.values:
+        _refute_name(findings, name, "a project of the account", projects, projects.values, value)
+
+
+def _check_platform(findings: Findings, lists: FarmLists, platform: int) -> None:
+    name = "platform of the connection"
+    listed = next((each for each in lists.platforms().values if each.id == platform), None)
+    if listed is not None:
+        if listed.status == _OFF:
+            findings.warnings.append(f"{name}: the farm lists {platform} ({listed.name}) as switched off")
+        return
+    platforms = lists.all_platforms()
+    if any(each.id == platform for each in platforms.values):
+        findings.warnings.append(f"{name}: the farm lists {platform} in another zone than the account's")
+        return
+    choices = join_limited([f"{each.id} ({each.name})" for each in platforms.values], ", ") or "none"
+    near = _closest(str(platform), [str(each.id) for each in platforms.values])
+    hint = f"; did you mean {near}?" if near else ""
+    findings.refute(
+        platforms.gap, f"{name}: must be a platform of the farm ({choices}), got {platform}", hint
+    )
+
+
+def _check_software(
+    findings: Findings, software: Listing[ListedSoftware], info: Mapping[str, Any], config: Mapping[str, Any]
+) -> ListedSoftware | None:
+    """Compare id and name of the software, and return what the farm lists for the id, if anything."""
+    cg_id, cg_name = str(info.get("cg_id")), config.get("cg_name")
+    if not _ID.fullmatch(cg_id):
+        return None
+    listed = next((each for each in software.values if each.cg_id == int(cg_id)), None)
+    if listed is None:
+        named = next((each for each in software.values if _has_name(each, cg_name)), None)
+        near = named or next(
+            (each for each in software.values if str(each.cg_id) == _closest(cg_id, _ids(software))), None
+        )
+        hint = f"; did you mean '{near.cg_id}' ({near.name})?" if near else ""
+        choices = join_limited([f"{each.cg_id} ({each.name})" for each in software.values], ", ") or "none"
+        problem = f"task.json: $.task_info.cg_id: must be a software of the farm ({choices}), got {cg_id!r}"
+        findings.refute(software.gap, problem, hint)
+        return None
+    if isinstance(cg_name, str) and not _has_name(listed, cg_name):
+        _refute_software_name(findings, software, listed, cg_name)
+    return listed
+
+
+def _refute_software_name(
+    findings: Findings, software: Listing[ListedSoftware], listed: ListedSoftware, cg_name: str
+) -> None:
+    """Add an error if a name is that of other software or a typing error, else a warning."""
+    path = "task.json: $.software_config.cg_name"
+    own = next(iter(_names(listed)), str(listed.cg_id))
+    other = next((each for each in software.values if _has_name(each, cg_name)), None)
+    if other is not None:
+        findings.errors.append(
+            f"{path}: must be the software of $.task_info.cg_id, got {cg_name!r} ({other.cg_id}) for the id "
+            f"{listed.cg_id}, which is {own!r}"
+        )
+        return
+    key = normalize(cg_name)
+    names = {normalize(name) for name in _names(listed)}
+    problem = f"{path}: must be {own!r}, the software of $.task_info.cg_id, got {cg_name!r}"
+    is_longer = any(name and (name in key or (key and key in name)) for name in names)
+    if not is_longer and nearest(key, names):
+        findings.errors.append(f"{problem}; did you mean {own!r}?")
+    else:
+        findings.warnings.append(f"{problem}; not certain, since no list has all names of a software")
+
+
+def _check_scene_file(findings: Findings, software: ListedSoftware, info: Mapping[str, Any]) -> None:
+    scene = str(info.get("input_cg_file") or "")
+    name = scene.replace("\\", "/").rpartition("/")[2]
+    if "." not in name or is_template(scene):
+        return
+    documented = SOFTWARE.get(software.cg_id)
+    extensions = dict.fromkeys([*software.extensions, *(documented.extensions if documented else ())])
+    if (documented and has_extension(documented, scene)) or scene.lower().endswith(
+        tuple(f".{each}" for each in software.extensions)
+    ):
+        return
+    stem, _, extension = name.rpartition(".")
+    gap = "" if software.extensions else f"the farm lists no extensions of {_name(software)}"
+    path = "task.json: $.task_info.input_cg_file"
+    choices = " or ".join(f".{each}" for each in extensions) or "an extension of the software"
+    near, other = _closest(extension.lower(), extensions), extension_software(name)
+    hint = f"; did you mean {f'{stem}.{near}'!r}?" if near else ""
+    if other is not None:
+        hint = f"; it is a scene of {other.name} ({other.cg_id})"
+    findings.refute(gap, f"{path}: must end in {choices} for {_name(software)}, got {excerpt(scene)}", hint)
+
+
+def _check_system(findings: Findings, software: ListedSoftware, info: Mapping[str, Any]) -> str:
+    """Check the operating system, and return the one that the software is rendered on."""
+    code, path = str(info.get("os_name") or _WINDOWS), "task.json: $.task_info.os_name"
+    system = _SYSTEMS.get(code, "windows")
+    if code not in _SYSTEMS:
+        findings.errors.append(f"{path}: must be '0' (Linux) or '1' (Windows), got {code!r}")
+    elif system == "linux" and software.has_linux is False:
+        findings.errors.append(
+            f"{path}: must be '1' (Windows), got '0': the farm has no Linux machines for {_name(software)}"
+        )
+        return "windows"
+    return system
+
+
+def _check_version(
+    findings: Findings, lists: FarmLists, software: ListedSoftware, config: Mapping[str, Any], system: str
+) -> None:
+    given = config.get("cg_version")
+    if not isinstance(given, str) or not given.strip():
+        return
+    path, name, names = "task.json: $.software_config.cg_version", _name(software), _names(software)
+    detail = lists.software_detail(software.cg_id, system)
+    listed = [each.text for each in detail.versions.values]
+    match = match_version(given, listed, names)
+    if len(match.versions) == 1:
+        if not match.exact:
+            findings.warnings.append(f"{path}: the farm's list has {match.versions[0]!r}, got {given!r}")
+        _check_plugins(findings, detail, match.versions[0], software, config)
+        return
+    other_system = "windows" if system == "linux" else "linux"
+    if not match.versions and not (other_system == "linux" and software.has_linux is False):
+        others = lists.software_detail(software.cg_id, other_system).versions
+        if match_version(given, [each.text for each in others.values], names).exact:
+            code = next(code for code, each in _SYSTEMS.items() if each == other_system)
+            findings.refute(
+                detail.versions.gap,
+                f"task.json: $.task_info.os_name: must be {code!r} for {name} {given}, which the farm has "
+                f"for {_SYSTEM_NAMES[other_system]} only",
+            )
+            return
+    nearest_first = nearest_versions(given, match.versions or listed, names)
+    hint = f"; did you mean {nearest_first[0]!r}?" if nearest_first else ""
+    choices = join_limited([*map(repr, listed)], ", ") or "none"
+    problem = f"{path}: must be a version of {name} on the farm ({choices}), got {given!r}"
+    findings.refute(detail.versions.gap, problem, hint)
+
+
+def _check_plugins(
+    findings: Findings,
+    detail: SoftwareDetail,
+    version: str,
+    software: ListedSoftware,
+    config: Mapping[str, Any],
+) -> None:
+    """Compare the plug-ins with those of the version, if the list says which these are."""
+    plugins = _object(config, "plugins")
+    if not plugins:
+        return
+    ids = {each.id for each in detail.versions.values if each.text == version} - {None}
+    own = [each for each in detail.plugins.values if each.version_id in ids]
+    gap = detail.plugins.gap
+    if not own:
+        own = list(detail.plugins.values)
+        gap = gap or f"the farm lists no plug-ins for {_name(software)} {version} alone"
+    for name, value in plugins.items():
+        if software.cg_id == MAYA and name in RENDERER_PLUGINS.values():
+            missing = f"the vendor's documents have {name!r}"
+        else:
+            missing = ""
+        _check_plugin(findings, own, (gap, gap or missing), str(name), value, f"{_name(software)} {version}")
+
+
+def _check_plugin(
+    findings: Findings,
+    listed: list[ListedPlugin],
+    gaps: tuple[str, str],
+    name: str,
+    value: Any,
+    software: str,
+) -> None:
+    """Compare a plug-in with those of the list.
+
+    :param gaps: why one in another version, and why another one, may be right although it is not listed.
+    """
+    path = "task.json: $.software_config.plugins"
+    same = [each for each in listed if normalize(each.name) == normalize(name)]
+    if not same:
+        names = list(dict.fromkeys(each.name for each in listed))
+        meant = _nearest_plugin(name, names)
+        choices = join_limited([*map(repr, names)], ", ") or "none"
+        findings.refute(
+            gaps[1],
+            f"{path}: must be plug-ins of {software} on the farm ({choices}), got {excerpt(name)}",
+            f"; did you mean {meant!r}?" if meant else "",
+        )
+        return
+    versions = [each.version for each in same if each.version]
+    if not isinstance(value, str) or not value.strip() or not versions:
+        findings.warnings.append(f"{path}: the version of {name!r} for {software} was not checked")
+        return
+    bare = {_without_name(each, name): each for each in versions}
+    match = match_version(value, bare, (name,))
+    if len(match.versions) == 1:
+        if not match.exact:
+            findings.warnings.append(
+                f"{path}: the farm's list has {name!r} {match.versions[0]!r} for {software}, got {value!r}"
+            )
+        return
+    near_version = nearest_versions(value, match.versions or bare, (name,))[0]
+    gap = gaps[0] or ("some versions of it cannot be read" if len(versions) < len(same) else "")
+    findings.refute(
+        gap,
+        f"{path}: must have a version of {name!r} for {software} on the farm "
+        f"({join_limited([*map(repr, bare)], ', ')}), got {value!r}",
+        f"; did you mean {near_version!r}?",
+    )
+
+
+def _nearest_plugin(name: str, names: list[str]) -> str | None:
+    """Return the plug-in that a name may stand for: of a renderer, nearly its name, or a part of it."""
+    keys = {normalize(each): each for each in names}
+    key = normalize(RENDERER_PLUGINS.get(name, name))
+    part = next((each for each in keys if key and key in each), "")
+    return keys.get(key) or keys.get(nearest(key, keys) or part)
+
+
+def _check_hardware_ids(findings: Findings, lists: FarmLists, info: Mapping[str, Any], platform: int) -> None:
+    ids = info.get("hardwareConfigIds") or info.get("hardwareConfigId")
+    given = [str(each) for each in (ids if isinstance(ids, list) else [ids]) if each]
+    if not given:
+        return
+    hardware = lists.hardware()
+    path = "task.json: $.task_info.hardwareConfigIds"
+    cg_id = str(info.get("cg_id"))
+    own = [each for each in hardware.values if each.platform in {platform, None}] or list(hardware.values)
+    choices = join_limited([f"{each.id}: {each.description}" for each in own]) or "none"
+    for each in given:
+        listed = [config for config in hardware.values if str(config.id) == each]
+        if not listed:
+            near = _closest(each, [str(config.id) for config in own])
+            findings.refute(
+                hardware.gap,
+                f"{path}: must be machines of the farm ({choices}), got {each!r}",
+                f"; did you mean {near!r}?" if near else "",
+            )
+        elif all(config.platform not in {platform, None} for config in listed):
+            findings.warnings.append(
+                f"{path}: the farm lists {each!r} for platform {listed[0].platform}, not for the "
+                f"connection's, {platform}, which has {choices}"
+            )
+        elif all(config.status not in {_ENABLED, None} for config in listed):
+            findings.refute(
+                hardware.gap,
+                f"{path}: must be machines that are switched on, got {each!r}; others: {choices}",
+            )
+        elif all(cg_id in map(str, config.unsupported) for config in listed):
+            findings.refute(
+                hardware.gap,
+                f"{path}: must be machines that can render software {cg_id}, got {each!r}; others: {choices}",
+            )
+
+
+def _refute_name(
+    findings: Findings, name: str, what: str, listing: Listing[Any], names: Iterable[str], value: str
+) -> None:
+    listed = list(names)
+    choices = join_limited([*map(repr, listed)], ", ") or "none"
+    folded = {each.casefold(): each for each in listed}
+    near = folded.get(nearest(value.casefold(), folded) or "")
+    findings.refute(
+        listing.gap,
+        f"{name}: must be {what} ({choices}), got {value!r}",
+        f"; did you mean {near!r}?" if near else "",
+    )
+
+
+def _closest(value: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that is most like a short value, such as an id or an extension."""
+    ratios = {each: difflib.SequenceMatcher(None, value, each).ratio() for each in choices}
+    return max(ratios, key=ratios.__getitem__) if max(ratios.values(), default=0.0) >= _CUTOFF else None
+
+
+def _name(software: ListedSoftware) -> str:
+    return next(iter(_names(software)), f"software {software.cg_id}")
+
+
+def _names(software: ListedSoftware) -> list[str]:
+    """Return all names of a software: the farm's first, then those of the documents."""
+    documented = SOFTWARE.get(software.cg_id)
+    own = (documented.cg_name, documented.name, *documented.aliases) if documented else ()
+    return [name for name in dict.fromkeys((software.name, *own)) if name]
+
+
+def _has_name(software: ListedSoftware, name: Any) -> bool:
+    key = normalize(name) if isinstance(name, str) else ""
+    return bool(key) and key in {normalize(each) for each in _names(software)}
+
+
+def _ids(software: Listing[ListedSoftware]) -> list[str]:
+    return [str(each.cg_id) for each in software.values]
+
+
+def _without_name(version: str, plugin: str) -> str:
+    """Return "5.3.4" of "mtoa 5.3.4", as the farm lists it."""
+    is_named = version.casefold().startswith(plugin.casefold()) and version[len(plugin) :].strip()
+    return version[len(plugin) :].strip() if is_named else version
+
+
+def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,102 @@
+"""Versions as the farm and people write them: "R21" and "21", "13.2v9", "standalone_vray5.00.05"."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_renderbus.task_json.names import normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# Letters, a dotted number, perhaps a build number such as v9 or SP8, perhaps words such as LTS.
+_VERSION = re.compile(
+    r"[a-z_ -]*(\d{1,9}(?:\.\d{1,9}){0,7})"
+    r"(?:[ _-]?(?:v|sp|build|r)?[ _-]?(\d{1,9}))?(?:[ _-]?[a-z]{1,9}){0,3}"
+)
+_MIN_RATIO = 0.6
+
+
+class VersionMatch(NamedTuple):
+    """The versions of a list that a version is.
+
+    :param exact: whether it is written as in the list.
+    :param versions: as they are in the list; empty if it is none, several if it is not precise.
+    """
+
+    exact: bool
+    versions: tuple[str, ...]
+
+
+def match_version(given: str, listed: Iterable[str], names: Iterable[str] = ()) -> VersionMatch:
+    """Return which versions of a list a version is.
+
+    The same number is the same version, with other letters around it or with a name before it. A version may
+    have more parts than the one in the list ("2020.4" is "2020"), or less if no other one begins with them.
+
+    :param names: of the software or plug-in, which may be before a version.
+    """
+    choices = list(listed)
+    texts = [each for each in choices if each.casefold() == given.strip().casefold()]
+    if texts:
+        return VersionMatch(given in texts, (given if given in texts else texts[0],))
+    number = _number(given, names)
+    if not number:
+        return VersionMatch(False, ())
+    numbers = {each: _number(each, names) for each in choices}
+    same = [each for each in choices if _stripped(numbers[each]) == _stripped(number)]
+    longer = [each for each in choices if numbers[each][: len(number)] == number]
+    shorter = [each for each in choices if numbers[each] and number[: len(numbers[each])] == numbers[each]]
+    most_precise = sorted(shorter, key=lambda each: len(numbers[each]))[-1:]
+    return VersionMatch(False, tuple(dict.fromkeys(same[:1] or longer or most_precise)))
+
+
+def nearest_versions(given: str, listed: Iterable[str], names: Iterable[str] = ()) -> list[str]:
+    """Return the versions of a list, the most alike first.
+
+    One of the same characters in another order comes first, then the characters count, then the number.
+    """
+    number = _number(given, names)
+
+    def unlikeness(other: str) -> tuple[bool, float, float, str]:
+        is_swapped = sorted(given.casefold()) == sorted(other.casefold())
+        ratio = difflib.SequenceMatcher(None, given.casefold(), other.casefold()).ratio()
+        return (
+            not is_swapped,
+            -round(ratio, 2) if ratio >= _MIN_RATIO else 0.0,
+            _distance(number, _number(other, names)),
+            other,
+        )
+
+    return sorted(dict.fromkeys(listed), key=unlikeness)
+
+
+def _number(version: str, names: Iterable[str]) -> tuple[int, ...]:
+    """Return the number of a version; empty if it has none."""
+    text = version.strip().casefold()
+    for name in sorted(names, key=len, reverse=True):
+        if name and text.startswith(name.casefold()) and normalize(text) != normalize(name):
+            text = text[len(name) :].strip()
+            break
+    match = _VERSION.fullmatch(text)
+    if match is None:
+        return ()
+    return tuple(int(part) for part in [*match[1].split("."), *([match[2]] if match[2] else [])])
+
+
+def _stripped(number: Sequence[int]) -> tuple[int, ...]:
+    """Return a number without zeros at its end, so that 4.2.0 is 4.2."""
+    size = max((index for index, part in enumerate(number, 1) if part), default=0)
+    return tuple(number[:size])
+
+
+def _distance(number: Sequence[int], other: Sequence[int]) -> float:
+    """Return how far a version is from another one: the first parts weigh most."""
+    total = 0.0
+    for index in range(max(len(number), len(other))):
+        left = number[index] if index < len(number) else 0
+        right = other[index] if index < len(other) else 0
+        total += abs(left - right) / 1000**index
+    return total
