@@ -62,6 +62,11 @@ def run(tmp_path):
     return run
 
 
+def test_wheel_has_the_check_of_the_live_farm(run):
+    result = run("renderbus-check", "--help")
+    assert (result.returncode, "--max-cost" in result.stdout) == (0, True), result.stderr
+
+
 def test_wheel_contains_exactly_the_package(wheel):
     files = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert files == {

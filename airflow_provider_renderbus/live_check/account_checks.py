@@ -153,7 +153,7 @@ def check_unknown_path(session: Session) -> str:
 )
 def check_paths(session: Session) -> str:
     """Send each query to all its paths."""
-    return require_served(session, _queries_with_several_paths())
+    return require_served(session, queries_with_several_paths())
 
 
 def require_served(session: Session, several: Iterable[Call[Any]]) -> str:
@@ -175,7 +175,8 @@ def require_served(session: Session, several: Iterable[Call[Any]]) -> str:
     return f"{count} paths are served"
 
 
-def _queries_with_several_paths() -> Iterator[Call[Any]]:
+def queries_with_several_paths() -> Iterator[Call[Any]]:
+    """Yield the queries that have several paths."""
     nobodys_task = 1
     yield calls.query_user_setting()
     yield calls.get_transfer_bid()

@@ -169,6 +169,8 @@ def _session_of_connection(conn_id: str, transfer_command: str | None, clock: Cl
 
     :raises ValueError: there is no such connection, or it cannot be used.
     """
+    # Airflow 3 looks up connections in its database for its own servers only, unless a task asks.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     from airflow_provider_renderbus.hooks.connection import parse_extra, uses_main_account_storage
     from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 

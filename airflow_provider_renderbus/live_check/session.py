@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.errors import NotFound, RenderbusError
 from airflow_provider_renderbus.api.parsing import raw_json
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
@@ -177,7 +177,8 @@ class Session:
                     if self.submitted and self.rendered is None:
                         self.send(calls.stop_task([task_id]))
                 with suppress(RenderbusError):
-                    self.send(calls.delete_task([task_id]))
+                    with suppress(NotFound):  # a check has deleted it
+                        self.send(calls.delete_task([task_id]))
                     self.created.remove(task_id)
             if not self.created:
                 break

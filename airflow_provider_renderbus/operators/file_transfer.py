@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_renderbus.api import calls, validation
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, conf
+from airflow_provider_renderbus.operators.state_folder import state_folder
 from airflow_provider_renderbus.task_json import schema
 from airflow_provider_renderbus.task_json.files import load_json
 from airflow_provider_renderbus.transfer import endpoints, uploads
@@ -227,13 +228,6 @@ class FileTransfer:
             with contextlib.suppress(OSError):
                 if time.time() - other.stat().st_mtime > _MAX_MEMORY_SECONDS:
                     shutil.rmtree(other)
-
-
-def state_folder() -> Path:
-    """Return the folder on this worker for what the provider keeps there."""
-    home = os.environ.get("AIRFLOW_HOME", "~/airflow")
-    folder = conf.get("renderbus", "transfer_state_folder", fallback="") or f"{home}/renderbus"
-    return Path(folder).expanduser()
 
 
 def _upload_memory() -> str:

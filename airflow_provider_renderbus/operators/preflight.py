@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.validation import parse_decimal
-from airflow_provider_renderbus.operators.file_transfer import state_folder
+from airflow_provider_renderbus.operators.state_folder import state_folder
 from airflow_provider_renderbus.operators.task_files import TaskFiles
 from airflow_provider_renderbus.preflight.checks import check_project, check_render
 from airflow_provider_renderbus.preflight.farm_lists import QueriedLists, zone_of
@@ -123,7 +123,7 @@ def preflight(
     if arguments.preflight:
         if lists is None:
             lists = farm_lists(operator.hook, profile)
-        warnings += _check_on_farm(files, lists, int(operator.hook.settings.platform))
+        warnings += check_on_farm(files, lists, int(operator.hook.settings.platform))
     farm_values = files.look_up(operator.hook, profile)
     return Job(create, files, farm_values, assets, files.fingerprint(assets), profile, warnings)
 
@@ -146,9 +146,12 @@ def farm_lists(hook: RenderbusHook, profile: UserProfile) -> QueriedLists:
     return QueriedLists(send, zone_of(profile.zone, settings.domain), cache, hook.clock)
 
 
-def _check_on_farm(files: TaskFiles, lists: QueriedLists, platform: int) -> tuple[str, ...]:
+def check_on_farm(files: TaskFiles, lists: QueriedLists, platform: int) -> tuple[str, ...]:
     """Compare a render with the farm's lists, log the warnings, and return them.
 
+    :param files: what describes the render.
+    :param lists: the farm's lists.
+    :param platform: id of the connection's platform.
     :raises ValueError: the farm does not have what the render asks for.
     """
 
@@ -164,5 +167,5 @@ def _check_on_farm(files: TaskFiles, lists: QueriedLists, platform: int) -> tupl
         log.warning(warning)
     if findings.errors:
         lines = "\n".join(findings.errors)
-        raise ValueError(f"{lines}\nNothing was created. If the farm's list is wrong, set preflight=False")
+        raise ValueError(f"{lines}\nNothing was submitted. If the farm's list is wrong, set preflight=False")
     return tuple(findings.warnings)

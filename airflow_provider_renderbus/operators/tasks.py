@@ -104,6 +104,8 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
     :param project_name: a project of the account (templated).
     :param hardware: the hardware to render on: as many of model ("Default"), ram in GB (64) and gpu_num (2)
         as identify it (templated).
+    :param preflight: whether to compare software, version, plug-ins, scene file, operating system, platform,
+        machines and project with the farm's lists first, as `RenderbusRenderOperator` does.
     :param renderbus_conn_id: id of the connection (templated).
     :return: the size of each uploaded file in bytes, by its name.
     """
@@ -128,10 +130,12 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
         tips_json: JsonSource | XComArg | None = None,
         project_name: str | XComArg | None = None,
         hardware: Mapping[str, Any] | XComArg | None = None,
+        preflight: bool = True,
         renderbus_conn_id: str = RenderbusHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
+        self.preflight = require_bool("preflight", preflight)
         self.render_task_id = render_task_id
         self.task_json = task_json
         self.upload_json = upload_json
@@ -148,6 +152,10 @@ class RenderbusUploadTaskJsonOperator(RenderbusOperator):
             sources = {name: getattr(self, name) for name in FILE_ARGUMENTS}
             files = TaskFiles.load(sources, self.project_name, self.hardware)
             profile = self.hook.send(calls.query_user_profile())
+            if self.preflight:
+                from airflow_provider_renderbus.operators.preflight import check_on_farm, farm_lists
+
+                check_on_farm(files, farm_lists(self.hook, profile), int(self.hook.settings.platform))
             return files.upload(self.hook, task_id, files.look_up(self.hook, profile))
 
 

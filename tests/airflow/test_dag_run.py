@@ -13,6 +13,7 @@ from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.farm import ManualClock
+from airflow_provider_renderbus.live_check.command import FREE
 from dev.harness.embedded_farm import StockedFarm, settings_of
 from dev.harness.secret_scan import check_files
 from tests.airflow_command import AirflowCommand
@@ -112,6 +113,15 @@ def secrets_of(farm, client):
 
 def test_connection_test_succeeds(airflow):
     assert "Connection success!" in airflow("connections", "test", "renderbus_default")
+
+
+def test_check_of_the_live_farm_uses_a_connection_of_the_database(airflow, farm, home):
+    connection = farm.connection()
+    connection["extra"]["transfer_command"] = str(home / "command" / "renderbus-farm-transmitter")
+    airflow.run_python("-m", "airflow", "connections", "add", "stored", "--conn-json", json.dumps(connection))
+    program = "import sys; from airflow_provider_renderbus.live_check.command import main; sys.exit(main())"
+    output = airflow.run_python("-c", program, "--conn-id", "stored")
+    assert f"{len(FREE)} of {len(FREE)} assumptions hold" in output
 
 
 def test_dag_every_sensor_mode_returns_result(run, home, farm, client_of):

@@ -11,7 +11,11 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.calls import account as account_calls
 from airflow_provider_renderbus.api.models.account import read_user_profile
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
-from airflow_provider_renderbus.operators import RenderbusPreflightOperator, RenderbusRenderOperator
+from airflow_provider_renderbus.operators import (
+    RenderbusPreflightOperator,
+    RenderbusRenderOperator,
+    RenderbusUploadTaskJsonOperator,
+)
 from airflow_provider_renderbus.preflight import farm_lists
 from airflow_provider_renderbus.task_json import build_task_json
 from tests.airflow.context import StateStore, context
@@ -226,6 +230,22 @@ def test_project_that_was_added_since_is_found(farm, client, hook_sleeps, monkey
     render(**written_by_hand(project_name="Sun")())
     client.send(calls.add_project("Moon"))
     render(**written_by_hand(project_name="Moon")())
+
+
+def upload(client, task_json, **arguments):
+    (task_id,) = client.send(calls.create_task()).ids
+    operator = RenderbusUploadTaskJsonOperator(
+        task_id="upload", render_task_id=task_id, task_json=task_json, **arguments
+    )
+    return operator.execute(context())
+
+
+def test_upload_of_a_typo_uploads_nothing(farm, client):
+    wrong = written_by_hand(cg_version="4.20")()["task_json"]
+    with pytest.raises(AirflowFailException, match=r"did you mean '4\.2'"):
+        upload(client, wrong)
+    assert not farm.request_counts["upload_task_json"]
+    assert upload(client, wrong, preflight=False).keys() == {"task.json"}
 
 
 def night(count=3):

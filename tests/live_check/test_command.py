@@ -1,0 +1,276 @@
+"""renderbus-check as a user runs it: arguments, questions, table, exit codes, a report without secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_renderbus.clients.clock import Clock
+from airflow_provider_renderbus.farm import ManualClock
+from airflow_provider_renderbus.live_check import command
+from airflow_provider_renderbus.live_check.assumption import HOLDS, Assumption
+from airflow_provider_renderbus.live_check.command import FREE, KEY_VARIABLE, PAID, main
+from airflow_provider_renderbus.live_check.report import HIDDEN, hide_private
+from dev import assumptions
+from tests.live_check.broken_farm import BrokenFarm, refuse
+from tests.transfer_command import transfer_command
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PERSONAL = {
+    "userName": "ada_lovelace",
+    "name": "Ada Lovelace",
+    "phone": "138 1234 5678",
+    "email": "ada@example.com",
+    "company": "Analytical Engines",
+    "address": "12 St James's Square",
+    "communicationNumber": "987654321",
+}
+
+
+@pytest.fixture
+def farm(tmp_path):
+    with BrokenFarm(tmp_path / "farm", ManualClock()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def transfer(tmp_path_factory):
+    return transfer_command(tmp_path_factory.mktemp("transfer") / "command")
+
+
+@pytest.fixture
+def account(farm, transfer, monkeypatch):
+    """Arguments of the command without a connection."""
+    connection = farm.connection()
+    monkeypatch.setenv(KEY_VARIABLE, connection["password"])
+    return [
+        *("--host", f"{connection['host']}:{connection['port']}", "--protocol", "http"),
+        *("--access-id", connection["login"], "--transfer-command", str(transfer)),
+    ]
+
+
+@pytest.fixture(autouse=True)
+def own_signal_handlers():
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+def run(farm, arguments, **asked):
+    return main(arguments, clock=Clock(sleep=farm.advance), **asked)
+
+
+def never(question):
+    pytest.fail(f"asked {question}")
+
+
+def test_command_prints_every_assumption_and_succeeds(farm, account, capsys):
+    assert run(farm, account, ask=never, ask_secretly=never) == 0
+    output = capsys.readouterr().out
+    assert output.splitlines()[0].split() == ["assumption", "source", "seen", "verdict"]
+    assert len(re.findall(r"\bholds$", output, re.MULTILINE)) == len(FREE)
+    assert f"{len(FREE)} of {len(FREE)} assumptions hold" in output
+
+
+def test_command_asks_for_the_key_if_the_environment_has_none(farm, account, monkeypatch):
+    key = os.environ[KEY_VARIABLE]
+    monkeypatch.delenv(KEY_VARIABLE)
+    asked = []
+    assert run(farm, account, ask_secretly=lambda question: asked.append(question) or key) == 0
+    assert asked == ["Access key: "]
+
+
+def test_command_uses_a_connection(farm, transfer, monkeypatch):
+    connection = farm.connection()
+    connection["extra"] |= {"transfer_command": str(transfer)}
+    monkeypatch.setenv("AIRFLOW_CONN_FARM", json.dumps(connection))
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    assert run(farm, ["--conn-id", "farm"], ask_secretly=never) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--access-id: must be given, or --conn-id"),
+        (["--access-id", "a", "--host", "no host"], "--host: must be a domain"),
+        (["--access-id", "a", "--platform", "moon"], "platform: must be one of"),
+        (["--conn-id", "no_such_connection"], "no_such_connection"),
+        (
+            ["--access-id", "a", "--render", "/mnt/nowhere.blend", "--max-cost", "1"],
+            "must be a scene on this machine",
+        ),
+        (["--access-id", "a", "--render", "/mnt/nowhere.blend", "--max-cost", "0"], "--max-cost: must be"),
+    ],
+)
+def test_wrong_arguments_send_nothing(arguments, message, farm, capsys, monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, "key")
+    assert run(farm, arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_render_without_a_limit_of_its_cost_is_refused(farm, account, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(farm, [*account, "--render", "a.blend"])
+    assert "--render and --max-cost: must be given together" in capsys.readouterr().err
+
+
+@pytest.fixture
+def rendering(account, tmp_path):
+    scene = tmp_path / "shot.blend"
+    scene.write_text("a scene")
+    return [*account, "--render", str(scene), "--max-cost", "20"]
+
+
+@pytest.mark.parametrize("answer", ["", "y", "no"])
+def test_render_without_a_yes_sends_nothing(answer, farm, rendering):
+    assert run(farm, rendering, ask=lambda _: answer) == 2
+    assert not farm.request_counts
+
+
+def test_render_after_a_yes_checks_everything(farm, rendering, capsys):
+    questions = []
+    assert run(farm, rendering, ask=lambda question: questions.append(question) or "yes") == 0
+    (question,) = questions
+    assert all(word in question for word in ("shot.blend", "20", "The frame is paid"))
+    assert f"{len(FREE) + len(PAID)} of {len(FREE) + len(PAID)} assumptions hold" in capsys.readouterr().out
+    assert farm.request_counts["submit_task"] == 1
+
+
+def leak(exchange):
+    """A farm that has personal data, and has it in its refusals too."""
+    if exchange.call == "query_user_profile" and exchange.envelope.get("data"):
+        exchange.envelope["data"] |= PERSONAL
+    if exchange.call in {"stop_task", "get_output_files"}:
+        exchange.envelope = refuse(
+            403, f"{', '.join(PERSONAL.values())}, number 35000001, +86-139-0000-1111, b@c.de"
+        )
+    if exchange.call == "list_projects":
+        exchange.envelope["data"]["projectNameList"] = [{"projectId": 1, "projectName": "Secret Feature"}]
+    if exchange.call == "query_task_info":
+        for item in exchange.envelope["data"]["items"]:
+            item |= {"userName": PERSONAL["userName"], "producer": f"{PERSONAL['name']} of Secret Feature"}
+
+
+def private_texts(farm):
+    connection = farm.connection()
+    return [
+        *PERSONAL.values(),
+        connection["login"],
+        connection["password"],
+        "Secret Feature",
+        "b@c.de",
+        "0000",
+    ]
+
+
+def test_report_has_no_secret_and_no_personal_data(farm, rendering, tmp_path, capsys):
+    farm.rewrite = leak
+    assert run(farm, [*rendering, "--report", str(tmp_path / "report.json")], ask=lambda _: "yes") == 1
+    text = (tmp_path / "report.json").read_text("utf-8")
+    output = capsys.readouterr().out
+    for private in private_texts(farm):
+        assert private.lower() not in text.lower(), private
+        assert private.lower() not in output.lower(), private
+    assert not re.search(r"\d{7}", text)
+    report = json.loads(text)
+    assert (report["holds"], report["complete"], report["farm"]) == (
+        False,
+        True,
+        "not a domain of the vendor",
+    )
+    assert HIDDEN in next(each["seen"] for each in report["assumptions"] if each["key"] == "download")
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("call +86 138-1234-5678 or 13812345678", f"call {HIDDEN} or {HIDDEN}"),
+        ("mail ada@example.com.", f"mail {HIDDEN}"),
+        ("code 610, versions 20.0.547, 4.2; 12 of 39", "code 610, versions 20.0.547, 4.2; 12 of 39"),
+        ("ADA is not Adamant", f"{HIDDEN} is not Adamant"),
+        ("2W35000001", f"2W{HIDDEN}"),
+    ],
+)
+def test_hide_private_hides_what_is_private(text, hidden):
+    assert hide_private(text, {"Ada", "", "is"}) == hidden
+
+
+def test_command_fails_if_an_assumption_fails(farm, account, capsys, tmp_path):
+    farm.rewrite = lambda exchange: exchange.envelope.pop("requestId", None) and None
+    assert run(farm, account) == 0, "nothing is assumed of it"
+    farm.rewrite = lambda exchange: exchange.envelope.pop("message", None) and None
+    assert run(farm, [*account, "--report", str(tmp_path / "report.json")]) == 1
+    verdicts = {
+        each["key"]: each["verdict"]
+        for each in json.loads((tmp_path / "report.json").read_text())["assumptions"]
+    }
+    assert verdicts["envelope"] == "fails"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_command_that_is_interrupted_deletes_its_number(error, farm, account, monkeypatch):
+    def interrupt(session):
+        assert session.created
+        raise error
+
+    checks = [each if each.key != "labels" else Assumption("labels", "", (), "", interrupt) for each in FREE]
+    monkeypatch.setattr(command, "FREE", tuple(checks))
+    with pytest.raises(error):
+        run(farm, account)
+    assert farm.request_counts["create_task"] == farm.request_counts["delete_task"] == 1
+
+
+def test_number_that_cannot_be_deleted_is_named(farm, account, capsys):
+    def rewrite(exchange):
+        if exchange.call == "delete_task":
+            exchange.envelope = refuse(403)
+
+    farm.rewrite = rewrite
+    assert run(farm, account) == 1
+    assert re.search(r"Could not delete \d+(, \d+)*: delete it in the web console", capsys.readouterr().out)
+
+
+def test_command_needs_no_airflow(farm, account):
+    """Without a connection, Airflow is not even imported."""
+    program = (
+        "import sys\n"
+        "from airflow_provider_renderbus.live_check.command import main\n"
+        "code = main(sys.argv[1:])\n"
+        "sys.exit(code or any(name == 'airflow' or name.startswith('airflow.') for name in sys.modules) * 3)"
+    )
+    arguments = [sys.executable, "-c", program, *account]
+    result = subprocess.run(
+        arguments, env={**os.environ}, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_page_of_assumptions_is_made_from_the_table():
+    assert assumptions.PAGE.read_text("utf-8") == assumptions.render_page(), "run python -m dev.assumptions"
+
+
+def test_example_report_is_of_the_table_and_holds_nothing_private():
+    text = assumptions.REPORT.read_text("utf-8")
+    report = json.loads(text)
+    table = [(each.key, each.claim, list(each.sources), HOLDS) for each in (*FREE, *PAID)]
+    assert [
+        (each["key"], each["assumption"], each["sources"], each["verdict"]) for each in report["assumptions"]
+    ] == table, "run python -m dev.assumptions --report"
+    assert (report["holds"], report["complete"], report["render"]) == (True, True, True)
+    text = text.replace(report["date"], "")
+    kinds = (r"\w@\w", r"\d{7}", r"\d[\d -]{8,}\d", r"127\.0\.0\.1", r"[A-Za-z0-9+/]{32,}", "/tmp/", "/home/")
+    assert [kind for kind in kinds if re.search(kind, text)] == []
+
+
+def test_readme_status_links_to_the_assumptions():
+    status = README.partition("> **Status")[2].partition("\n\n")[0]
+    assert "docs/assumptions.md" in status
+    assert "renderbus-check" in status
