@@ -35,7 +35,6 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.download_frames",
                 "operators.leftovers",
                 "operators.approval",
-                "operators.preflight_renders",
             )
         ],
         "sensors": [_modules("sensors.tasks", "sensors.conditions")],

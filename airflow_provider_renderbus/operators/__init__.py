@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.operators.approval import RenderbusApproveFramesOperator
     from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
     from airflow_provider_renderbus.operators.leftovers import RenderbusStopLeftoversOperator
-    from airflow_provider_renderbus.operators.preflight_renders import RenderbusPreflightOperator
     from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
     from airflow_provider_renderbus.operators.task_actions import (
         RenderbusAbandonTaskOperator,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     )
     from airflow_provider_renderbus.operators.tasks import (
         RenderbusCreateTaskOperator,
+        RenderbusPreflightOperator,
         RenderbusSubmitTaskOperator,
         RenderbusUploadTaskJsonOperator,
     )
@@ -64,5 +64,4 @@ if not TYPE_CHECKING:
         "task_actions",
         "leftovers",
         "approval",
-        "preflight_renders",
     )

@@ -1,118 +1,93 @@
-"""The operator that checks the renders of a whole night before the first of them is paid."""
+"""Checks the renders of a whole night before the first of them is paid."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
+from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, is_permanent
 from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.api.validation import excerpt
 from airflow_provider_renderbus.clients.flows import describe_hardware
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
-from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
-from airflow_provider_renderbus.operators.base import RenderbusOperator
+from airflow_provider_renderbus.hooks.masking import QueryOnceClient
+from airflow_provider_renderbus.operators.preflight import farm_lists
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
-from airflow_provider_renderbus.task_result import translate_errors
 
 if TYPE_CHECKING:
-    from airflow_provider_renderbus.compat import Context, XComArg
     from airflow_provider_renderbus.operators.preflight import Job
+    from airflow_provider_renderbus.operators.tasks import RenderbusPreflightOperator
     from airflow_provider_renderbus.preflight.farm_lists import QueriedLists
+
+log = logging.getLogger(__name__)
 
 _OWN_ARGUMENTS = frozenset({"task_id", "renderbus_conn_id", "preflight"})
 
 
-class RenderbusPreflightOperator(RenderbusOperator):
-    """Check renders as `RenderbusRenderOperator` does before it creates one, and create nothing.
+def check_renders(operator: RenderbusPreflightOperator, renders: Any) -> list[dict[str, Any]]:
+    """Check renders as `RenderbusRenderOperator` does, and return a row for each.
 
-    It checks all of them and fails without retries with all faults of all renders. What cannot be checked,
-    because the farm does not list it, is a warning. The farm is asked once for each thing, however many
-    renders there are.
-
-    Folders, files and the transfer command are checked on the worker that runs this operator: give it the
-    queue of the renders.
-
-    :param renders: the renders, or one of them if the operator is mapped. Each is a task.json as a mapping,
-        JSON text or path, or a mapping of arguments of `RenderbusRenderOperator` with at least ``task_json``
-        (templated).
-    :param renderbus_conn_id: id of the connection (templated).
-    :return: a list with a mapping per render: render (name of the scene, with its place in the list),
-        software, version, hardware, price_per_hour with currency (of the account, None if it does not say),
-        and warnings.
+    :param operator: whose connection is used.
+    :param renders: its argument of that name.
+    :raises ValueError: it holds no renders.
     :raises AirflowFailException: renders are wrong; the message has a line for each fault.
+    :raises AirflowException: renders are wrong on this worker only.
+    :raises RenderbusError: the farm did not respond.
     """
-
-    template_fields = (*RenderbusOperator.template_fields, "renders")
-    operator_extra_links = ()
-
-    def __init__(
-        self,
-        *,
-        renders: Iterable[Any] | Mapping[str, Any] | str | XComArg,
-        renderbus_conn_id: str = RenderbusHook.default_conn_name,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
-        self.renders: Any = renders
-
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Check the renders, and return the table."""
-        from airflow_provider_renderbus.hooks.masking import QueryOnceClient
-        from airflow_provider_renderbus.operators.preflight import farm_lists
-
-        faults: list[str] = []
-        rows: list[dict[str, Any]] = []
-        lists: QueriedLists | None = None
-        may_be_retried = True
-        with translate_errors():
-            renders = _as_list(self.renders)
-            # All renders share one client, which sends each query once.
-            self.hook.client = QueryOnceClient(self.hook.settings)
-            for position, render in enumerate(renders, 1):
-                name = _name(position, render)
-                try:
-                    job = self._render_operator(render).check_job(lists)
-                except RenderbusError as error:
-                    if not is_permanent(error):
-                        raise
-                    faults.append(f"{name}: {error}")
-                    may_be_retried = False
-                except (ValueError, TypeError, AirflowException) as error:
-                    faults += [f"{name}: {line}" for line in str(error).splitlines()]
-                    may_be_retried &= type(error) is AirflowException
-                else:
-                    lists = lists or farm_lists(self.hook, job.profile)
-                    rows.append(_row(name, job))
-        for row in rows:
-            self.log.info(
-                "%s: %s %s, %s, %s warnings",
-                *(row[field] for field in ("render", "software", "version")),
-                row["hardware"] or "any machine",
-                len(row["warnings"]),
-            )
-        if faults:
-            exception_type = AirflowException if may_be_retried else AirflowFailException
-            summary = f"{len(renders) - len(rows)} of {len(renders)} renders are wrong"
-            raise exception_type("\n".join([f"{summary}; nothing was created:", *faults]))
-        self.log.info("%s renders are right, and nothing was created", len(renders))
-        return rows
-
-    def _render_operator(self, render: Any) -> RenderbusRenderOperator:
-        """Return the operator that would render, with this operator's connection and client.
-
-        :raises ValueError: the arguments have one that is this operator's own.
-        """
-        arguments = render if _has_arguments(render) else {"task_json": render}
-        own = sorted(_OWN_ARGUMENTS & arguments.keys())
-        if own:
-            raise ValueError(f"renders: must have arguments of a render, got {', '.join(own)}")
-        operator = RenderbusRenderOperator(
-            task_id="render", renderbus_conn_id=self.renderbus_conn_id, **arguments
+    faults: list[str] = []
+    rows: list[dict[str, Any]] = []
+    lists: QueriedLists | None = None
+    may_be_retried = True
+    all_renders = _as_list(renders)
+    # All renders share one client, which sends each query once.
+    operator.hook.client = QueryOnceClient(operator.hook.settings)
+    for position, render in enumerate(all_renders, 1):
+        name = _name(position, render)
+        try:
+            job = _render_operator(operator, render).check_job(lists)
+        except RenderbusError as error:
+            # A wrong key is wrong for all renders.
+            if isinstance(error, AuthError) or not is_permanent(error):
+                raise
+            faults.append(f"{name}: {error}")
+            may_be_retried = False
+        except (ValueError, TypeError, AirflowException) as error:
+            faults += [f"{name}: {line}" for line in str(error).splitlines()]
+            may_be_retried &= type(error) is AirflowException
+        else:
+            lists = lists or farm_lists(operator.hook, job.profile)
+            rows.append(_row(name, job))
+    for row in rows:
+        log.info(
+            "%s: %s %s, %s, %s warnings",
+            *(row[field] for field in ("render", "software", "version")),
+            row["hardware"] or "any machine",
+            len(row["warnings"]),
         )
-        operator.hook = self.hook
-        return operator
+    if faults:
+        exception_type = AirflowException if may_be_retried else AirflowFailException
+        summary = f"{len(all_renders) - len(rows)} of {len(all_renders)} renders are wrong"
+        raise exception_type("\n".join([f"{summary}; nothing was created:", *faults]))
+    log.info("%s renders are right, and nothing was created", len(all_renders))
+    return rows
+
+
+def _render_operator(preflight: RenderbusPreflightOperator, render: Any) -> RenderbusRenderOperator:
+    """Return the operator that would render, with the connection and the client of the one that checks.
+
+    :raises ValueError: the arguments have one that only the latter has.
+    """
+    arguments = render if _has_arguments(render) else {"task_json": render}
+    own = sorted(_OWN_ARGUMENTS & arguments.keys())
+    if own:
+        raise ValueError(f"renders: must have arguments of a render, got {', '.join(own)}")
+    operator = RenderbusRenderOperator(
+        task_id="render", renderbus_conn_id=preflight.renderbus_conn_id, **arguments
+    )
+    operator.hook = preflight.hook
+    return operator
 
 
 def _as_list(renders: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The steps of a render as single Airflow tasks: create, upload task.json, submit."""
+"""The steps of a render as single Airflow tasks: check, create, upload task.json, submit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_renderbus.renders import submit
 from airflow_provider_renderbus.task_result import records_end, translate_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
     from decimal import Decimal
 
@@ -28,6 +28,47 @@ if TYPE_CHECKING:
         OnInsufficientFunds,
         OnTestFramesDone,
     )
+
+
+class RenderbusPreflightOperator(RenderbusOperator):
+    """Check renders as `RenderbusRenderOperator` does before it creates one, and create nothing.
+
+    It checks all of them and fails without retries with all faults of all renders. What cannot be checked,
+    because the farm does not list it, is a warning. The farm is asked once for each thing, however many
+    renders there are.
+
+    Folders, files and the transfer command are checked on the worker that runs this operator: give it the
+    queue of the renders.
+
+    :param renders: the renders, or one of them if the operator is mapped. Each is a task.json as a mapping,
+        JSON text or path, or a mapping of arguments of `RenderbusRenderOperator` with at least ``task_json``
+        (templated).
+    :param renderbus_conn_id: id of the connection (templated).
+    :return: a list with a mapping per render: render (name of the scene, with its place in the list),
+        software, version, hardware, price_per_hour with currency (of the account, None if it does not say),
+        and warnings.
+    :raises AirflowFailException: renders are wrong; the message has a line for each fault.
+    """
+
+    template_fields = (*RenderbusOperator.template_fields, "renders")
+    operator_extra_links = ()
+
+    def __init__(
+        self,
+        *,
+        renders: Iterable[Any] | Mapping[str, Any] | str | XComArg,
+        renderbus_conn_id: str = RenderbusHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
+        self.renders: Any = renders
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Check the renders, and return the table."""
+        from airflow_provider_renderbus.operators.preflight_renders import check_renders
+
+        with translate_errors():
+            return check_renders(self, self.renders)
 
 
 class RenderbusCreateTaskOperator(RenderbusOperator):

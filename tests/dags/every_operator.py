@@ -17,10 +17,10 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators import task_actions as actions
 from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.operators.leftovers import RenderbusStopLeftoversOperator
-from airflow_provider_renderbus.operators.preflight_renders import RenderbusPreflightOperator
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import (
     RenderbusCreateTaskOperator,
+    RenderbusPreflightOperator,
     RenderbusSubmitTaskOperator,
     RenderbusUploadTaskJsonOperator,
 )
