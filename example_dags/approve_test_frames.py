@@ -9,7 +9,7 @@ It needs Airflow 3.1 or later, the connection `renderbus_default`, and a scene i
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag
 
@@ -31,6 +31,7 @@ MAX_COST = "20"
 @dag(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     tags=["renderbus", "example"],
     doc_md=__doc__,
 )

@@ -18,7 +18,6 @@ from typing import Any
 
 from airflow.sdk import Asset, dag, task
 
-from airflow_provider_renderbus.operators import RenderbusRenderOperator
 from airflow_provider_renderbus.task_json import build_task_json
 
 SHOT = "sh010"
@@ -36,9 +35,12 @@ PICTURES_FOLDER = Path(os.environ.get("RENDERBUS_PICTURES_FOLDER", "/mnt/renderb
 )
 def render_passes() -> None:
     """Render colour and shadow pass of the shot."""
-    RenderbusRenderOperator(
-        task_id="render",
-        task_json=build_task_json(
+
+    @task.renderbus(
+        labels=[SHOT], outlets=[PASSES], deferrable=True, retries=2, retry_delay=timedelta(minutes=1)
+    )
+    def render() -> dict[str, Any]:
+        return build_task_json(
             software="Maya",
             version="2024",
             scene=f"/mnt/projects/{SHOT}.ma",
@@ -49,10 +51,9 @@ def render_passes() -> None:
             plugins={"mtoa": "5.3.4"},
             layers=["colour", "shadow"],
             image_format="png",
-        ),
-        outlets=[PASSES],
-        deferrable=True,
-    )
+        )
+
+    render()
 
 
 @task
@@ -75,7 +76,11 @@ def pass_files(render: dict[str, Any], name: str) -> list[Path]:
     return sorted(files)
 
 
-@task(retries=6, retry_delay=timedelta(minutes=5))
+@task(
+    retries=6,
+    retry_delay=timedelta(minutes=5),
+    map_index_template="{{ task.op_kwargs.render.render_task_id }}",
+)
 def composite(render: dict[str, Any]) -> dict[str, Any]:
     """Composite the passes of a render; return its id, its cost, and the folder of the composites."""
     from PIL import Image, ImageChops

@@ -12,7 +12,7 @@ Param `budget` in the account's currency.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,6 +98,7 @@ def report(renders: list[dict[str, Any]], limits: dict[str, str | None]) -> str:
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     params={"budget": Param(50, type="number", minimum=0, description="For all shots of a night.")},
     tags=["renderbus", "example"],
     doc_md=__doc__,

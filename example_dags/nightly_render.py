@@ -1,12 +1,15 @@
-"""Render three shots every night, then make a contact sheet and a preview of the frames.
+"""Render three shots every night, then make a contact sheet, a preview, and a report of what it has cost.
 
-Each shot is an instance of a mapped task group: create a render, upload its task.json, submit it, wait for
-its end. The wait is deferred, so it occupies no worker. It needs the connection `renderbus_default`, and the
-scenes in the farm's input storage: `D:/projects/nightly/sh010.blend` is `/D/projects/nightly/sh010.blend`
-there.
+Each shot is an instance of one mapped task, which is named after the shot in the grid: it creates a render,
+uploads its task.json, submits it, and waits for its end. The wait is deferred, so it occupies no worker. If
+a worker is lost, a retry reattaches to the same render. If a shot fails, the pictures are made of the others,
+and the report says why.
+
+It needs the connection `renderbus_default`, and the scenes in the farm's input storage:
+`D:/projects/nightly/sh010.blend` is `/D/projects/nightly/sh010.blend` there.
 
 The frames are read from a folder. The embedded farm writes them there; those of the live farm must be
-downloaded, e.g. by RenderbusDownloadFramesOperator. Its path is the Param `frames_folder`, whose default is
+downloaded, e.g. with the argument `download_folder`. Its path is the Param `frames_folder`, whose default is
 the environment variable RENDERBUS_FRAMES_FOLDER. If frames are still missing, Airflow retries.
 The pictures need Pillow (extra `examples`).
 """
@@ -18,14 +21,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Param, dag, task, task_group
+from airflow.sdk import Param, dag, task
 
-from airflow_provider_renderbus.operators import (
-    RenderbusCreateTaskOperator,
-    RenderbusSubmitTaskOperator,
-    RenderbusUploadTaskJsonOperator,
-)
-from airflow_provider_renderbus.sensors import RenderbusTaskSensor
+from airflow_provider_renderbus.compat import AirflowFailException, AirflowSkipException
+from airflow_provider_renderbus.reports import collect_results, report
+from airflow_provider_renderbus.task_json import build_task_json
 
 SHOTS = ("sh010", "sh020", "sh030")
 FRAMES = 24
@@ -33,63 +33,41 @@ FRAME_RATE = 24
 WIDTH, HEIGHT = 320, 180
 
 
-def task_json(shot: str) -> dict[str, Any]:
+@task.renderbus(
+    labels=["{{ task.op_kwargs.shot }}"],
+    artist="nightly_render",
+    deferrable=True,
+    retries=2,
+    retry_delay=timedelta(minutes=1),
+)
+def render(shot: str) -> dict[str, Any]:
     """Describe a shot's render: Blender, one layer, every frame a PNG file."""
-    return {
-        "software_config": {"cg_name": "Blender", "cg_version": "4.2", "plugins": {}},
-        "task_info": {
-            "cg_id": "2007",
-            "input_cg_file": f"D:/projects/nightly/{shot}.blend",
-            "input_project_path": "D:/projects/nightly",
-            "frames_per_task": "1",
-            "is_picture": "0",
-            "os_name": "1",
-            "ram": "64",
-            "channel": "4",
-        },
-        "scene_info_render": {
-            "common": {
-                "frames": f"1-{FRAMES}[1]",
-                "width": str(WIDTH),
-                "height": str(HEIGHT),
-                "camera_name": "Camera",
-                "Render_Format": "PNG",
-                "Output_path": f"{shot}_",
-                "scene_name": [shot],
-            }
-        },
-    }
-
-
-@task_group
-def render_shot(shot: str, task_json: dict[str, Any]) -> Any:
-    """Render one shot, and return the result of its sensor."""
-    create = RenderbusCreateTaskOperator(task_id="create", labels=["nightly", shot])
-    upload = RenderbusUploadTaskJsonOperator(
-        task_id="upload", render_task_id=create.output, task_json=task_json
+    return build_task_json(
+        software="Blender",
+        version="4.2",
+        scene=f"D:/projects/nightly/{shot}.blend",
+        frames=f"1-{FRAMES}",
+        width=WIDTH,
+        height=HEIGHT,
+        image_format="PNG",
     )
-    submit = RenderbusSubmitTaskOperator(
-        task_id="submit", render_task_id=create.output, artist="nightly_render"
-    )
-    wait = RenderbusTaskSensor(
-        task_id="wait", render_task_id=submit.output, deferrable=True, cancel_on_kill=True
-    )
-    upload >> submit
-    return wait.output
 
 
-def frame_files(context: dict[str, Any], renders: list[dict[str, Any]]) -> list[list[Path]]:
-    """List the frames of each render, in order.
+def frame_files(context: dict[str, Any], renders: list[dict[str, Any]]) -> dict[str, list[Path]]:
+    """Return the frames of each shot that was rendered, in order.
 
     :raises FileNotFoundError: some are still missing.
+    :raises AirflowSkipException: no shot was rendered.
     """
-    shots = []
-    for render in renders:
-        folder = Path(context["params"]["frames_folder"], render["output_folders"][0])
+    shots = {}
+    for result in renders or ():
+        folder = Path(context["params"]["frames_folder"], result["output_folders"][0])
         files = sorted(folder.glob("*.png"))
         if len(files) < FRAMES:
             raise FileNotFoundError(f"{folder}: must hold {FRAMES} frames, got {len(files)}")
-        shots.append(files)
+        shots[Path(result["scene"]).stem] = files
+    if not shots:
+        raise AirflowSkipException("No shot was rendered")
     return shots
 
 
@@ -100,18 +78,18 @@ def picture_path(context: dict[str, Any], name: str) -> Path:
     return folder / name
 
 
-@task(retries=6, retry_delay=timedelta(minutes=5))
+@task(trigger_rule="all_done", retries=6, retry_delay=timedelta(minutes=5))
 def contact_sheet(renders: list[dict[str, Any]], **context: Any) -> str:
     """Lay out six frames per shot, a row per shot, and return the path of the picture."""
     from PIL import Image, ImageDraw
 
     margin, columns = 8, 6
     thumb = WIDTH // 2, HEIGHT // 2
-    rows = frame_files(context, renders)
-    size = margin + columns * (thumb[0] + margin), margin + len(rows) * (thumb[1] + 2 * margin + 8)
+    shots = frame_files(context, renders)
+    size = margin + columns * (thumb[0] + margin), margin + len(shots) * (thumb[1] + 2 * margin + 8)
     sheet = Image.new("RGB", size, "#16181d")
     draw = ImageDraw.Draw(sheet)
-    for row, (shot, files) in enumerate(zip(SHOTS, rows, strict=True)):
+    for row, (shot, files) in enumerate(shots.items()):
         for column, file in enumerate(files[:: max(1, len(files) // columns)][:columns]):
             x, y = margin + column * (thumb[0] + margin), margin + row * (thumb[1] + 2 * margin + 8)
             with Image.open(file) as frame:
@@ -122,15 +100,41 @@ def contact_sheet(renders: list[dict[str, Any]], **context: Any) -> str:
     return str(path)
 
 
-@task(retries=6, retry_delay=timedelta(minutes=5))
+@task(trigger_rule="all_done", retries=6, retry_delay=timedelta(minutes=5))
 def preview(renders: list[dict[str, Any]], **context: Any) -> str:
     """Make an animation of all shots, one after the other, and return its path."""
     from PIL import Image
 
-    first, *others = [Image.open(file) for shot_files in frame_files(context, renders) for file in shot_files]
+    shots = frame_files(context, renders)
+    first, *others = [Image.open(file) for files in shots.values() for file in files]
     path = picture_path(context, "preview.webp")
     first.save(path, save_all=True, append_images=others, duration=1000 // FRAME_RATE, loop=0, quality=85)
     return str(path)
+
+
+@task(trigger_rule="all_done", retries=2, retry_delay=timedelta(minutes=1))
+def morning_report(**context: Any) -> dict[str, Any]:
+    """Write the report of the night as a page; return its path, its summary, and the number of failures."""
+    results = collect_results()
+    frames = Path(context["params"]["frames_folder"])
+    firsts = {
+        result["render_task_id"]: next((frames / folder).glob("*.png"), None)
+        for result in results
+        for folder in result.get("output_folders", ())[:1]
+    }
+    thumbnails = {render_task_id: file for render_task_id, file in firsts.items() if file}
+    night = report(results, title=f"Night of {context['run_id']}", thumbnails=thumbnails)
+    path = picture_path(context, "report.html")
+    path.write_text(night.html, "utf-8")
+    return {"page": str(path), "summary": night.summary, "failures": night.failures}
+
+
+@task
+def require_all(night: dict[str, Any]) -> str:
+    """Fail the run if a shot has failed, after everything else is done; return the summary of the night."""
+    if night["failures"]:
+        raise AirflowFailException(f"{night['summary']}: see {night['page']}")
+    return str(night["summary"])
 
 
 @dag(
@@ -154,11 +158,14 @@ def preview(renders: list[dict[str, Any]], **context: Any) -> str:
     doc_md=__doc__,
 )
 def nightly_render() -> None:
-    """Render the shots, and make pictures of them."""
+    """Render the shots, make pictures of them, and report."""
     # Airflow replaces a task's output by its result when the tasks run; type checkers do not know that.
-    renders: Any = render_shot.expand_kwargs([{"shot": shot, "task_json": task_json(shot)} for shot in SHOTS])
+    renders: Any = render.expand(shot=list(SHOTS))
     contact_sheet(renders)
     preview(renders)
+    night: Any = morning_report()
+    renders >> night
+    require_all(night)
 
 
 nightly_render()

@@ -31,6 +31,7 @@ from airflow_provider_renderbus.sensors import (
     RenderbusFundsSensor,
     RenderbusTaskSensor,
 )
+from airflow_provider_renderbus.task_json import build_task_json
 
 SHOT = "sh020"
 SCENE = "{{ params.project_folder }}/sh020.ma"
@@ -46,38 +47,20 @@ MAX_DIFFERENCE = 1
 
 def task_json() -> dict[str, Any]:
     """Describe the render: Maya, a layer for each pass, every frame a PNG file."""
-    common = {
-        "frames": f"1-{FRAMES}[1]",
-        "start": "1",
-        "end": str(FRAMES),
-        "by_frame": "1",
-        "width": str(WIDTH),
-        "height": str(HEIGHT),
-        "renderer": "mayaSoftware",
-        "image_format": "png",
-        "image_file_prefix": "",
-        "all_camera": ["perspShape"],
-        "render_camera": ["perspShape"],
-    }
-    layer = {"renderable": "1", "is_default_camera": "1", "option": "", "common": common}
-    return {
-        "software_config": {"cg_name": "Maya", "cg_version": "2022", "plugins": {}},
-        "task_info": {
-            "cg_id": "2000",
-            "input_cg_file": SCENE,
-            "input_project_path": "{{ params.project_folder }}",
-            "frames_per_task": "1",
-            "is_picture": "0",
-            "os_name": "0",
-            "ram": "64",
-            "channel": "4",
-            "is_layer_rendering": "1",
-            "enable_layered": "1",
-            "render_layer_type": "0",
-        },
-        "scene_info_render": dict.fromkeys(LAYERS, layer),
-        "layers": list(LAYERS),
-    }
+    return build_task_json(
+        software="Maya",
+        version="2022",
+        scene=SCENE,
+        project_path="{{ params.project_folder }}",
+        os_name="linux",  # a template does not show it
+        camera="perspShape",
+        frames=f"1-{FRAMES}",
+        width=WIDTH,
+        height=HEIGHT,
+        renderer="mayaSoftware",
+        layers=LAYERS,
+        image_format="png",
+    )
 
 
 def complete_frames(folder: Path) -> dict[int, dict[str, Path]]:

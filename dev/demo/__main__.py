@@ -8,16 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 
 from airflow_provider_renderbus.clients.client import Client
-from dev.demo.checks import check_return_values, check_run
+from dev.demo.checks import check_report, check_return_values, check_run
 from dev.demo.nightly_expectations import (
     CONTACT_SHEET,
-    CREATE,
     DAG_ID,
     INSTANCES,
     PREVIEW,
+    RENDER,
+    REPORT,
     SCENES,
     SHOTS,
-    WAIT,
 )
 from dev.demo.pictures import check_contact_sheet, check_frames, check_preview
 from dev.demo.run_monitor import RunMonitor, RunResult
@@ -29,7 +29,7 @@ from dev.harness.event_log import CheckFailure
 
 def monitor(airflow: AirflowInstance, farm: Client) -> RunMonitor:
     """Return the monitor of the run, which the schedule starts."""
-    return RunMonitor(airflow, farm, DAG_ID, CREATE, (CREATE, WAIT, CONTACT_SHEET, PREVIEW))
+    return RunMonitor(airflow, farm, DAG_ID, (RENDER, CONTACT_SHEET, PREVIEW, REPORT))
 
 
 def check(result: RunResult, farm: EmbeddedFarm, airflow: AirflowInstance, _: Path) -> Iterator[CheckFailure]:
@@ -40,22 +40,24 @@ def check(result: RunResult, farm: EmbeddedFarm, airflow: AirflowInstance, _: Pa
             yield from (first, *failures)
             return
     for index, shot in enumerate(SHOTS):
-        (folder,) = result.return_values[WAIT, index]["output_folders"]
+        (folder,) = result.return_values[RENDER, index]["output_folders"]
         yield from check_frames(shot, farm.frames_folder / folder)
     yield from check_contact_sheet(Path(result.return_values[CONTACT_SHEET, -1]))
     yield from check_preview(Path(result.return_values[PREVIEW, -1]))
+    yield from check_report(Path(result.return_values[REPORT, -1]["page"]))
 
 
 def summary(result: RunResult) -> str:
     """Return the closing table and the pictures' paths."""
     lines = [f"{'shot':<8}{'frames':>8}{'seconds':>10}{'cost, RMB':>12}"]
     for index, shot in enumerate(SHOTS):
-        render = result.return_values[WAIT, index]
+        render = result.return_values[RENDER, index]
         frames = f"{render['frames']['done']}/{render['frames']['total']}"
         seconds, cost = render["duration_seconds"], Decimal(render["cost"])
         lines.append(f"{shot:<8}{frames:>8}{seconds:>10.0f}{cost:>12.2f}")
     pictures = [f"{name:<16}{result.return_values[name, -1]}" for name in (CONTACT_SHEET, PREVIEW)]
-    return "\n".join((*lines, "", *pictures))
+    page = f"{'report':<16}{result.return_values[REPORT, -1]['page']}"
+    return "\n".join((*lines, "", *pictures, page))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Set as AbstractSet
 from pathlib import Path
 
-from dev.demo.nightly_expectations import CREATE, FRAMES, MAPPED, SHOTS, WAIT
+from dev.demo.nightly_expectations import FRAMES, MAPPED, RENDER, SHOTS
 from dev.demo.run_monitor import InstanceKey, RunResult, shot_name
 from dev.harness.airflow_instance import AirflowInstance
 from dev.harness.event_log import CheckFailure
@@ -34,7 +34,8 @@ def check_run(
 
 def check_return_values(result: RunResult, log: Path) -> Iterator[CheckFailure]:
     """Check what the tasks of a nightly run that succeeded returned against the example DAG and the farm."""
-    ids = [result.return_values.get((CREATE, index)) for index in MAPPED]
+    renders = [result.return_values.get((RENDER, index)) or {} for index in MAPPED]
+    ids = [render.get("render_task_id") for render in renders]
     if len(set(ids)) != len(SHOTS):
         yield CheckFailure("render task ids", f"{len(SHOTS)} different ones", str(ids), log)
     for index, (shot, render_task_id) in enumerate(zip(SHOTS, ids, strict=True)):
@@ -43,7 +44,7 @@ def check_return_values(result: RunResult, log: Path) -> Iterator[CheckFailure]:
             actual = shot_name(task) if task else "no task of the farm"
             yield CheckFailure(f"render {render_task_id}", f"of {shot}", actual, log)
             continue
-        render = result.return_values.get((WAIT, index)) or {}
+        render = renders[index]
         expected = {
             "render_task_id": render_task_id,
             "state": "FINISHED",
@@ -58,6 +59,16 @@ def check_return_values(result: RunResult, log: Path) -> Iterator[CheckFailure]:
         if not render.get("duration_seconds") or len(render.get("output_folders", ())) != 1:
             expected_text = "a duration, and one output folder"
             yield CheckFailure(f"the result of {shot}", expected_text, str(render), log)
+
+
+def check_report(page: Path) -> Iterator[CheckFailure]:
+    """Check that the report of the night has each shot as done, with a picture."""
+    text = page.read_text("utf-8") if page.exists() else ""
+    missing = [shot for shot in SHOTS if f">{shot}</a>" not in text]
+    done, pictures = text.count(">done</b>"), text.count("<img ")
+    if missing or done != len(SHOTS) or pictures != len(SHOTS):
+        actual = f"{done} done, {pictures} pictures, without {', '.join(missing) or 'none'}"
+        yield CheckFailure("the report of the night", "each shot, done, with a picture", actual, page)
 
 
 def _last_error(log: Path) -> str:

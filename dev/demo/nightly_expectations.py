@@ -9,14 +9,16 @@ SCENES = tuple(f"D:/projects/nightly/{shot}.blend" for shot in SHOTS)
 FRAMES = 24
 FRAME_SIZE = (320, 180)
 
-CREATE, UPLOAD, SUBMIT, WAIT = (f"render_shot.{name}" for name in ("create", "upload", "submit", "wait"))
-"""Tasks of the mapped group, one of each per shot."""
+RENDER = "render"
+"""The mapped task, an instance per shot, which returns the result of the render."""
 CONTACT_SHEET, PREVIEW = "contact_sheet", "preview"
 """Tasks that return the path of the picture they make."""
+REPORT, REQUIRE_ALL = "morning_report", "require_all"
+"""The task that writes the report of the night, and the one that fails if a shot has."""
 
 MAPPED = range(len(SHOTS))
 INSTANCES = frozenset(
-    {(task_id, index) for task_id in (CREATE, UPLOAD, SUBMIT, WAIT) for index in MAPPED}
-    | {(CONTACT_SHEET, -1), (PREVIEW, -1)}
+    {(RENDER, index) for index in MAPPED}
+    | {(task_id, -1) for task_id in (CONTACT_SHEET, PREVIEW, REPORT, REQUIRE_ALL)}
 )
 """All task instances of a run, by task id and map index, which is -1 if a task is not mapped."""

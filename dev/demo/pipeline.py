@@ -50,7 +50,7 @@ def extra_env(folder: Path) -> dict[str, str]:
 def monitor(airflow: AirflowInstance, farm: Client) -> RunMonitor:
     """Trigger the run, and return its monitor."""
     airflow.trigger(DAG_ID, "demo")
-    return RunMonitor(airflow, farm, DAG_ID, CREATE, _RETURNING)
+    return RunMonitor(airflow, farm, DAG_ID, _RETURNING)
 
 
 def summary(result: RunResult) -> str:

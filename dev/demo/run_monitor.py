@@ -55,9 +55,8 @@ class RunResult:
 
 
 class RunMonitor:
-    """Follows the first run of a DAG.
+    """Follows the first run of a DAG, on a farm that renders nothing else.
 
-    :param create: the id of the task that returns a render task id.
     :param returning: the ids of the tasks whose return values are read.
     """
 
@@ -66,13 +65,12 @@ class RunMonitor:
         airflow: AirflowInstance,
         farm: Client,
         dag_id: str,
-        create: str,
         returning: Collection[str],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._airflow, self._farm, self._sleep = airflow, farm, sleep
         self._runs = f"/dags/{dag_id}/dagRuns"
-        self._create, self._returning = create, returning
+        self._returning = returning
         self._run: Mapping[str, Any] = {}
         self._instances: Mapping[InstanceKey, Mapping[str, Any]] = {}
         self._return_values: dict[InstanceKey, Any] = {}
@@ -107,8 +105,7 @@ class RunMonitor:
             if is_new and task_id in self._returning and instance["state"] == "success":
                 xcom = self._airflow.get(f"{path}/{task_id}/xcomEntries/return_value", map_index=index)
                 self._return_values[task_id, index] = xcom["value"]
-        ids = [value for (task_id, _), value in self._return_values.items() if task_id == self._create]
-        if ids:
+        if ids := [task.id for task in self._farm.send(calls.get_task_list()).items]:
             self._tasks = self._farm.send(calls.query_task_info(ids))
 
     def _is_unexpected(self, run: Mapping[str, Any]) -> bool:

@@ -37,12 +37,31 @@ def test_example_sensors_cancel_on_kill(dags):
     assert all(sensor.cancel_on_kill for sensor in sensors)
 
 
+def test_example_tasks_of_the_provider_have_retries(dags):
+    without = [
+        f"{dag.dag_id}.{task.task_id}"
+        for dag in dags.values()
+        for task in dag.tasks
+        if (task.task_type.startswith("Renderbus") or task.task_type == "_RenderbusDecoratedOperator")
+        and not task.retries
+    ]
+    assert without == []
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.py")), ids=lambda file: file.stem)
+def test_example_builds_its_task_json(file):
+    text = file.read_text("utf-8")
+    assert "scene_info_render" not in text
+    assert ("build_task_json(" in text) == (file.stem != "stop_leftovers")
+
+
 def test_nightly_render_has_one_active_run_per_night(dags):
     dag = dags["nightly_render"]
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert schedule_of(dag) == "0 2 * * *"
     assert {"frames_folder", "pictures_folder"} <= set(dag.params)
-    assert dag.get_task("render_shot.wait").deferrable
+    assert dag.get_task("render").operator_class.custom_operator_name == "@task.renderbus"
+    assert dag.get_task("render").partial_kwargs["deferrable"]
 
 
 def test_preflight_night_checks_before_it_renders(dags):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from airflow_provider_renderbus.reports import report
 from dev.harness.embedded_farm import StockedFarm
 from tests.airflow_command import AirflowCommand
+from tests.airflow_version import copy_dag_file
 from tests.dags.night_report import HOSTILE
 
 ROOT = Path(__file__).parents[2]
@@ -41,22 +42,33 @@ def farm(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def file(farm, tmp_path_factory):
-    """The results, beside the report in each form, of a run of the DAG."""
+def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow")
     (home / "dags").mkdir()
-    shutil.copy(ROOT / "tests" / "dags" / "night_report.py", home / "dags")
-    file = home / "report.json"
-    airflow = AirflowCommand(
+    for dag in ("tests/dags/night_report.py", "example_dags/nightly_render.py"):
+        copy_dag_file(ROOT / dag, home / "dags")
+    return home
+
+
+@pytest.fixture(scope="module")
+def airflow(farm, home):
+    return AirflowCommand(
         sys.executable,
         home,
         {"renderbus_default": farm.connection()},
         PYTHONPATH=str(ROOT),
-        REPORT_FILE=str(file),
+        REPORT_FILE=str(home / "report.json"),
         FRAMES_FOLDER=str(farm.output_root),
+        RENDERBUS_FRAMES_FOLDER=str(farm.output_root),
+        RENDERBUS_PICTURES_FOLDER=str(home / "pictures"),
     )
+
+
+@pytest.fixture(scope="module")
+def file(airflow, home):
+    """The results, beside the report in each form, of a run of the DAG."""
     airflow("dags", "test", "night_report")
-    return file
+    return home / "report.json"
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +109,19 @@ def test_report_is_written_in_each_form(file):
     assert "&lt;b&gt;sh070&lt;/b&gt; | *x*" in html
     assert "sh020" in file.with_suffix(".md").read_text()
     assert file.with_suffix(".txt").read_text().startswith("Night of 28 November\n")
+
+
+def test_example_night_with_a_failed_shot_has_pictures_and_report(airflow, home):
+    try:
+        output = airflow("dags", "test", "nightly_render")
+    except AssertionError as failed_run:  # newer lines return the end of the run
+        output = str(failed_run)
+    (page,) = (home / "pictures").rglob("report.html")
+    html = page.read_text()
+    assert html.count(">done</b>") == 2
+    assert html.count(">failed</b>") == 1
+    assert "sh020 2-3: Error: rendering of frame 2 has failed" in html
+    with Image.open(page.with_name("contact_sheet.png")) as sheet:
+        assert sheet.height == 8 + 2 * (90 + 24)  # a row for each shot that was rendered
+    assert page.with_name("preview.webp").exists()
+    assert "3 renders: 2 done, 1 failed" in output

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from airflow_provider_renderbus.api.models.tasks import TaskInfo
-from dev.demo.nightly_expectations import CREATE, DAG_ID, UPLOAD
+from dev.demo.nightly_expectations import CONTACT_SHEET, DAG_ID, RENDER
 from dev.demo.run_monitor import RunMonitor
 
 RUN = {
@@ -29,28 +31,30 @@ class FakeAirflow:
         if path.endswith("/taskInstances"):
             return {
                 "task_instances": [
-                    {"task_id": CREATE, "map_index": 0, "state": self.created},
-                    {"task_id": UPLOAD, "map_index": 0, "state": "success"},
+                    {"task_id": RENDER, "map_index": 0, "state": self.created},
+                    {"task_id": CONTACT_SHEET, "map_index": -1, "state": "success"},
                 ]
             }
-        assert path.endswith(f"/{CREATE}/xcomEntries/return_value")
+        assert path.endswith(f"/{RENDER}/xcomEntries/return_value")
         assert parameters == {"map_index": 0}
         return {"value": TASK_ID}
 
 
 class FakeFarm:
-    """Answers queries of a task, with another answer at each poll."""
+    """Has one task, with another answer at each poll."""
 
     def __init__(self, *polls):
         self.polls = list(polls)
 
     def send(self, call):
+        if call.name == "get_task_list":
+            return SimpleNamespace(items=[TaskInfo(TASK_ID, 0)])
         assert call.name == "query_task_info"
         return {TASK_ID: self.polls.pop(0) if len(self.polls) > 1 else self.polls[0]}
 
 
 def monitor(airflow, farm):
-    return RunMonitor(airflow, farm, DAG_ID, CREATE, (CREATE,), sleep=lambda seconds: None)
+    return RunMonitor(airflow, farm, DAG_ID, (RENDER,), sleep=lambda seconds: None)
 
 
 def task(done, status=5, scene="sh010.blend"):
@@ -69,11 +73,11 @@ def test_run_monitor_changes_are_yielded_once():
     assert changes == [
         [],
         [],
-        [],
         [["sh010", task_id, "rendering", "3/24", "0.00"]],
         [],
         [["sh010", task_id, "rendering", "9/24", "0.00"]],
         [["sh010", task_id, "finished", "24/24", "0.00"]],
+        [],
     ]
 
 
@@ -85,10 +89,10 @@ def test_run_monitor_result_holds_states_return_values_and_tasks():
 
     assert result.state == "success"
     assert {key: value["state"] for key, value in result.instances.items()} == {
-        (CREATE, 0): "success",
-        (UPLOAD, 0): "success",
+        (RENDER, 0): "success",
+        (CONTACT_SHEET, -1): "success",
     }
-    assert result.return_values == {(CREATE, 0): TASK_ID}
+    assert result.return_values == {(RENDER, 0): TASK_ID}
     assert result.tasks == {TASK_ID: task(24, 25)}
     assert result.other_runs == ()
 
