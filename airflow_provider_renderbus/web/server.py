@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 STATIC_FOLDER = Path(__file__).parent / "static"
 STATIC_FILES = {
     "wall.css": "text/css",
-    "wall.js": "text/javascript",
-    "grid.js": "text/javascript",
-    "dom.js": "text/javascript",
+    **{f"{name}.js": "text/javascript" for name in ("wall", "list", "detail", "renders", "grid", "dom")},
     "frames.svg": "image/svg+xml",
 }
 CSP = (
