@@ -12,10 +12,12 @@ import pytest
 
 from airflow_provider_renderbus.farm import ManualClock
 from dev.harness.embedded_farm import StockedFarm
+from tests.airflow_version import LINE
 from tests.farm.raw_client import RawClient, job
 from tests.web.wall_testbed import PASSWORDS, wall_airflow
 
 pytestmark = [
+    pytest.mark.skipif(LINE < (3, 1), reason="Airflow has no pages of plugins before 3.1"),
     pytest.mark.skipif(
         importlib.util.find_spec("airflow.providers.fab") is None, reason="the provider fab is not installed"
     ),
