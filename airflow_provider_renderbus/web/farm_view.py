@@ -33,6 +33,8 @@ MAX_RENDERS, MAX_LEAVES = 5_000, 40
 """Renders, and leaves with their frames, that are kept for a connection."""
 MAX_BACK_OFF = 120.0
 """Seconds until a failed look is repeated, at most."""
+SECONDS_TO_WAIT = 2.0
+"""Seconds that a viewer waits for a look, if there was one before."""
 _SECONDS_VIEWED = 60.0
 _MAX_ELAPSED = 20.0
 _MAX_CONCURRENCY = 4
@@ -100,10 +102,20 @@ class FarmView:
             await each.close()
 
     async def look(self, renders: Mapping[int, Activity]) -> dict[int, Look]:
-        """Return the last looks at renders, by their ids. One whose first look has failed is missing."""
-        now = self._clock()
-        self._viewed |= dict.fromkeys(renders, now)
+        """Return the last looks at renders, by their ids. One whose first look has failed is missing.
+
+        While the farm is slow to respond, viewers get what was seen last.
+        """
+        self._viewed |= dict.fromkeys(renders, self._clock())
         self._activities |= renders
+        looking = asyncio.create_task(self._look_if_due(renders))
+        is_new = any(each not in self._looks for each in renders)
+        await asyncio.wait([looking], timeout=None if is_new else SECONDS_TO_WAIT)
+        if looking.done():
+            looking.result()
+        return {each: self._looks[each] for each in renders if each in self._looks}
+
+    async def _look_if_due(self, renders: Iterable[int]) -> None:
         async with self._lock:
             now = self._clock()
             is_due = now >= self._next_look
@@ -113,9 +125,8 @@ class FarmView:
             if is_due:
                 asked += [each for each in self._looks if self._is_watched(each, now)]
             if asked:
-                await self._refresh(asked, now, is_due=is_due)
+                await self._refresh(asked, is_due=is_due)
             self._evict()
-        return {each: self._looks[each] for each in renders if each in self._looks}
 
     def last_look(self, render_task_id: int) -> Look | None:
         """Return the last look at a render."""
@@ -153,7 +164,7 @@ class FarmView:
         has_succeeded = look.task is not None and look.task.status is TaskStatus.FINISHED
         return activity.is_running and not has_succeeded
 
-    async def _refresh(self, asked: list[int], now: float, *, is_due: bool) -> None:
+    async def _refresh(self, asked: list[int], *, is_due: bool) -> None:
         """Look at renders, and note the result."""
         try:
             await self._reconnect()
@@ -171,11 +182,11 @@ class FarmView:
             self._failures += 1
             self.problem = printable(str(errors.exceptions[0]), 500)
             delay = min(MAX_BACK_OFF, self._interval * 2 ** min(self._failures, 6))
-            self._next_look = now + max(self._interval, delay)
+            self._next_look = self._clock() + max(self._interval, delay)
         else:
             self._failures, self.problem = 0, ""
             if is_due:
-                self._next_look = now + self._interval
+                self._next_look = self._clock() + self._interval
 
     async def _query(self, render_task_ids: list[int]) -> None:
         """Look at a page of renders; if one of them cannot be read, at the others alone."""

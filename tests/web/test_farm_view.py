@@ -141,6 +141,20 @@ async def test_look_farm_is_down_shows_last_look_and_asks_later_and_later(view, 
     assert view.problem == ""
 
 
+async def test_look_farm_is_slow_shows_last_look_meanwhile(view, client, time, monkeypatch):
+    monkeypatch.setattr("airflow_provider_renderbus.web.farm_view.SECONDS_TO_WAIT", 0.05)
+    render = client.submit()
+    seen = (await view.look({render: RUNNING}))[render]
+    client.farm.inject("delay", seconds=0.5, calls=[LOOKS], times=1)
+    time.now += 10.0
+    looks = await asyncio.gather(*(view.look({render: RUNNING}) for _ in range(5)))
+    assert looks == [{render: seen}] * 5
+    # A new render waits for its first look, and so for the one under way.
+    await view.look({client.submit(): RUNNING})
+    assert view.last_look(render) != seen
+    assert client.farm.request_counts[LOOKS] == 3
+
+
 async def test_look_unusable_connection_is_a_problem(time):
     def read_settings():
         raise ValueError("connection 'x': must be of type renderbus")
