@@ -35,6 +35,7 @@ FILE_ARGUMENTS = {
 }
 """Names of files on the farm, by argument of an operator."""
 _TASK, _TIPS = FILE_ARGUMENTS["task_json"], FILE_ARGUMENTS["tips_json"]
+_ALL_PROJECTS = 2
 _CG_ID = re.compile("[0-9]{1,18}")
 # The filters of `hardware`, each with the largest value that is not taken for a typing error.
 _HARDWARE_FILTERS = {"model": None, "ram": 65_536, "gpu_num": 64}
@@ -157,6 +158,10 @@ class TaskFiles:
         if self.project_name is None:
             return None
         ids = {project.name: project.id for project in hook.send(calls.list_projects()).projects}
+        if self.project_name not in ids:
+            # A sub-account may use the projects of its main account.
+            others = hook.send(calls.list_projects(_ALL_PROJECTS)).projects
+            ids = {project.name: project.id for project in others} | ids
         if self.project_name not in ids:
             from airflow_provider_renderbus.task_json.names import did_you_mean
 

@@ -46,11 +46,14 @@ def match_version(given: str, listed: Iterable[str], names: Iterable[str] = ()) 
     if not number:
         return VersionMatch(False, ())
     numbers = {each: _number(each, names) for each in choices}
+    # A list may have words around a version that nobody expects: "2024 (stable)".
+    is_part = re.compile(rf"(?<![\d.]){re.escape(given.strip())}(?![\d.])", re.IGNORECASE)
+    parts = [each for each in choices if not numbers[each] and is_part.search(each)]
     same = [each for each in choices if _stripped(numbers[each]) == _stripped(number)]
     longer = [each for each in choices if numbers[each][: len(number)] == number]
     shorter = [each for each in choices if numbers[each] and number[: len(numbers[each])] == numbers[each]]
     most_precise = sorted(shorter, key=lambda each: len(numbers[each]))[-1:]
-    return VersionMatch(False, tuple(dict.fromkeys(same[:1] or longer or most_precise)))
+    return VersionMatch(False, tuple(dict.fromkeys(same[:1] or longer or most_precise or parts)))
 
 
 def nearest_versions(given: str, listed: Iterable[str], names: Iterable[str] = ()) -> list[str]:

@@ -16,6 +16,7 @@ from airflow_provider_renderbus.operators import (
     RenderbusRenderOperator,
     RenderbusUploadTaskJsonOperator,
 )
+from airflow_provider_renderbus.operators.task_files import TaskFiles
 from airflow_provider_renderbus.preflight import farm_lists
 from airflow_provider_renderbus.task_json import build_task_json
 from tests.airflow.context import StateStore, context
@@ -230,6 +231,19 @@ def test_project_that_was_added_since_is_found(farm, client, hook_sleeps, monkey
     render(**written_by_hand(project_name="Sun")())
     client.send(calls.add_project("Moon"))
     render(**written_by_hand(project_name="Moon")())
+
+
+def test_project_argument_may_be_one_of_the_main_account(farm, client):
+    class SubAccount:
+        def send(self, call):
+            names = ["Sun", "Moon"] if call.body["flag"] else ["Sun"]
+            return call.read({"projectNameList": [{"projectId": 7, "projectName": name} for name in names]})
+
+    files = TaskFiles({"task.json": make_task_json()}, "Moon", {})
+    profile = client.send(calls.query_user_profile())
+    assert files.look_up(SubAccount(), profile).project_id == 7
+    with pytest.raises(ValueError, match="did you mean 'Moon'"):
+        TaskFiles({"task.json": {}}, "Moom", {}).look_up(SubAccount(), profile)
 
 
 def upload(client, task_json, **arguments):

@@ -167,7 +167,7 @@ def private_texts(farm):
         connection["password"],
         "Secret Feature",
         "b@c.de",
-        "0000",
+        "139-0000",
     ]
 
 
