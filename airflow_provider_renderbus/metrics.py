@@ -52,21 +52,28 @@ def count_renders(outcome: str, renders: Iterable[Mapping[str, Any]]) -> None:
     :param renders: summaries of the renders.
     """
     for render in renders:
-        status = TaskStatus.__members__.get(str(render.get("state")), TaskStatus.UNKNOWN)
-        if status.phase in {Phase.ACTIVE, Phase.PAUSED}:
-            continue
-        _send("incr", f"renderbus.renders.{outcome}")
-        for name in ("done", "failed"):
-            if count := render["frames"][name]:
-                _send("incr", f"renderbus.frames.{name}", count)
-        if cents := round(Decimal(render["cost"]) * 100):
-            _send("incr", "renderbus.cost_cents", cents)
-        for metric, field in (
-            ("renderbus.queue_time", "queue_seconds"),
-            ("renderbus.render_time", "duration_seconds"),
-        ):
-            if (seconds := render.get(field)) is not None:
-                _send("timing", metric, seconds * 1000)
+        try:
+            _count_render(outcome, render)
+        except Exception as error:  # noqa: BLE001 - see above
+            log.debug("A render was not counted: %r", error)
+
+
+def _count_render(outcome: str, render: Mapping[str, Any]) -> None:
+    status = TaskStatus.__members__.get(str(render.get("state")), TaskStatus.UNKNOWN)
+    if status.phase in {Phase.ACTIVE, Phase.PAUSED}:
+        return
+    _send("incr", f"renderbus.renders.{outcome}")
+    for name in ("done", "failed"):
+        if count := render["frames"][name]:
+            _send("incr", f"renderbus.frames.{name}", count)
+    if cents := round(Decimal(render["cost"]) * 100):
+        _send("incr", "renderbus.cost_cents", cents)
+    for metric, field in (
+        ("renderbus.queue_time", "queue_seconds"),
+        ("renderbus.render_time", "duration_seconds"),
+    ):
+        if (seconds := render.get(field)) is not None:
+            _send("timing", metric, seconds * 1000)
 
 
 def _send(method: str, *arguments: Any) -> None:

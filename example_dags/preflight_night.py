@@ -7,7 +7,7 @@ It needs the connection `renderbus_default`, and the scenes in the farm's input 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import dag
@@ -36,6 +36,7 @@ def task_json(shot: str) -> dict[str, Any]:
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     tags=["renderbus", "example"],
     doc_md=__doc__,
 )

@@ -94,6 +94,8 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
     _deadline: float | None = None
     _restart_refusal: InsufficientFunds | None = None
     _undo_manual_stop = False
+    recorded_ids: Sequence[int] = ()
+    """The renders, for the record of a failure."""
     ended_wait: WaitResult | None = None
     """The end of the wait, for the record of a failure."""
 
@@ -401,6 +403,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
                 self.owned_render_task_ids = self.deferred_render_task_ids(context)
                 return error
             self.show_links(context, wait.render_task_id)
+        self.recorded_ids = [wait.render_task_id]
         self.owned_render_task_ids = [wait.render_task_id]
         return wait
 

@@ -63,6 +63,7 @@ class RenderbusPreflightOperator(RenderbusOperator):
         super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.renders: Any = renders
 
+    @records_end
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Check the renders, and return the table."""
         from airflow_provider_renderbus.operators.preflight_renders import check_renders

@@ -33,7 +33,7 @@ def test_example_sensors_cancel_on_kill(dags):
     sensors = [
         task for dag in dags.values() for task in dag.tasks if task.task_type == RenderbusTaskSensor.__name__
     ]
-    assert len(sensors) >= 2
+    assert sensors
     assert all(sensor.cancel_on_kill for sensor in sensors)
 
 
