@@ -17,11 +17,11 @@ BIN := .venv/bin
 # One worker runs all tests of a file, because their fixtures are expensive. In this order, long tests start early.
 PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 SUITE := --ignore tests/interop -m 'not browser'
-# Where lines differ: connection form, plugins, deferral, the task's own state, state store, imports, kills. And a
-# night in each pattern.
+# Where lines differ: connection form, plugins, deferral, the task's own state, state store, imports, kills, XComs of
+# failed tasks, metrics. And a night in each pattern.
 LINE_SUITE := $(addprefix tests/airflow/test_,connection.py dag_run.py decorator.py example_dags.py execution_timeout.py \
-  hook.py imports.py job_identity.py kills.py links.py native_templates.py get_provider_info.py patterns.py render.py \
-  sensors.py) tests/web/test_server.py
+  hook.py imports.py job_identity.py kills.py links.py metrics.py native_templates.py night_report.py \
+  get_provider_info.py patterns.py render.py render_record.py sensors.py shot_names.py) tests/web/test_server.py
 # uv does not read pip's settings: if it has no index of its own, it gets pip's.
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX-$${UV_INDEX_URL-$${PIP_INDEX_URL-$$(.tools/bin/pip config get global.index-url 2>/dev/null)}}}" .tools/bin/uv
 
