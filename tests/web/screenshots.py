@@ -21,6 +21,17 @@ PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SIZE = {"width": "320", "height": "180"}
 INNER = "document.querySelector('iframe')?.contentDocument"
 RUN = f"dags/{DAG_ID}/runs/2026-11-28"
+DAGS = """
+from datetime import datetime
+from airflow.sdk import DAG
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow_provider_renderbus.sensors import RenderbusTaskSensor
+
+with DAG("night", schedule=None, start_date=datetime(2026, 1, 1)):
+    lobby = RenderbusTaskSensor(task_id="lobby", render_task_id=1, max_cost=40)
+    shots = RenderbusTaskSensor(task_id="shots", render_task_id=1, max_cost=40)
+    [lobby, shots] >> EmptyOperator(task_id="composite")
+"""
 
 
 def submit_renders(client):
@@ -70,11 +81,13 @@ def main():
     with (
         tempfile.TemporaryDirectory() as folder,
         StockedFarm(Path(folder) / "farm", ManualClock(time.time() - 2_000), scenario=scenario) as farm,
-        wall_airflow(Path(folder) / "airflow", {"renderbus_default": farm.connection()}) as airflow,
+        wall_airflow(
+            Path(folder) / "airflow", {"renderbus_default": farm.connection()}, dags=DAGS
+        ) as airflow,
         chromium(f"{folder}/chromium") as browser,
     ):
         renders = submit_renders(RawClient(farm))
-        airflow.add_run("2026-11-28", {"shots": renders, "other": renders[1:2]})
+        airflow.add_run("2026-11-28", {"shots": renders, "lobby": renders[1:2]})
         token = airflow.token("admin")
         browser.send_command("Network.setCookie", name="_token", value=token, url=airflow.url)
         browser.set_size(1440, 860)
@@ -89,7 +102,7 @@ def main():
         browser.evaluate("localStorage.setItem('theme', 'dark')")
         frames = screenshot(
             browser,
-            f"{airflow.url}/{RUN}/tasks/other/plugin/renderbus-frames-task-instance",
+            f"{airflow.url}/{RUN}/tasks/lobby/plugin/renderbus-frames-task-instance",
             [
                 f"{INNER}?.querySelectorAll('.has-picture').length > 10",
                 f"{INNER}.querySelector('.panel pre')",

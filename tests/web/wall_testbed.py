@@ -99,19 +99,20 @@ class ApiServer(AirflowInstance):
 
 
 @contextmanager
-def wall_airflow(folder, connections, *, sub_path="", before_start=(), **settings):
-    """Run the API server of an Airflow with the DAGs of this module.
+def wall_airflow(folder, connections, *, dags=DAGS, sub_path="", before_start=(), **settings):
+    """Run the API server of an Airflow.
 
     :param folder: a new folder for all its files.
     :param connections: connections by id.
+    :param dags: the content of its one DAG file.
     :param sub_path: path below which it serves.
     :param before_start: arguments of commands that are run before.
     :param settings: additional environment variables.
     """
     assert LINE >= (3, 1)
-    dags = folder / "dags"
-    dags.mkdir(parents=True)
-    (dags / "dags.py").write_text(DAGS)
+    dags_folder = folder / "dags"
+    dags_folder.mkdir(parents=True)
+    (dags_folder / "dags.py").write_text(dags)
     connections_file = folder / "connections.json"
     connections_file.write_text(json.dumps(connections))
     passwords_file = folder / "passwords.json"
@@ -128,7 +129,7 @@ def wall_airflow(folder, connections, *, sub_path="", before_start=(), **setting
     with (
         Programs(terminate_timeout=5.0) as programs,
         ApiServer(
-            folder / "home", dags, programs, settings, sub_path=sub_path, before_start=before_start
+            folder / "home", dags_folder, programs, settings, sub_path=sub_path, before_start=before_start
         ) as airflow,
     ):
         yield airflow
