@@ -15,6 +15,7 @@ from airflow_provider_renderbus.farm import ManualClock
 from dev.harness.embedded_farm import StockedFarm
 from tests.farm.browser import chromium
 from tests.farm.raw_client import STOP, RawClient, job, maya_job
+from tests.web.test_airflow_browser import wait_for
 from tests.web.wall_testbed import DAG_ID, wall_airflow
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -59,10 +60,7 @@ def screenshot(browser, url, conditions, *clicks):
     browser.open("about:blank")
     browser.open(url)
     for condition, click in zip(conditions, [*clicks, None], strict=True):
-        browser.evaluate(
-            f"new Promise((done) => {{ const poll = () => ({condition}) ? done() : setTimeout(poll, 50);"
-            " poll(); })"
-        )
+        wait_for(browser, condition)
         if click:
             browser.evaluate(f"{INNER}.querySelector('{click}').click()")
     time.sleep(1.5)  # for transitions

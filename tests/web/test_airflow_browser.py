@@ -78,10 +78,10 @@ def log_in(browser, airflow):
 
 
 def wait_for(browser, condition):
-    """Wait for a condition on the page or a frame in it."""
+    """Wait for a condition on the page or a frame in it, whose document may not be there yet."""
     browser.evaluate(
-        f"new Promise((done) => {{ const poll = () => ({condition}) ? done() : setTimeout(poll, 50);"
-        " poll(); })"
+        "new Promise((done) => { const poll = () => { try {"
+        f" if ({condition}) {{ done(); return; }} }} catch {{}} setTimeout(poll, 50); }}; poll(); }})"
     )
 
 

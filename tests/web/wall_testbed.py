@@ -33,7 +33,7 @@ with DAG("secret", schedule=None, start_date=datetime(2026, 1, 1)):
     RenderbusTaskSensor(task_id="shots", render_task_id=1)
 """
 IDS_KEY = "renderbus_render_task_ids"
-PASSWORDS = {"admin": "admin-password", "viewer": "viewer-password"}
+PASSWORDS = {user: f"{user}-password" for user in ("admin", "viewer")}
 
 
 @dataclass
@@ -55,7 +55,7 @@ class ApiServer(AirflowInstance):
     def start(self, timeout=120.0):
         self._migrate_database(timeout)
         for arguments in (("dags", "reserialize"), *self.before_start):
-            name = " ".join(arguments[:2])
+            name = " ".join(arguments[:4])
             command = self.run(name.replace(" ", "-").replace("/", "-"), *arguments, may_end=True)
             self.programs.wait_until(name, lambda process=command.process: process.poll() == 0, timeout)
         self.run("api-server", "api-server")
@@ -68,7 +68,7 @@ class ApiServer(AirflowInstance):
 
     def token(self, user):
         """Return the token of a user."""
-        body = {"username": user, "password": PASSWORDS.get(user, f"{user}-password")}
+        body = {"username": user, "password": f"{user}-password"}
         response = httpx.post(f"{self.url}/auth/token", json=body, timeout=30.0)
         response.raise_for_status()
         return response.json()["access_token"]
