@@ -101,6 +101,15 @@ def read_page(_: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = move_links(page, posixpath.dirname(f"docs/{docname}")) + "".join(
         readme_section(name, keep_heading=len(names) > 1) for name in names
     )
+    source[0] = re.sub(r"(?<![`\[])`(Renderbus\w+|build_task_json)`(?![`\]])", link_to_reference, source[0])
+
+
+def link_to_reference(match: re.Match[str]) -> str:
+    """Let the name of a class lead to its arguments."""
+    name = match[1]
+    packages = (f"{PACKAGE}.{each}" for each in EXPORTING)
+    package = next((each for each in packages if name in import_module(each).__all__), None)
+    return f"{{py:obj}}`~{package}.{name}`" if package else match[0]
 
 
 def readme_section(name: str, *, keep_heading: bool) -> str:
