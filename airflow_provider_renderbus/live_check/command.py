@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, TransportError
 from airflow_provider_renderbus.api.validation import parse_decimal
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.clients.settings import Settings
@@ -43,21 +43,29 @@ FREE: tuple[Assumption, ...] = (*ACCOUNT.assumptions, *TASK.assumptions)
 """The assumptions that are checked without cost, in their order."""
 PAID: tuple[Assumption, ...] = tuple(RENDER.assumptions)
 """The assumptions that are checked with ``--render``, after the others."""
-EXIT_HOLDS, EXIT_FAILS, EXIT_USAGE = 0, 1, 2
+EXIT_HOLDS, EXIT_FAILS, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def run_checks(session: Session, assumptions: Sequence[Assumption]) -> Iterator[Result]:
-    """Check assumptions in their order.
+    """Check assumptions in their order. If the farm does not accept the first request, no other is sent.
 
     :param session: what the checks share.
     """
+    is_blocked = False
     for assumption in assumptions:
+        if is_blocked:
+            yield Result(assumption, "the first request was not accepted", NOT_CHECKED)
+            continue
         try:
             seen, verdict = assumption.check(session), HOLDS
         except Refuted as error:
             seen, verdict = str(error), FAILS
         except NotCheckable as error:
             seen, verdict = str(error), NOT_CHECKED
+        except (AuthError, TransportError) as error:
+            # More requests with a wrong key could lock the account.
+            is_blocked = assumption is assumptions[0]
+            seen, verdict = str(error), FAILS
         except (RenderbusError, TransferError, ValueError, OSError) as error:
             seen, verdict = str(error), FAILS
         except (TypeError, LookupError, AttributeError, ArithmeticError) as error:
@@ -84,6 +92,8 @@ def main(
     options = parser.parse_args(arguments)
     if (options.render is None) != (options.max_cost is None):
         parser.error("--render and --max-cost: must be given together")
+    if options.report is not None and not options.report.absolute().parent.is_dir():
+        parser.error(f"--report: must be a file in a folder that exists, got {str(options.report)!r}")
     # The numbers are deleted also if the command is terminated.
     signal.signal(signal.SIGTERM, _exit_on_signal)
     try:
@@ -92,7 +102,11 @@ def main(
     except (ValueError, EOFError) as error:
         print(f"renderbus-check: {error}", file=sys.stderr)
         return EXIT_USAGE
-    return _run(session, checks, options.report)
+    try:
+        return _run(session, checks, options.report)
+    except KeyboardInterrupt:
+        print("\nInterrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _run(session: Session, checks: Sequence[Assumption], file: Path | None) -> int:

@@ -14,6 +14,7 @@ from airflow_provider_renderbus.api.errors import NotFound, RenderbusError
 from airflow_provider_renderbus.api.parsing import raw_json
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
+from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.live_check.assumption import NotCheckable
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# A check takes minutes, not hours, also of a farm that is out of order.
+_RETRY_POLICY = RequestRetryPolicy(max_attempts=2, max_elapsed=30.0)
 _DELETE_ATTEMPTS, _DELETE_INTERVAL = 5, 3.0
 
 
@@ -102,7 +105,9 @@ class Session:
         :param changes: other values of the settings, or ``clock`` for a wrong one.
         """
         clock = changes.pop("clock", self.clock.now)
-        return RecordingClient(replace(self.settings, **changes), clock=clock, sleep=self.clock.sleep)
+        return RecordingClient(
+            replace(self.settings, **changes), retry_policy=_RETRY_POLICY, clock=clock, sleep=self.clock.sleep
+        )
 
     def send(self, call: Call[T]) -> T:
         """Send a call and return its result."""

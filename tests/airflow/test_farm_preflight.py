@@ -332,7 +332,7 @@ def test_preflight_operator_with_its_own_argument_in_a_render_fails(name, farm):
 
 
 def test_preflight_operator_may_be_retried_if_the_farm_does_not_respond(farm):
-    farm.inject(fault="code", code=500, calls=["query_user_profile"])
+    farm.inject(fault="html", calls=["query_user_profile"])
     with pytest.raises(AirflowException) as raised:
         check(night())
     assert type(raised.value) is AirflowException

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -223,9 +224,33 @@ def test_command_that_is_interrupted_deletes_its_number(error, farm, account, mo
 
     checks = [each if each.key != "labels" else Assumption("labels", "", (), "", interrupt) for each in FREE]
     monkeypatch.setattr(command, "FREE", tuple(checks))
-    with pytest.raises(error):
-        run(farm, account)
+    with contextlib.suppress(SystemExit):
+        assert run(farm, account) == 130
     assert farm.request_counts["create_task"] == farm.request_counts["delete_task"] == 1
+
+
+def test_wrong_key_is_sent_once(farm, account, monkeypatch, capsys):
+    monkeypatch.setenv(KEY_VARIABLE, "wrong")
+    assert run(farm, account) == 1
+    assert sum(farm.request_counts.values()) <= 1
+    assert (
+        f"0 of {len(FREE)} assumptions hold, {len(FREE) - 1} could not be checked" in capsys.readouterr().out
+    )
+
+
+def test_farm_that_cannot_be_reached_is_tried_for_the_first_check_only(account, capsys):
+    slept = []
+    arguments = ["--host", "127.0.0.1:9", *account[2:]]
+    assert main(arguments, clock=Clock(sleep=slept.append)) == 1
+    assert len(slept) == 1
+    assert "the first request was not accepted" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_report_in_a_folder_that_does_not_exist_sends_nothing(farm, account, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(farm, [*account, "--report", "/mnt/nowhere/report.json"])
+    assert "--report: must be a file in a folder that exists" in capsys.readouterr().err
+    assert not farm.request_counts
 
 
 def test_number_that_cannot_be_deleted_is_named(farm, account, capsys):
