@@ -8,6 +8,7 @@ shot become one result. What a killed task could not record is asked of the farm
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,24 +110,30 @@ def combine_ends(ends: Iterable[TaskEnd]) -> list[dict[str, Any]]:
     """Return a result per render, from what the instances of all tasks have left, in the order of the DAG."""
     shots: list[_Shot] = []
     by_render: dict[int, _Shot] = {}
+    by_index: defaultdict[int, list[_Shot]] = defaultdict(list)
+
+    def new_shot() -> _Shot:
+        shots.append(_Shot({}))
+        return shots[-1]
+
     for end in ends:
         renders = [each for each in (end.record or {}).get("renders") or () if each.get("render_task_id")]
         for render in renders:
             render_task_id = render["render_task_id"]
             if render_task_id not in by_render:
-                by_render[render_task_id] = _Shot({})
-                shots.append(by_render[render_task_id])
+                by_render[render_task_id] = new_shot()
             _add(by_render[render_task_id], end, render)
+            by_index[end.map_index].append(by_render[render_task_id])
         if renders:
             continue
         # Of a shot that has no render yet, or of one whose task did not come so far.
-        shot = next((shot for shot in shots if any(map(end.follows, shot.ends))), None)
+        shot = next((shot for shot in by_index[end.map_index] if any(map(end.follows, shot.ends))), None)
         if shot is None and end.record is None and end.state not in _FAILED:
             continue
         if shot is None or (end.record is not None and shot.result.get("render_task_id")):
-            shot = _Shot({})
-            shots.append(shot)
+            shot = new_shot()
         _add(shot, end, {})
+        by_index[end.map_index].append(shot)
     return [shot.result for shot in shots]
 
 

@@ -17,7 +17,7 @@ NO_VALUE = "-"
 _MAX_NAME_CHARS = 60
 _MAX_WHY_CHARS = 300
 _MAX_URL_CHARS = 300
-_URL = re.compile(r"https?://[^\s<>\"'\\]+")
+_URL = re.compile(r"https?://[^\s<>\"'\\|`]+")
 
 
 class RowOutcome(enum.StrEnum):

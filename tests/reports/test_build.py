@@ -123,7 +123,15 @@ def test_report_escapes_hostile_text(field):
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "https://a b", 'http://x"onload=', "ftp://x", f"https://{'x' * 999}"]
+    "url",
+    [
+        "javascript:alert(1)",
+        "https://a b",
+        "https://a|b",
+        'http://x"onload=',
+        "ftp://x",
+        f"https://{'x' * 999}",
+    ],
 )
 def test_report_links_only_web_addresses(url):
     night = report({**DONE, "console_url": url})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from airflow_provider_renderbus.reports import report
@@ -156,3 +158,15 @@ def test_sensor_for_several_renders_has_a_result_each():
 def test_record_that_somebody_has_edited_is_left_out():
     broken = TaskEnd("shot", -1, "success", {"renders": [{}, {"render_task_id": None}], "outcome": 7})
     assert len(combine_ends([broken])) == 1
+
+
+def test_thousands_of_mapped_shots_are_combined_in_linear_time():
+    ends = []
+    for index in range(3000):
+        render = {"render_task_id": index + 1, "state": "FINISHED"}
+        ends.append(end("create", "success", render, outcome="started", map_index=index))
+    for name, upstream in (("upload", STEPS[:1]), ("submit", STEPS[:2]), ("wait", STEPS)):
+        ends += [end(name, "success", upstream=upstream, map_index=index) for index in range(3000)]
+    began = time.process_time()
+    assert len(combine_ends(ends)) == 3000
+    assert time.process_time() - began < 5
