@@ -32,7 +32,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: postgres redis celery help docs demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
+.PHONY: postgres redis celery night help docs demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -103,6 +103,9 @@ reliability: .venv/installed $(patsubst %,.venv-%/installed,$(OLDEST) 3.0) postg
 
 celery: .venv/installed .venv-celery/installed postgres redis ## the same on Celery, with two workers and two triggerers (SMALL=1: a part of it, for CI)
 	@$(BIN)/python -m dev.reliability celery $(if $(SMALL),--small,--write)
+
+night: .venv/installed .venv-celery/installed postgres redis ## measure a night of renders and thousands of deferred ones in a real Airflow: an hour
+	$(BIN)/python -m dev.benchmarks night deferred
 
 redis: # root gets it from Debian if it is missing
 	@command -v redis-server >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server; }
