@@ -22,7 +22,7 @@ from airflow_provider_renderbus.web.airflow_reads import (
 )
 from airflow_provider_renderbus.web.farm_view import Activity, FarmView
 from airflow_provider_renderbus.web.leaf_frames import FrameKey
-from airflow_provider_renderbus.web.pictures import Pictures
+from airflow_provider_renderbus.web.pictures import SECONDS_WITHOUT, Pictures
 from airflow_provider_renderbus.web.views import render_view, sums
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Farm(NamedTuple):
     view: FarmView
     pictures: Pictures
     logs: OrderedDict[FrameKey, str]
-    posters: OrderedDict[int, FrameKey]
+    posters: OrderedDict[int, tuple[float, asyncio.Task[FrameKey | None]]]
 
 
 class Wall:
@@ -161,23 +161,20 @@ class Wall:
         return picture
 
     async def poster(self, dag_id: str, run_id: str, task: TaskKey, leaf_id: int) -> bytes:
-        """Return a picture of a leaf: that of the last frame of its first page that is done.
+        """Return a picture of a leaf, the same for all viewers.
 
         :raises HTTPException: there is none.
         """
-        farm, leaf = await self._find_leaf(dag_id, run_id, task, leaf_id)
-        frame = farm.posters.get(leaf_id)
+        farm, _ = await self._find_leaf(dag_id, run_id, task, leaf_id)
+        found_at, finding = farm.posters.get(leaf_id, (0.0, None))
+        if finding is None or (_found_nothing(finding) and self._clock() - found_at > SECONDS_WITHOUT):
+            finding = asyncio.create_task(_find_poster(farm.view, leaf_id))
+            farm.posters[leaf_id] = self._clock(), finding
+            while len(farm.posters) > MAX_POSTERS:
+                farm.posters.popitem(last=False)
+        frame = await _or_error(asyncio.shield(finding))
         if frame is None:
-            client, _ = await farm.view.connect()
-            page = await _or_error(client.send(calls.query_task_frames(leaf_id, page_size=_POSTER_FRAMES)))
-            done = [each for each in page.items if each.status is FrameStatus.DONE]
-            if not done:
-                raise HTTPException(404, "no frame is done")
-            frame = FrameKey(done[-1].id, done[-1].recommits)
-            if leaf.is_terminal:
-                farm.posters[leaf_id] = frame
-                while len(farm.posters) > MAX_POSTERS:
-                    farm.posters.popitem(last=False)
+            raise HTTPException(404, "no frame is done")
         picture = await farm.pictures.picture(frame)
         if picture is None:
             raise HTTPException(404, "this frame has no picture")
@@ -258,6 +255,18 @@ def _activities(tasks: Iterable[RenderTask]) -> dict[str, dict[int, Activity]]:
                     before.is_running or not task.is_finished, max(before.changed_at, task.changed_at)
                 )
     return activities
+
+
+def _found_nothing(finding: asyncio.Task[FrameKey | None]) -> bool:
+    return finding.done() and (finding.exception() is not None or finding.result() is None)
+
+
+async def _find_poster(view: FarmView, leaf_id: int) -> FrameKey | None:
+    """Return the last of the first frames of a leaf that is done, None if there is none."""
+    client, _ = await view.connect()
+    page = await client.send(calls.query_task_frames(leaf_id, page_size=_POSTER_FRAMES))
+    done = [FrameKey(frame.id, frame.recommits) for frame in page.items if frame.status is FrameStatus.DONE]
+    return done[-1] if done else None
 
 
 async def _or_error(awaitable: Any) -> Any:
