@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.api.validation import excerpt
+from airflow_provider_renderbus.preflight.listings import ListedSoftware
 from airflow_provider_renderbus.preflight.versions import match_version, nearest_versions
 from airflow_provider_renderbus.task_json.frame_ranges import is_template
 from airflow_provider_renderbus.task_json.names import extension_software, has_extension, nearest, normalize
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         ListedHardware,
         ListedPlatform,
         ListedPlugin,
-        ListedSoftware,
         Listing,
         SoftwareDetail,
     )
@@ -146,8 +146,13 @@ def _check_software(
         hint = f"; did you mean '{near.cg_id}' ({near.name})?" if near else ""
         choices = join_limited([f"{each.cg_id} ({each.name})" for each in software.values], ", ") or "none"
         problem = f"task.json: $.task_info.cg_id: must be a software of the farm ({choices}), got {cg_id!r}"
-        findings.refute(software.gap, problem, hint)
-        return None
+        documented = SOFTWARE.get(int(cg_id))
+        if documented is None:
+            findings.refute(software.gap, problem, hint)
+            return None
+        # The list of the documents lacks software that they describe.
+        findings.refute(software.gap or f"the vendor's documents have {documented.name}", problem)
+        listed = ListedSoftware(documented.cg_id, documented.name, documented.extensions, None)
     if isinstance(cg_name, str) and not _has_name(listed, cg_name):
         _refute_software_name(findings, software, listed, cg_name)
     return listed

@@ -55,7 +55,11 @@ def test_render_that_the_farm_has_is_without_findings(content):
         (task_json("2004", "20.0.742", "/mnt/a.hip"), "cg_version", "did you mean '20.0.724'?"),
         (task_json("2004", "20.0", "/mnt/a.hip"), "cg_version", "'20.0.547'"),
         (task_json("2077"), "cg_id", "did you mean '2007' (Blender)?"),
-        (task_json("2001", "2024", "/mnt/a.max", name="Maya"), "cg_id", "did you mean '2000' (Maya)?"),
+        (
+            task_json("2001", "2024", "/mnt/a.max", name="Maya"),
+            "cg_name",
+            "got 'Maya' (2000) for",
+        ),
         (task_json(name="Blendr"), "cg_name", "did you mean 'Blender'?"),
         (task_json(name="Maya"), "cg_name", "'Blender'"),
         (maya(plugins={"mtoaa": "5.3.4"}), "plugins", "did you mean 'mtoa'?"),
@@ -156,6 +160,14 @@ def test_list_that_cannot_be_had_is_a_warning_and_no_error(odd, content):
 
 
 LEGITIMATE = {
+    "documented software that the list lacks": (
+        task_json("2015", "13.2v9", "/mnt/a.nk", name="Nuke", os_name="0"),
+        {"query_software_detail 2015": {"cgVersion": [], "cgPlugin": []}},
+    ),
+    "documented software that the list lacks, with versions": (
+        task_json("2008", "standalone_vray5.00.05", "D:/a.vrscene", name="VR Standalone"),
+        {"query_software_detail 2008": {"cgVersion": [{"id": 1, "cgVersion": "standalone_vray5.00.05"}]}},
+    ),
     "ids as text": (
         task_json(),
         {
