@@ -63,7 +63,7 @@ _SMALL: dict[str, Experiment] = {
     "ends": partial(ends.run, cases=((200, ends.MARKED),)),
     "chaos": partial(chaos.run, renders=200, seeds=(1,)),
     "random_faults": partial(random_faults.run, renders=10),
-    "celery": partial(celery_stage.run, renders=8, speed=2.0, every=2, cases=("servers", "machines")),
+    "celery": partial(celery_stage.run, renders=8, speed=2.0, cases=("servers", "versions")),
 }
 _TIME_LIMIT = 7200
 
