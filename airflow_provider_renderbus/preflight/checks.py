@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.api.validation import excerpt
 from airflow_provider_renderbus.preflight.listings import ListedSoftware
+from airflow_provider_renderbus.preflight.software_names import (
+    closest,
+    has_name,
+    software_name,
+    software_names,
+)
 from airflow_provider_renderbus.preflight.versions import match_version, nearest_versions
 from airflow_provider_renderbus.task_json.frame_ranges import is_template
 from airflow_provider_renderbus.task_json.names import extension_software, has_extension, nearest, normalize
@@ -30,7 +35,6 @@ _SYSTEMS = {"0": "linux", "1": "windows"}
 _SYSTEM_NAMES = {"linux": "Linux", "windows": "Windows"}
 _WINDOWS = "1"
 _ENABLED, _OFF = 1, 0
-_CUTOFF = 0.5
 _ID = re.compile("[0-9]{1,18}")
 
 
@@ -123,7 +127,7 @@ def _check_platform(findings: Findings, lists: FarmLists, platform: int) -> None
         findings.warnings.append(f"{name}: the farm lists {platform} in another zone than the account's")
         return
     choices = join_limited([f"{each.id} ({each.name})" for each in platforms.values], ", ") or "none"
-    near = _closest(str(platform), [str(each.id) for each in platforms.values])
+    near = closest(str(platform), [str(each.id) for each in platforms.values])
     hint = f"; did you mean {near}?" if near else ""
     findings.refute(
         platforms.gap, f"{name}: must be a platform of the farm ({choices}), got {platform}", hint
@@ -139,9 +143,11 @@ def _check_software(
         return None
     listed = next((each for each in software.values if each.cg_id == int(cg_id)), None)
     if listed is None:
-        named = next((each for each in software.values if _has_name(each, cg_name)), None)
+        ids = [str(each.cg_id) for each in software.values]
+        named = next((each for each in software.values if has_name(each, cg_name)), None)
         near = named or next(
-            (each for each in software.values if str(each.cg_id) == _closest(cg_id, _ids(software))), None
+            (each for each in software.values if str(each.cg_id) == closest(cg_id, ids)),
+            None,
         )
         hint = f"; did you mean '{near.cg_id}' ({near.name})?" if near else ""
         choices = join_limited([f"{each.cg_id} ({each.name})" for each in software.values], ", ") or "none"
@@ -153,7 +159,7 @@ def _check_software(
         # The list of the documents lacks software that they describe.
         findings.refute(software.gap or f"the vendor's documents have {documented.name}", problem)
         listed = ListedSoftware(documented.cg_id, documented.name, documented.extensions, None)
-    if isinstance(cg_name, str) and not _has_name(listed, cg_name):
+    if isinstance(cg_name, str) and not has_name(listed, cg_name):
         _refute_software_name(findings, software, listed, cg_name)
     return listed
 
@@ -163,8 +169,8 @@ def _refute_software_name(
 ) -> None:
     """Add an error if a name is that of other software or a typing error, else a warning."""
     path = "task.json: $.software_config.cg_name"
-    own = next(iter(_names(listed)), str(listed.cg_id))
-    other = next((each for each in software.values if _has_name(each, cg_name)), None)
+    own = next(iter(software_names(listed)), str(listed.cg_id))
+    other = next((each for each in software.values if has_name(each, cg_name)), None)
     if other is not None:
         findings.errors.append(
             f"{path}: must be the software of $.task_info.cg_id, got {cg_name!r} ({other.cg_id}) for the id "
@@ -172,7 +178,7 @@ def _refute_software_name(
         )
         return
     key = normalize(cg_name)
-    names = {normalize(name) for name in _names(listed)}
+    names = {normalize(name) for name in software_names(listed)}
     problem = f"{path}: must be {own!r}, the software of $.task_info.cg_id, got {cg_name!r}"
     is_longer = any(name and (name in key or (key and key in name)) for name in names)
     if not is_longer and nearest(key, names):
@@ -193,14 +199,16 @@ def _check_scene_file(findings: Findings, software: ListedSoftware, info: Mappin
     ):
         return
     stem, _, extension = name.rpartition(".")
-    gap = "" if software.extensions else f"the farm lists no extensions of {_name(software)}"
+    gap = "" if software.extensions else f"the farm lists no extensions of {software_name(software)}"
     path = "task.json: $.task_info.input_cg_file"
     choices = " or ".join(f".{each}" for each in extensions) or "an extension of the software"
-    near, other = _closest(extension.lower(), extensions), extension_software(name)
+    near, other = closest(extension.lower(), extensions), extension_software(name)
     hint = f"; did you mean {f'{stem}.{near}'!r}?" if near else ""
     if other is not None:
         hint = f"; it is a scene of {other.name} ({other.cg_id})"
-    findings.refute(gap, f"{path}: must end in {choices} for {_name(software)}, got {excerpt(scene)}", hint)
+    findings.refute(
+        gap, f"{path}: must end in {choices} for {software_name(software)}, got {excerpt(scene)}", hint
+    )
 
 
 def _check_system(findings: Findings, software: ListedSoftware, info: Mapping[str, Any]) -> str:
@@ -211,7 +219,8 @@ def _check_system(findings: Findings, software: ListedSoftware, info: Mapping[st
         findings.errors.append(f"{path}: must be '0' (Linux) or '1' (Windows), got {code!r}")
     elif system == "linux" and software.has_linux is False:
         findings.errors.append(
-            f"{path}: must be '1' (Windows), got '0': the farm has no Linux machines for {_name(software)}"
+            f"{path}: must be '1' (Windows), got '0': the farm has no Linux machines for "
+            f"{software_name(software)}"
         )
         return "windows"
     return system
@@ -223,7 +232,11 @@ def _check_version(
     given = config.get("cg_version")
     if not isinstance(given, str) or not given.strip():
         return
-    path, name, names = "task.json: $.software_config.cg_version", _name(software), _names(software)
+    path, name, names = (
+        "task.json: $.software_config.cg_version",
+        software_name(software),
+        software_names(software),
+    )
     detail = lists.software_detail(software.cg_id, system)
     listed = [each.text for each in detail.versions.values]
     match = match_version(given, listed, names)
@@ -266,13 +279,15 @@ def _check_plugins(
     gap = detail.plugins.gap
     if not own:
         own = list(detail.plugins.values)
-        gap = gap or f"the farm lists no plug-ins for {_name(software)} {version} alone"
+        gap = gap or f"the farm lists no plug-ins for {software_name(software)} {version} alone"
     for name, value in plugins.items():
         if software.cg_id == MAYA and name in RENDERER_PLUGINS.values():
             missing = f"the vendor's documents have {name!r}"
         else:
             missing = ""
-        _check_plugin(findings, own, (gap, gap or missing), str(name), value, f"{_name(software)} {version}")
+        _check_plugin(
+            findings, own, (gap, gap or missing), str(name), value, f"{software_name(software)} {version}"
+        )
 
 
 def _check_plugin(
@@ -342,7 +357,7 @@ def _check_hardware_ids(findings: Findings, lists: FarmLists, info: Mapping[str,
     for each in given:
         listed = [config for config in hardware.values if str(config.id) == each]
         if not listed:
-            near = _closest(each, [str(config.id) for config in own])
+            near = closest(each, [str(config.id) for config in own])
             findings.refute(
                 hardware.gap,
                 f"{path}: must be machines of the farm ({choices}), got {each!r}",
@@ -377,32 +392,6 @@ def _refute_name(
         f"{name}: must be {what} ({choices}), got {value!r}",
         f"; did you mean {near!r}?" if near else "",
     )
-
-
-def _closest(value: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that is most like a short value, such as an id or an extension."""
-    ratios = {each: difflib.SequenceMatcher(None, value, each).ratio() for each in choices}
-    return max(ratios, key=ratios.__getitem__) if max(ratios.values(), default=0.0) >= _CUTOFF else None
-
-
-def _name(software: ListedSoftware) -> str:
-    return next(iter(_names(software)), f"software {software.cg_id}")
-
-
-def _names(software: ListedSoftware) -> list[str]:
-    """Return all names of a software: the farm's first, then those of the documents."""
-    documented = SOFTWARE.get(software.cg_id)
-    own = (documented.cg_name, documented.name, *documented.aliases) if documented else ()
-    return [name for name in dict.fromkeys((software.name, *own)) if name]
-
-
-def _has_name(software: ListedSoftware, name: Any) -> bool:
-    key = normalize(name) if isinstance(name, str) else ""
-    return bool(key) and key in {normalize(each) for each in _names(software)}
-
-
-def _ids(software: Listing[ListedSoftware]) -> list[str]:
-    return [str(each.cg_id) for each in software.values]
 
 
 def _without_name(version: str, plugin: str) -> str:
