@@ -72,10 +72,14 @@ class AirflowApi:
         self.programs.wait_until(f"the DAG {dag_id}", lambda: self._has(dag_id), timeout)
         self.patch(f"/dags/{dag_id}", is_paused=False)
 
-    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None) -> None:
-        """Trigger a run of an unpaused DAG; one that exists is left alone: the request was repeated."""
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any] | None = None, **fields: Any) -> None:
+        """Trigger a run of an unpaused DAG; one that exists is left alone: the request was repeated.
+
+        :param fields: further fields of the request.
+        """
+        fields = {"dag_run_id": run_id, "conf": dict(conf or {}), **self.run_fields, **fields}
         try:
-            self.post(f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, conf=dict(conf or {}), **self.run_fields)
+            self.post(f"/dags/{dag_id}/dagRuns", **fields)
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.CONFLICT:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -49,6 +50,11 @@ class Testbed:
             (item["task_id"], item["map_index"]): item
             for item in self.airflow.get_all(path, "task_instances")
         }
+
+    def delete_run(self, dag_id):
+        """Delete the run that another test has left, if any."""
+        with contextlib.suppress(httpx.HTTPStatusError):
+            self.airflow.delete(f"/dags/{dag_id}/dagRuns/run")
 
     def wait(self, what, condition):
         self.airflow.programs.wait_until(what, condition, TIMEOUT, interval=0.5)
@@ -96,6 +102,7 @@ def testbed(tmp_path_factory):
             [DAG],
             {"renderbus_default": farm.connection()},
             AIRFLOW__CORE__PARALLELISM="8",
+            AIRFLOW__SCHEDULER__ALLOW_TRIGGER_IN_FUTURE="True",
         ) as airflow,
     ):
         yield Testbed(farm, airflow, folder / "airflow" / "dags" / "shots.txt")
@@ -132,11 +139,18 @@ def test_cleared_run_with_shot_on_top_renders_each_shot(testbed):
     assert len(renders) == 6 + 4 * len(MODES)
 
 
-def test_cleared_task_with_lost_store_reattaches(testbed):
+@pytest.mark.parametrize("days_ahead", [0, 3] if LINE < (3, 0) else [0])
+def test_cleared_task_with_lost_store_reattaches(testbed, days_ahead):
+    """The render is found by its marker, also in a run whose logical date is ahead of its start.
+
+    Airflow 3 does not start such a run before that date.
+    """
+    testbed.delete_run("single")
     before = len(testbed.renders())
     testbed.shots.write_text("long")
     testbed.airflow.unpause("single")
-    testbed.airflow.trigger("single", "run")
+    date = datetime.now(UTC) + timedelta(days_ahead)
+    testbed.airflow.trigger("single", "run", logical_date=date.isoformat())
     testbed.wait("a submit", lambda: len(testbed.renders()) == before + 1)
     testbed.wait(
         "a deferral", lambda: testbed.instances("single")["render", -1]["state"] in {"deferred", "queued"}
@@ -158,9 +172,8 @@ def test_cleared_task_with_lost_store_reattaches(testbed):
 
 def test_run_made_again_with_its_id_renders_its_own_job(testbed):
     """It follows the test before, whose run it deletes."""
+    testbed.delete_run("single")
     before = len(testbed.renders())
-    with contextlib.suppress(httpx.HTTPStatusError):  # if it runs alone there is none
-        testbed.airflow.delete("/dags/single/dagRuns/run")
     testbed.shots.write_text("again")
     testbed.airflow.unpause("single")
     testbed.airflow.trigger("single", "run")
