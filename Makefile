@@ -16,7 +16,11 @@ CONSTRAINTS_DATE := 2026-11-21
 BIN := .venv/bin
 # One worker runs all tests of a file, because their fixtures are expensive. In this order, long tests start early.
 PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
-SUITE := --ignore tests/interop -m 'not browser'
+ALL := --ignore tests/interop -m 'not browser'
+# Without DAG runs by Airflow's own commands.
+SUITE := --ignore tests/interop -m 'not browser and not dag_runs'
+# Without Airflow.
+FAST := $(addprefix tests/,api clients preflight polling renders reports task_json transfer)
 # Where lines differ: connection form, plugins, deferral, the task's own state, state store, imports, kills, XComs of
 # failed tasks, metrics. And a night in each pattern.
 LINE_SUITE := $(addprefix tests/airflow/test_,connection.py dag_run.py decorator.py example_dags.py execution_timeout.py \
@@ -32,7 +36,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: postgres redis celery night help docs demo demo-pipeline test test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
+.PHONY: postgres redis celery night help docs demo demo-pipeline test test-fast test-runs test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -45,6 +49,12 @@ demo-pipeline: .venv/installed ## upload a scene, render its layers, download an
 	@$(BIN)/python -m dev.demo.pipeline $(if $(KEEP),--keep)
 
 test: lint types pytest ## check format, lint and types, and run the tests
+
+test-fast: lint ## check format and lint, and run the tests that need no Airflow
+	$(BIN)/$(PYTEST) $(FAST)
+
+test-runs: .venv/installed ## run DAGs in a real Airflow, also with faults
+	$(BIN)/$(PYTEST) --ignore tests/interop -m dag_runs
 
 test-matrix: pytest-$(OLDEST) $(MIDDLE:%=pytest-%) pytest-lowest-$(OLDEST) pytest-lowest-$(NEWEST) pytest-fab ## run the tests on the older lines of Airflow, and with the lowest versions of dependencies
 
@@ -62,7 +72,7 @@ pytest: .venv/installed ## run the tests
 pytest-$(OLDEST): postgres
 
 pytest-$(OLDEST): .venv-$(OLDEST)/installed
-	$(<D)/bin/$(PYTEST) $(SUITE)
+	$(<D)/bin/$(PYTEST) $(ALL)
 
 # Roles with permissions on single DAGs.
 pytest-fab: .venv-fab/installed

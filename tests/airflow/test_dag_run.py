@@ -19,6 +19,8 @@ from dev.harness.secret_scan import check_files
 from tests.airflow_command import AirflowCommand
 from tests.transfer_command import transfer_command
 
+pytestmark = pytest.mark.dag_runs
+
 ROOT = Path(__file__).parents[2]
 FARM_SPEED = 300.0  # a render of four frames takes less than a second
 NO_PICTURES = {"pictures": False}

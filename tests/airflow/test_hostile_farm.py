@@ -21,7 +21,10 @@ from tests.farm.raw_client import LIST, RawClient
 from tests.fuzz.hostile_responses import hostile_task_responses
 from tests.readme import README
 
-pytestmark = pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, the newest")
+pytestmark = [
+    pytest.mark.dag_runs,
+    pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, the newest"),
+]
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 300  # seconds

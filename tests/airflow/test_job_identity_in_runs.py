@@ -16,9 +16,12 @@ from tests.airflow.real_airflow import real_airflow
 from tests.airflow_version import LINE
 from tests.farm.raw_client import LIST, RawClient
 
-pytestmark = pytest.mark.skipif(
-    (3, 0) <= LINE < (3, 3), reason="starts a real Airflow: with a state store, and the oldest without"
-)
+pytestmark = [
+    pytest.mark.dag_runs,
+    pytest.mark.skipif(
+        (3, 0) <= LINE < (3, 3), reason="starts a real Airflow: with a state store, and the oldest without"
+    ),
+]
 
 DAG = Path(__file__).parents[1] / "dags" / "job_identity.py"
 MODES = ("waiting", "deferrable")

@@ -10,7 +10,10 @@ from tests.airflow.real_airflow import real_airflow, wait_for_final_state
 from tests.airflow_version import LINE
 from tests.farm.raw_client import LIST, RawClient
 
-pytestmark = pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, only of the newest line")
+pytestmark = [
+    pytest.mark.dag_runs,
+    pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, only of the newest line"),
+]
 ROOT = Path(__file__).parents[2]
 DAG_ID = "night_budget"
 TIMEOUT = 240  # seconds

@@ -16,6 +16,8 @@ from tests.airflow_command import AirflowCommand
 from tests.airflow_version import copy_dag_file
 from tests.dags.night_report import HOSTILE
 
+pytestmark = pytest.mark.dag_runs
+
 ROOT = Path(__file__).parents[2]
 ENDS = {
     "sh010": "done",

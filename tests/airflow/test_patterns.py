@@ -14,6 +14,8 @@ from tests.dags.patterns import FRAMES, MAX_COST, MODES, NOT_RENDERED, RETRIES, 
 from tests.farm.raw_client import LIST, RawClient
 from tests.statsd_server import StatsdServer
 
+pytestmark = pytest.mark.dag_runs
+
 ROOT = Path(__file__).parents[2]
 HAS_STATSD = LINE >= (3, 3)
 TIMEOUT = 240  # seconds

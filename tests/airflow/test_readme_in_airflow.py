@@ -25,6 +25,8 @@ from tests.airflow_version import HAS_APPROVAL
 from tests.readme import RECIPES, START_FARM, quickstart_in
 from tests.transfer_command import transfer_command
 
+pytestmark = pytest.mark.dag_runs
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 TIMEOUT = 120  # seconds

@@ -25,7 +25,10 @@ from tests.dags.costs_and_recommits import (
 )
 from tests.farm.raw_client import LIST, RawClient
 
-pytestmark = pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, only of the newest line")
+pytestmark = [
+    pytest.mark.dag_runs,
+    pytest.mark.skipif(LINE < (3, 3), reason="starts a real Airflow, only of the newest line"),
+]
 
 ROOT = Path(__file__).parents[2]
 DAGS = [ROOT / "tests" / "dags" / "costs_and_recommits.py", ROOT / "example_dags" / "composite_on_render.py"]
