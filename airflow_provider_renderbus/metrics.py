@@ -46,7 +46,7 @@ def count_request(*, failed: bool) -> None:
 
 
 def count_renders(outcome: str, renders: Iterable[Mapping[str, Any]]) -> None:
-    """Count the renders whose wait has ended, except those that are active or paused.
+    """Count the renders whose wait has ended, except those that still render or pause.
 
     :param outcome: "succeeded" or "failed".
     :param renders: summaries of the renders.
@@ -60,7 +60,8 @@ def count_renders(outcome: str, renders: Iterable[Mapping[str, Any]]) -> None:
 
 def _count_render(outcome: str, render: Mapping[str, Any]) -> None:
     status = TaskStatus.__members__.get(str(render.get("state")), TaskStatus.UNKNOWN)
-    if status.phase in {Phase.ACTIVE, Phase.PAUSED}:
+    # One that exceeds its budget fails while it is active.
+    if status.phase is Phase.PAUSED or (status.phase is Phase.ACTIVE and outcome == "succeeded"):
         return
     _send("incr", f"renderbus.renders.{outcome}")
     for name in ("done", "failed"):

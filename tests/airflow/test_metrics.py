@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_renderbus import metrics
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
-from airflow_provider_renderbus.metrics import METRICS, count_request
+from airflow_provider_renderbus.metrics import METRICS, count_renders, count_request
 from airflow_provider_renderbus.operators import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.sensors import RenderbusTaskSensor
 from tests.airflow.context import context
@@ -77,6 +77,22 @@ def test_succeeded_render_is_counted(finished, recorder):
     sensor.execute(context())
     assert recorder.counts["renderbus.renders.succeeded"] == 1
     assert "renderbus.renders.failed" not in recorder.counts
+
+
+def test_render_that_exceeds_its_budget_is_counted_as_failed(recorder):
+    count_renders("failed", [{"state": "RENDERING", "frames": {"done": 3, "failed": 0}, "cost": "1.234"}])
+    assert recorder.counts == {
+        "renderbus.renders.failed": 1,
+        "renderbus.frames.done": 3,
+        "renderbus.cost_cents": 123,
+    }
+
+
+def test_paused_render_is_not_counted_yet(recorder):
+    paused = {"state": "FINISHED_TEST", "frames": {"done": 3, "failed": 0}, "cost": "1"}
+    count_renders("succeeded", [paused])
+    count_renders("failed", [paused])
+    assert not recorder.counts
 
 
 def test_deferred_render_is_not_counted_yet(connection, submitted, recorder):

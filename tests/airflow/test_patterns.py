@@ -12,12 +12,14 @@ from tests.airflow.real_airflow import instances, real_airflow, wait_for_final_s
 from tests.airflow_version import LINE
 from tests.dags.patterns import FRAMES, MAX_COST, MODES, NOT_RENDERED, RETRIES, SHOTS
 from tests.farm.raw_client import LIST, RawClient
+from tests.notification_servers import web_hook
 from tests.statsd_server import StatsdServer
 
 pytestmark = pytest.mark.dag_runs
 
 ROOT = Path(__file__).parents[2]
-HAS_STATSD = LINE >= (3, 3)
+# Only its environment has the package statsd and the notifiers.
+IS_NEWEST = LINE >= (3, 3)
 TIMEOUT = 240  # seconds
 PRICE = 0.01
 SCENARIO = {
@@ -44,16 +46,25 @@ def statsd():
 
 
 @pytest.fixture(scope="module")
-def airflow(set_up_once, farm, statsd, tmp_path_factory):
+def web():
+    with web_hook() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def airflow(set_up_once, farm, statsd, web, tmp_path_factory):
     with real_airflow(
         tmp_path_factory.mktemp("patterns") / "airflow",
-        [ROOT / "tests" / "dags" / "patterns.py"],
-        {"renderbus_default": farm.connection()},
+        [ROOT / "tests" / "dags" / f"{name}.py" for name in ("patterns", "deadline")[: 1 + IS_NEWEST]],
+        {
+            "renderbus_default": farm.connection(),
+            "http_default": {"conn_type": "http", "host": f"http://127.0.0.1:{web.server_address[1]}"},
+        },
         AIRFLOW__CORE__PARALLELISM="6",
         PYTHONPATH=str(ROOT),
-        **(statsd.settings("night") if HAS_STATSD else {}),
+        **(statsd.settings("night") if IS_NEWEST else {}),
     ) as airflow:
-        for dag_id in ("decorated_night", "budgets"):
+        for dag_id in ("decorated_night", "budgets", "late_night")[: 2 + IS_NEWEST]:
             airflow.unpause(dag_id)
             airflow.trigger(dag_id, "run")
         yield airflow
@@ -85,7 +96,7 @@ def test_decorated_night_task_has_name_of_its_shot(renders, airflow):
     assert names == dict(enumerate(SHOTS))
 
 
-@pytest.mark.skipif(not HAS_STATSD, reason="only the newest line is tested with the package statsd")
+@pytest.mark.skipif(not IS_NEWEST, reason="only the newest line is tested with them")
 def test_metrics_arrive_from_tasks_and_triggerer_without_ids(renders, statsd):
     requests = statsd.ports["night.renderbus.requests"]
     triggerer = {
@@ -128,3 +139,9 @@ def test_budget_exceeded_stops_render_in_time_without_retries(renders, airflow, 
     assert instance["state"] == "failed", log
     # More than one try is allowed: under load, Airflow on SQLite sometimes loses a try.
     assert instance["try_number"] <= RETRIES, log
+
+
+@pytest.mark.skipif(not IS_NEWEST, reason="only the newest line is tested with them")
+def test_deadline_alert_calls_a_web_hook(renders, airflow, web):
+    airflow.programs.wait_until("the deadline alert", lambda: web.received, TIMEOUT, interval=0.5)
+    assert web.received[0] == ("/late", {"summary": "The night is not done by 08:00"})
