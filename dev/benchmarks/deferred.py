@@ -23,7 +23,7 @@ import psutil
 from dev.benchmarks.farm import SCENARIO, open_farm, submit_tasks
 from dev.benchmarks.figure import Figure
 from dev.harness.airflow_instance import AirflowInstance, inherited_environment
-from dev.harness.cpu_time import cpu_seconds
+from dev.harness.cpu_time import cpu_seconds, processes_of
 from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
 from dev.harness.postgres import is_listening, postgres_server
 from dev.harness.processes import Program, Programs, free_port
@@ -166,7 +166,7 @@ def _with_sum(values: Mapping[str, float]) -> dict[str, float]:
 def _memory(program: Program) -> float:
     """Return the bytes that its processes have, what several share counted once."""
     total = 0.0
-    for member in program.members():
+    for member in processes_of(program):
         try:
             total += member.memory_full_info().pss
         except psutil.Error:  # it has just ended

@@ -14,13 +14,18 @@ WORKERS = "workers"
 SCHEDULER = "scheduler"
 
 
+def processes_of(program: Program) -> set[psutil.Process]:
+    """Return the living processes of a program; those of PostgreSQL have sessions of their own."""
+    return {*program.members(), *psutil.Process(program.process.pid).children(recursive=True)}
+
+
 def cpu_seconds(program: Program, *, alone: bool = False) -> float:
     """Return the CPU seconds of a program: of its processes, and of those that they have waited for.
 
     :param alone: only of its main process.
     """
     total = 0.0
-    for member in [psutil.Process(program.process.pid)] if alone else list(program.members()):
+    for member in [psutil.Process(program.process.pid)] if alone else processes_of(program):
         try:
             times = member.cpu_times()
         except psutil.Error:  # it has just ended
