@@ -293,6 +293,11 @@ def test_task_info_is_submitted_if_it_may_have_been(fields, submitted):
     assert read_task({"id": 1, "taskStatus": 0, **fields}).is_submitted is submitted
 
 
+@pytest.mark.parametrize(("is_delete", "deleted"), [(0, True), (1, False), (None, False)])
+def test_task_info_is_deleted_if_the_field_is_zero(is_delete, deleted):
+    assert read_task({"id": 1, "taskStatus": 25, "isDelete": is_delete}).is_deleted is deleted
+
+
 @pytest.mark.parametrize(("name", "frame_type", "numbers"), [("7-9[1]", 0, [7, 8, 9]), ("6", 1, [6])])
 def test_frame_has_numbers_and_files_unless_it_prepares_others(name, frame_type, numbers):
     frame = read_frame({"id": 1, "frameStatus": 4, "frameIndex": name, "frameType": frame_type})
