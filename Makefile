@@ -127,13 +127,15 @@ format: .venv/installed ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: .venv/installed ## build the wheel, and test it in an empty environment
+package: .venv/installed ## build the wheel, and test it in an empty environment of each line of Airflow
 	@rm -rf dist
 	@$(UV) build --quiet
 	@$(UV) build --quiet --out-dir dist/again
-	@$(UV) venv --quiet --clear --python .tools/bin/python .venv-package
-	@$(UV) pip install --quiet --python .venv-package/bin/python --constraint constraints/airflow-$(NEWEST).txt dist/*.whl
-	$(BIN)/pytest -q tests/wheel.py
+	@for line in $(OLDEST) $(MIDDLE) $(NEWEST); do \
+	  $(UV) venv --quiet --clear --python .tools/bin/python .venv-package-$$line && \
+	  $(UV) pip install --quiet --python .venv-package-$$line/bin/python --constraint constraints/airflow-$$line.txt dist/*.whl || exit; \
+	done
+	$(BIN)/pytest -q -n 2 tests/wheel.py
 	@rm -r dist/again
 
 # Beside Airflow, packages are as old as its release, as in Airflow's own constraints. Only test tools are newer.

@@ -68,9 +68,9 @@ def copy_dag_file(file, folder):
     return copy
 
 
-def adapt_to_line(snippet):
-    """Return a snippet of the README with the changes that the README lists for this line."""
-    if LINE >= (3, 0):
+def adapt_to_line(snippet, line=LINE):
+    """Return a snippet of the README with the changes that the README lists for a line of Airflow."""
+    if line >= (3, 0):
         return snippet
     return snippet.replace("from airflow.sdk import", "from airflow.decorators import").replace(
         "@dag(", "@dag(start_date=__import__('datetime').datetime(2026, 1, 1), "

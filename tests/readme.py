@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.airflow_version import adapt_to_line
+from tests.airflow_version import LINE, adapt_to_line
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
 RECIPES = {
@@ -24,7 +24,7 @@ START_FARM, QUICKSTART = re.findall(r"^```bash\n(.*?)^```", section("Quickstart"
 """What the quickstart has users paste into the first terminal, and into the second one."""
 
 
-def quickstart_in(folder: Path) -> str:
+def quickstart_in(folder: Path, line: tuple[int, int] = LINE) -> str:
     """Return what is pasted into the second terminal, in another folder and environment."""
-    script = adapt_to_line(QUICKSTART).replace("/tmp/quickstart", str(folder))
+    script = adapt_to_line(QUICKSTART, line).replace("/tmp/quickstart", str(folder))
     return script.replace(". .venv/bin/activate\n", "")

@@ -18,9 +18,17 @@ from dev.harness.airflow_instance import inherited_environment
 from tests.readme import quickstart_in
 
 ROOT = Path(__file__).parents[1]
-BIN = ROOT / ".venv-package" / "bin"
+LINES = [(2, 11), (3, 0), (3, 1), (3, 2), (3, 3)]
 NAME = "airflow-provider-renderbus"
 PACKAGE = "airflow_provider_renderbus"
+
+
+def environment_of(line):
+    """The folder of programs of the empty environment of a line of Airflow."""
+    return ROOT / ".venv-package-{}.{}".format(*line) / "bin"
+
+
+BIN = environment_of(LINES[-1])
 
 
 @pytest.fixture(scope="module")
@@ -147,14 +155,15 @@ def test_farm_without_extra_names_it(run):
     assert "Traceback" not in process.stderr
 
 
-def test_readme_quickstart_runs_with_wheel(tmp_path):
+@pytest.mark.parametrize("line", LINES, ids=[f"{line[0]}.{line[1]}" for line in LINES])
+def test_readme_quickstart_runs_with_wheel(tmp_path, line):
     with Farm(tmp_path / "farm", speed=300.0, scenario={"pictures": False}) as farm:
         process = subprocess.run(
-            ["bash", "-euc", quickstart_in(tmp_path / "quickstart")],
+            ["bash", "-euc", quickstart_in(tmp_path / "quickstart", line)],
             cwd=tmp_path,
             env={
                 **inherited_environment(),
-                "PATH": f"{BIN}:{os.environ['PATH']}",
+                "PATH": f"{environment_of(line)}:{os.environ['PATH']}",
                 "AIRFLOW_CONN_RENDERBUS_DEFAULT": json.dumps(farm.connection()),
             },
             stdout=subprocess.PIPE,
