@@ -3,8 +3,9 @@
 Per layer: what it has cost, and the mean cost of its finished frames for each frame that is left. Frames that
 one machine renders together count by their numbers, tiles and merges apart. Failed and stopped frames count
 as left, as if they were rendered again. A frame that was rendered again is no sample while others are: its
-cost is that of all attempts. A finished frame that has no cost yet counts as left, since the farm is still to
-charge it. A layer without a sample, or that lists no frames yet, has no forecast, and so has its render.
+cost is that of all attempts. A finished frame that has no cost yet, or a negative one, counts as left, since
+the farm is still to charge it. A layer without a sample, or that lists no frames yet, has no forecast, and so
+has its render.
 
 The range holds 90 of 100 renders if the finished frames are like the others. Few samples make it wide, also
 if they cost the same by chance: the spread starts from an assumed one, which counts as one sample. If the
@@ -17,7 +18,7 @@ import logging
 from bisect import bisect
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api.states import FrameStatus, Phase, TaskStatus
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 
 _ZERO = Decimal(0)
 _STEP = Decimal("0.0001")
+# Rounding fails if the result has more digits than its context: absurd figures of the farm have 40.
+_WIDE = Context(prec=100)
 _SIGNIFICANT_DIGITS = 3
 # The spread of the frames of a shot that is assumed before any is known, as a fraction of their mean.
 _ASSUMED_SPREAD = Decimal("0.5")
@@ -139,9 +142,9 @@ class Forecast:
 
     def __str__(self) -> str:
         """Return the forecast in words: "12.4 (9.8 to 15, from 3 frames)"."""
-        if self.cost is None:
-            return f"at least {format_amount(self.low)}, from {self.samples} frames"
         frames = f"from {self.samples} frame{'' if self.samples == 1 else 's'}"
+        if self.cost is None:
+            return f"at least {format_amount(self.low)}, {frames}"
         if not self.frames_left:
             frames = "all frames done"
         amounts = "" if self.high is None else f"{format_range(self.low, self.high)}, "
@@ -210,7 +213,7 @@ def _fetch_or_none(client: RenderClient, task_id: int) -> dict[str, Any] | None:
 
 def format_amount(amount: Decimal) -> str:
     """Return an amount to four decimals, without zeros at its end."""
-    return format(amount.quantize(_STEP).normalize(), "f")
+    return format(amount.quantize(_STEP, context=_WIDE).normalize(_WIDE), "f")
 
 
 def format_range(low: Decimal, high: Decimal) -> str:
@@ -220,7 +223,7 @@ def format_range(low: Decimal, high: Decimal) -> str:
 
 def _estimate(amount: Decimal) -> str:
     decimals = min(4, max(0, _SIGNIFICANT_DIGITS - 1 - amount.adjusted()))
-    return format_amount(amount.quantize(Decimal(1).scaleb(-decimals)))
+    return format_amount(amount.quantize(Decimal(1).scaleb(-decimals), context=_WIDE))
 
 
 class _Rest(NamedTuple):
@@ -235,7 +238,7 @@ class _Rest(NamedTuple):
 
 def _forecast_layer(layer: Layer, frames: Sequence[Frame] | None, is_complete: bool) -> LayerForecast:
     leaf = layer.leaf
-    spent = leaf.cost
+    spent = max(leaf.cost, _ZERO)
     if leaf.status.phase in {Phase.SUCCEEDED, Phase.INCOMPLETE} and is_complete:
         rest = _Rest(samples=leaf.progress.done)
     elif not is_complete or not (leaf.progress.total or frames):
@@ -261,13 +264,13 @@ def _forecast_layer(layer: Layer, frames: Sequence[Frame] | None, is_complete: b
 
 def _round(amount: Decimal) -> Decimal:
     """Return an amount as it is written: a budget of just the forecast, as text, is not exceeded by it."""
-    return amount.quantize(_STEP, ROUND_HALF_UP)
+    return amount.quantize(_STEP, ROUND_HALF_UP, _WIDE)
 
 
 def _rest_of_counters(leaf: TaskInfo) -> _Rest:
     """Estimate from sums. The farm counts jobs, whatever they hold."""
     done, left = leaf.progress.done, max(0, leaf.progress.total - leaf.progress.done)
-    if not done or not leaf.cost:
+    if not done or leaf.cost <= 0:
         return _Rest(left, 0, None)
     return _Rest(left, done, leaf.cost / done * left, above=None if left else _ZERO)
 
@@ -277,7 +280,7 @@ def _rest_of_frames(frames: Sequence[Frame]) -> _Rest:
     samples = _samples(frames)
     left: defaultdict[int | None, list[Frame]] = defaultdict(list)
     for frame in frames:
-        if frame.status is not FrameStatus.DONE or not frame.cost:
+        if frame.status is not FrameStatus.DONE or frame.cost <= 0:
             left[_type(frame)].append(frame)
     count = sum(map(len, left.values()))
     if not left:
@@ -294,7 +297,7 @@ def _rest_of_frames(frames: Sequence[Frame]) -> _Rest:
 
 def _samples(frames: Iterable[Frame]) -> list[Frame]:
     """Return the frames that say what one frame costs."""
-    charged = [frame for frame in frames if frame.status is FrameStatus.DONE and frame.cost]
+    charged = [frame for frame in frames if frame.status is FrameStatus.DONE and frame.cost > 0]
     return [frame for frame in charged if not frame.recommits] or charged
 
 

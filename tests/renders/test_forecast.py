@@ -145,6 +145,20 @@ def test_forecast_of_frames_without_any_cost_falls_back_to_the_counters():
     assert figures(expected) == ("4", "20", 8)
 
 
+@pytest.mark.parametrize("refunded", ["-1", "-0.0001"])
+def test_forecast_of_negative_costs_is_never_below_what_is_spent(refunded):
+    assert figures(forecast(leaf(), (1, DONE, refunded), (3, WAITING, None)))[:2] == ("0", None)
+    assert figures(forecast(leaf(done=1, total=4, cost=refunded))) == ("0", None, 3)
+    assert figures(forecast(leaf(), (1, DONE, refunded), (1, DONE, 5), (3, WAITING, None)))[2] == 4
+
+
+def test_forecast_of_absurd_figures_raises_nothing():
+    counters = forecast(leaf(done=1, total=10**15, cost="9" * 20))
+    assert str(counters) == f"{'9' * 20}{'0' * 15} (from 1 frame)"
+    jobs = (1, DONE, "9" * 20), (3, WAITING, None, {"name": f"1-{10**15}[1]"})
+    assert forecast(leaf(), *jobs).exceeds(Decimal(10) ** 12)
+
+
 def test_forecast_weighs_jobs_by_their_frames():
     """The farm renders test frames one by one, and the others three to a machine."""
     test_frames = (2, DONE, 2, {"frame_type": PRIORITY})
@@ -246,7 +260,7 @@ def test_to_dict_has_amounts_as_text():
     assert Decimal(result["low"]) < Decimal("1.1667") < Decimal(result["high"])
 
 
-costs = st.one_of(st.none(), st.decimals(0, 10**6, places=4))
+costs = st.one_of(st.none(), st.decimals(-(10**6), 10**6, places=4))
 any_frame = st.builds(
     Frame,
     st.integers(1, 9),
@@ -270,7 +284,7 @@ any_frame = st.builds(
 def test_forecast_of_any_frames_is_in_order(listed, status, done, total, cost):
     data = leaf(status=status, done=done, total=total, cost=cost and str(cost))
     expected = forecast_render(read_task(data), {35: listed})
-    assert expected.spent <= expected.low
+    assert 0 <= expected.spent <= expected.low
     assert expected.cost is None or expected.low <= expected.cost
     assert expected.high is None or expected.cost <= expected.high
     assert forecast_render(read_task(data), {35: listed[::-1]}).to_dict() == expected.to_dict()
