@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.api.text import join_limited, printable
 from airflow_provider_renderbus.api.validation import excerpt
 from airflow_provider_renderbus.reports.rows import NO_VALUE, SUCCESSES, Row, RowOutcome, row_of
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 300
 """Renders that a report lists."""
+_MAX_DECIMALS = 4
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
 
 
@@ -143,7 +144,9 @@ class Report:
         """Return an amount with its currency."""
         if amount is None:
             return NO_VALUE
-        digits = f"{amount:,.2f}" if not amount or abs(amount) >= Decimal("0.01") else f"{amount:f}"
+        rounded = round(amount, _MAX_DECIMALS)
+        is_small = 0 < abs(rounded) < Decimal("0.01")
+        digits = f"{rounded.normalize():f}" if is_small else f"{amount:,.2f}"
         return f"{digits} {self.currency}".rstrip()
 
 
@@ -163,17 +166,18 @@ def report(
     :param currency: of the amounts, such as "RMB"; that in the results if omitted.
     :param thumbnails: a picture for each render task id: the bytes or the path of a picture file. With Pillow
         they are made small; without it, or if one cannot be read, large ones are omitted.
-    :raises ValueError: the results are neither a mapping nor a list.
+    :raises ValueError: the results are neither a mapping nor a list; or they have several currencies, whose
+        amounts have no sum, and `currency` is omitted.
     """
     flat = list(_flatten(results))
-    found = next(
-        (str(each["currency"]) for each in flat if isinstance(each, Mapping) and each.get("currency")), ""
-    )
+    found = {str(each["currency"]) for each in flat if isinstance(each, Mapping) and each.get("currency")}
+    if currency is None and len(found) > 1:
+        raise ValueError(f"results: must have one currency, got {join_limited(sorted(found), ', ')}")
     rows = sorted(map(row_of, flat), key=lambda row: (list(RowOutcome).index(row.outcome), row.name))
     return Report(
         tuple(rows),
-        printable(title),
-        printable(found if currency is None else currency, 10),
+        printable(str(title)),
+        printable("".join(found) if currency is None else currency, 10),
         dict(thumbnails or {}),
     )
 

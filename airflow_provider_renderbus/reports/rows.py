@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from airflow_provider_renderbus.api.parsing import MAX_COUNT
 from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.shot_names import scene_stem
@@ -112,7 +113,7 @@ def row_of(result: Mapping[str, Any] | None) -> Row:
         name=_name(result),
         outcome=_outcome(result, error),
         why=printable("; ".join(filter(None, (str(failed), _first_sentence(error)))), _MAX_WHY_CHARS),
-        url=url if len(url) <= _MAX_URL_CHARS and _URL.fullmatch(url) else "",
+        url=url if len(url) <= _MAX_URL_CHARS and url.isprintable() and _URL.fullmatch(url) else "",
         done=_count(frames.get("done")),
         failed=_count(frames.get("failed")),
         total=_count(frames.get("total")),
@@ -161,7 +162,7 @@ def _failed_frames(result: Mapping[str, Any]) -> str:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= MAX_COUNT else 0
 
 
 def _decimal(value: Any) -> Decimal | None:

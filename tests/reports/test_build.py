@@ -131,6 +131,8 @@ def test_report_escapes_hostile_text(field):
         'http://x"onload=',
         "ftp://x",
         f"https://{'x' * 999}",
+        "https://x/\x1b[2J",
+        "https://x/\u202egnp",
     ],
 )
 def test_report_links_only_web_addresses(url):
@@ -207,12 +209,15 @@ def test_report_of_no_results_raises(results):
         {"frames": {"total": "x", "done": -1}, "cost": None, "forecast": {"cost": "1e999"}},
         {"cost": "1e400", "duration_seconds": -5, "failed_frames": "x", "render_task_id": "x"},
         {"cost": [], "failed_frames": [None, {}]},
+        {"cost": "1e-999999", "frames": {"total": 10**4299, "done": 10**4299}},
+        {"cost": f"0.00{'3' * 9999}"},
     ],
 )
 def test_report_leaves_out_what_is_not_readable(broken):
     night = report([{**DONE, **broken}, FAILED], currency="RMB")
     assert len(night.rows) == 2
     assert "NaN" not in night.text
+    assert len(night.text) < 1000
     assert night.html
 
 
@@ -221,6 +226,13 @@ def test_report_amounts_have_currency_of_the_results_and_keep_small_costs():
     assert "0.0042 USD" in night.text
     assert "12,345.60 USD" in night.text
     assert night.summary.endswith("Cost 12,345.60 USD. Forecast 8.00 USD")
+
+
+def test_report_of_several_currencies_raises_unless_the_author_names_one():
+    results = [{**DONE, "currency": "RMB"}, {**DONE, "currency": "USD"}, DONE]
+    with pytest.raises(ValueError, match=r"^results: must have one currency, got RMB, USD$"):
+        report(results)
+    assert report(results, currency="EUR").summary.endswith(" EUR")
 
 
 def test_report_of_ten_thousand_failed_renders_is_bounded():
