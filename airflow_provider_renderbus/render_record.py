@@ -6,10 +6,12 @@ A failed Airflow task returns nothing. A report of the run reads these records i
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.errors import InsufficientFunds
+from airflow_provider_renderbus.api.validation import parse_task_id
 from airflow_provider_renderbus.compat import AirflowSkipException
 from airflow_provider_renderbus.metrics import count_renders
 from airflow_provider_renderbus.renders.results import Outcome
@@ -78,7 +80,11 @@ def _named_renders(operator: Any) -> list[dict[str, Any]]:
     """Return the renders that an operator was given or has submitted, as far as their ids are valid."""
     given = getattr(operator, "recorded_ids", ()) or getattr(operator, "render_task_id", None)
     ids = given if isinstance(given, list | tuple) else [given]
-    return [{"render_task_id": int(str(each))} for each in ids if str(each).isdecimal()]
+    renders = []
+    for each in ids:
+        with contextlib.suppress(ValueError):
+            renders.append({"render_task_id": parse_task_id("render_task_id", each)})
+    return renders
 
 
 def _push(

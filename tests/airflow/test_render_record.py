@@ -206,6 +206,14 @@ def test_steps_record_their_render(client, recorded, context):
     assert (recorded()["outcome"], recorded()["renders"][0]["render_task_id"]) == ("started", created)
 
 
+@pytest.mark.parametrize(
+    ("given", "ids"), [("2W35", [35]), (["2W35", 36, "sh010"], [35, 36]), ("9" * 5000, [])]
+)
+def test_failure_before_a_request_records_the_ids_that_are_valid(recorded, context, given, ids):
+    push_failure(SimpleNamespace(render_task_id=given), context, AirflowException("no connection"))
+    assert [entry["render_task_id"] for entry in recorded()["renders"]] == ids
+
+
 def test_sensor_records_each_of_its_renders(submitted, client, farm, recorded, context):
     farm.advance(7200)
     sensor = RenderbusTaskSensor(task_id="wait", render_task_id=[submitted, submitted])
