@@ -200,8 +200,10 @@ def parse_int_from(name: str, value: Any, minimum: int, maximum: int) -> int:
 def parse_decimal(name: str, value: Any, *, above_zero: bool = False) -> Decimal:
     """Return an amount of money, at least or above 0, given as a number or as text."""
     amount = _parse_number(value)
-    if amount is None or amount > MAX_AMOUNT:
+    if amount is None:
         raise _invalid(name, "a finite number", value)
+    if amount > MAX_AMOUNT:
+        raise _invalid(name, f"at most {MAX_AMOUNT:,}", value)
     if amount < 0 or (above_zero and not amount):
         raise _invalid(name, "an amount above 0" if above_zero else "at least 0", value)
     return amount
