@@ -67,24 +67,32 @@ def give_out(renders: list[dict[str, Any]], budget: float) -> dict[str, str | No
     return allot(forecasts, budget, {shot.name: shot.priority for shot in SHOTS if shot.name in forecasts})
 
 
-@task
-def affordable(renders: list[dict[str, Any]], limits: dict[str, str | None]) -> list[dict[str, Any]]:
-    """Return the arguments of the renders that continue, those of shots that have a limit."""
+@task(trigger_rule="all_done")
+def affordable(renders: list[dict[str, Any]], limits: dict[str, str | None] | None) -> list[dict[str, Any]]:
+    """Return the arguments of the renders that continue, those of shots that have a limit.
+
+    A shot whose test frames have failed does not hold up the others. Without limits, nothing continues.
+    """
+    limits = limits or {}
     return [
         {"render_task_id": render["render_task_id"], "max_cost": limit}
         for render in renders
-        if (limit := limits[Path(render["scene"]).stem]) is not None
+        if (limit := limits.get(Path(render["scene"]).stem)) is not None
     ]
 
 
 @task(trigger_rule="all_done")
-def report(renders: list[dict[str, Any]], limits: dict[str, str | None]) -> str:
+def report(renders: list[dict[str, Any]], limits: dict[str, str | None] | None) -> str:
     """Return a line on each shot, which the log has too."""
-    lines = []
-    for render in renders:
-        shot, forecast = Path(render["scene"]).stem, render["forecast"] or {}
-        limit = limits[shot]
+    by_shot = {Path(render["scene"]).stem: render for render in renders}
+    lines = [f"{shot.name}: no test frames, see their task" for shot in SHOTS if shot.name not in by_shot]
+    for shot, render in by_shot.items():
+        forecast, limit = render["forecast"] or {}, (limits or {}).get(shot)
         decision = f"renders up to {limit}" if limit else f"stays {render['state']}: no money tonight"
+        if render["state"] != "FINISHED_TEST":
+            decision = f"is {render['state']} without a pause"
+        elif limits is None:
+            decision = f"stays {render['state']}: the budget was not given out, see the task give_out"
         lines.append(
             f"{shot}: test frames cost {render['cost']}, forecast {forecast.get('cost')} "
             f"({forecast.get('low')} to {forecast.get('high')}), {decision}, {render['console_url']}"

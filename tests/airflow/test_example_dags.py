@@ -64,6 +64,47 @@ def test_nightly_render_has_one_active_run_per_night(dags):
     assert dag.get_task("render").partial_kwargs["deferrable"]
 
 
+def paused(shot, cost="12.4", state="FINISHED_TEST"):
+    forecast = {"cost": cost, "low": "9", "high": "120", "spent": "2"} if state == "FINISHED_TEST" else None
+    return {
+        "render_task_id": 35,
+        "scene": f"{shot}.blend",
+        "state": state,
+        "cost": "2",
+        "forecast": forecast,
+        "console_url": "http://farm/task/35",
+    }
+
+
+def test_night_budget_with_a_failed_shot_renders_the_others(dags):
+    dag = dags["night_budget"]
+    # A mapped instance that has failed fails what comes directly after it, unless that runs anyway.
+    after = [dag.get_task(task_id) for task_id in dag.get_task("test_frames").downstream_task_ids]
+    assert {task.task_id: task.trigger_rule for task in after} == dict.fromkeys(
+        ("give_out", "affordable", "report"), "all_done"
+    )
+    renders = [paused("sh010"), paused("sh020", "99"), paused("sh030", state="FINISHED")]
+    limits = dag.get_task("give_out").python_callable(renders, 30)
+    assert limits == {"sh010": "26", "sh020": None, "sh030": None}
+    assert dag.get_task("affordable").python_callable(renders, limits) == [
+        {"render_task_id": 35, "max_cost": "26"}
+    ]
+    lines = dag.get_task("report").python_callable(renders, limits).splitlines()
+    assert lines[:2] == [f"{shot}: no test frames, see their task" for shot in ("sh040", "sh050")]
+    for line, words in zip(
+        lines[2:],
+        ("renders up to 26, ", "stays FINISHED_TEST: no money tonight, ", "is FINISHED without a pause, "),
+        strict=True,
+    ):
+        assert words in line
+
+
+def test_night_budget_that_is_not_given_out_renders_nothing(dags):
+    dag = dags["night_budget"]
+    assert dag.get_task("affordable").python_callable([paused("sh010")], None) == []
+    assert "the budget was not given out" in dag.get_task("report").python_callable([paused("sh010")], None)
+
+
 def test_preflight_night_checks_before_it_renders(dags):
     dag = dags["preflight_night"]
     assert dag.get_task("preflight").downstream_task_ids == {"render"}
