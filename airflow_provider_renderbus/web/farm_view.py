@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.settings import Settings
 
 MAX_RENDERS, MAX_LEAVES = 5_000, 40
-"""Renders, and leaves with their frames, that are kept for a connection."""
+"""Renders that nobody views, and leaves with their frames, that are kept for a connection."""
 MAX_BACK_OFF = 120.0
 """Seconds until a failed look is repeated, at most."""
 SECONDS_TO_WAIT = 2.0
@@ -87,6 +87,8 @@ class FarmView:
         self._next_look = 0.0
         self._failures = 0
         self._connected: tuple[AsyncClient, PictureTransport] | None = None
+        self.on_other_account: Callable[[], None] = lambda: None
+        """Is called when the connection has become that of another account."""
         self.settings: Settings | None = None
         self.problem = ""
         """Why the last look has failed; "" if it has not."""
@@ -119,13 +121,9 @@ class FarmView:
         async with self._lock:
             now = self._clock()
             is_due = now >= self._next_look
-            asked = (
-                [each for each in renders if each not in self._looks] if is_due or not self.problem else []
-            )
-            if is_due:
-                asked += [each for each in self._looks if self._is_watched(each, now)]
-            if asked:
-                await self._refresh(asked, is_due=is_due)
+            is_new = any(each not in self._looks for each in renders)
+            if is_due or (is_new and not self.problem):
+                await self._refresh(renders, now, is_due=is_due)
             self._evict()
 
     def last_look(self, render_task_id: int) -> Look | None:
@@ -151,9 +149,12 @@ class FarmView:
         """
         return self._connected or await self._reconnect()
 
+    def _is_viewed(self, render_task_id: int, now: float) -> bool:
+        return now - self._viewed.get(render_task_id, 0.0) <= max(_SECONDS_VIEWED, 3 * self._interval)
+
     def _is_watched(self, render_task_id: int, now: float) -> bool:
         """Return whether somebody views a render that may have changed."""
-        if now - self._viewed.get(render_task_id, 0.0) > max(_SECONDS_VIEWED, 3 * self._interval):
+        if not self._is_viewed(render_task_id, now):
             return False
         look, activity = self._looks[render_task_id], self._activities[render_task_id]
         if look.task is not None and not look.task.is_terminal and not look.task.is_deleted:
@@ -164,10 +165,14 @@ class FarmView:
         has_succeeded = look.task is not None and look.task.status is TaskStatus.FINISHED
         return activity.is_running and not has_succeeded
 
-    async def _refresh(self, asked: list[int], *, is_due: bool) -> None:
-        """Look at renders, and note the result."""
+    async def _refresh(self, renders: Iterable[int], now: float, *, is_due: bool) -> None:
+        """Look at renders that are new, and at all if that is due; note the result."""
         try:
+            # Also if there is nothing to look at: frames and pictures need the connection as it is now.
             await self._reconnect()
+            asked = [each for each in renders if each not in self._looks]
+            if is_due:
+                asked += [each for each in self._looks if self._is_watched(each, now)]
             pages = [asked[at : at + MAX_PAGE_SIZE] for at in range(0, len(asked), MAX_PAGE_SIZE)]
             slots = asyncio.Semaphore(_MAX_CONCURRENCY)
 
@@ -220,6 +225,7 @@ class FarmView:
             # Another account has other renders.
             self._looks.clear()
             self._leaves.clear()
+            self.on_other_account()
         await self.close()
         policy = RequestRetryPolicy(max_attempts=1, max_elapsed=_MAX_ELAPSED)
         self._connected = AsyncClient(settings, retry_policy=policy), PictureTransport(settings)
@@ -231,10 +237,14 @@ class FarmView:
         return settings
 
     def _evict(self) -> None:
-        while len(self._looks) > MAX_RENDERS:
-            evicted, _ = self._looks.popitem(last=False)
-            self._viewed.pop(evicted, None)
-            self._activities.pop(evicted, None)
+        """Drop the oldest looks that nobody views: those that are viewed would be looked at again at once."""
+        excess = len(self._looks) - MAX_RENDERS
+        if excess > 0:
+            now = self._clock()
+            for each in [each for each in self._looks if not self._is_viewed(each, now)][:excess]:
+                del self._looks[each]
+                self._viewed.pop(each, None)
+                self._activities.pop(each, None)
 
 
 def _account(settings: Settings) -> tuple[str, str, int | str]:

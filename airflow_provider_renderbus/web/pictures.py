@@ -57,10 +57,14 @@ class Pictures:
     def __init__(self, farm: FarmView, clock: Callable[[], float]) -> None:
         self._farm = farm
         self._clock = clock
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENCY)
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop all pictures, also those that are being fetched."""
         self._tiles, self._pictures = _ByteCache(MAX_TILE_BYTES), _ByteCache(MAX_PICTURE_BYTES)
         self._without: OrderedDict[FrameKey, float] = OrderedDict()
         self._fetching: dict[FrameKey, asyncio.Task[bytes | None]] = {}
-        self._slots = asyncio.Semaphore(_MAX_CONCURRENCY)
 
     async def picture(self, frame: FrameKey) -> bytes | None:
         """Return the picture of a frame that is done, as JPEG; None if there is none."""
@@ -89,11 +93,13 @@ class Pictures:
         if task is None:
             if self._clock() < self._without.get(frame, 0.0):
                 return None
-            task = self._fetching[frame] = asyncio.create_task(self._fetch(frame))
-            task.add_done_callback(lambda _: self._fetching.pop(frame, None))
+            fetching = self._fetching
+            task = fetching[frame] = asyncio.create_task(self._fetch(frame))
+            task.add_done_callback(lambda _: fetching.pop(frame, None))
         return await asyncio.shield(task)
 
     async def _fetch(self, frame: FrameKey) -> bytes | None:
+        pictures, tiles, without = self._pictures, self._tiles, self._without
         try:
             async with self._slots:
                 client, transport = await self._farm.connect()
@@ -102,12 +108,12 @@ class Pictures:
             large, tile = await asyncio.to_thread(_encode, data)
         except (RenderbusError, PictureError, ValueError, TypeError) as error:
             log.debug("Frame %s: no picture: %s", frame.id, error)
-            self._without[frame] = self._clock() + SECONDS_WITHOUT
-            while len(self._without) > MAX_WITHOUT:
-                self._without.popitem(last=False)
+            without[frame] = self._clock() + SECONDS_WITHOUT
+            while len(without) > MAX_WITHOUT:
+                without.popitem(last=False)
             return None
-        self._pictures.put(frame, large)
-        self._tiles.put(frame, tile)
+        pictures.put(frame, large)
+        tiles.put(frame, tile)
         return large
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.states import TASK_STATUS_INFO, Phase, TaskStatus
 from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.api.validation import parse_decimal
 from airflow_provider_renderbus.renders.forecast import forecast
 from airflow_provider_renderbus.renders.layers import list_layers, shot_name
 
@@ -147,7 +148,8 @@ def _counts(progress: Progress) -> dict[str, int]:
 
 
 def _amount(text: str | None) -> Decimal | None:
+    """Return a budget, None for none and for what operators do not accept as one."""
     try:
-        return None if text is None else Decimal(text)
-    except ArithmeticError:
+        return None if text is None else parse_decimal("max_cost", text, above_zero=True)
+    except ValueError:
         return None

@@ -56,6 +56,12 @@ class Farm(NamedTuple):
     logs: OrderedDict[FrameKey, str]
     posters: OrderedDict[int, tuple[float, asyncio.Task[FrameKey | None]]]
 
+    def clear(self) -> None:
+        """Drop what was read from another account, whose frames can have the same ids."""
+        self.pictures.clear()
+        self.logs.clear()
+        self.posters.clear()
+
 
 class Wall:
     """What all viewers of this process share.
@@ -239,7 +245,9 @@ class Wall:
     def _farm(self, conn_id: str) -> Farm:
         if conn_id not in self._farms:
             view = FarmView(partial(self._read_settings, conn_id), self._interval, self._clock)
-            self._farms[conn_id] = Farm(view, Pictures(view, self._clock), OrderedDict(), OrderedDict())
+            farm = Farm(view, Pictures(view, self._clock), OrderedDict(), OrderedDict())
+            view.on_other_account = farm.clear
+            self._farms[conn_id] = farm
         return self._farms[conn_id]
 
 

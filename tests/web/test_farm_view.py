@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_renderbus.api.calls import tasks as task_calls
 from airflow_provider_renderbus.api.parsing import ParseError
+from airflow_provider_renderbus.web import farm_view
 from airflow_provider_renderbus.web.farm_view import Activity, FarmView
 from dev.harness.embedded_farm import settings_of
 from tests.farm.raw_client import CREATE, DELETE, STOP
@@ -174,3 +175,43 @@ async def test_look_other_account_drops_the_renders_of_the_first(farm, client, t
     assert await view.look({render: RUNNING}) == {}
     assert view.problem
     await view.close()
+
+
+async def test_seconds_to_look_nothing_to_look_at_is_the_interval(view, client, time):
+    """Pages of renders that have ended come back each interval, not each second."""
+    render = client.submit()
+    client.farm.advance(10_000)
+    for _ in range(3):
+        await view.look({render: ENDED})
+        assert view.seconds_to_look == 10.0
+        time.now += 10.0
+
+
+async def test_look_nothing_to_look_at_any_more_clears_the_problem(view, client, time):
+    finished = client.submit()
+    client.farm.advance(10_000)
+    await view.look({finished: ENDED})
+    running = client.submit()
+    await view.look({running: RUNNING})
+    client.farm.inject("drop", calls=[LOOKS])
+    time.now += 10.0
+    await view.look({running: RUNNING})
+    assert view.problem
+    time.now += 300.0
+    await view.look({finished: ENDED})
+    assert view.problem == ""
+
+
+async def test_look_more_renders_than_are_kept_shows_each_and_asks_once(view, client, time, monkeypatch):
+    monkeypatch.setattr(farm_view, "MAX_RENDERS", 5)
+    viewed = dict.fromkeys(client.call(CREATE, count=8)["taskIdList"], RUNNING)
+    for _ in range(3):
+        assert (await view.look(viewed)).keys() == viewed.keys()
+        time.now += 1.0
+    assert client.farm.request_counts[LOOKS] == 1
+    time.now += 100.0
+    others = dict.fromkeys(client.call(CREATE, count=4)["taskIdList"], RUNNING)
+    await view.look(others)
+    kept = [each for each in (*viewed, *others) if view.last_look(each)]
+    assert len(kept) == 5
+    assert others.keys() <= set(kept)

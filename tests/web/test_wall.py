@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from dev.harness.embedded_farm import settings_of
+from airflow_provider_renderbus.farm import ManualClock
+from dev.harness.embedded_farm import StockedFarm, settings_of
 from tests.airflow_version import LINE
-from tests.farm.raw_client import job
+from tests.farm.raw_client import RawClient, job
 
 if LINE >= (3, 1):
     from fastapi import HTTPException
@@ -25,9 +27,9 @@ async def open_wall(farm, time):
     """Opens the wall of a DAG run with one Airflow task, and returns it with the path of that task."""
     walls = []
 
-    def open_wall(render):
-        tasks = [render_task("shots", [render])]
-        walls.append(Wall(10.0, time, lambda *_: tasks, lambda _: settings_of(farm.connection())))
+    def open_wall(render, read_settings=lambda: settings_of(farm.connection()), **fields):
+        tasks = [render_task("shots", [render], **fields)]
+        walls.append(Wall(10.0, time, lambda *_: tasks, lambda _: read_settings()))
         return walls[-1], ("night", "run", TaskKey("shots", -1), render)
 
     yield open_wall
@@ -66,3 +68,50 @@ async def test_log_of_a_frame_that_is_done_is_read_once(open_wall, client):
     texts = {await wall.log(*path, frame_id) for _ in range(3)}
     assert len(texts) == 1
     assert client.farm.request_counts[LOG] == 1
+
+
+async def test_pictures_and_logs_of_another_account_are_not_shown(open_wall, farm, client, time, tmp_path):
+    """Ids of renders and frames on two farms are the same."""
+    with StockedFarm(tmp_path / "other", ManualClock()) as other_farm:
+        settings = [settings_of(farm.connection()), settings_of(other_farm.connection())]
+        ids = []
+        for each, scene in ((client, "sh010.blend"), (RawClient(other_farm), "sh020.blend")):
+            render = each.submit(job(scene, "1-2[1]", width="320", height="180"))
+            each.farm.advance(10_000)
+            ids.append((render, each.frames(render)["items"][0]["id"]))
+        assert ids[0] == ids[1]
+        render, frame_id = ids[0]
+        wall, path = open_wall(render, lambda: settings[0])
+        shown = []
+        for scene in ("sh010", "sh020", "sh010"):
+            (view,) = (await wall.renders(*path[:2]))["renders"]
+            assert view["name"] == scene
+            pictures = await wall.poster(*path), await wall.picture(*path, frame_id)
+            shown.append((*pictures, await wall.log(*path, frame_id)))
+            settings.reverse()
+            time.now += 10.0
+        assert shown[0] == shown[2]
+        assert all(one != other for one, other in zip(*shown[:2], strict=True))
+
+
+async def test_key_that_was_changed_is_used_for_a_render_that_has_ended(open_wall, farm, client, time):
+    render = client.submit(job(frames="1-2[1]"))
+    client.farm.advance(10_000)
+    right = settings_of(farm.connection())
+    settings = [right]
+    wall, path = open_wall(render, lambda: settings[0])
+    await wall.renders(*path[:2])
+    problems = []
+    for settings[0] in (replace(right, access_key="wrong"), right):
+        time.now += 10.0
+        await wall.renders(*path[:2])
+        problems.append((await wall.leaf(*path)).frames.problem)
+    assert problems[0]
+    assert problems[1] == ""
+
+
+@pytest.mark.parametrize("max_cost", ["sNaN", "NaN", "-Infinity", "9E+999999", "-1", "none", "1_000"])
+async def test_sums_budget_that_is_no_amount_is_none(open_wall, client, max_cost):
+    wall, path = open_wall(client.submit(), max_cost=max_cost)
+    answer = await wall.renders(*path[:2])
+    assert answer["sums"]["max_cost"] is None
