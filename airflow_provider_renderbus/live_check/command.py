@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_renderbus.api.errors import AuthError, RenderbusError, TransportError
+from airflow_provider_renderbus.api.errors import AuthError, InvalidResponse, RenderbusError, TransportError
 from airflow_provider_renderbus.api.validation import parse_decimal
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.clients.settings import Settings
@@ -62,13 +62,13 @@ def run_checks(session: Session, assumptions: Sequence[Assumption]) -> Iterator[
             seen, verdict = str(error), FAILS
         except NotCheckable as error:
             seen, verdict = str(error), NOT_CHECKED
-        except (AuthError, TransportError) as error:
-            # More requests with a wrong key could lock the account.
+        except (AuthError, TransportError, InvalidResponse) as error:
+            # More requests with a wrong key could lock the account, and another server is not the farm.
             is_blocked = assumption is assumptions[0]
             seen, verdict = str(error), FAILS
         except (RenderbusError, TransferError, ValueError, OSError) as error:
             seen, verdict = str(error), FAILS
-        except (TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        except Exception as error:  # noqa: BLE001 - the other checks continue, above all after a paid render
             # What the farm sent has another form than the check reads.
             seen, verdict = f"an answer of another form ({type(error).__name__})", FAILS
         yield Result(assumption, report.hide_private(seen, session.private), verdict)
@@ -94,14 +94,27 @@ def main(
         parser.error("--render and --max-cost: must be given together")
     if options.report is not None and not options.report.absolute().parent.is_dir():
         parser.error(f"--report: must be a file in a folder that exists, got {str(options.report)!r}")
-    # The numbers are deleted also if the command is terminated.
-    signal.signal(signal.SIGTERM, _exit_on_signal)
+    if options.report is not None and options.report.is_dir():
+        parser.error(f"--report: must be a file, got the folder {str(options.report)!r}")
+    # The numbers are deleted also if the command is terminated, or its terminal is closed.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _exit_on_signal)
     try:
-        session = _session(options, clock or Clock(), ask_secretly)
-        checks = [*FREE, *(PAID if session.sample and _confirm(session, ask) else ())]
-    except (ValueError, EOFError) as error:
+        try:
+            session = _session(options, clock or Clock(), ask_secretly)
+            checks = [*FREE, *(PAID if session.sample and _confirm(session, ask) else ())]
+        except EOFError:
+            raise ValueError(
+                "nothing was sent: a question needs a terminal; the key is read from "
+                f"{KEY_VARIABLE} if it is set"
+            ) from None
+    except ValueError as error:
         print(f"renderbus-check: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("\nInterrupted: nothing was sent", file=sys.stderr)
+        return EXIT_INTERRUPTED
     try:
         return _run(session, checks, options.report)
     except KeyboardInterrupt:
@@ -112,19 +125,25 @@ def main(
 def _run(session: Session, checks: Sequence[Assumption], file: Path | None) -> int:
     results: list[Result] = []
     print(report.table_head())
-    left: list[int] = []
     try:
         for result in run_checks(session, checks):
             results.append(result)
             print(report.table_row(result), flush=True)
     finally:
-        left = session.clean_up()
-        if left:
-            print(f"\nCould not delete {', '.join(map(str, left))}: delete it in the web console")
+        try:
+            session.clean_up()
+        finally:  # a second interrupt ends it early
+            left = session.created
+            if left:
+                print(f"\nCould not delete {', '.join(map(str, left))}: delete it in the web console")
     content = report.report(session, results, is_complete=not left and len(results) == len(checks))
     print(f"\n{report.summary(results)}")
     if file is not None:
-        file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        try:
+            file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        except OSError as error:
+            print(f"renderbus-check: --report: cannot be written: {error}", file=sys.stderr)
+            return EXIT_FAILS
         print(f"{file} has no key and no personal data; look at it, and attach it to an issue")
     return EXIT_HOLDS if content["holds"] else EXIT_FAILS
 

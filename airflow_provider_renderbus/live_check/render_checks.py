@@ -84,8 +84,9 @@ def check_states(session: Session) -> str:
     """Submit, and wait for the end."""
     sample, task_id = _sample(session), session.task_id
     session.funds_before = session.send(calls.query_user_profile()).available_funds
-    session.send(calls.submit_task(task_id, PRODUCER))
+    # A submit whose response is lost may have started the render, which must then be stopped.
     session.submitted = True
+    session.send(calls.submit_task(task_id, PRODUCER))
     deadline = session.clock.monotonic() + _MAX_WAIT
     codes: list[int] = []
     while True:

@@ -28,15 +28,29 @@ _MAIL = re.compile(r"[^\s<>@,;]+@[^\s<>@,;]+")
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ -]?\d){6,}")
 
 
+def is_live_host(host: str) -> bool:
+    """Return whether a host is one of the vendor's."""
+    return f".{host}".endswith(tuple(f".{domain}" for domain in LIVE_DOMAINS))
+
+
 def hide_private(text: str, private: Iterable[str]) -> str:
     """Return a text without mail addresses, long numbers, and texts that are private.
 
     :param private: texts of the account.
     """
     for each in sorted(private, key=len, reverse=True):
-        if len(each) >= _MIN_PRIVATE_CHARS:
-            text = re.sub(rf"(?<!\w){re.escape(each)}(?!\w)", HIDDEN, text, flags=re.IGNORECASE)
+        # Chinese has short names, and no blanks between words.
+        if len(each) >= (_MIN_PRIVATE_CHARS if each.isascii() else _MIN_PRIVATE_CHARS - 1):
+            pattern = rf"(?<!{_joined_to(each[0])}){re.escape(each)}(?!{_joined_to(each[-1])})"
+            text = re.sub(pattern, HIDDEN, text, flags=re.IGNORECASE)
     return printable(_LONG_NUMBER.sub(HIDDEN, _MAIL.sub(HIDDEN, text)), _MAX_SEEN_CHARS)
+
+
+def _joined_to(char: str) -> str:
+    """Return the pattern of characters that make a text that begins or ends in `char` another word."""
+    if char.isdecimal():
+        return r"\d"
+    return "[a-z0-9_]" if char.isascii() and char.isalpha() else "(?!)"
 
 
 def table_head() -> str:
@@ -77,7 +91,7 @@ def report(session: Session, results: Sequence[Result], *, is_complete: bool) ->
     :param is_complete: whether all checks were run, and the created numbers deleted.
     """
     host = session.settings.domain.partition(":")[0]
-    is_live = host.endswith(LIVE_DOMAINS)
+    is_live = is_live_host(host)
     return {
         "format": FORMAT,
         "provider": __version__,

@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.clients.retry import RequestRetryPolicy
 from airflow_provider_renderbus.live_check.assumption import NotCheckable
+from airflow_provider_renderbus.live_check.report import is_live_host
 
 if TYPE_CHECKING:
     from airflow_provider_renderbus.api.call import Call
@@ -30,6 +32,7 @@ T = TypeVar("T")
 # A check takes minutes, not hours, also of a farm that is out of order.
 _RETRY_POLICY = RequestRetryPolicy(max_attempts=2, max_elapsed=30.0)
 _DELETE_ATTEMPTS, _DELETE_INTERVAL = 5, 3.0
+_MIN_PRIVATE_NUMBER = 10_000
 
 
 class Exchange(NamedTuple):
@@ -76,7 +79,7 @@ class Session:
     :param clock: gives the time, and waits.
     :param software: the farm's list of software, from the check of it.
     :param created: the numbers that were created and not deleted yet.
-    :param submitted: whether one of them was submitted.
+    :param submitted: whether one of them was submitted, or may have been.
     :param rendered: the render when it had ended.
     :param funds_before: the funds before the submit.
     :param label: the label of the numbers.
@@ -97,7 +100,15 @@ class Session:
     def __post_init__(self) -> None:
         self.client = self.new_client()
         self._profile: UserProfile | None = None
-        self.private: set[str] = {self.settings.access_id, self.settings.access_key}
+        self.private: set[str] = {self.settings.access_id, self.settings.access_key, str(Path.home())}
+        # Paths have the names of people and productions, and a host that is not the vendor's is a studio's.
+        if self.transfer_command:
+            self.private.add(str(Path(self.transfer_command).parent))
+        if self.sample:
+            self.private |= {str(self.sample.scene.parent), self.sample.scene.name}
+        host = self.settings.domain.partition(":")[0]
+        if not is_live_host(host):
+            self.private.add(host)
 
     def new_client(self, **changes: Any) -> RecordingClient:
         """Return another client for the same account.
@@ -138,7 +149,7 @@ class Session:
 
     @property
     def task_id(self) -> int:
-        """The number that was created.
+        """The number that was created last.
 
         :raises NotCheckable: none was.
         """
@@ -148,7 +159,8 @@ class Session:
 
     def note_created(self, created: CreatedTasks) -> None:
         """Keep numbers to delete them, and out of the report."""
-        self.created += created.ids
+        # One that could not be deleted must not be taken for the one to render.
+        self.created = [*created.ids, *self.created]
         self.private |= {*map(str, created.ids), *created.aliases}
 
     def task_data(self) -> dict[str, Any]:
@@ -164,7 +176,7 @@ class Session:
         raise NotCheckable("query_task_info does not return the number")
 
     def keep_private(self, value: Any) -> None:
-        """Keep the texts and numbers of an answer with personal data out of the report."""
+        """Keep the texts and long numbers of an answer with personal data out of the report."""
         if isinstance(value, dict):
             for each in value.values():
                 self.keep_private(each)
@@ -173,6 +185,8 @@ class Session:
                 self.keep_private(each)
         elif isinstance(value, str):
             self.private.add(value)
+        elif type(value) is int and value >= _MIN_PRIVATE_NUMBER:
+            self.private.add(str(value))
 
     def clean_up(self) -> list[int]:
         """Stop and delete the numbers that were created, and return those that could not be deleted."""

@@ -294,6 +294,47 @@ def test_render_over_its_cost_is_stopped_and_deleted(farm, command, sample):
     assert farm.request_counts["delete_task"] >= 1
 
 
+def answer_is_lost(call):
+    """A proxy answers in the place of the farm, which has executed the call."""
+    return lambda exchange: (
+        (200, {"Content-Type": "text/html"}, b"<html>proxy</html>") if exchange.call == call else None
+    )
+
+
+def test_render_is_stopped_and_deleted_if_the_answer_to_its_submit_is_lost(farm, command, sample):
+    farm.rewrite = answer_is_lost("submit_task")
+    session = session_of(farm, command, sample=sample)
+    results = verdicts(session, [*(each for each in FREE if each.key in NEEDED), *PAID])
+    assert (results["states"], farm.request_counts["submit_task"]) == (FAILS, 1)
+    assert session.clean_up() == []
+    assert (farm.request_counts["stop_task"], farm.request_counts["delete_task"]) == (1, 1)
+
+
+def test_number_that_could_not_be_deleted_is_not_the_one_to_render(farm, command, sample):
+    def rewrite(exchange):
+        if exchange.call == "query_task_info" and not farm.request_counts["submit_task"]:
+            for item in exchange.envelope["data"]["items"]:
+                item["isDelete"] = 1
+
+    farm.rewrite = rewrite
+    session = session_of(farm, command, sample=sample)
+    results = verdicts(session, [*FREE, *PAID])
+    assert [key for key, verdict in results.items() if verdict != HOLDS] == ["delete"]
+    assert session.clean_up() == []
+
+
+@pytest.mark.parametrize("url", ["http://[::bad/1.jpg", "http://a\0b/1.jpg"])
+def test_check_with_an_unexpected_error_fails_alone(url, farm, command, sample):
+    farm.rewrite = lambda exchange: (
+        exchange.envelope.update(data=[url]) if exchange.call == "load_frame_thumbnail" else None
+    )
+    session = session_of(farm, command, sample=sample)
+    results = seen(session, [*(each for each in FREE if each.key in NEEDED), *PAID])
+    assert results["thumbnail"] == f"{FAILS}: an answer of another form (InvalidURL)"
+    assert results["cost"].startswith(HOLDS)
+    assert session.clean_up() == []
+
+
 def test_paths_of_all_calls_that_cost_nothing_are_checked():
     """A call with several paths is tried at all of them, or costs money."""
     several = {}

@@ -18,7 +18,7 @@ from airflow_provider_renderbus.farm import ManualClock
 from airflow_provider_renderbus.live_check import command
 from airflow_provider_renderbus.live_check.assumption import HOLDS, Assumption
 from airflow_provider_renderbus.live_check.command import FREE, KEY_VARIABLE, PAID, main
-from airflow_provider_renderbus.live_check.report import HIDDEN, hide_private
+from airflow_provider_renderbus.live_check.report import HIDDEN, hide_private, is_live_host
 from dev import assumptions
 from tests.live_check.broken_farm import BrokenFarm, refuse
 from tests.transfer_command import transfer_command
@@ -60,9 +60,10 @@ def account(farm, transfer, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def own_signal_handlers():
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def run(farm, arguments, **asked):
@@ -198,10 +199,35 @@ def test_report_has_no_secret_and_no_personal_data(farm, rendering, tmp_path, ca
         ("code 610, versions 20.0.547, 4.2; 12 of 39", "code 610, versions 20.0.547, 4.2; 12 of 39"),
         ("ADA is not Adamant", f"{HIDDEN} is not Adamant"),
         ("2W35000001", f"2W{HIDDEN}"),
+        ("用户张三的公司星光动画余额不足", f"用户{HIDDEN}的公司{HIDDEN}余额不足"),
+        ("用户ada QQ12345, not 112345", f"用户{HIDDEN} QQ{HIDDEN}, not 112345"),
     ],
 )
 def test_hide_private_hides_what_is_private(text, hidden):
-    assert hide_private(text, {"Ada", "", "is"}) == hidden
+    assert hide_private(text, {"Ada", "", "is", "张三", "星光动画", "12345"}) == hidden
+
+
+def test_report_has_no_path_and_no_host_of_a_studio(farm, rendering, tmp_path, capsys):
+    (tmp_path / "ada" / "bin").mkdir(parents=True)
+    report = tmp_path / "report.json"
+    options = ["--report", str(report), "--transfer-command", str(tmp_path / "ada" / "bin" / "rayvision")]
+    assert run(farm, [*rendering, *options], ask=lambda _: "yes") == 1
+    assert run(farm, [*rendering, *options, "--host", "farm.studio.invalid"], ask=lambda _: "yes") == 1
+    texts = report.read_text("utf-8") + capsys.readouterr().out.replace(str(report), "")
+    assert [each for each in (str(tmp_path), "ada", "studio", "shot.blend") if each in texts] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "is_live"),
+    [
+        ("task.renderbus.com", True),
+        ("renderbus.com", True),
+        ("notrenderbus.com", False),
+        ("renderbus.com.studio.net", False),
+    ],
+)
+def test_host_of_the_vendor_is_live(host, is_live):
+    assert is_live_host(host) is is_live
 
 
 def test_command_fails_if_an_assumption_fails(farm, account, capsys, tmp_path):
@@ -229,6 +255,72 @@ def test_command_that_is_interrupted_deletes_its_number(error, farm, account, mo
     assert farm.request_counts["create_task"] == farm.request_counts["delete_task"] == 1
 
 
+def test_command_that_is_interrupted_twice_names_its_number(farm, account, monkeypatch, capsys):
+    """The second interrupt comes while the farm does not delete the number."""
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    checks = [each if each.key != "labels" else Assumption("labels", "", (), "", interrupt) for each in FREE]
+    monkeypatch.setattr(command, "FREE", tuple(checks))
+    farm.inject(fault="code", code=403, calls=["delete_task"])
+    assert main(account, clock=Clock(sleep=interrupt)) == 130
+    assert re.search(r"Could not delete \d+: delete it in the web console", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal_that_ends_the_command_deletes_its_number(number, farm, account, monkeypatch):
+    checks = [
+        each
+        if each.key != "labels"
+        else Assumption("labels", "", (), "", lambda _: os.kill(os.getpid(), number))
+        for each in FREE
+    ]
+    monkeypatch.setattr(command, "FREE", tuple(checks))
+    with pytest.raises(SystemExit) as raised:
+        run(farm, account)
+    assert raised.value.code == 128 + number
+    assert farm.request_counts["create_task"] == farm.request_counts["delete_task"] == 1
+
+
+def test_command_under_nohup_ignores_the_end_of_its_terminal(farm, account):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run(farm, account)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (
+            EOFError,
+            2,
+            "nothing was sent: a question needs a terminal; the key is read from RENDERBUS_ACCESS_KEY",
+        ),
+        (KeyboardInterrupt, 130, "Interrupted: nothing was sent"),
+    ],
+)
+def test_question_without_an_answer_sends_nothing(error, code, message, farm, rendering, monkeypatch, capsys):
+    def ask(_):
+        raise error
+
+    assert run(farm, rendering, ask=ask) == code
+    monkeypatch.delenv(KEY_VARIABLE)
+    assert run(farm, rendering, ask_secretly=ask) == code
+    assert capsys.readouterr().err.count(message) == 2
+    assert not farm.request_counts
+
+
+def test_host_that_is_not_the_farm_gets_one_request(farm, account):
+    requests = []
+    farm.rewrite = lambda exchange: (
+        requests.append(exchange.path) or (200, {"Content-Type": "text/html"}, b"<html>proxy</html>")
+    )
+    assert run(farm, account) == 1
+    assert len(set(requests)) == 1
+    assert not farm.request_counts["create_task"]
+
+
 def test_wrong_key_is_sent_once(farm, account, monkeypatch, capsys):
     monkeypatch.setenv(KEY_VARIABLE, "wrong")
     assert run(farm, account) == 1
@@ -251,6 +343,20 @@ def test_report_in_a_folder_that_does_not_exist_sends_nothing(farm, account, cap
         run(farm, [*account, "--report", "/mnt/nowhere/report.json"])
     assert "--report: must be a file in a folder that exists" in capsys.readouterr().err
     assert not farm.request_counts
+
+
+def test_report_that_is_a_folder_sends_nothing(farm, account, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(farm, [*account, "--report", str(tmp_path)])
+    assert "--report: must be a file, got the folder" in capsys.readouterr().err
+    assert not farm.request_counts
+
+
+def test_report_that_cannot_be_written_is_an_error(farm, account, capsys):
+    assert run(farm, [*account, "--report", "/proc/report.json"]) == 1
+    output = capsys.readouterr()
+    assert "--report: cannot be written" in output.err
+    assert f"{len(FREE)} of {len(FREE)} assumptions hold" in output.out
 
 
 def test_number_that_cannot_be_deleted_is_named(farm, account, capsys):
