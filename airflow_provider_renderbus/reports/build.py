@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MAX_ROWS = 300
 """Renders that a report lists."""
 _MAX_DECIMALS = 4
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
+# GitHub's Markdown makes links of bare addresses too.
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@-]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,20 @@ def test_report_amounts_have_currency_of_the_results_and_keep_small_costs():
     assert night.summary.endswith("Cost 12,345.60 USD. Forecast 8.00 USD")
 
 
+@pytest.mark.parametrize(
+    ("address", "escaped"),
+    [
+        ("https://evil.example", "https\\://evil.example"),
+        ("WWW.evil.example", "WWW\\.evil.example"),
+        ("a@evil.example", "a\\@evil.example"),
+    ],
+)
+def test_report_markdown_makes_no_links_of_addresses_in_names_and_messages(address, escaped):
+    night = report([{**FAILED, "name": address, "error": address}], title=address)
+    assert night.markdown.count(escaped) == 3
+    assert address not in night.markdown
+
+
 def test_report_of_several_currencies_raises_unless_the_author_names_one():
     results = [{**DONE, "currency": "RMB"}, {**DONE, "currency": "USD"}, DONE]
     with pytest.raises(ValueError, match=r"^results: must have one currency, got RMB, USD$"):
