@@ -140,8 +140,12 @@ def combine_ends(ends: Iterable[TaskEnd]) -> list[dict[str, Any]]:
 def _add(shot: _Shot, end: TaskEnd, render: Mapping[str, Any]) -> None:
     """Add what an instance has left to the result of its shot."""
     record = end.record or {}
-    shot.ends.append(end)
     result = shot.result
+    if record.get("outcome") == "succeeded" and all(each.task_id in end.upstream for each in shot.ends):
+        # A later task has brought the render to an end after an earlier one had failed.
+        result.pop("error", None)
+        result.pop("reason", None)
+    shot.ends.append(end)
     result.update({name: value for name, value in render.items() if value is not None})
     result["name"] = result.get("name") or record.get("name") or ("" if render else end.name)
     has_run = end.record is not None or end.state not in {"upstream_failed", "skipped", "removed"}

@@ -150,6 +150,23 @@ def test_forecast_of_the_pause_stays():
     assert (result["forecast"], result["cost"]) == ({"cost": "4"}, "1.5")
 
 
+@pytest.mark.parametrize("reason", ["", "over_budget"])
+def test_success_of_a_later_task_replaces_the_failure_of_an_earlier_one(reason):
+    paused = {"render_task_id": 35, "state": "FINISHED_TEST", "cost": "0.5"}
+    first = end("first", "failed", paused, outcome="failed", error="too dear", reason=reason)
+    (result,) = combine_ends(
+        [first, end("rest", "success", FINISHED, outcome="succeeded", upstream=["first"])]
+    )
+    assert (report(result).rows[0].outcome, report(result).rows[0].why) == ("done", "")
+
+
+def test_success_of_a_task_beside_a_failed_one_hides_no_failure():
+    failed = end("download", "failed", {"render_task_id": 35}, outcome="failed", error="disk full")
+    beside = end("wait", "success", FINISHED, outcome="succeeded")
+    for order in ([failed, beside], [beside, failed]):
+        assert [row.outcome for row in report(combine_ends(order)).rows] == ["failed"]
+
+
 def test_sensor_for_several_renders_has_a_result_each():
     two = [{"render_task_id": each, "scene": f"sh{each}.ma", "state": "FINISHED"} for each in (35, 36)]
     assert rows(end("wait", "success", *two, outcome="succeeded")) == [("sh35", "done"), ("sh36", "done")]
