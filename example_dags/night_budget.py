@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from airflow.sdk import Param, dag, task
 
+from airflow_provider_renderbus.compat import AirflowFailException
 from airflow_provider_renderbus.operators import RenderbusRenderOperator, RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.renders import allot
 from airflow_provider_renderbus.task_json import build_task_json
@@ -83,7 +84,11 @@ def affordable(renders: list[dict[str, Any]], limits: dict[str, str | None] | No
 
 @task(trigger_rule="all_done")
 def report(renders: list[dict[str, Any]], limits: dict[str, str | None] | None) -> str:
-    """Return a line on each shot, which the log has too."""
+    """Return a line on each shot, which the log has too.
+
+    :raises AirflowFailException: a shot has no test frames, or the budget was not given out, which would
+        leave the run a success.
+    """
     by_shot = {Path(render["scene"]).stem: render for render in renders}
     lines = [f"{shot.name}: no test frames, see their task" for shot in SHOTS if shot.name not in by_shot]
     for shot, render in by_shot.items():
@@ -99,6 +104,8 @@ def report(renders: list[dict[str, Any]], limits: dict[str, str | None] | None) 
         )
     text = "\n".join(lines)
     log.info("The night:\n%s", text)
+    if limits is None or len(by_shot) < len(SHOTS):
+        raise AirflowFailException("A shot was left out: see the lines above")
     return text
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_renderbus.compat import AirflowFailException
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow_version import LINE, assets_of, copy_dag_file, load_dags, schedule_of
 
@@ -76,7 +77,7 @@ def paused(shot, cost="12.4", state="FINISHED_TEST"):
     }
 
 
-def test_night_budget_with_a_failed_shot_renders_the_others(dags):
+def test_night_budget_with_a_failed_shot_renders_the_others(dags, caplog):
     dag = dags["night_budget"]
     # A mapped instance that has failed fails what comes directly after it, unless that runs anyway.
     after = [dag.get_task(task_id) for task_id in dag.get_task("test_frames").downstream_task_ids]
@@ -89,7 +90,10 @@ def test_night_budget_with_a_failed_shot_renders_the_others(dags):
     assert dag.get_task("affordable").python_callable(renders, limits) == [
         {"render_task_id": 35, "max_cost": "26"}
     ]
-    lines = dag.get_task("report").python_callable(renders, limits).splitlines()
+    caplog.set_level("INFO")
+    with pytest.raises(AirflowFailException, match="A shot was left out"):
+        dag.get_task("report").python_callable(renders, limits)
+    lines = caplog.messages[-1].splitlines()[1:]
     assert lines[:2] == [f"{shot}: no test frames, see their task" for shot in ("sh040", "sh050")]
     for line, words in zip(
         lines[2:],
@@ -99,10 +103,23 @@ def test_night_budget_with_a_failed_shot_renders_the_others(dags):
         assert words in line
 
 
-def test_night_budget_that_is_not_given_out_renders_nothing(dags):
+def test_night_budget_that_is_not_given_out_renders_nothing(dags, caplog):
     dag = dags["night_budget"]
-    assert dag.get_task("affordable").python_callable([paused("sh010")], None) == []
-    assert "the budget was not given out" in dag.get_task("report").python_callable([paused("sh010")], None)
+    renders = [paused(f"sh0{number}0") for number in range(1, 6)]
+    assert dag.get_task("affordable").python_callable(renders, None) == []
+    caplog.set_level("INFO")
+    with pytest.raises(AirflowFailException):
+        dag.get_task("report").python_callable(renders, None)
+    assert caplog.text.count("the budget was not given out") == 5
+
+
+def test_night_budget_reports_each_shot_of_a_night_without_failures(dags):
+    dag = dags["night_budget"]
+    renders = [paused(f"sh0{number}0") for number in range(1, 6)]
+    limits = dag.get_task("give_out").python_callable(renders, "45")
+    lines = dag.get_task("report").python_callable(renders, limits).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [f"sh0{number}0" for number in range(1, 6)]
+    assert sum("no money tonight" in line for line in lines) == 2
 
 
 def test_preflight_night_checks_before_it_renders(dags):
