@@ -93,7 +93,8 @@ def _figures(forecast: Forecast, max_cost: Decimal | None) -> list[tuple[str, st
         more, in_the_end = format_amount(forecast.cost - forecast.spent), format_amount(forecast.cost)
         if forecast.high is not None:
             low, high = forecast.low - forecast.spent, forecast.high - forecast.spent
-            more += f" more** ({format_range(low, high)}, from {forecast.samples} frames)"
+            frames = f"{forecast.samples} frame{'' if forecast.samples == 1 else 's'}"
+            more += f" more** ({format_range(low, high)}, from {frames})"
             in_the_end += f" ({format_range(forecast.low, forecast.high)})"
         else:
             more += " more**"

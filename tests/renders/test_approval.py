@@ -47,6 +47,10 @@ def test_body_compares_max_cost_with_the_forecast(max_cost, row):
     assert row in body(PLAIN, {35: frames(DONE, DONE, *[WAITING] * 4)}, max_cost=Decimal(max_cost))
 
 
+def test_body_of_a_single_sample_says_frame():
+    assert ", from 1 frame) |" in body(PLAIN, {35: frames(DONE, *[WAITING] * 5)})
+
+
 def test_body_without_samples_says_that_nothing_is_known():
     text = body(PLAIN | {"renderConsume": 0}, {35: frames(FAILED, FAILED, WAITING)})
     assert "| **Approve spends** | **not known**: a layer has no frame that is done and charged |" in text
