@@ -9,7 +9,7 @@ has the map index -1::
 
 and below both ``renders``, the renders of the page as JSON; below that of a task instance::
 
-    leaves/LEAF/frames                the frames of a layer as JSON; ?since=VERSION: what has changed
+    leaves/LEAF/frames                the frames of a layer as JSON; ?since=SERIES-VERSION,…: what has changed
     leaves/LEAF/frames/FRAME.jpg      the picture of a frame
     leaves/LEAF/frames/FRAME/log      the end of its log as JSON
     leaves/LEAF/sprites/NUMBER        small pictures of twenty frames in one

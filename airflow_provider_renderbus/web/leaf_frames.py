@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api import calls
@@ -67,6 +68,8 @@ class LeafFrames:
         """Why frames could not be read; "" if they could."""
         self._interval = interval
         self._pages: list[_PageRows | None] = []
+        # Each process of the API server reads the pages in its own order, and so has versions of its own.
+        self._series = secrets.token_hex(4)
         self._version = 0
         # The progress of the leaf when its frames were read last, None if some are still to be read.
         self._read_for: Any = None
@@ -89,24 +92,33 @@ class LeafFrames:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._reading), _SECONDS_TO_WAIT)
 
-    def to_json(self, since: int) -> bytes:
+    def to_json(self, since: str) -> bytes:
         """Return the frames as JSON: the first pages that have changed.
 
-        :param since: version that the viewer has, 0 for none.
+        :param since: versions that the viewer has, the last of each series: ``SERIES-VERSION,…``.
         """
-        changed = [page for page in self._pages if page and page.version > since]
+        known = self._known_version(since)
+        changed = [page for page in self._pages if page and page.version > known]
         sent = sorted(changed, key=lambda page: page.version)[:MAX_PAGES_PER_RESPONSE]
         pages = b",".join(page.json for page in sent)
         is_all = len(sent) == len(changed)
         head = {
             "leaf": str(self.leaf_id),
-            "total": min(self.total, MAX_FRAMES),
+            "total": min(self.total, MAX_FRAMES) if self._pages or self._read_for else None,
             "hidden": max(0, self.total - MAX_FRAMES),
+            "series": self._series,
             "version": self._version if is_all else sent[-1].version,
             "complete": is_all and (self.is_loaded or bool(self.problem)),
             "problem": self.problem,
         }
         return json.dumps(head).encode()[:-1] + b', "pages": [' + pages + b"]}"
+
+    def _known_version(self, since: str) -> int:
+        for each in since.split(","):
+            series, _, version = each.partition("-")
+            if series == self._series and version.isascii() and version.isdigit():
+                return int(version)
+        return 0
 
     def find(self, frame_id: int) -> tuple[FrameKey, FrameStatus] | None:
         """Return a frame by its id."""

@@ -44,6 +44,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 NO_STORE, CACHED = "no-store", "private, max-age=3600"
+MAX_SINCE_CHARS = 1_000
 DEFAULT_INTERVAL, MIN_INTERVAL = 10.0, 1.0
 _RUN = "/dags/{dag_id}/runs/{run_id}"
 _TASK = f"{_RUN}/tasks/{{task_id}}/{{map_index}}"
@@ -92,7 +93,11 @@ def _router(wall: Wall, requires_access: Callable[[Any, DagAccessEntity], Any]) 
 
     @router.get(f"{_LEAF}/frames")
     async def frames(
-        dag_id: DagId, run_id: str, task: Task, leaf_id: int, since: Annotated[int, Query(ge=0)] = 0
+        dag_id: DagId,
+        run_id: str,
+        task: Task,
+        leaf_id: int,
+        since: Annotated[str, Query(max_length=MAX_SINCE_CHARS)] = "",
     ) -> Response:
         leaf = await wall.leaf(dag_id, run_id, task, leaf_id)
         return _response("application/json", leaf.frames.to_json(since), NO_STORE)

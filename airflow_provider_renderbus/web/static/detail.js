@@ -7,6 +7,7 @@ const { costFact, farmLink, framesText, getJson, hasPictures, leafUrl, stateText
 const { FrameGrid } = await import(`./grid.js${search}`);
 
 const LOADING_PAUSE = 300;
+const SERIES_KEPT = 32; // one for each process of the server that has answered
 
 // The end of a frame's log and its picture, beside the grid.
 class FramePanel {
@@ -162,7 +163,7 @@ export class RenderDetail {
     if (leaf === this.leaf) return;
     this.leaf = leaf;
     this.frames = [];
-    this.version = 0;
+    this.versions = new Map();
     this.filter = null;
     this.panel.node.hidden = true;
     const url = leafUrl(this.render, leaf);
@@ -179,10 +180,14 @@ export class RenderDetail {
     if (this.busy === leaf) return;
     this.busy = leaf;
     try {
-      const answer = await getJson(`${leafUrl(this.render, leaf)}/frames?since=${this.version}`);
+      const since = [...this.versions].map((each) => each.join("-")).join();
+      const answer = await getJson(`${leafUrl(this.render, leaf)}/frames?since=${since}`);
       if (leaf !== this.leaf || this.isClosed) return;
-      this.version = answer.version;
-      this.frames.length = answer.total;
+      this.versions.delete(answer.series);
+      this.versions.set(answer.series, answer.version);
+      if (this.versions.size > SERIES_KEPT) this.versions.delete(this.versions.keys().next().value);
+      // A process of the server that has not read the frames yet does not know how many there are.
+      if (answer.total !== null) this.frames.length = answer.total;
       for (const page of answer.pages) {
         page.ids.forEach((id, at) => {
           const [name, state, seconds] = [page.names[at], page.states[at], page.seconds[at]];
@@ -191,7 +196,7 @@ export class RenderDetail {
       }
       const hidden = answer.hidden ? `${count(answer.hidden)} more frames are shown on the farm only.` : "";
       setText(this.note, answer.problem || hidden || document.body.dataset.noPictures);
-      if (answer.pages.length || !answer.total) this.show();
+      if (answer.pages.length || answer.total === 0) this.show();
       if (!answer.complete) this.again = setTimeout(() => this.refresh(), answer.pages.length ? 0 : LOADING_PAUSE);
     } catch (error) {
       setText(this.note, `The frames cannot be read: ${error.message}`);
