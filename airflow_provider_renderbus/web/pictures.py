@@ -10,7 +10,7 @@ import importlib.util
 import io
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError
@@ -39,12 +39,26 @@ MAX_PIXELS = 50_000_000
 MAX_TILE_BYTES, MAX_PICTURE_BYTES = 10 * 2**20, 4 * 2**20
 """Pictures that are cached for a connection, as tiles and as they are shown alone."""
 MAX_WITHOUT = 10_000
-SECONDS_WITHOUT = 60.0
-"""Seconds after which a picture is fetched again that the farm did not have."""
+SECONDS_WITHOUT, MAX_SECONDS_WITHOUT = 60.0, 3_600.0
+"""Seconds after which a picture is fetched again that the farm did not have: twice as many each time."""
 SECONDS_PER_SPRITE = 4.0
 _MAX_CONCURRENCY = 8
 _QUALITY = 82
 _FORMATS = ("JPEG", "PNG", "WEBP")
+
+
+class Sprite(NamedTuple):
+    """The pictures of frames as one JPEG, row by row.
+
+    :param has_picture: which of the frames have one.
+    :param is_complete: whether each picture was tried.
+    :param is_final: whether each frame that is done has its picture.
+    """
+
+    jpeg: bytes
+    has_picture: list[bool]
+    is_complete: bool
+    is_final: bool
 
 
 class Pictures:
@@ -63,7 +77,8 @@ class Pictures:
     def clear(self) -> None:
         """Drop all pictures, also those that are being fetched."""
         self._tiles, self._pictures = _ByteCache(MAX_TILE_BYTES), _ByteCache(MAX_PICTURE_BYTES)
-        self._without: OrderedDict[FrameKey, float] = OrderedDict()
+        # When such a picture is fetched again, and how many seconds that was after it was fetched last.
+        self._without: OrderedDict[FrameKey, tuple[float, float]] = OrderedDict()
         self._fetching: dict[FrameKey, asyncio.Task[bytes | None]] = {}
 
     async def picture(self, frame: FrameKey) -> bytes | None:
@@ -72,11 +87,10 @@ class Pictures:
             return cached
         return await self._fetch_shared(frame)
 
-    async def sprite(self, frames: Sequence[FrameKey | None]) -> tuple[bytes, list[bool], bool]:
-        """Return the pictures of frames as one JPEG, row by row.
+    async def sprite(self, frames: Sequence[FrameKey | None]) -> Sprite:
+        """Return the pictures of frames.
 
-        :param frames: None for a frame without a picture.
-        :return: the JPEG, which frames have a picture, and whether each that may have one was tried.
+        :param frames: None for a frame that is not done.
         """
         tiles: list[bytes | None] = [self._tiles.get(frame) if frame else None for frame in frames]
         missing = [frame for frame, tile in zip(frames, tiles, strict=True) if frame and tile is None]
@@ -85,13 +99,15 @@ class Pictures:
             await asyncio.wait(tasks, timeout=SECONDS_PER_SPRITE)
             tiles = [self._tiles.get(frame) if frame else None for frame in frames]
         sprite = await asyncio.to_thread(_join, tiles)
-        return sprite, [tile is not None for tile in tiles], all(task.done() for task in tasks)
+        has_picture = [tile is not None for tile in tiles]
+        is_final = has_picture == [frame is not None for frame in frames]
+        return Sprite(sprite, has_picture, all(task.done() for task in tasks), is_final)
 
     async def _fetch_shared(self, frame: FrameKey) -> bytes | None:
         """Fetch a picture, once for all who ask for it meanwhile."""
         task = self._fetching.get(frame)
         if task is None:
-            if self._clock() < self._without.get(frame, 0.0):
+            if self._clock() < self._without.get(frame, (0.0, 0.0))[0]:
                 return None
             fetching = self._fetching
             task = fetching[frame] = asyncio.create_task(self._fetch(frame))
@@ -108,10 +124,13 @@ class Pictures:
             large, tile = await asyncio.to_thread(_encode, data)
         except (RenderbusError, PictureError, ValueError, TypeError) as error:
             log.debug("Frame %s: no picture: %s", frame.id, error)
-            without[frame] = self._clock() + SECONDS_WITHOUT
+            _, before = without.get(frame, (0.0, 0.0))
+            pause = min(max(SECONDS_WITHOUT, 2 * before), MAX_SECONDS_WITHOUT)
+            without[frame] = self._clock() + pause, pause
             while len(without) > MAX_WITHOUT:
                 without.popitem(last=False)
             return None
+        without.pop(frame, None)
         pictures.put(frame, large)
         tiles.put(frame, tile)
         return large

@@ -105,21 +105,20 @@ def _router(wall: Wall, requires_access: Callable[[Any, DagAccessEntity], Any]) 
     @router.get(f"{_LEAF}/frames/{{frame_id}}.jpg")
     async def picture(dag_id: DagId, run_id: str, task: Task, leaf_id: int, frame_id: int) -> Response:
         _require_pillow()
-        data = await wall.picture(dag_id, run_id, task, leaf_id, frame_id)
-        return _response("image/jpeg", data, CACHED)
+        return _jpeg(await wall.picture(dag_id, run_id, task, leaf_id, frame_id))
 
     @router.get(f"{_LEAF}/poster.jpg")
     async def poster(dag_id: DagId, run_id: str, task: Task, leaf_id: int) -> Response:
         _require_pillow()
-        return _response("image/jpeg", await wall.poster(dag_id, run_id, task, leaf_id), CACHED)
+        return _jpeg(await wall.poster(dag_id, run_id, task, leaf_id))
 
     @router.get(f"{_LEAF}/sprites/{{number}}")
     async def sprite(dag_id: DagId, run_id: str, task: Task, leaf_id: int, number: int) -> Response:
         _require_pillow()
-        data, has_picture, is_complete = await wall.sprite(dag_id, run_id, task, leaf_id, number)
-        response = _response("image/jpeg", data, CACHED if is_complete else NO_STORE)
-        response.headers["Renderbus-Pictures"] = "".join("1" if each else "0" for each in has_picture)
-        response.headers["Renderbus-Complete"] = "1" if is_complete else "0"
+        sprite = await wall.sprite(dag_id, run_id, task, leaf_id, number)
+        response = _jpeg(sprite.jpeg, CACHED if sprite.is_final else NO_STORE)
+        response.headers["Renderbus-Pictures"] = "".join("1" if each else "0" for each in sprite.has_picture)
+        response.headers["Renderbus-Complete"] = "1" if sprite.is_complete else "0"
         return response
 
     @router.get(f"{_LEAF}/frames/{{frame_id}}/log", dependencies=[may_read_logs])
@@ -208,6 +207,13 @@ def _page_html(depth: int) -> bytes:
 def _require_pillow() -> None:
     if not HAS_PILLOW:
         raise HTTPException(404, NO_PILLOW)
+
+
+def _jpeg(body: bytes, cache_control: str = CACHED) -> Response:
+    response = _response("image/jpeg", body, cache_control)
+    # Another user of the same browser may not be allowed to see it.
+    response.headers["Vary"] = "Authorization, Cookie"
+    return response
 
 
 def _json(value: Any) -> Response:

@@ -22,7 +22,7 @@ from airflow_provider_renderbus.web.airflow_reads import (
 )
 from airflow_provider_renderbus.web.farm_view import Activity, FarmView
 from airflow_provider_renderbus.web.leaf_frames import FrameKey
-from airflow_provider_renderbus.web.pictures import SECONDS_WITHOUT, Pictures
+from airflow_provider_renderbus.web.pictures import SECONDS_WITHOUT, Pictures, Sprite
 from airflow_provider_renderbus.web.views import render_view, sums
 
 if TYPE_CHECKING:
@@ -186,10 +186,8 @@ class Wall:
             raise HTTPException(404, "this frame has no picture")
         return picture
 
-    async def sprite(
-        self, dag_id: str, run_id: str, task: TaskKey, leaf_id: int, number: int
-    ) -> tuple[bytes, list[bool], bool]:
-        """Return the pictures of twenty frames; see `Pictures.sprite`.
+    async def sprite(self, dag_id: str, run_id: str, task: TaskKey, leaf_id: int, number: int) -> Sprite:
+        """Return the pictures of twenty frames.
 
         :raises HTTPException: there are no such frames.
         """

@@ -216,3 +216,30 @@ def test_page_alone_follows_the_theme_that_airflow_has_stored(browser, open_page
     open_page([render_task("shots", renders)], f"{NAMES}.length === 2")
     assert browser.evaluate("document.documentElement.dataset.theme") == theme
     browser.evaluate("localStorage.clear()")
+
+
+def test_frames_come_back_after_a_problem_with_the_render(browser, open_page, server, client):
+    render = client.submit(job("sh080.blend", "1-4[1]", **SIZE))
+    tasks = [render_task("shots", [render])]
+    open_page(tasks, f"{TILES}.length === 4")
+    (run_id,) = [each for each in server.runs if server.runs[each] is tasks]
+    server.runs[run_id] = [render_task("shots", [render], conn_id=None)]
+    browser.wait_until(f"document.querySelector('.empty') && {TILES}.length === 0")
+    server.runs[run_id] = tasks
+    browser.wait_until(f"{TILES}.length === 4")
+
+
+def test_pictures_that_the_farm_returns_late_are_shown(browser, open_page, client):
+    render = client.submit(job("sh090.blend", "1-4[1]", **SIZE))
+    client.farm.advance(10_000)
+    client.farm.inject("delay", seconds=5.0, calls=["load_frame_thumbnail"], times=1)
+    open_page([render_task("shots", [render])], f"{TILES}.length === 4")
+    browser.wait_until("document.querySelectorAll('.has-picture').length === 4")
+
+
+def test_dag_named_tasks_and_run_named_by_a_number_have_right_paths(browser, server, client):
+    server.runs["20260101"] = [render_task("shots", [client.submit(job(frames="1-4[1]"))])]
+    browser.open(server.page("20260101").replace("/dags/night/", "/dags/tasks/"))
+    browser.wait_until(f"{TILES}.length === 4")
+    link = "document.querySelector('nav a').getAttribute('href')"
+    assert browser.evaluate(link) == "/dags/tasks/runs/20260101"

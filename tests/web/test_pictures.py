@@ -160,6 +160,28 @@ async def test_picture_that_the_farm_does_not_have_is_asked_for_once_a_minute(ti
     assert farm.calls == 2
 
 
+async def test_picture_that_the_farm_never_has_is_asked_for_less_and_less(time):
+    farm = FakeFarm([], b"")
+    pictures = Pictures(farm, time)
+    for _ in range(24 * 60):
+        assert await pictures.picture(FrameKey(7, 0)) is None
+        time.now += 60.0
+    assert 24 <= farm.calls <= 32
+
+
+async def test_sprite_that_lacks_a_picture_gets_it_when_the_farm_has_it(time):
+    """Farms have the picture of a frame some time after the frame is done."""
+    farm = FakeFarm([], jpeg())
+    pictures = Pictures(farm, time)
+    frames = [FrameKey(7, 0), None]
+    sprite = await pictures.sprite(frames)
+    assert sprite[1:] == ([False, False], True, False)
+    farm.path = ["/a.jpg"]
+    time.now += 61.0
+    sprite = await pictures.sprite(frames)
+    assert sprite[1:] == ([True, False], True, True)
+
+
 async def test_picture_is_encoded_again_and_fetched_once_for_all(time):
     source = jpeg(size=(3_000, 1_000)) + b"<script>trailing bytes</script>"
     farm = FakeFarm(["/a.jpg"], source)
@@ -179,10 +201,10 @@ async def test_sprite_has_the_pictures_of_its_frames(view, client, time):
     task = (await view.look({render: Activity(False, 0.0)}))[render].task
     frames = (await view.frames(task)).sprite_frames(0)
     pictures = Pictures(view, time)
-    sprite, has_picture, is_complete = await pictures.sprite([*frames[:6], None, *frames[7:]])
-    assert has_picture == [True] * 6 + [False] + [True] * 5
-    assert is_complete
-    image = Image.open(io.BytesIO(sprite))
+    sprite = await pictures.sprite([*frames[:6], None, *frames[7:]])
+    assert sprite.has_picture == [True] * 6 + [False] + [True] * 5
+    assert (sprite.is_complete, sprite.is_final) == (True, True)
+    image = Image.open(io.BytesIO(sprite.jpeg))
     assert image.size == (TILE[0] * SPRITE_COLUMNS, TILE[1] * 3)
     second = image.crop((TILE[0], 0, 2 * TILE[0], TILE[1]))
     assert second.getextrema() != ((0, 0),) * 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from airflow_provider_renderbus.farm import ManualClock
@@ -15,7 +16,7 @@ from tests.farm.raw_client import RawClient, job
 if LINE >= (3, 1):
     from fastapi import HTTPException
 
-    from tests.web.page_server import TaskKey, Wall, render_task
+    from tests.web.page_server import TaskKey, Wall, create_app, render_task
 
 pytestmark = pytest.mark.skipif(LINE < (3, 1), reason="Airflow has no pages of plugins before 3.1")
 
@@ -115,3 +116,20 @@ async def test_sums_budget_that_is_no_amount_is_none(open_wall, client, max_cost
     wall, path = open_wall(client.submit(), max_cost=max_cost)
     answer = await wall.renders(*path[:2])
     assert answer["sums"]["max_cost"] is None
+
+
+@pytest.mark.parametrize("lacks_pictures", [False, True])
+async def test_pictures_are_cached_for_their_viewer_only_and_if_all_are_there(
+    open_wall, client, lacks_pictures
+):
+    render = client.submit(job(frames="1-2[1]", width="320", height="180"))
+    client.farm.advance(10_000)
+    wall, _ = open_wall(render)
+    if lacks_pictures:
+        client.farm.inject("code", code=500, calls=["load_frame_thumbnail"])
+    transport = httpx.ASGITransport(create_app(wall, lambda _method, _entity: lambda: None))
+    async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as http:
+        response = await http.get(f"/dags/night/runs/run/tasks/shots/-1/leaves/{render}/sprites/0")
+    assert response.headers["renderbus-pictures"] == ("00" if lacks_pictures else "11")
+    assert response.headers["cache-control"] == ("no-store" if lacks_pictures else "private, max-age=3600")
+    assert response.headers["vary"] == "Authorization, Cookie"

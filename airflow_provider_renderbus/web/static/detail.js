@@ -47,7 +47,7 @@ class FramePanel {
     const load = async () => {
       log.replaceChildren(element("p", { class: "quiet" }, "Reading the log …"));
       try {
-        const { log: text } = await getJson(`${url}/frames/${frame.id}/log`);
+        const { log: text } = await getJson(`${url}/frames/${frame.id}/log`, "the task logs of this DAG");
         log.replaceChildren(element("h3", {}, "End of the log"), element("pre", { tabindex: "0" }, text || "The log is empty."));
       } catch (error) {
         log.replaceChildren(element("p", { role: "alert" }, `The log cannot be read: ${error.message}`));
@@ -125,6 +125,8 @@ export class RenderDetail {
       ["Machine time", duration(render.machine_seconds), "on all machines"],
       ["Elapsed", render.started === null ? "–" : duration(Math.max(0, end - render.started)), render.started === null ? "not started" : render.completed === null ? "since the first frame" : "first to last frame"],
     ]);
+    // A problem with the render was shown in its place.
+    if (this.grid && !this.grid.node.isConnected) this.place.replaceChildren(this.grid.node);
     this.showLayers(layers);
   }
 

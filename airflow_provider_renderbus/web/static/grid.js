@@ -12,12 +12,17 @@ const GAP = 8;
 const CAPTION_HEIGHT = 24;
 const OVERSCAN_ROWS = 2;
 const SCROLL_PAUSE = 120;
+const LOADING_PAUSE = 1500;
+const OFFLINE_PAUSE = 10_000;
+const PAUSE_WITHOUT_PICTURE = 60_000;
 
 // The pictures of one layer, fetched when they come into view.
 class Sprites {
-  constructor(url, onLoad) {
+  // onLoad: is called when there are new pictures. onRetry: is called when some are to be fetched again.
+  constructor(url, onLoad, onRetry) {
     this.url = url;
     this.onLoad = onLoad;
+    this.onRetry = onRetry;
     this.sprites = new Map();
   }
 
@@ -35,39 +40,49 @@ class Sprites {
     };
   }
 
-  // Fetches a sprite whose frames have changed since it was fetched last.
+  // Fetches a sprite whose frames have changed since it was fetched last, or that lacks pictures.
   async load(number, frames) {
     const first = number * SPRITE_FRAMES;
     const slice = frames.slice(first, first + SPRITE_FRAMES);
     if (!slice.some((frame) => frame?.state === 4)) return;
     const version = slice.map((frame) => `${frame?.state === 4 ? 1 : 0}${frame?.recommits || ""}`).join("");
     const known = this.sprites.get(number);
-    if (known && (known.loading || known.version === version)) return;
+    if (known && (known.loading || (known.version === version && Date.now() < known.until))) return;
     const sprite = { blob: known?.blob, pictures: known?.pictures ?? "", loading: true };
     this.sprites.delete(number);
     this.sprites.set(number, sprite);
     try {
       const response = await fetch(`${this.url}/sprites/${number}?v=${version}`);
       if (!response.ok) throw new Error(response.statusText);
-      const blob = URL.createObjectURL(await response.blob());
+      const body = await response.blob();
+      if (this.isClosed) return;
+      const blob = URL.createObjectURL(body);
       if (sprite.blob) URL.revokeObjectURL(sprite.blob);
-      const isComplete = response.headers.get("Renderbus-Complete") === "1";
-      Object.assign(sprite, { blob, pictures: response.headers.get("Renderbus-Pictures") ?? "" });
-      sprite.version = isComplete ? version : undefined;
-      if (!isComplete) setTimeout(() => this.onLoad(), 1500);
+      const pictures = response.headers.get("Renderbus-Pictures") ?? "";
+      Object.assign(sprite, { blob, pictures });
+      if (response.headers.get("Renderbus-Complete") === "1") {
+        const hasAll = slice.every((frame, at) => frame?.state !== 4 || pictures[at] === "1");
+        Object.assign(sprite, { version, until: hasAll ? Infinity : Date.now() + PAUSE_WITHOUT_PICTURE });
+      } else this.retry(LOADING_PAUSE);
     } catch {
-      sprite.version = version;
+      this.retry(OFFLINE_PAUSE);
     }
     sprite.loading = false;
-    for (const [old, { blob }] of this.sprites) {
+    for (const [old, { blob, loading }] of this.sprites) {
       if (this.sprites.size <= SPRITES_KEPT) break;
+      if (loading) continue;
       if (blob) URL.revokeObjectURL(blob);
       this.sprites.delete(old);
     }
     this.onLoad();
   }
 
+  retry(pause) {
+    setTimeout(() => this.isClosed || this.onRetry(), pause);
+  }
+
   close() {
+    this.isClosed = true;
     for (const { blob } of this.sprites.values()) if (blob) URL.revokeObjectURL(blob);
     this.sprites.clear();
   }
@@ -84,7 +99,7 @@ export class FrameGrid {
     this.focused = 0;
     this.rows = new Map();
     this.node = element("div", { class: "grid", role: "grid", "aria-label": label, "aria-multiselectable": "false" });
-    this.sprites = new Sprites(url, () => this.draw());
+    this.sprites = new Sprites(url, () => this.draw(), () => this.loadPictures());
     this.node.addEventListener("keydown", (event) => this.onKey(event));
     this.node.addEventListener("click", (event) => {
       const tile = event.target.closest("[data-at]");

@@ -2,14 +2,21 @@
 
 const { element, count, money } = await import(`./dom.js${new URL(import.meta.url).search}`);
 
-const RUN_URL = location.pathname.replace(/\/tasks\/[^/]*\/[^/]*$/, "");
+// The parts of the page's path, as they are encoded there.
+const [, BASE, RUN, TASK, INDEX] = location.pathname.match(
+  /^(.*)\/renderbus\/(dags\/[^/]+\/runs\/[^/]+)(?:\/tasks\/([^/]+)\/([^/]+))?$/,
+);
+const RUN_URL = `${BASE}/renderbus/${RUN}`;
+// The DAG run or task instance in Airflow.
+export const AIRFLOW_URL = `${BASE}/${RUN}${TASK ? `/tasks/${TASK}${/^\d+$/.test(INDEX) ? `/mapped/${INDEX}` : ""}` : ""}`;
 export const hasPictures = !document.body.dataset.noPictures;
 
-export async function getJson(url) {
+// what: is named if the user may not read it.
+export async function getJson(url, what = "the renders of this DAG") {
   const response = await fetch(url, { headers: { Accept: "application/json" } });
   if (!response.ok) {
     const { detail } = await response.json().catch(() => ({}));
-    const texts = { 401: "You are logged out of Airflow: reload the page to log in.", 403: "You may not read the renders of this DAG." };
+    const texts = { 401: "You are logged out of Airflow: reload the page to log in.", 403: `You may not read ${what}.` };
     throw new Error(texts[response.status] ?? detail ?? response.statusText);
   }
   return response.json();

@@ -2,7 +2,7 @@
 
 const { search } = new URL(import.meta.url);
 const { element, setText } = await import(`./dom.js${search}`);
-const { getJson } = await import(`./renders.js${search}`);
+const { AIRFLOW_URL, getJson } = await import(`./renders.js${search}`);
 const { RenderDetail } = await import(`./detail.js${search}`);
 const { RenderList } = await import(`./list.js${search}`);
 
@@ -121,8 +121,7 @@ class Empty {
 
 followTheme();
 if (parent === window) {
-  const page = location.pathname.replace("/renderbus/dags/", "/dags/").replace(/\/(-1|%7BMAP_INDEX%7D)$/, "").replace(/\/(\d+)$/, "/mapped/$1");
-  document.body.prepend(element("nav", {}, element("a", { href: page }, "← Airflow")));
+  document.body.prepend(element("nav", {}, element("a", { href: AIRFLOW_URL }, "← Airflow")));
 }
 addEventListener("popstate", () => page.data && page.draw());
 const page = new Page();
