@@ -34,8 +34,8 @@ TILE = 160, 90
 SPRITE_COLUMNS = 5
 MAX_SIZE = 640, 640
 """The largest picture of a frame, in pixels."""
-MAX_PIXELS = 50_000_000
-"""The largest picture that is decoded."""
+MAX_PIXELS = 10_000_000
+"""The largest picture that is decoded, more than 4K. It takes up to 8 bytes of memory a pixel."""
 MAX_TILE_BYTES, MAX_PICTURE_BYTES = 10 * 2**20, 4 * 2**20
 """Pictures that are cached for a connection, as tiles and as they are shown alone."""
 MAX_WITHOUT = 10_000
@@ -72,6 +72,8 @@ class Pictures:
         self._farm = farm
         self._clock = clock
         self._slots = asyncio.Semaphore(_MAX_CONCURRENCY)
+        # One at a time: a file of some kilobytes can be a picture of `MAX_PIXELS`.
+        self._encoding = asyncio.Lock()
         self.clear()
 
     def clear(self) -> None:
@@ -121,7 +123,8 @@ class Pictures:
                 client, transport = await self._farm.connect()
                 paths = await client.send(calls.load_frame_thumbnail(frame.id))
                 data = await transport.get(_first_path(paths))
-            large, tile = await asyncio.to_thread(_encode, data)
+            async with self._encoding:
+                large, tile = await asyncio.to_thread(_encode, data)
         except (RenderbusError, PictureError, ValueError, TypeError) as error:
             log.debug("Frame %s: no picture: %s", frame.id, error)
             _, before = without.get(frame, (0.0, 0.0))
@@ -181,6 +184,7 @@ def _encode(data: bytes) -> tuple[bytes, bytes]:
         raise PictureError(f"cannot be decoded ({type(error).__name__})") from None
     if is_too_large:
         raise PictureError(f"must have at most {MAX_PIXELS} pixels")
+    picture.info.clear()  # such as a comment, which would be saved
     picture.thumbnail(MAX_SIZE)
     tile = ImageOps.fit(picture, TILE)
     return _to_jpeg(picture), _to_jpeg(tile)

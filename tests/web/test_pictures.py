@@ -13,21 +13,22 @@ from PIL import Image
 
 from airflow_provider_renderbus.clients.pictures import MAX_PICTURE_BYTES, PictureError, PictureTransport
 from airflow_provider_renderbus.clients.settings import Settings
+from airflow_provider_renderbus.web import pictures as pictures_module
 from airflow_provider_renderbus.web.farm_view import Activity
 from airflow_provider_renderbus.web.leaf_frames import FrameKey
 from airflow_provider_renderbus.web.pictures import SPRITE_COLUMNS, TILE, Pictures
 from tests.farm.raw_client import job
 
 
-def jpeg(colour="red", size=(320, 180)):
+def jpeg(colour="red", size=(320, 180), **options):
     buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, "JPEG")
+    Image.new("RGB", size, colour).save(buffer, "JPEG", **options)
     return buffer.getvalue()
 
 
 def huge_png():
-    """A PNG of a few kilobytes that claims 100 million pixels."""
-    header = (10_000).to_bytes(4, "big") * 2 + bytes((8, 2, 0, 0, 0))
+    """A PNG of a few kilobytes that claims 16 million pixels."""
+    header = (4_000).to_bytes(4, "big") * 2 + bytes((8, 2, 0, 0, 0))
     chunks = b""
     for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")):
         chunks += len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
@@ -169,6 +170,25 @@ async def test_picture_that_the_farm_never_has_is_asked_for_less_and_less(time):
     assert 24 <= farm.calls <= 32
 
 
+async def test_pictures_are_decoded_one_at_a_time(time, monkeypatch):
+    """A few kilobytes can take 80 MB of the API server when they are decoded."""
+    encode, running, most = pictures_module._encode, [], []
+
+    def count(data):
+        running.append(data)
+        most.append(len(running))
+        try:
+            return encode(data)
+        finally:
+            running.pop()
+
+    monkeypatch.setattr(pictures_module, "_encode", count)
+    pictures = Pictures(FakeFarm(["/a.jpg"], jpeg(size=(2_000, 1_000))), time)
+    sprite = await pictures.sprite([FrameKey(each, 0) for each in range(1, 21)])
+    assert sprite.is_final
+    assert most == [1] * 20
+
+
 async def test_sprite_that_lacks_a_picture_gets_it_when_the_farm_has_it(time):
     """Farms have the picture of a frame some time after the frame is done."""
     farm = FakeFarm([], jpeg())
@@ -183,7 +203,7 @@ async def test_sprite_that_lacks_a_picture_gets_it_when_the_farm_has_it(time):
 
 
 async def test_picture_is_encoded_again_and_fetched_once_for_all(time):
-    source = jpeg(size=(3_000, 1_000)) + b"<script>trailing bytes</script>"
+    source = jpeg(size=(3_000, 1_000), comment=b"<script>") + b"<script>trailing bytes</script>"
     farm = FakeFarm(["/a.jpg"], source)
     pictures = Pictures(farm, time)
     (first, *others) = await asyncio.gather(*(pictures.picture(FrameKey(7, 0)) for _ in range(20)))
