@@ -41,6 +41,7 @@ TEXT_FIELDS = frozenset(
         "line",
         "pattern",
         "project_name",
+        "renders",
         "renderbus_conn_id",
         "subject",
         "task_json",

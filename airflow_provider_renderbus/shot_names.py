@@ -68,7 +68,7 @@ def _load(task_json: Any) -> Any:
         return task_json
     if isinstance(task_json, PathLike) or task_json.rstrip().lower().endswith(".json"):
         path = Path(fspath(task_json).strip())
-        if path.stat().st_size > _MAX_FILE_BYTES:
+        if not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:  # reading a pipe would block
             return {}
         return json.loads(path.read_text("utf-8-sig"))
     return json.loads(task_json)

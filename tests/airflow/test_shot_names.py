@@ -1,6 +1,7 @@
 """A mapped task has the name of its shot: of its labels or its scene, on every line of Airflow."""
 
 import json
+import os
 
 import pytest
 
@@ -69,6 +70,12 @@ def test_shot_name_reads_file(tmp_path):
     file = tmp_path / "task.json"
     file.write_text(json.dumps(SCENE), "utf-8-sig")
     assert shot_name(None, file) == shot_name(None, str(file)) == "sh010"
+
+
+def test_shot_name_does_not_wait_for_a_pipe(tmp_path):
+    pipe = tmp_path / "task.json"
+    os.mkfifo(pipe)
+    assert shot_name(None, pipe) is None
 
 
 @pytest.mark.parametrize("native", [True, False])
