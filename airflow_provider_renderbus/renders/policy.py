@@ -164,7 +164,7 @@ class CheckFrames(_Step):
 
 
 class CheckForecast(_Step):
-    """Ask for `forecast`."""
+    """Ask for `forecast` and `still_halted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +328,9 @@ class RenderPolicy:
         """Decide by the forecast: nothing is rendered during the pause, so nothing is lost by a failure."""
         if facts.forecast is None:
             return CheckForecast(wait)
+        if facts.still_halted is False:
+            # A user has resumed it meanwhile: from now on its cost counts.
+            return KeepWaiting(wait)
         wait = replace(wait, forecast=facts.forecast.to_dict())
         if wait.max_cost is not None and facts.forecast.exceeds(Decimal(wait.max_cost)):
             message = (

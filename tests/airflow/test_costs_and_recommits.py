@@ -10,12 +10,13 @@ import pytest
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
-from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.submitting import BUDGET_FIELDS
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from airflow_provider_renderbus.polling.worker import ConditionWorkerPoller
 from airflow_provider_renderbus.renders.restart import RESTART_POLL_DELAYS
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult, summary
 from airflow_provider_renderbus.sensors import RenderbusTaskSensor
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import STEP, run_to_completion
@@ -348,6 +349,33 @@ class TestTestFrames:
         assert (info().status.name, info().progress.done) == ("FINISHED_TEST", 2)
         if on_test_frames_done == "full_speed":
             assert rendered(try_number=2, max_cost="0.9", **options)["state"] == "FINISHED"
+
+    @pytest.mark.parametrize("on_test_frames_done", ["wait", "full_speed"])
+    def test_pause_that_a_user_has_ended_meanwhile_is_not_decided_on(
+        self, created, client, farm, info, on_test_frames_done
+    ):
+        def make():
+            return RenderbusSubmitTaskOperator(
+                task_id="submit",
+                render_task_id=created,
+                wait_for_completion=True,
+                deferrable=True,
+                max_cost="0.08",
+                on_test_frames_done=on_test_frames_done,
+            )
+
+        with pytest.raises(TaskDeferred) as deferral:
+            make().execute(context())
+        farm.advance(600)
+        event = WaitResult(Outcome.SUCCEEDED, "paused", summary(info())).to_dict()
+        assert info().status.name == "FINISHED_TEST"
+        client.send(calls.full_speed([created]))
+        farm.advance(1)
+        # Until a worker is free, the render may be resumed; then its cost counts, not its forecast.
+        with pytest.raises(TaskDeferred) as later:
+            make().execute_complete(context(), event, **deferral.value.kwargs)
+        assert not info().is_terminal
+        assert later.value.trigger.max_cost == "0.08"
 
     def test_pause_frames_not_listed_continues_without_max_cost_only(self, rendered, farm):
         farm.inject("code", code=600, calls=["query_task_frames"])

@@ -75,6 +75,7 @@ def forecast_of(cost):
 
 
 FORECASTS = {"within `max_cost`": forecast_of(MAX_COST), "above `max_cost`": forecast_of("5.01")}
+RESUMED = {"forecast": FORECASTS["above `max_cost`"], "still_halted": False}
 FRAMES = {
     "none": (),
     "below `max_recommits`": (frame(1, 0), frame(2, 1)),
@@ -104,8 +105,10 @@ def answers(step):
             yield from ((("failed frames", name), {"failed_frames": each}) for name, each in FRAMES.items())
         case CheckForecast(WaitState(max_cost=None)):
             yield ("forecast", "any"), {"forecast": FORECASTS["above `max_cost`"]}
+            yield ("state", "active"), RESUMED
         case CheckForecast():
             yield from ((("forecast", name), {"forecast": each}) for name, each in FORECASTS.items())
+            yield ("state", "active"), RESUMED
         case ConfirmRecommit():
             yield ("recommit of the try before", "arrived"), {"recommit_arrived": True}
             yield ("recommit of the try before", "none"), {"recommit_arrived": False}
