@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 SECONDS_TO_READ_AGAIN = 1.0
 """Seconds for which all viewers share what was read from Airflow's database."""
+MAX_RENDERS_PER_PAGE = 5_000
+"""Renders of a DAG run that its page shows."""
 MAX_PAGES, MAX_LOGS, MAX_POSTERS = 200, 200, 2_000
 _POSTER_FRAMES = 20
 _SECONDS_FOR_FRAME = 8.0
@@ -95,7 +98,7 @@ class Wall:
 
         :raises HTTPException: there is no such DAG run or task.
         """
-        tasks = await self._read(dag_id, run_id, task)
+        tasks, hidden = _limit_renders(await self._read(dag_id, run_id, task))
         by_connection = _activities(tasks)
         looks = dict(
             zip(
@@ -129,6 +132,7 @@ class Wall:
             "interval": self._interval,
             "problems": [view.problem for view in views if view.problem],
             "renders": renders,
+            "hidden": hidden,
             "sums": {**sums(renders), "one_currency": len(views) <= 1},
         }
 
@@ -247,6 +251,19 @@ class Wall:
             view.on_other_account = farm.clear
             self._farms[conn_id] = farm
         return self._farms[conn_id]
+
+
+def _limit_renders(tasks: list[RenderTask]) -> tuple[list[RenderTask], int]:
+    """Return the tasks with the first `MAX_RENDERS_PER_PAGE` renders, and the number of further ones."""
+    ids = list(dict.fromkeys(each for task in tasks for each in task.render_task_ids))
+    if len(ids) <= MAX_RENDERS_PER_PAGE:
+        return tasks, 0
+    shown = set(ids[:MAX_RENDERS_PER_PAGE])
+    limited = [
+        replace(task, render_task_ids=tuple(each for each in task.render_task_ids if each in shown))
+        for task in tasks
+    ]
+    return limited, len(ids) - len(shown)
 
 
 def _activities(tasks: Iterable[RenderTask]) -> dict[str, dict[int, Activity]]:

@@ -11,11 +11,12 @@ import pytest
 from airflow_provider_renderbus.farm import ManualClock
 from dev.harness.embedded_farm import StockedFarm, settings_of
 from tests.airflow_version import LINE
-from tests.farm.raw_client import RawClient, job
+from tests.farm.raw_client import CREATE, RawClient, job
 
 if LINE >= (3, 1):
     from fastapi import HTTPException
 
+    from airflow_provider_renderbus.web import wall as wall_module
     from tests.web.page_server import TaskKey, Wall, create_app, render_task
 
 pytestmark = pytest.mark.skipif(LINE < (3, 1), reason="Airflow has no pages of plugins before 3.1")
@@ -133,3 +134,14 @@ async def test_pictures_are_cached_for_their_viewer_only_and_if_all_are_there(
     assert response.headers["renderbus-pictures"] == ("00" if lacks_pictures else "11")
     assert response.headers["cache-control"] == ("no-store" if lacks_pictures else "private, max-age=3600")
     assert response.headers["vary"] == "Authorization, Cookie"
+
+
+async def test_page_of_too_many_renders_shows_the_first_and_how_many_more(farm, client, time, monkeypatch):
+    monkeypatch.setattr(wall_module, "MAX_RENDERS_PER_PAGE", 5)
+    ids = client.call(CREATE, count=8)["taskIdList"]
+    tasks = [render_task("first", ids[:4]), render_task("second", ids[2:]), render_task("third", ids[7:])]
+    wall = Wall(10.0, time, lambda *_: tasks, lambda _: settings_of(farm.connection()))
+    answer = await wall.renders("night", "run")
+    assert [int(render["id"]) for render in answer["renders"]] == ids[:5]
+    assert answer["hidden"] == 3
+    await wall.close()

@@ -77,8 +77,8 @@ export class RenderList {
     }, { rootMargin: "200px" });
   }
 
-  update({ renders, sums }) {
-    setText(this.title, `${count(renders.length)} renders`);
+  update({ renders, hidden, sums }) {
+    setText(this.title, hidden ? `The first ${count(renders.length)} of ${count(renders.length + hidden)} renders` : `${count(renders.length)} renders`);
     if (sums.renders) {
       this.bar.update(sums.frames);
       const failed = sums.frames.failed;
