@@ -79,7 +79,8 @@ def collect_results(
 
     :param task_ids: ids of the tasks to report; if omitted, the tasks of this provider that are upstream of
         the calling task, also indirectly.
-    :param renderbus_conn_id: id of the connection, for the states and the currency; None asks no farm.
+    :param renderbus_conn_id: id of the connection that all these tasks use, for the states and the currency;
+        None asks no farm.
     :param context: of the Airflow task; the current one if omitted.
     :return: a mapping per render: ``name``, ``render_task_id``, ``scene``, ``state``, ``frames``, ``cost``,
         ``forecast``, ``duration_seconds``, ``console_url``, ``output_folders`` and ``currency``, as far as
