@@ -28,6 +28,8 @@ MAX_PICTURES = 12
 """Pictures in a question."""
 _PICTURES_PER_ROW = 3
 _MAX_LAYERS = 20
+_LINK = re.compile(r"https?(?=://)|www(?=\.)|(?=@)", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -82,7 +84,9 @@ def body(
 
 def escape(text: str) -> str:
     """Return a text of the farm as Markdown that shows just that text, on one line."""
-    return _PUNCTUATION.sub(r"\\\1", printable(text))
+    # Airflow makes links of web and mail addresses, also of those whose punctuation is escaped.
+    unlinked = _LINK.sub(rf"\g<0>{_WORD_JOINER}", printable(text))
+    return _PUNCTUATION.sub(r"\\\1", unlinked)
 
 
 def _figures(forecast: Forecast, max_cost: Decimal | None) -> list[tuple[str, str]]:

@@ -92,6 +92,22 @@ def test_body_shows_hostile_names_as_they_are(name):
     assert approval.escape("abc 12") == "abc 12"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("https://site.example/x", r"https+\:\/\/site\.example\/x"),
+        ("a_HTTP://site.example", r"a\_HTTP+\:\/\/site\.example"),
+        ("(www.site.example)", r"\(www+\.site\.example\)"),
+        ("me@site.example", r"me+\@site\.example"),
+        ("a@b@site.example", r"a+\@b+\@site\.example"),
+        ("www_http_v2", r"www\_http\_v2"),
+    ],
+)
+def test_escape_address_is_no_link(name, shown):
+    """Airflow's UI makes a link of an escaped address too, but not if there is a word joiner within it."""
+    assert approval.escape(name) == shown.replace("+", "\u2060")
+
+
 def test_subject_names_the_shot():
     task = read_task({"id": 35, "taskStatus": 40})
     assert approval.subject(task) == "Render the other frames of 35?"
