@@ -228,7 +228,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs/costs-and-retries.md").read_text("
 
 
 def rows_of_states():
-    table = DOCUMENT.partition("\n## Retries reattach\n")[2].partition("\n\nOf the stops")[0]
+    table = DOCUMENT.partition("\n## Retries reattach\n")[2].partition("\n\nA retry does not restart")[0]
     for states, action in re.findall(r"^\| ([^|]*?) \| ([^|]*?) \|$", table, re.MULTILINE):
         for code in codes_in(states):
             if code.isdigit() or code == OTHER:
@@ -249,7 +249,10 @@ def test_render_retry_by_state_matches_document(code, action, airflow_task, farm
         "waits for it": (False, False),
         "restarts it": (True, False),
         "returns it": (False, False),
-        "does as if it happened while it waits ([below](#the-end-of-a-wait))": (False, False),
+        "does what it would do if the wait ended with this state ([below](#the-end-of-a-wait))": (
+            False,
+            False,
+        ),
         "starts a new render": (False, True),
     }[action]
 
