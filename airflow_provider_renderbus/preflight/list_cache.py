@@ -70,6 +70,7 @@ class ListCache:
     def load(self) -> dict[str, CachedList]:
         """Return what is cached, by name of the list."""
         try:
+            self._check_folder()
             with self._path.open("rb") as file:
                 content = json.loads(file.read(_MAX_BYTES))
             lists = content["lists"] if content["format"] == _FORMAT else {}
@@ -77,7 +78,7 @@ class ListCache:
                 name: CachedList(float(entry["time"]), entry["data"], str(entry["error"]))
                 for name, entry in lists.items()
             }
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return {}
 
     def save(self, lists: Mapping[str, CachedList]) -> None:
@@ -140,6 +141,14 @@ class ListCache:
         :raises PermissionError: it belongs to somebody else, or others can write to it.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        """Check that only its user can have written what is in the folder.
+
+        :raises PermissionError: it belongs to somebody else, or others can write to it.
+        :raises FileNotFoundError: there is none.
+        """
         status = self._folder.stat()
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise PermissionError(f"{self._folder} must be private")

@@ -116,6 +116,7 @@ BROKEN = [
     b'{"format": 1, "lists": {"query_software_list": 7}}',
     b'{"format": 1, "lists": {"query_software_list": {"time": "soon", "data": {}, "error": ""}}}',
     b'{"format": 2, "lists": {"query_software_list": {"time": 1000000, "data": {}, "error": ""}}}',
+    b'{"format": 1, "lists": {"query_software_list": {"time": %s, "data": {}, "error": ""}}}' % (b"9" * 400),
     b"[" * 100_000,
 ]
 
@@ -141,12 +142,14 @@ def test_file_is_private_and_holds_neither_access_id_nor_parts_of_files(cached_l
 
 @pytest.mark.parametrize("mode", [0o770, 0o707])
 def test_folder_that_others_can_write_to_is_not_used(mode, cached_lists, folder):
-    folder.mkdir(parents=True)
+    cached_lists(FakeFarm(query_software_list={"renderInfoList": [{"cgId": 1}]})).software()
+    (folder / f"{ACCOUNT}.lock").unlink()
     folder.chmod(mode)
     farm = FakeFarm()
     for _ in range(2):
-        assert cached_lists(farm).software().values
-    assert (farm.requests, list(folder.iterdir())) == (["query_software_list"] * 2, [])
+        assert len(cached_lists(farm).software().values) == 4
+    assert farm.requests == ["query_software_list"] * 2
+    assert [path.name for path in folder.iterdir()] == [f"{ACCOUNT}.json"]
 
 
 def test_folder_that_cannot_be_created_is_no_error(now):
