@@ -35,7 +35,7 @@ _SYSTEMS = {"0": "linux", "1": "windows"}
 _SYSTEM_NAMES = {"linux": "Linux", "windows": "Windows"}
 _WINDOWS = "1"
 _ENABLED, _OFF = 1, 0
-_ID = re.compile("[0-9]{1,18}")
+_ID = re.compile("[1-9][0-9]{0,17}")
 
 
 class FarmLists(Protocol):
@@ -138,8 +138,16 @@ def _check_software(
     findings: Findings, software: Listing[ListedSoftware], info: Mapping[str, Any], config: Mapping[str, Any]
 ) -> ListedSoftware | None:
     """Compare id and name of the software, and return what the farm lists for the id, if anything."""
-    cg_id, cg_name = str(info.get("cg_id")), config.get("cg_name")
+    if info.get("cg_id") is None:
+        return None
+    cg_id, cg_name = str(info["cg_id"]), config.get("cg_name")
     if not _ID.fullmatch(cg_id):
+        named = next((each for each in software.values if has_name(each, cg_id)), None)
+        meant = named.cg_id if named else closest(cg_id, [str(each.cg_id) for each in software.values])
+        hint = f"; did you mean '{meant}'?" if meant else ""
+        findings.errors.append(
+            f"task.json: $.task_info.cg_id: must be the id of a software, got {excerpt(cg_id)}{hint}"
+        )
         return None
     listed = next((each for each in software.values if each.cg_id == int(cg_id)), None)
     if listed is None:
@@ -190,18 +198,20 @@ def _refute_software_name(
 def _check_scene_file(findings: Findings, software: ListedSoftware, info: Mapping[str, Any]) -> None:
     scene = str(info.get("input_cg_file") or "")
     name = scene.replace("\\", "/").rpartition("/")[2]
-    if "." not in name or is_template(scene):
-        return
     documented = SOFTWARE.get(software.cg_id)
     extensions = dict.fromkeys([*software.extensions, *(documented.extensions if documented else ())])
+    if "input_cg_file" not in info or is_template(scene):
+        return
     if (documented and has_extension(documented, scene)) or scene.lower().endswith(
         tuple(f".{each}" for each in software.extensions)
     ):
         return
-    stem, _, extension = name.rpartition(".")
+    stem, _, extension = name.rpartition(".") if "." in name else (name, "", "")
     gap = "" if software.extensions else f"the farm lists no extensions of {software_name(software)}"
     path = "task.json: $.task_info.input_cg_file"
     choices = " or ".join(f".{each}" for each in extensions) or "an extension of the software"
+    if "." not in name:
+        gap = "it has no extension"
     near, other = closest(extension.lower(), extensions), extension_software(name)
     hint = f"; did you mean {f'{stem}.{near}'!r}?" if near else ""
     if other is not None:
@@ -230,7 +240,7 @@ def _check_version(
     findings: Findings, lists: FarmLists, software: ListedSoftware, config: Mapping[str, Any], system: str
 ) -> None:
     given = config.get("cg_version")
-    if not isinstance(given, str) or not given.strip():
+    if not isinstance(given, str):
         return
     path, name, names = (
         "task.json: $.software_config.cg_version",
@@ -275,13 +285,15 @@ def _check_plugins(
     if not plugins:
         return
     ids = {each.id for each in detail.versions.values if each.text == version} - {None}
-    own = [each for each in detail.plugins.values if each.version_id in ids]
+    others = {each.id for each in detail.versions.values} - {None} - ids
+    # One that is listed for no version may be for all.
+    own = [each for each in detail.plugins.values if each.version_id not in others]
     gap = detail.plugins.gap
-    if not own:
+    if not any(each.version_id in ids for each in own):
         own = list(detail.plugins.values)
         gap = gap or f"the farm lists no plug-ins for {software_name(software)} {version} alone"
     for name, value in plugins.items():
-        if software.cg_id == MAYA and name in RENDERER_PLUGINS.values():
+        if software.cg_id == MAYA and normalize(name) in map(normalize, RENDERER_PLUGINS.values()):
             missing = f"the vendor's documents have {name!r}"
         else:
             missing = ""
@@ -314,24 +326,25 @@ def _check_plugin(
             f"; did you mean {meant!r}?" if meant else "",
         )
         return
-    versions = [each.version for each in same if each.version]
+    if all(each.name != name for each in same):
+        findings.warnings.append(f"{path}: the farm's list has {same[0].name!r}, got {excerpt(name)}")
+    versions = [_without_name(each.version, each.name) for each in same if each.version]
     if not isinstance(value, str) or not value.strip() or not versions:
         findings.warnings.append(f"{path}: the version of {name!r} for {software} was not checked")
         return
-    bare = {_without_name(each, name): each for each in versions}
-    match = match_version(value, bare, (name,))
+    match = match_version(value, versions, (name, same[0].name))
     if len(match.versions) == 1:
         if not match.exact:
             findings.warnings.append(
                 f"{path}: the farm's list has {name!r} {match.versions[0]!r} for {software}, got {value!r}"
             )
         return
-    near_version = nearest_versions(value, match.versions or bare, (name,))[0]
+    near_version = nearest_versions(value, match.versions or versions, (name,))[0]
     gap = gaps[0] or ("some versions of it cannot be read" if len(versions) < len(same) else "")
     findings.refute(
         gap,
         f"{path}: must have a version of {name!r} for {software} on the farm "
-        f"({join_limited([*map(repr, bare)], ', ')}), got {value!r}",
+        f"({join_limited([*map(repr, dict.fromkeys(versions))], ', ')}), got {value!r}",
         f"; did you mean {near_version!r}?",
     )
 

@@ -16,6 +16,7 @@ _VERSION = re.compile(
     r"[a-z_ -]*(\d{1,9}(?:\.\d{1,9}){0,7})"
     r"(?:[ _-]?(?:v|sp|build|r)?[ _-]?(\d{1,9}))?(?:[ _-]?[a-z]{1,9}){0,3}"
 )
+_DIGITS = re.compile(r"\d{1,9}")
 _MIN_RATIO = 0.6
 
 
@@ -45,11 +46,11 @@ def match_version(given: str, listed: Iterable[str], names: Iterable[str] = ()) 
     number = _number(given, names)
     if not number:
         return VersionMatch(False, ())
-    numbers = {each: _number(each, names) for each in choices}
     # A list may have words around a version that nobody expects: "2024 (stable)".
     is_part = re.compile(rf"(?<![\d.]){re.escape(given.strip())}(?![\d.])", re.IGNORECASE)
-    parts = [each for each in choices if not numbers[each] and is_part.search(each)]
-    same = [each for each in choices if _stripped(numbers[each]) == _stripped(number)]
+    parts = [each for each in choices if not _number(each, names) and is_part.search(each)]
+    numbers = {each: _number(each, names) or tuple(map(int, _DIGITS.findall(each))) for each in choices}
+    same = [each for each in choices if numbers[each] and _stripped(numbers[each]) == _stripped(number)]
     longer = [each for each in choices if numbers[each][: len(number)] == number]
     shorter = [each for each in choices if numbers[each] and number[: len(numbers[each])] == numbers[each]]
     most_precise = sorted(shorter, key=lambda each: len(numbers[each]))[-1:]

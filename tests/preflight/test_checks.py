@@ -22,14 +22,14 @@ def findings(content, platform=2, **data):
         task_json(),
         maya(plugins={"mtoa": "5.3.4", "vrayformaya": "6.20.00"}),
         maya("2020", {"pgYetiMaya": "3.6.2"}),
-        maya(plugins={"MtoA": "5.3.4"}, scene="D:\\shots\\SH010.MB"),
+        maya(plugins={"mtoa": "5.3.4"}, scene="D:\\shots\\SH010.MB"),
         maya(os_name="0"),
         task_json("2005", "R21", "/mnt/a.c4d", name="C4d"),
         task_json("2005", "R21", "/mnt/a.c4d", name="Cinema 4D"),
         task_json("2004", "20.0.724", "/mnt/a.hiplc", name="SideFX Houdini"),
         task_json(hardwareConfigIds=["301"], project_name="Sun"),
         task_json(scene="{{ params.scene }}"),
-        task_json(scene="/mnt/scene_without_extension", project_name=""),
+        task_json(project_name=""),
         {"software_config": {}, "task_info": {"cg_id": None}},
         {
             "software_config": {"cg_name": None, "cg_version": None, "plugins": None},
@@ -230,6 +230,66 @@ LEGITIMATE = {
             }
         },
     ),
+    "plug-in of no version among those of the version": (
+        maya(plugins={"mtoa": "5.3.4", "pgYetiMaya": "4.2.8"}),
+        {
+            "query_software_detail 2000": {
+                **farm.MAYA,
+                "cgPlugin": [
+                    *farm.MAYA["cgPlugin"],
+                    {
+                        "cvId": None,
+                        "pluginName": "pgYetiMaya",
+                        "pluginVersions": [{"pluginVersion": "pgYetiMaya 4.2.8"}],
+                    },
+                ],
+            }
+        },
+    ),
+    "plug-in of an unknown version": (
+        maya(plugins={"ornatrix": "4"}),
+        {
+            "query_software_detail 2000": {
+                **farm.MAYA,
+                "cgPlugin": [*farm.MAYA["cgPlugin"], {"cvId": 99, "pluginName": "Ornatrix"}],
+            }
+        },
+    ),
+    "plug-in version with words": (
+        maya(plugins={"vrayformaya": "4.30.02 Next"}),
+        {
+            "query_software_detail 2000": {
+                **farm.MAYA,
+                "cgPlugin": [
+                    {
+                        "cvId": 2,
+                        "pluginName": "vrayformaya",
+                        "pluginVersions": [{"pluginVersion": "vrayformaya 4.30.02 (Next)"}],
+                    }
+                ],
+            }
+        },
+    ),
+    "plug-in with a name in Chinese": (
+        maya(plugins={"插件毛发": "1.0"}),
+        {
+            "query_software_detail 2000": {
+                **farm.MAYA,
+                "cgPlugin": [
+                    {
+                        "cvId": 2,
+                        "pluginName": "插件 毛发",
+                        "pluginVersions": [{"pluginVersion": "插件 毛发 1.0"}],
+                    }
+                ],
+            }
+        },
+    ),
+    "documented plug-in in upper case that the list lacks": (maya(plugins={"Redshift": "3.5"}), {}),
+    "version with a patch in the file, and words in the list": (
+        maya("2022.3"),
+        {"query_software_detail 2000": {"cgVersion": [{"id": 1, "cgVersion": "2022 稳定版 [推荐]"}]}},
+    ),
     "no plug-ins for the version": (
         maya("2020", plugins={"my_plugin": "1"}),
         {"query_software_detail 2000": {**farm.MAYA, "cgPlugin": farm.MAYA["cgPlugin"][2:]}},
@@ -275,6 +335,56 @@ LEGITIMATE = {
 def test_legitimate_render_is_not_refused_for_an_odd_list(name):
     content, data = LEGITIMATE[name]
     assert findings(content, **data).errors == []
+
+
+@pytest.mark.parametrize("name", ["MtoA", "mtoa ", "m-toa"])
+def test_plugin_that_is_written_otherwise_is_a_warning(name):
+    assert findings(maya(plugins={name: "5.3.4"})) == Findings(
+        [], [f"task.json: $.software_config.plugins: the farm's list has 'mtoa', got {name!r}"]
+    )
+    (error,) = findings(maya(plugins={name: "5.4.3"})).errors
+    assert error.endswith("did you mean '5.3.4'?")
+
+
+@pytest.mark.parametrize("scene", ["", "/mnt/sh010", "/mnt/v1.2/sh010", "D:\\shots\\"])
+def test_scene_without_extension_is_a_warning(scene):
+    assert findings(task_json(scene=scene)) == Findings(
+        [],
+        [
+            (
+                f"task.json: $.task_info.input_cg_file: must end in .blend for Blender, got {scene!r}; "
+                "not certain, since it has no extension"
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("cg_id", "hint"),
+    [
+        ("Blender", "; did you mean '2007'?"),
+        (" 2007", "; did you mean '2007'?"),
+        ("02007", "; did you mean '2007'?"),
+        ("maia", ""),
+        ("", ""),
+    ],
+)
+def test_id_of_software_that_is_no_number_is_an_error(cg_id, hint):
+    assert findings(task_json(cg_id)).errors == [
+        f"task.json: $.task_info.cg_id: must be the id of a software, got {cg_id!r}{hint}"
+    ]
+
+
+def test_empty_version_is_an_error():
+    (error,) = findings(task_json(version="")).errors
+    assert error.startswith(
+        "task.json: $.software_config.cg_version: must be a version of Blender on the farm"
+    )
+
+
+def test_version_zero_is_not_a_version_without_a_number():
+    data = {"query_software_detail 2000": {"cgVersion": [{"id": 1, "cgVersion": "latest"}]}}
+    assert findings(maya("0"), **data).errors
 
 
 def test_project_argument_is_named_in_the_error():
