@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[1] / "docs" / "software.md"
 _INTRODUCTION = """# Software: names, arguments and fields
 
-What [`build_task_json`](task-json.md) and the checks of a task.json know about each software. This page is
-made from the tables that they use: `python -m dev.software_reference`.
+This page lists for each software the arguments of [`build_task_json`](task-json.md), the fields of task.json
+that they set, and the accepted names. It is made from the tables that the builder and the checks of a task.json
+use: `python -m dev.software_reference`.
 
 Sources are the vendor's documentation, the files that its analysis packages write, and what the render
 scripts of the farm's machines read. "Linux" says whether the farm has Linux machines for it. Names are
@@ -29,9 +30,9 @@ compared by their letters and digits, in upper or lower case.
 """
 _FIELDS = """
 Below, *read* marks a field that the farm's render script reads: if it is missing, the check of the file
-warns. *Derived* marks one that follows from its argument in another way than being its value. A default is
-what the builder writes if the argument is omitted; without one, it writes the field only if the argument is
-given. `*` stands for a name, `[]` for each item of a list.
+warns. *Derived* marks a field that is computed from its argument instead of copied. A default is what the
+builder writes if the argument is omitted; a field without a default is written only if its argument is given.
+`*` stands for a name, `[]` for each item of a list.
 """
 _LINUX = {True: "yes", False: "no", None: "not documented"}
 
