@@ -25,9 +25,9 @@ PAGE = DOCS / "assumptions.md"
 REPORT = DOCS / "assumptions-report.json"
 _INTRODUCTION = """# Assumptions about the live farm
 
-This page lists what the project assumes about the live farm, which nobody of the project could reach yet: where
-each assumption is from, and how the command `renderbus-check` checks it. The embedded farm is built on the same
-assumptions. The page is made from the table of that command (`python -m dev.assumptions`).
+This page lists what the project assumes about the live farm, which nobody of the project could reach yet:
+where each assumption is from, and how the command `renderbus-check` checks it. The embedded farm is built
+on the same assumptions. The page is made from the table of that command (`python -m dev.assumptions`).
 
 ## Check them in two minutes
 
@@ -44,9 +44,9 @@ renderbus-check --host task.foxrenderfarm.com --access-id ACCESS_ID --report rep
 ```
 
 It prints a table of assumption, source, what was seen, and verdict, and exits with 0 only if all hold.
-`--transfer-command` names the vendor's command if the connection does not. The command creates a few renders,
-never submits them, and deletes them at its end, also if it is interrupted. Below, a *number* is the id of such a
-render.
+`--transfer-command` names the vendor's command if the connection does not. `renderbus-check` creates a few
+renders, never submits them, and deletes them at its end, also if it is interrupted. Below, a *number* is the
+id of such a render.
 
 ```
 renderbus-check --conn-id renderbus_default --report report.json --render shot.blend --max-cost 1

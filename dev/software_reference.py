@@ -21,8 +21,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "software.md"
 _INTRODUCTION = """# Software: names, arguments and fields
 
 This page lists for each software the arguments of [`build_task_json`](task-json.md), the fields of task.json
-that they set, and the accepted names. It is made from the tables that the builder and the checks of a task.json
-use: `python -m dev.software_reference`.
+that they set, and the accepted names. It is made from the tables of the builder and of the checks of a
+task.json: `python -m dev.software_reference`.
 
 Sources are the vendor's documentation, the files that its analysis packages write, and what the render
 scripts of the farm's machines read. "Linux" says whether the farm has Linux machines for it. Names are
