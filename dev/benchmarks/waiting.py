@@ -43,7 +43,7 @@ GOALS: dict[str, tuple[str, float, str]] = {
     "requests_beyond_ceiling": ("requests per interval beyond ceil(N / 100)", 0.0, "at most"),
     "plain_times_cpu": ("ratio of CPU: one request per trigger / ours, plain tasks", 30.0, "at least"),
     "layered_times_cpu": ("ratio of CPU: one request per trigger / ours, two leaves", 10.0, "at least"),
-    "lag_ms": ("ms that the loop was blocked at most, beyond the collector", 20.0, "at most"),
+    "lag_ms": ("ms that the event loop was blocked at most, without garbage collection", 20.0, "at most"),
     "bytes_per_task": ("bytes per waiting task, beyond a trigger that does nothing", 4096.0, "at most"),
     "event_p99_s": ("s from change to event beyond the interval, 99th percentile", 1.0, "at most"),
     "join_p99_s": ("s from joining to the first answer, 99th percentile", 1.0, "at most"),
