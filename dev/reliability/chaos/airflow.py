@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import pkgutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,10 @@ class AirflowTask:
         self.clears: list[float] = []
         self.stops: list[float] = []
         """When a user stopped the render on the farm."""
+        self.resumed_at = -math.inf
+        """When a user resumed the render on the farm for the last time."""
+        self.resumed_while_failing = False
+        """Whether that was in the seconds between the last look at the pause and the end of the task."""
         self.returned: dict[int, float] = {}
         """When each render was returned for the first time."""
         self.is_marked = False

@@ -15,6 +15,8 @@ from dev.reliability.chaos.scenarios import PRICE, Scenario
 
 # Seconds in which a render can end by itself after its task has failed.
 _SECONDS_TO_END = 60.0
+# Seconds in which a task that fails at the pause collects its report, and does not see a user resume it.
+_SECONDS_TO_REPORT = 10.0
 
 
 class Invariants:
@@ -88,14 +90,16 @@ class Invariants:
         has_other_job = any(self._database.scene(each.id) != asked for each in renders)
         if has_other_job and "for another job" in str(task.error):
             return
-        if not _has_cause(task, render):
+        if "stays paused" in str(task.error) and time.time() < task.resumed_at + _SECONDS_TO_REPORT:
+            task.resumed_while_failing = True
+        elif not _has_cause(task, render):
             text = f"{render.id} is {render.status.name}" if render else "nothing was submitted"
             task.record_violation(f"reported wrong: failed, and {text}: {task.error!r}")
 
     def after_settling(self, task: AirflowTask) -> None:
         """Check an Airflow task that ended a moment ago, when nothing of it may run any more."""
         for render in self._database.renders(task.scenario.name):
-            if render.is_active:
+            if render.is_active and not task.resumed_while_failing:
                 task.record_violation(f"running unnoticed: {render.id} is {render.status.name}")
             for line in _wrong_charges(task.scenario, render):
                 task.record_violation(f"paid twice: {line}")
@@ -138,6 +142,10 @@ def _has_cause(task: AirflowTask, render: Render | None) -> bool:  # noqa: PLR09
             return True
         case TaskStatus.FINISHED_HAS_FAILED:
             return is_past_limit or _is_beyond_recommits(scenario, render)
+        case TaskStatus.FINISHED_TEST:
+            # All frames cost the same, so the forecast is exact.
+            max_cost, forecast = scenario.option("max_cost"), PRICE * render.counts.total()
+            return is_past_limit or (max_cost is not None and forecast > Decimal(max_cost))
         case TaskStatus.ARREARAGE_STOP:
             return is_past_limit or scenario.option("on_insufficient_funds") != "wait"
         case TaskStatus.STOP:

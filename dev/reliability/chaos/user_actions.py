@@ -109,6 +109,7 @@ class UserActions:
         if is_paused and self._network.is_up and task.state in {"running", "deferred"}:
             task.log(f"a user resumes {renders[-1].id} at full speed")
             self._client.send(calls.full_speed([renders[-1].id]))
+            task.resumed_at = time.time()
 
     async def _end(self, task: AirflowTask) -> None:
         """End what runs for a task on which a user has acted; Airflow needs a moment for that."""
