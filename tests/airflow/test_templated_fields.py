@@ -5,12 +5,14 @@ import inspect
 import pytest
 
 from airflow_provider_renderbus.get_provider_info import get_provider_info
+from tests.airflow_version import HAS_APPROVAL
 
 CLASSES = [
     value
     for package in ("operators", "sensors")
     for entry in get_provider_info()[package]
     for module in entry["python-modules"]
+    if HAS_APPROVAL or not module.endswith(".approval")
     for value in vars(__import__(module, fromlist=["_"])).values()
     if isinstance(value, type) and value.__module__ == module and value.__name__.startswith("Renderbus")
 ]

@@ -34,7 +34,7 @@ def test_waiting_document_table_holds_the_numbers_of_the_poller():
     assert numbers["an answer lacks a task"] == str(error_tolerance.MAX_MISSES)
     assert numbers["a deadline passes"] == f"{watchers.FINAL_POLL_TIMEOUT:g}"
     assert f"at most {shared_queries.MAX_CONCURRENCY} are sent at once" in DOCUMENT
-    assert f"is valid for {refreshing_client.LOOKUP_TTL:g} s" in DOCUMENT
+    assert f"within {refreshing_client.LOOKUP_TTL:g} s end their waits without another look-up" in DOCUMENT
 
 
 def test_waiting_document_goals_are_those_of_the_benchmark_and_are_met():
