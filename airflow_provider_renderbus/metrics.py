@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 METRICS = {
     "renderbus.requests": "counter: requests to the farm, one per attempt of a call",
-    "renderbus.request_errors": "counter: requests that were refused or not answered, or whose response could not be read",
+    "renderbus.request_errors": "counter: requests that were refused or had no readable response",
     "renderbus.renders.succeeded": "counter: renders that an Airflow task has waited for with success",
     "renderbus.renders.failed": "counter: renders that an Airflow task has waited for, and that failed",
     "renderbus.frames.done": "counter: frames that are done, of these renders",
