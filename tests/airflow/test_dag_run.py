@@ -17,6 +17,7 @@ from airflow_provider_renderbus.live_check.command import FREE
 from dev.harness.embedded_farm import StockedFarm, settings_of
 from dev.harness.secret_scan import check_files
 from tests.airflow_command import AirflowCommand
+from tests.airflow_version import copy_dag_file
 from tests.transfer_command import transfer_command
 
 pytestmark = pytest.mark.dag_runs
@@ -124,6 +125,17 @@ def test_check_of_the_live_farm_uses_a_connection_of_the_database(airflow, farm,
     program = "import sys; from airflow_provider_renderbus.live_check.command import main; sys.exit(main())"
     output = airflow.run_python("-c", program, "--conn-id", "stored")
     assert f"{len(FREE)} of {len(FREE)} assumptions hold" in output
+
+
+@pytest.mark.parametrize(("name", "renders"), [("preflight_night", 3), ("stop_leftovers", 0)])
+def test_example_runs_to_its_end(airflow, home, farm, client_of, name, renders):
+    copy_dag_file(ROOT / "example_dags" / f"{name}.py", home / "dags")
+    client = client_of(farm)
+    before = len(client.send(calls.get_task_list(page_size=100)).items)
+    airflow("dags", "test", name)
+    tasks = client.send(calls.get_task_list(page_size=100)).items
+    assert len(tasks) - before == renders
+    assert {task.status for task in tasks[:renders]} <= {TaskStatus.FINISHED}
 
 
 def test_dag_every_sensor_mode_returns_result(run, home, farm, client_of):
