@@ -108,7 +108,7 @@ def records_end(method: _Method) -> _Method:
         push_success(self, context, returned)
         return returned
 
-    return run  # type: ignore[return-value]
+    return run  # type: ignore[return-value]  # it is called with the same arguments
 
 
 def add_asset_event_extra(context: Context, outlets: Iterable[Any], result: Any) -> None:

@@ -1,4 +1,4 @@
-"""How documents write states: code and name, such as "25 FINISHED", or "an active state"."""
+"""States as documents write them: code and name, such as "25 FINISHED", or "an active state"."""
 
 import re
 

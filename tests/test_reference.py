@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import runpy
 from importlib import import_module
 from pathlib import Path
 
@@ -18,17 +19,7 @@ DIRECTIVES = {
         r"^\.\. autoapi(?:class|function):: ([\w.]+)", page.read_text("utf-8"), re.MULTILINE
     )
 }
-EXPORTING = (
-    "operators",
-    "sensors",
-    "hooks",
-    "triggers",
-    "task_json",
-    "renders",
-    "reports",
-    "farm",
-    "api.calls",
-)
+EXPORTING = runpy.run_path(str(PAGES[0].parents[1] / "conf.py"))["EXPORTING"]
 PUBLIC = [
     f"{PACKAGE}.{package}.{name}"
     for package in EXPORTING

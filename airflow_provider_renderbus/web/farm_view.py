@@ -1,4 +1,4 @@
-"""What the frame wall has seen of the farm through one connection: one look for all its viewers.
+"""The farm as the frame wall has seen it through one connection: one look for all its viewers.
 
 All viewers of all pages share a look at the renders of a connection, a request per hundred of them and
 interval. A render that has ended is not looked at again unless an Airflow task may have restarted it, and

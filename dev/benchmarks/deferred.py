@@ -7,8 +7,6 @@ provider's, which polls a server that answers at once.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,11 +18,11 @@ from typing import Any
 
 import psutil
 
-from dev.benchmarks.farm import SCENARIO, open_farm, submit_tasks
+from airflow_provider_renderbus.api.states import TaskStatus
+from dev.benchmarks import deferred_night
 from dev.benchmarks.figure import Figure
 from dev.harness.airflow_instance import AirflowInstance, inherited_environment
 from dev.harness.cpu_time import cpu_seconds, processes_of
-from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
 from dev.harness.postgres import is_listening, postgres_server
 from dev.harness.processes import Program, Programs, free_port
 from dev.reliability.testbed import CELERY, PROJECT, python_of
@@ -34,7 +32,7 @@ _START_TIMEOUT = 900.0
 _MEGABYTE = 1024 * 1024
 _OURS, _IDLE, _LIVY = "this provider", "a trigger that does nothing", "the Livy provider"
 _CLASSES = {
-    _OURS: "airflow_provider_renderbus.triggers.tasks.RenderbusTaskTrigger",
+    _OURS: deferred_night.RENDER_TRIGGER,
     _IDLE: "dev.benchmarks.triggers.IdleTrigger",
     _LIVY: "airflow.providers.apache.livy.triggers.livy.LivyTrigger",
 }
@@ -76,31 +74,23 @@ def measure(count: int = 5000) -> Iterator[Figure]:
 
 
 def _measure_trigger(folder: Path, name: str, count: int) -> _Cost:
-    farm = EmbeddedFarm(folder / "farm", folder / "farm.log", SCENARIO)
-    with open_farm(farm.storage) as (_, client):
-        ids = submit_tasks(client, count)
-    dags = folder / "dags"
-    dags.mkdir()
-    (dags / "night.py").write_text(_DAG.format(ids=ids))
+    farm, ids, dags = deferred_night.prepare(folder, _DAG, count)
     with ExitStack() as stack:
         programs = stack.enter_context(Programs(terminate_timeout=5.0))
         database = stack.enter_context(postgres_server(programs, folder / "postgres.log"))
         farm.start(programs, speed=0.0001)
         livy_port = _start_livy(programs, folder / "livy.log")
         settings = {
-            "PYTHONPATH": str(PROJECT),
-            f"AIRFLOW_CONN_{CONNECTION_ID.upper()}": json.dumps(farm.connection),
+            **deferred_night.settings(farm, count, count // 2),
             "AIRFLOW_CONN_LIVY_DEFAULT": f"livy://127.0.0.1:{livy_port}",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.url,
-            "AIRFLOW__TRIGGERER__CAPACITY": str(count // 2),
-            "AIRFLOW__CORE__MAX_MAP_LENGTH": str(count),
         }
         airflow = stack.enter_context(
             AirflowInstance(folder / "airflow", dags, programs, settings, python_of(CELERY))
         )
         airflow.start_component("triggerer", name="triggerer-2")
         programs.wait_until("the DAG", lambda: bool(airflow.get("/dags")["dags"]), 120.0)
-        _defer_all(airflow, name, ids)
+        deferred_night.defer_all(airflow, _triggers(name, ids), _CLASSES[name])
         airflow.unpause("night")
         logs = airflow.home / "logs"
         programs.wait_until(
@@ -122,29 +112,13 @@ def _start_livy(programs: Programs, log: Path) -> int:
     return port
 
 
-def _defer_all(airflow: AirflowInstance, name: str, ids: list[int]) -> None:
-    trigger: dict[str, Any] = {
-        "renderbus_conn_id": CONNECTION_ID,
-        "target_states": [25],
-        "failed_states": None,
-        "poll_interval": _INTERVAL,
-        "deadline": time.time() + 86_400,
-    }
-    kwargs = [{**trigger, "render_task_ids": [task_id]} for task_id in ids]
+def _triggers(name: str, ids: list[int]) -> list[Any]:
+    """Return the arguments of each trigger. That which does nothing takes those of this provider's."""
     if name == _LIVY:
-        kwargs = [
+        return [
             {"batch_id": task_id, "spark_params": {}, "polling_interval": int(_INTERVAL)} for task_id in ids
         ]
-    rows = {
-        "dag_id": "night",
-        "run_id": "night",
-        "classpath": _CLASSES[name],
-        "kwargs": kwargs,
-        "lag_file": "",
-    }
-    command = [str(airflow.python), "-m", "dev.benchmarks.triggerer_rows"]
-    environment = airflow.environment()
-    subprocess.run(command, input=json.dumps(rows), text=True, check=True, cwd=PROJECT, env=environment)
+    return deferred_night.triggers(ids, _INTERVAL, TaskStatus.FINISHED)
 
 
 def _measure(programs: Mapping[str, Program]) -> _Cost:

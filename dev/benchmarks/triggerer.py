@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,17 +19,17 @@ from typing import Any
 import psutil
 
 from airflow_provider_renderbus.api import calls
-from dev.benchmarks.farm import SCENARIO, open_farm, submit_tasks
+from dev.benchmarks import deferred_night
 from dev.benchmarks.figure import Figure
 from dev.harness.airflow_instance import AirflowInstance
-from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
+from dev.harness.embedded_farm import EmbeddedFarm
 from dev.harness.processes import Programs
 
 _ROOT = Path(__file__).parents[2]
 _COUNT, _RESUMED, _INTERVAL, _ROUNDS = 1000, 200, 10.0, 6
 _STOP = 10
 _TRIGGERS = {
-    "one poller for all": "airflow_provider_renderbus.triggers.tasks.RenderbusTaskTrigger",
+    "one poller for all": deferred_night.RENDER_TRIGGER,
     "one request per trigger": "dev.benchmarks.triggers.PerTaskTrigger",
 }
 _DAG_ID = "night"
@@ -55,46 +53,18 @@ def measure() -> Iterator[Figure]:
 
 
 def _measure_variant(folder: Path, classpath: str) -> Iterator[Figure]:
-    farm = EmbeddedFarm(folder / "farm", folder / "farm.log", SCENARIO)
-    with open_farm(farm.storage) as (_, client):
-        ids = submit_tasks(client, _COUNT)
-    dags, lag_file = folder / "dags", folder / "lag.jsonl"
-    dags.mkdir()
-    (dags / "night.py").write_text(_DAG.format(ids=ids))
+    farm, ids, dags = deferred_night.prepare(folder, _DAG, _COUNT)
+    lag_file = folder / "lag.jsonl"
     with Programs(terminate_timeout=5.0) as programs:
         farm.start(programs, speed=0.0001)
-        settings = {
-            "PYTHONPATH": str(_ROOT),
-            f"AIRFLOW_CONN_{CONNECTION_ID.upper()}": json.dumps(farm.connection),
-            # One more for the trigger that watches the event loop.
-            "AIRFLOW__TRIGGERER__CAPACITY": str(_COUNT + 1),
-            "AIRFLOW__CORE__MAX_MAP_LENGTH": str(_COUNT),
-        }
+        # One more for the trigger that watches the event loop.
+        settings = deferred_night.settings(farm, _COUNT, _COUNT + 1)
         with AirflowInstance(folder / "airflow", dags, programs, settings) as airflow:
             programs.wait_until("the DAG", lambda: bool(airflow.get("/dags")["dags"]), 120.0)
-            _defer_all(airflow, classpath, ids, lag_file)
+            kwargs = deferred_night.triggers(ids, _INTERVAL, _STOP)
+            deferred_night.defer_all(airflow, kwargs, classpath, str(lag_file))
+            airflow.unpause(deferred_night.DAG_ID)
             yield from _measure(airflow, farm, ids, lag_file)
-
-
-def _defer_all(airflow: AirflowInstance, classpath: str, ids: list[int], lag_file: Path) -> None:
-    trigger = {
-        "renderbus_conn_id": CONNECTION_ID,
-        "target_states": [_STOP],
-        "failed_states": None,
-        "poll_interval": _INTERVAL,
-        "deadline": time.time() + 86_400,
-    }
-    rows = {
-        "dag_id": _DAG_ID,
-        "run_id": _DAG_ID,
-        "classpath": classpath,
-        "kwargs": [{**trigger, "render_task_ids": [task_id]} for task_id in ids],
-        "lag_file": str(lag_file),
-    }
-    command = [sys.executable, "-m", "dev.benchmarks.triggerer_rows"]
-    environment = airflow.environment()
-    subprocess.run(command, input=json.dumps(rows), text=True, check=True, cwd=_ROOT, env=environment)
-    airflow.unpause(_DAG_ID)
 
 
 def _measure(

@@ -7,8 +7,6 @@ Airflow leaves the trigger of a cleared task alone until the scheduler schedules
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -18,15 +16,15 @@ from typing import Any
 import httpx
 from sqlalchemy import create_engine, text
 
-from airflow_provider_renderbus.api.states import Phase
+from airflow_provider_renderbus.api.states import Phase, TaskStatus
 from airflow_provider_renderbus.clients import flows
-from dev.benchmarks.farm import SCENARIO, open_farm, submit_tasks
+from dev.benchmarks import deferred_night
 from dev.harness.airflow_instance import AirflowInstance
-from dev.harness.embedded_farm import CONNECTION_ID, EmbeddedFarm
+from dev.harness.embedded_farm import EmbeddedFarm
 from dev.harness.postgres import postgres
 from dev.harness.processes import ProgramError, Programs
 from dev.reliability.report import Row
-from dev.reliability.testbed import PROJECT, task_records
+from dev.reliability.testbed import task_records
 
 COLUMNS = ("deferred renders", "the run is")
 MARKED, CLEARED, DELETED = "marked failed", "cleared", "marked failed and deleted"
@@ -64,29 +62,20 @@ def _expected(end: str) -> str:
 
 
 def _run_case(folder: Path, log: Callable[[str], None], count: int, end: str) -> str:
-    farm = EmbeddedFarm(folder / "farm", folder / "farm.log", SCENARIO)
-    with open_farm(farm.storage) as (_, client):
-        ids = submit_tasks(client, count)
-    dags = folder / "dags"
-    dags.mkdir()
-    (dags / "night.py").write_text(_DAG.format(ids=ids))
+    farm, ids, dags = deferred_night.prepare(folder, _DAG, count)
     with ExitStack() as stack:
         programs = stack.enter_context(Programs(terminate_timeout=5.0))
         url = stack.enter_context(postgres(programs, folder / "postgres.log"))
         farm.start(programs, speed=0.0001)
-        settings = {
-            "PYTHONPATH": str(PROJECT),
-            f"AIRFLOW_CONN_{CONNECTION_ID.upper()}": json.dumps(farm.connection),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
-            "AIRFLOW__TRIGGERER__CAPACITY": str(count // 2),
-            "AIRFLOW__CORE__MAX_MAP_LENGTH": str(count),
-        }
+        settings = deferred_night.settings(farm, count, count // 2)
+        settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = url
         airflow = stack.enter_context(AirflowInstance(folder / "airflow", dags, programs, settings))
         airflow.start_component("triggerer", name="triggerer-2")
         programs.wait_until("the DAG", lambda: bool(airflow.get("/dags")["dags"]), _START_TIMEOUT)
         if end != CLEARED:
             programs.terminate(airflow.components["scheduler"], timeout=60.0)
-        _defer_all(airflow, ids)
+        kwargs = deferred_night.triggers(ids, _POLL_INTERVAL, TaskStatus.FINISHED, cancel_on_kill=True)
+        deferred_night.defer_all(airflow, kwargs)
         programs.wait_until("the waits", lambda: _count_waits(airflow) == count, _START_TIMEOUT, interval=2.0)
         shares = _triggers_per_triggerer(url)
         log(f"{count:,} renders wait in two triggerers ({' and '.join(map(str, shares))}): {end}")
@@ -114,27 +103,6 @@ def _run_case(folder: Path, log: Callable[[str], None], count: int, end: str) ->
             return f"{running:,} run on after {seconds:.0f} s"
         expected = _expected(end)
         return expected if seconds <= _MAX_SECONDS else f"{expected}: after {seconds:.0f} s"
-
-
-def _defer_all(airflow: AirflowInstance, ids: list[int]) -> None:
-    trigger = {
-        "renderbus_conn_id": CONNECTION_ID,
-        "target_states": [25],
-        "failed_states": None,
-        "poll_interval": _POLL_INTERVAL,
-        "deadline": time.time() + 86_400,
-        "cancel_on_kill": True,
-    }
-    rows = {
-        "dag_id": "night",
-        "run_id": "night",
-        "classpath": "airflow_provider_renderbus.triggers.tasks.RenderbusTaskTrigger",
-        "kwargs": [{**trigger, "render_task_ids": [task_id]} for task_id in ids],
-        "lag_file": "",
-    }
-    command = [sys.executable, "-m", "dev.benchmarks.triggerer_rows"]
-    environment = airflow.environment()
-    subprocess.run(command, input=json.dumps(rows), text=True, check=True, cwd=PROJECT, env=environment)
 
 
 def _end(airflow: AirflowInstance, end: str) -> None:

@@ -1,4 +1,4 @@
-"""What preflight says of a task.json beside the farm's lists: errors, and warnings if a list is odd."""
+"""Preflight of a task.json beside the farm's lists: errors, and warnings if a list is odd."""
 
 from __future__ import annotations
 

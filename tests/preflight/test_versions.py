@@ -1,4 +1,4 @@
-"""Which version of a list a version is, and which are the nearest."""
+"""Versions beside those of a list: which one they are, and which are the nearest."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ def since(answer):
 
 
 def states(frames, since=""):
-    """The states of frames by their names, of the pages that have changed."""
+    """The states of frames by their names, of the pages that have changed, put in order as the page does."""
     answer = json.loads(frames.to_json(since))
     return {
         name: state
-        for page in answer["pages"]
+        for page in sorted(answer["pages"], key=lambda page: page["page"])
         for name, state in zip(page["names"], page["states"], strict=True)
     }
 

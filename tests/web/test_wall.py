@@ -1,4 +1,4 @@
-"""What viewers of the frame wall share beside looks: the frame that stands for a render, and logs."""
+"""The frame that stands for a render, and logs: all viewers of the frame wall share them."""
 
 from __future__ import annotations
 
