@@ -166,7 +166,7 @@ def _check_software(
             return None
         # The list of the documents lacks software that they describe.
         findings.refute(software.gap or f"the vendor's documents have {documented.name}", problem)
-        listed = ListedSoftware(documented.cg_id, documented.name, documented.extensions, None)
+        listed = ListedSoftware(documented.cg_id, documented.name, (), None)
     if isinstance(cg_name, str) and not has_name(listed, cg_name):
         _refute_software_name(findings, software, listed, cg_name)
     return listed
@@ -215,6 +215,7 @@ def _check_scene_file(findings: Findings, software: ListedSoftware, info: Mappin
     near, other = closest(extension.lower(), extensions), extension_software(name)
     hint = f"; did you mean {f'{stem}.{near}'!r}?" if near else ""
     if other is not None:
+        gap = "" if extensions else gap
         hint = f"; it is a scene of {other.name} ({other.cg_id})"
     findings.refute(
         gap, f"{path}: must end in {choices} for {software_name(software)}, got {excerpt(scene)}", hint
@@ -365,7 +366,13 @@ def _check_hardware_ids(findings: Findings, lists: FarmLists, info: Mapping[str,
     hardware = lists.hardware()
     path = "task.json: $.task_info.hardwareConfigIds"
     cg_id = str(info.get("cg_id"))
-    own = [each for each in hardware.values if each.platform in {platform, None}] or list(hardware.values)
+    own = [
+        each
+        for each in hardware.values
+        if each.platform in {platform, None}
+        and each.status in {_ENABLED, None}
+        and cg_id not in map(str, each.unsupported)
+    ] or list(hardware.values)
     choices = join_limited([f"{each.id}: {each.description}" for each in own]) or "none"
     for each in given:
         listed = [config for config in hardware.values if str(config.id) == each]

@@ -97,8 +97,12 @@ class ListedHardware:
 
 
 def read_software(data: Any) -> Listing[ListedSoftware]:
-    """Read the data of ``query_software_list``."""
-    return _read(data, "renderInfoList", _software)
+    """Read the data of ``query_software_list``. Of several entries for a software, each may be right."""
+    listing = _read(data, "renderInfoList", _software)
+    by_id: dict[int, ListedSoftware] = {}
+    for each in listing.values:
+        by_id[each.cg_id] = _joined(by_id[each.cg_id], each) if each.cg_id in by_id else each
+    return Listing(tuple(by_id.values()), listing.gap)
 
 
 def read_software_detail(data: Any) -> SoftwareDetail:
@@ -153,6 +157,11 @@ def _software(entry: dict[str, Any]) -> ListedSoftware:
         tuple(_EXTENSION.findall((_text(entry.get("cgType")) or "").lower())),
         bool(linux) if linux in {0, 1} else None,
     )
+
+
+def _joined(one: ListedSoftware, other: ListedSoftware) -> ListedSoftware:
+    has_linux = True if True in {one.has_linux, other.has_linux} else one.has_linux
+    return ListedSoftware(one.cg_id, one.name or other.name, (*one.extensions, *other.extensions), has_linux)
 
 
 def _version(entry: dict[str, Any]) -> ListedVersion:

@@ -70,8 +70,14 @@ def test_render_that_the_farm_has_is_without_findings(content):
         (maya(scene="/mnt/a.mp"), "input_cg_file", "did you mean 'a.ma'?"),
         (maya(scene="/mnt/a.blend"), "input_cg_file", "it is a scene of Blender (2007)"),
         (task_json(scene="D:/shots/a.BLEND1"), "input_cg_file", "did you mean 'a.blend'?"),
+        (
+            task_json("2015", "13.2v9", "/mnt/a.ma", name="Nuke"),
+            "input_cg_file",
+            "must end in .nk for Nuke, got '/mnt/a.ma'; it is a scene of Maya (2000)",
+        ),
         (task_json(os_name="0"), "os_name", "'1' (Windows)"),
         (task_json(hardwareConfigIds=["310"]), "hardwareConfigIds", "did you mean '301'?"),
+        (task_json(hardwareConfigIds=["3037"]), "hardwareConfigIds", "did you mean '301'?"),
         (task_json(hardwareConfigIds=["303"]), "hardwareConfigIds", "switched on"),
         (task_json(hardwareConfigIds=["337"]), "hardwareConfigIds", "can render software 2007"),
         (task_json(project_name="Sunn"), "project_name", "did you mean 'Sun'?"),
@@ -167,6 +173,41 @@ LEGITIMATE = {
     "documented software that the list lacks, with versions": (
         task_json("2008", "standalone_vray5.00.05", "D:/a.vrscene", name="VR Standalone"),
         {"query_software_detail 2008": {"cgVersion": [{"id": 1, "cgVersion": "standalone_vray5.00.05"}]}},
+    ),
+    "scene of a kind that no document has, of documented software that the list lacks": (
+        task_json("2003", "7.1.4.3", "/mnt/a.usda", name="Arnold Standalone"),
+        {"query_software_detail 2003": {"cgVersion": [{"id": 1, "cgVersion": "7.1.4.3"}], "cgPlugin": []}},
+    ),
+    "two entries for one software": (
+        task_json(scene="/mnt/a.blendz", os_name="0"),
+        {
+            "query_software_list": {
+                "renderInfoList": [
+                    {"cgId": 2007, "cgName": None, "cgType": "blend", "isSupportLinux": 0},
+                    {"cgId": 2007, "cgName": "Blender", "cgType": "blendz", "isSupportLinux": 1},
+                ]
+            }
+        },
+    ),
+    "version with a build of Python": (
+        task_json("2004", "20.0.547-py3", "/mnt/a.hip"),
+        {},
+    ),
+    "version with a build of Python in the list": (
+        task_json("2004", "19.5.435", "/mnt/a.hip"),
+        {"query_software_detail 2004": {"cgVersion": [{"id": 1, "cgVersion": "19.5.435-py3"}]}},
+    ),
+    "plug-in version with build metadata": (maya(plugins={"mtoa": "5.3.4+b77"}), {}),
+    "plug-in version with build metadata in the list": (
+        maya(plugins={"mtoa": "5.3.4"}),
+        {
+            "query_software_detail 2000": {
+                **farm.MAYA,
+                "cgPlugin": [
+                    {"cvId": 2, "pluginName": "mtoa", "pluginVersions": [{"pluginVersion": "mtoa 5.3.4+b77"}]}
+                ],
+            }
+        },
     ),
     "ids as text": (
         task_json(),
