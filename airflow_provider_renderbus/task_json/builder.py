@@ -25,6 +25,7 @@ from airflow_provider_renderbus.task_json.schema import validate
 from airflow_provider_renderbus.task_json.software import (
     BLENDER,
     BUILDABLE,
+    CINEMA_4D,
     MAYA,
     SOFTWARE,
     UNREAL,
@@ -92,7 +93,7 @@ def build_task_json(
     arguments of each software, and their fields.
 
     What is allowed but doubtful is a `UserWarning`: a Linux path for Windows machines, a renderer without its
-    plug-in, a layer that is not in `base`.
+    plug-in, a layer or camera that is not in `base`.
 
     :param software: the software, by name ("Blender", "C4d", "V-Ray") or id (2007).
     :param version: its version as the farm names it, e.g. "4.2".
@@ -227,10 +228,11 @@ def _use_known_names(software: Software, values: dict[str, Any]) -> None:
     known = {"image_format": software.formats, "renderer": software.renderers}
     for argument, names in known.items():
         if argument in values and not is_template(values[argument]):
-            # Maya finds a renderer, and its plug-in, by the bare name only.
-            may_have_version = argument == "renderer" and software.cg_id != MAYA
+            # Maya finds a renderer, and its plug-in, by the bare name only. Blender and Cinema 4D name their
+            # formats; others write file types, perhaps with bits: tiff16.
+            bare = {MAYA} if argument == "renderer" else {BLENDER, CINEMA_4D}
             values[argument] = known_name(
-                argument, values[argument], names, may_have_version=may_have_version
+                argument, values[argument], names, may_have_version=software.cg_id not in bare
             )
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.api.validation import excerpt
 from airflow_provider_renderbus.task_json.frame_ranges import parse_ranges
+from airflow_provider_renderbus.task_json.names import normalize
 from airflow_provider_renderbus.task_json.software import (
     CINEMA_4D,
     HOUDINI,
@@ -17,6 +19,7 @@ from airflow_provider_renderbus.task_json.software import (
     MAYA,
     NUKE,
     RENDERERS_WITH_OPTIONS,
+    SOFTWARE,
     UNREAL,
 )
 
@@ -52,14 +55,24 @@ def _max(scene: dict[str, Any], arguments: Mapping[str, Any], new_scene: str) ->
     if "renderer" in arguments:
         scene["renderer"]["renderer"] = arguments["renderer"]
     if new_scene or "output" in arguments or "image_format" in arguments:
-        output = PurePosixPath(arguments.get("output") or common.get("output_file") or _stem(new_scene))
-        given = (
-            arguments.get("image_format") or output.suffix.lstrip(".") or common.get("output_file_type", "")
-        )
-        file_type = f".{(given or _DEFAULT_MAX_TYPE).lstrip('.')}"
-        stem = output.stem if output.suffix else output.name
-        common["output_file"] = str(output.with_name(f"{stem}{file_type}"))
-        common["output_file_basename"], common["output_file_type"] = stem, file_type
+        _set_max_output(common, arguments, new_scene)
+
+
+def _set_max_output(common: dict[str, Any], arguments: Mapping[str, Any], new_scene: str) -> None:
+    output = str(arguments.get("output") or common.get("output_file") or _stem(new_scene)).replace("\\", "/")
+    folder, slash, name = output.rpartition("/")
+    if not name.strip(".") and "output" in arguments:
+        raise ValueError(f"output: must end in the name of a file, got {excerpt(arguments['output'])}")
+    current = str(common.get("output_file_type", ""))
+    suffix = _file_type(name, MAX)
+    if current.startswith(".") and name.lower().endswith(current.lower()):
+        suffix = current
+    stem = name[: len(name) - len(suffix)]
+    given = arguments.get("image_format") or suffix or current or _DEFAULT_MAX_TYPE
+    file_type = f".{given.lstrip('.')}"
+    # A scene that names no output file keeps none.
+    common["output_file"] = f"{folder}{slash}{stem}{file_type}" if stem else ""
+    common["output_file_basename"], common["output_file_type"] = stem, file_type
 
 
 def _cinema_4d(scene: dict[str, Any], arguments: Mapping[str, Any], new_scene: str) -> None:
@@ -79,7 +92,7 @@ def _houdini(node: dict[str, Any], arguments: Mapping[str, Any], _: str) -> None
 
 def _nuke(node: dict[str, Any], arguments: Mapping[str, Any], _: str) -> None:
     if "image_format" in arguments or "output" in arguments:
-        suffix = PurePosixPath(str(node.get("out_file", ""))).suffix.lstrip(".").lower()
+        suffix = _file_type(str(node.get("out_file", "")), NUKE).lstrip(".").lower()
         file_type = str(arguments.get("image_format") or suffix or node.get("file_type", ""))
         if file_type:
             node["file_type"] = file_type
@@ -97,6 +110,12 @@ def _unreal(job: dict[str, Any], arguments: Mapping[str, Any], new_scene: str) -
 def _add_cameras(common: dict[str, Any], cameras: list[str]) -> None:
     known = common.setdefault("all_camera", [])
     common["all_camera"] = [*known, *(camera for camera in cameras if camera not in known)]
+
+
+def _file_type(path: str, cg_id: int) -> str:
+    """Return the extension of an image file with its dot; "" if a dot is before a version or frame number."""
+    suffix = PurePosixPath(path).suffix
+    return suffix if normalize(suffix) in SOFTWARE[cg_id].formats else ""
 
 
 def _stem(path: str) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.api.validation import excerpt
 from airflow_provider_renderbus.task_json.frame_ranges import is_template, parse_ranges
-from airflow_provider_renderbus.task_json.names import has_extension, path_system, software_of
-from airflow_provider_renderbus.task_json.software import BLENDER, MAYA, RENDERER_PLUGINS
+from airflow_provider_renderbus.task_json.names import did_you_mean, has_extension, path_system, software_of
+from airflow_provider_renderbus.task_json.software import BLENDER, MAX, MAYA, RENDERER_PLUGINS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_renderbus.task_json.fields import Software
 
@@ -34,6 +35,12 @@ def find_doubts(content: Mapping[str, Any]) -> list[str]:
         layers = {name: layer for name in scene if (layer := _object(scene, name))}
         doubts += _plugin_doubts(layers, _object(_object(content, "software_config"), "plugins"))
         doubts += _layer_doubts(layers, info)
+        doubts += _name_doubts("$.layers", content.get("layers"), list(scene))
+        for name, layer in layers.items():
+            if layer.get("renderable") != "0":
+                doubts += _camera_doubts(f"[{excerpt(name)}]", layer, "render_camera")
+    if software.cg_id == MAX:
+        doubts += _camera_doubts("", scene, "renderable_camera")
     if software.cg_id == BLENDER:
         doubts += _frame_doubts(str(_object(scene, "common").get("frames", "")))
     return [f"task.json: {doubt}" for doubt in doubts]
@@ -98,6 +105,22 @@ def _layer_doubts(layers: Mapping[str, Any], info: Mapping[str, Any]) -> Iterato
                     f"{field} of {_DEFAULT_LAYER}"
                 )
                 return
+
+
+def _camera_doubts(place: str, holder: Mapping[str, Any], field: str) -> Iterator[str]:
+    """Compare cameras with those that an analysis has listed, if it has."""
+    common = _object(holder, "common")
+    known = common.get("all_camera")
+    if isinstance(known, list) and known:
+        yield from _name_doubts(f"$.scene_info_render{place}.common.{field}", common.get(field), known)
+
+
+def _name_doubts(path: str, names: Any, known: Sequence[Any]) -> Iterator[str]:
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and name not in known:
+            listed = join_limited([excerpt(each) for each in known], ", ")
+            near = did_you_mean(name, [each for each in known if isinstance(each, str)])
+            yield f"{path}: should be among {listed}, got {excerpt(name)}{near}"
 
 
 def _frame_doubts(frames: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CUTOFF = 0.7
 _MIN_CHARS = 3
+_WORD_END = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\|//")
 
 
@@ -76,12 +77,16 @@ def known_name(argument: str, value: str, known: Mapping[str, str], *, may_have_
     :param argument: name of the argument in error messages.
     :param value: the name, in upper or lower case.
     :param known: names as the software writes them, by their letters and digits in lower case.
-    :param may_have_version: whether a known name may be followed by digits, such as vray5.
+    :param may_have_version: whether a known name may be followed by digits or more words, such as vray5 or
+        V-Ray GPU.
     :raises ValueError: it is nearly a known name: a typing error.
     """
     key = normalize(value)
-    if key in known or (may_have_version and key.rstrip(digits) in known):
-        return known.get(key, value)
+    if key in known:
+        return known[key]
+    words = _WORD_END.split(value) if may_have_version else []
+    if any(normalize("".join(words[: end + 1])).rstrip(digits) in known for end in range(len(words))):
+        return value
     if near := nearest(key, known):
         raise ValueError(
             f"{argument}: must be a name that exists, got {value!r}; did you mean {known[near]!r}?"

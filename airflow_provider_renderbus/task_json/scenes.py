@@ -46,7 +46,7 @@ class Thing(NamedTuple):
 def change_scene(
     software: Software, base: Mapping[str, Any], arguments: Mapping[str, Any], scene_file: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return a scene with arguments applied, and a line for each thing that is named but is not in the base.
+    """Return a scene with arguments applied, and a line for each named thing or camera that the base lacks.
 
     If things are named, these get frames and size and are switched on, and the others are switched off. If
     none is named, those that render get frames and size.
@@ -67,6 +67,7 @@ def change_scene(
         names = {"layers": [_DEFAULT_LAYER]}
     unknown = list(_unknown_names(software, scene, names)) if base else []
     new, changed = _select(software, scene, names)
+    unknown += _unknown_cameras(changed, arguments.get("camera", ()))
     for thing in new:
         _apply(software, thing, arguments, scene_file)
     for thing in changed:
@@ -152,6 +153,16 @@ def _unknown_names(
                 listed = ", ".join(map(repr, known)) or "none"
                 near = did_you_mean(name, known)
                 yield f"{group.argument}: {name!r} is not in base, which has {listed}{near}"
+
+
+def _unknown_cameras(changed: Sequence[Thing], camera: str | Sequence[str]) -> Iterator[str]:
+    """Yield a line for each camera that is not among those that an analysis has listed."""
+    listed = [thing.content.get("common", {}).get("all_camera") or () for thing in changed]
+    known = list(dict.fromkeys(name for cameras in listed for name in cameras))
+    for name in [camera] if isinstance(camera, str) else camera:
+        if known and name not in known:
+            choices = ", ".join(map(repr, known))
+            yield f"camera: {name!r} is not in base, which has {choices}{did_you_mean(name, known)}"
 
 
 def _add_missing(

@@ -73,7 +73,11 @@ SOFTWARE: dict[int, Software] = {
             forbidden=_NOT_DISTRIBUTED,
             task_info={"version": "2"},
             formats=_names(
-                "tga tif jpg png exr rla rpf bmp hdr", jpeg="jpg", tiff="tif", targa="tga", openexr="exr"
+                "tga tif jpg png exr rla rpf bmp hdr psd cxr vrimg",
+                jpeg="jpg",
+                tiff="tif",
+                targa="tga",
+                openexr="exr",
             ),
             renderers=_names("vray corona scanline mentalray arnold redshift octane fstorm maxwell iray"),
         ),

@@ -99,6 +99,33 @@ def test_layer_that_differs_while_layers_are_off_is_a_warning():
     assert validate("task.json", content) == ()
 
 
+def test_camera_and_layer_that_the_scene_does_not_have_are_warnings():
+    content = make_task_json("2000 Maya")
+    content["layers"] = ["defaultRenderLayer", "beuaty"]
+    content["scene_info_render"] = copy.deepcopy(content["scene_info_render"])
+    content["scene_info_render"]["defaultRenderLayer"]["common"]["render_camera"] = ["cameraShap1"]
+    content["scene_info_render"]["beauty"]["common"]["render_camera"] = ["of a layer that is off"]
+    layer, camera = validate("task.json", content)
+    assert "$.layers: should be among 'defaultRenderLayer', 'beauty', got 'beuaty'; did you mean 'b" in layer
+    assert "$.scene_info_render['defaultRenderLayer'].common.render_camera: should be among" in camera
+    assert camera.endswith("'perspShape', 'cameraShape1', got 'cameraShap1'; did you mean 'cameraShape1'?")
+    content = make_task_json("2001 3ds Max")
+    content["scene_info_render"] = copy.deepcopy(content["scene_info_render"])
+    content["scene_info_render"]["common"]["renderable_camera"] = ["Camera01"]
+    (warning,) = validate("task.json", content)
+    assert "common.renderable_camera: should be among 'Camera001', 'Camera002', got 'Camera01'" in warning
+    content["scene_info_render"]["common"]["all_camera"] = []
+    assert validate("task.json", content) == ()
+
+
+@pytest.mark.parametrize(
+    ("software", "camera"), [("2000 Maya", "cameraShap1"), ("2001 3ds Max", ["Camera001", "Camera1"])]
+)
+def test_build_camera_that_is_not_in_base_is_a_warning(software, camera):
+    with pytest.warns(UserWarning, match=r"^camera: '\w+' is not in base, which has .*; did you mean "):
+        build_task_json(base=make_task_json(software), camera=camera)
+
+
 def test_null_id_passes_with_a_warning():
     content = make_task_json("2012 KeyShot")
     content["task_info"]["cg_id"] = None
@@ -113,6 +140,8 @@ def test_null_id_passes_with_a_warning():
         {"task_info": []},
         {"task_info": {"cg_id": "2000"}, "scene_info_render": []},
         {"task_info": {"cg_id": "2000"}, "scene_info_render": {"a": {"common": {"renderer": []}}, "b": 1}},
+        {"task_info": {"cg_id": "2000"}, "layers": [[], None], "scene_info": {"a": {"common": {}}}},
+        {"task_info": {"cg_id": "2001"}, "scene_info": {"common": {"all_camera": [1, []]}}},
         {"task_info": {"cg_id": "2007"}, "scene_info": {"common": 1}},
         {"task_info": {"cg_id": "2007"}, "scene_info": {"common": {"frames": {}}}},
         {"task_info": {"cg_id": "2007", "input_cg_file": 7, "os_name": []}},

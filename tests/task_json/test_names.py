@@ -131,7 +131,11 @@ def test_known_name_is_returned_as_the_software_writes_it():
         ("Maya", "RenderMan", "renderMan"),
         ("3ds Max", "V-Ray", "vray"),
         ("3ds Max", "V_Ray_5", "V_Ray_5"),
+        ("3ds Max", "V-Ray GPU", "V-Ray GPU"),
+        ("3ds Max", "VRayRT", "VRayRT"),
+        ("3ds Max", "Redshift 3D", "Redshift 3D"),
         ("3ds Max", "Finalrender", "Finalrender"),
+        ("Cinema 4D", "Physical Render", "Physical Render"),
         ("Cinema 4D", "physical", "Physical"),
     ],
 )
@@ -159,3 +163,23 @@ def test_build_renderer_is_written_as_the_software_writes_it(software, given, wr
 def test_build_renderer_with_a_typing_error_names_the_right_one(software, given, near):
     with pytest.raises(ValueError, match=f"renderer: must be .*, got '{given}'; did you mean '{near}'"):
         build_task_json(software=software, **(BUILDS[software] | {"renderer": given}))
+
+
+@pytest.mark.parametrize(
+    ("software", "given"),
+    [
+        ("Maya", "TIFF16"),
+        ("Maya", "exr (deep)"),
+        ("3ds Max", "cxr"),
+        ("Nuke", "dpx10"),
+        ("Unreal Engine", "EXR16"),
+    ],
+)
+def test_build_format_with_bits_or_words_is_accepted(software, given):
+    assert given in str(build_task_json(software=software, **(BUILDS[software] | {"image_format": given})))
+
+
+@pytest.mark.parametrize("given", ["tifff", "tiffff", "exrr"])
+def test_build_format_with_a_letter_too_many_is_rejected(given):
+    with pytest.raises(ValueError, match="did you mean"):
+        build_task_json(software="Maya", **(BUILDS["Maya"] | {"image_format": given}))

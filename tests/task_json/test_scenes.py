@@ -30,6 +30,48 @@ def test_build_max_names_camera_renderer_and_output_file():
     assert content["task_info"]["version"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("more", "output"),
+    [
+        ({"scene": "D:/p/sh010.v003.max"}, ("sh010.v003.exr", "sh010.v003", ".exr")),
+        ({"scene": "D:/p/sh010.v003.max", "image_format": "png"}, ("sh010.v003.png", "sh010.v003", ".png")),
+        ({"output": "//srv/out/sh010.v003"}, ("//srv/out/sh010.v003.exr", "sh010.v003", ".exr")),
+        ({"output": "sh010.v003.PNG"}, ("sh010.v003.PNG", "sh010.v003", ".PNG")),
+        ({"output": "sh010.####.tga", "image_format": "exr"}, ("sh010.####.exr", "sh010.####", ".exr")),
+        ({"output": "D:\\out\\sh010_.vrimg"}, ("D:/out/sh010_.vrimg", "sh010_", ".vrimg")),
+    ],
+)
+def test_build_max_output_may_have_dots_and_backslashes(more, output):
+    common = scene(build("3ds Max", **more))["common"]
+    fields = ("output_file", "output_file_basename", "output_file_type")
+    assert tuple(common[field] for field in fields) == output
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("C:\\Users\\td\\beauty_.jpg", "beauty_", ".jpg"), ("C:/Users/td/beauty_.exr", "beauty_", ".exr")),
+        (("E:/out/beauty.JPS", "beauty", ".jps"), ("E:/out/beauty.exr", "beauty", ".exr")),
+        (("", "", ""), ("", "", ".exr")),
+    ],
+)
+def test_base_of_max_keeps_the_name_of_its_output_file(before, after):
+    fields = ("output_file", "output_file_basename", "output_file_type")
+    base = make_task_json("2001 3ds Max")
+    base["scene_info_render"] = {
+        **base["scene_info_render"],
+        "common": {**base["scene_info_render"]["common"], **dict(zip(fields, before, strict=True))},
+    }
+    common = scene(build_task_json(base=base, image_format="exr"))["common"]
+    assert tuple(common[field] for field in fields) == after
+
+
+@pytest.mark.parametrize("output", ["D:/out/", "D:\\out\\", ".", "D:/.."])
+def test_build_max_output_without_the_name_of_a_file_is_rejected(output):
+    with pytest.raises(ValueError, match=r"^output: must end in the name of a file, got "):
+        build("3ds Max", output=output)
+
+
 def test_build_cinema_4d_has_all_fields_that_its_render_script_reads():
     common = scene(build("Cinema 4D", output="out/sh010", image_format="jpg"))["common"]
     assert common["regular_image_format"] == common["multi_pass_format"] == "JPEG"
@@ -111,11 +153,18 @@ def test_build_clarisse_image_is_rendered_itself():
         ({"image_format": "mov"}, "mov", "0"),
         ({"output": "D:/out/a.####.exr"}, "exr", "-1"),
         ({"image_format": "EXR"}, "exr", "-1"),
+        ({"output": "D:/out/a.%04d", "image_format": "mov"}, "mov", "0"),
     ],
 )
 def test_build_nuke_video_is_rendered_by_one_machine(more, file_type, option):
     (node,) = scene(build("Nuke", **more))["write_nodes"]
     assert (node["file_type"], node["option"], node["render_mode"]) == (file_type, option, "0")
+
+
+@pytest.mark.parametrize("output", ["D:/out/a.%04d", "D:/out/a.v003", "D:/v1.2/a"])
+def test_build_nuke_version_and_frame_number_are_no_file_type(output):
+    (node,) = scene(build("Nuke", output=output))["write_nodes"]
+    assert (node["option"], "file_type" in node) == ("-1", False)
 
 
 def test_build_nuke_has_concurrent_tasks():
