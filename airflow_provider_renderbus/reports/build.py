@@ -189,6 +189,13 @@ def escape_markdown(text: str) -> str:
 
 
 def _flatten(results: Any) -> Iterable[Any]:
+    if (
+        isinstance(results, Mapping)
+        and results
+        and all(isinstance(each, Mapping) for each in results.values())
+    ):
+        names = join_limited([excerpt(name) for name in results], ", ")
+        raise ValueError(f"results: must be a list of results, got a mapping of results by {names}")
     if results is None or isinstance(results, Mapping):
         yield results
     elif isinstance(results, Iterable) and not isinstance(results, str | bytes):

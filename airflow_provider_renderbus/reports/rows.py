@@ -132,8 +132,8 @@ def _first_sentence(error: str) -> str:
 
 def _name(result: Mapping[str, Any]) -> str:
     for value in (result.get("name"), scene_stem(str(result.get("scene") or ""))):
-        if value:
-            return printable(str(value), _MAX_NAME_CHARS)
+        if name := printable(str(value or ""), _MAX_NAME_CHARS):
+            return name
     number = result.get("render_task_id")
     return f"render {printable(str(number), 20)}" if number else "unnamed"
 

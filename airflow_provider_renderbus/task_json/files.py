@@ -51,6 +51,9 @@ def load_json(name: str, source: Mapping[str, Any] | str | PathLike[str]) -> dic
     if isinstance(source, Mapping):
         content = _parse(name, _to_json(name, source))
     elif isinstance(source, str) and not source.rstrip().lower().endswith(".json"):
+        text = source.removeprefix("\ufeff").lstrip()
+        if text and text[0] not in "{[":
+            raise ValueError(f"{name}: must be JSON text or a path ending in .json, got {excerpt(source)}")
         content = _parse(name, source.removeprefix("\ufeff"))
     elif isinstance(source, str):
         content = _parse(name, _read_text(name, Path(source.strip())))

@@ -194,6 +194,19 @@ def test_report_without_renders_says_so():
     assert "|" not in night.markdown
 
 
+def test_report_of_results_by_name_raises():
+    with pytest.raises(
+        ValueError, match=r"^results: must be a list .*, got a mapping of results by 'sh010', '"
+    ):
+        report({"sh010": DONE, "sh020": FAILED})
+
+
+@pytest.mark.parametrize("name", [" ", "\n\t", "\u2028"])
+def test_report_of_a_blank_name_has_that_of_the_scene(name):
+    assert report({**DONE, "name": name}).rows[0].name == "sh010"
+    assert report({"name": name, "render_task_id": 35}).rows[0].name == "render 35"
+
+
 @pytest.mark.parametrize("results", ["FINISHED", 7.5, object()])
 def test_report_of_no_results_raises(results):
     with pytest.raises(
