@@ -159,7 +159,9 @@ def _check_software(
         )
         hint = f"; did you mean '{near.cg_id}' ({near.name})?" if near else ""
         choices = join_limited([f"{each.cg_id} ({each.name})" for each in software.values], ", ") or "none"
-        problem = f"task.json: $.task_info.cg_id: must be a software of the farm ({choices}), got {cg_id!r}"
+        problem = (
+            f"task.json: $.task_info.cg_id: must be a software of the farm ({choices}), got {excerpt(cg_id)}"
+        )
         documented = SOFTWARE.get(int(cg_id))
         if documented is None:
             findings.refute(software.gap, problem, hint)
@@ -181,13 +183,13 @@ def _refute_software_name(
     other = next((each for each in software.values if has_name(each, cg_name)), None)
     if other is not None:
         findings.errors.append(
-            f"{path}: must be the software of $.task_info.cg_id, got {cg_name!r} ({other.cg_id}) for the id "
-            f"{listed.cg_id}, which is {own!r}"
+            f"{path}: must be the software of $.task_info.cg_id, got {excerpt(cg_name)} ({other.cg_id}) for "
+            f"the id {listed.cg_id}, which is {own!r}"
         )
         return
     key = normalize(cg_name)
     names = {normalize(name) for name in software_names(listed)}
-    problem = f"{path}: must be {own!r}, the software of $.task_info.cg_id, got {cg_name!r}"
+    problem = f"{path}: must be {own!r}, the software of $.task_info.cg_id, got {excerpt(cg_name)}"
     is_longer = any(name and (name in key or (key and key in name)) for name in names)
     if not is_longer and nearest(key, names):
         findings.errors.append(f"{problem}; did you mean {own!r}?")
@@ -227,7 +229,7 @@ def _check_system(findings: Findings, software: ListedSoftware, info: Mapping[st
     code, path = str(info.get("os_name") or _WINDOWS), "task.json: $.task_info.os_name"
     system = _SYSTEMS.get(code, "windows")
     if code not in _SYSTEMS:
-        findings.errors.append(f"{path}: must be '0' (Linux) or '1' (Windows), got {code!r}")
+        findings.errors.append(f"{path}: must be '0' (Linux) or '1' (Windows), got {excerpt(code)}")
     elif system == "linux" and software.has_linux is False:
         findings.errors.append(
             f"{path}: must be '1' (Windows), got '0': the farm has no Linux machines for "
@@ -253,7 +255,9 @@ def _check_version(
     match = match_version(given, listed, names)
     if len(match.versions) == 1:
         if not match.exact:
-            findings.warnings.append(f"{path}: the farm's list has {match.versions[0]!r}, got {given!r}")
+            findings.warnings.append(
+                f"{path}: the farm's list has {match.versions[0]!r}, got {excerpt(given)}"
+            )
         _check_plugins(findings, detail, match.versions[0], software, config)
         return
     other_system = "windows" if system == "linux" else "linux"
@@ -263,14 +267,14 @@ def _check_version(
             code = next(code for code, each in _SYSTEMS.items() if each == other_system)
             findings.refute(
                 detail.versions.gap,
-                f"task.json: $.task_info.os_name: must be {code!r} for {name} {given}, which the farm has "
-                f"for {_SYSTEM_NAMES[other_system]} only",
+                f"task.json: $.task_info.os_name: must be {code!r} for {name} {excerpt(given)}, which the "
+                f"farm has for {_SYSTEM_NAMES[other_system]} only",
             )
             return
     nearest_first = nearest_versions(given, match.versions or listed, names)
     hint = f"; did you mean {nearest_first[0]!r}?" if nearest_first else ""
     choices = join_limited([*map(repr, listed)], ", ") or "none"
-    problem = f"{path}: must be a version of {name} on the farm ({choices}), got {given!r}"
+    problem = f"{path}: must be a version of {name} on the farm ({choices}), got {excerpt(given)}"
     findings.refute(detail.versions.gap, problem, hint)
 
 
@@ -331,21 +335,22 @@ def _check_plugin(
         findings.warnings.append(f"{path}: the farm's list has {same[0].name!r}, got {excerpt(name)}")
     versions = [_without_name(each.version, each.name) for each in same if each.version]
     if not isinstance(value, str) or not value.strip() or not versions:
-        findings.warnings.append(f"{path}: the version of {name!r} for {software} was not checked")
+        findings.warnings.append(f"{path}: the version of {excerpt(name)} for {software} was not checked")
         return
     match = match_version(value, versions, (name, same[0].name))
     if len(match.versions) == 1:
         if not match.exact:
             findings.warnings.append(
-                f"{path}: the farm's list has {name!r} {match.versions[0]!r} for {software}, got {value!r}"
+                f"{path}: the farm's list has {excerpt(name)} {match.versions[0]!r} for {software}, "
+                f"got {excerpt(value)}"
             )
         return
     near_version = nearest_versions(value, match.versions or versions, (name,))[0]
     gap = gaps[0] or ("some versions of it cannot be read" if len(versions) < len(same) else "")
     findings.refute(
         gap,
-        f"{path}: must have a version of {name!r} for {software} on the farm "
-        f"({join_limited([*map(repr, dict.fromkeys(versions))], ', ')}), got {value!r}",
+        f"{path}: must have a version of {excerpt(name)} for {software} on the farm "
+        f"({join_limited([*map(repr, dict.fromkeys(versions))], ', ')}), got {excerpt(value)}",
         f"; did you mean {near_version!r}?",
     )
 
@@ -380,23 +385,24 @@ def _check_hardware_ids(findings: Findings, lists: FarmLists, info: Mapping[str,
             near = closest(each, [str(config.id) for config in own])
             findings.refute(
                 hardware.gap,
-                f"{path}: must be machines of the farm ({choices}), got {each!r}",
+                f"{path}: must be machines of the farm ({choices}), got {excerpt(each)}",
                 f"; did you mean {near!r}?" if near else "",
             )
         elif all(config.platform not in {platform, None} for config in listed):
             findings.warnings.append(
-                f"{path}: the farm lists {each!r} for platform {listed[0].platform}, not for the "
+                f"{path}: the farm lists {excerpt(each)} for platform {listed[0].platform}, not for the "
                 f"connection's, {platform}, which has {choices}"
             )
         elif all(config.status not in {_ENABLED, None} for config in listed):
             findings.refute(
                 hardware.gap,
-                f"{path}: must be machines that are switched on, got {each!r}; others: {choices}",
+                f"{path}: must be machines that are switched on, got {excerpt(each)}; others: {choices}",
             )
         elif all(cg_id in map(str, config.unsupported) for config in listed):
             findings.refute(
                 hardware.gap,
-                f"{path}: must be machines that can render software {cg_id}, got {each!r}; others: {choices}",
+                f"{path}: must be machines that can render software {cg_id}, got {excerpt(each)}; "
+                f"others: {choices}",
             )
 
 
@@ -409,7 +415,7 @@ def _refute_name(
     near = folded.get(nearest(value.casefold(), folded) or "")
     findings.refute(
         listing.gap,
-        f"{name}: must be {what} ({choices}), got {value!r}",
+        f"{name}: must be {what} ({choices}), got {excerpt(value)}",
         f"; did you mean {near!r}?" if near else "",
     )
 

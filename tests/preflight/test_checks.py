@@ -111,7 +111,7 @@ def test_version_that_is_there_for_the_other_system_only_names_the_system():
         "query_software_detail windows": farm.MAYA,
     }
     (error,) = findings(maya(os_name="0"), **data).errors
-    assert "os_name: must be '1' for Maya 2024, which the farm has for Windows only" in error
+    assert "os_name: must be '1' for Maya '2024', which the farm has for Windows only" in error
 
 
 ODD = {
@@ -434,3 +434,23 @@ def test_project_argument_is_named_in_the_error():
     assert found.errors == [
         "project_name: must be a project of the account ('Sun', 'Night'), got 'Nihgt'; did you mean 'Night'?"
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        task_json(version="4" * 100_000),
+        task_json(name="B" * 100_000),
+        task_json(project_name="p" * 100_000),
+        task_json(os_name="2" * 100_000),
+        task_json("2" * 100_000),
+        task_json(hardwareConfigIds=["3" * 100_000]),
+        maya(plugins={"mtoa": "5" * 100_000}),
+        maya(plugins={"m" * 100_000: "5"}),
+    ],
+    ids=["version", "name", "project", "os", "id", "hardware", "plug-in version", "plug-in"],
+)
+def test_finding_quotes_the_beginning_of_a_long_value(content):
+    found = findings(content)
+    (line,) = found.errors + found.warnings
+    assert len(line) < 400
