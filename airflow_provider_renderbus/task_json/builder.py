@@ -25,7 +25,6 @@ from airflow_provider_renderbus.task_json.schema import validate
 from airflow_provider_renderbus.task_json.software import (
     BLENDER,
     BUILDABLE,
-    CINEMA_4D,
     MAYA,
     SOFTWARE,
     UNREAL,
@@ -228,11 +227,10 @@ def _use_known_names(software: Software, values: dict[str, Any]) -> None:
     known = {"image_format": software.formats, "renderer": software.renderers}
     for argument, names in known.items():
         if argument in values and not is_template(values[argument]):
-            # Maya finds a renderer, and its plug-in, by the bare name only. Blender and Cinema 4D name their
-            # formats; others write file types, perhaps with bits: tiff16.
-            bare = {MAYA} if argument == "renderer" else {BLENDER, CINEMA_4D}
+            # Maya finds a renderer, and its plug-in, by the bare name only.
+            may_have_version = argument == "renderer" and software.cg_id != MAYA
             values[argument] = known_name(
-                argument, values[argument], names, may_have_version=software.cg_id not in bare
+                argument, values[argument], names, may_have_version=may_have_version
             )
 
 

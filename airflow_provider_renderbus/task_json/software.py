@@ -53,7 +53,9 @@ SOFTWARE: dict[int, Software] = {
             forbidden=_NOT_DISTRIBUTED,
             # Tiles need layers on, and so does the size of a layer.
             task_info={"enable_layered": "1"},
-            formats=_names("exr png jpg jpeg tif tiff tga iff bmp dpx hdr", openexr="exr", targa="tga"),
+            formats=_names(
+                "exr deepexr png jpg jpeg tif tiff tiff16 tga iff bmp dpx hdr", openexr="exr", targa="tga"
+            ),
             renderers=_names(
                 " ".join(RENDERERS_WITH_OPTIONS) + " mayaSoftware mayaHardware mayaHardware2 mayaVector "
                 "mentalRay 3delight maxwell",

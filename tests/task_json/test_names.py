@@ -2,6 +2,7 @@ import warnings
 
 import pytest
 
+from airflow_provider_renderbus.farm import software as farm_software
 from airflow_provider_renderbus.task_json import build_task_json
 from airflow_provider_renderbus.task_json.names import known_name, path_system, software_id, software_of
 from airflow_provider_renderbus.task_json.software import SOFTWARE
@@ -165,21 +166,13 @@ def test_build_renderer_with_a_typing_error_names_the_right_one(software, given,
         build_task_json(software=software, **(BUILDS[software] | {"renderer": given}))
 
 
-@pytest.mark.parametrize(
-    ("software", "given"),
-    [
-        ("Maya", "TIFF16"),
-        ("Maya", "exr (deep)"),
-        ("3ds Max", "cxr"),
-        ("Nuke", "dpx10"),
-        ("Unreal Engine", "EXR16"),
-    ],
-)
-def test_build_format_with_bits_or_words_is_accepted(software, given):
-    assert given in str(build_task_json(software=software, **(BUILDS[software] | {"image_format": given})))
+@pytest.mark.parametrize("software", [each for each in BUILDS if SOFTWARE[software_id("", each)].formats])
+def test_build_accepts_all_formats_of_the_farm(software):
+    for given in farm_software.SOFTWARE[software_id("", software)].formats:
+        build_task_json(software=software, **(BUILDS[software] | {"image_format": given}))
 
 
-@pytest.mark.parametrize("given", ["tifff", "tiffff", "exrr"])
-def test_build_format_with_a_letter_too_many_is_rejected(given):
+@pytest.mark.parametrize("given", ["tifff", "tiffff", "exrr", "exr16"])
+def test_build_format_with_something_too_much_is_rejected(given):
     with pytest.raises(ValueError, match="did you mean"):
         build_task_json(software="Maya", **(BUILDS["Maya"] | {"image_format": given}))
