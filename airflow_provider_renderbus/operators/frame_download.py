@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
 from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.file_transfer import translate_transfer_errors
-from airflow_provider_renderbus.operators.frame_delivery import Delivery
+from airflow_provider_renderbus.operators.frame_delivery import Delivery, LayerFiles, check_layers
 from airflow_provider_renderbus.renders import recommit
-from airflow_provider_renderbus.renders.layers import Layer, list_layers, shot_name
+from airflow_provider_renderbus.renders.layers import list_layers, shot_name
 from airflow_provider_renderbus.renders.policy import KeepWaiting
 from airflow_provider_renderbus.renders.results import layer_summaries
 from airflow_provider_renderbus.transfer import downloads, endpoints
-from airflow_provider_renderbus.transfer.delivery import LayerDelivery, check_layer
 from airflow_provider_renderbus.transfer.errors import (
     InvalidFiles,
     TransferCancelled,
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.api.models.frames import Frame
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
-    from airflow_provider_renderbus.api.models.transfer import OutputFile
     from airflow_provider_renderbus.operators.file_transfer import FileTransfer
+    from airflow_provider_renderbus.renders.layers import Layer
     from airflow_provider_renderbus.renders.policy import Action, OnMissingFrames, RenderPolicy, WaitState
     from airflow_provider_renderbus.transfer.downloads import DownloadResult, RemoteFile
     from airflow_provider_renderbus.transfer.folder import Parts
@@ -54,33 +54,6 @@ log = logging.getLogger(__name__)
 
 # After as many layers the server counts as not responding; each further one would take as long.
 _MAX_STALLS = 2
-_MAX_DOUBTS = 5
-
-
-class LayerFiles(NamedTuple):
-    """The files of a layer in the storage.
-
-    :param layer: the layer.
-    :param folder: where they go, below the folder of the download; empty for the paths of the storage.
-    :param listing: all files that the farm lists.
-    :param files: those that match the pattern and can be written.
-    :param frames: the frames of the layer; None if they were not listed.
-    """
-
-    layer: Layer
-    folder: Parts
-    listing: Sequence[OutputFile]
-    files: list[RemoteFile]
-    frames: tuple[Frame, ...] | None
-
-    @property
-    def is_whole_folder(self) -> bool:
-        """Whether the files are exactly those of the leaf's folder."""
-        top = self.layer.leaf.output_file_name
-        return len(self.files) == len(self.listing) and all(file.parts[0] == top for file in self.files)
-
-    def __str__(self) -> str:
-        return f"layer {self.layer.name} ({self.layer.leaf.id})"
 
 
 @dataclass
@@ -111,17 +84,40 @@ class FrameDownload:
         target = self._target()
         with translate_transfer_errors(f"Render {self.render_task_id}: "):
             runner, speed_limit = self.transfer.prepare()
-            layers, errors = self._list(task, with_frames=is_final)
-            results = self._transfer(layers, target, errors, runner, speed_limit)
             if is_final:
-                raise_all(errors)
-            elif errors:
+                return self._fetch_whole(task, target, runner, speed_limit)
+            layers, errors = self._list(task)
+            results = self._transfer(layers, target, errors, runner, speed_limit)
+            if errors:
                 problems = join_limited([str(error) for error in errors])
                 log.warning("Render %s: %s. The next download tries it again", task.id, problems)
-            delivery = self._deliver(task, layers, target, results)
-            if is_final:
-                self._complete(delivery, layers)
-                self._warn_of_strangers(target, layers)
+            return self._deliver(task, layers, target, results)
+
+    def _fetch_whole(self, task: TaskInfo, target: Path, runner: TransferRunner, limit: int) -> Delivery:
+        """Download the files, and check them against the frames, which are listed meanwhile."""
+        pool = ThreadPoolExecutor(1)
+        try:
+            listed_frames = pool.submit(self._list_frames, task)
+            layers, errors = self._list(task)
+            results = self._transfer(layers, target, errors, runner, limit)
+            raise_all(errors)
+            frames = listed_frames.result()
+        finally:
+            # A killed Airflow task does not wait for the listing.
+            pool.shutdown(wait=False, cancel_futures=True)
+        checked = check_layers(layers, frames, self.pattern)
+        if any(each.problems for each in checked):
+            # A frame may have been done after the files were listed, and before it was listed itself.
+            first, (layers, errors) = layers, self._list(task)
+            raise_all(errors)
+            if layers != first:
+                results = self._transfer(layers, target, errors, runner, limit)
+                raise_all(errors)
+            checked = check_layers(layers, frames, self.pattern)
+        delivery = self._deliver(task, layers, target, results)
+        delivery.add(layers, checked)
+        _require_files(layers, delivery, self.pattern)
+        self._warn_of_strangers(target, layers)
         return delivery
 
     def _transfer(
@@ -162,19 +158,6 @@ class FrameDownload:
                 if sum(isinstance(each, TransferStalled) for each in errors) >= _MAX_STALLS:
                     break
         return results
-
-    def _complete(self, delivery: Delivery, layers: Sequence[LayerFiles]) -> None:
-        """Add what is lacking on the farm.
-
-        :raises TransferError: there is nothing to download.
-        """
-        delivery.lacking = self._check(layers)
-        delivery.result["missing_frames"] = _missing_frames(layers, delivery)
-        listed = sum(len(each.listing) for each in layers)
-        if not listed and not delivery.lacking:
-            raise TransferIncomplete("the farm lists no files yet")
-        if listed and not any(each.files for each in layers):
-            raise InvalidFiles(f"none of the {listed:,} files matches {self.pattern!r}")
 
     def deliver(
         self,
@@ -220,11 +203,11 @@ class FrameDownload:
         target = self._target()
         with translate_transfer_errors(f"Render {self.render_task_id}: "), SafeFolder(target) as folder:
             task = self.transfer.hook.run(flows.get_task(self.render_task_id))
-            layers, errors = self._list(task, with_frames=True)
+            frames = self._list_frames(task)
+            layers, errors = self._list(task)
             raise_all(errors)
             delivery = self._deliver(task, layers, target, [])
-            delivery.lacking = self._check(layers, folder)
-            delivery.result["missing_frames"] = _missing_frames(layers, delivery)
+            delivery.add(layers, check_layers(layers, frames, self.pattern, folder))
             del delivery.result["already_present"]
             stats = [folder.stat(file.target) for each in layers for file in each.files]
             sizes = [stat.size or 0 for stat in stats if stat is not None]
@@ -237,13 +220,11 @@ class FrameDownload:
         self.transfer.check_pattern(self.pattern)
         return self.transfer.absolute_path(self.folder)
 
-    def _list(self, task: TaskInfo, *, with_frames: bool) -> tuple[list[LayerFiles], list[TransferError]]:
+    def _list(self, task: TaskInfo) -> tuple[list[LayerFiles], list[TransferError]]:
         """Return the files of the layers of a render, and what keeps some from being downloaded."""
         layers: list[LayerFiles] = []
         errors: list[TransferError] = []
         for layer in list_layers(task):
-            # Before the files: a frame that is done meanwhile is not to be missed.
-            frames = self._list_frames(layer) if with_frames and layer.has_frames else None
             try:
                 listing = self.transfer.hook.run(flows.list_leaf_files([layer.leaf.id]))
             except RenderbusError as error:
@@ -254,23 +235,27 @@ class FrameDownload:
             if problems:
                 errors.append(InvalidFiles(f"layer {layer.name}: {join_limited(problems)}"))
             folder = self._folder_of(task, layer)
-            layers.append(
-                LayerFiles(layer, folder, listing, place(files, folder) if folder else files, frames)
-            )
+            layers.append(LayerFiles(layer, folder, listing, place(files, folder) if folder else files))
         check_targets(each.files for each in layers)
         return layers, errors
 
-    def _list_frames(self, layer: Layer) -> tuple[Frame, ...] | None:
-        try:
-            return self.transfer.hook.run(flows.list_frames(layer.leaf.id))
-        except RenderbusError as error:
-            log.warning(
-                "Layer %s (%s): not checked whether all frames have files, as they could not be listed: %s",
-                layer.name,
-                layer.leaf.id,
-                error,
-            )
-            return None
+    def _list_frames(self, task: TaskInfo) -> dict[int, tuple[Frame, ...]]:
+        """Return the frames of the layers, by the ids of their leaves, if they can be listed."""
+        frames = {}
+        for layer in list_layers(task):
+            if not layer.has_frames:
+                continue
+            try:
+                frames[layer.leaf.id] = self.transfer.hook.run(flows.list_frames(layer.leaf.id))
+            except RenderbusError as error:
+                log.warning(
+                    "Layer %s (%s): not checked whether all frames have files, as they could not be "
+                    "listed: %s",
+                    layer.name,
+                    layer.leaf.id,
+                    error,
+                )
+        return frames
 
     def _folder_of(self, task: TaskInfo, layer: Layer) -> Parts:
         if self.layout is None:
@@ -311,43 +296,6 @@ class FrameDownload:
             }
         )
 
-    def _check(
-        self, layers: Sequence[LayerFiles], folder: SafeFolder | None = None
-    ) -> dict[str, LayerDelivery]:
-        """Return what each layer lacks, on the farm or in a folder."""
-        lacking = {}
-        for each in layers:
-            sizes: dict[str, int | None] = {
-                file.path.lstrip("/"): file.size for file in each.listing if not file.is_directory
-            }
-            unusable: dict[str, str] = {}
-            place_name = "the farm lists"
-            if folder is not None:
-                place_name = "the folder has"
-                for file in each.files:
-                    stat = folder.stat(file.target)
-                    if stat is None:
-                        unusable[file.path] = "not in the folder"
-                    elif file.stat.size not in {None, stat.size}:
-                        unusable[file.path] = "not of the listed size"
-                    else:
-                        sizes[file.path] = stat.size
-                sizes = sizes or _sizes_in_folder(folder, each)
-            leaf = each.layer.leaf
-            found = check_layer(
-                each.frames or (),
-                sizes,
-                self.pattern,
-                unusable=unusable,
-                texts=[leaf.layer_name or "", shot_name(leaf), leaf.output_file_name or ""],
-                place=place_name,
-            )
-            for doubt in found.doubts[:_MAX_DOUBTS]:
-                log.warning("Render %s, %s: %s", self.render_task_id, each, doubt)
-            if found.problems:
-                lacking[str(each)] = found
-        return lacking
-
     def _mixture(self, target: Path, files: Sequence[RemoteFile]) -> str:
         """Return a note on the files that are still those of an earlier render."""
         if self.layout is None:
@@ -370,25 +318,10 @@ class FrameDownload:
             )
 
 
-def _missing_frames(layers: Sequence[LayerFiles], delivery: Delivery) -> list[dict[str, Any]]:
-    """Return the frames that lack a file, per layer, as arguments of `RenderbusRecommitFramesOperator`."""
-    return [
-        {
-            "layer": each.layer.name,
-            "render_task_id": each.layer.leaf.id,
-            "frames": [frame.name for frame in delivery.lacking[str(each)].frames],
-        }
-        for each in layers
-        if str(each) in delivery.lacking and delivery.lacking[str(each)].frames
-    ]
-
-
-def _sizes_in_folder(folder: SafeFolder, each: LayerFiles) -> dict[str, int | None]:
-    """Return the files in the local folder of a layer that the farm does not list."""
-    parts = each.folder or (each.layer.leaf.output_file_name or str(each.layer.leaf.id),)
-    top = folder.path.joinpath(*parts)
-    found: dict[str, int | None] = {}
-    for path in sorted(top.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            found["/".join((*parts, *path.relative_to(top).parts))] = path.stat().st_size
-    return found
+def _require_files(layers: Sequence[LayerFiles], delivery: Delivery, pattern: str) -> None:
+    """Raise a `TransferError` if there is nothing to download."""
+    listed = sum(len(each.listing) for each in layers)
+    if not listed and not delivery.lacking:
+        raise TransferIncomplete("the farm lists no files yet")
+    if listed and not any(each.files for each in layers):
+        raise InvalidFiles(f"none of the {listed:,} files matches {pattern!r}")

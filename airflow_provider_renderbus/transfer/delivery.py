@@ -104,12 +104,13 @@ def _sort_frames(frames: Iterable[Frame]) -> _Frames:
     for frame in frames:
         if not frame.has_files:
             continue
-        result.numbers.update(frame.numbers)
+        numbers = frame.numbers
+        result.numbers.update(numbers)
         if frame.status is not FrameStatus.DONE:
-            pending.update(frame.numbers)
+            pending.update(numbers)
             continue
         result.done.append(frame)
-        for number in frame.numbers:
+        for number in numbers:
             result.by_number.setdefault(number, []).append(frame)
     for number in pending & result.by_number.keys():
         del result.by_number[number]
@@ -194,16 +195,14 @@ def _group(paths: Iterable[str], numbers: Collection[int], texts: Collection[str
         folder, _, name = path.rpartition("/")
         for text in known:
             name = text.sub("\0", name, count=1)
-        values = [_value(match, name, numbers) for match in _DIGITS.finditer(name)]
-        groups.setdefault((folder, *_DIGITS.split(name)), []).append((path, values))
+        words = _DIGITS.split(name)
+        values = [
+            # Negative if there is only such a frame or a minus sign says so.
+            -int(digits) if before.endswith("-") and -int(digits) in numbers else int(digits)
+            for before, digits in zip(words, _DIGITS.findall(name), strict=False)
+        ]
+        groups.setdefault((folder, *words), []).append((path, values))
     return [_kind(group, numbers) for group in groups.values()]
-
-
-def _value(match: re.Match[str], name: str, numbers: Collection[int]) -> int:
-    """Return a number in a name, negative if there is only such a frame or a minus sign says so."""
-    value = int(match[0])
-    has_minus = name[match.start() - 1 : match.start()] == "-"
-    return -value if has_minus and -value in numbers else value
 
 
 def _kind(group: Sequence[tuple[str, list[int]]], numbers: Collection[int]) -> _Kind:

@@ -17,7 +17,13 @@ from airflow_provider_renderbus.transfer.errors import (
     TransferError,
     TransferIncomplete,
 )
-from airflow_provider_renderbus.transfer.folder import FileStat, SafeFolder, split_path, staging_folder
+from airflow_provider_renderbus.transfer.folder import (
+    FileStat,
+    IncompleteFile,
+    SafeFolder,
+    split_path,
+    staging_folder,
+)
 from airflow_provider_renderbus.transfer.process import describe_size
 from airflow_provider_renderbus.transfer.progress import TransferProgress
 from airflow_provider_renderbus.transfer.unset_times import UNSET_TIMES_NAME, UnsetTimes
@@ -224,13 +230,10 @@ class _Publisher:
         if path not in self.files or path in self._published:
             return None
         file = self.files[path]
-        staged = self.staging.stat(file.parts)
-        if staged is None:
-            return _Problem(f"{file.path}: missing")
-        if file.stat.size is not None and staged.size != file.stat.size:
-            return _Problem(f"{file.path}: {staged.size} bytes instead of the listed {file.stat.size}")
         try:
-            reason = self.target.move_in(self.staging, file.parts, file.target, file.stat.modified)
+            reason = self.target.move_in(self.staging, file.parts, file.target, file.stat)
+        except IncompleteFile as error:
+            return _Problem(f"{file.path}: {error}")
         except InvalidFiles as error:
             return _Problem(str(error), retryable=False)
         except OSError as error:

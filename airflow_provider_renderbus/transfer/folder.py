@@ -40,6 +40,10 @@ class FileStat(NamedTuple):
     modified: float | None
 
 
+class IncompleteFile(Exception):
+    """A file is missing, or has another size than the listed one."""
+
+
 def split_path(path: str) -> Parts:
     """Return the names in a path of the storage.
 
@@ -112,32 +116,41 @@ class SafeFolder:
     def stat(self, parts: Parts) -> FileStat | None:
         """Return size and time of a regular file, None if there is none."""
         try:
-            status = os.stat(parts[-1], dir_fd=self._open(parts[:-1]), follow_symlinks=False)
+            folder = self._open(parts[:-1])
         except OSError:
             return None
-        # A hard link could be to a file outside the folder. Some file systems count no links at all.
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-            return None
-        return FileStat(status.st_size, status.st_mtime)
+        status = _regular_file(parts[-1], folder)
+        return None if status is None else FileStat(status.st_size, status.st_mtime)
 
-    def move_in(self, source: SafeFolder, parts: Parts, target: Parts, modified: float | None) -> str:
-        """Move a file here from another folder of the same file system, and set its mode and time.
+    def move_in(self, source: SafeFolder, parts: Parts, target: Parts, listed: FileStat) -> str:
+        """Move a whole file here from another folder of the same file system, and set its mode and time.
 
         It loses its setuid, setgid and sticky bits.
 
         :param parts: its path in the other folder.
         :param target: its path here.
+        :param listed: the size that it must have, and the time to set.
         :return: why its time is not the one to set; "" if it is. Many network file systems refuse to set it.
+        :raises IncompleteFile: it is missing or has another size.
         :raises InvalidFiles: a link or a file is in place of a folder, or a folder in place of the file.
         :raises OSError: it cannot be moved.
         """
-        name, source_folder = parts[-1], source._open(parts[:-1])
-        mode = stat.S_IMODE(os.stat(name, dir_fd=source_folder, follow_symlinks=False).st_mode)
+        name = parts[-1]
+        try:
+            source_folder = source._open(parts[:-1])
+        except OSError:
+            raise IncompleteFile("missing") from None
+        status = _regular_file(name, source_folder)
+        if status is None:
+            raise IncompleteFile("missing")
+        if listed.size is not None and status.st_size != listed.size:
+            raise IncompleteFile(f"{status.st_size} bytes instead of the listed {listed.size}")
+        mode = stat.S_IMODE(status.st_mode)
         if mode & ~_PERMISSIONS:
             os.chmod(name, mode & _PERMISSIONS, dir_fd=source_folder)
         try:
             target_folder = self._open(target[:-1], create=True)
-            problem = _set_time(name, source_folder, modified)
+            problem = _set_time(name, source_folder, listed.modified)
             os.rename(name, target[-1], src_dir_fd=source_folder, dst_dir_fd=target_folder)
         except (NotADirectoryError, IsADirectoryError) as error:
             raise InvalidFiles(
@@ -177,6 +190,16 @@ class SafeFolder:
         if self._last[1] != self._root:
             os.close(self._last[1])
         self._last = (), self._root
+
+
+def _regular_file(name: str, folder: int) -> os.stat_result | None:
+    """Return the status of a regular file in an open folder; None if there is none."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return None
+    # A hard link could be to a file outside the folder. Some file systems count no links at all.
+    return status if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1 else None
 
 
 def _set_time(name: str, folder: int, modified: float | None) -> str:

@@ -8,9 +8,13 @@ import os
 import pytest
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.models.transfer import OutputFile
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
+from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
+from airflow_provider_renderbus.operators.file_transfer import FileTransfer
+from airflow_provider_renderbus.operators.frame_download import FrameDownload
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import run_to_completion
 from tests.airflow.transfers.files import contents
@@ -89,6 +93,28 @@ def test_download_accept_returns_and_warns_with_names(render, download, caplog):
 
 def test_download_pattern_without_the_missing_frames_succeeds(render, download):
     assert download(render(make_task_json()), pattern="*_000[14].png")["files"] == 2
+
+
+class HookListingFilesEarly(RenderbusHook):
+    """A hook whose first listing of files comes before the last frame has its file."""
+
+    listings = 0
+
+    def run(self, flow):
+        result = super().run(flow)
+        if result and isinstance(result, tuple) and isinstance(result[0], OutputFile):
+            self.listings += 1
+            return result[:-1] if self.listings == 1 else result
+        return result
+
+
+def test_download_frame_done_between_the_listings_is_downloaded(render, farm, frames):
+    task_id = render(make_task_json("sh030"))
+    hook = HookListingFilesEarly()
+    download = FrameDownload(FileTransfer(hook), task_id, str(frames))
+    result = download.fetch(hook.run(flows.get_task(task_id))).require()
+    assert (result["files"], result["missing_frames"], hook.listings) == (4, [], 2)
+    assert contents(frames) == contents(farm.output_root)
 
 
 def test_download_layer_without_any_file_fails(render, download, client, farm, frames):
