@@ -49,13 +49,24 @@ def mark_rescheduled(ti):
         session.add(row)
 
 
+if LINE < (3, 0):
+    _SECRETS_MASKER = "airflow.utils.log.secrets_masker"
+elif LINE < (3, 1):
+    _SECRETS_MASKER = "airflow.sdk.execution_time.secrets_masker"
+else:
+    _SECRETS_MASKER = "airflow.sdk._shared.secrets_masker"
+
+
 def redact(value):
     """Replace the secrets in a value as Airflow does in its logs."""
-    if LINE < (3, 0):
-        module = "airflow.utils.log.secrets_masker"
-    else:
-        module = "airflow.sdk.log" if LINE >= (3, 1) else "airflow.sdk.execution_time.secrets_masker"
-    return resolve_name(f"{module}:redact")(value)
+    return resolve_name(f"{_SECRETS_MASKER}:redact")(value)
+
+
+def reset_secrets_masker():
+    """Make Airflow mask no secrets in this process: with each new one, it compiles all of them."""
+    masker = resolve_name(f"{_SECRETS_MASKER}:_secrets_masker")()
+    masker.patterns = set()
+    masker.replacer = None
 
 
 def copy_dag_file(file, folder):

@@ -15,6 +15,7 @@ from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from tests.airflow.airflow_task import AirflowTask
+from tests.airflow_version import reset_secrets_masker
 from tests.scenes import make_task_json
 from tests.transfer_command import transfer_command
 
@@ -23,6 +24,13 @@ from tests.transfer_command import transfer_command
 def _no_join_window(monkeypatch):
     """Polls start at once instead of waiting half a second for other tasks to join."""
     monkeypatch.setattr("airflow_provider_renderbus.polling.page_schedule.JOIN_WINDOW", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_earlier_tests():
+    """Airflow masks the secrets of this test only: a thousand keys would slow down each later test."""
+    yield
+    reset_secrets_masker()
 
 
 @pytest.fixture(autouse=True)

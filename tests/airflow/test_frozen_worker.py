@@ -170,19 +170,23 @@ def test_sigterm_of_sensor_after_lost_time_stops_nothing(clock, client, farm, su
     assert farm.request_counts["stop_task"] == 0
 
 
-@pytest.mark.parametrize("option", [{"timeout": 120}, {"max_cost": "0.01"}])
+@pytest.mark.parametrize(
+    ("option", "reason"), [({"timeout": 120}, "Timed out"), ({"max_cost": "0.0001"}, "exceeds max_cost")]
+)
 @pytest.mark.parametrize("is_killed", [True, False])
-def test_end_after_lost_time_stops_only_if_the_process_is_not_killed(option, is_killed, frozen, clock, farm):
+def test_end_after_lost_time_stops_only_if_the_process_is_not_killed(
+    option, reason, is_killed, frozen, clock, farm
+):
     """Airflow kills the process if a newer try runs. Otherwise nobody else would stop the render."""
     operator = frozen(render(**option), None, "")
 
     def freeze():
         clock.at_next_sleep = operator.on_kill if is_killed else lambda: None
         clock.freeze(FROZEN_SECONDS)
-        farm.advance(60)
+        farm.advance(170)  # some of the frames
 
     clock.at_next_sleep = freeze
-    with pytest.raises(SystemExit if is_killed else AirflowException):
+    with pytest.raises(SystemExit if is_killed else AirflowException, match=None if is_killed else reason):
         operator.execute(context())
     assert farm.request_counts["stop_task"] == (0 if is_killed else 1)
 
