@@ -13,6 +13,7 @@ from airflow_provider_renderbus.preflight.checks import check_project, check_ren
 from airflow_provider_renderbus.preflight.farm_lists import QueriedLists, zone_of
 from airflow_provider_renderbus.preflight.list_cache import ListCache, account_name
 from airflow_provider_renderbus.renders import submit
+from airflow_provider_renderbus.task_json.doubts import find_scene_doubts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,13 +114,18 @@ def preflight(
         transfer.check_worker(arguments.download_folder)
     files = TaskFiles.load(arguments.load_sources(), arguments.project_name, arguments.hardware)
     assets = transfer.resolve(arguments.assets) if transfer and arguments.assets is not None else None
+    warnings = files.warnings
+    if assets is not None:
+        doubts = find_scene_doubts(files.task_json, (asset.server for asset in assets))
+        warnings += tuple(doubts)
+        for doubt in doubts:
+            log.warning(doubt)
     # From here on the farm is asked.
     profile = operator.hook.send(calls.query_user_profile())
     if operator.min_funds is not None:
         submit.check_funds(profile, parse_decimal("min_funds", operator.min_funds))
     if transfer and has_transfers:
         transfer.check_storage(profile, uploads=assets is not None)
-    warnings = files.warnings
     if arguments.preflight:
         if lists is None:
             lists = farm_lists(operator.hook, profile)

@@ -5,6 +5,8 @@ The schema checks one field at a time; this module checks what must fit together
 
 from __future__ import annotations
 
+import unicodedata
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.api.text import join_limited
@@ -14,11 +16,12 @@ from airflow_provider_renderbus.task_json.names import did_you_mean, has_extensi
 from airflow_provider_renderbus.task_json.software import BLENDER, MAX, MAYA, RENDERER_PLUGINS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_renderbus.task_json.fields import Software
 
 _LINUX, _WINDOWS = "0", "1"
+_MAX_NEAR = 1000
 _DEFAULT_LAYER = "defaultRenderLayer"
 
 
@@ -44,6 +47,34 @@ def find_doubts(content: Mapping[str, Any]) -> list[str]:
     if software.cg_id == BLENDER:
         doubts += _frame_doubts(str(_object(scene, "common").get("frames", "")))
     return [f"task.json: {doubt}" for doubt in doubts]
+
+
+def find_scene_doubts(content: Mapping[str, Any], server_paths: Iterable[str]) -> list[str]:
+    """Return a line if the scene of a task.json is not among the files that are uploaded with it.
+
+    :param server_paths: their paths in the input storage.
+    """
+    scene = str(_object(content, "task_info").get("input_cg_file", ""))
+    scene_path, system = _storage_path(scene), path_system(scene)
+    if system is None:
+        return []
+    scenes: list[str] = []
+    for path in server_paths:
+        if _storage_path(path) == scene_path:
+            return []
+        if PurePosixPath(path).suffix.lower() == PurePosixPath(scene_path).suffix and len(scenes) < _MAX_NEAR:
+            scenes.append(path)
+    near = (
+        did_you_mean(scene, scenes) if system == "linux" else ""
+    )  # others have a drive in place of a folder
+    expected = "should be among assets if it was not uploaded before"
+    return [f"task.json: $.task_info.input_cg_file: {expected}, got {excerpt(scene)}{near}"]
+
+
+def _storage_path(path: str) -> str:
+    """Return a path so that it is the same on a machine of the farm and in the input storage."""
+    text = unicodedata.normalize("NFC", path).casefold().replace("\\", "/").lstrip("/")
+    return f"{text[0]}{text[2:]}" if text[1:2] == ":" else text
 
 
 def missing_plugin(renderer: str, plugins: Mapping[str, Any]) -> str | None:

@@ -344,3 +344,16 @@ def test_preflight_operator_checks_layered_renders(farm, monkeypatch):
     )
     (row,) = check([{"task_json": maya_job(), "hardware": {"ram": 64}}])
     assert row["price_per_hour"] is None
+
+
+@pytest.mark.usefixtures("transfers")
+def test_scene_that_is_not_among_the_assets_is_a_warning(farm, tmp_path, caplog):
+    scene = tmp_path / "sh010.blend"
+    scene.write_bytes(b"a scene")
+    task_json = make_task_json()
+    for name, count in (("sh01.blend", 1), ("sh010.blend", 0)):
+        task_json["task_info"]["input_cg_file"] = str(tmp_path / name)
+        caplog.clear()
+        (row,) = check([{"task_json": task_json, "assets": [str(tmp_path)]}])
+        hint = f"did you mean {str(scene)!r}"
+        assert (caplog.text.count(hint), "\n".join(row["warnings"]).count(hint)) == (count, count)

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from airflow_provider_renderbus.task_json import build_task_json
-from airflow_provider_renderbus.task_json.doubts import find_doubts
+from airflow_provider_renderbus.task_json.doubts import find_doubts, find_scene_doubts
 from airflow_provider_renderbus.task_json.schema import validate
 from tests.task_json.builds import BUILDS
 from tests.task_json.shapes import make_task_json
@@ -116,6 +116,42 @@ def test_camera_and_layer_that_the_scene_does_not_have_are_warnings():
     assert "common.renderable_camera: should be among 'Camera001', 'Camera002', got 'Camera01'" in warning
     content["scene_info_render"]["common"]["all_camera"] = []
     assert validate("task.json", content) == ()
+
+
+@pytest.mark.parametrize(
+    ("scene", "server_paths", "end"),
+    [
+        (
+            "/mnt/sh01.blend",
+            ["/mnt/tex.png", "/mnt/sh010.blend"],
+            "got '/mnt/sh01.blend'; did you mean '/mnt/sh010.blend'?",
+        ),
+        ("/mnt/sh010.blend", ["/mnt/tex.png"], "got '/mnt/sh010.blend'"),
+        ("D:/p/a.max", ["/D/p/b.max"], "got 'D:/p/a.max'"),
+        ("/mnt/a.ma", [], "got '/mnt/a.ma'"),
+    ],
+)
+def test_scene_that_is_not_uploaded_is_a_warning(scene, server_paths, end):
+    (warning,) = find_scene_doubts({"task_info": {"input_cg_file": scene}}, server_paths)
+    assert "input_cg_file: should be among assets if it was not uploaded before, " in warning
+    assert warning.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("scene", "server_path"),
+    [
+        ("/mnt/a.blend", "/mnt/a.blend"),
+        ("D:\\p\\a.max", "/D/p/a.max"),
+        ("d:/P/A.max", "/D/p/a.MAX"),
+        ("\\\\srv\\share\\a.ma", "srv/share/a.ma"),
+        ("/mnt/cafe\u0301.ma", "/mnt/caf\u00e9.ma"),
+        ("a.ma", "/mnt/a.ma"),
+        ("{{ params.scene }}", "/mnt/a.ma"),
+        ("", "/mnt/a.ma"),
+    ],
+)
+def test_scene_that_is_uploaded_has_no_doubt(scene, server_path):
+    assert find_scene_doubts({"task_info": {"input_cg_file": scene}}, [server_path]) == []
 
 
 @pytest.mark.parametrize(
