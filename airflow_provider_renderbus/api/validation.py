@@ -31,8 +31,14 @@ MAX_AMOUNT = 10**12
 """More money than this is taken for a typing error."""
 MAX_LINE_CHARS = 4096
 """The longest path that Linux takes."""
-MAX_NAME_CHARS = 1000
-"""A longer name of an artist is taken for an error."""
+MAX_LAYOUT_CHARS = 1000
+"""A longer layout of a download is taken for an error."""
+MAX_ARTIST_CHARS = 100
+"""A longer name of an artist is taken for an error.
+
+Behind the name of a submit is a marker of 82 characters, without which a retry may not find its render. How
+long both may be together is not documented; 255 characters are a common limit.
+"""
 
 # Digits are ASCII digits: the farm reads no others, and str.isdigit, int and float accept many scripts.
 _ALIAS = re.compile(r"(?:[0-9]{0,3}[A-Z]{1,3})?([0-9]{1,19})")

@@ -78,7 +78,7 @@ class RenderbusRenderOperator(SubmittingOperator):
         ``[renderbus] transfer_stall_timeout`` if omitted (templated).
     :param priority: priority among the account's own renders, 50 or 60 (templated).
     :param labels: labels of the render in the web console (templated).
-    :param artist: name of the artist (templated).
+    :param artist: name of the artist, at most 100 characters (templated).
     :param poll_interval: seconds between polls; ``[renderbus] poll_interval`` if omitted.
     :param timeout: how long a try waits for the end, in seconds or as a timedelta. Airflow's
         ``execution_timeout``, which Airflow 3 does not enforce while a task is deferred, limits it too.

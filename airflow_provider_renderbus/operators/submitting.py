@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import InsufficientFunds
 from airflow_provider_renderbus.api.validation import (
-    MAX_NAME_CHARS,
+    MAX_ARTIST_CHARS,
     one_line,
     one_of,
     optional,
@@ -164,7 +164,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         """
         require_rendered(self, (*BUDGET_FIELDS, "assets", "download_folder"))
         self.seconds_between_polls()
-        optional(one_line, "artist", self.artist, MAX_NAME_CHARS)
+        optional(one_line, "artist", self.artist, MAX_ARTIST_CHARS)
         if self.min_funds is not None:
             parse_decimal("min_funds", self.min_funds)
         self._max_cost()
@@ -190,19 +190,26 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         submit_render(self, context, render_task_id, artist, may_be_submitted=may_be_submitted)
 
     @records_end
-    def execute_with_funds(self, context: Context, event: dict[str, Any], unfunded: dict[str, Any]) -> Any:
-        """Continue after the wait for funds, for lack of which the farm refused to create or submit."""
-        refused = UnfundedRender(**unfunded)
-        self._deadline = refused.deadline
+    def execute_with_funds(
+        self, context: Context, event: dict[str, Any], unfunded: dict[str, Any] | None = None
+    ) -> Any:
+        """Continue after the wait for funds, for lack of which the farm refused to create or submit.
+
+        ``dag.test()`` loses `unfunded`; then it starts from the beginning, since nothing was submitted.
+        """
+        refused = UnfundedRender(**unfunded) if unfunded else None
+        task_id = None if refused is None else refused.render_task_id
         with translate_errors(), self.stop_renders_on_error():
             require_funds(WaitResult.from_dict_or_failure(event))
-            if refused.render_task_id is not None:
+            if refused is not None:
+                self._deadline = refused.deadline
+            if refused is not None and task_id is not None:
                 self.load_connection()
-                self.push_links(context, refused.render_task_id)
-                submit_with_funds(self, refused, refused.render_task_id)
-        if refused.render_task_id is None:
+                self.push_links(context, task_id)
+                submit_with_funds(self, refused, task_id)
+        if task_id is None:
             return self.execute(context)
-        return self.wait_for_render(context, refused.render_task_id, reattached=True)
+        return self.wait_for_render(context, task_id, reattached=True)
 
     def wait_for_render(self, context: Context, render_task_id: int, *, reattached: bool) -> dict[str, Any]:
         """Wait for the end of a submitted render, here or deferred, and return its result.

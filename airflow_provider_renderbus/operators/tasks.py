@@ -209,7 +209,8 @@ class RenderbusSubmitTaskOperator(SubmittingOperator):
     render that was stopped, unless it neither waits nor has `cancel_on_kill`.
 
     :param render_task_id: id or alias of the render (templated).
-    :param artist: name of the artist, which the farm returns with the render (templated).
+    :param artist: name of the artist, at most 100 characters, which the farm returns with the render
+        (templated).
     :param wait_for_completion: whether to wait until the render has finished. Without it, arguments that only
         a task that waits can apply are refused: timeout, max_duration, max_cost, on_insufficient_funds,
         on_failed_frames, max_recommits and on_test_frames_done.

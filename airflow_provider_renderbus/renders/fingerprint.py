@@ -55,10 +55,12 @@ class JobFingerprint:
     @classmethod
     def from_dict(cls, stored: Any) -> JobFingerprint | None:
         """Read what :meth:`to_dict` made, perhaps of another version; None if there is none."""
-        try:
-            return cls(**{name: stored[name] for name in ("job", "assets", "fields", "version")})
-        except (KeyError, TypeError):
+        types = {"job": str, "assets": str, "fields": dict, "version": int}
+        if not isinstance(stored, dict) or any(
+            not isinstance(stored.get(name), expected) for name, expected in types.items()
+        ):
             return None
+        return cls(**{name: stored[name] for name in types})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fingerprint as JSON."""

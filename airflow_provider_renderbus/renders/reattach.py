@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from airflow_provider_renderbus.api.validation import excerpt, parse_task_id
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
 
@@ -182,14 +183,8 @@ class RenderStore:
         :param search_delays: seconds before each search of the farm's list if nothing is stored. A submit may
             become visible only after a moment.
         """
-        stored = self._store.get(_KEY) if self._store else None
-        if stored:
-            return PreviousRender(
-                stored["render_task_id"],
-                self._max_tries > stored["max_tries"],
-                bool(stored.get("delivered")),
-                JobFingerprint.from_dict(stored.get("fingerprint")),
-            )
+        if stored := self._load_stored():
+            return stored
         clock = self._client.clock
         previous = None
         for delay in search_delays:
@@ -219,12 +214,28 @@ class RenderStore:
     def mark_delivered(self) -> None:
         """Note that the result of the stored render was delivered."""
         stored = self._store.get(_KEY) if self._store else None
-        if self._store and stored:
+        if self._store and isinstance(stored, dict):
             self._store.set(_KEY, {**stored, "delivered": True})
 
     def tag_artist(self, artist: str | None, job: JobFingerprint) -> str:
         """Return the artist's name to submit with."""
         return self._marker.append_to(artist, job)
+
+    def _load_stored(self) -> PreviousRender | None:
+        """Return what is stored; None if there is nothing, or nothing that can be read."""
+        stored = self._store.get(_KEY) if self._store else None
+        if not stored:
+            return None
+        try:
+            return PreviousRender(
+                parse_task_id("render_task_id", stored["render_task_id"]),
+                self._max_tries > stored["max_tries"],
+                bool(stored.get("delivered")),
+                JobFingerprint.from_dict(stored.get("fingerprint")),
+            )
+        except (KeyError, TypeError, ValueError):
+            log.warning("Airflow's task state store has no render that can be read: %s", excerpt(stored))
+            return None
 
     def _search(self) -> tuple[PreviousRender | None, bool]:
         """Search the farm's list.

@@ -7,7 +7,7 @@ import re
 import string
 from typing import TYPE_CHECKING
 
-from airflow_provider_renderbus.api.validation import MAX_NAME_CHARS
+from airflow_provider_renderbus.api.validation import MAX_LAYOUT_CHARS
 from airflow_provider_renderbus.transfer.errors import FORBIDDEN_CHARACTERS
 from airflow_provider_renderbus.transfer.folder import STAGING_PREFIX
 
@@ -50,8 +50,8 @@ def check_layout(name: str, layout: object) -> str:
         for part in parts
     ):
         raise ValueError(f"{name}: {_LAYOUT_HELP}, got {layout!r}")
-    if len(layout) > MAX_NAME_CHARS:
-        raise ValueError(f"{name}: must be at most {MAX_NAME_CHARS} characters, got {len(layout)}")
+    if len(layout) > MAX_LAYOUT_CHARS:
+        raise ValueError(f"{name}: must be at most {MAX_LAYOUT_CHARS} characters, got {len(layout)}")
     return layout
 
 

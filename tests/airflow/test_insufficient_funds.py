@@ -5,6 +5,7 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from tests.airflow.context import StateStore, context as try_context
 from tests.airflow.run_to_completion import STEP, run_to_completion
 from tests.scenes import make_task_json
@@ -77,6 +78,24 @@ def test_render_refused_again_waits_for_more_than_at_the_last_refusal(farm, rend
     assert farm.request_counts["submit_task"] == 3
     assert "Waiting until 0.01 RMB are available" in caplog.text
     assert "Waiting until 50.01 RMB are available" in caplog.text
+
+
+@pytest.mark.parametrize("call", ["create_task", "submit_task"])
+def test_render_whose_wait_for_funds_is_lost_submits_once(call, farm, client, hook_sleeps):
+    """``dag.test()`` loses the arguments of a resumption."""
+    hook_sleeps(farm.advance)
+    farm.inject("code", code=507, calls=[call], times=1)
+    operator = RenderbusRenderOperator(
+        task_id="render", task_json=make_task_json(), deferrable=True, on_insufficient_funds="wait"
+    )
+    values = {**try_context(), "task_state_store": StateStore()}
+    with pytest.raises(TaskDeferred) as deferral:
+        operator.execute(values)
+    resume = getattr(operator, deferral.value.method_name)
+    with pytest.raises(TaskDeferred) as deferral:
+        resume(values, event=WaitResult(Outcome.SUCCEEDED, "", {"funds": "50"}).to_dict())
+    (task,) = client.send(calls.get_task_list()).items
+    assert deferral.value.trigger.render_task_ids == [task.id]
 
 
 def test_render_without_top_up_times_out_and_submits_nothing(farm, client, render):

@@ -146,6 +146,35 @@ class TestLostStore:
         assert submitted_ids() == [task_id]
         assert f"Render {task_id}: found by the marker" in caplog.text
 
+    @pytest.mark.parametrize(
+        "stored",
+        [
+            "35000001",
+            [35000001],
+            {"render_task_id": 35000001},
+            {"render_task_id": None, "max_tries": 2},
+            {"render_task_id": 0, "max_tries": 2},
+            {"render_task_id": 35000001, "max_tries": "2"},
+            # These can be read, at least in part.
+            {"render_task_id": "35000001", "max_tries": 2},
+            {"render_task_id": 35000001, "max_tries": 2, "fingerprint": "b2013002eb"},
+            {
+                "render_task_id": 35000001,
+                "max_tries": 2,
+                "fingerprint": {"job": "b2013002eb", "assets": "", "fields": None, "version": 1},
+            },
+        ],
+        ids=ascii,
+    )
+    def test_retry_with_odd_row_finds_render(self, stored, farm, hook_sleeps, submitted_ids):
+        hook_sleeps(farm.advance)
+        airflow_task = AirflowTask(farm, has_store=True)
+        task_id = start_render(airflow_task, task_json=SHOT_A)
+        airflow_task.store["renderbus_render"] = stored
+        assert airflow_task.try_once(task_json=SHOT_A)["render_task_id"] == task_id == 35000001
+        assert submitted_ids() == [task_id]
+        assert airflow_task.store["renderbus_render"]["delivered"] is True
+
     def test_retry_with_another_job_fails(self, farm, hook_sleeps, submitted_ids):
         hook_sleeps(farm.advance)
         airflow_task = AirflowTask(farm, has_store=True)
