@@ -71,8 +71,6 @@ class FileTransfer:
         :param layout: where they go below the folder.
         :raises ValueError: an argument is invalid.
         """
-        if self.line is not None:
-            validation.non_blank_line(f"{self.transfer_prefix}line", self.line)
         self._limits()
         self.check_pattern(pattern)
         if layout is not None:
@@ -196,7 +194,9 @@ class FileTransfer:
         return self._runner, speed_limit
 
     def _limits(self) -> tuple[int, float]:
-        """Return the speed limit in KB/s and the stall timeout in seconds."""
+        """Return the speed limit in KB/s and the stall timeout in seconds. The line is checked too."""
+        if self.line is not None:
+            validation.non_blank_line(f"{self.transfer_prefix}line", self.line)
         speed_limit = MAX_SPEED_KB_PER_S
         if self.speed_limit_kb_per_s is not None:
             name = f"{self.transfer_prefix}speed_limit_kb_per_s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_renderbus.api.validation import require_str
+from airflow_provider_renderbus.api.validation import excerpt, non_empty_strs, require_bool
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.compat import Context, XComArg
 
 DEFAULT_MAX_AGE = timedelta(days=14)
+MAX_AGE = timedelta(days=10_000)
 
 
 class RenderbusStopLeftoversOperator(RenderbusOperator):
@@ -56,7 +57,11 @@ class RenderbusStopLeftoversOperator(RenderbusOperator):
     ) -> None:
         super().__init__(renderbus_conn_id=renderbus_conn_id, **kwargs)
         self.dag_ids: Any = dag_ids
-        self.stop = stop
+        self.stop = require_bool("stop", stop)
+        if not isinstance(max_age, timedelta) or not timedelta(0) < max_age <= MAX_AGE:
+            raise ValueError(
+                f"max_age: must be a timedelta of up to {MAX_AGE.days:,} days, got {excerpt(max_age)}"
+            )
         self.max_age = max_age
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -92,9 +97,10 @@ class RenderbusStopLeftoversOperator(RenderbusOperator):
 
         :raises ValueError: they are no list of texts.
         """
-        if isinstance(self.dag_ids, str) or not self.dag_ids:
-            raise ValueError(f"dag_ids: must be a list of at least one DAG id, got {self.dag_ids!r}")
-        return [require_str("dag_ids", dag_id) for dag_id in self.dag_ids]
+        dag_ids = non_empty_strs("dag_ids", self.dag_ids)
+        if not dag_ids:
+            raise ValueError("dag_ids: must be a list of at least one DAG id, got an empty one")
+        return dag_ids
 
     def _stop(self, task_ids: list[int]) -> None:
         request = stop_and_confirm(self.hook, StopRequest(task_ids))

@@ -94,7 +94,19 @@ def test_stop_that_is_not_confirmed_fails_and_names_the_render(rendering, airflo
         stop_leftovers()
 
 
-@pytest.mark.parametrize("dag_ids", [[], "night", None, [5]])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("stop", value) for value in ("false", 0, None)),
+        *(("max_age", value) for value in (14, None, "14 days", timedelta(0), timedelta(-1), timedelta.max)),
+    ],
+)
+def test_wrong_argument_is_refused_at_parse(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: must be "):
+        RenderbusStopLeftoversOperator(task_id="stop", dag_ids=["night"], **{name: value})
+
+
+@pytest.mark.parametrize("dag_ids", [[], "night", None, [5], {"night": 1}, [""], b"night"])
 def test_dag_ids_that_are_no_list_of_texts_fail(dag_ids, farm):
     operator = RenderbusStopLeftoversOperator(task_id="stop", dag_ids=dag_ids)
     with pytest.raises(AirflowFailException, match="dag_ids: must be"):

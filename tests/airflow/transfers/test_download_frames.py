@@ -103,6 +103,11 @@ class TestDownloadFrames:
         with pytest.raises(AirflowFailException, match="folder: must be an absolute path"):
             download(rendered, "frames")
 
+    @pytest.mark.parametrize("line", ["", 0, ["CTCC"]])
+    def test_download_with_wrong_line_fails_without_retry(self, rendered, frames, line):
+        with pytest.raises(AirflowFailException, match="line: must be "):
+            download(rendered, frames, line=line)
+
     def test_download_unknown_render_fails_without_retry(self, frames):
         with pytest.raises(AirflowFailException, match="no task 999"):
             download(999, frames)

@@ -143,6 +143,12 @@ class TestUploadAssets:
         monkeypatch.setenv("AIRFLOW__RENDERBUS__TRANSFER_COMMAND", str(command))
         assert upload(str(shot))["files"] == 9
 
+    @pytest.mark.parametrize("line", ["", " ", 0, False, [], {}, ["CTCC"], b"CTCC", "a\nb"])
+    def test_upload_with_wrong_line_does_not_use_the_default_one(self, shot, farm, line):
+        with pytest.raises(AirflowFailException, match=r"^line: must be "):
+            upload(str(shot), line=line)
+        assert not farm.request_counts
+
     def test_upload_missing_line_fails_without_retry(self, shot):
         with pytest.raises(AirflowFailException, match=r"no line 'CTCC'; its lines are: "):
             upload(str(shot), line="CTCC")
