@@ -37,7 +37,8 @@ _JSON_KEY = "json_key"
 _READ = "read"
 _STRICT = "strict"
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
-_DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
+# With an exponent too: Java writes 100 as "1E+2" if it has stripped the zeros.
+_DECIMAL = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 MAX_INT = 2**63 - 1
 """The largest integer that is read: Airflow cannot hand larger ones from one process to another."""
 MAX_COUNT = 10**15
@@ -180,8 +181,10 @@ def read_decimal(value: Any) -> Decimal:
         return Decimal(repr(value))
     if type(value) is int and abs(value) < _MAX_DECIMAL:
         return Decimal(value)
-    if type(value) is str and _DECIMAL.fullmatch(value):
-        return Decimal(value)
+    if type(value) is str and _DECIMAL.fullmatch(value.strip()):
+        number = Decimal(value.strip())
+        if abs(number) < _MAX_DECIMAL:
+            return number
     raise ParseError(f"must be a decimal number below 1e20, got {_json_type(value)}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -93,7 +94,11 @@ def _read_text(name: str, path: Path) -> str:
 def _parse(name: str, text: str) -> Any:
     try:
         return json.loads(
-            text, parse_constant=_reject_constant, parse_int=_parse_int, parse_float=_parse_float
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_reject_constant,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
         )
     except json.JSONDecodeError as error:
         position = f"line {error.lineno}, column {error.colno}"
@@ -107,6 +112,14 @@ def _to_json(name: str, content: Mapping[str, Any]) -> str:
         return json.dumps(dict(content), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{name}: must be a mapping of JSON values; {error}") from None
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f"the key {excerpt(counts.most_common(1)[0][0])} must be given once, got more")
+    return content
 
 
 def _parse_int(digits: str) -> int:

@@ -197,6 +197,7 @@ def test_reader_optional_field_of_wrong_type_takes_default():
 def test_field_readers_accept_the_farms_other_types():
     assert (read_str(7), read_int("7"), read_bool(True), read_bool(0)) == ("7", 7, True, False)
     assert read_decimal("500.50") == Decimal("500.50")
+    assert (read_decimal("1E+2"), read_decimal(" 2.5e-7 ")) == (Decimal(100), Decimal("2.5e-7"))
 
 
 def test_read_timestamp_ms_returns_aware_time_or_none_for_zero():
@@ -221,6 +222,7 @@ def test_read_timestamp_ms_returns_aware_time_or_none_for_zero():
         (read_str, None),
         (read_decimal, "much"),
         (read_decimal, "1e999"),
+        (read_decimal, "9e99"),
         (read_decimal, 1e308),
         (read_decimal, 10**400),
         (read_decimal, float("inf")),

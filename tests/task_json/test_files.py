@@ -46,6 +46,11 @@ def test_load_json_mapping_is_converted_to_json_types():
         ("", "must be JSON; line 1, column 1: "),
         ('{"a": NaN}', "must be JSON; NaN is not a JSON number"),
         ("[" * 100_000, "must be JSON; "),
+        (
+            '{"a": {"frames": "1", "b": 2, "frames": "1-99"}}',
+            "must be JSON; the key 'frames' must be given once",
+        ),
+        ({1: "a", "1": "b"}, "must be JSON; the key '1' must be given once"),
         ("[1]", "must be a JSON object, got list"),
         ("null", "must be JSON text or a path ending in .json, got 'null'"),
         ("/mnt/shots/task", "must be JSON text or a path ending in .json, got '/mnt/shots/task'"),
