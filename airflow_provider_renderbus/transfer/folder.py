@@ -6,6 +6,7 @@ a link in between.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -82,8 +83,37 @@ def probe_folder(path: Path) -> None:
     :raises OSError: they cannot.
     """
     path.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(prefix=f"{STAGING_PREFIX}probe-", dir=path, buffering=0) as file:
+    with (
+        _name_lack_of_inodes(path),
+        tempfile.NamedTemporaryFile(prefix=f"{STAGING_PREFIX}probe-", dir=path, buffering=0) as file,
+    ):
         file.write(b"probe")
+
+
+def is_same_file_name(folder: Path, one: Parts, other: Parts) -> bool:
+    """Return whether two paths are one in a folder, e.g. because its file system ignores case. Tries it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder) as scratch:
+            file = Path(scratch, *one)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+            return os.path.lexists(Path(scratch, *other))
+    except OSError:
+        return False
+
+
+@contextmanager
+def _name_lack_of_inodes(folder: Path) -> Iterator[None]:
+    """Say in an error about a full disk if it is inodes that are missing: there can be many bytes left."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            space = os.statvfs(folder)
+            if space.f_files and not space.f_favail:
+                reason = f"{error.strerror}: it has no free inodes, so remove some files"
+                raise OSError(error.errno, reason, str(folder)) from error
+        raise
 
 
 class SafeFolder:
@@ -235,7 +265,8 @@ def staging_folder(folder: Path) -> Iterator[StagingFolder]:
                 with _try_lock(path) as is_stale:
                     if is_stale:
                         shutil.rmtree(path, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
+    with _name_lack_of_inodes(folder):
+        path = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=folder))
     try:
         with _try_lock(path), SafeFolder(path / "files") as files:
             yield StagingFolder(files, path / "list")
