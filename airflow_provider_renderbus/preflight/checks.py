@@ -333,6 +333,8 @@ def _check_plugin(
         return
     if all(each.name != name for each in same):
         findings.warnings.append(f"{path}: the farm's list has {same[0].name!r}, got {excerpt(name)}")
+    if value in [each.version for each in same if each.version]:
+        return
     versions = [_without_name(each.version, each.name) for each in same if each.version]
     if not isinstance(value, str) or not value.strip() or not versions:
         findings.warnings.append(f"{path}: the version of {excerpt(name)} for {software} was not checked")
@@ -422,8 +424,8 @@ def _refute_name(
 
 def _without_name(version: str, plugin: str) -> str:
     """Return "5.3.4" of "mtoa 5.3.4", as the farm lists it."""
-    is_named = version.casefold().startswith(plugin.casefold()) and version[len(plugin) :].strip()
-    return version[len(plugin) :].strip() if is_named else version
+    rest = version[len(plugin) :].strip(" _-")
+    return rest if rest and version.casefold().startswith(plugin.casefold()) else version
 
 
 def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -46,7 +46,7 @@ def match_version(given: str, listed: Iterable[str], names: Iterable[str] = ()) 
     :param names: of the software or plug-in, which may be before a version.
     """
     choices = list(listed)
-    texts = [each for each in choices if _text(each) == _text(given)]
+    texts = [each for each in choices if _words(each, names) == _words(given, names)]
     if texts:
         return VersionMatch(given in texts, (given if given in texts else texts[0],))
     number = _number(given, names)
@@ -88,25 +88,29 @@ def nearest_versions(given: str, listed: Iterable[str], names: Iterable[str] = (
 
 def _number(version: str, names: Iterable[str], pattern: re.Pattern[str] = _VERSION) -> tuple[int, ...]:
     """Return the number of a version; empty if it has none."""
+    match = pattern.fullmatch(_without_name(version, names))
+    if match is None:
+        return ()
+    return tuple(int(part) for part in [*match[1].split("."), *([match[2]] if match[2] else [])])
+
+
+def _words(version: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return numbers and words, so that "19.5.435 - Py3.9" is "19.5.435-py3.9", but "4.2." is not "4.2"."""
+    text = _without_name(version, names)
+    words = _WORD.findall(text)
+    return tuple(words) if len(words) > 1 else (text,)
+
+
+def _without_name(version: str, names: Iterable[str]) -> str:
+    """Return a version in lower case, without the name before it."""
     text = version.strip().casefold()
     for name in sorted(names, key=len, reverse=True):
         rest = text.removeprefix(name.casefold())
         # "UE5.4" is not ".4" of UE5.
         is_cut = name[-1:].isdigit() and rest[:1] in {".", *"0123456789"}
         if rest != text and not is_cut and normalize(rest):
-            text = rest.strip()
-            break
-    match = pattern.fullmatch(text)
-    if match is None:
-        return ()
-    return tuple(int(part) for part in [*match[1].split("."), *([match[2]] if match[2] else [])])
-
-
-def _text(version: str) -> tuple[str, ...]:
-    """Return numbers and words, so that "19.5.435 - Py3.9" is "19.5.435-py3.9", but "4.2." is not "4.2"."""
-    text = version.strip().casefold()
-    words = _WORD.findall(text)
-    return tuple(words) if len(words) > 1 else (text,)
+            return rest.strip(" _-")
+    return text
 
 
 def _is_beginning(number: Sequence[int], other: Sequence[int]) -> bool:

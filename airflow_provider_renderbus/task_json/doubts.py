@@ -64,9 +64,8 @@ def find_scene_doubts(content: Mapping[str, Any], server_paths: Iterable[str]) -
             return []
         if PurePosixPath(path).suffix.lower() == PurePosixPath(scene_path).suffix and len(scenes) < _MAX_NEAR:
             scenes.append(path)
-    near = (
-        did_you_mean(scene, scenes) if system == "linux" else ""
-    )  # others have a drive in place of a folder
+    # On Windows it has a drive in place of a folder.
+    near = did_you_mean(scene, scenes) if system == "linux" else ""
     expected = "should be among assets if it was not uploaded before"
     return [f"task.json: $.task_info.input_cg_file: {expected}, got {excerpt(scene)}{near}"]
 

@@ -387,6 +387,20 @@ def test_plugin_that_is_written_otherwise_is_a_warning(name):
     assert error.endswith("did you mean '5.3.4'?")
 
 
+@pytest.mark.parametrize("name", ["mtoa", "my plug", "redshift_GPU", "p2"])
+@pytest.mark.parametrize("form", ["{name} {version}", "{name}-{version}", "{name}{version}", "{version}"])
+@pytest.mark.parametrize(
+    "version", ["19.5.435-py3", "5.3.4.1+b77", "5, update 2.1", "2024(\u7a33\u5b9a\u7248)", "latest", "1/2"]
+)
+def test_plugin_version_as_in_the_list_is_without_findings(name, form, version):
+    listed = [form.format(name=name, version=each) for each in (version, f"{version} beta", "1.0")]
+    plugin = {"cvId": 2, "pluginName": name, "pluginVersions": [{"pluginVersion": each} for each in listed]}
+    data = {"query_software_detail 2000": {**farm.MAYA, "cgPlugin": [plugin]}}
+    assert findings(maya(plugins={name: listed[0]}), **data) == Findings()
+    if name != "p2":  # of p219.5 nobody can say where the name ends
+        assert findings(maya(plugins={name: version}), **data).errors == []
+
+
 @pytest.mark.parametrize("scene", ["", "/mnt/sh010", "/mnt/v1.2/sh010", "D:\\shots\\"])
 def test_scene_without_extension_is_a_warning(scene):
     assert findings(task_json(scene=scene)) == Findings(

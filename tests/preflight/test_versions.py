@@ -45,6 +45,8 @@ from airflow_provider_renderbus.preflight.versions import match_version, nearest
         ("5.4.4-35576357+++UE5+Release-5.4", ["5.4", "5.4.4"], (), (False, ("5.4.4",))),
         ("UE5.4", ["5.3", "5.4"], ("UE", "UE5"), (False, ("5.4",))),
         ("mtoa2 5.3", ["5.3"], ("mtoa2",), (False, ("5.3",))),
+        ("5.4.5 (rev 2)", ["mtoa 5.4.5 (rev 2)", "mtoa 5.4.5"], ("mtoa",), (False, ("mtoa 5.4.5 (rev 2)",))),
+        ("Maya-latest", ["latest"], ("Maya",), (False, ("latest",))),
         ("3.5.O1", ["3.5.01"], (), (False, ())),
         ("4.2.", ["4.2"], (), (False, ())),
         ("2024\u200b", ["2024"], (), (False, ())),
