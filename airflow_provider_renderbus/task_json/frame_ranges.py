@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_renderbus.api.frame_names import FrameRange, compress
@@ -24,6 +25,8 @@ TEST_FRAMES_PATTERN = re.compile(r"([01]{3})(?::(.+))?")
 """Test frames: a digit each for the first, middle and last frame, then optionally frames."""
 # The step is written [2] on the farm, x2 in Nuke, :2 in Deadline.
 _RANGE_PATTERN = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9})(?:\[([0-9]{1,9})\]|[x:]([0-9]{1,9}))?)?")
+_DASH = re.compile("[\u2010-\u2015\u2212~]|\\.\\.")
+_COMMA = re.compile(r"\s*;\s*|(?<=[0-9\]])\s+(?=[0-9])")
 _MAX_NUMBER = 999_999_999
 _EXCERPT_CHARS = 60
 
@@ -133,7 +136,22 @@ def _invalid(name: str, value: Any) -> ValueError:
             f"; a tuple becomes a list of frames through JSON: write {_range_example(value)} for a range, or "
             "a list"
         )
-    return ValueError(message + template_help(value))
+    return ValueError(message + _did_you_mean(value) + template_help(value))
+
+
+def _did_you_mean(value: Any) -> str:
+    """Return the end of a message about frames with spaces, full-width digits, or other dashes or commas."""
+    if not isinstance(value, str):
+        return ""
+    text = _COMMA.sub(",", unicodedata.normalize("NFKC", value[:_EXCERPT_CHARS]).strip())
+    plain = "".join(_DASH.sub("-", text).split())
+    if plain == value:
+        return ""
+    try:
+        parse_ranges("frames", plain)
+    except ValueError:
+        return ""
+    return f"; did you mean {plain!r}?"
 
 
 def _range_example(value: tuple[Any, ...]) -> str:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -100,6 +102,31 @@ def test_format_frames_template_is_rejected_with_what_to_do(frames):
 def test_parse_ranges_other_text_is_rejected(text):
     with pytest.raises(ValueError, match=r"^frames: must be frames such as .*, got "):
         parse_ranges("frames", text)
+
+
+@pytest.mark.parametrize(
+    ("frames", "meant"),
+    [
+        ("1 - 10", "1-10"),
+        ("\uff11-\uff11\uff10", "1-10"),
+        ("1\u201310", "1-10"),
+        ("1..10", "1-10"),
+        ("1-10 [2]", "1-10[2]"),
+        ("1-10;20", "1-10,20"),
+        ("1-10 20", "1-10,20"),
+    ],
+)
+def test_format_frames_nearly_right_text_has_a_suggestion(frames, meant):
+    with pytest.raises(ValueError, match=f"; did you mean '{re.escape(meant)}'\\?$"):
+        format_frames("frames", frames)
+    assert format_frames("frames", meant)
+
+
+@pytest.mark.parametrize("frames", ["1.0", "1-10.5", "all", "1-10[-1]", "", ["1-5"], {1}, 1.0])
+def test_format_frames_other_text_has_no_suggestion(frames):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the end is compared below
+        format_frames("frames", frames)
+    assert "did you mean" not in str(caught.value)
 
 
 def test_format_frames_backward_range_says_which_end_is_before_which_start():
