@@ -6,10 +6,10 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from airflow_provider_renderbus.api.errors import BadRequest
+from airflow_provider_renderbus.api.errors import BadRequest, RenderbusError
 from airflow_provider_renderbus.api.validation import one_of, require_bool
 from airflow_provider_renderbus.cancel_on_kill import is_execution_timeout
-from airflow_provider_renderbus.compat import AirflowException, conf
+from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, conf
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.reattach import render_store, upload_memory_key
 from airflow_provider_renderbus.operators.starting import create_render
@@ -240,8 +240,7 @@ class RenderbusRenderOperator(SubmittingOperator):
                 self.push_links(context, task.id)
                 self.restart_stopped(task.id, is_cleared=previous.is_cleared)
                 return task.id, True
-            self._stop_for_rerender(task.id)
-            task = None
+            return self._render_again(context, store, previous), False
         # Nothing runs, so a failure from here on has nothing to stop.
         self.owned_render_task_ids = []
         job = self.check_job()
@@ -298,6 +297,29 @@ class RenderbusRenderOperator(SubmittingOperator):
             reason = "its job has changed" if is_other else "this task was cleared since"
             self.log.warning("Render %s: %s, starting a new render", task.id, reason)
         return decision is Decision.REATTACH
+
+    def _render_again(self, context: Context, store: RenderStore, previous: PreviousRender) -> int:
+        """Stop the submitted render of an earlier try, start a new one, and return its id.
+
+        :raises AirflowFailException: that failed before the submit, and a retry would not know of the clear:
+            it would find the old render by its marker, and reattach to it.
+        """
+        try:
+            self._stop_for_rerender(previous.render_task_id)
+            # Nothing runs, so a failure from here on has nothing to stop.
+            self.owned_render_task_ids = []
+            return self._first_try(context, store, self.check_job())
+        except AirflowFailException:
+            raise
+        except (AirflowException, RenderbusError) as error:
+            is_known_to_retry = previous.is_delivered is not None or not previous.is_cleared
+            may_be_submitted = isinstance(error, RenderbusError) and self.owned_render_task_ids
+            if is_known_to_retry or may_be_submitted:
+                raise
+            raise AirflowFailException(
+                f"{error}. Not retrying: a retry would return render {previous.render_task_id} of before the "
+                f"clear. Clear this task again"
+            ) from error
 
     def _stop_for_rerender(self, task_id: int) -> None:
         """Stop the render of an earlier try before a new one is paid.

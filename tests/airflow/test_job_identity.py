@@ -278,6 +278,26 @@ class TestAssets:
         inputs = farm.output_root.parents[1] / "input"
         assert [path.read_text() for path in inputs.rglob("sh010.blend")] == ["version 2, longer"]
 
+    @pytest.mark.parametrize("call", ["stop_task", "create_task", "upload_task_json"])
+    def test_clear_whose_new_render_fails_before_the_submit_does_not_return_the_old_one(
+        self, airflow_task, scene, job, farm, submitted_ids, call
+    ):
+        """A retry finds only the marker of the old render, and cannot know of the clear."""
+        task_id = start_render(airflow_task, **job)
+        scene.write_text("version 2, longer")
+        airflow_task.clear()
+        farm.inject("status", status=503, calls=[call], times=1000 if call == "stop_task" else 5)
+        with pytest.raises(AirflowException) as failure:
+            airflow_task.try_once(**job)
+        has_store = airflow_task.store is not None
+        assert ("Clear this task again" in str(failure.value)) == (not has_store)
+        assert isinstance(failure.value, AirflowFailException) == (not has_store)
+        farm.clear_faults()
+        if not has_store:
+            airflow_task.clear()
+        assert airflow_task.try_once(**job)["render_task_id"] != task_id
+        assert len(submitted_ids()) == 2
+
     def test_clear_scene_unchanged_reattaches(self, airflow_task, job, submitted_ids):
         task_id = start_render(airflow_task, **job)
         airflow_task.clear()
