@@ -141,6 +141,8 @@ def download(
                 folder,
             )
             with staging_folder(folder) as (staging, list_path):
+                # Now, because files that are being downloaded may fill the disk.
+                target.make_folders(file.target[:-1] for file in fitting)
                 publisher = _Publisher({f"/{file.path}": file for file in fitting}, staging, target, times)
                 kind: TransferKind
                 if storage_folder is not None and len(fitting) == len(files):

@@ -22,7 +22,7 @@ from airflow_provider_renderbus.transfer.errors import FORBIDDEN_CHARACTERS, Inv
 
 if TYPE_CHECKING:
     Parts = tuple[str, ...]
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Flags that open a folder, but not through a link."""
@@ -142,6 +142,12 @@ class SafeFolder:
         except OSError:
             return False
         return True
+
+    def make_folders(self, folders: Iterable[Parts]) -> None:
+        """Create folders. An error is ignored: each file that is moved to one has it again."""
+        for parts in dict.fromkeys(folders):
+            with suppress(OSError):
+                self._open(parts, create=True)
 
     def stat(self, parts: Parts) -> FileStat | None:
         """Return size and time of a regular file, None if there is none."""
