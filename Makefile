@@ -160,7 +160,7 @@ define install
 @echo 'Installing Airflow and the tools into $(@D)'
 @test -x $(@D)/bin/python || $(UV) venv --quiet --clear --python .tools/bin/python $(@D)
 @$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --constraint constraints/tests.txt --requirement $(<:.txt=.in) \
-  --editable '.[farm,examples]' --group $(if $(filter .venv,$(@D)),dev,tests)
+  --editable '.[farm,examples,exr]' --group $(if $(filter .venv,$(@D)),dev,tests)
 @touch $@
 endef
 

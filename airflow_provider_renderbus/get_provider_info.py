@@ -84,6 +84,21 @@ def get_provider_info() -> dict[str, Any]:
                         "float",
                         "10",
                     ),
+                    "thumbnails_folder": _option(
+                        "Path of a folder to which downloads write a small JPEG of each frame, and from "
+                        "which the page Frames takes those that the farm does not have; none if empty. "
+                        "Workers and API server share it.",
+                        "string",
+                        "",
+                        "/mnt/studio/thumbnails",
+                    ),
+                    "frames_roots": _option(
+                        "Paths of folders, separated by commas, below which the API server may read pictures "
+                        "for the page Frames; none if empty.",
+                        "string",
+                        "",
+                        "/mnt/studio/thumbnails",
+                    ),
                     "transfer_command": _option(
                         "Path of the vendor's rayvision_transmitter on the workers when the Airflow "
                         "connection does not set transfer_command.",

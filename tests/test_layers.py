@@ -80,7 +80,7 @@ MAY_IMPORT = {
     "task_result": {"compat", "api", "render_record", "renders"},
     "transfer": {"api"},
     "triggers": {"api", "clients", "polling", "renders"},
-    "web": {"__init__", "compat", "api", "clients", "hooks", "links", "renders"},
+    "web": {"__init__", "compat", "api", "clients", "hooks", "links", "renders", "transfer"},
 }
 # Who asks a user needs Airflow's own operator, in a module of its own.
 HITL = "airflow.providers.standard.operators.hitl"

@@ -144,6 +144,11 @@ class FileTransfer:
             result = uploads.upload(runner, endpoint, files, resume_ini, speed_limit)
         return {"files": result.files, "bytes": result.size}
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._cancelled
+
     def cancel(self) -> None:
         """Kill the command with its child processes, and start no more. Called by ``on_kill``."""
         self._cancelled = True

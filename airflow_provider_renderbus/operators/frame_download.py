@@ -14,6 +14,7 @@ from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.file_transfer import translate_transfer_errors
 from airflow_provider_renderbus.operators.frame_delivery import Delivery, LayerFiles, check_layers
+from airflow_provider_renderbus.operators.frame_thumbnails import thumbnails_folder, write_thumbnails
 from airflow_provider_renderbus.renders import recommit
 from airflow_provider_renderbus.renders.layers import list_layers, shot_name
 from airflow_provider_renderbus.renders.policy import KeepWaiting
@@ -86,8 +87,15 @@ class FrameDownload:
             runner, speed_limit = self.transfer.prepare()
             if is_final:
                 return self._fetch_whole(task, target, runner, speed_limit)
+            thumbnails = thumbnails_folder()
+            # Before the files, so that those of a frame that is done are listed.
+            frames = self._list_frames(task) if thumbnails is not None else {}
             layers, errors = self._list(task)
             results = self._transfer(layers, target, errors, runner, speed_limit)
+            if thumbnails is not None:
+                write_thumbnails(
+                    self.transfer, thumbnails, target, layers, frames, results, task.id, is_final=False
+                )
             if errors:
                 problems = join_limited([str(error) for error in errors])
                 log.warning("Render %s: %s. The next download tries it again", task.id, problems)
@@ -95,11 +103,15 @@ class FrameDownload:
 
     def _fetch_whole(self, task: TaskInfo, target: Path, runner: TransferRunner, limit: int) -> Delivery:
         """Download the files, and check them against the frames, which are listed meanwhile."""
+        thumbnails = thumbnails_folder()
         pool = ThreadPoolExecutor(1)
         try:
             listed_frames = pool.submit(self._list_frames, task)
             layers, errors = self._list(task)
             results = self._transfer(layers, target, errors, runner, limit)
+            if thumbnails is not None:
+                frames = listed_frames.result()
+                write_thumbnails(self.transfer, thumbnails, target, layers, frames, results, task.id)
             raise_all(errors)
             frames = listed_frames.result()
         finally:
@@ -112,6 +124,8 @@ class FrameDownload:
             raise_all(errors)
             if layers != first:
                 results = self._transfer(layers, target, errors, runner, limit)
+                if thumbnails is not None:
+                    write_thumbnails(self.transfer, thumbnails, target, layers, frames, results, task.id)
                 raise_all(errors)
             checked = check_layers(layers, frames, self.pattern)
         delivery = self._deliver(task, layers, target, results)

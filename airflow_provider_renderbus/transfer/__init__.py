@@ -8,5 +8,6 @@ The command cannot be imported beside Airflow, but it can be run. Each module im
           ├─▶ endpoints                            server, storage and user of a transfer
           └─▶ folder                               staging folder, and writing without leaving a folder
 
-:mod:`airflow_provider_renderbus.transfer.errors` has the exceptions.
+:mod:`airflow_provider_renderbus.transfer.errors` has the exceptions, and
+:mod:`airflow_provider_renderbus.transfer.thumbnails` writes small pictures of downloaded frames.
 """

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.frames import Frame
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
+_BEAUTY = re.compile(r"(?<![a-z])(beauty|combined|rgba?)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,40 @@ def check_layer(
     check.find_unusable()
     check.find_missing(place)
     return LayerDelivery(tuple(dict.fromkeys(check.lacking)), tuple(check.problems), tuple(check.doubts))
+
+
+def match_files(
+    frames: Iterable[Frame], paths: Iterable[str], texts: Collection[str] = ()
+) -> dict[str, Frame]:
+    """Return the files that show a frame each, as far as that is sure: one for each frame that is done.
+
+    It is sure for files of a kind if each of their names carries exactly one frame number, and no two the
+    same. A kind of one file is not sure, unless there is one frame only.
+
+    :param paths: of all pictures of a layer.
+    :param texts: as those of :func:`check_layer`.
+    """
+    found = _sort_frames(frames)
+    matches: dict[str, Frame] = {}
+    matched: set[Frame] = set()
+    for kind in sorted(_group(paths, found.numbers, texts), key=_preference):
+        numbers = [number for carried in kind.numbers for number in carried]
+        is_sure = all(len(carried) == 1 for carried in kind.numbers) and len(set(numbers)) == len(numbers)
+        if not is_sure or (len(numbers) == 1 < len(found.numbers)):
+            continue
+        for number, path in sorted(zip(numbers, kind.paths, strict=True)):
+            owners = found.by_number.get(number, [])
+            # A frame that is rendered in tiles has several owners.
+            if len(owners) == 1 and owners[0] not in matched:
+                matches[path] = owners[0]
+                matched.add(owners[0])
+    return matches
+
+
+def _preference(kind: _Kind) -> tuple[bool, bool, int, str]:
+    """Return the place of a kind among others: what is called beauty first, EXR files after others."""
+    path = kind.paths[0]
+    return not _BEAUTY.search(path), path.lower().endswith(".exr"), len(path), path
 
 
 @dataclass(slots=True)

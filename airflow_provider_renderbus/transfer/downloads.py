@@ -60,11 +60,15 @@ class RemoteFile(NamedTuple):
 
 
 class DownloadResult(NamedTuple):
-    """How many files are in the folder now, their bytes, and how many were complete before the download."""
+    """How many files are in the folder now, their bytes, and how many were complete before the download.
+
+    :param new: the paths in the storage of the others.
+    """
 
     files: int
     size: int
     already_present: int
+    new: frozenset[str] = frozenset()
 
 
 class Selection(NamedTuple):
@@ -182,7 +186,8 @@ def download(
         elif files:
             _raise_for(problems, files)
             log.info("%s: nothing new, %s are there already", subject, describe_size(len(files), size))
-    return DownloadResult(len(files), size, len(files) - len(missing))
+    new = frozenset(file.path for file in missing)
+    return DownloadResult(len(files), size, len(files) - len(missing), new)
 
 
 def find_outdated(folder: Path, files: Iterable[RemoteFile]) -> list[str]:

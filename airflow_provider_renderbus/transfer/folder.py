@@ -15,7 +15,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.transfer.errors import FORBIDDEN_CHARACTERS, InvalidFiles
@@ -195,6 +195,19 @@ class SafeFolder:
             ) from None
         return problem
 
+    def open_file(self, parts: Parts) -> BinaryIO:
+        """Open a regular file for reading.
+
+        :raises OSError: there is none.
+        """
+        # Without O_NONBLOCK a named pipe would wait for its writer.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(parts[-1], flags, dir_fd=self._open(parts[:-1]))
+        if not _is_regular(os.fstat(descriptor)):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "not a regular file with one name")
+        return os.fdopen(descriptor, "rb")
+
     def read_text(self, name: str) -> str:
         """Return the content of a file directly in the folder."""
         descriptor = os.open(
@@ -234,8 +247,12 @@ def _regular_file(name: str, folder: int) -> os.stat_result | None:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:
         return None
+    return status if _is_regular(status) else None
+
+
+def _is_regular(status: os.stat_result) -> bool:
     # A hard link could be to a file outside the folder. Some file systems count no links at all.
-    return status if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1 else None
+    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
 
 
 def _set_time(name: str, folder: int, modified: float | None) -> str:

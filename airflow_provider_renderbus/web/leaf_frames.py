@@ -38,10 +38,14 @@ _MAX_NAME_CHARS = 60
 
 
 class FrameKey(NamedTuple):
-    """What identifies the picture of a frame."""
+    """What identifies the picture of a frame.
+
+    :param leaf_id: the leaf of the frame.
+    """
 
     id: int
     recommits: int
+    leaf_id: int
 
 
 class _PageRows(NamedTuple):
@@ -125,7 +129,7 @@ class LeafFrames:
         for page in self._pages:
             if page and frame_id in page.ids:
                 at = page.ids.index(frame_id)
-                return FrameKey(frame_id, page.recommits[at]), FrameStatus(page.statuses[at])
+                return FrameKey(frame_id, page.recommits[at], self.leaf_id), FrameStatus(page.statuses[at])
         return None
 
     def sprite_frames(self, number: int) -> list[FrameKey | None] | None:
@@ -135,7 +139,9 @@ class LeafFrames:
         if page is None or offset >= len(page.ids):
             return None
         return [
-            FrameKey(page.ids[at], page.recommits[at]) if page.statuses[at] == FrameStatus.DONE else None
+            FrameKey(page.ids[at], page.recommits[at], self.leaf_id)
+            if page.statuses[at] == FrameStatus.DONE
+            else None
             for at in range(offset, min(offset + SPRITE_FRAMES, len(page.ids)))
         ]
 

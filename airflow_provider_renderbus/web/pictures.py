@@ -1,4 +1,4 @@
-"""The pictures of frames: fetched from the farm, re-encoded, cached, and joined to sprites.
+"""The pictures of frames: from the farm, else from downloads; re-encoded, cached, and joined to sprites.
 
 Nothing is served as it came: each picture is decoded and encoded again, which needs Pillow (extra `wall`).
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.web.farm_view import FarmView
     from airflow_provider_renderbus.web.leaf_frames import FrameKey
+    from airflow_provider_renderbus.web.local_pictures import LocalPictures
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ MAX_TILE_BYTES, MAX_PICTURE_BYTES = 10 * 2**20, 4 * 2**20
 """Pictures that are cached for a connection, as tiles and as they are shown alone."""
 MAX_WITHOUT = 10_000
 SECONDS_WITHOUT, MAX_SECONDS_WITHOUT = 60.0, 3_600.0
-"""Seconds after which a picture is fetched again that the farm did not have: twice as many each time."""
+"""Seconds after which the farm is asked again for a picture that it did not have: twice as many each time."""
 SECONDS_PER_SPRITE = 4.0
 _MAX_CONCURRENCY = 8
 _QUALITY = 82
@@ -66,11 +67,15 @@ class Pictures:
 
     :param farm: the connection.
     :param clock: returns the seconds since 1970.
+    :param local: thumbnails that downloads have written, for frames of which the farm has no picture.
     """
 
-    def __init__(self, farm: FarmView, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, farm: FarmView, clock: Callable[[], float], local: LocalPictures | None = None
+    ) -> None:
         self._farm = farm
         self._clock = clock
+        self._local = local
         self._slots = asyncio.Semaphore(_MAX_CONCURRENCY)
         # One at a time: a file of some kilobytes can be a picture of `MAX_PIXELS`.
         self._encoding = asyncio.Lock()
@@ -79,8 +84,7 @@ class Pictures:
     def clear(self) -> None:
         """Drop all pictures, also those that are being fetched."""
         self._tiles, self._pictures = _ByteCache(MAX_TILE_BYTES), _ByteCache(MAX_PICTURE_BYTES)
-        # When such a picture is fetched again, and how many seconds that was after it was fetched last.
-        self._without: OrderedDict[FrameKey, tuple[float, float]] = OrderedDict()
+        self._without: OrderedDict[FrameKey, _Absence] = OrderedDict()
         self._fetching: dict[FrameKey, asyncio.Task[bytes | None]] = {}
 
     async def picture(self, frame: FrameKey) -> bytes | None:
@@ -109,7 +113,7 @@ class Pictures:
         """Fetch a picture, once for all who ask for it meanwhile."""
         task = self._fetching.get(frame)
         if task is None:
-            if self._clock() < self._without.get(frame, (0.0, 0.0))[0]:
+            if self._clock() < self._without.get(frame, _NO_ABSENCE).next_fetch:
                 return None
             fetching = self._fetching
             task = fetching[frame] = asyncio.create_task(self._fetch(frame))
@@ -118,25 +122,67 @@ class Pictures:
 
     async def _fetch(self, frame: FrameKey) -> bytes | None:
         pictures, tiles, without = self._pictures, self._tiles, self._without
+        before = without.get(frame, _NO_ABSENCE)
+        is_farm_due = self._clock() >= before.next_request
+        encoded = await self._fetch_from_farm(frame) if is_farm_due else None
+        encoded = encoded or await self._read_local(frame)
+        if encoded is None:
+            pause, next_request = before.pause, before.next_request
+            now = self._clock()
+            if is_farm_due:
+                pause = min(max(SECONDS_WITHOUT, 2 * pause), MAX_SECONDS_WITHOUT)
+                next_request = now + pause
+            next_fetch = min(next_request, now + SECONDS_WITHOUT) if self._local else next_request
+            without[frame] = _Absence(next_fetch, next_request, pause)
+            while len(without) > MAX_WITHOUT:
+                without.popitem(last=False)
+            return None
+        large, tile = encoded
+        without.pop(frame, None)
+        pictures.put(frame, large)
+        tiles.put(frame, tile)
+        return large
+
+    async def _fetch_from_farm(self, frame: FrameKey) -> tuple[bytes, bytes] | None:
         try:
             async with self._slots:
                 client, transport = await self._farm.connect()
                 paths = await client.send(calls.load_frame_thumbnail(frame.id))
                 data = await transport.get(_first_path(paths))
-            async with self._encoding:
-                large, tile = await asyncio.to_thread(_encode, data)
+            return await self._encode(data)
         except (RenderbusError, PictureError, ValueError, TypeError) as error:
             log.debug("Frame %s: no picture: %s", frame.id, error)
-            _, before = without.get(frame, (0.0, 0.0))
-            pause = min(max(SECONDS_WITHOUT, 2 * before), MAX_SECONDS_WITHOUT)
-            without[frame] = self._clock() + pause, pause
-            while len(without) > MAX_WITHOUT:
-                without.popitem(last=False)
             return None
-        without.pop(frame, None)
-        pictures.put(frame, large)
-        tiles.put(frame, tile)
-        return large
+
+    async def _read_local(self, frame: FrameKey) -> tuple[bytes, bytes] | None:
+        settings = self._farm.settings if self._local else None
+        if self._local is None or settings is None:
+            return None
+        try:
+            return await self._encode(await self._local.read(settings, frame))
+        except PictureError as error:
+            log.debug("Frame %s: %s", frame.id, error)
+            return None
+
+    async def _encode(self, data: bytes) -> tuple[bytes, bytes]:
+        async with self._encoding:
+            return await asyncio.to_thread(_encode, data)
+
+
+class _Absence(NamedTuple):
+    """A frame without a picture.
+
+    :param next_fetch: when its picture is fetched again, from whichever source.
+    :param next_request: when the farm is asked again.
+    :param pause: seconds between the last two requests to the farm.
+    """
+
+    next_fetch: float
+    next_request: float
+    pause: float
+
+
+_NO_ABSENCE = _Absence(0.0, 0.0, 0.0)
 
 
 class _ByteCache:

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_provider_renderbus import __version__
 from airflow_provider_renderbus.web.airflow_reads import TaskKey
+from airflow_provider_renderbus.web.local_pictures import local_pictures
 from airflow_provider_renderbus.web.pictures import HAS_PILLOW, NO_PILLOW
 from airflow_provider_renderbus.web.wall import Wall
 
@@ -138,7 +139,10 @@ def create_app(
     """
     if wall is None:
         interval = conf.getfloat("renderbus", "frames_interval", fallback=DEFAULT_INTERVAL)
-        wall = Wall(max(MIN_INTERVAL, interval), time.time)
+        folder, roots = (
+            conf.get("renderbus", name, fallback="") for name in ("thumbnails_folder", "frames_roots")
+        )
+        wall = Wall(max(MIN_INTERVAL, interval), time.time, local=local_pictures(folder, roots))
     app = FastAPI(title="Renderbus frames", openapi_url=None, redirect_slashes=False)
     app.include_router(_router(wall, requires_access))
 

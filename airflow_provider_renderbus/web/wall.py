@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
     from airflow_provider_renderbus.clients.settings import Settings
     from airflow_provider_renderbus.web.leaf_frames import LeafFrames
+    from airflow_provider_renderbus.web.local_pictures import LocalPictures
 
 SECONDS_TO_READ_AGAIN = 1.0
 """Seconds for which all viewers share what was read from Airflow's database."""
@@ -73,6 +74,7 @@ class Wall:
     :param clock: returns the seconds since 1970.
     :param read_tasks: reads the tasks of a page from Airflow's database, in a thread.
     :param read_settings: reads a connection, in a thread.
+    :param local: thumbnails that downloads have written, None for none.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class Wall:
         clock: Callable[[], float],
         read_tasks: Callable[[str, str, TaskKey | None], list[RenderTask] | None] = read_render_tasks,
         read_settings: Callable[[str], Settings] = read_settings,
+        local: LocalPictures | None = None,
     ) -> None:
         self._read_tasks, self._read_settings = read_tasks, read_settings
+        self._local = local
         self._interval = interval
         self._clock = clock
         self._farms: dict[str, Farm] = {}
@@ -247,7 +251,7 @@ class Wall:
     def _farm(self, conn_id: str) -> Farm:
         if conn_id not in self._farms:
             view = FarmView(partial(self._read_settings, conn_id), self._interval, self._clock)
-            farm = Farm(view, Pictures(view, self._clock), OrderedDict(), OrderedDict())
+            farm = Farm(view, Pictures(view, self._clock, self._local), OrderedDict(), OrderedDict())
             view.on_other_account = farm.clear
             self._farms[conn_id] = farm
         return self._farms[conn_id]
@@ -288,7 +292,11 @@ async def _find_poster(view: FarmView, leaf_id: int) -> FrameKey | None:
     """Return the last of the first frames of a leaf that is done, None if there is none."""
     client, _ = await view.connect()
     page = await client.send(calls.query_task_frames(leaf_id, page_size=_POSTER_FRAMES))
-    done = [FrameKey(frame.id, frame.recommits) for frame in page.items if frame.status is FrameStatus.DONE]
+    done = [
+        FrameKey(frame.id, frame.recommits, leaf_id)
+        for frame in page.items
+        if frame.status is FrameStatus.DONE
+    ]
     return done[-1] if done else None
 
 

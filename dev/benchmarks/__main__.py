@@ -19,6 +19,7 @@ BENCHMARKS = (
     "protocol",
     "farm",
     "transfers",
+    "thumbnails",
     "failure_report",
     "forecast",
     "import_time",

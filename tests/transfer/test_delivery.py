@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_renderbus.api.models.frames import read_frame
-from airflow_provider_renderbus.transfer.delivery import LayerDelivery, check_layer
+from airflow_provider_renderbus.transfer.delivery import LayerDelivery, check_layer, match_files
 
 FOLDER = "/35000001_sh010/"
 
@@ -150,3 +150,59 @@ def test_check_layer_frame_without_one_of_its_files_is_doubtful():
     assert delivery.doubts == ("the farm lists no sh_N_0002.exr",)
     delivery = check_layer(make_frames(1, 2, 3), make_files(*beauty[:1], *normals))
     assert names_of(delivery) == ["2"]
+
+
+def matched(frames, names, **options):
+    """The name of the frame of each file."""
+    return {path: frame.name for path, frame in match_files(frames, names, **options).items()}
+
+
+def test_match_files_gives_each_frame_that_is_done_its_file():
+    frames = [*make_frames(1, 2, 3), *make_frames(4, status=2)]
+    names = [f"a/sh010_{number:04}.png" for number in (1, 2, 3, 4, 9)]
+    # The last name carries no frame number of the layer, so nothing is sure.
+    assert matched(frames, names) == {}
+    assert matched(frames, names[:-1]) == dict(zip(names, "123", strict=False))
+
+
+@pytest.mark.parametrize(
+    ("names", "best"),
+    [
+        (["sh_{:04}.exr", "sh_{:04}.png"], "sh_{:04}.png"),
+        (["normals/sh_{:04}.png", "beauty/sh_{:04}.png"], "beauty/sh_{:04}.png"),
+        (["sh_normals_{:04}.exr", "sh_{:04}.exr"], "sh_{:04}.exr"),
+        (["N/sh.{:04}.exr", "sh_RGBA.{:04}.exr"], "sh_RGBA.{:04}.exr"),
+    ],
+)
+def test_match_files_prefers_the_beauty_and_what_is_fast_to_read(names, best):
+    files = [name.format(number) for name in names for number in (1, 2)]
+    assert matched(make_frames(1, 2), files) == {best.format(1): "1", best.format(2): "2"}
+
+
+@pytest.mark.parametrize(
+    ("frames", "names"),
+    [
+        (["1", "2"], ["sh_preview.png", "sh_last.png"]),  # no numbers
+        (["1", "2"], ["sh_1_2.png", "sh_2_1.png"]),  # two numbers each
+        (["1", "2"], ["sh_1.png", "sh_01.png"]),  # one number twice
+        ([str(number) for number in range(1, 25)], ["sh010.png"]),  # the number of the shot
+        (["0-0", "0-1"], ["sh_0.png"]),  # tiles of one frame
+    ],
+)
+def test_match_files_that_are_not_sure_has_none(frames, names):
+    assert matched(make_frames(*frames), names) == {}
+
+
+def test_match_files_of_range_shows_its_first_frame():
+    frames = make_frames("1-3[1]", "4-6[1]")
+    names = [f"sh_{number:04}.png" for number in range(6, 0, -1)]
+    assert matched(frames, names) == {"sh_0001.png": "1-3[1]", "sh_0004.png": "4-6[1]"}
+
+
+def test_match_files_frame_that_is_rendered_again_has_none():
+    frames = [*make_frames(1, 2), *make_frames(1, status=1)]
+    assert matched(frames, ["sh_1.png", "sh_2.png"]) == {"sh_2.png": "2"}
+
+
+def test_match_files_single_frame_has_its_only_file():
+    assert matched(make_frames(7), ["sh_0007.png"]) == {"sh_0007.png": "7"}

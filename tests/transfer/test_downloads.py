@@ -82,6 +82,7 @@ def has_no_staging_folder(folder):
 
 
 TWO = ((f"/{LEAF}/a.png", 4), (f"/{LEAF}/deep/b.png", 2))
+TWO_PATHS = (f"{LEAF}/a.png", f"{LEAF}/deep/b.png")
 WRITE = f"mkdir -p {LEAF}/deep; printf 1234 > {LEAF}/a.png; printf 12 > {LEAF}/deep/b.png"
 DONE = f"echo 'download file done (/{LEAF}/a.png)'"
 
@@ -90,7 +91,7 @@ def test_download_of_whole_folder_uses_download_path(download, frames):
     result = download(
         f"{WRITE}; [ $T $R = 'download_path {LEAF}' ]".replace("$T $R", '"$T $R"'), select(*TWO)
     )
-    assert result == downloads.DownloadResult(2, 6, 0)
+    assert result == downloads.DownloadResult(2, 6, 0, frozenset(TWO_PATHS))
     assert content(frames) == {f"{LEAF}/a.png": "1234", f"{LEAF}/deep/b.png": "12"}
     assert (frames / LEAF / "a.png").stat().st_mtime == MODIFIED_SECONDS
     assert has_no_staging_folder(frames)
@@ -128,7 +129,9 @@ def test_download_differing_file_is_downloaded_by_name(download, frames, tmp_pat
 def test_download_selected_files_uses_download_list(download, frames):
     files = select(*TWO, pattern="*/b.*")
     script = f'[ "$T $(cat "$R")" = "download_list {LEAF}/deep/b.png" ] || exit 9; {WRITE}'
-    assert download(script, files, storage_folder=None) == downloads.DownloadResult(1, 2, 0)
+    assert download(script, files, storage_folder=None) == downloads.DownloadResult(
+        1, 2, 0, frozenset(TWO_PATHS[1:])
+    )
     assert content(frames) == {f"{LEAF}/deep/b.png": "12"}
 
 
@@ -371,7 +374,7 @@ def test_download_to_odd_file_system_is_whole_and_not_repeated(
 ):
     files = select(*TWO, modified="2026-11-22 18:30:01")
     monkeypatch.setattr(module, function, stand_in)
-    assert download(WRITE, files) == downloads.DownloadResult(2, 6, 0)
+    assert download(WRITE, files) == downloads.DownloadResult(2, 6, 0, frozenset(TWO_PATHS))
     assert content(frames / LEAF) == {"a.png": "1234", "deep/b.png": "12"}
     assert download("exit 9", files).already_present == 2
 

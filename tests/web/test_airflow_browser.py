@@ -6,13 +6,15 @@ The speed tests print the figures of docs/frame-wall.md: ``pytest -m browser tes
 from __future__ import annotations
 
 import concurrent.futures
+import shutil
 
 import httpx
 import psutil
 import pytest
 
 from airflow_provider_renderbus.farm import ManualClock
-from dev.harness.embedded_farm import StockedFarm
+from airflow_provider_renderbus.transfer.thumbnails import Thumbnail, thumbnail_parts, write_thumbnails
+from dev.harness.embedded_farm import StockedFarm, settings_of
 from tests.airflow_version import LINE
 from tests.farm.browser import chromium
 from tests.farm.raw_client import CREATE, STOP, RawClient, job
@@ -41,9 +43,19 @@ def client(farm):
 
 
 @pytest.fixture(scope="module")
-def airflow(farm, tmp_path_factory):
+def thumbnails(tmp_path_factory):
+    """The folder to which downloads write thumbnails."""
+    return tmp_path_factory.mktemp("thumbnails")
+
+
+@pytest.fixture(scope="module")
+def airflow(farm, thumbnails, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wall") / "airflow"
-    with wall_airflow(folder, {"renderbus_default": farm.connection()}, sub_path="/studio") as airflow:
+    options = dict.fromkeys(
+        ("AIRFLOW__RENDERBUS__THUMBNAILS_FOLDER", "AIRFLOW__RENDERBUS__FRAMES_ROOTS"), str(thumbnails)
+    )
+    connections = {"renderbus_default": farm.connection()}
+    with wall_airflow(folder, connections, sub_path="/studio", **options) as airflow:
         yield airflow
 
 
@@ -90,6 +102,38 @@ def click_tab(browser, name):
     tab = f"document.querySelector(\"a[href$='/plugin/renderbus-frames-{name}']\")"
     wait_for(browser, tab)
     browser.evaluate(f"{tab}.click()")
+
+
+@pytest.fixture(scope="module")
+def downloaded(airflow, client, thumbnails):
+    """A render whose frames have been downloaded, and whose pictures the farm does not have."""
+    farm = client.farm
+    render = client.submit(job("sh070.blend", "1-24[1]", **SIZE))
+    farm.advance(100_000)
+    shutil.rmtree(farm.output_root.parents[1] / "thumbnails" / f"{render}_sh070")
+    settings = settings_of(farm.connection())
+    account = settings.domain, settings.access_id, settings.platform
+    frames = client.frames(render, pageSize=100)["items"]
+    selected = [
+        Thumbnail(
+            thumbnail_parts(account, render, frame["id"], 0),
+            (f"{render}_sh070", f"sh070_{int(frame['frameIndex']):04}.png"),
+            is_new=True,
+        )
+        for frame in frames
+    ]
+    write_thumbnails(thumbnails, farm.output_root, selected, "Render")
+    airflow.add_run("downloaded", {"shots": [render]})
+    return render
+
+
+def test_task_shows_thumbnails_of_downloaded_frames(browser, airflow, log_in, downloaded):
+    log_in("viewer")
+    browser.open(f"{airflow.url}/dags/{DAG_ID}/runs/downloaded/tasks/shots")
+    click_tab(browser, "task-instance")
+    wait_for(browser, f"{INNER}?.querySelectorAll('.has-picture').length === 24")
+    browser.evaluate(f"{INNER}.querySelector('.tile').click()")
+    wait_for(browser, f"{INNER}.querySelector('.panel img').naturalWidth === 320")
 
 
 @pytest.mark.parametrize("user", ["admin", "viewer"])

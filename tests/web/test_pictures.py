@@ -154,10 +154,10 @@ async def test_picture_that_the_farm_does_not_have_is_asked_for_once_a_minute(ti
     farm = FakeFarm(paths, body)
     pictures = Pictures(farm, time)
     for _ in range(5):
-        assert await pictures.picture(FrameKey(7, 0)) is None
+        assert await pictures.picture(FrameKey(7, 0, 3)) is None
     assert farm.calls == 1
     time.now += 61.0
-    assert await pictures.picture(FrameKey(7, 0)) is None
+    assert await pictures.picture(FrameKey(7, 0, 3)) is None
     assert farm.calls == 2
 
 
@@ -165,7 +165,7 @@ async def test_picture_that_the_farm_never_has_is_asked_for_less_and_less(time):
     farm = FakeFarm([], b"")
     pictures = Pictures(farm, time)
     for _ in range(24 * 60):
-        assert await pictures.picture(FrameKey(7, 0)) is None
+        assert await pictures.picture(FrameKey(7, 0, 3)) is None
         time.now += 60.0
     assert 24 <= farm.calls <= 32
 
@@ -184,7 +184,7 @@ async def test_pictures_are_decoded_one_at_a_time(time, monkeypatch):
 
     monkeypatch.setattr(pictures_module, "_encode", count)
     pictures = Pictures(FakeFarm(["/a.jpg"], jpeg(size=(2_000, 1_000))), time)
-    sprite = await pictures.sprite([FrameKey(each, 0) for each in range(1, 21)])
+    sprite = await pictures.sprite([FrameKey(each, 0, 3) for each in range(1, 21)])
     assert sprite.is_final
     assert most == [1] * 20
 
@@ -193,7 +193,7 @@ async def test_sprite_that_lacks_a_picture_gets_it_when_the_farm_has_it(time):
     """Farms have the picture of a frame some time after the frame is done."""
     farm = FakeFarm([], jpeg())
     pictures = Pictures(farm, time)
-    frames = [FrameKey(7, 0), None]
+    frames = [FrameKey(7, 0, 3), None]
     sprite = await pictures.sprite(frames)
     assert sprite[1:] == ([False, False], True, False)
     farm.path = ["/a.jpg"]
@@ -206,12 +206,12 @@ async def test_picture_is_encoded_again_and_fetched_once_for_all(time):
     source = jpeg(size=(3_000, 1_000), comment=b"<script>") + b"<script>trailing bytes</script>"
     farm = FakeFarm(["/a.jpg"], source)
     pictures = Pictures(farm, time)
-    (first, *others) = await asyncio.gather(*(pictures.picture(FrameKey(7, 0)) for _ in range(20)))
+    (first, *others) = await asyncio.gather(*(pictures.picture(FrameKey(7, 0, 3)) for _ in range(20)))
     assert set(others) == {first}
     assert farm.calls == 1
     assert b"script" not in first
     assert Image.open(io.BytesIO(first)).size == (640, 213)
-    await pictures.picture(FrameKey(7, 1))
+    await pictures.picture(FrameKey(7, 1, 3))
     assert farm.calls == 2
 
 
