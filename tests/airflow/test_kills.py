@@ -299,12 +299,11 @@ class TestNewerTry:
         assert state(created) == "WAITING"
         assert deferral.value.kwargs == kwargs
 
-    def test_newer_try_stop_by_a_user_after_first_minute_fails(self, created, farm, monkeypatch):
+    def test_newer_try_stop_by_a_user_after_first_minute_fails(self, created, farm):
         deferred(submit(created))
         trigger, kwargs = deferred(submit(created), try_number=2)
+        trigger.ignore_stops_until -= 61
         farm.stop(created, "user")
-        now = time.time()
-        monkeypatch.setattr("airflow_provider_renderbus.triggers.tasks.time.time", lambda: now + 61)
         event = asyncio.run(anext(aiter(trigger.run())))
         with pytest.raises(AirflowFailException, match=": STOP "):
             submit(created).execute_complete(context(2), event.payload, **kwargs)
