@@ -156,7 +156,7 @@ def report(
     *,
     title: str = "Renders",
     currency: str | None = None,
-    thumbnails: Mapping[int, ThumbnailSource] | None = None,
+    thumbnails: Mapping[int, ThumbnailSource] | Mapping[str, ThumbnailSource] | None = None,
 ) -> Report:
     """Return the report of a run.
 
@@ -179,7 +179,8 @@ def report(
         tuple(rows),
         printable(str(title)),
         printable("".join(found) if currency is None else currency, 10),
-        dict(thumbnails or {}),
+        # JSON makes texts of the ids.
+        {int(each): picture for each, picture in (thumbnails or {}).items() if str(each).isdecimal()},
     )
 
 

@@ -54,6 +54,7 @@ def test_report_shows_thumbnail_beside_its_render_and_bounds_their_size():
     frame = picture()
     results = [{"render_task_id": each, "name": f"sh{each}", "state": "FINISHED"} for each in range(1, 301)]
     assert report(results, thumbnails={7: frame}).html.count("<img ") == 1
+    assert report(results, thumbnails={"7": frame, "x": frame, None: frame}).html.count("<img ") == 1
     everything = report(results, thumbnails=dict.fromkeys(range(1, 301), frame)).html
     assert 50 < everything.count("<img ") <= 300
     assert len(everything) < MAX_PICTURE_BYTES + 1_000_000
