@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -260,8 +261,9 @@ def _defaults(software: Software, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a new file has before the arguments are applied."""
     software_config = {"cg_name": software.cg_name or software.name, "plugins": {}}
     if software.cg_id == UNREAL:  # where Epic's launcher installs it
-        release = ".".join(values["version"].split(".")[:2])
-        software_config["cg_inst_dir"] = f"C:/Program Files/Epic Games/UE_{release}"
+        release = re.search(r"[0-9]+(?:\.[0-9]+)?", values["version"])
+        folder = release[0] if release else values["version"]
+        software_config["cg_inst_dir"] = f"C:/Program Files/Epic Games/UE_{folder}"
     is_linux = software.has_linux is not False and path_system(values["scene"]) == "linux"
     return {
         "software_config": software_config,

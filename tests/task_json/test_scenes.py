@@ -197,6 +197,12 @@ def test_build_unreal_has_a_job_per_sequence():
     assert scene(content)["render_mod"] == "mrq"
 
 
+@pytest.mark.parametrize("version", ["5.4", "5.4.4", "UE5.4", "UE_5.4.4", "5.4.4-35576357+++UE5"])
+def test_build_unreal_names_the_folder_of_the_release(version):
+    config = build("Unreal Engine", version=version)["software_config"]
+    assert config["cg_inst_dir"] == "C:/Program Files/Epic Games/UE_5.4"
+
+
 def frames_of(node):
     """Yield the frames of everything in a scene, with whether it is switched on."""
     if isinstance(node, dict):
