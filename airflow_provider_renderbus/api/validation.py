@@ -240,8 +240,17 @@ def _invalid(name: str, allowed: str, value: Any) -> ValueError:
 
 def _require_list(name: str, values: Any, item_kind: str) -> None:
     """Refuse a single string, bytes or a mapping too: their characters or keys would be taken for items."""
-    if isinstance(values, str | bytes | bytearray | memoryview | Mapping) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | bytearray | memoryview | Mapping) or not _is_iterable(values):
         raise _invalid(name, f"a list of {item_kind}", values)
+
+
+def _is_iterable(values: Any) -> bool:
+    """Return whether a value can be iterated over. The output of an upstream Airflow task only looks so."""
+    try:
+        iter(values)
+    except TypeError:
+        return False
+    return True
 
 
 def _parse_task_status(name: str, value: Any) -> TaskStatus:

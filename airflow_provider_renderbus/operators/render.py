@@ -207,7 +207,8 @@ class RenderbusRenderOperator(SubmittingOperator):
             # Nothing runs yet in a first try, so everything is checked before a request is sent.
             job = self.check_job() if is_first_try else None
             store = render_store(context, self.hook)
-            previous = store.load(() if is_first_try else submit.CONFIRM_DELAYS)
+            delays = () if is_first_try else submit.CONFIRM_DELAYS
+            previous = store.load(delays, settle=self.on_job_change == "rerender")
             if previous is None:
                 task_id, reattached = self._first_try(context, store, job or self.check_job()), False
             else:

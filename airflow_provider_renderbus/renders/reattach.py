@@ -177,11 +177,13 @@ class RenderStore:
         self._max_tries = max_tries
         self._is_first_try_after_clear = is_first_try_after_clear
 
-    def load(self, search_delays: Iterable[float]) -> PreviousRender | None:
+    def load(self, search_delays: Iterable[float], *, settle: bool = False) -> PreviousRender | None:
         """Return the render of an earlier try, or None if there is none.
 
         :param search_delays: seconds before each search of the farm's list if nothing is stored. A submit may
             become visible only after a moment.
+        :param settle: whether to search with all delays although a render was found, because a retry may have
+            replaced it.
         """
         if stored := self._load_stored():
             return stored
@@ -189,10 +191,11 @@ class RenderStore:
         previous = None
         for delay in search_delays:
             clock.sleep(delay)
-            previous, is_current = self._search()
+            found, is_current = self._search()
+            previous = found or previous
             # A render from before a clear is not the last one if a try after it has submitted another,
             # which the list may not show yet.
-            if is_current or (previous and self._is_first_try_after_clear):
+            if not settle and (is_current or (previous and self._is_first_try_after_clear)):
                 break
         if previous:
             log.warning("Render %s: found by the marker behind its artist's name", previous.render_task_id)

@@ -14,6 +14,8 @@ from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.reattach import NEVER_EXPIRE
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
+from airflow_provider_renderbus.renders.fingerprint import JobFingerprint
+from airflow_provider_renderbus.renders.reattach import PreviousRender, RenderStore
 from airflow_provider_renderbus.sensors import RenderbusFundsSensor, RenderbusTaskSensor
 from tests.airflow.airflow_task import AirflowTask, start_render
 from tests.airflow_version import LINE
@@ -195,6 +197,29 @@ def test_retry_finds_submit_that_the_list_shows_late(farm, hook_sleeps, submitte
     assert airflow_task.try_once(task_json=SHOT_A)["render_task_id"] == task_id
     assert farm.request_counts["get_task_list"] >= before + 3
     assert submitted_ids() == [task_id]
+
+
+def test_retry_that_may_rerender_finds_the_newest_render_that_the_list_shows_late(
+    farm, hook_sleeps, submitted_ids, monkeypatch
+):
+    """The first retry has replaced the render of the first try, and the list does not show that yet."""
+    hook_sleeps(farm.advance)
+    airflow_task = AirflowTask(farm, has_store=False)
+    first = start_render(airflow_task, task_json=SHOT_A)
+    second = start_render(airflow_task, task_json=SHOT_B, on_job_change="rerender")
+    search, searches = RenderStore._search, []
+
+    def search_late(store):
+        searches.append(store)
+        if len(searches) > 1:
+            return search(store)
+        job = JobFingerprint.of({"task_json": SHOT_A})
+        return PreviousRender(first, is_cleared=False, is_delivered=None, fingerprint=job), True
+
+    monkeypatch.setattr(RenderStore, "_search", search_late)
+    result = airflow_task.try_once(task_json=SHOT_B, on_job_change="rerender")
+    assert result["render_task_id"] == second
+    assert sorted(submitted_ids()) == [first, second]
 
 
 def test_first_try_sends_only_what_a_render_needs(airflow_task, farm):

@@ -15,7 +15,16 @@ from airflow_provider_renderbus.task_json import build_task_json
 from airflow_provider_renderbus.task_json.arguments import CONVERTERS
 from tests.task_json.builds import BUILDS
 
+
+class UpstreamOutput:
+    """Airflow's XComArg: it has ``__iter__``, which says that it cannot be iterated over."""
+
+    def __iter__(self):
+        raise TypeError("'XComArg' object is not iterable")
+
+
 REFUSED = {
+    "the output of an upstream task": UpstreamOutput(),
     "bytes": b"x",
     "bytearray": bytearray(b"x"),
     "a list of bytes": [b"x"],
