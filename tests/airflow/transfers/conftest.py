@@ -34,13 +34,24 @@ def shot(tmp_path):
 
 
 @pytest.fixture
-def render(farm, client):
-    """Returns a function that renders a task.json and returns the task id."""
+def submit(client):
+    """Returns a function that submits a task.json and returns the task id."""
 
-    def render(task_json):
+    def submit(task_json):
         task_id = client.send(calls.create_task()).ids[0]
         client.send(calls.upload_task_json(task_id, json.dumps(task_json)))
         client.send(calls.submit_task(task_id))
+        return task_id
+
+    return submit
+
+
+@pytest.fixture
+def render(farm, submit):
+    """Returns a function that renders a task.json and returns the task id."""
+
+    def render(task_json):
+        task_id = submit(task_json)
         farm.advance(3600)
         return task_id
 

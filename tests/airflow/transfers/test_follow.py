@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 
 import pytest
@@ -22,19 +21,6 @@ from tests.scenes import make_task_json
 @pytest.fixture
 def pictures():
     return False
-
-
-@pytest.fixture
-def submit(client):
-    """Returns a function that submits a task.json and returns the task id."""
-
-    def submit(task_json):
-        task_id = client.send(calls.create_task()).ids[0]
-        client.send(calls.upload_task_json(task_id, json.dumps(task_json)))
-        client.send(calls.submit_task(task_id))
-        return task_id
-
-    return submit
 
 
 @pytest.fixture
