@@ -257,7 +257,7 @@ def _to_picture(exr: _Exr) -> Any:
         light += (1 - np.clip(alpha, 0, 1))[..., None] * _LINEAR_GREY
     light = np.clip(light, 0, 1)
     srgb = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004
-    picture = Image.fromarray((srgb * 255 + 0.5).astype(np.uint8), "RGB")
+    picture = Image.fromarray((srgb * 255 + 0.5).astype(np.uint8))
     picture.thumbnail(SIZE)
     return picture
 
