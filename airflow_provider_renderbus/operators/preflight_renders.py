@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_FIELDS = frozenset({"task_json", "task_info", "software_config"})
 _OWN_ARGUMENTS = frozenset({"task_id", "renderbus_conn_id", "preflight"})
 
 
@@ -79,6 +80,11 @@ def _render_operator(preflight: RenderbusPreflightOperator, render: Any) -> Rend
 
     :raises ValueError: the arguments have one that only the latter has.
     """
+    if isinstance(render, Mapping) and not _FIELDS & render.keys():
+        raise ValueError(
+            "renders: must have a task.json, or arguments with task_json among them, for each render, got "
+            f"{excerpt(list(render))}"
+        )
     arguments = render if _has_arguments(render) else {"task_json": render}
     own = sorted(_OWN_ARGUMENTS & arguments.keys())
     if own:

@@ -325,6 +325,18 @@ def test_preflight_operator_with_wrong_renders_fails(renders, farm):
         check(renders)
 
 
+@pytest.mark.parametrize(
+    "renders",
+    [{"sh010": make_task_json()}, [{"taskjson": make_task_json()}], [{"max_cost": 5}]],
+    ids=["by name", "typing error", "without task.json"],
+)
+def test_preflight_operator_with_renders_by_name_or_without_task_json_fails(renders, farm):
+    with pytest.raises(
+        AirflowFailException, match=r"render 1: renders: must have a task.json, or arguments with"
+    ):
+        check(renders)
+
+
 @pytest.mark.parametrize("name", ["task_id", "renderbus_conn_id", "preflight"])
 def test_preflight_operator_with_its_own_argument_in_a_render_fails(name, farm):
     with pytest.raises(AirflowFailException, match=f"must have arguments of a render, got {name}"):
