@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SYSTEMS = {"0": "linux", "1": "windows"}
 _SYSTEM_NAMES = {"linux": "Linux", "windows": "Windows"}
 _WINDOWS = "1"
-_ENABLED, _OFF = 1, 0
+_OFF = 0
 _ID = re.compile("[1-9][0-9]{0,17}")
 
 
@@ -377,7 +377,7 @@ def _check_hardware_ids(findings: Findings, lists: FarmLists, info: Mapping[str,
         each
         for each in hardware.values
         if each.platform in {platform, None}
-        and each.status in {_ENABLED, None}
+        and each.status != _OFF
         and cg_id not in map(str, each.unsupported)
     ] or list(hardware.values)
     choices = join_limited([f"{each.id}: {each.description}" for each in own]) or "none"
@@ -395,7 +395,7 @@ def _check_hardware_ids(findings: Findings, lists: FarmLists, info: Mapping[str,
                 f"{path}: the farm lists {excerpt(each)} for platform {listed[0].platform}, not for the "
                 f"connection's, {platform}, which has {choices}"
             )
-        elif all(config.status not in {_ENABLED, None} for config in listed):
+        elif all(config.status == _OFF for config in listed):
             findings.refute(
                 hardware.gap,
                 f"{path}: must be machines that are switched on, got {excerpt(each)}; others: {choices}",

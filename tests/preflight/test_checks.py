@@ -358,6 +358,10 @@ LEGITIMATE = {
     ),
     "documented plug-in that the list lacks": (maya(plugins={"RenderMan_for_Maya": "24.4"}), {}),
     "hardware of another platform": (task_json(hardwareConfigIds=["339"]), {}),
+    "hardware with a status that is not documented": (
+        task_json(hardwareConfigIds=["9"]),
+        {"list_hardware_configs": [{"id": 9, "platform": 2, "status": 2}]},
+    ),
     "hardware without platform and status": (
         task_json(hardwareConfigIds=["9"]),
         {"list_hardware_configs": [{"id": "9", "notSupportCgId": None}]},
