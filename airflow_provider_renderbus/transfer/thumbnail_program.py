@@ -54,7 +54,9 @@ def main() -> None:
     """Serve the worker on standard input until it closes it."""
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    memory = MAX_MEMORY if most == resource.RLIM_INFINITY else min(MAX_MEMORY, most)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with contextlib.suppress(OSError):  # if memory runs out, the kernel ends this process first
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     with socket.socket(fileno=os.dup(0)) as connection:

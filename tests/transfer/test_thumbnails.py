@@ -215,6 +215,18 @@ def test_thumbnail_program_ends_with_its_worker():
     os.close(watch)
 
 
+def test_thumbnail_program_runs_on_a_worker_with_less_memory(frames):
+    save(frames / "a.png", "red")
+    code = (
+        "import resource, sys; from airflow_provider_renderbus.transfer.thumbnails import _Program\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
+        "with _Program() as program, open(sys.argv[1], 'rb') as file:\n"
+        "    sys.stdout.buffer.write(program.shrink(file))"
+    )
+    content = subprocess.check_output([sys.executable, "-c", code, frames / "a.png"])
+    assert Image.open(io.BytesIO(content), formats=["JPEG"]).size == (64, 36)
+
+
 def test_thumbnail_program_gets_no_secret(write, frames, monkeypatch, folder):
     monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", "renderbus://id:key@")
     with module._Program() as program:

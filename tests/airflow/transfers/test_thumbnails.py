@@ -7,6 +7,8 @@ import json
 import logging
 import re
 
+import numpy as np
+import OpenEXR
 import pytest
 from PIL import Image
 
@@ -91,6 +93,24 @@ def test_download_writes_a_thumbnail_of_each_frame_of_each_layer(render, downloa
         nearest = min(pictures, key=pictures.get)
         assert nearest.parent.name.startswith(path.split("/")[1])
         assert nearest.stem.endswith(f"{int(names[path]):04}")
+
+
+def test_download_of_exr_frames_shows_their_light(render, download, client, folder, farm):
+    """As a renderer writes them: half floats, with a depth beside the colours."""
+    task_id = render(make_task_json())
+    for at, path in enumerate(sorted(farm.output_root.glob("*/*.png"))):
+        light = np.full((18, 32, 3), (0.5, 0.0, at / 4), np.float16)
+        path.unlink()
+        with OpenEXR.File(
+            {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage},
+            {"RGB": light, "Z": np.full((18, 32), 100, np.float32)},
+        ) as file:
+            file.write(str(path.with_suffix(".exr")))
+    names = expected(client, download(task_id), task_id)
+    shown = {names[path]: open_jpeg(content).getpixel((9, 9)) for path, content in contents(folder).items()}
+    assert shown.keys() == {"1", "2", "3", "4"}
+    # Half of the light is 188 of 255, and a quarter is 137.
+    assert max(abs(a - b) for a, b in zip(shown["2"], (188, 0, 137), strict=True)) < 6
 
 
 def test_render_operator_writes_thumbnails(client, folder, frames, hook_sleeps, farm):
