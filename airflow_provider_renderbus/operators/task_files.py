@@ -188,7 +188,10 @@ def _parse_hardware(hardware: Any) -> dict[str, Any]:
         raise ValueError(f"hardware: must be a mapping with {names}, got {excerpt(hardware)}")
     unknown = [name for name in hardware if name not in _HARDWARE_FILTERS]
     if unknown:
-        raise ValueError(f"hardware: keys must be among {names}, got {', '.join(map(str, unknown))}")
+        from airflow_provider_renderbus.task_json.names import did_you_mean
+
+        near = did_you_mean(str(unknown[0]), _HARDWARE_FILTERS)
+        raise ValueError(f"hardware: keys must be among {names}, got {', '.join(map(str, unknown))}{near}")
     return {
         name: non_blank_line(f"hardware {name}", value)
         if maximum is None

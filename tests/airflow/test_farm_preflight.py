@@ -119,7 +119,11 @@ TYPOS = {
     ),
     "a letter too many in the project": (with_arguments(project_name="Sunn"), "did you mean 'Sun'?"),
     "a project with a typo in the file": (written_by_hand(project_name="Sn"), "did you mean 'Sun'?"),
-    "a hardware filter with a typo": (with_arguments(hardware={"rams": 64}), "keys must be among model, ram"),
+    "a hardware filter with a typo": (with_arguments(hardware={"rams": 64}), "did you mean 'ram'?"),
+    "a hardware filter as the farm writes it": (
+        with_arguments(hardware={"gpuNum": 2}),
+        "did you mean 'gpu_num'?",
+    ),
     "an operating system that does not exist": (written_by_hand(os_name="2"), "must be '0' (Linux) or '1'"),
 }
 
