@@ -15,12 +15,13 @@ import asyncio
 import socket
 import ssl
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from airflow_provider_renderbus.api.errors import InvalidResponse, NoResponse, NotSent, RenderbusError
 from airflow_provider_renderbus.api.text import printable
+from airflow_provider_renderbus.clients.lost_time import TimeLostError
 from airflow_provider_renderbus.clients.proxies import proxy_for
 from airflow_provider_renderbus.clients.request_flow import Request, Response
 from airflow_provider_renderbus.clients.response_body import (
@@ -32,7 +33,7 @@ from airflow_provider_renderbus.clients.response_body import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from airflow_provider_renderbus.clients.settings import Settings
 
@@ -63,7 +64,7 @@ class HttpTransport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         timeout = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout)
-        self._extensions = {"timeout": timeout.as_dict()}
+        self._extensions: dict[str, Any] = {"timeout": timeout.as_dict()}
         url = httpx.URL(settings.url("/"))
         proxy = proxy_for(url, urllib.request.getproxies_environment())
         try:
@@ -97,25 +98,32 @@ class HttpTransport:
         :raises NotSent: nothing of the request reached the farm.
         :raises NoResponse: the farm may have executed the request.
         :raises InvalidResponse: the response exceeds the limit of bytes.
+        :raises TimeLostError: this process has lost time while it connected, and nothing was sent.
         """
         if seconds <= 0:
             raise NotSent(request.call, "no time is left for another request")
         try:
             async with asyncio.timeout(seconds):
                 return await self._exchange(request)
+        except TimeLostError as error:
+            failure: RenderbusError = error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - each library below has exceptions of its own
             failure = transport_failure(request.call, self._settings, error)
         # Outside of the handler, so that the error does not hold the request with its signature.
         raise failure
 
     async def _exchange(self, request: Request) -> Response:
+        extensions = self._extensions
+        if request.check is not None:
+            # A connection takes up to seconds, in which this process can be frozen.
+            extensions = {**extensions, "trace": _check_before_sending(request.check)}
         response = await self._transport.handle_async_request(
             httpx.Request(
                 "POST",
                 request.url,
                 headers={**_HEADERS, **request.headers},
                 content=request.body,
-                extensions=self._extensions,
+                extensions=extensions,
             )
         )
         try:
@@ -128,6 +136,17 @@ class HttpTransport:
         if response.status_code == _HTTP_BAD_REQUEST and _is_from_https_port(content):
             raise httpx.UnsupportedProtocol("http is spoken to an https port")
         return Response(response.status_code, content, response.headers.get("Retry-After"))
+
+
+def _check_before_sending(check: Callable[[], None]) -> Callable[[str, Any], Awaitable[None]]:
+    """Return a function for the HTTP library's events that checks a request when it is connected."""
+
+    async def trace(event: str, _: Any) -> None:
+        # That of a request to a proxy, which connects, comes first.
+        if event.endswith("send_request_headers.started"):
+            check()
+
+    return trace
 
 
 def transport_failure(call: str, settings: Settings, error: Exception) -> RenderbusError:

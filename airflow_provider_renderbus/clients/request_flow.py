@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_renderbus.api.envelope import read_response
@@ -32,12 +33,16 @@ _NONCE_START, _NONCE_COUNT = 100_000, 900_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A signed request, which may be sent once."""
+    """A signed request, which may be sent once.
+
+    :param check: raises TimeLostError if it must not be sent any more; called when it can be.
+    """
 
     call: str
     url: str
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    check: Callable[[], None] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +97,10 @@ class SigningSession:
         corrected: set[type[Exception]] = set()
         watch = self._lost_time
         while True:
-            if watch is not None and call.spends:
-                watch.check(call.name)
-            response = yield self._request(call, path)
+            check = None if watch is None or not call.spends else partial(watch.check, call.name)
+            if check is not None:
+                check()
+            response = yield replace(self._request(call, path), check=check)
             try:
                 result = read_response(
                     call,

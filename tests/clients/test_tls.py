@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import NoResponse, NotSent
+from airflow_provider_renderbus.clients.client import Client
+from airflow_provider_renderbus.clients.lost_time import LostTimeWatch, TimeLostError
 from airflow_provider_renderbus.clients.settings import Settings
 
 RESPONSE = json.dumps({"code": 200, "data": {"userId": 7}}).encode()
@@ -50,13 +52,17 @@ def certificate(tmp_path_factory):
 
 
 class TlsServer:
-    """Reads a request per connection; responds, or writes plain bytes into the encrypted connection."""
+    """Reads a request per connection; responds, or writes plain bytes into the encrypted connection.
 
-    def __init__(self, certificate, *, breaks):
+    `on_connect` is called within the handshake of each.
+    """
+
+    def __init__(self, certificate, *, breaks, on_connect):
         self.requests = 0
         self._breaks = breaks
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
+        self._context.sni_callback = lambda *_: on_connect()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
@@ -78,7 +84,9 @@ class TlsServer:
         with plain.dup() as raw, self._context.wrap_socket(plain, server_side=True) as secure:
             received = secure.recv(65536)
             while not received.endswith(b"}"):
-                received += secure.recv(65536)
+                if not (more := secure.recv(65536)):
+                    return
+                received += more
             self.requests += 1
             if self._breaks:
                 raw.sendall(b"this is no record of TLS")
@@ -97,8 +105,8 @@ def serve(certificate):
     """Start a server behind TLS and return it with settings that reach it."""
     running = []
 
-    def serve(*, breaks=False, trusted=True):
-        server = TlsServer(certificate, breaks=breaks)
+    def serve(*, breaks=False, trusted=True, on_connect=lambda: None):
+        server = TlsServer(certificate, breaks=breaks, on_connect=on_connect)
         running.append(server)
         return server, Settings(
             domain=server.address,
@@ -133,3 +141,21 @@ def test_send_with_connection_broken_after_request_raises_no_response(sender, se
     with pytest.raises(NoResponse):
         sender.send(settings, calls.submit_task(7))
     assert server.requests == 1
+
+
+@pytest.mark.parametrize(("frozen_seconds", "requests"), [(301.0, 0), (299.0, 1)])
+def test_submit_frozen_while_it_connects_is_not_sent(frozen_seconds, requests, serve):
+    now = [0.0]
+
+    def freeze():
+        now[0] += frozen_seconds
+
+    server, settings = serve(on_connect=freeze)
+    watch = LostTimeWatch(300.0, lambda: now[0], lambda: now[0])
+    with Client(settings, lost_time=watch) as client:
+        if requests:
+            client.send(calls.submit_task(7))
+        else:
+            with pytest.raises(TimeLostError, match="submit_task: not sent: this process has lost time"):
+                client.send(calls.submit_task(7))
+    assert server.requests == requests
