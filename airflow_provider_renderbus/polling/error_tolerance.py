@@ -9,13 +9,15 @@ raises is not the author's.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_permanent
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+
+    Log: TypeAlias = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 # Polls in a row after which a missing task counts as unknown: a page can lack a task for a moment.
 MAX_MISSES = 3
@@ -43,7 +45,11 @@ class PollErrorHandler:
     __slots__ = ("_failing_since", "_log", "_max_misses", "_misses", "_now", "_subject")
 
     def __init__(
-        self, log: logging.Logger, subject: str, now: Callable[[], float], max_misses: int = MAX_MISSES
+        self,
+        log: Log,
+        subject: str,
+        now: Callable[[], float],
+        max_misses: int = MAX_MISSES,
     ) -> None:
         self._log = log
         self._subject = subject
@@ -72,7 +78,13 @@ class PollErrorHandler:
             self._failing_since = None
 
 
-def log_failure(log: logging.Logger, subject: str, error: Exception, *, exc_info: bool = False) -> None:
+def log_failure(
+    log: Log,
+    subject: str,
+    error: Exception,
+    *,
+    exc_info: bool = False,
+) -> None:
     """Log that polling begins to fail, in the log of the task that waits."""
     reason = f"unexpected {error!r}" if is_unexpected(error) else str(error)
     log.warning(
@@ -80,6 +92,6 @@ def log_failure(log: logging.Logger, subject: str, error: Exception, *, exc_info
     )
 
 
-def log_recovery(log: logging.Logger, subject: str, seconds: float) -> None:
+def log_recovery(log: Log, subject: str, seconds: float) -> None:
     """Log that polling works again, in the log of the task that waits."""
     log.info("%s: polling works again after %s", subject, timedelta(seconds=round(seconds)))

@@ -8,13 +8,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
+from airflow_provider_renderbus.polling.batching import JOIN_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-# Seconds for which new tasks are collected, so that they share requests and get their first answer in a
-# second.
-JOIN_WINDOW = 0.5
 
 
 class PageSchedule:

@@ -12,6 +12,7 @@ from airflow_provider_renderbus.api.errors import BadRequest, NotFound, Transpor
 from airflow_provider_renderbus.api.validation import parse_task_id
 from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
 from airflow_provider_renderbus.polling.error_tolerance import ends_wait, is_unexpected
+from airflow_provider_renderbus.polling.loop_logger import LoopLogger
 from airflow_provider_renderbus.polling.page_schedule import PageSchedule
 from airflow_provider_renderbus.polling.shared_queries import MAX_CONCURRENCY, SharedQueries
 from airflow_provider_renderbus.polling.watched_task import WatchedTask, query_items
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.polling.shared_queries import Client
 
-log = logging.getLogger(__name__)
+log = LoopLogger(logging.getLogger(__name__))
 
 # Tasks whose waits are notified before the event loop may do something else.
 _BATCH = 10

@@ -15,6 +15,7 @@ from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.hooks.credential_refresh import CONNECTION_LOOKUP_ERRORS
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.polling.error_tolerance import PollErrorHandler
+from airflow_provider_renderbus.polling.loop_logger import LoopLogger
 from airflow_provider_renderbus.polling.poller import Poller
 from airflow_provider_renderbus.polling.refreshing_client import RefreshingClient
 from airflow_provider_renderbus.polling.shielding import run_shielded
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_renderbus.clients.settings import Settings
 
-log = logging.getLogger(__name__)
+log = LoopLogger(logging.getLogger(__name__))
 
 _Key: TypeAlias = tuple[str, float]
 

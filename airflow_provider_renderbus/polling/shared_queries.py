@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from airflow_provider_renderbus.api.errors import RenderbusError
 from airflow_provider_renderbus.polling.error_tolerance import PollErrorHandler
+from airflow_provider_renderbus.polling.loop_logger import LoopLogger
 from airflow_provider_renderbus.polling.watchers import FINAL_POLL_TIMEOUT, DeadlineExceeded
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.flows import Flow
     from airflow_provider_renderbus.polling.circuit_breaker import CircuitBreaker
 
-log = logging.getLogger(__name__)
+log = LoopLogger(logging.getLogger(__name__))
 
 T = TypeVar("T")
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 from airflow_provider_renderbus.polling.batching import Batcher
-from airflow_provider_renderbus.polling.shielding import run_shielded
+from airflow_provider_renderbus.polling.loop_logger import LoopLogger, is_triggerer
+from airflow_provider_renderbus.polling.shielding import run_shielded, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-log = logging.getLogger(__name__)
+log = LoopLogger(logging.getLogger(__name__))
 
 # A newer try or another triggerer waits for the render.
 _ACTIVE = {"running", "deferred", "restarting"}
@@ -20,11 +22,15 @@ _FINISHED = {"failed", "success", "skipped", "removed"}
 # Seconds: on a busy machine the first request of a triggerer to Airflow takes many. Together with the
 # time-out of a stop it is less than the minute in which a newer try takes a stop for that of an older one.
 _QUERY_TIMEOUT = 30.0
+# Seconds after the first trigger has started; by then those that have come with it have started too.
+_PREPARE_DELAY = 60.0
 
 
-# The answer for thousands of mapped tasks fills the socket between the triggerer's two processes, which then
-# wait for each other (Airflow 3.3.2). So their number is queried first: 0 if the whole run was ended.
-_MANY = 100
+# The answer for all indexes of a mapped task can be thousands of states. It keeps the triggerer's supervisor
+# busy for a second and fills the socket between the triggerer's two processes, which can then wait for each
+# other (Airflow 3.3.2). So the states of a few indexes are queried one by one. For more, the number of active
+# ones is queried first, which is 0 if the whole run was ended, and one answer serves all that have waited.
+_FEW = 10
 
 
 class _DagRunKey(NamedTuple):
@@ -51,6 +57,21 @@ async def is_active(ti: Any) -> bool | None:
     except Exception as error:  # noqa: BLE001 - whatever Airflow raises means that it does not answer
         log.warning("The state of the Airflow task is unknown, Airflow does not answer: %r", error)
         return None
+
+
+def prepare_queries(ti: Any) -> None:
+    """Have the triggerer answer a first query in a minute, once, for the task instance of a trigger.
+
+    In Airflow 3 the first answer takes 5 s of CPU, because the triggerer's supervisor builds an API server in
+    its process. If a kill of thousands of tasks came first, the stops would wait for that.
+    """
+    loop = asyncio.get_running_loop()
+    if is_triggerer() and loop not in _prepared:
+        _prepared.add(loop)
+        loop.call_later(_PREPARE_DELAY, lambda: spawn(is_active(ti)))
+
+
+_prepared: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 def is_finished(ti: Any) -> bool:
@@ -131,7 +152,9 @@ async def _query(run: _DagRunKey, tasks: list[_TaskKey]) -> Mapping[_TaskKey, st
         return await run_shielded(read(run, tasks))
 
 
-_batched_query: Batcher[_DagRunKey, _TaskKey, Mapping[_TaskKey, str | None]] = Batcher(_query)
+_batched_query: Batcher[_DagRunKey, _TaskKey, Mapping[_TaskKey, str | None]] = Batcher(
+    _query, one_at_a_time=True
+)
 
 
 def _state_reader() -> Callable[[_DagRunKey, list[_TaskKey]], Mapping[_TaskKey, str | None]]:
@@ -142,21 +165,21 @@ def _state_reader() -> Callable[[_DagRunKey, list[_TaskKey]], Mapping[_TaskKey, 
         return _states_in_database
 
     def states_from_api(run: _DagRunKey, tasks: list[_TaskKey]) -> Mapping[_TaskKey, str | None]:
-        indexes = {task.map_index for task in tasks}
-        if len(tasks) > _MANY and not RuntimeTaskInstance.get_ti_count(
-            run.dag_id,
-            task_ids=sorted({task.task_id for task in tasks}),
-            run_ids=[run.run_id],
-            states=sorted(_ACTIVE),
-        ):
-            return dict.fromkeys(tasks)
-        states = RuntimeTaskInstance.get_task_states(
-            run.dag_id,
+        task_ids = sorted({task.task_id for task in tasks})
+        indexes: set[int | None] = {task.map_index for task in tasks}
+        if len(indexes) > _FEW:
+            if not RuntimeTaskInstance.get_ti_count(
+                run.dag_id, task_ids=task_ids, run_ids=[run.run_id], states=sorted(_ACTIVE)
+            ):
+                return dict.fromkeys(tasks)
             # Without an index, the answer has the states of all indexes.
-            map_index=indexes.pop() if len(indexes) == 1 else None,
-            task_ids=sorted({task.task_id for task in tasks}),
-            run_ids=[run.run_id],
-        ).get(run.run_id, {})
+            indexes = {None}
+        states: dict[str, str | None] = {}
+        for index in indexes:
+            answer = RuntimeTaskInstance.get_task_states(
+                run.dag_id, map_index=index, task_ids=task_ids, run_ids=[run.run_id]
+            )
+            states |= answer.get(run.run_id, {})
         return {
             task: states.get(task.task_id if task.map_index < 0 else f"{task.task_id}_{task.map_index}")
             for task in tasks

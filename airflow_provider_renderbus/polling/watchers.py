@@ -7,13 +7,14 @@ import logging
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_renderbus.polling.error_tolerance import is_unexpected, log_failure, log_recovery
+from airflow_provider_renderbus.polling.loop_logger import LoopLogger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
 
-log = logging.getLogger(__name__)
+log = LoopLogger(logging.getLogger(__name__))
 
 T = TypeVar("T")
 

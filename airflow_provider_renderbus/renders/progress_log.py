@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_renderbus.api.states import Phase
 from airflow_provider_renderbus.renders.forecast import forecast, format_amount
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from airflow_provider_renderbus.api.models.tasks import TaskInfo
+
+    Log: TypeAlias = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
 class ProgressLog:
@@ -29,7 +31,7 @@ class ProgressLog:
         self._last: tuple[int, int] | None = None
         self._max_cost = max_cost
 
-    def write(self, task: TaskInfo, log: logging.Logger) -> None:
+    def write(self, task: TaskInfo, log: Log) -> None:
         """Log a line on a render, unless nothing of note has changed since the last line."""
         progress = task.progress
         tenths = 10 * progress.done // progress.total if progress.total else 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_renderbus.api.errors import RenderbusError
+from airflow_provider_renderbus.polling.loop_logger import written
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.results import (
     Outcome,
@@ -68,6 +69,7 @@ class RenderbusTrigger(BaseTrigger):
             result = permanent_failure(error)
         else:
             result = await self._result()
+        await written()
         yield TriggerEvent(result.to_dict())
 
     async def _result(self) -> WaitResult:

@@ -7,6 +7,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_renderbus.polling.loop_logger import LoopLogger
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.conditions import (
     FramesDone,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.renders.results import WaitResult
 
 # Airflow's `self.log` would create a logger for each of thousands of triggers.
-log = logging.getLogger(__name__)
+log = LoopLogger(logging.getLogger(__name__))
 
 
 class RenderbusConditionTrigger(RenderbusTrigger):

@@ -11,8 +11,9 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_renderbus.api.states import TaskStatus
 from airflow_provider_renderbus.api.validation import parse_decimal, parse_task_ids
+from airflow_provider_renderbus.polling.loop_logger import LoopLogger, written
 from airflow_provider_renderbus.polling.shielding import finish_despite_cancellation, spawn
-from airflow_provider_renderbus.polling.task_instance_state import is_active
+from airflow_provider_renderbus.polling.task_instance_state import is_active, prepare_queries
 from airflow_provider_renderbus.polling.watchers import DeadlineExceeded
 from airflow_provider_renderbus.renders.results import (
     Outcome,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.polling.poller import Poller
 
 # Airflow's `self.log` would create a logger for each of thousands of triggers.
-log = logging.getLogger(__name__)
+log = LoopLogger(logging.getLogger(__name__))
 
 USER_ACTION = "__airflow_user_action__"
 """The message with which Airflow 3.3 cancels a trigger whose task a user or the scheduler has ended."""
@@ -140,6 +141,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
         except Exception:
             # Nothing may be left that awaits this.
             log.exception("Render %s: could not be stopped, may still be running and cost money", ids)
+        finally:
+            await written()
 
     async def _stop(self) -> str:
         from airflow_provider_renderbus.polling.batched_stop import stop_tasks
@@ -148,6 +151,8 @@ class RenderbusTaskTrigger(RenderbusTrigger):
 
     async def wait(self, poller: Poller) -> WaitResult:
         """Wait for all renders; the first one that fails ends the wait."""
+        if self.cancel_on_kill:
+            prepare_queries(self.task_instance)
         if len(self.render_task_ids) == 1:
             # The usual case, of which there may be thousands, needs no asyncio task of its own.
             result = combine([await self._wait_for_task(self.render_task_ids[0], poller)])

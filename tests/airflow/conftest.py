@@ -23,7 +23,7 @@ from tests.transfer_command import transfer_command
 @pytest.fixture(autouse=True)
 def _no_join_window(monkeypatch):
     """Polls start at once instead of waiting half a second for other tasks to join."""
-    monkeypatch.setattr("airflow_provider_renderbus.polling.page_schedule.JOIN_WINDOW", 0.0)
+    monkeypatch.setattr("airflow_provider_renderbus.polling.batching.JOIN_WINDOW", 0.0)
 
 
 @pytest.fixture(autouse=True)

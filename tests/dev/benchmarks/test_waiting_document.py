@@ -5,9 +5,9 @@ from pathlib import Path
 
 from airflow_provider_renderbus.api.validation import MAX_PAGE_SIZE
 from airflow_provider_renderbus.polling import (
+    batching,
     circuit_breaker,
     error_tolerance,
-    page_schedule,
     refreshing_client,
     shared_queries,
     watchers,
@@ -27,7 +27,7 @@ def test_waiting_document_table_holds_the_numbers_of_the_poller():
     numbers = {what: " ".join(re.findall(r"\d+(?:\.\d+)?", how)) for what, how in rows("what happens")}
     assert f"up to {MAX_PAGE_SIZE} tasks in one request" in DOCUMENT
     assert numbers["N tasks wait"] == f"{MAX_PAGE_SIZE} {shared_queries.MAX_CONCURRENCY}"
-    assert numbers["tasks join"] == f"{page_schedule.JOIN_WINDOW:g}"
+    assert numbers["tasks join"] == f"{batching.JOIN_WINDOW:g}"
     waits = (1, 2, 4, 8, 2**circuit_breaker.MAX_DOUBLINGS, int(circuit_breaker.MAX_RETRY_AFTER))
     assert numbers["the farm is down or overloaded"] == " ".join(map(str, waits))
     assert circuit_breaker.MAX_INTERVAL_SHARE == 1 / 4
