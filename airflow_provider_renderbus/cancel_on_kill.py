@@ -76,7 +76,7 @@ class CancelOnKillMixin(BaseOperator):
         :raises AirflowException: the Airflow task was ended meanwhile, so the renders were stopped. This
             process would learn of it only at its next heartbeat, when it could stop nothing any more.
         """
-        self.wait_to_be_killed()
+        self.hook.wait_to_be_killed()
         if self.cancel_on_kill and self.owned_render_task_ids and is_finished(context["ti"]):
             raise AirflowException(f"Killed: {self.stop_owned_renders()}")
         self.owned_render_task_ids = ()
@@ -119,7 +119,7 @@ class CancelOnKillMixin(BaseOperator):
             may be the reason. Otherwise the process waits until it would have been killed for one.
         """
         if not unless_time_lost:
-            self.wait_to_be_killed()
+            self.hook.wait_to_be_killed()
         if not (reason := self.lost_time_reason):
             return stop_renders(self.hook, self.owned_render_task_ids, confirmations)
         message = (
@@ -135,13 +135,7 @@ class CancelOnKillMixin(BaseOperator):
         started = getattr(context["ti"], "start_date", None)
         if started is not None and self.hook.lost_time is not None:
             self.hook.lost_time.note_start(started.timestamp())
-            self.wait_to_be_killed()
-
-    def wait_to_be_killed(self) -> None:
-        """If this process has lost time, wait until Airflow would have killed it if a newer try ran."""
-        if self.hook.lost_time is not None and (reason := self.lost_time_reason):
-            log.warning("Waiting whether Airflow kills this process: %s", reason)
-            self.hook.lost_time.wait_to_be_killed(self.hook.clock.sleep)
+            self.hook.wait_to_be_killed()
 
     def require_time(self, call: str) -> None:
         """Check that this process has lost no time before it sends a call that costs nothing itself.

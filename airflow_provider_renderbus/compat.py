@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,12 +52,15 @@ if TYPE_CHECKING:
     from airflow.sdk.log import mask_secret as mask_secret
     from airflow.sdk.types import TaskInstanceKey as TaskInstanceKey
 
+log = logging.getLogger(__name__)
+
 AIRFLOW_3 = importlib.util.find_spec("airflow.sdk") is not None
 """Whether this is Airflow 3. Superfluous from 3.0."""
 
 HAS_PAGES = AIRFLOW_3 and importlib.util.find_spec("airflow.sdk.timezone") is not None
 """Whether plugins can add pages to Airflow's UI. Superfluous from 3.1."""
 
+_BETWEEN_TRIES = {"up_for_retry", "scheduled", "queued"}
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 
 _MODULES: dict[str, tuple[str, ...]] = {
@@ -112,6 +116,27 @@ def __getattr__(name: str) -> Any:
     if modules:
         raise ImportError(f"This version of Airflow has {name} in none of {', '.join(modules)}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def is_replaced() -> bool:
+    """Return whether a newer try of the task has taken the place of this process. Superfluous from 3.0.
+
+    Airflow 2 can leave the process of an old try alone, whose heartbeats fail, until the newer try has ended.
+    False also if Airflow does not answer.
+    """
+    if AIRFLOW_3:
+        return False
+    try:
+        ti = __getattr__("get_current_context")()["ti"]
+        instance = importlib.import_module("airflow.models.taskinstance").TaskInstance
+        key = {name: getattr(ti, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+        with importlib.import_module("airflow.utils.session").create_session() as session:
+            query = session.query(instance.try_number, instance.state).filter_by(**key)
+            row = query.one_or_none()
+    except Exception:  # whatever Airflow raises means that it does not answer
+        log.exception("Airflow does not say whether it runs a newer try")
+        return False
+    return row is not None and (row.try_number > ti.try_number or row.state in _BETWEEN_TRIES)
 
 
 async def aget_connection(hook: BaseHook, conn_id: str) -> Connection:

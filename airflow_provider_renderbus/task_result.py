@@ -84,7 +84,8 @@ def fail_if_charge_uncertain() -> Iterator[None]:
 def records_end(method: _Method) -> _Method:
     """Decorate a method that an Airflow task runs, to record its end for a report, also if it fails.
 
-    The method takes the context first. A deferral or a reschedule is no end, and neither is a signal.
+    The method takes the context first. A deferral or a reschedule is no end, and neither is a signal. If the
+    process has lost time, its end waits: that of an old try would take the place of the newer one's.
     """
 
     @functools.wraps(method)
@@ -97,18 +98,25 @@ def records_end(method: _Method) -> _Method:
         except AirflowRescheduleException:
             raise
         except Exception as error:
+            _wait_to_be_killed(self)
             from airflow_provider_renderbus.render_record import push_failure  # noqa: PLC0415 - at its use
 
             push_failure(self, context, error)
             raise
         finally:
             self._end_is_recorded = False
+        _wait_to_be_killed(self)
         from airflow_provider_renderbus.render_record import push_success  # noqa: PLC0415 - at its use
 
         push_success(self, context, returned)
         return returned
 
     return run  # type: ignore[return-value]  # it is called with the same arguments
+
+
+def _wait_to_be_killed(task: Any) -> None:
+    if (hook := task.__dict__.get("hook")) is not None:
+        hook.wait_to_be_killed()
 
 
 def add_asset_event_extra(context: Context, outlets: Iterable[Any], result: Any) -> None:

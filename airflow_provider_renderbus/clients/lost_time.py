@@ -50,14 +50,20 @@ class LostTimeWatch:
     :param heartbeat_timeout: seconds without a heartbeat after which Airflow runs the next try.
     :param monotonic: returns seconds that only ever grow.
     :param now: returns the seconds since 1970.
+    :param before_recovery: called when the process was not killed, before it counts as the owner again.
     """
 
     def __init__(
-        self, heartbeat_timeout: float, monotonic: Callable[[], float], now: Callable[[], float]
+        self,
+        heartbeat_timeout: float,
+        monotonic: Callable[[], float],
+        now: Callable[[], float],
+        before_recovery: Callable[[], None] = lambda: None,
     ) -> None:
         self.tick_interval = min(MAX_TICK_INTERVAL, heartbeat_timeout / _TICKS_PER_TIMEOUT)
         self._timeout = heartbeat_timeout
         self._monotonic, self._now = monotonic, now
+        self._before_recovery = before_recovery
         self._last_tick = monotonic(), now()
         # The farm's clock less the monotonic one; the highest, since it can be wrong for a moment.
         self._farm_offset = math.inf
@@ -102,7 +108,8 @@ class LostTimeWatch:
     def reason(self) -> str:
         """Why this process counts as one that has lost time; empty if it does not, or not any more."""
         self.tick()
-        if self._monotonic() - self._noted_at > TIME_TO_BE_KILLED:
+        if self._reason and self._monotonic() - self._noted_at > TIME_TO_BE_KILLED:
+            self._before_recovery()
             self._reason = ""
         return self._reason
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import logging
+import os
+import signal
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_renderbus.api.text import printable
 from airflow_provider_renderbus.api.validation import non_blank_line
 from airflow_provider_renderbus.clients.clock import Clock
-from airflow_provider_renderbus.compat import AIRFLOW_3, BaseHook, aget_connection, amask_extra, conf
+from airflow_provider_renderbus.compat import (
+    AIRFLOW_3,
+    BaseHook,
+    aget_connection,
+    amask_extra,
+    conf,
+    is_replaced,
+)
 from airflow_provider_renderbus.hooks import connection_form
 from airflow_provider_renderbus.hooks.connection import (
     load_settings,
@@ -36,6 +46,8 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _MAX_MESSAGE_CHARS = 2000
 _NO_RETRY_TIMEOUT = 15.0
@@ -101,10 +113,26 @@ class RenderbusHook(BaseHook):
         from airflow_provider_renderbus.clients.lost_time import LostTimeWatch, tick_in_background
 
         if self.lost_time is None:
-            self.lost_time = LostTimeWatch(heartbeat_timeout(), self.clock.monotonic, self.clock.now)
+            self.lost_time = LostTimeWatch(
+                heartbeat_timeout(), self.clock.monotonic, self.clock.now, _kill_if_replaced
+            )
             self.clock = dataclasses.replace(self.clock, sleep=self.lost_time.ticking(self.clock.sleep))
             tick_in_background(self.lost_time)
         return self
+
+    def wait_to_be_killed(self) -> bool:
+        """If this process has lost time, wait until Airflow would have killed it if a newer try ran.
+
+        On Airflow 2, which may not, the process kills itself then.
+
+        :return: whether it has waited.
+        """
+        if self.lost_time is None or not (reason := self.lost_time.reason):
+            return False
+        self.log.warning("Waiting whether Airflow kills this process: %s", reason)
+        _kill_if_replaced()
+        self.lost_time.wait_to_be_killed(self.clock.sleep)
+        return True
 
     def refresh_credentials(self, auth_error: AuthError) -> None:
         """Look up the connection again, because the farm refused its key, and continue with its new settings.
@@ -270,6 +298,13 @@ def heartbeat_timeout() -> float:
     """Return the seconds without a heartbeat after which Airflow runs the next try of a task."""
     name = "task_instance_heartbeat_timeout" if AIRFLOW_3 else "scheduler_zombie_task_threshold"
     return float(conf.getfloat("scheduler", name, fallback=300.0))
+
+
+def _kill_if_replaced() -> None:
+    """Kill this process if a newer try runs: Airflow 2 would put any other end over the state of that try."""
+    if is_replaced():
+        log.error("Airflow runs a newer try of this task, so this process kills itself")
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _masked_extra(connection: Any) -> dict[str, Any]:

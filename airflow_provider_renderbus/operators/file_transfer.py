@@ -193,7 +193,9 @@ class FileTransfer:
         command = Command.find(self.hook.transfer_command)
         state_folder = state_folder or self._state_folder()
         make_private_folder(state_folder)
-        self._runner = TransferRunner(command, state_folder / "logs", stall_timeout)
+        self._runner = TransferRunner(
+            command, state_folder / "logs", stall_timeout, wait_to_be_killed=self.hook.wait_to_be_killed
+        )
         if self._cancelled:
             self._runner.cancel()
         return self._runner, speed_limit

@@ -218,6 +218,8 @@ class RenderbusRenderOperator(SubmittingOperator):
     def _first_try(self, context: Context, store: RenderStore, job: Job) -> int:
         """Start a new render, and return its id."""
         task_id = create_render(self, context, job.create)
+        # What is stored from here on would replace what a newer try has stored.
+        self.require_time("submit_task")
         store.save(task_id, job.fingerprint)
         self.push_links(context, task_id)
         self._upload(context, task_id, job)
@@ -336,6 +338,7 @@ class RenderbusRenderOperator(SubmittingOperator):
     def _upload(self, context: Context, task_id: int, job: Job) -> None:
         if job.assets is not None:
             self.file_transfer.upload_files(job.assets, upload_memory_key(context["ti"]))
+        self.require_time("submit_task")  # a newer try may be about to submit other files
         job.files.upload(self.hook, task_id, job.farm_values)
 
     def collect_result(

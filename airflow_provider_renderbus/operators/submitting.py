@@ -420,7 +420,7 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         """Return the result of the render or what is to be done first, or fail."""
         result = step.result
         self.show_shot_name(context, scene=result.first_result.get("scene"))
-        self.wait_to_be_killed()  # a newer try may have caused this end
+        self.hook.wait_to_be_killed()  # a newer try may have caused this end
         with translate_errors():
             if step.stop == "always":
                 result = self.stop_and_annotate(result)

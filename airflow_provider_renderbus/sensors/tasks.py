@@ -163,7 +163,7 @@ class RenderbusTaskSensor(CancelOnKillMixin, RenderbusSensor):
         """Return the summaries, or fail with all details; stop the renders if `cancel_on_kill` is set."""
         with translate_errors():
             outcome = wait_result.outcome
-            self.wait_to_be_killed()  # a newer try may have caused this end
+            self.hook.wait_to_be_killed()  # a newer try may have caused this end
             if outcome is Outcome.OVER_BUDGET or (self.cancel_on_kill and outcome is not Outcome.SUCCEEDED):
                 # One failed render ends the wait for all of a list.
                 self.owned_render_task_ids = self._task_ids()

@@ -60,12 +60,16 @@ class TransferRunner:
     :param logs: folder for the log files of the vendor's command.
     :param stall_timeout: seconds without progress after which the command is killed: it has no
         timeout for a host that does not respond.
+    :param wait_to_be_killed: called before a line of the output counts, so before a file moves to its place.
+        If a newer try may transfer the same files, it waits and returns True.
     """
 
     command: Command
     logs: Path
     stall_timeout: float
+    wait_to_be_killed: Callable[[], bool] = bool
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _cancelled: bool = field(default=False, init=False)
@@ -127,6 +131,8 @@ class TransferRunner:
         bytes_at_last_log = 0
         logged_lines: set[str] = set()
         for line in _read_lines(process, min(_MAX_SELECT_TIMEOUT, self.stall_timeout)):
+            if self.wait_to_be_killed():
+                last_progress = self.clock()
             now = self.clock()
             if line is not None and progress.feed(line):
                 last_progress = now
@@ -143,6 +149,7 @@ class TransferRunner:
                 speed = (progress.bytes - bytes_at_last_log) / (now - last_log)
                 _log_progress(progress, speed)
                 last_log, bytes_at_last_log = now, progress.bytes
+        self.wait_to_be_killed()
 
 
 def _log_progress(progress: TransferProgress, speed: float) -> None:

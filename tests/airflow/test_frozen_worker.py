@@ -1,5 +1,8 @@
 """A worker that was frozen for longer than the heartbeat timeout spends nothing and stops nothing."""
 
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -284,3 +287,35 @@ class TestStopOfFrozenTry:
             submit(submitted, deferrable=True).execute(context(2))
         assert deferred.value.trigger.ignore_api_stop
         assert deferred.value.kwargs["wait"]["ignore_api_stop"]
+
+
+@pytest.mark.parametrize(("call", "stored"), [("create_task", None), ("submit_task", "started")])
+def test_woken_process_replaces_nothing_that_a_newer_try_has_stored(call, stored, frozen, clock):
+    operator = frozen(render(), call, "after")
+    clock.at_next_sleep = operator.on_kill
+    its_context = context()
+    with pytest.raises(SystemExit):
+        operator.execute(its_context)
+    record = its_context["ti"].pushed.get("renderbus_render")
+    assert (record and record["outcome"]) == stored
+
+
+_PROCESS = """
+from airflow_provider_renderbus.hooks import renderbus
+
+renderbus.is_replaced = lambda: True
+hook = renderbus.RenderbusHook().watch_lost_time()
+hook.wait_to_be_killed()
+print("runs", flush=True)
+hook.lost_time.note_expired_request()
+hook.wait_to_be_killed()
+print("waited", flush=True)
+"""
+
+
+def test_woken_process_that_airflow_does_not_kill_kills_itself():
+    """Airflow 2 would put any other end over the state of the newer try."""
+    ended = subprocess.run([sys.executable, "-c", _PROCESS], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert "runs" in ended.stdout
+    assert "waited" not in ended.stdout

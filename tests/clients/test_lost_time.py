@@ -190,3 +190,17 @@ def test_client_first_request_refused_as_expired_is_no_lost_time(farm, settings,
     with Client(settings, lost_time=watch) as client:
         client.send(calls.query_user_profile())
     assert watch.reason == ""
+
+
+def test_watch_before_it_recovers_asks_once_whether_there_is_a_newer_try(clocks):
+    asked = []
+    watch = LostTimeWatch(300, lambda: clocks.monotonic, lambda: clocks.now, lambda: asked.append(True))
+    clocks.advance(301)
+    assert watch.reason
+    clocks.advance(60)
+    assert watch.reason
+    assert not asked
+    clocks.advance(1)
+    assert not watch.reason
+    assert not watch.reason
+    assert asked == [True]

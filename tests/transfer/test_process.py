@@ -315,3 +315,36 @@ def test_run_leaves_no_process(make_runner, arguments):
     make_runner("exit 0").run(arguments, TransferProgress({}))
     assert set(psutil.Process().children(recursive=True)) <= before
     assert time.monotonic() - begin < 10
+
+
+def test_run_that_may_be_killed_waits_before_a_file_moves_and_is_not_stalled_after(make_runner, arguments):
+    now, moved, waits = [0.0], [], []
+
+    def wait_to_be_killed():
+        if waits:
+            return False
+        assert moved == []
+        waits.append(now[0])
+        now[0] += 1000.0
+        return True
+
+    make_runner(
+        "echo 'upload file done (/a.blend)'; sleep 0.1; echo; echo 'upload file done (/b (2).exr)'",
+        stall_timeout=900,
+        clock=lambda: now[0],
+        wait_to_be_killed=wait_to_be_killed,
+    ).run(arguments, TransferProgress(SIZES, moved.append))
+    assert waits == [0.0]
+    assert moved == ["/a.blend", "/b (2).exr"]
+
+
+def test_run_that_is_killed_while_it_waits_moves_nothing(make_runner, arguments):
+    moved = []
+
+    def wait_to_be_killed():
+        raise SystemExit
+
+    runner = make_runner("echo 'upload file done (/a.blend)'", wait_to_be_killed=wait_to_be_killed)
+    with pytest.raises(SystemExit):
+        runner.run(arguments, TransferProgress(SIZES, moved.append))
+    assert moved == []
