@@ -29,7 +29,6 @@ def _no_join_window(monkeypatch):
 @pytest.fixture(autouse=True)
 def _no_secrets_of_earlier_tests():
     """Airflow masks the secrets of this test only: a thousand keys would slow down each later test."""
-    yield
     reset_secrets_masker()
 
 
