@@ -15,6 +15,7 @@ A module of its own: jsonschema must not be loaded when a DAG file that builds a
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
@@ -36,6 +37,11 @@ WARNINGS = frozenset({"format", "x-known-values", "x-known-properties", "x-recom
 
 def make_validator(schema: Mapping[str, Any]) -> Validator:
     """Return a validator of jsonschema with our keywords."""
+    return _validator_class()(schema, format_checker=_format_checker())
+
+
+@cache
+def _validator_class() -> type[Validator]:
     keywords: dict[str, Any] = {
         "items": _items,
         "required": _required,
@@ -43,8 +49,7 @@ def make_validator(schema: Mapping[str, Any]) -> Validator:
         "x-known-properties": _known_properties,
         "x-recommended": _recommended,
     }
-    validator = create(Draft202012Validator.META_SCHEMA, {**Draft202012Validator.VALIDATORS, **keywords})
-    return validator(schema, format_checker=_format_checker())
+    return create(Draft202012Validator.META_SCHEMA, {**Draft202012Validator.VALIDATORS, **keywords})
 
 
 def _format_checker() -> FormatChecker:
