@@ -74,8 +74,8 @@ def scenario():
 
 @pytest.fixture
 def pictures():
-    """Whether the farm renders pictures instead of placeholders."""
-    return True
+    """Whether the farm renders pictures instead of placeholders, which takes most of the time of a render."""
+    return False
 
 
 @pytest.fixture

@@ -72,6 +72,19 @@ def test_readme_commands_are_in_makefile():
         assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
 
+def test_workflow_runs_each_part_of_ci():
+    script = (ROOT / ".ci/run").read_text("utf-8")
+    (parts,) = re.findall(r"^PARTS=\((.*)\)$", script, re.MULTILINE)
+    (in_workflow,) = re.findall(
+        r"^ +part: \[(.*)\]$", (ROOT / ".github/workflows/ci.yml").read_text("utf-8"), re.MULTILINE
+    )
+    assert in_workflow.split(", ") == parts.split()
+    experiments = " ".join(re.findall(r"EXPERIMENTS='(.*)'", script))
+    program = (ROOT / "dev/reliability/__main__.py").read_text("utf-8")
+    every = set(re.findall(r'^    "(\w+)": \w+,$', program, re.MULTILINE))
+    assert sorted(experiments.split()) == sorted(every - {"celery"})
+
+
 def texts(file):
     """Yield the texts of a module, with "…" for each value in them."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):

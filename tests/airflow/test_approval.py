@@ -34,11 +34,6 @@ def test_import_on_an_older_line_says_what_is_needed():
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def paused(farm, client):
     """The id of a render that pauses after two of eight frames."""
     render_task_id = client.send(calls.create_task()).ids[0]

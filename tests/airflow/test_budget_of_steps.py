@@ -24,11 +24,6 @@ NEED_WAITING = {
 }
 
 
-@pytest.fixture
-def pictures():
-    return False
-
-
 @pytest.mark.parametrize(("name", "value"), NEED_WAITING.items())
 def test_submit_argument_that_needs_waiting_raises_at_parse(name, value):
     with pytest.raises(ValueError, match=rf"^{name}: must be omitted if wait_for_completion is False"):

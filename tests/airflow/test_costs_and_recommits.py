@@ -28,11 +28,6 @@ FRAMES = "1-8[1]"
 JOBS = {"plain": make_task_json(frames=FRAMES), "layered": maya_job(frames=FRAMES)}
 
 
-@pytest.fixture
-def pictures():
-    return False
-
-
 @pytest.fixture(params=JOBS)
 def created(request, client):
     render_task_id = client.send(calls.create_task()).ids[0]

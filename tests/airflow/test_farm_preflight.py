@@ -184,9 +184,9 @@ def test_render_without_preflight_queries_no_list(farm):
     assert +farm.request_counts == STEPS
 
 
-def test_thousand_mapped_renders_query_each_list_once(farm):
-    for number in range(1000):
-        operator = RenderbusRenderOperator(task_id="render", task_json=make_task_json(f"sh{number:04}"))
+def test_mapped_renders_query_each_list_once(farm):
+    for number in range(100):
+        operator = RenderbusRenderOperator(task_id="render", task_json=make_task_json(f"sh{number:03}"))
         operator.load_connection()
         operator.check_job()
         operator.hook.close()

@@ -23,11 +23,6 @@ pytestmark = pytest.mark.usefixtures("connection")
 FROZEN_SECONDS = 3600.0
 
 
-@pytest.fixture
-def pictures():
-    return False
-
-
 class FreezingClient(Client):
     """A client of a process that is frozen before or after its first call of a name."""
 

@@ -14,11 +14,6 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def scenario():
     return {"renders": [{"fail_frames": "2", "fail_times": 1}], "account": {"coupon": "0", "balance": "50"}}
 

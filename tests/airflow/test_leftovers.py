@@ -14,11 +14,6 @@ pytestmark = pytest.mark.usefixtures("connection", "no_stop_poll_interval")
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def rendering():
     """Returns the id of a render whose Airflow task is deferred, in a run."""
 

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.usefixtures("connection")
 MANUAL = {"user": "by the user", "administrator": "by an administrator", "client": "in the vendor's client"}
 
 
-@pytest.fixture
-def pictures():
-    return False
-
-
 @pytest.mark.parametrize(("by", "meaning"), MANUAL.items())
 def test_render_retry_leaves_manual_stop(by, meaning, airflow_task, farm, state):
     render_task_id = start_render(airflow_task)

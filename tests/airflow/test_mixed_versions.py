@@ -33,11 +33,6 @@ OLD_ARGUMENTS = {
 }
 
 
-@pytest.fixture
-def pictures():
-    return False
-
-
 class OldTaskTrigger(RenderbusTaskTrigger):
     """The trigger of an older version, which has fewer arguments."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import math
 import os
@@ -430,7 +431,12 @@ def test_deferred_render_past_proxies_that_httpx_itself_refuses_is_polled(variab
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute({**context(), "task_state_store": StateStore()})
     farm.advance(3600)
-    event = asyncio.run(anext(aiter(deferred.value.trigger.run())))
+
+    async def first_event():
+        async with contextlib.aclosing(deferred.value.trigger.run()) as events:
+            return await anext(events)
+
+    event = asyncio.run(first_event())
     assert event.payload["outcome"] == "succeeded", event.payload
 
 

@@ -93,11 +93,6 @@ def cases():
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def scenario():
     return {"renders": [{"fail_frames": "2", "fail_times": 1}]}
 

@@ -32,11 +32,6 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def scenario():
     return {
         "renders": [{"scene": "*bad*", "fail_frames": "2-3"}],

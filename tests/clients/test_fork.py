@@ -102,11 +102,6 @@ assert len(responses) == 5
 }
 
 
-@pytest.fixture
-def pictures():
-    return False
-
-
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_client_after_fork_sends(script, settings):
     fields = {name: getattr(settings, name) for name in ("domain", "access_id", "access_key", "protocol")}

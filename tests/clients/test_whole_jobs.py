@@ -99,11 +99,6 @@ class Customer:
         return first
 
 
-@pytest.fixture
-def pictures():
-    return False
-
-
 @pytest.fixture(params=[Client, asynchronous], ids=["blocking", "asynchronous"])
 def client(request, settings):
     with request.param(settings) as opened:

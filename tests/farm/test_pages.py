@@ -68,6 +68,11 @@ class PageClient:
 
 
 @pytest.fixture
+def pictures():
+    return True
+
+
+@pytest.fixture
 def pages(farm):
     return PageClient(farm)
 

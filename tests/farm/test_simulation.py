@@ -28,6 +28,11 @@ ORDERS = {
 }
 
 
+@pytest.fixture
+def pictures():
+    return True
+
+
 def frame_seconds(scene, count):
     return [seeded_randint(scene, frame, 0, (MIN_SECONDS, MAX_SECONDS)) for frame in range(1, count + 1)]
 

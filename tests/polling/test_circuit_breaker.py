@@ -37,7 +37,7 @@ def is_answered_since(answered, moment):
 
 
 class TestOutage:
-    @pytest.mark.parametrize("count", [1, 2, 30, 1000])
+    @pytest.mark.parametrize("count", [1, 2, 30, 300])
     @pytest.mark.parametrize("lasts", [1.0, 47.0, 600.0, 604.3])
     def test_queries_after_outage_are_all_answered_within_an_interval(self, count, lasts):
         async def body(harness):

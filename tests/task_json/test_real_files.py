@@ -48,11 +48,6 @@ def real_file(software, *, nulls=False):
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def client(farm):
     return RawClient(farm)
 

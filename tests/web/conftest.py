@@ -18,6 +18,11 @@ class Time:
 
 
 @pytest.fixture
+def pictures():
+    return True
+
+
+@pytest.fixture
 def time():
     return Time()
 

@@ -19,11 +19,6 @@ from tests.scenes import make_task_json
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def make_operator(frames):
     def make_operator(task_id, **options):
         return RenderbusDownloadFramesOperator(

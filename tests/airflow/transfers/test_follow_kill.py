@@ -31,11 +31,6 @@ RenderbusDownloadFramesOperator(
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def scenario():
     return {"machines": 8}
 

@@ -25,11 +25,6 @@ SPOILED = {"missing_files": "2", "empty_files": "3"}
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def scenario():
     return {"renders": [{"scene": "sh020*", "layer": "shadow", **SPOILED}, {"scene": "sh010*", **SPOILED}]}
 

@@ -27,6 +27,11 @@ OPTION = "AIRFLOW__RENDERBUS__THUMBNAILS_FOLDER"
 
 
 @pytest.fixture
+def pictures():
+    return True
+
+
+@pytest.fixture
 def folder(tmp_path, monkeypatch):
     folder = tmp_path / "thumbnails"
     monkeypatch.setenv(OPTION, str(folder))

@@ -9,11 +9,6 @@ from tests.interop.jobs.customer import Customer
 
 
 @pytest.fixture
-def pictures():
-    return False
-
-
-@pytest.fixture
 def customer(vendor, farm):
     """A customer who is logged in to the farm."""
     customer = Customer(vendor, farm)
