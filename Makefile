@@ -36,7 +36,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: postgres redis celery night help docs demo demo-pipeline test test-fast test-runs test-matrix lint types pytest coverage package interop browser bench reliability format constraints clean
+.PHONY: postgres redis celery night help docs demo demo-pipeline test test-fast test-runs test-matrix test-oldest test-middle test-lowest lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -56,7 +56,13 @@ test-fast: lint ## check format and lint, and run the tests that need no Airflow
 test-runs: .venv/installed ## run DAGs in a real Airflow, also with faults
 	$(BIN)/$(PYTEST) --ignore tests/interop -m dag_runs
 
-test-matrix: pytest-$(OLDEST) $(MIDDLE:%=pytest-%) pytest-lowest-$(OLDEST) pytest-lowest-$(NEWEST) pytest-fab ## run the tests on the older lines of Airflow, and with the lowest versions of dependencies
+test-matrix: test-oldest test-middle test-lowest ## run the tests on the older lines of Airflow, and with other dependencies
+
+test-oldest: pytest-$(OLDEST) ## run the tests on the oldest line of Airflow
+
+test-middle: $(MIDDLE:%=pytest-%) ## run the tests of what differs between lines on those between
+
+test-lowest: pytest-lowest-$(OLDEST) pytest-lowest-$(NEWEST) pytest-fab ## run tests with the lowest versions of dependencies, and with FAB
 
 lint: .venv/installed ## check format and lint
 	$(BIN)/ruff format --check .
@@ -109,7 +115,7 @@ bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/ben
 	$(BIN)/python -m dev.benchmarks
 
 reliability: .venv/installed $(patsubst %,.venv-%/installed,$(OLDEST) 3.0) postgres ## kill Airflow at every step of a render, and write docs/reliability-tables.md (SMALL=1: a part of it, for CI)
-	@$(BIN)/python -m dev.reliability $(if $(SMALL),--small,--write)
+	@$(BIN)/python -m dev.reliability $(EXPERIMENTS) $(if $(SMALL),--small,--write)
 
 celery: .venv/installed .venv-celery/installed postgres redis ## the same on Celery, with two workers and two triggerers (SMALL=1: a part of it, for CI)
 	@$(BIN)/python -m dev.reliability celery $(if $(SMALL),--small,--write)
@@ -201,9 +207,10 @@ endef
 	  --constraint constraints/tests.txt --group docs
 	@touch $@
 
+# The workflow of CI tries 3.14 too.
 .tools/installed:
 	@command -v '$(PYTHON)' >/dev/null || { echo '$(PYTHON) does not exist. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3'; exit 1; }
-	@'$(PYTHON)' -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]}. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3")'
+	@'$(PYTHON)' -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]}. Needed: Python 3.11, 3.12 or 3.13, as python3 or as make PYTHON=/path/to/python3")'
 	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) has no module venv. Install it; on Debian and Ubuntu: apt install python3-venv'; exit 1; }
 	@echo 'Installing uv into .tools'
 	@rm -rf .tools
