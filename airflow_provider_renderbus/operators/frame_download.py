@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -148,10 +149,13 @@ class FrameDownload:
         bids = hook.send(calls.get_transfer_bid())
         line = self.transfer.select_line()
         results: list[DownloadResult] = []
-        for each in layers:
+        # An empty file would replace a good one of an earlier render.
+        non_empty = [[file for file in each.files if file.stat.size != 0] for each in layers]
+        same_names = downloads.find_same_names(target, itertools.chain.from_iterable(non_empty))
+        for each, candidates in zip(layers, non_empty, strict=True):
             leaf = each.layer.leaf
-            # An empty file would replace a good one of an earlier render.
-            files = [file for file in each.files if file.stat.size != 0]
+            files = [file for file in candidates if file.target not in same_names]
+            is_whole_folder = each.is_whole_folder and len(files) == len(candidates)
             try:
                 endpoint = endpoints.output_endpoint(line, profile, bids, leaf)
                 if files:
@@ -160,7 +164,7 @@ class FrameDownload:
                         endpoint,
                         files,
                         target,
-                        storage_folder=leaf.output_file_name if each.is_whole_folder else None,
+                        storage_folder=leaf.output_file_name if is_whole_folder else None,
                         speed_limit_kb_per_s=speed_limit,
                         subject=f"Render {self.render_task_id}, {each}",
                     )
@@ -171,6 +175,8 @@ class FrameDownload:
                 errors.append(type(error)(f"{each}: {error}{self._mixture(target, files)}"))
                 if sum(isinstance(each, TransferStalled) for each in errors) >= _MAX_STALLS:
                     break
+        if same_names:
+            errors.append(InvalidFiles(join_limited(list(same_names.values()))))
         return results
 
     def deliver(

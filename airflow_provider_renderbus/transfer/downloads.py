@@ -97,6 +97,22 @@ def select_files(listing: Iterable[OutputFile], pattern: str) -> Selection:
     return selection
 
 
+def find_same_names(folder: Path, files: Iterable[RemoteFile]) -> dict[Parts, str]:
+    """Return, by target, why files would replace earlier ones of them in a folder.
+
+    Many shares ignore the case of names, or how their letters are composed.
+    """
+    first: dict[str, RemoteFile] = {}
+    found: dict[Parts, str] = {}
+    for file in files:
+        other = first.setdefault(folded("/".join(file.target)).casefold(), file)
+        if other is not file and is_same_file_name(folder, other.target, file.target):
+            found[file.target] = (
+                f"{file.path}: {folder} does not distinguish its name from that of {other.path}"
+            )
+    return found
+
+
 def download(
     runner: TransferRunner,
     endpoint: StorageEndpoint,
@@ -122,10 +138,9 @@ def download(
         times = UnsetTimes.load(target)
         # Checked once per folder: none of them exists before the first download.
         has_folder = functools.cache(target.has_folder)
-        distinct, problems = _select_distinct(folder, files)
         missing = [
             file
-            for file in distinct
+            for file in files
             if not (
                 has_folder(file.target[:-1])
                 and _is_current(target.stat(file.target), file.stat, times.recorded("/".join(file.target)))
@@ -133,8 +148,7 @@ def download(
         ]
         size = sum(file.stat.size or 0 for file in files)
         if missing:
-            fitting, unfitting = _select_fitting(folder, missing)
-            problems += unfitting
+            fitting, problems = _select_fitting(folder, missing)
             started_at = runner.clock()
             new_size = sum(file.stat.size or 0 for file in fitting)
             log.info(
@@ -170,12 +184,14 @@ def download(
                 except TransferError as error:
                     problems += publisher.publish_all(progress.done)
                     if problems:
-                        raise type(error)(f"{error}. Also {_describe(problems, files)}") from error
+                        raise type(error)(f"{error}. Also {_describe(problems, missing)}") from error
                     raise
                 finally:
                     publisher.warn_of_times(folder)
                     times.save(target, list_path.parent)
-            _raise_for(problems, files)
+            if problems:
+                error_type = TransferIncomplete if any(each.retryable for each in problems) else InvalidFiles
+                raise error_type(_describe(problems, missing))
             log.info(
                 "%s: downloaded %s in %.0f s, %s were there already",
                 subject,
@@ -184,7 +200,6 @@ def download(
                 f"{len(files) - len(missing):,}",
             )
         elif files:
-            _raise_for(problems, files)
             log.info("%s: nothing new, %s are there already", subject, describe_size(len(files), size))
     new = frozenset(file.path for file in missing)
     return DownloadResult(len(files), size, len(files) - len(missing), new)
@@ -209,15 +224,9 @@ class _Problem(NamedTuple):
     retryable: bool = True
 
 
-def _raise_for(problems: Sequence[_Problem], files: Sequence[RemoteFile]) -> None:
-    if problems:
-        error_type = TransferIncomplete if any(each.retryable for each in problems) else InvalidFiles
-        raise error_type(_describe(problems, files))
-
-
-def _describe(problems: Sequence[_Problem], files: Sequence[RemoteFile]) -> str:
+def _describe(problems: Sequence[_Problem], missing: Sequence[RemoteFile]) -> str:
     listed = join_limited([problem.text for problem in problems])
-    return f"{len(problems):,} of {len(files):,} files could not be downloaded: {listed}"
+    return f"{len(problems):,} of {len(missing):,} files could not be downloaded: {listed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,25 +297,6 @@ def _is_current(local: FileStat | None, listed: FileStat, recorded: RecordedTime
     if listed.modified is None or local.modified == listed.modified:
         return True
     return recorded == (listed.modified, local.modified)
-
-
-def _select_distinct(
-    folder: Path, files: Sequence[RemoteFile]
-) -> tuple[Sequence[RemoteFile], list[_Problem]]:
-    """Return the files without those that would replace another one of them, and a problem for each of these.
-
-    Many shares ignore the case of names, or how their letters are composed.
-    """
-    first: dict[str, RemoteFile] = {}
-    problems: dict[Parts, _Problem] = {}
-    for file in files:
-        other = first.setdefault(folded("/".join(file.target)).casefold(), file)
-        if other is not file and is_same_file_name(folder, other.target, file.target):
-            text = f"{file.path}: {folder} does not distinguish its name from that of {other.path}"
-            problems[file.target] = _Problem(text, retryable=False)
-    if not problems:
-        return files, []
-    return [file for file in files if file.target not in problems], list(problems.values())
 
 
 def _select_fitting(folder: Path, files: Sequence[RemoteFile]) -> tuple[Sequence[RemoteFile], list[_Problem]]:

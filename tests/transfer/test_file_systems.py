@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_renderbus.transfer import downloads
 from airflow_provider_renderbus.transfer.command import Command
-from airflow_provider_renderbus.transfer.errors import InvalidFiles, TransferError, TransferIncomplete
+from airflow_provider_renderbus.transfer.errors import TransferError, TransferIncomplete
 from airflow_provider_renderbus.transfer.folder import FileStat, probe_folder
 from airflow_provider_renderbus.transfer.process import TransferRunner
 from tests.mounts import mounts
@@ -199,21 +199,11 @@ class TestRefusals:
                 download(files, folder)
             require_whole(folder, storage, numbered(70))
 
-    @pytest.mark.parametrize("others", [[], numbered(70)], ids=["few", "many"])
-    def test_download_names_that_the_disk_does_not_distinguish_are_named(
-        self, mount, render, download, storage, others
-    ):
-        folder = mount.fuse(ignore_case=True)
-        files = render([*others, "Beauty.exr", "beauty.exr"])
-        for _ in range(2):
-            with pytest.raises(
-                InvalidFiles, match=r"1 of .* files .*/beauty.exr: .* not distinguish its name .*/Beauty.exr$"
-            ):
-                download(files, folder)
-            require_whole(folder, storage, [*others, "Beauty.exr"])
-
-    def test_download_names_that_differ_in_case_succeed_elsewhere(self, mount, render, download, storage):
-        folder = mount.fuse()
-        names = ["Beauty.exr", "beauty.exr", "Ü.exr", "U\u0308.exr"]
-        download(render(names), folder)
-        require_whole(folder, storage, names)
+    @pytest.mark.parametrize("ignores_case", [True, False])
+    def test_find_same_names_only_on_a_disk_that_ignores_case(self, mount, render, ignores_case):
+        folder = mount.fuse(ignore_case=ignores_case)
+        names = [*numbered(3), "Beauty.exr", "beauty.exr", "\u00dc.exr", "U\u0308.exr"]
+        found = downloads.find_same_names(folder, render(names, size=1))
+        assert list(found) == ([(LEAF, "beauty.exr")] if ignores_case else [])
+        assert all("does not distinguish its name from that of" in reason for reason in found.values())
+        assert list(folder.iterdir()) == []

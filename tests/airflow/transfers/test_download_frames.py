@@ -15,6 +15,7 @@ from airflow_provider_renderbus.operators.download_frames import RenderbusDownlo
 from airflow_provider_renderbus.transfer import downloads
 from tests.airflow.context import context
 from tests.airflow.transfers.files import contents
+from tests.mounts import mounts
 from tests.scenes import make_task_json
 
 
@@ -206,3 +207,20 @@ class TestInvalidListing:
             download(rendered, frames)
         assert len(contents(frames)) == 3
         assert not (tmp_path / "outside.png").exists()
+
+
+def test_download_layers_that_the_disk_does_not_distinguish_keeps_the_first(render, farm, tmp_path):
+    task_id = render(layered_task_json("Beauty", "beauty", "shadow"))
+    with mounts(tmp_path / "mounts") as mount:
+        folder = mount.fuse(ignore_case=True)
+        for _ in range(2):
+            with pytest.raises(
+                AirflowFailException, match=r"not distinguish its name from .*_0001.png"
+            ) as caught:
+                download(task_id, folder, layout="{layer}")
+            assert str(caught.value).count("distinguish") == 3
+        assert sorted(path.name for path in folder.iterdir()) == ["Beauty", "shadow"]
+        first = min(farm.output_root.iterdir())
+        assert contents(folder / "Beauty") == contents(first)
+        result = download(task_id, folder)
+    assert result["files"] == 9
