@@ -53,6 +53,7 @@ from airflow_provider_renderbus.renders.policy import (
     RestartIfStopped,
     WaitState,
 )
+from airflow_provider_renderbus.renders.reattach import MARKER_START
 from airflow_provider_renderbus.renders.results import (
     Outcome,
     VersionMismatch,
@@ -164,7 +165,13 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         """
         require_rendered(self, (*BUDGET_FIELDS, "assets", "download_folder"))
         self.seconds_between_polls()
-        optional(one_line, "artist", self.artist, MAX_ARTIST_CHARS)
+        artist = optional(one_line, "artist", self.artist, MAX_ARTIST_CHARS)
+        if artist and MARKER_START in artist:
+            # The Airflow task of that marker would take this render for its own.
+            raise ValueError(
+                f"artist: must be without {MARKER_START!r}, which begins the marker of a render, "
+                f"got {artist!r}"
+            )
         if self.min_funds is not None:
             parse_decimal("min_funds", self.min_funds)
         self._max_cost()

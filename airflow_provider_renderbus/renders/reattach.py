@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _KEY = "renderbus_render"
+MARKER_START = "[airflow "
+"""How the marker behind an artist's name begins."""
 _TASK_KEY = re.compile(r"\[airflow [^\]]*\]\[task ([0-9a-f]{12})\]")
 
 OnJobChange: TypeAlias = Literal["fail", "rerender", "reattach"]
@@ -115,7 +117,7 @@ class RenderMarker:
 
     def append_to(self, artist: str | None, job: JobFingerprint) -> str:
         """Return the artist's name with the marker."""
-        marker = f"[airflow {self._key} {self._max_tries} {job.version}:{job.job}:{job.assets}]"
+        marker = f"{MARKER_START}{self._key} {self._max_tries} {job.version}:{job.job}:{job.assets}]"
         marker += f"[task {self._task_key}]"
         return f"{artist} {marker}" if artist else marker
 

@@ -81,7 +81,7 @@ REFUSED_WITHOUT_A_REQUEST = {
         *({"ram": value} for value in (-1, 1.5, True, HUGE, OTHER_DIGITS, "much")),
     ],
     "labels": ["night", b"night", {"night": 1}, 7, [7], [""], [None], [["night"]], ["a\nb"], [SURROGATE]],
-    "artist": [7, b"Ada", ["Ada"], {}, "Ada\nBob", SURROGATE, "x" * 101],
+    "artist": [7, b"Ada", ["Ada"], {}, "Ada\nBob", SURROGATE, "x" * 101, "Ada [airflow 45b7"],
     "priority": ["high", 51, None, 50.0, True, [50], OTHER_DIGITS],
     "assets": [
         *(7, b"/x", [b"/x"], [7], [None], [], "", "relative", "/mnt/../x", "/mnt/nowhere", "/dev/null"),
@@ -272,7 +272,7 @@ def test_decorated_render_of_nonsense_sends_nothing(farm):
             "count": [0, -1, "many", 1.5, True, HUGE, OTHER_DIGITS, None, [1]],
             "priority": REFUSED_WITHOUT_A_REQUEST["priority"],
             "labels": REFUSED_WITHOUT_A_REQUEST["labels"],
-            "artist": REFUSED_WITHOUT_A_REQUEST["artist"][:-1],
+            "artist": REFUSED_WITHOUT_A_REQUEST["artist"][:-2],
             "clone_original_id": [0, -1, "x", 1.5, True, HUGE, OTHER_DIGITS, [1], {}],
             "renderbus_conn_id": REFUSED_WITHOUT_A_REQUEST["renderbus_conn_id"],
         }
