@@ -56,6 +56,7 @@ class CancelOnKillMixin(BaseOperator):
         """
         if not self.cancel_on_kill:
             return
+        self.hook.require_own_try()
         is_timeout = is_execution_timeout()
         if is_timeout and not self.owned_render_task_ids:
             from airflow_provider_renderbus.compat import get_current_context  # noqa: PLC0415 - loads much

@@ -118,6 +118,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+class ReplacedError(SystemExit):
+    """A newer try of the task has taken the place of this process, which must end without a trace."""
+
+
 def is_replaced() -> bool:
     """Return whether a newer try of the task has taken the place of this process. Superfluous from 3.0.
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
+import os
+import signal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_renderbus.api.errors import (
@@ -18,6 +21,7 @@ from airflow_provider_renderbus.compat import (
     AirflowFailException,
     AirflowRescheduleException,
     Asset,
+    ReplacedError,
 )
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_renderbus.compat import Context
+
+log = logging.getLogger(__name__)
 
 _Method = TypeVar("_Method", bound="Callable[..., Any]")
 
@@ -88,10 +94,7 @@ def records_end(method: _Method) -> _Method:
     process has lost time, its end waits: that of an old try would take the place of the newer one's.
     """
 
-    @functools.wraps(method)
-    def run(self: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
-        if self.__dict__.get("_end_is_recorded"):  # by the method that has called this one
-            return method(self, context, *args, **kwargs)
+    def record(self: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
         self._end_is_recorded = True
         try:
             returned = method(self, context, *args, **kwargs)
@@ -110,6 +113,18 @@ def records_end(method: _Method) -> _Method:
 
         push_success(self, context, returned)
         return returned
+
+    @functools.wraps(method)
+    def run(self: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
+        if self.__dict__.get("_end_is_recorded"):  # by the method that has called this one
+            return method(self, context, *args, **kwargs)
+        try:
+            return record(self, context, *args, **kwargs)
+        except ReplacedError as error:
+            # Airflow 2 would put any other end of this process over the state of the newer try.
+            log.warning("%s, so this process kills itself", error)
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise
 
     return run  # type: ignore[return-value]  # it is called with the same arguments
 

@@ -49,7 +49,7 @@ CONN_ID = "renderbus_default"
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "browser: needs Chromium")
-    config.addinivalue_line("markers", "dag_runs: runs DAGs, or a page, in a real Airflow, for minutes")
+    config.addinivalue_line("markers", "dag_runs: runs DAGs with Airflow's own commands, for minutes")
     for line in WARNINGS:
         config.addinivalue_line("filterwarnings", line)
 

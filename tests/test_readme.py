@@ -78,10 +78,7 @@ def test_workflow_runs_each_part_of_ci():
     (in_workflow,) = re.findall(
         r"^ +part: \[(.*)\]$", (ROOT / ".github/workflows/ci.yml").read_text("utf-8"), re.MULTILINE
     )
-    assert in_workflow.replace('"', "").split(", ") == parts.split()
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    lines = re.findall(r"^(?:OLDEST|MIDDLE) := (.*)$", makefile, re.MULTILINE)
-    assert [part for part in parts.split() if part[0].isdigit()] == " ".join(lines).split()
+    assert in_workflow.split(", ") == parts.split()
     experiments = " ".join(re.findall(r"EXPERIMENTS='(.*)'", script))
     program = (ROOT / "dev/reliability/__main__.py").read_text("utf-8")
     every = set(re.findall(r'^    "(\w+)": \w+,$', program, re.MULTILINE))

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-import logging
-import os
-import signal
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_renderbus.api.text import printable
@@ -16,6 +13,7 @@ from airflow_provider_renderbus.clients.clock import Clock
 from airflow_provider_renderbus.compat import (
     AIRFLOW_3,
     BaseHook,
+    ReplacedError,
     aget_connection,
     amask_extra,
     conf,
@@ -46,8 +44,6 @@ if TYPE_CHECKING:
     from airflow_provider_renderbus.clients.settings import Settings
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 _MAX_MESSAGE_CHARS = 2000
 _NO_RETRY_TIMEOUT = 15.0
@@ -114,7 +110,7 @@ class RenderbusHook(BaseHook):
 
         if self.lost_time is None:
             self.lost_time = LostTimeWatch(
-                heartbeat_timeout(), self.clock.monotonic, self.clock.now, _kill_if_replaced
+                heartbeat_timeout(), self.clock.monotonic, self.clock.now, _require_own_try
             )
             self.clock = dataclasses.replace(self.clock, sleep=self.lost_time.ticking(self.clock.sleep))
             tick_in_background(self.lost_time)
@@ -123,16 +119,23 @@ class RenderbusHook(BaseHook):
     def wait_to_be_killed(self) -> bool:
         """If this process has lost time, wait until Airflow would have killed it if a newer try ran.
 
-        On Airflow 2, which may not, the process kills itself then.
-
         :return: whether it has waited.
+        :raises ReplacedError: a newer try runs, on Airflow 2, which may not kill this process.
         """
         if self.lost_time is None or not (reason := self.lost_time.reason):
             return False
         self.log.warning("Waiting whether Airflow kills this process: %s", reason)
-        _kill_if_replaced()
+        _require_own_try()
         self.lost_time.wait_to_be_killed(self.clock.sleep)
         return True
+
+    def require_own_try(self) -> None:
+        """Check that no newer try runs, if this process has lost time.
+
+        :raises ReplacedError: one runs, on Airflow 2.
+        """
+        if self.lost_time is not None and self.lost_time.reason:
+            _require_own_try()
 
     def refresh_credentials(self, auth_error: AuthError) -> None:
         """Look up the connection again, because the farm refused its key, and continue with its new settings.
@@ -300,11 +303,9 @@ def heartbeat_timeout() -> float:
     return float(conf.getfloat("scheduler", name, fallback=300.0))
 
 
-def _kill_if_replaced() -> None:
-    """Kill this process if a newer try runs: Airflow 2 would put any other end over the state of that try."""
+def _require_own_try() -> None:
     if is_replaced():
-        log.error("Airflow runs a newer try of this task, so this process kills itself")
-        os.kill(os.getpid(), signal.SIGKILL)
+        raise ReplacedError("Airflow runs a newer try of this task")
 
 
 def _masked_extra(connection: Any) -> dict[str, Any]:

@@ -297,14 +297,23 @@ def test_woken_process_replaces_nothing_that_a_newer_try_has_stored(call, stored
 
 _PROCESS = """
 from airflow_provider_renderbus.hooks import renderbus
+from airflow_provider_renderbus.task_result import records_end
 
-renderbus.is_replaced = lambda: True
-hook = renderbus.RenderbusHook().watch_lost_time()
-hook.wait_to_be_killed()
-print("runs", flush=True)
-hook.lost_time.note_expired_request()
-hook.wait_to_be_killed()
-print("waited", flush=True)
+class Task:
+    @records_end
+    def execute(self, context):
+        renderbus.is_replaced = lambda: True
+        self.hook = renderbus.RenderbusHook().watch_lost_time()
+        self.hook.wait_to_be_killed()
+        print("runs", flush=True)
+        self.hook.lost_time.note_expired_request()
+        try:
+            self.hook.wait_to_be_killed()
+            print("waited", flush=True)
+        finally:
+            print("cleaned up", flush=True)
+
+Task().execute({})
 """
 
 
@@ -313,4 +322,5 @@ def test_woken_process_that_airflow_does_not_kill_kills_itself():
     ended = subprocess.run([sys.executable, "-c", _PROCESS], capture_output=True, text=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert "runs" in ended.stdout
+    assert "cleaned up" in ended.stdout
     assert "waited" not in ended.stdout

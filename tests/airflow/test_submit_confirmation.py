@@ -3,7 +3,6 @@
 import pytest
 
 from airflow_provider_renderbus.api import calls
-from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
 from tests.airflow.context import context
@@ -24,11 +23,10 @@ def sleeps(farm, hook_sleeps):
     return sleeps
 
 
-def submit(render_task_id, try_number=1, sends_with=None, **options):
-    operator = RenderbusSubmitTaskOperator(task_id="submit", render_task_id=render_task_id, **options)
-    if sends_with is not None:
-        operator.hook.client = sends_with
-    return operator.execute(context(try_number))
+def submit(render_task_id, try_number=1, **options):
+    return RenderbusSubmitTaskOperator(task_id="submit", render_task_id=render_task_id, **options).execute(
+        context(try_number)
+    )
 
 
 def is_submitted(client, render_task_id):
@@ -106,14 +104,11 @@ def test_submit_retry_restarts_stopped_render_if_cancel_on_kill(options, expecte
     assert state(client, submitted) == expected
 
 
-def test_submit_retry_after_unconfirmed_submit_restarts_render(farm, settings, client, created, sleeps):
+def test_submit_retry_after_unconfirmed_submit_restarts_render(farm, client, created, sleeps):
     farm.inject("drop", executes_call=True, calls=["submit_task"], times=1)
     farm.inject("code", code=500, calls=["query_task_info"], after=1, times=5)
-    with (
-        Client(settings, sleep=farm.advance) as patient,
-        pytest.raises(AirflowException, match="is no longer running"),
-    ):
-        submit(created, sends_with=patient)
+    with pytest.raises(AirflowException, match="is no longer running"):
+        submit(created)
     assert state(client, created) == "STOP"
     assert submit(created, try_number=2) == created
     assert state(client, created) == "WAITING"

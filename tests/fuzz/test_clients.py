@@ -137,7 +137,7 @@ def test_send_with_trickling_response_ends_at_its_total_time(sender, server, acc
     server.pieces, server.pause = pieces, TRICKLE_PAUSE
     begin = time.monotonic()
     with pytest.raises(RenderbusError):
-        sender.send(account, call, retry_policy=RequestRetryPolicy(max_elapsed=0.2))
+        sender.send(account, call, retry_policy=RequestRetryPolicy(max_elapsed=0.5))
     assert time.monotonic() - begin < TRICKLE_SECONDS / 2
 
 

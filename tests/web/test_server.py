@@ -18,7 +18,6 @@ from tests.farm.raw_client import CREATE, DELETE, RawClient, job, maya_job
 from tests.web.wall_testbed import DAG_ID, wall_airflow
 
 pytestmark = [
-    pytest.mark.dag_runs,
     pytest.mark.skipif(LINE < (3, 1), reason="Airflow has no pages of plugins before 3.1"),
     pytest.mark.usefixtures("set_up_once"),
 ]
