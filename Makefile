@@ -17,7 +17,7 @@ BIN := .venv/bin
 # One worker runs all tests of a file, because their fixtures are expensive. In this order, long tests start early.
 PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 ALL := --ignore tests/interop -m 'not browser'
-# Without a real Airflow, which takes minutes: DAG runs, and the pages of the API server.
+# Without DAG runs by Airflow's own commands.
 SUITE := --ignore tests/interop -m 'not browser and not dag_runs'
 # Without Airflow.
 FAST := $(addprefix tests/,api clients preflight polling renders reports task_json transfer)
@@ -36,7 +36,7 @@ export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: postgres redis celery night help docs demo demo-pipeline test test-fast test-runs test-matrix test-lowest lint types pytest coverage package interop browser bench reliability format constraints clean
+.PHONY: postgres redis celery night help docs demo demo-pipeline test test-fast test-runs test-matrix test-oldest test-middle test-lowest lint types pytest coverage package interop browser bench reliability format constraints clean
 .PRECIOUS: .venv-%/installed
 
 help: ## list the commands
@@ -53,10 +53,14 @@ test: lint types pytest ## check format, lint and types, and run the tests
 test-fast: lint ## check format and lint, and run the tests that need no Airflow
 	$(BIN)/$(PYTEST) $(FAST)
 
-test-runs: .venv/installed ## run DAGs in a real Airflow, also with faults, and test its pages
+test-runs: .venv/installed ## run DAGs in a real Airflow, also with faults
 	$(BIN)/$(PYTEST) --ignore tests/interop -m dag_runs
 
-test-matrix: pytest-$(OLDEST) $(MIDDLE:%=pytest-%) test-lowest ## run the tests on the older lines of Airflow, and with other dependencies
+test-matrix: test-oldest test-middle test-lowest ## run the tests on the older lines of Airflow, and with other dependencies
+
+test-oldest: pytest-$(OLDEST) ## run the tests on the oldest line of Airflow
+
+test-middle: $(MIDDLE:%=pytest-%) ## run the tests of what differs between lines on those between
 
 test-lowest: pytest-lowest-$(OLDEST) pytest-lowest-$(NEWEST) pytest-fab ## run tests with the lowest versions of dependencies, and with FAB
 

@@ -17,12 +17,13 @@ from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.farm import Farm, ManualClock
+from airflow_provider_renderbus.farm.auth import TIMESTAMP_TOLERANCE
 from dev.harness.airflow_instance import AirflowInstance, connections_file_settings
 from dev.harness.celery_airflow import CeleryAirflow
 from dev.harness.embedded_farm import StockedFarm, settings_of
 from dev.harness.processes import Programs
 from dev.reliability.airflow_2 import Airflow2
-from dev.reliability.http_proxy import HttpProxies, Rule
+from dev.reliability.http_proxy import Forward, HttpProxies, Response, Rule
 
 PROJECT = Path(__file__).parents[2]
 LINES = ("3.3", "3.0", "2.11")
@@ -118,6 +119,7 @@ class Testbed:
     line: str = LINES[0]
     farm_class: type[Farm] = StockedFarm
     pictures: bool = False
+    _clock_lead: float = field(default=0.0, init=False)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -147,20 +149,31 @@ class Testbed:
     def start_farm(self, port: int = 0) -> None:
         """Start the farm, for the first time or again after it was closed, on its port."""
         clock: dict[str, Any] = (
-            {"clock": ManualClock(time.time())} if self.speed is None else {"speed": self.speed}
+            {"clock": ManualClock(time.time(), lambda: time.time() + self._clock_lead)}
+            if self.speed is None
+            else {"speed": self.speed}
         )
         farm = self.farm_class(
             self.folder / "farm", scenario={**_SCENARIO, "pictures": self.pictures}, port=port, **clock
         )
         self.farm = farm.__enter__()
 
+    def forward_late(self, forward: Forward) -> Response:
+        """Forward a request to a farm without a speed, which does not accept its signature any more."""
+        self._clock_lead = 2.0 * TIMESTAMP_TOLERANCE
+        try:
+            return forward()
+        finally:
+            self._clock_lead = 0.0
+
     def close_farm(self) -> None:
         """Stop the farm."""
         self.farm.close()
 
-    def connect(self, conn_id: str, rule: Rule | None = None) -> None:
-        """Make an Airflow connection to the farm, with a rule through a proxy of its own."""
+    def connect(self, conn_id: str, rule: Rule | None = None, **extra: Any) -> None:
+        """Make an Airflow connection to the farm, with a rule through a proxy of its own, and more extra."""
         connection = self.farm.connection()
+        connection["extra"] = {**connection["extra"], **extra}
         if rule:
             connection["port"] = self.proxies.open(self.farm.address, rule)
         self._connections[conn_id] = connection
