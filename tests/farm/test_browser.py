@@ -15,6 +15,11 @@ STATE = "document.querySelector('main .state').textContent"
 PICTURES = "[...document.querySelectorAll('.frames img')]"
 
 
+@pytest.fixture
+def pictures():
+    return True
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     with chromium(tmp_path_factory.mktemp("chromium")) as browser:
