@@ -37,6 +37,8 @@ MAX_SIZE = 640, 640
 """The largest picture of a frame, in pixels."""
 MAX_PIXELS = 10_000_000
 """The largest picture that is decoded, more than 4K. It takes up to 8 bytes of memory a pixel."""
+MAX_SCANS = 100
+"""The most scans of a progressive JPEG. One of 100 bytes can stand for all pixels, and takes as long."""
 MAX_TILE_BYTES, MAX_PICTURE_BYTES = 10 * 2**20, 4 * 2**20
 """Pictures that are cached for a connection, as tiles and as they are shown alone."""
 MAX_WITHOUT = 10_000
@@ -46,6 +48,7 @@ SECONDS_PER_SPRITE = 4.0
 _MAX_CONCURRENCY = 8
 _QUALITY = 82
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_START_OF_SCAN = b"\xff\xda"
 
 
 class Sprite(NamedTuple):
@@ -124,21 +127,24 @@ class Pictures:
         pictures, tiles, without = self._pictures, self._tiles, self._without
         before = without.get(frame, _NO_ABSENCE)
         is_farm_due = self._clock() >= before.next_request
-        encoded = await self._fetch_from_farm(frame) if is_farm_due else None
-        encoded = encoded or await self._read_local(frame)
-        if encoded is None:
+        from_farm = await self._fetch_from_farm(frame) if is_farm_due else None
+        encoded = from_farm or await self._read_local(frame)
+        if from_farm is not None:
+            without.pop(frame, None)
+        else:
             pause, next_request = before.pause, before.next_request
             now = self._clock()
             if is_farm_due:
                 pause = min(max(SECONDS_WITHOUT, 2 * pause), MAX_SECONDS_WITHOUT)
                 next_request = now + pause
             next_fetch = min(next_request, now + SECONDS_WITHOUT) if self._local else next_request
-            without[frame] = _Absence(next_fetch, next_request, pause)
+            # A local picture is read again as soon as it is out of the cache, without asking the farm.
+            without[frame] = _Absence(next_fetch if encoded is None else now, next_request, pause)
             while len(without) > MAX_WITHOUT:
                 without.popitem(last=False)
+        if encoded is None:
             return None
         large, tile = encoded
-        without.pop(frame, None)
         pictures.put(frame, large)
         tiles.put(frame, tile)
         return large
@@ -170,7 +176,7 @@ class Pictures:
 
 
 class _Absence(NamedTuple):
-    """A frame without a picture.
+    """A frame of which the farm has no picture.
 
     :param next_fetch: when its picture is fetched again, from whichever source.
     :param next_request: when the farm is asked again.
@@ -224,6 +230,8 @@ def _encode(data: bytes) -> tuple[bytes, bytes]:
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
             is_too_large = opened.width * opened.height > MAX_PIXELS
+            if opened.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > MAX_SCANS:
+                raise ValueError("too many scans")  # noqa: TRY301 - as any broken file
             opened.draft("RGB", MAX_SIZE)
             picture = Image.new("RGB", (1, 1)) if is_too_large else opened.convert("RGB")
     except Exception as error:  # noqa: BLE001 - decoders have exceptions of all kinds for broken files

@@ -174,6 +174,18 @@ async def test_local_picture_that_is_none_is_not_shown(show, path, content):
     assert await show() is None
 
 
+async def test_local_picture_with_thousands_of_scans_is_not_decoded(show, path):
+    """Each scan of a few bytes is decoded for all pixels, which would take minutes."""
+    buffer = io.BytesIO()
+    Image.new("L", (3_000, 3_000)).save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    path.write_bytes(content)
+    assert await show() is not None
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    path.write_bytes(content[:-2] + 10_000 * scan + content[-2:])
+    assert await show() is None
+
+
 async def test_local_picture_that_comes_later_is_shown_within_a_minute(path, folder, time):
     """Although the farm is asked less and less often."""
     farm = FarmWithSettings()
@@ -184,6 +196,18 @@ async def test_local_picture_that_comes_later_is_shown_within_a_minute(path, fol
     assert farm.calls < 12
     path.write_bytes(jpeg("blue"))
     assert await pictures.picture(FRAME) is not None
+
+
+async def test_local_picture_out_of_the_cache_is_read_again_without_asking_the_farm(
+    path, folder, time, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_renderbus.web.pictures.MAX_PICTURE_BYTES", 0)
+    path.write_bytes(jpeg("blue"))
+    farm = FarmWithSettings()
+    pictures = Pictures(farm, time, local_pictures(str(folder), str(folder)))
+    for _ in range(3):
+        assert colour(await pictures.picture(FRAME)) == (0, 0, 254)
+    assert farm.calls == 1
 
 
 async def test_local_picture_of_a_hanging_file_server_is_skipped(folder):
