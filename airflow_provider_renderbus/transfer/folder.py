@@ -91,8 +91,12 @@ def probe_folder(path: Path) -> None:
 
 
 def is_same_file_name(folder: Path, one: Parts, other: Parts) -> bool:
-    """Return whether two paths are one in a folder, e.g. because its file system ignores case. Tries it."""
+    """Return whether two paths are one in a folder, e.g. because its file system ignores case.
+
+    Tries it in the folder, which is created if missing.
+    """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=STAGING_PREFIX, dir=folder) as scratch:
             file = Path(scratch, *one)
             file.parent.mkdir(parents=True, exist_ok=True)

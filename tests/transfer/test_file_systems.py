@@ -201,7 +201,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("ignores_case", [True, False])
     def test_find_same_names_only_on_a_disk_that_ignores_case(self, mount, render, ignores_case):
-        folder = mount.fuse(ignore_case=ignores_case)
+        folder = mount.fuse(ignore_case=ignores_case) / "not" / "there yet"
         names = [*numbered(3), "Beauty.exr", "beauty.exr", "\u00dc.exr", "U\u0308.exr"]
         found = downloads.find_same_names(folder, render(names, size=1))
         assert list(found) == ([(LEAF, "beauty.exr")] if ignores_case else [])
