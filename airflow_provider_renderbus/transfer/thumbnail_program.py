@@ -40,6 +40,8 @@ _GREY = 118
 _LINEAR_GREY = 0.18
 _MAX_SAMPLES = 3
 """Pixels in each direction of which a pixel of a thumbnail is the mean."""
+_MAX_PARTS_SAMPLES = 8 * MAX_PIXELS
+"""Values of all channels of all parts of an EXR file that are decoded together: 2 GB if each has 32 bits."""
 _FAR = 1e6
 """A depth from which a pixel counts as background."""
 _MAX_LIGHT = 4.0
@@ -172,33 +174,52 @@ class _Exr(NamedTuple):
 
 
 def _read_exr(path: str, flags: int) -> _Exr:
-    """Return what an EXR file shows: the first of its parts that has colours, else its first channel."""
+    """Return what an EXR file shows: the best of its parts."""
     import OpenEXR
 
     if flags & _DEEP:
         raise NoThumbnail("a deep EXR file")
-    file = OpenEXR.InputFile(path)  # of several parts, the first
+    if flags & _MULTIPART and (index := _choose_part(path)):
+        with OpenEXR.File(path, separate_channels=True) as whole:
+            part = whole.parts[index]
+            windows = _windows_of(part)
+            names, has_alpha = _choose_channels(part.channels)
+            planes = [part.channels[name].pixels for name in names]
+            return _Exr(planes, has_alpha, _is_light(names), *windows)
+    file = OpenEXR.InputFile(path)  # reads only the channels that are shown; of several parts, the first
     try:
         header = file.header()
         windows = [_Box(w.min.x, w.min.y, w.max.x, w.max.y) for w in map(header.get, _WINDOWS)]
         _check_windows(*windows)
-        if not flags & _MULTIPART:
-            names, has_alpha = _choose_channels(header["channels"])
-            types = [header["channels"][name].type.v for name in names]
-            contents = file.channels(names)
-            planes = [
-                _plane(content, kind, windows[0]) for content, kind in zip(contents, types, strict=True)
-            ]
-            return _Exr(planes, has_alpha, _is_light(names), *windows)
+        names, has_alpha = _choose_channels(header["channels"])
+        types = [header["channels"][name].type.v for name in names]
+        contents = file.channels(names)
+        planes = [_plane(content, kind, windows[0]) for content, kind in zip(contents, types, strict=True)]
+        return _Exr(planes, has_alpha, _is_light(names), *windows)
     finally:
         file.close()
-    with OpenEXR.File(path, separate_channels=True) as whole:
-        part = min(whole.parts, key=lambda each: _rank(each.channels, str(each.header.get("name", ""))))
-        windows = [_Box(*(int(v) for corner in part.header[name] for v in corner)) for name in _WINDOWS]
-        _check_windows(*windows)
-        names, has_alpha = _choose_channels(part.channels)
-        planes = [part.channels[name].pixels for name in names]
-        return _Exr(planes, has_alpha, _is_light(names), *windows)
+
+
+def _choose_part(path: str) -> int:
+    """Return the index of the part to show. One that is not the first must be decoded with all others."""
+    import OpenEXR
+
+    with OpenEXR.File(path, separate_channels=True, header_only=True) as file:
+        parts = file.parts
+        names = [[channel.name for channel in part.header["channels"]] for part in parts]
+        index = min(range(len(parts)), key=lambda at: _rank(names[at], str(parts[at].header.get("name", ""))))
+        if index:
+            sizes = [_windows_of(part)[0] for part in parts]
+            samples = sum(len(each) * box.width * box.height for each, box in zip(names, sizes, strict=True))
+            if samples > _MAX_PARTS_SAMPLES:
+                raise NoThumbnail("an EXR file of several parts that are too large together")
+    return index
+
+
+def _windows_of(part: Any) -> list[_Box]:
+    windows = [_Box(*(int(v) for corner in part.header[name] for v in corner)) for name in _WINDOWS]
+    _check_windows(*windows)
+    return windows
 
 
 _WINDOWS = ("dataWindow", "displayWindow")

@@ -38,6 +38,7 @@ MAX_SECONDS = 300.0
 """Seconds that the thumbnails of one download may take."""
 MAX_FILE_BYTES = 2**30
 MAX_CRASHES = 3
+"""Frames in a row that crash the decoder, after which a download writes no more thumbnails."""
 _MAX_REPLY_BYTES = 2**20
 # What Python and its libraries need. Other variables can hold connections and keys.
 _PASSED_ENV = {"HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "PYTHONUSERBASE"}
@@ -105,6 +106,8 @@ def write_thumbnails(
         missing = [each for each in thumbnails if each.is_new or target.stat(each.parts) is None]
         if not missing:
             return
+        # Frames that were tried before come last, so that slow ones do not use up the time each time.
+        missing.sort(key=lambda each: not each.is_new)
         with staging_folder(folder) as (staging, _), _Program(program) as shrinker:
             for each in missing:
                 if is_cancelled():
@@ -168,7 +171,7 @@ class _Program:
         """Return a frame as a small JPEG.
 
         :raises NoThumbnail: it cannot be shown.
-        :raises RuntimeError: too many frames have crashed the program.
+        :raises RuntimeError: too many frames in a row have crashed the program.
         """
         if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
             raise thumbnail_program.NoThumbnail(f"larger than {MAX_FILE_BYTES // 2**30} GB")
@@ -185,8 +188,9 @@ class _Program:
             self._crashes += 1
             problem = f"crashed the decoder or took longer than {thumbnail_program.MAX_SECONDS} s"
             if self._crashes >= MAX_CRASHES:
-                raise RuntimeError(f"{self._crashes} frames {problem}") from None
+                raise RuntimeError(f"{self._crashes} frames in a row {problem}") from None
             raise thumbnail_program.NoThumbnail(problem) from None
+        self._crashes = 0
         if not is_jpeg:
             raise thumbnail_program.NoThumbnail(content.decode(errors="replace"))
         return content

@@ -10,6 +10,7 @@ import OpenEXR
 import pytest
 from PIL import Image
 
+from airflow_provider_renderbus.transfer import thumbnail_program
 from airflow_provider_renderbus.transfer.thumbnail_program import MAX_PIXELS, NoThumbnail, make_thumbnail
 
 GREY = (118, 118, 118)
@@ -184,19 +185,45 @@ def test_make_thumbnail_of_exr_without_colours_shows_its_range(tmp_path):
     assert_colours(open_thumbnail(tmp_path / "a.exr"), [(0, 0, 0), (255, 255, 255)])
 
 
-def test_make_thumbnail_of_exr_of_several_parts_shows_the_beauty(tmp_path):
-    channels = {
-        "depth": {"Z": np.full((32, 64), 9, np.float32)},
-        "normals": {"RGB": halves((1, 0, 1), (1, 0, 1), np.float16)},
-        "beauty": {"RGBA": halves((0, 0.5, 0, 1), (0, 0, 0, 0), np.float16)},
-    }
-    parts = [
-        OpenEXR.Part({"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}, each, name)
-        for name, each in channels.items()
+GREEN_OVER_NOTHING = halves((0, 0.5, 0, 1), (0, 0, 0, 0), np.float16)
+
+
+def write_parts(path, **parts):
+    made = [
+        OpenEXR.Part({"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}, channels, name)
+        for name, channels in parts.items()
     ]
-    with OpenEXR.File(parts) as file:
-        file.write(str(tmp_path / "a.exr"))
-    assert_colours(open_thumbnail(tmp_path / "a.exr"), [(0, HALF_LIGHT, 0), GREY])
+    with OpenEXR.File(made) as file:
+        file.write(str(path))
+    return path
+
+
+def test_make_thumbnail_of_exr_of_several_parts_shows_the_beauty(tmp_path):
+    path = write_parts(
+        tmp_path / "a.exr",
+        depth={"Z": np.full((32, 64), 9, np.float32)},
+        normals={"RGB": halves((1, 0, 1), (1, 0, 1), np.float16)},
+        beauty={"RGBA": GREEN_OVER_NOTHING},
+    )
+    assert_colours(open_thumbnail(path), [(0, HALF_LIGHT, 0), GREY])
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_make_thumbnail_of_exr_of_large_parts_decodes_them_only_within_a_limit(
+    tmp_path, monkeypatch, is_first
+):
+    """OpenEXR decodes the first part alone, and any other one only with all of them."""
+    parts = {
+        "beauty": {"RGBA": GREEN_OVER_NOTHING},
+        "normals": {"RGB": halves((1, 0, 1), (1, 0, 1), np.float16)},
+    }
+    path = write_parts(tmp_path / "a.exr", **(parts if is_first else dict(reversed(parts.items()))))
+    monkeypatch.setattr(thumbnail_program, "_MAX_PARTS_SAMPLES", 7 * 64 * 32 - 1)
+    if is_first:
+        assert_colours(open_thumbnail(path), [(0, HALF_LIGHT, 0), GREY])
+    else:
+        with pytest.raises(NoThumbnail, match="several parts that are too large together"):
+            open_thumbnail(path)
 
 
 def png(width, height, rows, depth=8):

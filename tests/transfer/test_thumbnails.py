@@ -157,25 +157,48 @@ def test_write_thumbnails_removes_what_a_killed_worker_left(write, folder, frame
     assert not left.exists()
 
 
-def test_write_thumbnails_starts_the_program_again_after_a_crash(write, folder, frames, tmp_path):
-    """A frame that kills its decoder costs one thumbnail."""
+@pytest.fixture
+def crashing_program(tmp_path):
+    """A program that the file "crash" ends."""
     program = tmp_path / "program.py"
     source = Path(thumbnail_program.__file__).read_text("utf-8")
     first = "    start = file.read(8)\n"
     crash = f"{first}    if start.startswith(b'crash'):\n        os.kill(os.getpid(), signal.SIGSEGV)\n"
     program.write_text(source.replace(first, crash), "utf-8")
-    (frames / "bad.png").write_bytes(b"crash")
-    save(frames / "a.png", "red")
-    save(frames / "b.png", "blue")
-    text = write("a.png", "bad.png", "b.png", program=str(program))
-    assert (
-        "1 of 3 frames have no thumbnail: crashed the decoder or took longer than 30 s: 1 (bad.png)" in text
-    )
-    assert list(written(folder)) == ["1-0.jpg", "3-0.jpg"]
-    for name in ("c1.png", "c2.png", "c3.png", "c4.png"):
+    return str(program)
+
+
+def test_write_thumbnails_starts_the_program_again_after_a_crash(write, folder, frames, crashing_program):
+    """A frame that kills its decoder costs one thumbnail."""
+    names = [f"{kind}{at}.png" for at in range(4) for kind in ("bad", "good")]
+    for name in names:
+        if name.startswith("bad"):
+            (frames / name).write_bytes(b"crash")
+        else:
+            save(frames / name, "red")
+    text = write(*names, program=crashing_program)
+    assert "4 of 8 frames have no thumbnail: crashed the decoder or took longer than 30 s: 4 (bad0" in text
+    assert list(written(folder)) == ["2-0.jpg", "4-0.jpg", "6-0.jpg", "8-0.jpg"]
+
+
+def test_write_thumbnails_ends_after_crashes_in_a_row(write, folder, frames, crashing_program):
+    names = [f"bad{at}.png" for at in range(4)]
+    for name in names:
         (frames / name).write_bytes(b"crash")
-    with pytest.raises(RuntimeError, match="3 frames crashed the decoder"):
-        write("c1.png", "c2.png", "c3.png", "c4.png", "a.png", recommits=1, program=str(program))
+    with pytest.raises(RuntimeError, match="3 frames in a row crashed the decoder"):
+        write(*names, program=crashing_program)
+    assert written(folder) == {}
+
+
+def test_write_thumbnails_starts_with_new_frames(write, folder, frames, crashing_program):
+    """Frames that were tried in vain before keep no new one away."""
+    (frames / "bad.png").write_bytes(b"crash")
+    save(frames / "new.png", "red")
+    old = [Thumbnail(thumbnail_parts(ACCOUNT, 7, at, 0), ("bad.png",), False) for at in range(3)]
+    new = Thumbnail(thumbnail_parts(ACCOUNT, 7, 9, 0), ("new.png",), True)
+    with pytest.raises(RuntimeError):
+        write_thumbnails(folder, frames, [*old, new], "Render 35", program=crashing_program)
+    assert list(written(folder)) == ["9-0.jpg"]
 
 
 def test_write_thumbnails_takes_limited_time(write, folder, frames):
