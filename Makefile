@@ -107,9 +107,9 @@ browser: .venv/installed ## test the pages of the farm and of Airflow in Chromiu
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 	$(BIN)/pytest -q -m browser tests
 
-# The frame wall on an older line of Airflow, for example browser-3.1.
+# Frame wall and connection form on an older line of Airflow, for example browser-3.1.
 browser-%: .venv-%/installed
-	$(<D)/bin/pytest -q -m browser tests/web/test_airflow_browser.py
+	$(<D)/bin/pytest -q -m browser tests/web/test_airflow_browser.py tests/airflow/test_connection_browser.py
 
 bench: .venv/installed .venv-vendor/installed ## measure the figures of docs/benchmarks.md, and of docs/waiting.md with fewer tasks
 	$(BIN)/python -m dev.benchmarks

@@ -48,15 +48,16 @@ class CancelOnKillMixin(BaseOperator):
     cancel_on_kill: bool
     hook: RenderbusHook
     owned_render_task_ids: Sequence[int] = ()
+    _is_resumed = False
 
     def on_kill(self) -> None:
         """Stop the renders. Airflow calls it after SIGTERM, and at ``execution_timeout``.
 
         :raises SystemExit: after a signal, since Airflow 3 would continue the task. It allows a retry.
         """
+        self.hook.require_own_try()
         if not self.cancel_on_kill:
             return
-        self.hook.require_own_try()
         is_timeout = is_execution_timeout()
         if is_timeout and not self.owned_render_task_ids:
             from airflow_provider_renderbus.compat import get_current_context  # noqa: PLC0415 - loads much
@@ -132,9 +133,12 @@ class CancelOnKillMixin(BaseOperator):
         return message
 
     def note_start(self, context: Context) -> None:
-        """Note when this try was started: the process may have been frozen before it ran any of this code."""
+        """Note when this process was started: it may have been frozen before it ran any of this code.
+
+        Not after a deferral: Airflow keeps the time at which the first process of the try was started.
+        """
         started = getattr(context["ti"], "start_date", None)
-        if started is not None and self.hook.lost_time is not None:
+        if started is not None and not self._is_resumed and self.hook.lost_time is not None:
             self.hook.lost_time.note_start(started.timestamp())
             self.hook.wait_to_be_killed()
 
@@ -164,6 +168,7 @@ class CancelOnKillMixin(BaseOperator):
         If its trigger failed, e.g. because the triggerer has an older version of this provider, wait on the
         worker. If its timeout has passed, stop the renders.
         """
+        self._is_resumed = True
         if has_trigger_failed(next_method, next_kwargs) and (task_ids := self._submitted_ids(context)):
             log.warning(
                 "Render %s: its trigger has failed in the triggerer, this worker waits instead. If the "

@@ -20,7 +20,8 @@ log = LoopLogger(logging.getLogger(__name__))
 _ACTIVE = {"running", "deferred", "restarting"}
 _FINISHED = {"failed", "success", "skipped", "removed"}
 # Seconds: on a busy machine the first request of a triggerer to Airflow takes many. Together with the
-# time-out of a stop it is less than the minute in which a newer try takes a stop for that of an older one.
+# time-out of a stop it is less than the minute in which a newer try takes a stop for that of an older one;
+# only after a query that has timed out it can be more, and then the farm's stopType decides.
 _QUERY_TIMEOUT = 30.0
 # Seconds after the first trigger has started; by then those that have come with it have started too.
 _PREPARE_DELAY = 60.0

@@ -61,16 +61,23 @@ class RenderbusTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, the result of the wait."""
         try:
+            result = await self._checked_result()
+            # Here too, a kill can come before the worker learns that it has to stop the renders.
+            await written()
+        except asyncio.CancelledError as cancellation:
+            await self.on_cancelled(cancellation)
+            raise
+        yield TriggerEvent(result.to_dict())
+
+    async def _checked_result(self) -> WaitResult:
+        try:
             self._check_version()
             self.check_arguments()
         except VersionMismatch as error:
-            result = WaitResult(Outcome.FAILED, str(error), is_unread=True)
+            return WaitResult(Outcome.FAILED, str(error), is_unread=True)
         except ValueError as error:
-            result = permanent_failure(error)
-        else:
-            result = await self._result()
-        await written()
-        yield TriggerEvent(result.to_dict())
+            return permanent_failure(error)
+        return await self._result()
 
     async def _result(self) -> WaitResult:
         # Loads the models, which triggers do without while a DAG is parsed.
@@ -83,9 +90,6 @@ class RenderbusTrigger(BaseTrigger):
             return permanent_failure(error)
         except DeadlineExceeded:
             return timed_out(None)
-        except asyncio.CancelledError as cancellation:
-            await self.on_cancelled(cancellation)
-            raise
 
     def _check_version(self) -> None:
         if self.version > self.ARGUMENTS_VERSION:

@@ -10,10 +10,17 @@ import pytest
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.clients.client import Client
 from airflow_provider_renderbus.clients.clock import Clock
-from airflow_provider_renderbus.compat import AirflowException, AirflowFailException, TaskDeferred, conf
+from airflow_provider_renderbus.compat import (
+    AirflowException,
+    AirflowFailException,
+    ReplacedError,
+    TaskDeferred,
+    conf,
+)
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook, heartbeat_timeout
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
 from tests.airflow_version import LINE
@@ -136,6 +143,16 @@ def test_render_on_worker_with_wrong_clock_renders_after_a_minute(started_late, 
     with pytest.raises(TaskDeferred):
         render(deferrable=True).execute(started_late)
     assert 60 < clock.time - started < 90
+    assert farm.request_counts["submit_task"] == 1
+
+
+def test_render_that_is_resumed_after_hours_has_lost_no_time(started_late, clock, farm):
+    """Airflow keeps the time at which a try was started over its deferrals."""
+    started = clock.time
+    event = WaitResult(Outcome.SUCCEEDED, "available funds 50 RMB").to_dict()
+    with pytest.raises(TaskDeferred):
+        render(deferrable=True).resume_execution("execute_with_funds", {"event": event}, started_late)
+    assert clock.time - started < 60
     assert farm.request_counts["submit_task"] == 1
 
 
@@ -324,3 +341,13 @@ def test_woken_process_that_airflow_does_not_kill_kills_itself():
     assert "runs" in ended.stdout
     assert "cleaned up" in ended.stdout
     assert "waited" not in ended.stdout
+
+
+@pytest.mark.parametrize("cancel_on_kill", [True, False])
+def test_sigterm_of_replaced_process_leaves_the_end_to_the_newer_try(cancel_on_kill, clock, monkeypatch):
+    monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.is_replaced", lambda: True)
+    operator = render(cancel_on_kill=cancel_on_kill)
+    assert operator.hook.lost_time
+    clock.freeze(FROZEN_SECONDS)
+    with pytest.raises(ReplacedError):
+        operator.on_kill()

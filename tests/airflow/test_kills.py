@@ -22,6 +22,7 @@ from airflow_provider_renderbus.compat import (
     TaskDeferred,
 )
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
+from airflow_provider_renderbus.polling import loop_logger
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import USER_ACTION, RenderbusTaskTrigger
 from tests.airflow.context import TaskInstance, context
@@ -244,6 +245,31 @@ class TestMarkOfUserAction:
         trigger, _ = deferred(submit(created))
         set_airflow_state("failed")
         self.run_cancelled(trigger, farm, USER_ACTION, USER_ACTION)
+        assert state(created) == "STOP"
+
+    def test_trigger_cancelled_between_its_result_and_its_event_stops_render(
+        self, created, state, set_airflow_state, monkeypatch
+    ):
+        from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - Airflow 3 only
+
+        comms = type("TriggerCommsDecoder", (), {})()
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
+        trigger, _ = deferred(submit(created))
+        trigger.version += 1  # its result is that the worker must wait or stop
+        set_airflow_state("failed")
+        is_read = threading.Event()
+
+        async def run():
+            loop_logger._writer.put(is_read.wait)
+            waiting = asyncio.ensure_future(anext(aiter(trigger.run())))
+            await asyncio.sleep(0)
+            waiting.cancel(USER_ACTION)
+            await asyncio.wait([waiting])
+            assert waiting.cancelled()
+            is_read.set()
+            await trigger._stopping
+
+        asyncio.run(asyncio.wait_for(run(), 30))
         assert state(created) == "STOP"
 
     def test_trigger_cancelled_and_on_kill_stop_once(self, created, state, set_airflow_state, farm):
