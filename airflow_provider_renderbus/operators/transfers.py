@@ -52,6 +52,7 @@ class TransferOperator(RenderbusOperator):
             It allows a retry.
         """
         self.file_transfer.cancel()
+        self.hook.require_own_try()
         if not is_execution_timeout():
             raise SystemExit("Killed: transfer cancelled")
 

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -20,6 +21,7 @@ from airflow_provider_renderbus.compat import (
 from airflow_provider_renderbus.hooks.renderbus import RenderbusHook, heartbeat_timeout
 from airflow_provider_renderbus.operators.render import RenderbusRenderOperator
 from airflow_provider_renderbus.operators.tasks import RenderbusSubmitTaskOperator
+from airflow_provider_renderbus.operators.transfers import RenderbusUploadAssetsOperator
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
@@ -343,10 +345,18 @@ def test_woken_process_that_airflow_does_not_kill_kills_itself():
     assert "waited" not in ended.stdout
 
 
-@pytest.mark.parametrize("cancel_on_kill", [True, False])
-def test_sigterm_of_replaced_process_leaves_the_end_to_the_newer_try(cancel_on_kill, clock, monkeypatch):
+@pytest.mark.parametrize(
+    "operator",
+    [
+        partial(render, cancel_on_kill=True),
+        partial(render, cancel_on_kill=False),
+        partial(RenderbusUploadAssetsOperator, task_id="upload", assets="/mnt/shots/*.blend"),
+    ],
+    ids=["render", "render without cancel_on_kill", "upload"],
+)
+def test_sigterm_of_replaced_process_leaves_the_end_to_the_newer_try(operator, clock, monkeypatch):
     monkeypatch.setattr("airflow_provider_renderbus.hooks.renderbus.is_replaced", lambda: True)
-    operator = render(cancel_on_kill=cancel_on_kill)
+    operator = operator()
     assert operator.hook.lost_time
     clock.freeze(FROZEN_SECONDS)
     with pytest.raises(ReplacedError):
