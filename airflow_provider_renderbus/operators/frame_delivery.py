@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api.text import join_limited
@@ -26,7 +26,7 @@ _MAX_DOUBTS = 5
 
 
 class MissingFrames(TransferIncomplete):
-    """Frames that are done have no file, or an empty one. A retry downloads what has come meanwhile."""
+    """Frames that are done have no file or an empty one, or could not be checked. A retry tries it again."""
 
 
 class LayerFiles(NamedTuple):
@@ -50,7 +50,12 @@ class LayerFiles(NamedTuple):
         return len(self.files) == len(self.listing) and all(file.parts[0] == top for file in self.files)
 
     def __str__(self) -> str:
-        return f"layer {self.layer.name} ({self.layer.leaf.id})"
+        return layer_title(self.layer)
+
+
+def layer_title(layer: Layer) -> str:
+    """Return what messages call a layer."""
+    return f"layer {layer.name} ({layer.leaf.id})"
 
 
 @dataclass
@@ -83,6 +88,12 @@ class Delivery:
                 )
         self.result["missing_frames"] = missing
 
+    def add_unchecked(self, problems: Mapping[str, str]) -> None:
+        """Add why layers, by their names as in `lacking`, could not be checked."""
+        for name, problem in problems.items():
+            found = self.lacking.get(name, LayerDelivery())
+            self.lacking[name] = replace(found, problems=(*found.problems, problem))
+
     @property
     def frames(self) -> tuple[Frame, ...]:
         """The frames that lack a file, as far as names of files say so."""
@@ -107,7 +118,9 @@ class Delivery:
         :raises MissingFrames: something is.
         """
         if self.lacking:
-            raise MissingFrames(f"Not all frames that are done have a file: {self.message}{hint}")
+            raise MissingFrames(
+                f"Not all frames that are done are known to have a file: {self.message}{hint}"
+            )
         return self.result
 
 

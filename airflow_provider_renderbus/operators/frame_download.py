@@ -7,14 +7,19 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_renderbus.api import calls
 from airflow_provider_renderbus.api.errors import RenderbusError, is_permanent
 from airflow_provider_renderbus.api.text import join_limited
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.operators.file_transfer import translate_transfer_errors
-from airflow_provider_renderbus.operators.frame_delivery import Delivery, LayerFiles, check_layers
+from airflow_provider_renderbus.operators.frame_delivery import (
+    Delivery,
+    LayerFiles,
+    check_layers,
+    layer_title,
+)
 from airflow_provider_renderbus.operators.frame_thumbnails import thumbnails_folder, write_thumbnails
 from airflow_provider_renderbus.renders import recommit
 from airflow_provider_renderbus.renders.layers import list_layers, shot_name
@@ -58,6 +63,17 @@ log = logging.getLogger(__name__)
 _MAX_STALLS = 2
 
 
+class _ListedFrames(NamedTuple):
+    """The frames of a render.
+
+    :param by_leaf: by the ids of the leaves of the layers.
+    :param unchecked: why frames of layers could not be listed, by the names of the layers in messages.
+    """
+
+    by_leaf: dict[int, tuple[Frame, ...]]
+    unchecked: dict[str, str]
+
+
 @dataclass
 class FrameDownload:
     """Downloads the frames of one render, or compares a folder with them.
@@ -90,7 +106,7 @@ class FrameDownload:
                 return self._fetch_whole(task, target, runner, speed_limit)
             thumbnails = thumbnails_folder()
             # Before the files, so that those of a frame that is done are listed.
-            frames = self._list_frames(task) if thumbnails is not None else {}
+            frames = self._list_frames(task).by_leaf if thumbnails is not None else {}
             layers, errors = self._list(task)
             results = self._transfer(layers, target, errors, runner, speed_limit)
             if thumbnails is not None:
@@ -111,10 +127,10 @@ class FrameDownload:
             layers, errors = self._list(task)
             results = self._transfer(layers, target, errors, runner, limit)
             if thumbnails is not None:
-                frames = listed_frames.result()
+                frames = listed_frames.result().by_leaf
                 write_thumbnails(self.transfer, thumbnails, target, layers, frames, results, task.id)
             raise_all(errors)
-            frames = listed_frames.result()
+            frames, unchecked = listed_frames.result()
         finally:
             # A killed Airflow task does not wait for the listing.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -132,6 +148,7 @@ class FrameDownload:
         delivery = self._deliver(task, layers, target, results)
         delivery.add(layers, checked)
         _require_files(layers, delivery, self.pattern)
+        delivery.add_unchecked(unchecked)
         self._warn_of_strangers(target, layers)
         return delivery
 
@@ -223,11 +240,12 @@ class FrameDownload:
         target = self._target()
         with translate_transfer_errors(f"Render {self.render_task_id}: "), SafeFolder(target) as folder:
             task = self.transfer.hook.run(flows.get_task(self.render_task_id))
-            frames = self._list_frames(task)
+            frames, unchecked = self._list_frames(task)
             layers, errors = self._list(task)
             raise_all(errors)
             delivery = self._deliver(task, layers, target, [])
             delivery.add(layers, check_layers(layers, frames, self.pattern, folder))
+            delivery.add_unchecked(unchecked)
             del delivery.result["already_present"]
             stats = [folder.stat(file.target) for each in layers for file in each.files]
             sizes = [stat.size or 0 for stat in stats if stat is not None]
@@ -259,23 +277,21 @@ class FrameDownload:
         check_targets(each.files for each in layers)
         return layers, errors
 
-    def _list_frames(self, task: TaskInfo) -> dict[int, tuple[Frame, ...]]:
-        """Return the frames of the layers, by the ids of their leaves, if they can be listed."""
-        frames = {}
+    def _list_frames(self, task: TaskInfo) -> _ListedFrames:
+        """Return the frames of the layers, and which a retry can list."""
+        listed = _ListedFrames({}, {})
         for layer in list_layers(task):
             if not layer.has_frames:
                 continue
             try:
-                frames[layer.leaf.id] = self.transfer.hook.run(flows.list_frames(layer.leaf.id))
+                listed.by_leaf[layer.leaf.id] = self.transfer.hook.run(flows.list_frames(layer.leaf.id))
             except RenderbusError as error:
-                log.warning(
-                    "Layer %s (%s): not checked whether all frames have files, as they could not be "
-                    "listed: %s",
-                    layer.name,
-                    layer.leaf.id,
-                    error,
-                )
-        return frames
+                name, problem = layer_title(layer), f"its frames could not be listed: {error}"
+                if error.retryable:
+                    listed.unchecked[name] = problem
+                else:
+                    log.warning("%s: not checked whether all frames have files: %s", name, problem)
+        return listed
 
     def _folder_of(self, task: TaskInfo, layer: Layer) -> Parts:
         if self.layout is None:

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from airflow_provider_renderbus.api import calls
+from airflow_provider_renderbus.api.errors import BadRequest, RenderbusError, ServerError
 from airflow_provider_renderbus.api.models.transfer import OutputFile
 from airflow_provider_renderbus.clients import flows
 from airflow_provider_renderbus.compat import AirflowException, AirflowFailException
@@ -15,6 +16,7 @@ from airflow_provider_renderbus.hooks.renderbus import RenderbusHook
 from airflow_provider_renderbus.operators.download_frames import RenderbusDownloadFramesOperator
 from airflow_provider_renderbus.operators.file_transfer import FileTransfer
 from airflow_provider_renderbus.operators.frame_download import FrameDownload
+from airflow_provider_renderbus.transfer.errors import TransferIncomplete
 from tests.airflow.context import context
 from tests.airflow.run_to_completion import run_to_completion
 from tests.airflow.transfers.files import contents
@@ -110,6 +112,46 @@ def test_download_frame_done_between_the_listings_is_downloaded(render, farm, fr
     result = download.fetch(hook.run(flows.get_task(task_id))).require()
     assert (result["files"], result["missing_frames"], hook.listings) == (4, [], 2)
     assert contents(frames) == contents(farm.output_root)
+
+
+class HookWithoutFrames(RenderbusHook):
+    """A hook whose farm responds with an error to each query of frames, which run beside the copy."""
+
+    error: RenderbusError
+
+    def run(self, flow):
+        if flow.__name__ == "list_frames":
+            flow.close()
+            raise self.error
+        return super().run(flow)
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_download_frames_that_cannot_be_listed_fail_after_their_files_have_come(
+    render, farm, frames, caplog, verify
+):
+    """A check that was not made is no success, and a retry makes it."""
+    task_id = render(make_task_json("sh030"))
+    hook = HookWithoutFrames()
+    hook.error = ServerError("queryTaskFrames", 500, "bad gateway")
+    download = FrameDownload(FileTransfer(hook), task_id, str(frames))
+    delivery = download.fetch(hook.run(flows.get_task(task_id)))
+    if verify:
+        delivery = download.verify()
+    with pytest.raises(TransferIncomplete, match=r"\(\d+\): its frames could not be listed: .*bad gateway"):
+        delivery.require()
+    assert contents(frames) == contents(farm.output_root)
+    assert delivery.accept()["files"] == 4
+    assert "accepted without all frames: layer Camera" in caplog.text
+
+
+def test_download_frames_that_the_farm_refuses_to_list_warns(render, frames, caplog):
+    task_id = render(make_task_json("sh030"))
+    hook = HookWithoutFrames()
+    hook.error = BadRequest("queryTaskFrames", 400, "no such query")
+    result = FrameDownload(FileTransfer(hook), task_id, str(frames)).fetch(hook.run(flows.get_task(task_id)))
+    assert result.require()["files"] == 4
+    assert "not checked whether all frames have files: its frames could not be listed: " in caplog.text
 
 
 def test_download_layer_without_any_file_fails(render, download, client, farm, frames):
