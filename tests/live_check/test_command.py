@@ -270,6 +270,7 @@ def test_command_that_is_interrupted_twice_names_its_number(farm, account, monke
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_that_ends_the_command_deletes_its_number(number, farm, account, monkeypatch):
+    signal.signal(number, signal.SIG_DFL)  # the tests themselves may run under nohup
     checks = [
         each
         if each.key != "labels"
