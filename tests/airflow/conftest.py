@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 
@@ -22,7 +23,11 @@ from tests.transfer_command import transfer_command
 
 @pytest.fixture(autouse=True)
 def _no_join_window(monkeypatch):
-    """Polls start at once instead of waiting half a second for other tasks to join."""
+    """Batches start at once instead of waiting half a second for others to join.
+
+    Polls do wait: until then the clock of a test's farm advances, and the next poll is a minute later.
+    """
+    importlib.import_module("airflow_provider_renderbus.polling.page_schedule")
     monkeypatch.setattr("airflow_provider_renderbus.polling.batching.JOIN_WINDOW", 0.0)
 
 

@@ -12,8 +12,6 @@ from airflow_provider_renderbus.compat import TaskDeferred
 
 # Farm seconds between two polls.
 STEP = 20.0
-# Real seconds between two polls: the farm's clock does not make a trigger poll.
-_POLL_INTERVAL = 0.5
 
 
 def run_to_completion(farm: Any, make_operator: Any, context: Any) -> Any:
@@ -36,7 +34,6 @@ def run_to_completion(farm: Any, make_operator: Any, context: Any) -> Any:
 async def _run_trigger(farm: Any, trigger: Any) -> Any:
     path, arguments = trigger.serialize()
     stored = BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
-    stored["poll_interval"] = _POLL_INTERVAL
     event = asyncio.ensure_future(anext(aiter(pkgutil.resolve_name(path)(**stored).run())))
     while not event.done():
         await asyncio.to_thread(farm.advance, STEP)
