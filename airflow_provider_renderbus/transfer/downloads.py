@@ -285,7 +285,7 @@ class _Publisher:
                 folder,
                 f"{len(self._without_time):,}",
                 "; ".join(dict.fromkeys(self._without_time.values())),
-                join_limited(list(self._without_time)),
+                join_limited(sorted(self._without_time)),
                 UNSET_TIMES_NAME,
             )
 

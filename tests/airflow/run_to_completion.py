@@ -9,6 +9,7 @@ from typing import Any
 from airflow.serialization.serialized_objects import BaseSerialization
 
 from airflow_provider_renderbus.compat import TaskDeferred
+from tests.airflow.trigger_events import first_event
 
 # Farm seconds between two polls.
 STEP = 20.0
@@ -34,7 +35,7 @@ def run_to_completion(farm: Any, make_operator: Any, context: Any) -> Any:
 async def _run_trigger(farm: Any, trigger: Any) -> Any:
     path, arguments = trigger.serialize()
     stored = BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
-    event = asyncio.ensure_future(anext(aiter(pkgutil.resolve_name(path)(**stored).run())))
+    event = asyncio.ensure_future(first_event(pkgutil.resolve_name(path)(**stored)))
     while not event.done():
         await asyncio.to_thread(farm.advance, STEP)
         await asyncio.wait([event], timeout=0.02)

@@ -15,6 +15,7 @@ from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from tests.airflow.context import context
+from tests.airflow.trigger_events import first_event
 
 OLD_KEY = "0123456789abcdef" * 4
 NOT_RECOVERABLE = [
@@ -53,7 +54,7 @@ class TestTaskTrigger:
                 return settings
 
             async def run():
-                return await asyncio.gather(*(anext(aiter(trigger.run())) for _ in range(3)))
+                return await asyncio.gather(*(first_event(trigger) for _ in range(3)))
 
             original = RenderbusHook.async_settings
             monkeypatch.setattr(RenderbusHook, "async_settings", async_settings)

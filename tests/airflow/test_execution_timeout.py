@@ -20,6 +20,7 @@ from airflow_provider_renderbus.renders.results import timed_out
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import StateStore, context
 from tests.airflow.deferring import deferred, submit
+from tests.airflow.trigger_events import first_event
 from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection", "no_stop_poll_interval")
@@ -43,7 +44,7 @@ def test_submit_timeout_without_cancel_on_kill_leaves_render_running(created, st
 def test_submit_deferred_timeout_stops_render(created, state):
     task = submit(created, timeout=1e-6)
     trigger, kwargs = deferred(task)
-    event = asyncio.run(anext(aiter(trigger.run())))
+    event = asyncio.run(first_event(trigger))
     with pytest.raises(AirflowException, match=r"Timed out waiting.*is no longer running"):
         submit(created).execute_complete(context(), event.payload, **kwargs)
     assert state(created) == "STOP"
@@ -59,7 +60,7 @@ def test_submit_max_duration_counts_from_submit_and_fails_permanently(submitted,
     trigger, kwargs = deferred(submit(submitted, max_duration=7200))
     assert trigger.deadline == submit_date + 7200
     over, kwargs = deferred(submit(submitted, max_duration=1e-6))
-    event = asyncio.run(anext(aiter(over.run())))
+    event = asyncio.run(first_event(over))
     with pytest.raises(AirflowFailException, match=r"max_duration .* is over"):
         submit(submitted).execute_complete(context(), event.payload, **kwargs)
     assert state(submitted) == "STOP"
@@ -132,7 +133,7 @@ def test_task_sensor_timeout_with_cancel_on_kill_stops_render(options, submitted
     )
     if "deferrable" in options:
         trigger, kwargs = deferred(sensor)
-        event = asyncio.run(anext(aiter(trigger.run())))
+        event = asyncio.run(first_event(trigger))
         with pytest.raises(AirflowSensorTimeout, match="is no longer running"):
             sensor.execute_complete(context(), event.payload, **kwargs)
     else:
@@ -150,7 +151,7 @@ def test_submit_event_of_other_version_stops_render(submitted, state):
 
 def test_submit_deferred_by_version_with_fewer_fields_stops_render(submitted, state):
     trigger, kwargs = deferred(submit(submitted, timeout=1e-6))
-    event = asyncio.run(anext(aiter(trigger.run())))
+    event = asyncio.run(first_event(trigger))
     del kwargs["wait"]["deadline"]
     with pytest.raises(AirflowException, match=r"without deadline.*is no longer running") as failure:
         submit(submitted).execute_complete(context(), event.payload, **kwargs)
@@ -161,7 +162,7 @@ def test_submit_deferred_by_version_with_fewer_fields_stops_render(submitted, st
 def test_submit_deferred_by_version_with_other_optional_fields_resumes(submitted, farm):
     trigger, kwargs = deferred(submit(submitted))
     farm.advance(3600)
-    event = asyncio.run(anext(aiter(trigger.run())))
+    event = asyncio.run(first_event(trigger))
     del kwargs["wait"]["tolerates_insufficient_funds"]
     kwargs["wait"]["mood"] = "good"
     result = submit(submitted).execute_complete(context(), event.payload, **kwargs)

@@ -27,6 +27,7 @@ from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import USER_ACTION, RenderbusTaskTrigger
 from tests.airflow.context import TaskInstance, context
 from tests.airflow.deferring import deferred, submit
+from tests.airflow.trigger_events import first_event
 from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection", "no_stop_poll_interval")
@@ -39,7 +40,7 @@ def cancelled(farm):
 
     async def run(trigger):
         async def first():
-            await anext(aiter(trigger.run()))
+            await first_event(trigger)
 
         polls = farm.request_counts["query_task_info"]
         waiting = asyncio.ensure_future(first())
@@ -225,7 +226,7 @@ class TestMarkOfUserAction:
 
         async def run():
             polls = farm.request_counts["query_task_info"]
-            waiting = asyncio.ensure_future(anext(aiter(trigger.run())))
+            waiting = asyncio.ensure_future(first_event(trigger))
             while farm.request_counts["query_task_info"] == polls:  # noqa: ASYNC110 - the farm has no event
                 await asyncio.sleep(0.01)
             for message in messages:
@@ -261,7 +262,7 @@ class TestMarkOfUserAction:
 
         async def run():
             loop_logger._writer.put(is_read.wait)
-            waiting = asyncio.ensure_future(anext(aiter(trigger.run())))
+            waiting = asyncio.ensure_future(first_event(trigger))
             await asyncio.sleep(0)
             waiting.cancel(USER_ACTION)
             await asyncio.wait([waiting])
@@ -319,7 +320,7 @@ class TestNewerTry:
         deferred(submit(created))
         trigger, kwargs = deferred(submit(created), try_number=2)
         client.send(calls.stop_task([created]))
-        event = asyncio.run(anext(aiter(trigger.run())))
+        event = asyncio.run(first_event(trigger))
         with pytest.raises(TaskDeferred) as deferral:
             submit(created).execute_complete(context(2), event.payload, **kwargs)
         assert state(created) == "WAITING"
@@ -330,7 +331,7 @@ class TestNewerTry:
         trigger, kwargs = deferred(submit(created), try_number=2)
         trigger.ignore_stops_until -= 61
         farm.stop(created, "user")
-        event = asyncio.run(anext(aiter(trigger.run())))
+        event = asyncio.run(first_event(trigger))
         with pytest.raises(AirflowFailException, match=": STOP "):
             submit(created).execute_complete(context(2), event.payload, **kwargs)
 
@@ -340,12 +341,12 @@ class TestNewerTry:
         trigger, kwargs = deferred(submit(created), try_number=2)
         kwargs["wait"]["ignore_stops_until"] = trigger.ignore_stops_until = 1.0
         client.send(calls.stop_task([created]))
-        event = asyncio.run(anext(aiter(trigger.run())))
+        event = asyncio.run(first_event(trigger))
         with pytest.raises(TaskDeferred) as deferral:
             submit(created).execute_complete(context(2), event.payload, **kwargs)
         assert state(created) == "WAITING"
         client.send(calls.stop_task([created]))
-        event = asyncio.run(anext(aiter(deferral.value.trigger.run())))
+        event = asyncio.run(first_event(deferral.value.trigger))
         with pytest.raises(AirflowFailException, match=": STOP "):
             submit(created).execute_complete(context(2), event.payload, **deferral.value.kwargs)
 

@@ -13,6 +13,7 @@ from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.tasks import RenderbusTaskTrigger
 from tests.airflow.context import StateStore, context
 from tests.airflow.deferring import deferred, submit
+from tests.airflow.trigger_events import first_event
 from tests.scenes import make_task_json
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -55,7 +56,7 @@ def resumed(operator, deferral, context, trigger_class=None):
     except TypeError as error:
         failure = {"error": "Trigger failure", "traceback": [f"TypeError: {error}\n"]}
         return operator.resume_execution("__fail__", failure, context)
-    event = asyncio.run(anext(aiter(trigger.run())))
+    event = asyncio.run(first_event(trigger))
     kwargs = {**(deferral.kwargs or {}), "event": event.payload}
     return operator.resume_execution(deferral.method_name, kwargs, context)
 
@@ -180,7 +181,7 @@ class TestTriggerersFirst:
         }
         assert arguments.keys() == OLD_ARGUMENTS
         farm.advance(3600)
-        event = asyncio.run(anext(aiter(RenderbusTaskTrigger(**arguments).run())))
+        event = asyncio.run(first_event(RenderbusTaskTrigger(**arguments)))
         # What an older worker reads.
         assert {"version", "outcome", "message", "result"} == event.payload.keys()
         assert event.payload["outcome"] == "succeeded"
@@ -189,5 +190,5 @@ class TestTriggerersFirst:
         trigger, kwargs = deferred(submit(submitted))
         del kwargs["wait"]["ignore_api_stop"]
         farm.advance(3600)
-        event = asyncio.run(anext(aiter(trigger.run())))
+        event = asyncio.run(first_event(trigger))
         assert submit(submitted).execute_complete(context(), event.payload, **kwargs)["state"] == "FINISHED"

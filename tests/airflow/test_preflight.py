@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import math
 import os
@@ -30,6 +29,7 @@ from airflow_provider_renderbus.sensors import (
 )
 from dev.harness.embedded_farm import StockedFarm
 from tests.airflow.context import StateStore, context
+from tests.airflow.trigger_events import first_event
 from tests.scenes import make_task_json
 from tests.transfer_command import transfer_command
 
@@ -431,12 +431,7 @@ def test_deferred_render_past_proxies_that_httpx_itself_refuses_is_polled(variab
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute({**context(), "task_state_store": StateStore()})
     farm.advance(3600)
-
-    async def first_event():
-        async with contextlib.aclosing(deferred.value.trigger.run()) as events:
-            return await anext(events)
-
-    event = asyncio.run(first_event())
+    event = asyncio.run(first_event(deferred.value.trigger))
     assert event.payload["outcome"] == "succeeded", event.payload
 
 

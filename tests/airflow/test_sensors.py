@@ -30,6 +30,7 @@ from airflow_provider_renderbus.sensors.conditions import (
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from airflow_provider_renderbus.triggers.conditions import RenderbusConditionTrigger
 from tests.airflow.context import context
+from tests.airflow.trigger_events import first_event
 from tests.airflow_version import create_reschedule_table, mark_rescheduled
 
 pytestmark = pytest.mark.usefixtures("connection")
@@ -52,14 +53,11 @@ class SensorRunner:
         trigger = pkgutil.resolve_name(path)(
             **BaseSerialization.deserialize(BaseSerialization.serialize(arguments))
         )
-        event = asyncio.run(self._first(trigger))
+        event = asyncio.run(first_event(trigger))
         try:
             return sensor.execute_complete(context(), event.payload)
         except AirflowSensorTimeout:
             return None
-
-    async def _first(self, trigger):
-        return await anext(aiter(trigger.run()))
 
 
 @pytest.fixture(params=[False, True], ids=["worker", "triggerer"])
@@ -317,7 +315,7 @@ class TestModes:
 
 def test_condition_trigger_of_other_version_fails_retryably():
     trigger = RenderbusConditionTrigger("renderbus_default", {"kind": "weather"}, 0.1, time.time() + 60)
-    event = asyncio.run(anext(aiter(trigger.run())))
+    event = asyncio.run(first_event(trigger))
     assert event.payload["outcome"] == "failed"
 
 

@@ -19,6 +19,7 @@ from airflow_provider_renderbus.compat import (
 from airflow_provider_renderbus.renders.results import Outcome, WaitResult
 from airflow_provider_renderbus.sensors.tasks import RenderbusTaskSensor
 from tests.airflow.context import context
+from tests.airflow.trigger_events import first_event
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -37,11 +38,8 @@ def deferred_trigger(render_task_id, **options):
     return pkgutil.resolve_name(path)(**stored)
 
 
-def first_event(trigger):
-    async def run():
-        return await anext(aiter(trigger.run()))
-
-    return WaitResult.from_dict(asyncio.run(run()).payload)
+def first_result(trigger):
+    return WaitResult.from_dict(asyncio.run(first_event(trigger)).payload)
 
 
 class TestOnWorker:
@@ -101,7 +99,7 @@ class TestOnWorker:
 class TestInTriggerer:
     def test_trigger_finished_render_succeeds(self, farm, submitted):
         farm.advance(3600)
-        event = first_event(deferred_trigger(submitted))
+        event = first_result(deferred_trigger(submitted))
         assert event.outcome is Outcome.SUCCEEDED
         assert sensor(submitted).execute_complete(context(), event.to_dict())["state"] == "FINISHED"
 
@@ -109,7 +107,7 @@ class TestInTriggerer:
         trigger = deferred_trigger(submitted, poke_interval=0.01)
 
         async def run():
-            event = asyncio.ensure_future(anext(aiter(trigger.run())))
+            event = asyncio.ensure_future(first_event(trigger))
             while not event.done():
                 farm.advance(30)
                 await asyncio.sleep(0.01)
@@ -119,14 +117,14 @@ class TestInTriggerer:
 
     def test_trigger_stopped_render_fails_without_retries(self, client, submitted):
         client.send(calls.stop_task([submitted]))
-        event = first_event(deferred_trigger(submitted))
+        event = first_result(deferred_trigger(submitted))
         with pytest.raises(AirflowFailException, match=": STOP "):
             sensor(submitted).execute_complete(context(), event.to_dict())
 
     def test_trigger_deadline_passed_times_out(self, submitted):
         trigger = deferred_trigger(submitted, timeout=0)
         assert trigger.deadline <= time.time()
-        event = first_event(trigger)
+        event = first_result(trigger)
         with pytest.raises(AirflowSensorTimeout, match=rf"Timed out waiting: Render {submitted} \(.+\): "):
             sensor(submitted).execute_complete(context(), event.to_dict())
 
@@ -138,14 +136,14 @@ class TestInTriggerer:
     def test_trigger_connection_becomes_invalid_fails_permanently(self, submitted, monkeypatch):
         trigger = deferred_trigger(submitted)
         monkeypatch.setenv("AIRFLOW_CONN_RENDERBUS_DEFAULT", '{"conn_type": "renderbus"}')
-        event = first_event(trigger)
+        event = first_result(trigger)
         assert event.outcome is Outcome.FAILED_PERMANENTLY
         assert "password (access key): " in event.message
 
     def test_trigger_newer_stored_version_fails_retryable(self, farm, submitted):
         trigger = deferred_trigger(submitted)
         trigger.version += 1
-        event = first_event(trigger)
+        event = first_result(trigger)
         with pytest.raises(AirflowException, match="same version") as raised:
             sensor(submitted).execute_complete(context(), event.to_dict())
         assert not isinstance(raised.value, AirflowFailException)
@@ -155,12 +153,12 @@ class TestInTriggerer:
         farm.advance(3600)
         trigger = deferred_trigger(submitted)
         trigger.version -= 1
-        assert first_event(trigger).outcome is Outcome.SUCCEEDED
+        assert first_result(trigger).outcome is Outcome.SUCCEEDED
 
     def test_trigger_and_event_contain_no_secret(self, connection, farm, submitted):
         farm.advance(3600)
         trigger = deferred_trigger(submitted)
-        text = repr(trigger) + repr(trigger.serialize()) + repr(first_event(trigger))
+        text = repr(trigger) + repr(trigger.serialize()) + repr(first_result(trigger))
         assert connection["password"] not in text
         assert connection["login"] not in text
 
