@@ -160,7 +160,7 @@ def download(
             )
             with staging_folder(folder) as (staging, list_path):
                 # Now, because files that are being downloaded may fill the disk.
-                target.make_folders(file.target[:-1] for file in fitting)
+                new_folders = target.make_folders(file.target[:-1] for file in fitting)
                 publisher = _Publisher({f"/{file.path}": file for file in fitting}, staging, target, times)
                 kind: TransferKind
                 if storage_folder is not None and len(fitting) == len(files):
@@ -189,6 +189,7 @@ def download(
                 finally:
                     publisher.warn_of_times(folder)
                     times.save(target, list_path.parent)
+                    target.remove_empty_folders(new_folders)
             if problems:
                 error_type = TransferIncomplete if any(each.retryable for each in problems) else InvalidFiles
                 raise error_type(_describe(problems, missing))

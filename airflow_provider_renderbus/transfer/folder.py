@@ -22,7 +22,7 @@ from airflow_provider_renderbus.transfer.errors import FORBIDDEN_CHARACTERS, Inv
 
 if TYPE_CHECKING:
     Parts = tuple[str, ...]
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """Flags that open a folder, but not through a link."""
@@ -147,11 +147,25 @@ class SafeFolder:
             return False
         return True
 
-    def make_folders(self, folders: Iterable[Parts]) -> None:
-        """Create folders. An error is ignored: each file that is moved to one has it again."""
-        for parts in dict.fromkeys(folders):
+    def make_folders(self, folders: Iterable[Parts]) -> list[Parts]:
+        """Create folders with their parents, and return the new ones, from the outside in.
+
+        An error is ignored: each file that is moved to such a folder has it again.
+        """
+        new: list[Parts] = []
+        with_parents = (folder[:end] for folder in folders for end in range(1, len(folder) + 1))
+        for parts in dict.fromkeys(with_parents):
+            if not self.has_folder(parts):
+                with suppress(OSError):
+                    self._open(parts, create=True)
+                    new.append(parts)
+        return new
+
+    def remove_empty_folders(self, folders: Sequence[Parts]) -> None:
+        """Remove those of :meth:`make_folders` to which no file has come."""
+        for parts in reversed(folders):
             with suppress(OSError):
-                self._open(parts, create=True)
+                os.rmdir(parts[-1], dir_fd=self._open(parts[:-1]))
 
     def stat(self, parts: Parts) -> FileStat | None:
         """Return size and time of a regular file, None if there is none."""

@@ -163,6 +163,13 @@ def test_download_missing_file_is_incomplete(download, frames):
         download(WRITE + f"; rm {LEAF}/a.png", select(*TWO))
 
 
+def test_download_that_brings_nothing_leaves_nothing(download, frames):
+    (frames / "of an artist").mkdir(parents=True)
+    with pytest.raises(TransferIncomplete):
+        download("exit 10", select(*TWO))
+    assert [path.name for path in frames.iterdir()] == ["of an artist"]
+
+
 @pytest.mark.parametrize(
     ("end", "error"),
     [
@@ -177,6 +184,7 @@ def test_download_that_fails_keeps_only_files_reported_as_done(download, frames,
         download(f"{WRITE}; {DONE}; {end}", select(*TWO), stall_timeout=0.3)
     assert content(frames) == {f"{LEAF}/a.png": "1234"}
     assert has_no_staging_folder(frames)
+    assert not (frames / LEAF / "deep").exists()
 
 
 def test_download_publishes_a_file_as_soon_as_it_is_done(download, frames):
