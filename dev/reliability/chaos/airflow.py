@@ -55,6 +55,8 @@ class AirflowTask:
         """When each render was returned for the first time."""
         self.is_marked = False
         """Whether a user has marked it failed or success."""
+        self.is_unsure_of_time = False
+        """Whether a user has ended it in the minute in which its process believed that it had lost time."""
         self.result: Any = None
         self.error: object = None
         self.worker: Worker | None = None
@@ -145,7 +147,7 @@ class AirflowTask:
     async def run_try(self) -> None:
         """Run a try to its end, which sets the state."""
         self.try_number += 1
-        self.is_marked, self.result, self.error = False, None, None
+        self.is_marked, self.result, self.error, self.is_unsure_of_time = False, None, None, False
         self.try_started_at, self.shot_of_try = time.time(), self.shot
         self.try_found_row = bool(self._store)
         self.log(f"try {self.try_number} of {self.max_tries + 1}")
@@ -155,6 +157,7 @@ class AirflowTask:
             end = await self._run_worker(method, arguments)
             if self.state != "running":
                 self.log(f"Airflow ignores {end!r}")
+                self.is_unsure_of_time = "was not stopped, because this process has lost time" in repr(end)
                 return
             if not isinstance(end, TaskDeferred):
                 self._finish(end)

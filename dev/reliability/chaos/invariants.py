@@ -99,7 +99,9 @@ class Invariants:
     def after_settling(self, task: AirflowTask) -> None:
         """Check an Airflow task that ended a moment ago, when nothing of it may run any more."""
         for render in self._database.renders(task.scenario.name):
-            if render.is_active and not task.resumed_while_failing:
+            # The farm's clock had jumped: the price of not stopping a newer try's render (ADR 4).
+            is_documented = task.resumed_while_failing or task.is_unsure_of_time
+            if render.is_active and not is_documented:
                 task.record_violation(f"running unnoticed: {render.id} is {render.status.name}")
             for line in _wrong_charges(task.scenario, render):
                 task.record_violation(f"paid twice: {line}")
@@ -130,10 +132,12 @@ def _wrong_success(task: AirflowTask, render: Render | None) -> Iterator[str]:
 def _has_cause(task: AirflowTask, render: Render | None) -> bool:  # noqa: PLR0911 - a table of states
     """Return whether a failure has a cause in the database, the scenario or an action of a user."""
     scenario = task.scenario
-    if "code 507" in str(task.error) and scenario.option("on_insufficient_funds") != "wait":
-        return True  # create or submit was refused; an earlier render can be in any state
-    if "min_funds" in scenario.options and "below min_funds" in str(task.error):
-        return True  # nothing was created; an earlier render can be in any state
+    error = str(task.error)
+    lacks_funds = "code 507" in error and scenario.option("on_insufficient_funds") != "wait"
+    if lacks_funds or ("min_funds" in scenario.options and "below min_funds" in error):
+        return True  # create or submit was refused, or not tried; an earlier render can be in any state
+    if "Clear this task again" in error and task.is_first_try_after_clear:
+        return not task.try_found_row  # a retry would not know of the clear
     if render is None:
         return False
     is_past_limit = _is_over_budget(scenario, render) or _is_late(task, render)

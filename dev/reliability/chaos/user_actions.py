@@ -99,7 +99,10 @@ class UserActions:
         renders = self._database.renders(task.scenario.name)
         if renders and renders[-1].is_active and self._network.is_up:
             task.log(f"a user stops {renders[-1].id} on the farm")
-            if self._network.stop_manually(renders[-1].id):
+            is_sent = self._network.stop_manually(renders[-1].id)
+            render = self._database.render(renders[-1].id)
+            # Not if it ran out of funds in the same moment.
+            if is_sent and render and render.status is TaskStatus.STOP:
                 task.stops.append(time.time())
 
     async def resume(self, task: AirflowTask) -> None:
