@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_renderbus.cancel_on_kill import is_first_try_after_clear
@@ -25,7 +25,7 @@ def render_store(context: Context, client: RenderClient) -> RenderStore:
     # Neither moves if the run is cleared. Airflow 2 has no run_after.
     run_after = getattr(dag_run, "run_after", None) or context["logical_date"]
     # A run that starts ahead of its date, or is cleared, has another start.
-    started = getattr(dag_run, "start_date", None) or run_after
+    started = getattr(dag_run, "start_date", None) or datetime.fromtimestamp(client.clock.now(), UTC)
     marker = RenderMarker(
         (ti.dag_id, ti.run_id, run_after.isoformat()), (ti.task_id, str(ti.map_index)), ti.max_tries
     )
