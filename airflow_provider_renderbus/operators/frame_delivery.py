@@ -49,6 +49,12 @@ class LayerFiles(NamedTuple):
         top = self.layer.leaf.output_file_name
         return len(self.files) == len(self.listing) and all(file.parts[0] == top for file in self.files)
 
+    @property
+    def texts(self) -> list[str]:
+        """Names in paths of the layer whose digits are no frame numbers."""
+        leaf = self.layer.leaf
+        return [leaf.layer_name or "", shot_name(leaf), leaf.output_file_name or ""]
+
     def __str__(self) -> str:
         return layer_title(self.layer)
 
@@ -153,13 +159,12 @@ def _check(
             else:
                 sizes[file.path] = stat.size
         sizes = sizes or _sizes_in_folder(folder, layer)
-    leaf = layer.layer.leaf
     return check_layer(
         frames,
         sizes,
         pattern,
         unusable=unusable,
-        texts=[leaf.layer_name or "", shot_name(leaf), leaf.output_file_name or ""],
+        texts=layer.texts,
         place="the farm lists" if folder is None else "the folder has",
     )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.compat import conf
-from airflow_provider_renderbus.renders.layers import shot_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,8 +86,7 @@ def _thumbnails(
         for file in layer.files
         if file.stat.size and file.path.lower().endswith(PICTURE_SUFFIXES)
     }
-    leaf = layer.layer.leaf
-    texts = [leaf.layer_name or "", shot_name(leaf), leaf.output_file_name or ""]
-    for path, frame in match_files(frames.get(leaf.id, ()), files, texts).items():
-        parts = thumbnail_parts(account, leaf.id, frame.id, frame.recommits)
+    leaf_id = layer.layer.leaf.id
+    for path, frame in match_files(frames.get(leaf_id, ()), files, layer.texts).items():
+        parts = thumbnail_parts(account, leaf_id, frame.id, frame.recommits)
         yield Thumbnail(parts, files[path].target, path in new)

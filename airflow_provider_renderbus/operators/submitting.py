@@ -205,18 +205,17 @@ class SubmittingOperator(CancelOnKillMixin, RenderbusOperator):
         ``dag.test()`` loses `unfunded`; then it starts from the beginning, since nothing was submitted.
         """
         refused = UnfundedRender(**unfunded) if unfunded else None
-        task_id = None if refused is None else refused.render_task_id
         with translate_errors(), self.stop_renders_on_error():
             require_funds(WaitResult.from_dict_or_failure(event))
             if refused is not None:
                 self._deadline = refused.deadline
-            if refused is not None and task_id is not None:
-                self.load_connection()
-                self.push_links(context, task_id)
-                submit_with_funds(self, refused, task_id)
-        if task_id is None:
+                if refused.render_task_id is not None:
+                    self.load_connection()
+                    self.push_links(context, refused.render_task_id)
+                    submit_with_funds(self, refused, refused.render_task_id)
+        if refused is None or refused.render_task_id is None:
             return self.execute(context)
-        return self.wait_for_render(context, task_id, reattached=True)
+        return self.wait_for_render(context, refused.render_task_id, reattached=True)
 
     def wait_for_render(self, context: Context, render_task_id: int, *, reattached: bool) -> dict[str, Any]:
         """Wait for the end of a submitted render, here or deferred, and return its result.

@@ -9,15 +9,14 @@ raises is not the author's.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from airflow_provider_renderbus.api.errors import RenderbusError, UnknownTask, is_permanent
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable
 
-    Log: TypeAlias = logging.Logger | logging.LoggerAdapter[logging.Logger]
+    from airflow_provider_renderbus.renders.progress_log import Log
 
 # Polls in a row after which a missing task counts as unknown: a page can lack a task for a moment.
 MAX_MISSES = 3
@@ -45,11 +44,7 @@ class PollErrorHandler:
     __slots__ = ("_failing_since", "_log", "_max_misses", "_misses", "_now", "_subject")
 
     def __init__(
-        self,
-        log: Log,
-        subject: str,
-        now: Callable[[], float],
-        max_misses: int = MAX_MISSES,
+        self, log: Log, subject: str, now: Callable[[], float], max_misses: int = MAX_MISSES
     ) -> None:
         self._log = log
         self._subject = subject
@@ -78,13 +73,7 @@ class PollErrorHandler:
             self._failing_since = None
 
 
-def log_failure(
-    log: Log,
-    subject: str,
-    error: Exception,
-    *,
-    exc_info: bool = False,
-) -> None:
+def log_failure(log: Log, subject: str, error: Exception, *, exc_info: bool = False) -> None:
     """Log that polling begins to fail, in the log of the task that waits."""
     reason = f"unexpected {error!r}" if is_unexpected(error) else str(error)
     log.warning(

@@ -69,7 +69,6 @@ class TransferRunner:
     stall_timeout: float
     wait_to_be_killed: Callable[[], bool] = bool
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
     popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _cancelled: bool = field(default=False, init=False)

@@ -32,6 +32,7 @@ REPLY = struct.Struct("!?I")
 _FORMATS = ("PNG", "JPEG", "TIFF", "TGA", "BMP", "WEBP")
 _EXR_START = b"\x76\x2f\x31\x01"
 _MULTIPART, _DEEP = 0x1000, 0x0800
+_WINDOWS = ("dataWindow", "displayWindow")
 _BEAUTY = re.compile(r"(?<![a-z])(beauty|combined|rgba?|main|master)(?![a-z])", re.IGNORECASE)
 _NICE = 10
 _QUALITY = 82
@@ -222,9 +223,6 @@ def _windows_of(part: Any) -> list[_Box]:
     return windows
 
 
-_WINDOWS = ("dataWindow", "displayWindow")
-
-
 def _check_windows(*windows: _Box) -> None:
     for each in windows:
         if each.width < 1 or each.height < 1:
@@ -271,7 +269,8 @@ def _to_picture(exr: _Exr) -> Any:
     display, data = exr.display, exr.data
     if any(plane.shape != (data.height, data.width) for plane in exr.planes):
         raise NoThumbnail("an EXR file with subsampled colours")
-    step = max(1, min(max(display.width // SIZE[0], display.height // SIZE[1]), *_shape(display)))
+    step = max(display.width // SIZE[0], display.height // SIZE[1])
+    step = max(1, min(step, display.width, display.height))
     planes = exr.planes if exr.is_light else [_stretch(exr.planes[0], step)]
     shown = [_shrink(plane, data, display, step) for plane in planes]
     colours, alpha = (shown[:-1], shown[-1]) if exr.has_alpha else (shown, None)
@@ -293,10 +292,6 @@ def _stretch(plane: Any, step: int) -> Any:
     sample = sample[np.isfinite(sample) & (sample < _FAR)]
     low, high = np.percentile(sample, (1, 99)) if sample.size else (0.0, 1.0)
     return (plane.astype(np.float32) - low) / max(high - low, 1e-6)
-
-
-def _shape(box: _Box) -> tuple[int, int]:
-    return box.width, box.height
 
 
 def _shrink(plane: Any, data: _Box, display: _Box, step: int) -> Any:
